@@ -1,0 +1,64 @@
+"""Camera passwords at rest: encrypted with keys derived from `CAMERA_KEY`.
+
+`CAMERA_KEY` may name several keys, newest first and separated by commas: the first encrypts, all decrypt.
+"""
+
+import base64
+import functools
+import logging
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Expression
+
+logger = logging.getLogger(__name__)
+
+
+class Undecryptable(str):
+    """What a stored secret reads as when no key fits: empty, and saved again unchanged, so that nothing is lost."""
+
+    token: str
+
+    def __new__(cls, token: str) -> "Undecryptable":
+        text = super().__new__(cls, "")
+        text.token = token
+        return text
+
+
+@functools.cache
+def _cipher(keys: str) -> MultiFernet:
+    return MultiFernet([Fernet(_derive(key.strip())) for key in keys.split(",") if key.strip()])
+
+
+def _derive(key: str) -> bytes:
+    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"nvr camera password")
+    return base64.urlsafe_b64encode(derivation.derive(key.encode()))
+
+
+def encrypt(text: str) -> str:
+    return _cipher(settings.CAMERA_KEY).encrypt(text.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """Return the clear text, or `Undecryptable` when no key of `CAMERA_KEY` fits."""
+    try:
+        return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
+    except InvalidToken:
+        logger.error("A stored camera password cannot be decrypted: CAMERA_KEY has changed. Enter the password again.")
+        return Undecryptable(token)
+
+
+class EncryptedField(models.TextField):  # type: ignore[type-arg]
+    """A text assigned and read in clear, stored encrypted; the empty text is stored as such."""
+
+    def get_prep_value(self, value: object) -> str:
+        if isinstance(value, Undecryptable):
+            return value.token
+        return encrypt(str(value)) if value else ""
+
+    def from_db_value(self, value: str | None, expression: Expression, connection: BaseDatabaseWrapper) -> str:
+        return decrypt(value) if value else ""

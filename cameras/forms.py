@@ -1,0 +1,44 @@
+"""What an operator types about a camera."""
+
+from typing import Any
+
+from django import forms
+
+from cameras.models import Camera
+from cameras.sources import CameraSource
+
+
+class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The stored password is never shown; left empty it stays, unless the camera's address moves to another host."""
+
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=150,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Stored encrypted and never shown again. Leave empty to keep the stored one.",
+    )
+    forget_password = forms.BooleanField(required=False, label="Remove the stored password")
+
+    class Meta:
+        model = Camera
+        fields = ("name", "stream_url", "username", "password", "enabled")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not cleaned.get("password"):
+            cleaned["password"] = "" if cleaned.get("forget_password") else self._kept_password(cleaned)
+        return cleaned
+
+    def _kept_password(self, cleaned: dict[str, Any]) -> str:
+        stored = Camera.objects.filter(pk=self.instance.pk).first()
+        if stored is None or not (stored.password or hasattr(stored.password, "token")):
+            return ""
+        if self._moved(stored, cleaned):
+            # Else whoever may edit a camera could send its password to a host of his own.
+            self.add_error("password", "The address points to another host: enter the password again.")
+        return str(stored.password) if stored.password else stored.password
+
+    def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
+        url = cleaned.get("stream_url", "")
+        return bool(url) and CameraSource(url).endpoint != CameraSource(stored.stream_url).endpoint

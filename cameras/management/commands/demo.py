@@ -1,0 +1,83 @@
+"""manage.py demo: everything to try the product on one machine. Database, log-ins, simulated cameras, the server."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from cameras.models import Camera
+from cameras.permissions import VIEWERS
+
+Logins = dict[str, str]  # user name -> password
+
+
+class Command(BaseCommand):
+    help = "Run the product with simulated cameras, and print how to log in."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--cameras", type=int, default=4, help="how many (default 4)")
+        parser.add_argument("--port", type=int, default=8000, help="of the server, on 127.0.0.1 (default 8000)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        logins = self._logins(settings.VAR_DIR / "demo-logins.json")
+        simulator, addresses = self._simulate(options["cameras"])
+        try:
+            for name, url in addresses.items():
+                Camera.objects.update_or_create(name=name, defaults={"stream_url": url})
+            self._greet(options["port"], logins)
+            call_command("runserver", f"127.0.0.1:{options['port']}", use_reloader=False)
+        finally:
+            simulator.terminate()
+            simulator.wait()
+
+    def _logins(self, file: Path) -> Logins:
+        """An administrator and a viewer. Their passwords are made once and kept where only this user may read."""
+        if file.exists():
+            logins: Logins = json.loads(file.read_text())
+        else:
+            logins = {"admin": secrets.token_urlsafe(9), "viewer": secrets.token_urlsafe(9)}
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as opened:
+                json.dump(logins, opened)
+        for name, password in logins.items():
+            self._ensure_user(name, password)
+        return logins
+
+    def _ensure_user(self, name: str, password: str) -> None:
+        users = get_user_model().objects
+        if users.filter(username=name).exists():
+            return
+        if name == "admin":
+            users.create_superuser(name, password=password)
+        else:
+            users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
+
+    def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
+        """Start the cameras in a process of their own; returns it and name -> address, as it prints them."""
+        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        lines = [process.stdout.readline().strip() for _ in range(count)]
+        if not all(lines):
+            process.terminate()
+            raise CommandError("The simulated cameras did not start.")
+        return process, dict(line.split(": ", 1) for line in lines)
+
+    def _greet(self, port: int, logins: Logins) -> None:
+        self.stdout.write(f"\n  Live view    http://127.0.0.1:{port}/")
+        self.stdout.write(f"  Settings     http://127.0.0.1:{port}/admin/\n\n")
+        for name, password in logins.items():
+            self.stdout.write(f"  Log in as    {name:8} password {password}")
+        self.stdout.write("\n  Ctrl-C ends the server, the cameras and the embedded Redis.\n\n")
+        self.stdout.flush()

@@ -1,0 +1,48 @@
+"""The cameras of this installation."""
+
+import uuid
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from cameras.encryption import EncryptedField, Undecryptable
+from cameras.sources import AddressError, CameraSource, check_address
+
+
+def validate_stream_url(url: str) -> None:
+    try:
+        check_address(url)
+    except AddressError as error:
+        raise ValidationError(str(error)) from error
+
+
+class Camera(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    stream_url = models.CharField(
+        "stream address",
+        max_length=500,
+        blank=True,
+        default="",
+        validators=[validate_stream_url],
+        help_text="rtsp://, rtsps://, http:// or https://, without user name and password.",
+    )
+    username = models.CharField("user name", max_length=150, blank=True, default="")
+    password = EncryptedField(blank=True, default="")
+    enabled = models.BooleanField(default=True, help_text="A disabled camera cannot be watched.")
+
+    class Meta:
+        ordering = ("name", "id")
+        permissions = (("watch_camera", "Can watch cameras"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> CameraSource:
+        """What the capture opens. Raises AddressError when the stored password cannot be read."""
+        if isinstance(self.password, Undecryptable):
+            raise AddressError(
+                "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
+            )
+        return CameraSource(self.stream_url, self.username, self.password)

@@ -1,0 +1,61 @@
+"""A camera's address: which ones are allowed, credentials kept apart, and the one place that joins the two."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+
+
+class AddressError(ValueError):
+    """A camera address that cannot be used; the message says why and is fit to be shown."""
+
+
+def check_address(url: str) -> None:
+    """Raise AddressError unless `url` is a network address of a camera without credentials in it."""
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise AddressError("The address must not contain spaces or control characters.")
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme.lower() not in SCHEMES:
+        allowed = ", ".join(f"{name}://" for name in SCHEMES)
+        raise AddressError(f"The address must begin with one of {allowed}.")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise AddressError("The address has a host or a port that is not valid.") from error
+    if "@" in parts.netloc:
+        raise AddressError("Enter the user name and the password in their own fields, not in the address.")
+    if not parts.hostname:
+        raise AddressError("The address has no host name.")
+
+
+@dataclass(frozen=True)
+class CameraSource:
+    """What is needed to open a camera. Prints itself without the credentials and without the query."""
+
+    url: str
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        return f"<CameraSource {self}>"
+
+    def __str__(self) -> str:
+        """The address fit for logs: a query may hold a token."""
+        return self.url.partition("?")[0] + ("?..." if "?" in self.url else "")
+
+    @property
+    def endpoint(self) -> tuple[str, str | None, int | None]:
+        """Scheme, host and port: to whom the credentials are given."""
+        parts = urlsplit(self.url)
+        return parts.scheme.lower(), parts.hostname, parts.port
+
+    def address(self) -> str:
+        """The address with the credentials in it: for the capture alone, never for a log or a page."""
+        check_address(self.url)
+        if not self.username and not self.password:
+            return self.url
+        parts = urlsplit(self.url)
+        credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        return parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()

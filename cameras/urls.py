@@ -1,0 +1,5 @@
+from django.urls import path
+
+from cameras import views
+
+urlpatterns = [path("", views.camera_list, name="cameras")]

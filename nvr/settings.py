@@ -1,0 +1,155 @@
+"""Django's settings, and the only reader of the environment (and of `.env`). Each is documented in README.md."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from nvr.keys import stored_key
+from streaming import conf
+from streaming.embedded import socket_path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _flag(name: str, *, default: bool) -> bool:
+    text = env.str(name, default="").strip().lower() or str(default).lower()
+    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name}={text} is not valid: it must be true or false.")
+    return text in {"true", "1", "yes", "on"}
+
+
+def _address(name: str, schemes: tuple[str, ...]) -> str:
+    text: str = env.str(name, default="").strip()
+    if text and urlsplit(text).scheme not in schemes:
+        # The value is not repeated whole: such an address may hold a password.
+        raise ImproperlyConfigured(
+            f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
+        )
+    return text
+
+
+def _secret(name: str, file: str) -> str:
+    text: str = env.str(name, default="").strip()
+    if text and len(text) < 16:
+        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
+    return text or stored_key(VAR_DIR / file)
+
+
+VAR_DIR = Path(env.str("NVR_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+DEBUG = _flag("DEBUG", default=False)
+SECRET_KEY = _secret("SECRET_KEY", "secret.key")
+CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
+STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
+STREAM_LEASE_SECONDS = conf.LEASE.read(env.ENVIRON)
+STREAM_FIRST_FRAME_SECONDS = conf.FIRST_FRAME.read(env.ENVIRON)
+STREAM_READ_TIMEOUT_SECONDS = conf.READ_TIMEOUT.read(env.ENVIRON)
+STREAM_RECONNECT_SECONDS = conf.RECONNECT.read(env.ENVIRON)
+STREAM_MAX_CAMERAS_PER_WORKER = conf.MAX_CAMERAS.read(env.ENVIRON)
+
+# Empty: the embedded Redis of streaming/embedded.py, for the processes of this checkout on this machine.
+REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
+EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
+
+# Small control events between workers; frames never pass through here.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}"], "prefix": "nvr:control"},
+    },
+}
+
+INSTALLED_APPS = [
+    "daphne",  # first: its runserver replaces Django's
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "cameras",
+    "streaming",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "nvr.urls"
+ASGI_APPLICATION = "nvr.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+_address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several workers share the file: wait for a lock instead of failing, and let readers read while one writes.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/accounts/login/"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Served by every worker itself, straight from the applications' folders: no collectstatic step to forget.
+STATIC_URL = "/static/"
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_MAX_AGE = 0  # always revalidated: modules import one another by plain name
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}

@@ -1,0 +1,191 @@
+"""The WebSocket of a stream: from scope to viewing, from viewing to messages and close codes. Nothing is decided here."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import time
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+
+from cameras.models import Camera
+from cameras.sources import CameraSource
+from streaming import conf, errors, protocol, runtime
+from streaming.admissible import admissible
+from streaming.leases import Holder
+from streaming.viewing import Viewing
+
+logger = logging.getLogger(__name__)
+
+
+class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
+
+    # Without a channel layer of its own: a consumer that listens to one dies with it. Control events: runtime.py.
+    channel_layer_alias = "none"
+
+    _task: "asyncio.Task[None] | None" = None
+    _viewing: Viewing | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Also where `disconnect` is not called: on SIGTERM, and after an exception in a handler.
+            await self._end()
+
+    async def dispatch(self, message: Any) -> None:
+        """Without the thread hop that Channels makes for each message: an acknowledgement touches no database."""
+        if message["type"] == "websocket.receive":
+            await self.websocket_receive(message)
+        else:
+            await super().dispatch(message)
+
+    async def connect(self) -> None:
+        await self.accept()
+        self._flood = Flood(protocol.MAX_MESSAGES)
+        # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
+        self._task = asyncio.create_task(self._serve(), name=f"stream {self.scope['path']}")
+
+    async def disconnect(self, code: int) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            # Waits for feed and slot to be left; cancelled here, the task still ends by itself.
+            await asyncio.wait([task])
+
+    # The stream: everything that ends it is an exception, said to the viewer in one place.
+
+    async def _serve(self) -> None:
+        try:
+            await self._watch()
+        except errors.StreamError as error:
+            await self._refuse(error)
+        except Exception:
+            logger.exception("A stream failed")
+            with contextlib.suppress(Exception):
+                await self.close(1011)
+
+    async def _refuse(self, error: errors.StreamError) -> None:
+        # The socket may be gone already: then there is nobody to tell.
+        with contextlib.suppress(Exception):
+            await self.send_message(protocol.error_message(error))
+            await self.close(protocol.close_code(error))
+
+    async def _watch(self) -> None:
+        quality = self._quality()
+        user, camera, source = await self._admissible()
+        worker = await runtime.current()
+        if worker.draining:
+            raise errors.DrainingError
+        holder = Holder(
+            user=user.get_username(),
+            camera=camera.name,
+            camera_id=str(camera.id),
+            quality=quality,
+            address=_address(self.scope),
+            since=time.time() * 1000,
+        )
+        viewing = self._viewing = Viewing(worker.gate, worker.hub, self, source, holder, worker.patience())
+        stream = runtime.Stream(str(camera.id), str(user.pk))
+        stream.stop, stream.viewing_id = viewing.stop, lambda: viewing.id
+        worker.streams.add(stream)
+        recheck = asyncio.create_task(self._recheck(worker, stream), name="recheck")
+        try:
+            await viewing.run(worker.limits())
+        finally:
+            recheck.cancel()
+            worker.streams.discard(stream)
+
+    def _quality(self) -> str:
+        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
+        return protocol.known_quality(query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
+
+    async def _admissible(self) -> tuple[AbstractBaseUser, Camera, CameraSource]:
+        """Who asks, for which camera; raises what stands against it."""
+        user = self.scope["user"]
+        camera = self.scope["url_route"]["kwargs"]["camera"]
+        found: tuple[AbstractBaseUser, Camera, CameraSource] = await database_sync_to_async(admissible)(user, camera)
+        return found
+
+    async def _recheck(self, worker: runtime.Runtime, stream: runtime.Stream) -> None:
+        """Channels tells no running consumer of a log-out: look again from time to time, and when an event says so."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the queries
+                await asyncio.wait_for(stream.recheck.wait(), conf.RECHECK * jitter)
+            stream.recheck.clear()
+            try:
+                user = await get_user(self._fresh_scope())
+                _, camera, source = await database_sync_to_async(admissible)(user, stream.camera)
+            except errors.StreamError as error:
+                stream.stop(error)
+                return
+            except Exception:
+                logger.exception("A running stream could not be checked; it is tried again")
+            else:
+                worker.hub.reopen(str(camera.id), source)
+
+    def _fresh_scope(self) -> dict[str, Any]:
+        """The scope with the session as it is stored now, without what it remembers of its opening."""
+        engine = import_module(settings.SESSION_ENGINE)
+        return {"session": engine.SessionStore(self.scope["session"].session_key)}
+
+    # Messages.
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            self._flood.count()
+            await self._handle(protocol.parse(text_data))
+        except errors.ProtocolError as error:
+            if self._viewing is not None:
+                self._viewing.stop(error)
+            else:
+                await self._refuse(error)
+
+    async def _handle(self, message: protocol.ViewerMessage) -> None:
+        match message:
+            case protocol.Ack(seq):
+                if self._viewing is not None:
+                    self._viewing.acknowledge(seq)
+            case protocol.QualityChange(quality):
+                if self._viewing is not None:
+                    await self._viewing.change_quality(quality)
+            case protocol.Ping(sent):
+                await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
+
+    async def send_message(self, message: dict[str, object]) -> None:
+        await self.send(text_data=json.dumps(message))
+
+    async def send_frame(self, data: bytes) -> None:
+        await self.send(bytes_data=data)
+
+
+class Flood:
+    """Raises ProtocolError for more than `most` messages in a second."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._second, self._count = most, 0, 0
+
+    def count(self) -> None:
+        second = int(time.monotonic())
+        self._count = self._count + 1 if second == self._second else 1
+        self._second = second
+        if self._count > self._most:
+            raise errors.ProtocolError(f"More than {self._most} messages in a second.")
+
+
+def _address(scope: Any) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -1,0 +1,237 @@
+"""One capture per camera in this worker, however many watch: start, linger, stop, fan out.
+
+The capture's thread calls `Reading.post` only, which is the one crossing from a thread to the event loop.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from cameras.sources import CameraSource
+from streaming.capture import Capture, Condition, State, Timeouts
+from streaming.errors import CameraUnreachableError
+from streaming.frames import Frame, Mailbox
+from streaming.threads import FullError, ThreadPerJobExecutor
+
+logger = logging.getLogger(__name__)
+
+FRESH = 1.0  # seconds for which a picture of another quality is good as a newcomer's first one
+REFUSALS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
+
+
+class Feed:
+    """What one viewer gets of a camera: the newest frame of its quality, and the camera's condition."""
+
+    def __init__(self, reading: "Reading", quality: str) -> None:
+        self._reading = reading
+        self.quality = quality
+        self.mailbox = Mailbox()
+        self.condition = reading.condition
+        self._changed = asyncio.Event()
+
+    def switch(self, quality: str) -> None:
+        """Pictures of `quality` from now on."""
+        self.quality = quality
+        self.mailbox.clear()
+        self._reading.join(self)
+
+    def tell(self, condition: Condition) -> None:
+        self.condition = condition
+        self._changed.set()
+
+    async def changed(self) -> Condition:
+        """Wait until the camera's condition has changed since the last call."""
+        await self._changed.wait()
+        self._changed.clear()
+        return self.condition
+
+
+class Reading:
+    """One camera being read, and those who watch it. Lives on the loop, but for `post`."""
+
+    def __init__(self, source: CameraSource, timeouts: Timeouts, on_change: Callable[[], None]) -> None:
+        self._loop, self._on_change = asyncio.get_running_loop(), on_change
+        self.source = source
+        self.feeds: set[Feed] = set()
+        self.newest: dict[str, Frame] = {}
+        self.condition = Condition(State.CONNECTING, time.monotonic())
+        self.capture = Capture(
+            source,
+            timeouts,
+            on_frame=lambda frame: self.post(self._fan_out, frame),
+            on_condition=lambda condition: self.post(self.tell, condition),
+        )
+        self.done: asyncio.Future[None] | None = None
+        self.linger: asyncio.TimerHandle | None = None
+
+    def post(self, handler: Callable[[Any], None], value: object) -> None:
+        """From the capture's thread: have the loop call `handler(value)`."""
+        try:
+            self._loop.call_soon_threadsafe(handler, value)
+        except RuntimeError:  # the loop is closed: this process ends
+            self.capture.stop()
+
+    def _fan_out(self, frame: Frame) -> None:
+        self.newest[frame.quality] = frame
+        for feed in self.feeds:
+            if feed.quality == frame.quality:
+                feed.mailbox.put(frame)
+
+    def tell(self, condition: Condition) -> None:
+        if condition.state is not self.condition.state:
+            self._on_change()
+        self.condition = condition
+        for feed in self.feeds:
+            feed.tell(condition)
+
+    def join(self, feed: Feed) -> None:
+        self.feeds.add(feed)
+        self.update()
+        frame = self._first_picture(feed.quality)
+        if frame is not None:
+            feed.mailbox.put(frame)
+
+    def _first_picture(self, quality: str) -> Frame | None:
+        """For a newcomer at once: of its quality, else of any; a fresh one only."""
+        if self.condition.state is not State.LIVE:
+            return None
+        oldest = (time.time() - FRESH) * 1000
+        fresh = [frame for frame in self.newest.values() if frame.read_at >= oldest]
+        return max(fresh, key=lambda frame: (frame.quality == quality, frame.read_at), default=None)
+
+    def update(self) -> None:
+        """Have encoded what is watched, and nothing else."""
+        self.capture.want(frozenset(feed.quality for feed in self.feeds))
+
+    def reopen(self, source: CameraSource) -> None:
+        if source != self.source:
+            self.source = source
+            self.capture.reopen(source)
+
+
+class Hub:
+    """This worker's cameras. Raises CameraUnreachableError where a feed cannot be had."""
+
+    def __init__(self, timeouts: Timeouts, most: int, linger: float) -> None:
+        self._timeouts, self._most, self._linger = timeouts, most, linger
+        self.on_change: Callable[[], None] = lambda: None  # told when a camera's state or number of viewers changes
+        self._executor = ThreadPerJobExecutor(most, name="capture")
+        self._readings: dict[str, Reading] = {}
+        self._ending: dict[str, asyncio.Future[None]] = {}
+
+    @asynccontextmanager
+    async def feed(self, camera: str, source: CameraSource, quality: str) -> AsyncIterator[Feed]:
+        """Watch `camera` while the block lasts. A running capture is shared; a lingering one is taken up again."""
+        reading = await self._reading(camera, source)
+        feed = Feed(reading, quality)
+        reading.join(feed)
+        try:
+            yield feed
+        finally:
+            reading.feeds.discard(feed)
+            reading.update()
+            if not reading.feeds:
+                self._let_linger(camera, reading)
+
+    def reopen(self, camera: str, source: CameraSource) -> None:
+        """The camera's address has changed: whoever watches it sees the new one."""
+        if camera in self._readings:
+            self._readings[camera].reopen(source)
+
+    async def _reading(self, camera: str, source: CameraSource) -> Reading:
+        while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
+            await asyncio.wait([self._ending[camera]])
+        reading = self._readings.get(camera)
+        if reading is None:
+            await self._make_room()
+            reading = self._readings.get(camera) or self._start(camera, source)
+        if reading.linger is not None:
+            reading.linger.cancel()
+            reading.linger = None
+        reading.reopen(source)
+        return reading
+
+    async def _make_room(self) -> None:
+        if len(self._readings) + len(self._ending) < self._most:
+            return
+        unwatched = next((camera for camera, reading in self._readings.items() if not reading.feeds), None)
+        if unwatched is not None:
+            self._stop(unwatched, self._readings[unwatched])
+        if self._ending:
+            await asyncio.wait(self._ending.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    def _start(self, camera: str, source: CameraSource) -> Reading:
+        reading = Reading(source, self._timeouts, lambda: self.on_change())
+        try:
+            future = self._executor.submit(reading.capture.run)
+        except FullError as error:
+            raise CameraUnreachableError(f"This server already reads {self._most} cameras, its most.") from error
+        reading.done = asyncio.wrap_future(future)
+        reading.done.add_done_callback(lambda done: self._ended(camera, reading, done))
+        self._readings[camera] = reading
+        return reading
+
+    def _let_linger(self, camera: str, reading: Reading) -> None:
+        if self._readings.get(camera) is not reading:
+            return
+        if reading.condition.state is not State.LIVE:
+            self._stop(camera, reading)
+        elif reading.linger is None:
+            loop = asyncio.get_running_loop()
+            reading.linger = loop.call_later(self._linger, self._stop, camera, reading)
+
+    def _stop(self, camera: str, reading: Reading) -> None:
+        if self._readings.get(camera) is not reading or reading.done is None:
+            return
+        del self._readings[camera]
+        reading.capture.stop()
+        self._ending[camera] = reading.done
+
+    def _ended(self, camera: str, reading: Reading, done: "asyncio.Future[None]") -> None:
+        if self._ending.get(camera) is done:
+            del self._ending[camera]
+        if self._readings.get(camera) is reading:
+            del self._readings[camera]
+        self.on_change()
+        if not done.cancelled() and (error := done.exception()) is not None:
+            logger.error("The capture of camera %s died", reading.source, exc_info=error)
+            reading.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
+
+    # What pages and metrics show.
+
+    def conditions(self) -> dict[str, dict[str, object]]:
+        """Camera id -> state, viewers and frames/s of those that this worker reads."""
+        return {
+            camera: {
+                "state": reading.condition.state.value,
+                "viewers": len(reading.feeds),
+                "frames_per_second": round(reading.capture.rate, 1),
+            }
+            for camera, reading in self._readings.items()
+        }
+
+    def newest(self, camera: str, quality: str) -> Frame | None:
+        """The newest frame of a camera that is live here and watched at `quality`."""
+        reading = self._readings.get(camera)
+        if reading is None or reading.condition.state is not State.LIVE:
+            return None
+        return reading.newest.get(quality)
+
+    # The end.
+
+    def stop(self) -> None:
+        """Ask every capture to end."""
+        for camera, reading in list(self._readings.items()):
+            self._stop(camera, reading)
+
+    def stop_threads(self) -> None:
+        """As `stop`, where the loop is gone."""
+        for reading in list(self._readings.values()):
+            reading.capture.stop()
+
+    def join(self, seconds: float) -> bool:
+        """Blocks: wait for the threads, which release their cameras. Returns whether all have ended."""
+        return self._executor.join(seconds)

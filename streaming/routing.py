@@ -1,0 +1,11 @@
+"""The WebSocket paths."""
+
+from channels.security.websocket import WebsocketDenier
+from django.urls import path, re_path
+
+from streaming.consumers import StreamConsumer
+
+websocket_urlpatterns = [
+    path("api/v1/cameras/<uuid:camera>/stream", StreamConsumer.as_asgi()),
+    re_path("", WebsocketDenier.as_asgi()),
+]

@@ -1,0 +1,200 @@
+"""This worker's gate and hub: start, drain, stop. The one place that holds them for the whole process."""
+
+import asyncio
+import atexit
+import functools
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+
+from streaming import conf, control, embedded
+from streaming.capture import Timeouts
+from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError, StreamError
+from streaming.hub import Hub
+from streaming.leases import Limit
+from streaming.slots import SERVER_SET, Gate
+from streaming.snapshots import Snapshots
+from streaming.store import Store
+from streaming.usage import UsageReport
+from streaming.viewing import Patience
+
+logger = logging.getLogger(__name__)
+
+DRAIN = 2.0  # seconds in which a stopping worker gives its slots back
+STOP = 6.0  # seconds in which its captures leave their cameras: a read in progress may take its whole time-out
+
+
+def prepare_store() -> bool:
+    """Have Redis at hand; blocks while the embedded one starts. Returns whether nobody can hold a slot yet."""
+    if settings.REDIS_URL:
+        return False
+    return embedded.ensure(settings.EMBEDDED_REDIS_DIR)
+
+
+def store_url() -> str:
+    return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
+
+
+class Stream:
+    """What the runtime knows of an open stream: how to end it, and how to have it checked again."""
+
+    def __init__(self, camera: str, user: str) -> None:
+        self.camera, self.user = camera, user
+        self.recheck = asyncio.Event()
+        self.stop: Callable[[StreamError], None] = lambda error: None
+        self.viewing_id: Callable[[], str] = str
+
+
+class Runtime:
+    """Made once per process, on the loop that serves it."""
+
+    def __init__(self, url: str) -> None:
+        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.started = time.time() * 1000
+        self.draining = False
+        self.streams: set[Stream] = set()
+        self._url = url
+        self._store = Store(url)
+        reading = conf.READ_TIMEOUT.value
+        self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER)
+        self.gate = Gate(self._store, conf.timing(), self.worker, self._report)
+        self.hub.on_change = self.gate.report_soon
+        self.usage = UsageReport(self.gate)
+        self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value)
+        self._control: asyncio.Task[None] | None = None
+
+    # Start.
+
+    async def start(self, *, newcomers_wait: bool) -> None:
+        try:
+            await self.gate.open_generation(newcomers_wait=newcomers_wait)
+        except GateUnavailableError:
+            logger.warning("Redis does not answer yet; streams are refused until it does")
+        self.gate.start()
+        self._control = asyncio.create_task(control.listen(self._handle_event), name="control events")
+
+    @staticmethod
+    def limits() -> tuple[Limit, ...]:
+        """The limited sets that a new stream enters; the limit is asked each time, so a changed one counts at once."""
+        return (Limit(SERVER_SET, int(conf.MAX_CONCURRENT.value)),)
+
+    @staticmethod
+    def patience() -> Patience:
+        return Patience(conf.FIRST_FRAME.value, conf.RECONNECT.value)
+
+    async def ping(self) -> None:
+        """Raises GateUnavailableError."""
+        await self._store.ping()
+
+    # What other workers and pages hear, and what this one hears of them.
+
+    def _report(self) -> dict[str, Any]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": self.started,
+            "seen": time.time() * 1000,
+            "cameras": self.hub.conditions(),
+        }
+
+    def _handle_event(self, event: control.Event) -> None:
+        for stream in list(self.streams):
+            if event["type"] == "recheck" and (
+                event.get("camera") == stream.camera or event.get("user") == stream.user
+            ):
+                stream.recheck.set()
+            elif event["type"] == "stop" and event.get("viewing") == stream.viewing_id():
+                stream.stop(StoppedByAdministratorError())
+
+    # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.
+
+    async def drain(self) -> None:
+        """Refuse newcomers, tell the viewers, give the slots back. Bounded by `DRAIN`."""
+        if self.draining:
+            return
+        self.draining = True
+        for stream in list(self.streams):
+            stream.stop(DrainingError())
+        self.hub.stop()
+        await asyncio.sleep(0.05)  # the viewings raise, send their error and leave
+        await self.gate.stop(DRAIN)
+        if self._control is not None:
+            self._control.cancel()
+
+    def end(self) -> None:
+        """At the exit of the process, whatever led to it: captures release their cameras, slots go back."""
+        self.hub.stop_threads()
+        self.gate.release_now(self._url)
+        self.hub.join(STOP)
+
+
+_current: Runtime | None = None
+_starting: asyncio.Lock | None = None
+
+
+async def current() -> Runtime:
+    """This process's runtime, started by the first to ask."""
+    global _starting
+    if _current is not None:
+        return _current
+    _starting = _starting or asyncio.Lock()
+    async with _starting:
+        return _current or await _start()
+
+
+async def _start() -> Runtime:
+    global _current
+    alone = await asyncio.to_thread(prepare_store)
+    runtime = Runtime(store_url())
+    await runtime.start(newcomers_wait=not alone)
+    atexit.register(runtime.end)
+    _handle_signals(runtime)
+    _current = runtime
+    return runtime
+
+
+def _handle_signals(runtime: Runtime) -> None:
+    """On SIGTERM and SIGINT drain first, then do what was to be done (Daphne's reactor stops).
+
+    Only the main thread may set a handler. Under runserver's autoreloader the loop has another thread: `end` does it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        signal.signal(number, functools.partial(_drain_then, runtime, loop, before))
+
+
+def _drain_then(
+    runtime: Runtime, loop: asyncio.AbstractEventLoop, before: Any, number: int, frame: FrameType | None
+) -> None:
+    async def drain() -> None:
+        try:
+            await runtime.drain()
+        finally:
+            signal.signal(number, before)
+            signal.raise_signal(number)
+
+    if runtime.draining or loop.is_closed():
+        signal.signal(number, before)
+        signal.raise_signal(number)
+    else:
+        loop.call_soon_threadsafe(lambda: _keep(loop.create_task(drain(), name="drain")))
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

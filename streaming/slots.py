@@ -1,0 +1,319 @@
+"""The gate: how many streams may be watched at once, exact over every worker and host.
+
+A *slot* is a lease: a member of one or more limited sets in Redis, with the time at which it ends by Redis's own clock.
+No counter exists that could drift. Promises, each with its test in tests/streaming/test_slots.py:
+
+- Admission is one Lua script: below every limit, in all sets; or in none, with the facts.
+- A lease id is made before the call, so a repeated or doubtful acquire counts once.
+- Each acquire is followed by a release of its id, however the holder ended, by a task that nobody cancels.
+- A worker renews its leases together, but only those whose viewing makes progress. A holder that could not renew
+  gives up (`fence`) before the lease ends and another may enter.
+- Redis that has lost its data admits former holders only, for as long as any of them may still be streaming.
+
+Redis away: newcomers are refused, running streams go on until their fence.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from streaming.conf import Timing
+from streaming.errors import GateUnavailableError, LimitReachedError
+from streaming.leases import Holder, Limit, Slot, Usage
+from streaming.store import Argument, Store, run_now
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "nvr:{gate}:"  # one hash tag: in a Redis Cluster all keys are in one place
+GENERATION, DETAILS, WORKERS, REPORTS = (PREFIX + name for name in ("generation", "details", "workers", "reports"))
+SERVER_SET = PREFIX + "set:server"
+CHUNK = 500  # leases in one call
+RETRY = 0.5  # seconds between two tries of a call that failed
+FORGET = 1.0  # seconds after which a release is repeated when the acquire's reply was lost: the two may overtake
+
+Waiting = Callable[[float], Awaitable[None]]  # told how many seconds a newcomer has to wait
+
+
+class Gate:
+    """This worker's side of the gate: takes, renews and gives back the slots of its viewings."""
+
+    def __init__(self, store: Store, timing: Timing, worker: str, report: Callable[[], dict[str, Any]]) -> None:
+        self._store, self._timing, self.worker, self._report = store, timing, worker, report
+        self._generation = ""
+        self._reported = True
+        self._held: dict[str, Slot] = {}
+        self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended anyway
+        self._wake = asyncio.Event()
+        self._returned = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # Life: start, hold slots, stop.
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._beat_forever(), name="gate heartbeat"),
+            asyncio.create_task(self._keep_forever(), name="gate keeper"),
+        ]
+
+    async def open_generation(self, *, newcomers_wait: bool) -> None:
+        """Make this Redis's generation if it has none, so that the grace runs from now and not from the first viewer."""
+        grace = self._grace_ms() if newcomers_wait else 0
+        keys, arguments = self._renewal([])
+        await self._store.run("renew", keys, [arguments[0], grace, *arguments[2:]])
+
+    async def stop(self, seconds: float) -> None:
+        """Give back what is held, for `seconds` at most; what is left lapses with its lease."""
+        for slot in list(self._held.values()):
+            self._give_back(slot)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._returning:
+                    self._returned.clear()
+                    await self._returned.wait()
+                await self._store.run("release", [REPORTS, WORKERS], [self.worker])
+        except (TimeoutError, GateUnavailableError):
+            logger.warning(
+                "%d slots could not be given back; they are free when their leases end", len(self._returning)
+            )
+        for task in self._tasks:
+            task.cancel()
+
+    def release_now(self, url: str) -> None:
+        """At the end of a process whose loop is gone: give back all slots, once, without waiting for more than that."""
+        slots = [*self._held.values(), *(slot for slot, _ in self._returning.values())]
+        for chunk in _chunks(slots):
+            run_now(url, "release", [DETAILS, *_keys(chunk)], [slot.id for slot in chunk])
+        run_now(url, "release", [REPORTS, WORKERS], [self.worker])
+
+    # A slot: acquired, held, given back.
+
+    @asynccontextmanager
+    async def slot(self, holder: Holder, limits: Sequence[Limit], on_wait: Waiting) -> AsyncIterator[Slot]:
+        """Hold a slot. Raises LimitReachedError (in_use, limit, retry_after) or GateUnavailableError."""
+        slot = Slot(f"{self.worker}:{secrets.token_hex(8)}", replace(holder, worker=self.worker), tuple(limits))
+        try:
+            await self._admit(slot, on_wait)
+            yield slot
+        finally:
+            # No await here: nothing can cancel it. The keeper releases the id, whatever became of the acquire.
+            self._give_back(slot)
+
+    async def _admit(self, slot: Slot, on_wait: Waiting) -> None:
+        while True:
+            outcome, *facts = await self._acquire(slot, former=False)
+            if outcome == "granted":
+                slot.in_use = facts[1]
+                return
+            if outcome == "full":
+                raise LimitReachedError(in_use=facts[2], limit=facts[3], retry_after=_retry_after(facts[4]))
+            seconds = facts[1] / 1000
+            await on_wait(seconds)
+            await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the newcomers
+
+    async def _acquire(self, slot: Slot, *, former: bool) -> list[Any]:
+        sent_at = time.monotonic()
+        # A task of its own: cancelling the viewing must not cut the call in two, and the release has to come after it.
+        slot.call = asyncio.create_task(self._call_acquire(slot, former=former), name=f"acquire {slot.id}")
+        answer = await asyncio.shield(slot.call)
+        if answer[0] == "granted":
+            self._held[slot.id] = slot
+            self._renewed(slot, sent_at)
+        return answer
+
+    async def _call_acquire(self, slot: Slot, *, former: bool) -> list[Any]:
+        keys = [GENERATION, DETAILS, *(limit.key for limit in slot.limits)]
+        arguments: list[Argument] = [
+            slot.id,
+            self._lease_ms(),
+            self._grace_ms(),
+            secrets.token_hex(8),
+            slot.holder.as_json(),
+            int(former),
+            *(limit.maximum for limit in slot.limits),
+        ]
+        try:
+            answer = await self._store.run("acquire", keys, arguments)
+        except GateUnavailableError:
+            slot.doubtful = True
+            raise
+        self._generation = self._generation or answer[1]
+        return answer
+
+    def _renewed(self, slot: Slot, sent_at: float) -> None:
+        """The lease runs from some moment after `sent_at`: counting from there, this side always gives up first."""
+        slot.fence_at = sent_at + self._timing.fence
+        if slot.fence is not None:
+            slot.fence.cancel()
+        delay = slot.fence_at - time.monotonic()
+        slot.fence = asyncio.get_running_loop().call_later(delay, self._lose, slot)
+
+    def _lose(self, slot: Slot) -> None:
+        self._held.pop(slot.id, None)
+        slot.lost.set()
+
+    def describe(self, slot: Slot, holder: Holder) -> None:
+        """Change what the administrator sees of a slot."""
+        slot.holder = replace(holder, worker=self.worker)
+        slot.described = False
+        self._wake.set()
+
+    def report_soon(self) -> None:
+        """Something of this worker's report has changed: do not wait for the heartbeat."""
+        self._reported = False
+        self._wake.set()
+
+    def _give_back(self, slot: Slot) -> None:
+        self._held.pop(slot.id, None)
+        if slot.fence is not None:
+            slot.fence.cancel()
+        if slot.call is not None:
+            slot.call.add_done_callback(_consume)
+            self._returning[slot.id] = (slot, time.monotonic() + self._timing.lease)
+            self._wake.set()
+
+    # The keeper: releases, descriptions and reports between two heartbeats.
+
+    async def _keep_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._release_returning()
+                await self._describe_held()
+                await self._send_report()
+            except GateUnavailableError:
+                self._wake_later(RETRY)
+            except Exception:
+                logger.exception("The gate's keeper failed; it tries again")
+                self._wake_later(RETRY)
+
+    def _wake_later(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._wake.set)
+
+    async def _release_returning(self) -> None:
+        now = time.monotonic()
+        self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
+        ready = []
+        for slot, _ in self._returning.values():
+            if slot.call is None or slot.call.done():
+                ready.append(slot)
+            else:
+                slot.call.add_done_callback(lambda _: self._wake.set())
+        for chunk in _chunks(ready):
+            await self._store.run("release", [DETAILS, *_keys(chunk)], [slot.id for slot in chunk])
+            for slot in chunk:
+                self._finish_release(slot)
+        self._returned.set()
+
+    def _finish_release(self, slot: Slot) -> None:
+        if slot.doubtful:  # an acquire still on its way may arrive after this release: once more, a little later
+            asyncio.get_running_loop().call_later(FORGET, self._settle, slot)
+        else:
+            self._returning.pop(slot.id, None)
+
+    def _settle(self, slot: Slot) -> None:
+        slot.doubtful = False
+        self._wake.set()
+
+    async def _describe_held(self) -> None:
+        changed = [slot for slot in self._held.values() if not slot.described]
+        for slot in changed:
+            await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json()])
+            slot.described = True
+
+    async def _send_report(self) -> None:
+        if not self._reported:
+            self._reported = True
+            keys, arguments = self._renewal([])
+            await self._store.run("renew", keys, arguments)
+
+    # The heartbeat: renewals.
+
+    async def _beat_forever(self) -> None:
+        while True:
+            try:
+                await self._renew()
+                await asyncio.sleep(self._timing.heartbeat * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+            except GateUnavailableError:
+                logger.warning("Redis does not answer; running streams go on until their leases must be given up")
+                await asyncio.sleep(RETRY)
+            except Exception:
+                logger.exception("The gate's heartbeat failed; it tries again")
+                await asyncio.sleep(RETRY)
+
+    async def _renew(self) -> None:
+        now = time.monotonic()
+        due = [slot for slot in self._held.values() if slot.progress_until > now]
+        for chunk in _chunks(due) or [[]]:
+            sent_at = time.monotonic()
+            keys, arguments = self._renewal(chunk)
+            generation, *lost = await self._store.run("renew", keys, arguments)
+            emptied = bool(self._generation) and generation != self._generation
+            for slot in chunk:
+                if slot.id not in self._held:
+                    continue  # given back, or given up, meanwhile
+                if slot.id not in lost:
+                    self._renewed(slot, sent_at)
+                elif not (emptied and await self._reenter(slot)):
+                    self._lose(slot)
+            # Only now: had a re-entry failed for want of an answer, the next beat must see the change again.
+            self._generation = generation
+
+    async def _reenter(self, slot: Slot) -> bool:
+        """Take back, by admission, the place of a stream that runs while Redis has lost its data."""
+        if time.monotonic() >= slot.fence_at:
+            return False
+        outcome, *_ = await self._acquire(slot, former=True)
+        return bool(outcome == "granted")
+
+    def _renewal(self, slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
+        sets = _keys(slots)
+        position = {key: str(number) for number, key in enumerate(sets, start=1)}
+        report = json.dumps(self._report(), separators=(",", ":"))
+        arguments: list[Argument] = [self._lease_ms(), self._grace_ms(), secrets.token_hex(8), self.worker, report]
+        for slot in slots:
+            arguments += [slot.id, ",".join(position[limit.key] for limit in slot.limits)]
+        return [GENERATION, DETAILS, WORKERS, REPORTS, *sets], arguments
+
+    async def usage(self) -> Usage:
+        """Raises GateUnavailableError."""
+        now, ready_at, holders, workers = await self._store.run(
+            "usage", [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET], []
+        )
+        return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
+
+    def _lease_ms(self) -> int:
+        return round(self._timing.lease * 1000)
+
+    def _grace_ms(self) -> int:
+        return round(self._timing.grace * 1000)
+
+
+def _consume(call: "asyncio.Task[list[Any]]") -> None:
+    """Nobody may be left to hear how a call ended; asyncio would complain of an exception never retrieved."""
+    if not call.cancelled():
+        call.exception()
+
+
+def _keys(slots: Sequence[Slot]) -> list[str]:
+    return list(dict.fromkeys(limit.key for slot in slots for limit in slot.limits))
+
+
+def _chunks(slots: Sequence[Slot]) -> list[Sequence[Slot]]:
+    return [slots[start : start + CHUNK] for start in range(0, len(slots), CHUNK)]
+
+
+def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {id: json.loads(text) for id, text in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+def _retry_after(ms: int) -> int:
+    """Whole seconds to propose to a refused viewer: slots come and go by people, so soon, and not all at once."""
+    return max(1, min(5, round(ms / 1000)))

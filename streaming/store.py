@@ -1,0 +1,85 @@
+"""The connection to Redis, and the one home of its client library.
+
+The driver's errors are translated here, once. Every call ends within `DEADLINE`: the library's defaults had not given
+up after 40 s against a Redis that accepts and never answers.
+"""
+
+import asyncio
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+
+from streaming.errors import GateUnavailableError
+
+DEADLINE = 1.8  # seconds for a whole call, retry included: a refusal must be out within 2 s
+CALL_TIMEOUT = 0.8  # seconds for connecting and for one reply
+CONNECTIONS = 16
+
+Argument = str | int
+
+
+@functools.cache
+def _source(name: str) -> str:
+    folder = Path(__file__).parent / "lua"
+    return (folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+class Store:
+    """Runs the scripts of `lua/`. All of them may be repeated safely, so one retry on a lost reply is allowed.
+
+    A cancelled call may still take effect in Redis: whoever cancels an acquire releases afterwards.
+    """
+
+    def __init__(self, url: str) -> None:
+        # A pool of its own, which waits for a free connection: 500 handshakes at once must not open 500 connections.
+        self._pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=DEADLINE,
+            socket_timeout=CALL_TIMEOUT,
+            socket_connect_timeout=CALL_TIMEOUT,
+            retry=Retry(ConstantBackoff(0.02), 1),
+            decode_responses=True,
+        )
+        self._client = redis.asyncio.Redis(connection_pool=self._pool)
+        self._scripts: dict[str, Any] = {}
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
+        if script not in self._scripts:
+            self._scripts[script] = self._client.register_script(_source(script))
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return cast(list[Any], await self._scripts[script](keys=keys, args=arguments))
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            raise GateUnavailableError from error
+
+    async def ping(self) -> None:
+        """Raises GateUnavailableError."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._client.ping()
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            raise GateUnavailableError from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        await self._pool.disconnect()
+
+
+def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
+    """Run a script without an event loop, in half a second at most; for the very end of a process."""
+    client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+    try:
+        client.eval(_source(script), len(keys), *keys, *arguments)
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+    return True

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from streaming import views
+
+urlpatterns = [
+    path("api/v1/cameras/<uuid:camera>/stream/info", views.info, name="stream-info"),
+    path("api/v1/cameras/<uuid:camera>/stream/snapshot", views.snapshot, name="stream-snapshot"),
+    path("api/v1/cameras/stream/metrics", views.metrics, name="stream-metrics"),
+    path("api/v1/cameras/test-connection", views.test_connection, name="test-connection"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+]

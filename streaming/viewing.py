@@ -1,0 +1,191 @@
+"""One viewing from admission to the end: a slot, a feed, and the pump between feed and viewer.
+
+Knows no WebSocket: `Viewer` is all it needs of the other side.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from cameras.sources import CameraSource
+from streaming import conf, protocol
+from streaming.capture import Condition, State
+from streaming.errors import (
+    CameraLostError,
+    CameraUnreachableError,
+    SlotLostError,
+    StreamError,
+    ViewerUnresponsiveError,
+)
+from streaming.hub import REFUSALS, Feed, Hub
+from streaming.leases import Holder, Limit, Slot
+from streaming.slots import Gate
+
+RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which its lease lapses if it hangs
+
+
+class Viewer(Protocol):
+    async def send_message(self, message: dict[str, object]) -> None: ...
+    async def send_frame(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for the first picture, for a lost camera to come back, for a viewer to acknowledge."""
+
+    first_frame: float
+    reconnect: float
+    stall: float = conf.STALL
+
+
+class Viewing:
+    """`run` raises the StreamError that ends the viewing, or is cancelled when the viewer leaves."""
+
+    def __init__(self, gate: Gate, hub: Hub, viewer: Viewer, source: CameraSource, holder: Holder, patience: Patience):
+        self._gate, self._hub, self._viewer = gate, hub, viewer
+        self._source, self._patience = source, patience
+        self.holder = holder
+        self._slot: Slot | None = None
+        self._feed: Feed | None = None
+        self._sent = 0  # sequence number of the newest frame sent
+        self._acked = 0
+        self._progress = asyncio.Event()
+        self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
+        self._waiting_since = 0.0  # time.monotonic() of the last progress while frames are in flight
+
+    @property
+    def id(self) -> str:
+        return self._slot.id if self._slot else ""
+
+    async def run(self, limits: tuple[Limit, ...]) -> None:
+        """Hold a slot and a feed, and pump. Leaves the feed first and gives the slot back then, whatever happens."""
+        async with self._gate.slot(self.holder, limits, self._tell_waiting) as slot:
+            self._slot = slot
+            slot.progressed(self._patience.first_frame + RENEWED_FOR)
+            await self._viewer.send_message(self._info(slot, limits[0]))
+            async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality) as feed:
+                self._feed = feed
+                await _first_error(
+                    self._pump(slot, feed),
+                    self._follow(slot, feed),
+                    self._watch_stall(),
+                    _watch_slot(slot),
+                    self._watch_stop(),
+                )
+
+    def stop(self, error: StreamError) -> None:
+        """End the viewing with `error`."""
+        if not self._stop.done():
+            self._stop.set_result(error)
+
+    def acknowledge(self, seq: int) -> None:
+        """The viewer has decoded all up to `seq`. What was never sent, or is older, is ignored."""
+        if self._acked < seq <= self._sent:
+            self._acked = seq
+            self._waiting_since = time.monotonic()
+            self._progress.set()
+            if self._slot:
+                self._slot.progressed(self._patience.stall + RENEWED_FOR)
+
+    async def change_quality(self, quality: str) -> None:
+        """The same slot and feed, other pictures."""
+        if self._slot is None or self._feed is None:
+            self.holder = replace(self.holder, quality=quality)
+            return
+        self._feed.switch(quality)
+        self.holder = replace(self.holder, quality=quality)
+        self._gate.describe(self._slot, self.holder)
+        await self._viewer.send_message({"type": "quality_changed", **self._format()})
+
+    # What the viewer is told.
+
+    def _format(self) -> dict[str, object]:
+        return {"quality": self.holder.quality, "format": "jpeg", "codec": None, "window": protocol.WINDOW}
+
+    def _info(self, slot: Slot, limit: Limit) -> dict[str, object]:
+        return {
+            "type": "info",
+            "viewing_id": slot.id,
+            "camera": self.holder.camera_id,
+            "name": self.holder.camera,
+            "qualities": list(protocol.QUALITIES),
+            **self._format(),
+            "in_use": slot.in_use,
+            "limit": limit.maximum,
+            "server_time": time.time() * 1000,
+        }
+
+    async def _tell_waiting(self, seconds: float) -> None:
+        await self._tell(State.CONNECTING, "gate_recovering", retry_after=round(seconds, 1))
+
+    async def _tell(self, state: State, reason: str | None = None, **facts: object) -> None:
+        await self._viewer.send_message({"type": "status", "state": state.value, "reason": reason, **facts})
+
+    # The tasks of a running viewing; the first to fail ends all.
+
+    async def _pump(self, slot: Slot, feed: Feed) -> None:
+        while True:
+            while self._sent - self._acked >= protocol.WINDOW:
+                self._progress.clear()
+                await self._progress.wait()
+            frame, dropped = await feed.mailbox.take()
+            slot.check()
+            if self._sent == self._acked:
+                self._waiting_since = time.monotonic()
+            self._sent += 1
+            await self._viewer.send_frame(protocol.encode_frame(frame, self._sent, dropped=dropped))
+
+    async def _watch_stall(self) -> None:
+        """A viewer with frames in flight has to make progress; Daphne's own pings are fooled by any message."""
+        while True:
+            waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
+            if waited >= self._patience.stall:
+                raise ViewerUnresponsiveError
+            await asyncio.sleep(min(self._patience.stall - waited, 0.5))
+
+    async def _watch_stop(self) -> None:
+        raise await asyncio.shield(self._stop)
+
+    async def _follow(self, slot: Slot, feed: Feed) -> None:
+        """Tell the viewer of the camera's condition; raise when there was no picture for too long."""
+        told, condition, was_live = None, feed.condition, False
+        deadline: float | None = time.monotonic() + self._patience.first_frame
+        while True:
+            if condition.state is not told:
+                told = condition.state
+                await self._tell(told, "camera_lost" if told is State.RECONNECTING else None)
+            if condition.state is State.LIVE:
+                was_live, deadline = True, None
+            elif not was_live and condition.failures >= REFUSALS:
+                raise _gone(condition)
+            elif deadline is None:
+                deadline = time.monotonic() + self._patience.reconnect
+            if deadline is not None:
+                slot.progressed(deadline - time.monotonic() + RENEWED_FOR)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    condition = await feed.changed()
+            except TimeoutError as error:
+                raise _gone(condition) from error
+
+
+async def _watch_slot(slot: Slot) -> None:
+    await slot.lost.wait()
+    raise SlotLostError
+
+
+def _gone(condition: Condition) -> StreamError:
+    kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
+    return kind(condition.cause)
+
+
+async def _first_error(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Run all until one fails; cancel the others, wait for their end and raise what failed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None

@@ -1,0 +1,137 @@
+"""The HTTP side of a stream: info, snapshot, metrics, Test connection, health."""
+
+import functools
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from cameras.permissions import may_watch
+from streaming import conf, errors, probe, protocol, runtime
+from streaming.admissible import admissible
+
+HTTP_STATUS: dict[type[errors.StreamError], int] = {
+    errors.NotAuthenticatedError: 401,
+    errors.PermissionDeniedError: 403,
+    errors.CameraNotFoundError: 404,
+    errors.NoStreamUrlError: 409,
+    errors.ProtocolError: 400,
+    errors.UnavailableError: 503,
+}
+
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
+
+
+def _answers_errors(view: AsyncView) -> AsyncView:
+    """Turn a StreamError into its status and `{"error": {"reason", "message"}}`."""
+
+    @functools.wraps(view)
+    async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return await view(request, *args, **kwargs)
+        except errors.StreamError as error:
+            status = next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
+            return JsonResponse({"error": {"reason": error.reason, "message": str(error)}}, status=status)
+
+    return wrapped
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
+    """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
+    _, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
+    usage = (await runtime.current()).usage
+    gate = await usage.summary()
+    path = f"/api/v1/cameras/{found.id}/stream"
+    return JsonResponse(
+        {
+            "type": "websocket",
+            "camera": str(found.id),
+            "name": found.name,
+            "websocket_path": path,
+            "snapshot_path": f"{path}/snapshot",
+            "qualities": list(protocol.QUALITIES),
+            "default_quality": conf.DEFAULT_QUALITY.value,
+            "viewers": await usage.viewers_of(str(found.id)),
+            "in_use": gate["in_use"],
+            "limit": gate["limit"],
+            "is_available": bool(gate["available"]),
+        }
+    )
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
+    quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
+    _, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    worker = await runtime.current()
+    frame = await worker.snapshots.take(str(found.id), source, quality)
+    return HttpResponse(frame.data, content_type="image/jpeg", headers={"X-Frame-Time": str(round(frame.read_at))})
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def metrics(request: HttpRequest) -> HttpResponse:
+    user = await request.auser()
+    if not user.is_authenticated:
+        raise errors.NotAuthenticatedError
+    if not await sync_to_async(may_watch)(user):
+        raise errors.PermissionDeniedError
+    return JsonResponse(await (await runtime.current()).usage.metrics())
+
+
+@require_POST
+async def test_connection(request: HttpRequest) -> HttpResponse:
+    """For the administrator's form: a picture and facts, or the reason."""
+    if not await sync_to_async(_may_edit_cameras)(request):
+        raise PermissionDenied
+    source = await sync_to_async(probe.source_of_form)(request.POST)
+    if isinstance(source, str):
+        return JsonResponse({"ok": False, "message": source})
+    return JsonResponse(await probe.try_camera(source))
+
+
+def _may_edit_cameras(request: HttpRequest) -> bool:
+    user = request.user
+    return user.is_staff and (user.has_perm("cameras.add_camera") or user.has_perm("cameras.change_camera"))
+
+
+@require_GET
+@never_cache
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """Alive: this process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+@never_cache
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """May take viewers: Redis and the database answer, and the worker is not draining."""
+    worker = await runtime.current()
+    checks = {"redis": await _answers(worker.ping()), "database": await _answers(sync_to_async(_ask_database)())}
+    ready = all(checks.values()) and not worker.draining
+    return JsonResponse({"ready": ready, **checks, "draining": worker.draining}, status=200 if ready else 503)
+
+
+async def _answers(question: Awaitable[None]) -> bool:
+    try:
+        await question
+    except Exception:  # noqa: BLE001 - whatever it is, the answer is no
+        return False
+    return True
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
