@@ -12,7 +12,10 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 from nvr.origins import SameOriginValidator
+from streaming import runtime
 from streaming.routing import websocket_urlpatterns
+
+runtime.prepare()
 
 application = ProtocolTypeRouter(
     {

@@ -13,7 +13,8 @@ from streaming.embedded import socket_path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+if (BASE_DIR / ".env").is_file():
+    environ.Env.read_env(BASE_DIR / ".env")
 
 
 def _flag(name: str, *, default: bool) -> bool:
@@ -40,12 +41,12 @@ def _secret(name: str, file: str) -> str:
     return text or stored_key(VAR_DIR / file)
 
 
-VAR_DIR = Path(env.str("NVR_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+VAR_DIR = Path(env.str("NVR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
 DEBUG = _flag("DEBUG", default=False)
 SECRET_KEY = _secret("SECRET_KEY", "secret.key")
 CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
@@ -111,8 +112,8 @@ TEMPLATES = [
     },
 ]
 
-_address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
+_database_url = _address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
+DATABASES = {"default": env.db_url_config(_database_url or f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several workers share the file: wait for a lock instead of failing, and let readers read while one writes.
     DATABASES["default"]["OPTIONS"] = {

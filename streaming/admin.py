@@ -50,4 +50,4 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 async def _system_usage() -> dict[str, object]:
-    return await (await runtime.current()).usage.system()
+    return await runtime.current().usage.system()

@@ -86,7 +86,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _watch(self) -> None:
         quality = self._quality()
         user, camera, source = await self._admissible()
-        worker = await runtime.current()
+        worker = runtime.current()
         if worker.draining:
             raise errors.DrainingError
         holder = Holder(

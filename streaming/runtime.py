@@ -18,10 +18,10 @@ from django.conf import settings
 
 from streaming import conf, control, embedded
 from streaming.capture import Timeouts
-from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError, StreamError
+from streaming.errors import DrainingError, StoppedByAdministratorError, StreamError
 from streaming.hub import Hub
 from streaming.leases import Limit
-from streaming.slots import SERVER_SET, Gate
+from streaming.slots import SERVER_SET, Gate, open_generation
 from streaming.snapshots import Snapshots
 from streaming.store import Store
 from streaming.usage import UsageReport
@@ -33,11 +33,15 @@ DRAIN = 2.0  # seconds in which a stopping worker gives its slots back
 STOP = 6.0  # seconds in which its captures leave their cameras: a read in progress may take its whole time-out
 
 
-def prepare_store() -> bool:
-    """Have Redis at hand; blocks while the embedded one starts. Returns whether nobody can hold a slot yet."""
-    if settings.REDIS_URL:
-        return False
-    return embedded.ensure(settings.EMBEDDED_REDIS_DIR)
+def prepare() -> None:
+    """Have Redis at hand before the first viewer comes. Blocks while the embedded one starts; raises RuntimeError."""
+    alone = False
+    if not settings.REDIS_URL:
+        alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)
+        logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
+    # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
+    if not open_generation(store_url(), 0 if alone else conf.timing().grace):
+        logger.warning("Redis does not answer yet; streams are refused until it does")
 
 
 def store_url() -> str:
@@ -74,11 +78,7 @@ class Runtime:
 
     # Start.
 
-    async def start(self, *, newcomers_wait: bool) -> None:
-        try:
-            await self.gate.open_generation(newcomers_wait=newcomers_wait)
-        except GateUnavailableError:
-            logger.warning("Redis does not answer yet; streams are refused until it does")
+    def start(self) -> None:
         self.gate.start()
         self._control = asyncio.create_task(control.listen(self._handle_event), name="control events")
 
@@ -138,28 +138,17 @@ class Runtime:
 
 
 _current: Runtime | None = None
-_starting: asyncio.Lock | None = None
 
 
-async def current() -> Runtime:
-    """This process's runtime, started by the first to ask."""
-    global _starting
-    if _current is not None:
-        return _current
-    _starting = _starting or asyncio.Lock()
-    async with _starting:
-        return _current or await _start()
-
-
-async def _start() -> Runtime:
+def current() -> Runtime:
+    """This process's runtime, started by the first to ask on the loop that serves. No await: nobody can come between."""
     global _current
-    alone = await asyncio.to_thread(prepare_store)
-    runtime = Runtime(store_url())
-    await runtime.start(newcomers_wait=not alone)
-    atexit.register(runtime.end)
-    _handle_signals(runtime)
-    _current = runtime
-    return runtime
+    if _current is None:
+        _current = Runtime(store_url())
+        _current.start()
+        atexit.register(_current.end)
+        _handle_signals(_current)
+    return _current
 
 
 def _handle_signals(runtime: Runtime) -> None:

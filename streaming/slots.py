@@ -41,6 +41,12 @@ FORGET = 1.0  # seconds after which a release is repeated when the acquire's rep
 Waiting = Callable[[float], Awaitable[None]]  # told how many seconds a newcomer has to wait
 
 
+def open_generation(url: str, grace: float) -> bool:
+    """Make this Redis's generation if it has none, so that newcomers' waiting (`grace` seconds) begins with the worker
+    and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
+    return run_now(url, "open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+
+
 class Gate:
     """This worker's side of the gate: takes, renews and gives back the slots of its viewings."""
 
@@ -61,12 +67,6 @@ class Gate:
             asyncio.create_task(self._beat_forever(), name="gate heartbeat"),
             asyncio.create_task(self._keep_forever(), name="gate keeper"),
         ]
-
-    async def open_generation(self, *, newcomers_wait: bool) -> None:
-        """Make this Redis's generation if it has none, so that the grace runs from now and not from the first viewer."""
-        grace = self._grace_ms() if newcomers_wait else 0
-        keys, arguments = self._renewal([])
-        await self._store.run("renew", keys, [arguments[0], grace, *arguments[2:]])
 
     async def stop(self, seconds: float) -> None:
         """Give back what is held, for `seconds` at most; what is left lapses with its lease."""

@@ -48,7 +48,7 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
     _, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
-    usage = (await runtime.current()).usage
+    usage = runtime.current().usage
     gate = await usage.summary()
     path = f"/api/v1/cameras/{found.id}/stream"
     return JsonResponse(
@@ -74,7 +74,7 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
     _, found, source = await sync_to_async(admissible)(await request.auser(), camera)
-    worker = await runtime.current()
+    worker = runtime.current()
     frame = await worker.snapshots.take(str(found.id), source, quality)
     return HttpResponse(frame.data, content_type="image/jpeg", headers={"X-Frame-Time": str(round(frame.read_at))})
 
@@ -88,7 +88,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         raise errors.NotAuthenticatedError
     if not await sync_to_async(may_watch)(user):
         raise errors.PermissionDeniedError
-    return JsonResponse(await (await runtime.current()).usage.metrics())
+    return JsonResponse(await runtime.current().usage.metrics())
 
 
 @require_POST
@@ -118,7 +118,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
     """May take viewers: Redis and the database answer, and the worker is not draining."""
-    worker = await runtime.current()
+    worker = runtime.current()
     checks = {"redis": await _answers(worker.ping()), "database": await _answers(sync_to_async(_ask_database)())}
     ready = all(checks.values()) and not worker.draining
     return JsonResponse({"ready": ready, **checks, "draining": worker.draining}, status=200 if ready else 503)

@@ -1,0 +1,131 @@
+"""Starting and ending: wrong settings, the embedded Redis, runserver."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cameras.simulator import SimulatedCamera
+from tests.client import Session, Stream
+from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free_port, wait_until
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("STREAM_MAX_CONCURRENT", "0", "a whole number of streams from 1"),
+        ("STREAM_MAX_CONCURRENT", "-3", "a whole number of streams from 1"),
+        ("STREAM_MAX_CONCURRENT", "abc", "a whole number of streams from 1"),
+        ("STREAM_LEASE_SECONDS", "soon", "a number of seconds from 1"),
+        ("STREAM_DEFAULT_QUALITY", "ultra", "low, medium, high"),
+        ("DEBUG", "maybe", "true or false"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right(
+    tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    for command in (["manage.py", "check"], ["-m", "daphne", "-p", "0", "nvr.asgi:application"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment_of(tmp_path, **{name: value}),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode != 0
+        assert f"{name}={value}" in done.stderr
+        assert expected in done.stderr
+
+
+@pytest.mark.parametrize("value", ["localhost:6379", "http://localhost"])
+def test_a_wrong_redis_url_stops_the_start(tmp_path: Path, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=environment_of(tmp_path, REDIS_URL=value),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode != 0
+    assert "REDIS_URL" in done.stderr and "unix://" in done.stderr
+
+
+def redis_servers(folder: Path) -> list[int]:
+    """Process ids of the Redis servers whose socket is in `folder`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "redis-server" in command and str(folder) in command:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_workers_share_one_embedded_redis_which_ends_with_the_last_even_if_killed(installation: Site) -> None:
+    first, second = installation.start_worker(), installation.start_worker()
+    assert len(redis_servers(installation.folder)) == 1
+    first.process.end()
+    assert len(redis_servers(installation.folder)) == 1
+    second.process.signal(signal.SIGKILL)
+    second.process.wait(5)
+    wait_until(lambda: not redis_servers(installation.folder), 5, "the embedded Redis has ended")
+    assert "this machine only" in installation.logs()
+
+
+def test_an_embedded_redis_that_dies_is_started_again(installation: Site) -> None:
+    worker = installation.start_worker()
+    (old,) = redis_servers(installation.folder)
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: redis_servers(installation.folder) not in ([], [old]), 5, "another Redis runs")
+    wait_until(lambda: worker.status("/readyz") == 200, 5, "the worker is ready again")
+
+
+async def test_runserver_with_its_autoreloader_serves_a_stream_and_ends_on_ctrl_c(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    port = free_port()
+    command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"]
+    server = Process(command, installation.environment, installation.folder / "runserver.log")
+    try:
+        import urllib.request
+
+        def answers() -> bool:
+            try:
+                return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200)
+            except OSError:
+                return False
+
+        wait_until(answers, 30, "runserver is ready")
+        id = installation.add_camera("Yard", camera.url)
+        async with Stream(Session(f"http://127.0.0.1:{port}"), id) as stream:
+            await stream.live()
+            for process in children(server.popen.pid):  # a terminal's Ctrl-C goes to the whole group
+                os.kill(process, signal.SIGINT)
+            server.signal(signal.SIGINT)
+            server.wait(10)
+    finally:
+        server.end()
+    wait_until(lambda: not redis_servers(installation.folder), 5, "the embedded Redis has ended")
+    wait_until(lambda: camera.connections == 0, 5, "the camera is released")
+
+
+def children(parent: int) -> list[int]:
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(line) for line in done.stdout.split()]
+
+
+async def test_an_external_redis_is_used_where_one_is_configured(
+    installation: Site, redis_server: RedisServer, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_LEASE_SECONDS="2")
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(Session(worker.base), id) as stream:
+        await stream.live()
+    assert len(redis_servers(installation.folder)) == 1  # the test's own

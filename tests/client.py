@@ -1,0 +1,185 @@
+"""A viewer without a browser: logs in over HTTP and speaks the stream's protocol. What docs/protocol.md describes."""
+
+import asyncio
+import contextlib
+import http.cookiejar
+import json
+import struct
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import websockets.asyncio.client
+from websockets.exceptions import ConnectionClosed
+
+from cameras.simulator.clock import age_ms
+from tests.servers import PASSWORD
+
+HEADER = struct.Struct("!BBBBIdd")
+
+
+class Session:
+    """Cookies of one user at one worker."""
+
+    def __init__(self, base: str, username: str = "viewer", password: str = PASSWORD) -> None:
+        self.base = base
+        self._jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
+        if username:
+            self.get("/accounts/login/")
+            self.post("/accounts/login/", {"username": username, "password": password})
+            assert "sessionid" in self._cookies(), f"{username} could not log in"
+
+    def _cookies(self) -> dict[str, str]:
+        return {cookie.name: cookie.value or "" for cookie in self._jar}
+
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self._cookies().items())
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        return self._open(urllib.request.Request(self.base + path))
+
+    def json(self, path: str) -> Any:
+        status, body = self.get(path)
+        assert status == 200, (path, status, body[:200])
+        return json.loads(body)
+
+    def post(self, path: str, data: dict[str, str]) -> tuple[int, bytes]:
+        form = urllib.parse.urlencode({**data, "csrfmiddlewaretoken": self._cookies().get("csrftoken", "")})
+        return self._open(urllib.request.Request(self.base + path, form.encode(), {"Referer": self.base + path}))
+
+    def _open(self, request: urllib.request.Request) -> tuple[int, bytes]:
+        try:
+            with self._opener.open(request, timeout=20) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def at(self, base: str) -> "Session":
+        """The same log-in at another worker."""
+        other = Session(base, username="")
+        other._jar = self._jar
+        other._opener = self._opener
+        return other
+
+
+async def eventually(condition: Callable[[], object], seconds: float) -> None:
+    """Poll a condition of the server's that no message tells of; fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the condition is of another process
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Picture:
+    seq: int
+    epoch: int
+    flags: int
+    age: float  # milliseconds between the worker's reading and the arrival here
+    data: bytes
+    arrived: float  # time.monotonic()
+
+    @property
+    def image(self) -> Any:
+        return cv2.imdecode(np.frombuffer(self.data, np.uint8), cv2.IMREAD_COLOR)
+
+    def clock_age(self, now_ms: float | None = None) -> float | None:
+        """Milliseconds since the camera drew the picture, read off its strip."""
+        return age_ms(self.image, now_ms or time.time() * 1000)
+
+
+@dataclass
+class Stream:
+    """One viewer. Acknowledges what it receives unless told not to; keeps messages, and the newest picture."""
+
+    session: Session
+    camera: str
+    query: str = ""
+    acknowledges: bool = True
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    keep: int = 1
+    count: int = 0
+    close_code: int | None = None
+    opened: float = 0.0
+    closed: float = 0.0
+
+    async def __aenter__(self) -> Self:
+        url = f"{self.session.base.replace('http', 'ws')}/api/v1/cameras/{self.camera}/stream{self.query}"
+        self.opened = time.monotonic()
+        self.socket = await websockets.asyncio.client.connect(
+            url,
+            origin=self.session.base,  # type: ignore[arg-type]
+            additional_headers={"Cookie": self.session.cookie},
+            max_size=None,
+            compression=None,
+            ping_interval=None,
+            open_timeout=20,
+        )
+        self._changed = asyncio.Condition()
+        self._task = asyncio.create_task(self._receive())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self.socket.close()
+        await self._task
+
+    async def _receive(self) -> None:
+        try:
+            async for message in self.socket:
+                await self._take(message)
+        except ConnectionClosed:
+            pass
+        finally:
+            self.closed = time.monotonic()
+            self.close_code = self.socket.close_code
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _take(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self.messages.append(json.loads(message))
+        else:
+            _, _, flags, epoch, seq, read_at, _ = HEADER.unpack_from(message)
+            age = time.time() * 1000 - read_at
+            picture = Picture(seq, epoch, flags, age, message[HEADER.size :], time.monotonic())
+            self.pictures = [*self.pictures, picture][-self.keep :]
+            self.count += 1
+            if self.acknowledges:
+                await self.send({"type": "ack", "seq": seq})
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await self.socket.send(json.dumps(message))
+
+    async def until(self, condition: Callable[["Stream"], bool], seconds: float = 15) -> Self:
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(lambda: condition(self))
+        return self
+
+    async def live(self, seconds: float = 15) -> Self:
+        """Wait for a picture; fails if the stream ends before one."""
+        await self.until(lambda stream: stream.count > 0 or stream.close_code is not None, seconds)
+        assert self.count, (self.close_code, self.messages)
+        return self
+
+    async def ended(self, seconds: float = 15) -> int | None:
+        """Wait for the end; returns the close code."""
+        await self.until(lambda stream: stream.close_code is not None, seconds)
+        return self.close_code
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return next(message for message in reversed(self.messages) if message["type"] == kind)

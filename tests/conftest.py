@@ -1,0 +1,49 @@
+"""How this suite works.
+
+Three floors. `tests/cameras` and `tests/streaming` mirror the applications and run in this process, on a real Redis and
+real RTSP cameras of `cameras/simulator`. `tests/acceptance` runs the product as an operator does: Daphne processes with
+an installation of their own, and viewers that speak the protocol (`tests/servers.py`, `tests/client.py`).
+`tests/browser` adds a real Chromium; without one it skips.
+
+Nothing is faked but what reality cannot produce on demand, and then at the socket. A test waits for events, not for
+time; where time is the subject, settings shrink it. Every server takes a free port of loopback and is ended by its
+process id, and a test folder that a process still uses fails the test.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cameras.simulator import SimulatedCamera, Simulator
+from tests.servers import RedisServer, Site, make_template, site
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, template: Path) -> Iterator[Site]:
+    """An installation without a worker yet, on the embedded Redis."""
+    with site(tmp_path, template) as created:
+        yield created
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def camera(simulator: Simulator) -> SimulatedCamera:
+    """A small one: what is tested is seldom the picture."""
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=25))

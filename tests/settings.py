@@ -1,0 +1,26 @@
+"""The product's settings with nothing of this machine's: no `.env`, and a folder of its own for what it writes."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="nvr-tests-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+for _name in (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "SECRET_KEY",
+    "CAMERA_KEY",
+    *(name for name in os.environ if name.startswith("STREAM_")),
+):
+    os.environ[_name] = ""  # set and empty: the default, whatever `.env` says
+os.environ["NVR_VAR_DIR"] = _folder
+
+from nvr.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
