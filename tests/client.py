@@ -74,7 +74,7 @@ class Session:
 async def eventually(condition: Callable[[], object], seconds: float) -> None:
     """Poll a condition of the server's that no message tells of; fails after `seconds`."""
     async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the condition is of another process
+        while not await asyncio.to_thread(condition):
             await asyncio.sleep(0.05)
 
 

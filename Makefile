@@ -1,0 +1,34 @@
+# The verbs of this repository, for people and for CI. Each does its own set-up.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: run test lint bench help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.1:8000
+	@$(BIN)/python manage.py demo --port $(PORT)
+
+test: .venv/.development ## every test; those that need a browser skip where none is found
+	$(BIN)/pytest
+
+lint: .venv/.development ## ruff, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+bench: .venv/.development ## what the product costs and how old its pictures are
+	$(BIN)/python -m bench.viewers
+
+.venv/.runtime: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.development: requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/.runtime $@

@@ -1,0 +1,65 @@
+"""manage.py simulate: cameras to try the product with, until Ctrl-C."""
+
+import errno
+import signal
+import threading
+from argparse import ArgumentParser
+from contextlib import suppress
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from cameras.simulator import Fault, SimulatedCamera, Simulator, default_cameras
+
+
+class Command(BaseCommand):
+    help = "Serve simulated RTSP cameras on this machine until interrupted."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--cameras", type=int, default=4, help="how many (default 4)")
+        parser.add_argument("--port", type=int, default=8554, help="0 takes any free one (default 8554)")
+        parser.add_argument("--file", help="loop this clip instead of drawn scenes, at its own rate")
+        parser.add_argument("--width", type=int, default=0, help="pixels, even (default 1280, or the clip's)")
+        parser.add_argument("--height", type=int, default=0, help="pixels, even (default 720, or the clip's)")
+        parser.add_argument("--fps", type=int, default=25, help="of drawn scenes (default 25)")
+        parser.add_argument("--fault", choices=[fault.value for fault in Fault], default=Fault.NONE.value)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        cameras = _make_cameras(options)
+        with suppress(KeyboardInterrupt), _listen(options["port"]) as simulator:
+            for camera in cameras:
+                _add(simulator, camera, Fault(options["fault"]))
+                self.stdout.write(f"{camera.name}: {camera.url}")
+            self.stdout.flush()
+            threading.Event().wait()
+
+
+def _make_cameras(options: dict[str, Any]) -> list[SimulatedCamera]:
+    if options["cameras"] < 1:
+        raise CommandError("--cameras must be at least 1.")
+    try:
+        return default_cameras(options["cameras"], options["width"], options["height"], options["fps"], options["file"])
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def _listen(port: int) -> Simulator:
+    try:
+        return Simulator(port)
+    except OverflowError as error:
+        raise CommandError(f"--port must be 0 to 65535, not {port}.") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(f"Port {port} is in use. Choose another with --port.") from error
+        raise CommandError(f"Cannot listen on port {port}: {error.strerror}.") from error
+
+
+def _add(simulator: Simulator, camera: SimulatedCamera, fault: Fault) -> None:
+    camera.fault = fault
+    try:
+        simulator.add(camera)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from error

@@ -1,0 +1,74 @@
+"""Drawing in fractions of the picture, so that a scene is the same at any size."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .canvas import Bgr
+
+Colour = tuple[int, int, int]
+"""Blue, green, red."""
+
+Point = tuple[float, float]
+"""Across and down, 0 to 1."""
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+SHIFT = 4
+"""Bits of subpixel precision."""
+
+
+class Brush:
+    """Antialiased shapes on one image."""
+
+    def __init__(self, image: Bgr) -> None:
+        self.image = image
+        self._height, self._width = image.shape[:2]
+
+    def polygon(self, colour: Colour, *points: Point) -> None:
+        pixels = np.array([self._pixel(point) for point in points], np.int32)
+        cv2.fillPoly(self.image, [pixels], colour, cv2.LINE_AA, SHIFT)
+
+    def box(self, colour: Colour, left: float, top: float, right: float, bottom: float) -> None:
+        self.polygon(colour, (left, top), (right, top), (right, bottom), (left, bottom))
+
+    def lines(self, colour: Colour, thickness: float, *points: Point) -> None:
+        """A line through the points; thickness as a fraction of the height."""
+        pixels = np.array([self._pixel(point) for point in points], np.int32)
+        width = max(1, round(thickness * self._height))
+        cv2.polylines(self.image, [pixels], False, colour, width, cv2.LINE_AA, SHIFT)
+
+    def ellipse(self, colour: Colour, centre: Point, across: float, down: float) -> None:
+        """Half-axes as fractions of the width and of the height."""
+        axes = (max(1, round(across * self._width * 16)), max(1, round(down * self._height * 16)))
+        cv2.ellipse(self.image, self._pixel(centre), axes, 0, 0, 360, colour, -1, cv2.LINE_AA, SHIFT)
+
+    def gradient(self, top: float, bottom: float, colours: Sequence[Colour]) -> None:
+        """Fill the rows from `top` to `bottom` with colours that run into each other."""
+        first, last = round(top * self._height), round(bottom * self._height)
+        places = np.linspace(0, 1, len(colours))
+        rows = np.linspace(0, 1, last - first)
+        channels = [np.interp(rows, places, [colour[channel] for colour in colours]) for channel in range(3)]
+        self.image[first:last] = np.stack(channels, axis=1)[:, np.newaxis].astype(np.uint8)
+
+    def text(self, words: str, colour: Colour, place: Point, size: float) -> None:
+        """Words that start at `place`, capitals `size` of the height tall."""
+        scale = size * self._height / 22
+        x, y = (coordinate >> SHIFT for coordinate in self._pixel(place))
+        thickness = max(1, round(scale * 2))
+        cv2.putText(self.image, words, (x, y), FONT, scale, colour, thickness, cv2.LINE_AA)
+
+    def _pixel(self, point: Point) -> tuple[int, int]:
+        return round(point[0] * self._width * (1 << SHIFT)), round(point[1] * self._height * (1 << SHIFT))
+
+
+def finish(image: Bgr, seed: int) -> Bgr:
+    """What a lens and a sensor add: softness, darker corners, grain. Still, so that it costs few bits."""
+    height, width = image.shape[:2]
+    soft = cv2.GaussianBlur(image, (0, 0), max(0.1, height / 1200)).astype(np.float32)
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    vignette = (1 - 0.22 * (across**2 + down**2) / 2).astype(np.float32)
+    grain = np.random.default_rng(seed).normal(0, 3.0, (height, width)).astype(np.float32)
+    finished: Bgr = np.clip(soft * vignette[..., None] + grain[..., None], 0, 255).astype(np.uint8)
+    return finished

@@ -1,0 +1,41 @@
+"""An event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Everything but `post` waits for the loop, so it must not be called on the loop's own thread."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result, or its exception."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The function's result; once this returns, the loop has done it."""
+
+        async def call() -> T:
+            return function(*arguments)
+
+        return self.run(call())
+
+    def post(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Have the loop call the function soon; do not wait."""
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()

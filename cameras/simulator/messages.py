@@ -1,0 +1,111 @@
+"""RTSP requests and responses (RFC 2326), and the stream of bytes they arrive in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+LONGEST_HEAD = 16_384
+LONGEST_BODY = 65_536
+"""Bytes; a client that sends more is no client."""
+
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    454: "Session Not Found",
+    455: "Method Not Valid in This State",
+    461: "Unsupported Transport",
+    501: "Not Implemented",
+}
+
+
+class MalformedRequest(Exception):
+    """The bytes are no RTSP request."""
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str  # the camera's part of the address: its first segment
+    headers: dict[str, str]  # names in lower case
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def encode(self, sequence: str) -> bytes:
+        """The bytes on the wire; `sequence` is the request's CSeq."""
+        headers = [("CSeq", sequence), ("Server", "Camera simulator"), *self.headers]
+        if self.body:
+            headers.append(("Content-Length", str(len(self.body))))
+        first = f"RTSP/1.0 {self.status} {REASONS[self.status]}"
+        lines = (first, *(f"{name}: {value}" for name, value in headers), "", "")
+        return "\r\n".join(lines).encode() + self.body
+
+
+@dataclass
+class RequestReader:
+    """Takes bytes as they come; gives the requests that are complete. Interleaved data is passed over."""
+
+    _buffer: bytearray = field(default_factory=bytearray)
+
+    def feed(self, data: bytes) -> Iterator[Request]:
+        """Raises MalformedRequest; the reader is of no use after that."""
+        self._buffer += data
+        while True:
+            self._skip_interleaved()
+            request = self._take_request()
+            if request is None:
+                return
+            yield request
+
+    def _skip_interleaved(self) -> None:
+        while self._buffer[:1] == b"$" and len(self._buffer) >= 4:
+            end = 4 + int.from_bytes(self._buffer[2:4], "big")
+            if len(self._buffer) < end:
+                return
+            del self._buffer[:end]
+
+    def _take_request(self) -> Request | None:
+        if self._buffer[:1] == b"$":
+            return None
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            if len(self._buffer) > LONGEST_HEAD:
+                raise MalformedRequest
+            return None
+        request = _parse(self._buffer[:head_end].decode("latin-1"))
+        end = head_end + 4 + _body_length(request)
+        if len(self._buffer) < end:
+            return None
+        del self._buffer[:end]
+        return request
+
+
+def _parse(head: str) -> Request:
+    first, *lines = head.lstrip("\r\n").split("\r\n")
+    match first.split(" "):
+        case [method, url, version] if version.startswith("RTSP/1."):
+            pairs = (line.partition(":") for line in lines)
+            return Request(
+                method, _first_segment(url), {name.strip().lower(): value.strip() for name, _, value in pairs}
+            )
+    raise MalformedRequest
+
+
+def _first_segment(url: str) -> str:
+    try:
+        return urlsplit(url).path.strip("/").partition("/")[0]
+    except ValueError as error:
+        raise MalformedRequest from error
+
+
+def _body_length(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > LONGEST_BODY:
+        raise MalformedRequest
+    return int(length)

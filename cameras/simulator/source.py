@@ -1,0 +1,34 @@
+"""Where a camera's pictures come from: a drawn scene or a clip."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from .camera import SimulatedCamera
+from .clip import ClipPicture
+from .encoder import StreamFormat, Yuv
+from .scene import ScenePicture
+
+
+class Picture(Protocol):
+    def draw(self, now_ms: int) -> Yuv:
+        """The picture at `now_ms` (Unix milliseconds); valid until the next call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    picture: Picture
+    stream: StreamFormat
+
+
+def open_source(camera: SimulatedCamera, width: int, height: int) -> Source:
+    """The camera's pictures at this size; 0 x 0 is a clip's own. Raises clip.NotAVideo."""
+    if camera.file is None:
+        picture = ScenePicture(camera, width, height)
+        return Source(picture, _stream(camera, width, height, Fraction(camera.fps)))
+    clip = ClipPicture(camera.file, width, height)
+    return Source(clip, _stream(camera, clip.width, clip.height, clip.rate))
+
+
+def _stream(camera: SimulatedCamera, width: int, height: int, rate: Fraction) -> StreamFormat:
+    return StreamFormat(width, height, rate, camera.bit_rate, camera.gop_seconds)

@@ -1,0 +1,167 @@
+"""The two clients of these tests: OpenCV, and a bare RTSP socket that sees every byte."""
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+TIMEOUT_MS = 2000
+PATIENCE = 5.0
+
+
+@contextmanager
+def watch(url: str) -> Iterator[cv2.VideoCapture]:
+    """OpenCV on the camera, opened or not; released at the end."""
+    settings = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        TIMEOUT_MS,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        TIMEOUT_MS,
+        cv2.CAP_PROP_N_THREADS,
+        1,
+    ]
+    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, settings)
+    try:
+        yield capture
+    finally:
+        capture.release()
+
+
+def read(capture: cv2.VideoCapture) -> npt.NDArray[Any]:
+    """The next frame, which must come."""
+    ok, image = capture.read()
+    assert ok
+    return np.asarray(image)
+
+
+def read_to_the_end(capture: cv2.VideoCapture) -> float:
+    """Read until a read fails; the seconds that the failing read took."""
+    while True:
+        started = time.monotonic()
+        if not capture.read()[0]:
+            return time.monotonic() - started
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll what another thread changes; fails after some seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+class RtspSocket:
+    """Speaks RTSP as it is told to, right or wrong."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        place = urlsplit(url)
+        self._socket = socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
+        self._stream = self._socket.makefile("rb")
+        self._sequence = 0
+        self.session = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def request(self, method: str, url: str = "", **headers: str) -> int:
+        """Send and return the status; the reply's headers and body are kept in `headers` and `body`."""
+        self.ask(method, url, **headers)
+        return self.reply()
+
+    def ask(self, method: str, url: str = "", **headers: str) -> None:
+        self._sequence += 1
+        fields = {"CSeq": str(self._sequence), "Session": self.session, **headers}
+        lines = [f"{method} {url or self.url} RTSP/1.0"]
+        lines += [f"{name}: {value}" for name, value in fields.items() if value]
+        self.send("\r\n".join((*lines, "", "")).encode())
+
+    def reply(self) -> int:
+        first = self._next_line()
+        pairs = [line.partition(":") for line in iter(self._next_line, "")]
+        self.headers = [(name.lower(), value.strip()) for name, _, value in pairs]
+        known = dict(self.headers)
+        self.body = self._stream.read(int(known.get("content-length", "0"))).decode()
+        assert int(known["cseq"]) == self._sequence
+        return int(first.split()[1])
+
+    def header(self, name: str) -> str:
+        return dict(self.headers)[name.lower()]
+
+    def play(self) -> None:
+        """From DESCRIBE to PLAY."""
+        assert self.request("DESCRIBE") == 200
+        assert self.request("SETUP", f"{self.url}/track1", Transport="RTP/AVP/TCP;interleaved=0-1") == 200
+        self.session = self.header("Session").partition(";")[0]
+        assert self.request("PLAY") == 200
+
+    def packet(self) -> tuple[int, bytes]:
+        """Channel and bytes of the next interleaved packet."""
+        mark, channel, *length = self._stream.read(4)
+        assert mark == ord("$")
+        return channel, self._stream.read(int.from_bytes(length, "big"))
+
+    def rtp(self) -> bytes:
+        """The next packet of media."""
+        while True:
+            channel, packet = self.packet()
+            if channel == 0:
+                return packet
+
+    def sequence(self) -> int:
+        """The sequence number of the next packet of media."""
+        return int.from_bytes(self.rtp()[2:4], "big")
+
+    def take(self, count: int) -> bytes:
+        """Bytes as they are on the wire."""
+        return self._stream.read(count)
+
+    def is_quiet(self, seconds: float) -> bool:
+        """True if nothing arrives for that long after what has been sent already."""
+        self._socket.settimeout(seconds)
+        try:
+            while self._socket.recv(65536):
+                pass
+        except TimeoutError:
+            return True
+        finally:
+            self._socket.settimeout(PATIENCE)
+        return False
+
+    def shrink_buffer(self) -> None:
+        """Take little into the kernel's buffer, so that the server notices soon that nobody reads."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    def is_closed(self) -> bool:
+        """True once the other side has closed; passes over what came before."""
+        try:
+            while self._stream.read(1):
+                pass
+        except ConnectionResetError:
+            pass
+        return True
+
+    def _next_line(self) -> str:
+        while self._stream.peek(1)[:1] == b"$":
+            self.packet()
+        return self._stream.readline().decode().rstrip("\r\n")
+
+
+def sprop_sets(description: str) -> list[str]:
+    found = re.search(r"sprop-parameter-sets=(\S+)", description)
+    assert found
+    return found[1].split(",")

@@ -1,0 +1,76 @@
+"""manage.py simulate, as a person starts and stops it."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cameras.simulator import Simulator
+
+from .clients import read, watch
+
+PROJECT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@contextmanager
+def _simulate(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "manage.py", "simulate", *arguments]
+    process = subprocess.Popen(command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_what_it_prints_and_ends_cleanly(stop: signal.Signals) -> None:
+    with _simulate("--cameras", "2", "--port", "0", "--width", "320", "--height", "180") as process:
+        name, _, url = _line(process).partition(": ")
+        assert name == "Front door"
+        assert re.fullmatch(r"rtsp://127\.0\.0\.1:\d+/front-door", url)
+        assert _line(process).startswith("Car park: rtsp://")
+        with watch(url) as capture:
+            assert read(capture).shape == (180, 320, 3)
+        started = time.monotonic()
+        process.send_signal(stop)
+        assert process.wait() == 0
+        assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--cameras", "0"), "--cameras must be at least 1"),
+        (("--port", "0", "--file", "missing.mp4"), "missing.mp4 is missing"),
+        (("--width", "641"), "even"),
+        (("--port", "99999"), "0 to 65535"),
+        (("--fault", "tired"), "invalid choice"),
+    ],
+)
+def test_bad_arguments_give_a_clear_message(arguments: tuple[str, ...], message: str) -> None:
+    with _simulate(*arguments) as process:
+        _, errors = process.communicate()
+        assert message in errors
+        assert "Traceback" not in errors
+        assert process.returncode != 0
+
+
+def test_a_port_in_use_gives_a_clear_message(simulator: Simulator) -> None:
+    with _simulate("--port", str(simulator.port)) as process:
+        _, errors = process.communicate()
+        assert f"Port {simulator.port} is in use" in errors
+        assert "Traceback" not in errors

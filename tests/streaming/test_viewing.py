@@ -1,0 +1,161 @@
+"""A viewing without a WebSocket: a real gate and a real camera, and a viewer that is a list."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from cameras.simulator import Fault, SimulatedCamera
+from cameras.sources import CameraSource
+from streaming.capture import Timeouts
+from streaming.conf import Timing
+from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
+from streaming.hub import Hub
+from streaming.leases import Holder, Limit
+from streaming.protocol import HEADER
+from streaming.slots import SERVER_SET, Gate, open_generation
+from streaming.store import Store
+from streaming.viewing import Patience, Viewing
+from tests.servers import RedisServer
+
+LIMITS = (Limit(SERVER_SET, 2),)
+
+
+class ListViewer:
+    def __init__(self) -> None:
+        self.messages: list[dict[str, object]] = []
+        self.sequences: list[int] = []
+        self.viewing: Viewing | None = None  # set: acknowledges
+
+    async def send_message(self, message: dict[str, object]) -> None:
+        self.messages.append(message)
+
+    async def send_frame(self, data: bytes) -> None:
+        sequence = HEADER.unpack_from(data)[4]
+        self.sequences.append(sequence)
+        if self.viewing is not None:
+            self.viewing.acknowledge(sequence)
+
+
+class Bench:
+    def __init__(self, gate: Gate, hub: Hub, camera: SimulatedCamera) -> None:
+        self.gate, self.hub, self.camera = gate, hub, camera
+
+    def viewing(self, *, acknowledges: bool = True, **patience: float) -> tuple[Viewing, ListViewer]:
+        viewer = ListViewer()
+        holder = Holder(user="Ada", camera="Yard", camera_id="1", quality="low", address="", since=0)
+        times: dict[str, Any] = {"first_frame": 5, "reconnect": 1, "stall": 1, **patience}
+        viewing = Viewing(self.gate, self.hub, viewer, CameraSource(self.camera.url), holder, Patience(**times))
+        viewer.viewing = viewing if acknowledges else None
+        return viewing, viewer
+
+    async def in_use(self) -> int:
+        return len((await self.gate.usage()).holders)
+
+
+async def until(condition: Any, seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def bench(redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Bench]:
+    open_generation(redis_server.url, 0)
+    store = Store(redis_server.url)
+    hub = Hub(Timeouts(1, 1), most=2, linger=0.1)
+    gate = Gate(store, Timing(1.5), "w", dict)
+    gate.start()
+    yield Bench(gate, hub, camera)
+    hub.stop()
+    await gate.stop(2)
+    assert await asyncio.to_thread(hub.join, 5)
+    await store.close()
+
+
+async def leave(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_viewing_tells_its_facts_then_its_state_then_sends_numbered_pictures(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: len(viewer.sequences) >= 3)
+    assert viewer.sequences == list(range(1, len(viewer.sequences) + 1))
+    assert [message.get("state", message["type"]) for message in viewer.messages] == ["info", "connecting", "live"]
+    info = viewer.messages[0]
+    assert (info["in_use"], info["limit"], info["window"], info["quality"]) == (1, 2, 2, "low")
+    await leave(task)
+
+
+async def test_at_most_two_frames_are_in_flight_and_a_viewer_without_progress_is_ended(bench: Bench) -> None:
+    viewing, viewer = bench.viewing(acknowledges=False)
+    with pytest.raises(ViewerUnresponsiveError):
+        await viewing.run(LIMITS)
+    assert viewer.sequences == [1, 2]
+    await asyncio.sleep(0.1)
+    assert await bench.in_use() == 0
+
+
+async def test_acknowledgements_of_what_was_never_sent_or_is_older_are_ignored(bench: Bench) -> None:
+    viewing, viewer = bench.viewing(acknowledges=False)
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: len(viewer.sequences) == 2)
+    for seq in (0, -1, 3, 10**12):
+        viewing.acknowledge(seq)
+    await asyncio.sleep(0.5)
+    assert viewer.sequences == [1, 2]
+    viewing.acknowledge(2)
+    await until(lambda: len(viewer.sequences) == 4)
+    viewing.acknowledge(1)
+    await asyncio.sleep(0.3)
+    assert viewer.sequences == [1, 2, 3, 4]
+    await leave(task)
+
+
+async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewer.sequences)
+    await bench.gate._store.run("release", ["x", SERVER_SET], [viewing.id])
+    with pytest.raises(SlotLostError):
+        await asyncio.wait_for(task, 3)
+
+
+async def test_an_administrator_ends_a_viewing(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewer.sequences)
+    viewing.stop(StoppedByAdministratorError())
+    with pytest.raises(StoppedByAdministratorError):
+        await asyncio.wait_for(task, 1)
+
+
+async def test_a_camera_that_stays_away_ends_the_viewing_and_frees_camera_and_slot(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewer.sequences)
+    bench.camera.fault = Fault.SILENT
+    with pytest.raises(CameraLostError):
+        await asyncio.wait_for(task, 6)
+    assert viewer.messages[-1]["reason"] == "camera_lost"
+    await asyncio.sleep(0.1)
+    assert await bench.in_use() == 0
+    assert not bench.hub.conditions()
+
+
+async def test_leaving_at_any_moment_leaves_nothing_behind(bench: Bench) -> None:
+    for steps in range(0, 60, 3):
+        viewing, _ = bench.viewing()
+        task = asyncio.create_task(viewing.run(LIMITS))
+        for _ in range(steps):
+            await asyncio.sleep(0.001)
+        await leave(task)
+    await asyncio.sleep(0.3)
+    assert await bench.in_use() == 0
+    await until(lambda: bench.camera.connections == 0)
+    await until(lambda: not bench.hub.conditions())
