@@ -1,6 +1,7 @@
 """The operator's editing of cameras. *Test connection* is the streaming application's, reached by its URL's name."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
@@ -13,7 +14,10 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "address", "enabled")
     list_filter = ("enabled",)
     search_fields = ("name", "stream_url")
-    fields = ("name", "stream_url", "username", "password", "forget_password", "enabled")
+
+    def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:
+        forget = ["forget_password"] if obj is not None and obj.has_password else []
+        return ["name", "stream_url", "username", "password", *forget, "enabled"]
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:

@@ -32,7 +32,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _kept_password(self, cleaned: dict[str, Any]) -> str:
         stored = Camera.objects.filter(pk=self.instance.pk).first()
-        if stored is None or not (stored.password or hasattr(stored.password, "token")):
+        if stored is None or not stored.has_password:
             return ""
         if self._moved(stored, cleaned):
             # Else whoever may edit a camera could send its password to a host of his own.

@@ -39,6 +39,11 @@ class Camera(models.Model):
         return self.name
 
     @property
+    def has_password(self) -> bool:
+        """Whether one is stored, readable or not."""
+        return bool(self.password) or isinstance(self.password, Undecryptable)
+
+    @property
     def source(self) -> CameraSource:
         """What the capture opens. Raises AddressError when the stored password cannot be read."""
         if isinstance(self.password, Undecryptable):

@@ -1,0 +1,150 @@
+/** The page of cards: stills, the limit's state on every button, and the live modal. */
+
+import { keepStillsFresh } from "./card-stills.js";
+import { LiveModal } from "./live-modal.js";
+import { METRICS_PATH } from "./protocol.js";
+import { showToast } from "./toast.js";
+
+const METRICS_INTERVAL = 2_000; // ms
+const METRICS_TIMEOUT = 5_000; // ms
+const AFTER_LEAVING = 300; // ms in which the server gives the slot back
+
+const STATE_WORDS = {
+  idle: "Ready",
+  connecting: "Connecting…",
+  live: "Live",
+  reconnecting: "Reconnecting…",
+  lost: "Not answering",
+};
+
+/** @typedef {{in_use: number | null, limit: number, available: number | null, state: string}} Gate */
+
+/** One camera's card. */
+class Card {
+  #element;
+  #button;
+  #reason;
+  #state;
+  #watchable;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+    this.#button = element.querySelector("[data-watch]");
+    this.#reason = element.querySelector("[data-reason]");
+    this.#state = element.querySelector("[data-state-words]");
+    this.#watchable = !this.#button.hasAttribute("aria-disabled");
+  }
+
+  get camera() {
+    return { id: this.#element.dataset.camera, name: this.#element.dataset.name };
+  }
+
+  /** @param {LiveModal} modal */
+  opens(modal) {
+    this.#button.addEventListener("click", () => {
+      // Disabled for everybody, yet in reach of the keyboard and a screen reader, which may ask why.
+      if (this.#button.hasAttribute("aria-disabled")) showToast(this.#reason.textContent, "");
+      else modal.open(this.camera, this.#button);
+    });
+  }
+
+  /** @param {{state: string, viewers: number} | undefined} feed */
+  showFeed(feed) {
+    if (!this.#watchable) return;
+    const state = feed?.state ?? "idle";
+    const watching = state === "live" && feed.viewers ? ` · ${feed.viewers} watching` : "";
+    this.#element.dataset.feed = state;
+    this.#state.textContent = (STATE_WORDS[state] ?? state) + watching;
+  }
+
+  /** @param {string} reason why nothing can be watched now; empty when it can */
+  showReason(reason) {
+    if (!this.#watchable) return;
+    if (reason) this.#button.setAttribute("aria-disabled", "true");
+    else this.#button.removeAttribute("aria-disabled");
+    this.#reason.textContent = reason;
+  }
+}
+
+/** The pill in the page's head. */
+class SlotsPill {
+  #element;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** @param {Gate | null} gate null: the server did not answer */
+  show(gate) {
+    this.#element.textContent = this.#words(gate);
+    const share = gate?.state === "open" ? gate.in_use / gate.limit : 0;
+    this.#element.dataset.level = share >= 1 ? "full" : share >= 0.75 ? "high" : "ok";
+  }
+
+  #words(gate) {
+    if (!gate) return "Stream count not available";
+    if (gate.state === "unavailable") return "Stream limit cannot be checked";
+    if (gate.state === "recovering") return "Recovering the stream count…";
+    return `${gate.in_use} of ${gate.limit} streams in use`;
+  }
+}
+
+/** @param {Gate | null} gate */
+function whyNot(gate) {
+  const full = gate?.state === "open" && gate.available <= 0;
+  return full ? `All ${gate.limit} streams are in use` : "";
+}
+
+async function readMetrics() {
+  const answer = await fetch(METRICS_PATH, { cache: "no-store", signal: AbortSignal.timeout(METRICS_TIMEOUT) });
+  if (!answer.ok) throw new Error(`Metrics answered ${answer.status}.`);
+  return answer.json();
+}
+
+/**
+ * Ask for the metrics again and again, while the page is visible.
+ * @param {(metrics: {gate: Gate, cameras: Record<string, any>} | null) => void} show null: there was no answer
+ * @returns {(wait: number) => void} asks after that many milliseconds, and goes on from there
+ */
+function pollMetrics(show) {
+  let timer;
+  const askIn = (wait) => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, wait);
+  };
+  const ask = async () => {
+    if (document.visibilityState === "visible") show(await readMetrics().catch(() => null));
+    askIn(METRICS_INTERVAL);
+  };
+  askIn(0);
+  return askIn;
+}
+
+function start() {
+  const cards = [...document.querySelectorAll("[data-camera]")].map((element) => new Card(element));
+  const find = (id) => cards.map((card) => card.camera).find((camera) => camera.id === id) ?? null;
+  const pill = new SlotsPill(document.querySelector("[data-testid=slots]"));
+  const dialog = document.querySelector("dialog.live-modal");
+  const modal = new LiveModal(dialog, find);
+  for (const card of cards) card.opens(modal);
+  const resumeStills = keepStillsFresh(document.querySelectorAll("[data-still]"), () => !modal.isOpen);
+
+  const askMetricsIn = pollMetrics((metrics) => {
+    const gate = metrics?.gate ?? null;
+    pill.show(gate);
+    modal.slotFree = gate?.state === "open" && gate.available > 0;
+    for (const card of metrics ? cards : []) {
+      card.showFeed(metrics.cameras[card.camera.id]);
+      card.showReason(whyNot(gate));
+    }
+  });
+  document.addEventListener("visibilitychange", () => askMetricsIn(0));
+  dialog.addEventListener("left", () => {
+    resumeStills();
+    askMetricsIn(AFTER_LEAVING);
+  });
+}
+
+if (document.querySelector("[data-camera]")) start();

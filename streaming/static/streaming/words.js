@@ -1,0 +1,102 @@
+/** What the pages say. One place, so that the same thing is called the same everywhere. */
+
+import { Reason } from "./protocol.js";
+import { LocalReason, State } from "./states.js";
+
+const RECONNECTING = {
+  [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
+  [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
+  [Reason.SLOT_LOST]: "The stream lost its slot. Reconnecting…",
+  [Reason.VIEWER_UNRESPONSIVE]: "This device fell behind. Reconnecting…",
+  [Reason.DRAINING]: "The server is restarting. Reconnecting…",
+  [Reason.GATE_UNAVAILABLE]: "The stream limit cannot be checked right now. Trying again…",
+  [Reason.GATE_RECOVERING]: "Waiting for the server to recover its stream count…",
+};
+
+const UNAVAILABLE = {
+  [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached.",
+  [Reason.CAMERA_LOST]: "The connection to the camera was lost.",
+  [LocalReason.NO_WEBSOCKET]: "The live connection cannot be opened from here. Still trying.",
+};
+
+const CLOSED = {
+  [Reason.CAMERA_NOT_FOUND]: ["Camera not found", "It may have been removed. Reload the page to see the cameras there are."],
+  [Reason.NO_STREAM_URL]: ["No stream address", "This camera has no stream address. An administrator can enter one."],
+  [Reason.NOT_AUTHENTICATED]: ["You are logged out", "Log in again to go on watching."],
+  [Reason.PERMISSION_DENIED]: ["Not allowed", "You may not watch this camera. Ask an administrator."],
+  [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
+  [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page and the server do not understand each other. Reload the page."],
+};
+
+/**
+ * A state in a few words.
+ * @param {import("./states.js").Status} status
+ */
+export function stateWords({ state, reason }) {
+  switch (state) {
+    case State.CONNECTING:
+      return reason === Reason.GATE_RECOVERING ? RECONNECTING[reason] : "Connecting…";
+    case State.LIVE:
+      return "Live";
+    case State.STALE:
+      return "No new picture";
+    case State.RECONNECTING:
+      return RECONNECTING[reason] ?? "The camera does not answer. Reconnecting…";
+    case State.REFUSED:
+      return "All streams are in use";
+    case State.UNAVAILABLE:
+      return "Stream unavailable";
+    default:
+      return CLOSED[reason]?.[0] ?? "";
+  }
+}
+
+/**
+ * What stands over the picture when there is no stream to wait for, or null.
+ * @param {import("./states.js").Status} status
+ * @param {boolean} slotFree
+ * @returns {{title: string, text: string} | null}
+ */
+export function notice(status, slotFree) {
+  const title = stateWords(status);
+  switch (status.state) {
+    case State.REFUSED:
+      if (slotFree) return { title: "A stream is free", text: "Watch now?" };
+      return { title: slotsInUse(status) ?? title, text: status.message ?? "" };
+    case State.UNAVAILABLE:
+      return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "" };
+    case State.CLOSED:
+      return title ? { title, text: CLOSED[status.reason][1] } : null;
+    default:
+      return null;
+  }
+}
+
+/** @param {{inUse: number | null, limit: number | null}} gate */
+export function slotsInUse({ inUse, limit }) {
+  return inUse === null || limit === null ? null : `${inUse} of ${limit} in use`;
+}
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/**
+ * How old the picture on the screen is, and of what kind.
+ * @param {string} state
+ * @param {"live" | "snapshot"} kind
+ * @param {number} seconds
+ */
+export function pictureAge(state, kind, seconds) {
+  if (state === State.LIVE) {
+    const behind = seconds < 10 ? `${Math.max(0.1, seconds).toFixed(1)} s` : duration(seconds);
+    return `Live · ${behind} behind`;
+  }
+  const what = kind === "snapshot" ? "Snapshot" : "Last picture";
+  return seconds < 1 ? `${what} just now` : `${what} ${duration(seconds)} ago`;
+}
