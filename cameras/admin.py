@@ -15,7 +15,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("enabled",)
     search_fields = ("name", "stream_url")
 
-    def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
         forget = ["forget_password"] if obj is not None and obj.has_password else []
         return ["name", "stream_url", "username", "password", *forget, "enabled"]
 

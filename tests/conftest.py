@@ -19,6 +19,11 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.servers import RedisServer, Site, make_template, site
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests last: once Playwright's synchronous interface runs, no other event loop starts here."""
+    items.sort(key=lambda item: "tests/browser" in str(item.path))
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_template(tmp_path_factory.mktemp("template"))

@@ -140,9 +140,9 @@ class Site:
         self.workers: list[Worker] = []
         self.environment = environment_of(folder, **settings)
 
-    def start_worker(self, **settings: str) -> Worker:
+    def start_worker(self, *, port: int | None = None, **settings: str) -> Worker:
         log = self.folder / f"worker-{len(self.workers)}.log"
-        worker = Worker({**self.environment, **settings}, log)
+        worker = Worker({**self.environment, **settings}, log, port)
         self.workers.append(worker)
         worker.wait_until_ready()
         return worker
@@ -157,6 +157,9 @@ class Site:
 
     def update_camera(self, id: str, column: str, value: object) -> None:
         self._execute(f"UPDATE cameras_camera SET {column} = ? WHERE id = ?", (value, uuid.UUID(id).hex))  # noqa: S608
+
+    def remove_camera(self, id: str) -> None:
+        self._execute("DELETE FROM cameras_camera WHERE id = ?", (uuid.UUID(id).hex,))
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:

@@ -17,7 +17,7 @@ QUICK = {"STREAM_FIRST_FRAME_SECONDS": "3", "STREAM_READ_TIMEOUT_SECONDS": "1", 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
     with site(tmp_path_factory.mktemp("site"), template) as created:
-        created.start_worker(**QUICK)
+        created.start_worker(**QUICK)  # type: ignore[arg-type]
         yield created
 
 

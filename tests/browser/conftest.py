@@ -1,0 +1,152 @@
+"""A real Chromium on a real worker with real cameras. Skips where there is no Chromium, and says so."""
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from cameras.simulator import SimulatedCamera, Simulator
+from tests.client import Session, Stream
+from tests.servers import PASSWORD, Site, site, wait_until
+
+FLAGS = (
+    "--no-sandbox",  # CI runs as root
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    path = chromium()
+    if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
+        pytest.fail("Chromium is not installed")
+    if path is None:
+        pytest.skip("Chromium is not installed: what needs a browser is not tested (Debian: apt-get install chromium)")
+    return {"executable_path": path, "args": list(FLAGS)}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    """One worker with two slots, so that a full house takes two viewers."""
+    with site(tmp_path_factory.mktemp("site"), template) as created:
+        created.start_worker(
+            STREAM_MAX_CONCURRENT="2",
+            STREAM_FIRST_FRAME_SECONDS="3",
+            STREAM_READ_TIMEOUT_SECONDS="1",
+            STREAM_RECONNECT_SECONDS="3",
+        )
+        yield created
+
+
+@pytest.fixture
+def yard(simulator: Simulator) -> SimulatedCamera:
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=25))
+
+
+@pytest.fixture
+def camera_id(house: Site, yard: SimulatedCamera) -> Iterator[str]:
+    id = house.add_camera("Yard", yard.url)
+    yield id
+    house.remove_camera(id)
+
+
+@pytest.fixture
+def base(house: Site) -> str:
+    return house.workers[0].base
+
+
+@pytest.fixture
+def session(base: str) -> Session:
+    return Session(base)
+
+
+@pytest.fixture
+def gate(session: Session) -> Iterator["Gate"]:
+    observed = Gate(session)
+    observed.becomes(0)
+    yield observed
+
+
+class Gate:
+    """The number of slots in use, as the server tells it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def becomes(self, expected: int, seconds: float = 2) -> None:
+        wait_until(lambda: self.in_use == expected, seconds, f"{expected} slots in use")
+
+    @property
+    def in_use(self) -> int:
+        used: int = self._session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
+        return used
+
+
+def log_in(page: Page, base: str, username: str = "viewer") -> None:
+    page.goto(f"{base}/accounts/login/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{base}/")
+
+
+@pytest.fixture
+def cards(page: Page, base: str, camera_id: str) -> Iterator[Page]:
+    """The page of cards, logged in. Fails on any error that the page reports."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    log_in(page, base)
+    yield page
+    assert not errors
+
+
+class Others:
+    """Viewers without a browser, on a loop in another thread: Playwright has this one's."""
+
+    def __init__(self, session: Session, camera: str) -> None:
+        self._session, self._camera = session, camera
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._streams: list[Stream] = []
+
+    def _run(self, job: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(20)
+
+    async def _open(self) -> Stream:
+        return await (await Stream(self._session, self._camera).__aenter__()).live()
+
+    def enter(self) -> None:
+        self._streams.append(self._run(self._open()))
+
+    def leave(self) -> None:
+        self._run(self._streams.pop().close())
+
+    def end(self) -> None:
+        while self._streams:
+            self.leave()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def others(session: Session, camera_id: str) -> Iterator[Others]:
+    viewers = Others(session, camera_id)
+    yield viewers
+    viewers.end()
