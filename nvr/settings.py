@@ -1,5 +1,6 @@
 """Django's settings, and the only reader of the environment (and of `.env`). Each is documented in README.md."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ def _secret(name: str, file: str) -> str:
 VAR_DIR = Path(env.str("NVR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
 DEBUG = _flag("DEBUG", default=False)
+HTTPS = _flag("HTTPS", default=False)
 SECRET_KEY = _secret("SECRET_KEY", "secret.key")
 CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or ["localhost", "127.0.0.1", "[::1]"]
@@ -56,6 +58,9 @@ STREAM_FIRST_FRAME_SECONDS = conf.FIRST_FRAME.read(env.ENVIRON)
 STREAM_READ_TIMEOUT_SECONDS = conf.READ_TIMEOUT.read(env.ENVIRON)
 STREAM_RECONNECT_SECONDS = conf.RECONNECT.read(env.ENVIRON)
 STREAM_MAX_CAMERAS_PER_WORKER = conf.MAX_CAMERAS.read(env.ENVIRON)
+STREAM_MAX_PER_USER = conf.MAX_PER_USER.read(env.ENVIRON)
+STREAM_MAX_PER_ADDRESS = conf.MAX_PER_ADDRESS.read(env.ENVIRON)
+STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
 
 # Empty: the embedded Redis of streaming/embedded.py, for the processes of this checkout on this machine.
 REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
@@ -79,6 +84,8 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "axes",
+    "csp",
     "cameras",
     "streaming",
 ]
@@ -92,6 +99,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
 ]
 
 ROOT_URLCONF = "nvr.urls"
@@ -129,6 +138,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/accounts/login/"
@@ -146,6 +164,27 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+else:
+    # Plain HTTP is supported, on a network of one's own. These four checks ask for what HTTPS=true switches on.
+    SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 LOGGING = {
     "version": 1,

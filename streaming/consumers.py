@@ -53,7 +53,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self._flood = Flood(protocol.MAX_MESSAGES)
         # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
-        self._task = asyncio.create_task(self._serve(), name=f"stream {self.scope['path']}")
+        self._task = asyncio.create_task(self._serve(runtime.current()), name=f"stream {self.scope['path']}")
 
     async def disconnect(self, code: int) -> None:
         await self._end()
@@ -67,9 +67,18 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     # The stream: everything that ends it is an exception, said to the viewer in one place.
 
-    async def _serve(self) -> None:
+    async def _serve(self, worker: runtime.Runtime) -> None:
+        self._stream = runtime.Stream()
         try:
-            await self._watch()
+            with worker.registered(self._stream):
+                await self._end_of(worker)
+        except errors.StreamError as error:  # too many handshakes in progress
+            await self._refuse(error)
+
+    async def _end_of(self, worker: runtime.Runtime) -> None:
+        """Watch, and say why it ended while the stream is still registered: a draining worker waits for that."""
+        try:
+            await self._watch(worker)
         except errors.StreamError as error:
             await self._refuse(error)
         except Exception:
@@ -83,10 +92,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send_message(protocol.error_message(error))
             await self.close(protocol.close_code(error))
 
-    async def _watch(self) -> None:
+    async def _watch(self, worker: runtime.Runtime) -> None:
         quality = self._quality()
         user, camera, source = await self._admissible()
-        worker = runtime.current()
         if worker.draining:
             raise errors.DrainingError
         holder = Holder(
@@ -98,15 +106,12 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             since=time.time() * 1000,
         )
         viewing = self._viewing = Viewing(worker.gate, worker.hub, self, source, holder, worker.patience())
-        stream = runtime.Stream(str(camera.id), str(user.pk))
-        stream.stop, stream.viewing_id = viewing.stop, lambda: viewing.id
-        worker.streams.add(stream)
-        recheck = asyncio.create_task(self._recheck(worker, stream), name="recheck")
+        self._stream.belongs_to(viewing, user=str(user.pk))
+        recheck = asyncio.create_task(self._recheck(worker, self._stream), name="recheck")
         try:
-            await viewing.run(worker.limits())
+            await viewing.run(worker.limits(str(user.pk), holder.address))
         finally:
             recheck.cancel()
-            worker.streams.discard(stream)
 
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
@@ -164,6 +169,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self._viewing.change_quality(quality)
             case protocol.Ping(sent):
                 await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
+
+    def admitted(self) -> None:
+        self._stream.admitted = True
 
     async def send_message(self, message: dict[str, object]) -> None:
         await self.send(text_data=json.dumps(message))

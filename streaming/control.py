@@ -15,6 +15,7 @@ from channels.layers import get_channel_layer
 logger = logging.getLogger(__name__)
 
 GROUP = "nvr.workers"
+PATIENCE = 1.0  # seconds for sending an event
 RETRY = 2.0  # seconds before listening again after the layer failed
 
 Event = dict[str, Any]
@@ -25,7 +26,8 @@ async def send(event: Event) -> None:
     try:
         layer = get_channel_layer()
         if layer is not None:
-            await layer.group_send(GROUP, {**event, "type": "control", "event": event["type"]})
+            async with asyncio.timeout(PATIENCE):  # a silent Redis must not hold up a log-in
+                await layer.group_send(GROUP, {**event, "type": "control", "event": event["type"]})
     except Exception as error:
         logger.debug("A control event could not be sent (%s); running streams find out by themselves", error)
 

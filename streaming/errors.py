@@ -70,6 +70,18 @@ class LimitReachedError(StreamError):
     reason = "limit_reached"
 
 
+class UserLimitReachedError(LimitReachedError):
+    """You are watching as many streams as one user may. Please close another stream first."""
+
+    reason = "user_limit_reached"
+
+
+class AddressLimitReachedError(LimitReachedError):
+    """Your address is watching as many streams as one may. Please close another stream first."""
+
+    reason = "address_limit_reached"
+
+
 class UnavailableError(StreamError):
     """The stream is unavailable."""
 

@@ -6,15 +6,16 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from streaming.errors import SlotLostError
+from streaming.errors import LimitReachedError, SlotLostError
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limited set: its key, and how many leases it takes."""
+    """A limited set: its key, how many leases it takes, and what it says when it is full."""
 
     key: str
     maximum: int
+    refusal: type[LimitReachedError] = LimitReachedError
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import logging
 import os
@@ -10,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -18,14 +19,21 @@ from django.conf import settings
 
 from streaming import conf, control, embedded
 from streaming.capture import Timeouts
-from streaming.errors import DrainingError, StoppedByAdministratorError, StreamError
+from streaming.errors import (
+    AddressLimitReachedError,
+    DrainingError,
+    GateUnavailableError,
+    StoppedByAdministratorError,
+    StreamError,
+    UserLimitReachedError,
+)
 from streaming.hub import Hub
 from streaming.leases import Limit
-from streaming.slots import SERVER_SET, Gate, open_generation
+from streaming.slots import PREFIX, SERVER_SET, Gate, open_generation
 from streaming.snapshots import Snapshots
 from streaming.store import Store
 from streaming.usage import UsageReport
-from streaming.viewing import Patience
+from streaming.viewing import Patience, Viewing
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +57,20 @@ def store_url() -> str:
 
 
 class Stream:
-    """What the runtime knows of an open stream: how to end it, and how to have it checked again."""
+    """What the runtime knows of an open socket: whose it is, how to end it, and how to have it checked again."""
 
-    def __init__(self, camera: str, user: str) -> None:
-        self.camera, self.user = camera, user
+    def __init__(self) -> None:
+        self.viewing: Viewing | None = None
+        self.camera = self.user = ""
+        self.admitted = False  # holds a slot; until then it is a handshake in progress
         self.recheck = asyncio.Event()
-        self.stop: Callable[[StreamError], None] = lambda error: None
-        self.viewing_id: Callable[[], str] = str
+
+    def belongs_to(self, viewing: Viewing, *, user: str) -> None:
+        self.viewing, self.camera, self.user = viewing, viewing.holder.camera_id, user
+
+    def stop(self, error: StreamError) -> None:
+        if self.viewing is not None:
+            self.viewing.stop(error)
 
 
 class Runtime:
@@ -82,10 +97,25 @@ class Runtime:
         self.gate.start()
         self._control = asyncio.create_task(control.listen(self._handle_event), name="control events")
 
+    @contextlib.contextmanager
+    def registered(self, stream: Stream) -> Iterator[None]:
+        """Know of `stream` while the block lasts; raises GateUnavailableError when too many ask at once."""
+        if sum(not other.admitted for other in self.streams) >= conf.MAX_HANDSHAKES.value:
+            raise GateUnavailableError("Too many viewers are asking at once. Please try again.", retry_after=5)
+        self.streams.add(stream)
+        try:
+            yield
+        finally:
+            self.streams.discard(stream)
+
     @staticmethod
-    def limits() -> tuple[Limit, ...]:
-        """The limited sets that a new stream enters; the limit is asked each time, so a changed one counts at once."""
-        return (Limit(SERVER_SET, int(conf.MAX_CONCURRENT.value)),)
+    def limits(user: str, address: str) -> tuple[Limit, ...]:
+        """The limited sets that a new stream enters, the server's first."""
+        return (
+            Limit(SERVER_SET, int(conf.MAX_CONCURRENT.value)),
+            Limit(f"{PREFIX}set:user:{user}", int(conf.MAX_PER_USER.value), UserLimitReachedError),
+            Limit(f"{PREFIX}set:address:{address}", int(conf.MAX_PER_ADDRESS.value), AddressLimitReachedError),
+        )
 
     @staticmethod
     def patience() -> Patience:
@@ -112,7 +142,7 @@ class Runtime:
                 event.get("camera") == stream.camera or event.get("user") == stream.user
             ):
                 stream.recheck.set()
-            elif event["type"] == "stop" and event.get("viewing") == stream.viewing_id():
+            elif event["type"] == "stop" and stream.viewing is not None and event.get("viewing") == stream.viewing.id:
                 stream.stop(StoppedByAdministratorError())
 
     # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.
@@ -125,10 +155,17 @@ class Runtime:
         for stream in list(self.streams):
             stream.stop(DrainingError())
         self.hub.stop()
-        await asyncio.sleep(0.05)  # the viewings raise, send their error and leave
-        await self.gate.stop(DRAIN)
+        await self._until_left(DRAIN / 2)
+        await self.gate.stop(DRAIN / 2)
         if self._control is not None:
             self._control.cancel()
+
+    async def _until_left(self, seconds: float) -> None:
+        """Wait until every viewer has been told and its socket closed, for `seconds` at most."""
+        deadline = time.monotonic() + seconds
+        while self.streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)  # what was said last leaves the socket's buffer
 
     def end(self) -> None:
         """At the exit of the process, whatever led to it: captures release their cameras, slots go back."""

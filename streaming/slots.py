@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 from streaming.conf import Timing
-from streaming.errors import GateUnavailableError, LimitReachedError
+from streaming.errors import GateUnavailableError
 from streaming.leases import Holder, Limit, Slot, Usage
 from streaming.store import Argument, Store, run_now
 
@@ -96,7 +96,8 @@ class Gate:
 
     @asynccontextmanager
     async def slot(self, holder: Holder, limits: Sequence[Limit], on_wait: Waiting) -> AsyncIterator[Slot]:
-        """Hold a slot. Raises LimitReachedError (in_use, limit, retry_after) or GateUnavailableError."""
+        """Hold a slot in every set of `limits`. Raises the refusal of the first that is full, a LimitReachedError with
+        in_use, limit and retry_after (s), or GateUnavailableError."""
         slot = Slot(f"{self.worker}:{secrets.token_hex(8)}", replace(holder, worker=self.worker), tuple(limits))
         try:
             await self._admit(slot, on_wait)
@@ -112,7 +113,8 @@ class Gate:
                 slot.in_use = facts[1]
                 return
             if outcome == "full":
-                raise LimitReachedError(in_use=facts[2], limit=facts[3], retry_after=_retry_after(facts[4]))
+                refusal = slot.limits[facts[1] - 1].refusal
+                raise refusal(in_use=facts[2], limit=facts[3], retry_after=_retry_after(facts[4]))
             seconds = facts[1] / 1000
             await on_wait(seconds)
             await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the newcomers
@@ -284,16 +286,25 @@ class Gate:
 
     async def usage(self) -> Usage:
         """Raises GateUnavailableError."""
-        now, ready_at, holders, workers = await self._store.run(
-            "usage", [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET], []
-        )
-        return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
+        return await read_usage(self._store)
 
     def _lease_ms(self) -> int:
         return round(self._timing.lease * 1000)
 
     def _grace_ms(self) -> int:
         return round(self._timing.grace * 1000)
+
+
+async def read_usage(store: Store) -> Usage:
+    """What Redis knows of holders and workers; raises GateUnavailableError."""
+    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET]
+    now, ready_at, holders, workers = await store.run("usage", keys, [])
+    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
+
+
+async def revoke(store: Store, lease: str) -> None:
+    """Take a lease out of the server-wide set, whoever holds it; its viewing ends when it next renews."""
+    await store.run("release", [DETAILS, SERVER_SET], [lease])
 
 
 def _consume(call: "asyncio.Task[list[Any]]") -> None:

@@ -17,8 +17,8 @@ from redis.backoff import ConstantBackoff
 
 from streaming.errors import GateUnavailableError
 
-DEADLINE = 1.8  # seconds for a whole call, retry included: a refusal must be out within 2 s
-CALL_TIMEOUT = 0.8  # seconds for connecting and for one reply
+DEADLINE = 1.5  # seconds for a whole call, retry included: a refusal must be out within 2 s
+CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply
 CONNECTIONS = 16
 
 Argument = str | int

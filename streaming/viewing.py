@@ -29,6 +29,7 @@ RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which it
 class Viewer(Protocol):
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, data: bytes) -> None: ...
+    def admitted(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,19 @@ class Viewing:
         return self._slot.id if self._slot else ""
 
     async def run(self, limits: tuple[Limit, ...]) -> None:
+        await _first_error(self._hold(limits), self._watch_stop())
+
+    async def _hold(self, limits: tuple[Limit, ...]) -> None:
         """Hold a slot and a feed, and pump. Leaves the feed first and gives the slot back then, whatever happens."""
         async with self._gate.slot(self.holder, limits, self._tell_waiting) as slot:
             self._slot = slot
+            self._viewer.admitted()
             slot.progressed(self._patience.first_frame + RENEWED_FOR)
             await self._viewer.send_message(self._info(slot, limits[0]))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality) as feed:
                 self._feed = feed
                 await _first_error(
-                    self._pump(slot, feed),
-                    self._follow(slot, feed),
-                    self._watch_stall(),
-                    _watch_slot(slot),
-                    self._watch_stop(),
+                    self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(), _watch_slot(slot)
                 )
 
     def stop(self, error: StreamError) -> None:

@@ -32,6 +32,9 @@ class ListViewer:
     async def send_message(self, message: dict[str, object]) -> None:
         self.messages.append(message)
 
+    def admitted(self) -> None:
+        self.messages.append({"type": "admitted"})
+
     async def send_frame(self, data: bytes) -> None:
         sequence = HEADER.unpack_from(data)[4]
         self.sequences.append(sequence)
@@ -86,8 +89,9 @@ async def test_a_viewing_tells_its_facts_then_its_state_then_sends_numbered_pict
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: len(viewer.sequences) >= 3)
     assert viewer.sequences == list(range(1, len(viewer.sequences) + 1))
-    assert [message.get("state", message["type"]) for message in viewer.messages] == ["info", "connecting", "live"]
-    info = viewer.messages[0]
+    said = [message.get("state", message["type"]) for message in viewer.messages]
+    assert said == ["admitted", "info", "connecting", "live"]
+    info = viewer.messages[1]
     assert (info["in_use"], info["limit"], info["window"], info["quality"]) == (1, 2, 2, "low")
     await leave(task)
 

@@ -1,0 +1,72 @@
+"""manage.py slots: who holds the streams' slots; --free ends one of them."""
+
+import asyncio
+import time
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from streaming import conf, control, runtime
+from streaming.errors import GateUnavailableError
+from streaming.leases import Usage
+from streaming.slots import read_usage, revoke
+from streaming.store import Store
+
+PATIENCE = 3.0  # seconds for a worker to end the viewing itself, so that its viewer is told why
+
+
+class Command(BaseCommand):
+    help = "List the holders of slots and the workers, or free one slot."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--free", metavar="ID", help="end the stream with this id, or with the only id that ends so"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        runtime.prepare()
+        try:
+            asyncio.run(self._run(options["free"]))
+        except GateUnavailableError as error:
+            raise CommandError("Redis does not answer, so nothing is known of the slots.") from error
+
+    async def _run(self, ending: str | None) -> None:
+        store = Store(runtime.store_url())
+        try:
+            usage = await read_usage(store)
+            if ending is None:
+                self._list(usage)
+            else:
+                await self._free(store, _only(usage, ending))
+        finally:
+            await store.close()
+
+    def _list(self, usage: Usage) -> None:
+        limit = int(conf.MAX_CONCURRENT.value)
+        self.stdout.write(f"{len(usage.holders)} of {limit} slots in use" + ", recovering" * usage.recovering)
+        for id, holder in sorted(usage.holders.items(), key=lambda item: item[1].get("since", 0)):
+            since = timedelta(seconds=round((usage.time - holder.get("since", usage.time)) / 1000))
+            facts = (holder.get(name, "") for name in ("user", "camera", "quality", "address"))
+            self.stdout.write("  ".join([id, *facts, str(since)]))
+        for id, report in sorted(usage.workers.items()):
+            self.stdout.write(f"worker {id}: {len(report.get('cameras', {}))} cameras open")
+
+    async def _free(self, store: Store, id: str) -> None:
+        await control.send({"type": "stop", "viewing": id})
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if id not in (await read_usage(store)).holders:
+                self.stdout.write(f"{id} is free; its viewer was told.")
+                return
+            await asyncio.sleep(0.1)
+        await revoke(store, id)
+        self.stdout.write(f"{id} is free; its worker did not answer, and ends it when it next renews.")
+
+
+def _only(usage: Usage, ending: str) -> str:
+    found = [id for id in usage.holders if id.endswith(ending)]
+    if len(found) != 1:
+        raise CommandError(f"{len(found)} streams have an id that ends with {ending}; one is needed.")
+    return found[0]

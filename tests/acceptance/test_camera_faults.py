@@ -1,0 +1,102 @@
+"""Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are told, and nothing is left behind."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cameras.simulator import Fault, SimulatedCamera
+from tests.acceptance.test_worker_faults import in_use
+from tests.client import Session, Stream, eventually
+from tests.servers import Site, site
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site"), template) as created:
+        created.start_worker(
+            STREAM_FIRST_FRAME_SECONDS="4",
+            STREAM_READ_TIMEOUT_SECONDS="1",
+            STREAM_RECONNECT_SECONDS="4",
+        )
+        yield created
+
+
+@pytest.fixture
+def session(installation: Site) -> Session:
+    return Session(installation.workers[0].base)
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE])
+async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
+    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(session, id) as stream:
+        await stream.live()
+        camera.fault = fault
+        await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
+        camera.fault = Fault.NONE
+        await stream.until(lambda stream: stream.last("status")["state"] == "live")
+        count = stream.count
+        await stream.until(lambda stream: stream.count > count)
+        assert stream.close_code is None
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE, Fault.UNAUTHORIZED])
+async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_free(
+    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(session, id) as stream:
+        await stream.live()
+        camera.fault = fault
+        assert await stream.ended(10) == 4503
+        assert stream.last("error")["reason"] == "camera_lost"
+    await eventually(lambda: in_use(session) == 0, 2)
+
+
+async def test_a_camera_that_changes_its_size_goes_on(
+    installation: Site, session: Session, camera: SimulatedCamera
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(session, id) as stream:
+        await stream.live()
+        camera.resize(320, 240)
+        camera.drop_connections()
+        await stream.until(lambda stream: stream.pictures[-1].image.shape[:2] == (240, 320))
+        assert stream.close_code is None
+
+
+async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_connection(
+    installation: Site, session: Session, camera: SimulatedCamera
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    process = psutil.Process(installation.workers[0].process.popen.pid)
+
+    async def one_round(number: int) -> None:
+        async with Stream(session, id) as stream:
+            await stream.live()
+            if number % 2:
+                camera.drop_connections()
+            elif number % 5 == 0:
+                camera.fault = Fault.REFUSE
+        camera.fault = Fault.NONE
+
+    async def quiet() -> None:
+        await eventually(lambda: camera.connections == 0, 8)
+        await eventually(lambda: in_use(session) == 0, 2)
+
+    for number in range(3):  # what is made once, such as pools and caches, is made now
+        await one_round(number)
+    await quiet()
+    before = process.num_threads(), process.num_fds()
+    for number in range(50):
+        await one_round(number)
+    await quiet()
+    await asyncio.sleep(1)  # sockets of this test's own requests are closed
+    after = process.num_threads(), process.num_fds()
+    assert after[0] <= before[0] + 1
+    assert after[1] <= before[1] + 3

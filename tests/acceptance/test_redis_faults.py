@@ -1,0 +1,167 @@
+"""Redis that is gone, silent, empty, or loses a reply: never more streams than the limit, and all true again soon."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+
+from cameras.simulator import SimulatedCamera
+from streaming.slots import SERVER_SET
+from tests.acceptance.test_worker_faults import fill
+from tests.client import Session, Stream, eventually
+from tests.proxy import TcpProxy
+from tests.servers import RedisServer, Site, Worker
+
+LIMIT = 4
+LEASE = 15  # seconds, the default
+GRACE = 0.8 * LEASE
+
+
+class Watched:
+    """A worker on a Redis of the test's own, four running streams of a limit of four, and what was ever live at once."""
+
+    def __init__(self, redis_server: RedisServer, session: Session, camera: str, streams: list[Stream]) -> None:
+        self.redis, self.session, self.camera, self.streams = redis_server, session, camera, streams
+
+    def unexpired(self) -> int:
+        client = redis.Redis(unix_socket_path=str(self.redis.socket))
+        try:
+            now, micro = client.time()  # type: ignore[misc]
+            return int(client.zcount(SERVER_SET, now * 1000 + micro // 1000, "+inf"))  # type: ignore[arg-type]
+        finally:
+            client.close()
+
+    async def refusal(self) -> Stream:
+        async with Stream(self.session, self.camera) as stream:
+            await stream.ended()
+        return stream
+
+    def living(self) -> list[Stream]:
+        return [stream for stream in self.streams if stream.close_code is None]
+
+    async def survived(self) -> None:
+        """Every stream still sends, and Redis knows each."""
+        counts = [stream.count for stream in self.streams]
+        for stream, count in zip(self.streams, counts, strict=True):
+            await stream.until(lambda stream, count=count: stream.count > count or stream.close_code is not None, 5)
+        assert [stream.close_code for stream in self.streams] == [None] * LIMIT
+        await eventually(lambda: self.unexpired() == LIMIT, LEASE)
+
+    async def still_full(self) -> None:
+        """A newcomer is told to wait, or is refused: it is never admitted beside those who run."""
+        async with Stream(self.session, self.camera) as stream:
+            assert await stream.ended(GRACE + 3) == 4429
+        assert self.unexpired() == LIMIT
+
+
+@pytest.fixture
+async def watched(installation: Site, redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Watched]:
+    from streaming.slots import open_generation
+
+    open_generation(redis_server.url, 0)
+    worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT=str(LIMIT))
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    streams = await fill(session, id, LIMIT)
+    yield Watched(redis_server, session, id, streams)
+    await asyncio.gather(*(stream.close() for stream in streams))
+
+
+async def test_running_streams_survive_a_redis_that_is_gone_for_five_seconds_and_came_back_empty(
+    watched: Watched,
+) -> None:
+    watched.redis.kill()
+    gone = time.monotonic()
+    while time.monotonic() - gone < 5:
+        refused = await watched.refusal()
+        assert refused.close_code == 4503
+        assert refused.last("error")["reason"] == "gate_unavailable"
+        assert refused.closed - refused.opened < 2
+        await asyncio.sleep(0.5)
+    await asyncio.to_thread(watched.redis.start)
+    await watched.still_full()
+    await watched.survived()
+
+
+@pytest.mark.timeout(120)
+async def test_a_redis_that_is_gone_for_a_minute_ends_the_streams_and_opens_again_within_a_lease(
+    watched: Watched,
+) -> None:
+    watched.redis.kill()
+    gone = time.monotonic()
+    for stream in watched.streams:
+        assert await stream.ended(LEASE) == 4409
+    assert time.monotonic() - gone < LEASE
+    await asyncio.sleep(60 - (time.monotonic() - gone))
+    await asyncio.to_thread(watched.redis.start)
+    async with Stream(watched.session, watched.camera) as stream:
+        await stream.live(LEASE + 1)
+
+
+async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_for_five_seconds(
+    watched: Watched,
+) -> None:
+    assert watched.redis.process is not None
+    watched.redis.process.signal(signal.SIGSTOP)
+    silent = time.monotonic()
+    while time.monotonic() - silent < 5:
+        refused = await watched.refusal()
+        assert (refused.close_code, refused.last("error")["reason"]) == (4503, "gate_unavailable")
+        assert refused.closed - refused.opened < 2
+    watched.redis.process.signal(signal.SIGCONT)
+    await watched.survived()
+    await watched.still_full()
+
+
+async def test_a_log_in_does_not_hang_on_a_silent_redis(watched: Watched) -> None:
+    assert watched.redis.process is not None
+    watched.redis.process.signal(signal.SIGSTOP)
+    started = time.monotonic()
+    await asyncio.to_thread(Session, watched.session.base, "viewer2")
+    assert time.monotonic() - started < 5
+    watched.redis.process.signal(signal.SIGCONT)
+
+
+async def test_after_a_flushall_holders_re_enter_before_any_newcomer(watched: Watched) -> None:
+    with redis.Redis(unix_socket_path=str(watched.redis.socket)) as client:
+        client.flushall()
+    await watched.still_full()
+    await watched.survived()
+
+
+async def test_a_script_flush_goes_unnoticed(watched: Watched) -> None:
+    with redis.Redis(unix_socket_path=str(watched.redis.socket)) as client:
+        client.script_flush()
+    await watched.still_full()
+    await watched.survived()
+
+
+@pytest.fixture
+def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
+    with TcpProxy(str(redis_server.socket)) as proxy:
+        yield proxy
+
+
+async def test_a_lost_reply_counts_a_viewer_once(
+    installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
+) -> None:
+    from streaming.slots import open_generation
+
+    open_generation(redis_server.url, 0)
+    worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    for count in (1, 1, 2):
+        lossy.lose_replies(count)
+        async with Stream(session, id) as stream:
+            await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+            expected = 1 if stream.count else 0
+            await eventually(lambda expected=expected: unexpired(redis_server) == expected, 3)
+        await eventually(lambda: unexpired(redis_server) == 0, 3)
+
+
+def unexpired(server: RedisServer) -> int:
+    return Watched(server, None, "", []).unexpired()  # type: ignore[arg-type]

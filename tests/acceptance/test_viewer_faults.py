@@ -1,0 +1,80 @@
+"""Viewers that vanish, stop reading, chat or flood: closed, freed, and the worker's memory bounded."""
+
+import asyncio
+import time
+
+import psutil
+import pytest
+
+from cameras.simulator import SimulatedCamera
+from tests.acceptance.test_worker_faults import in_use
+from tests.client import Session, Stream, eventually
+from tests.proxy import TcpProxy
+from tests.servers import Site
+
+SECONDS = 12  # within which such a viewer's slot is free
+
+
+async def test_a_viewer_that_vanishes_without_a_word_frees_its_slot(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    with TcpProxy(worker.port) as network:
+        far = session.at(f"http://127.0.0.1:{network.port}")
+        stream = await Stream(far, id).__aenter__()
+        await stream.live()
+        network.silence()
+        await eventually(lambda: in_use(session) == 0, SECONDS)
+        network.restore()
+        await stream.close()
+
+
+@pytest.mark.parametrize("chats", [False, True])
+async def test_twenty_viewers_that_stop_reading_cost_the_worker_less_than_five_megabytes_each(
+    installation: Site, camera: SimulatedCamera, chats: bool
+) -> None:
+    worker = installation.start_worker(STREAM_MAX_CONCURRENT="20")
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    async with Stream(session, id) as first:
+        await first.live()  # the camera's own memory is not the viewers'
+        process = psutil.Process(worker.process.popen.pid)
+        before = process.memory_info().rss
+        streams = [Stream(session, id, acknowledges=False) for _ in range(19)]
+        await asyncio.gather(*(stream.__aenter__() for stream in streams))
+        most, started = 0, time.monotonic()
+        while time.monotonic() - started < SECONDS:
+            if chats:
+                await asyncio.gather(*(stream.send({"type": "ping", "time": 1}) for stream in streams))
+            most = max(most, process.memory_info().rss - before)
+            await asyncio.sleep(0.5)
+        assert [stream.close_code for stream in streams] == [4408] * 19
+        assert in_use(session) == 1
+    assert most / 19 < 5_000_000
+
+
+async def test_a_flood_of_large_messages_is_cut_off_and_costs_little(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    async with Stream(session, id) as watching:
+        await watching.live()
+        process = psutil.Process(worker.process.popen.pid)
+        before = process.memory_info().rss
+        async with Stream(session, id) as flooding:
+            await flooding.live()
+            message = "x" * 65536
+            for _ in range(3000):
+                try:
+                    await flooding.socket.send(message)
+                except Exception:  # noqa: BLE001 - cut off, as it should be
+                    break
+            assert await flooding.ended() in (4422, 1006)
+        assert process.memory_info().rss - before < 100_000_000
+        count = watching.count
+        await watching.until(lambda stream: stream.count > count + 5, 5)
+    await eventually(lambda: in_use(session) == 0, 2)

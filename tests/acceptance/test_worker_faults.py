@@ -1,0 +1,134 @@
+"""Workers that are killed, stopped and paused: no slot stays behind, and nobody enters beside a holder."""
+
+import asyncio
+import contextlib
+import signal
+import time
+
+import pytest
+
+from cameras.simulator import Fault, SimulatedCamera
+from tests.client import Session, Stream, eventually
+from tests.servers import Site, Worker
+
+LEASE = 15  # seconds, the default
+
+
+def in_use(session: Session) -> int:
+    used: int = session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
+    return used
+
+
+async def fill(session: Session, camera: str, count: int) -> list[Stream]:
+    streams = [await Stream(session, camera).__aenter__() for _ in range(count)]
+    for stream in streams:
+        await stream.live()
+    return streams
+
+
+async def admitted(session: Session, camera: str, seconds: float) -> Stream:
+    """Try until a stream is admitted."""
+    async with asyncio.timeout(seconds):
+        while True:
+            stream = await Stream(session, camera).__aenter__()
+            await stream.until(lambda stream: bool(stream.messages) or stream.close_code is not None)
+            if stream.messages and stream.messages[0]["type"] == "info":
+                return stream
+            await stream.close()
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+def pair(installation: Site) -> tuple[Worker, Worker]:
+    return installation.start_worker(), installation.start_worker()
+
+
+async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_a_second(
+    installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker]
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(pair[0].base)
+    await fill(session, id, 10)
+    killed = time.monotonic()
+    pair[0].process.signal(signal.SIGKILL)
+    other = session.at(pair[1].base)
+    async with Stream(other, id) as refused:
+        assert await refused.ended() == 4429
+    stream = await admitted(other, id, LEASE + 1)
+    assert time.monotonic() - killed < LEASE + 1
+    await stream.close()
+
+
+@pytest.mark.parametrize("state", ["idle", "streaming", "stuck in a camera read", "just asked", "partly gone"])
+async def test_a_terminated_worker_gives_its_slots_back_within_two_seconds_and_is_gone_within_ten(
+    installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker], state: str
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(pair[0].base)
+    other = session.at(pair[1].base)
+    streams = [] if state == "idle" else await fill(session, id, 3)
+    if state == "stuck in a camera read":
+        camera.fault = Fault.SILENT
+        await asyncio.sleep(0.5)
+    if state == "just asked":
+        streams += [await Stream(session, id).__aenter__() for _ in range(5)]
+    if state == "partly gone":  # one application has ended while its socket is still open, one has left
+        async with Stream(session, "00000000-0000-0000-0000-000000000000") as refused:
+            await refused.ended()
+        await streams.pop().close()
+    stopped = time.monotonic()
+    pair[0].process.signal(signal.SIGTERM)
+    await eventually(lambda: in_use(other) == 0, 2)
+    for stream in streams:
+        assert await stream.ended(3) == 4503
+        assert stream.last("error")["reason"] == "draining"
+    assert await asyncio.to_thread(pair[0].process.wait, 10) is not None
+    assert time.monotonic() - stopped < 10
+    await eventually(lambda: camera.connections == 0, 3)
+
+
+async def test_a_socket_that_comes_while_a_worker_drains_gets_no_slot(
+    installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker]
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(pair[0].base)
+    other = session.at(pair[1].base)
+    await fill(session, id, 3)
+    pair[0].process.signal(signal.SIGTERM)
+    with contextlib.suppress(OSError):
+        while pair[0].process.popen.poll() is None:
+            late = await Stream(session, id).__aenter__()
+            assert await late.ended() in (4503, 1006, None)
+            assert not late.pictures
+    await eventually(lambda: in_use(other) == 0, 2)
+
+
+async def test_a_paused_worker_finds_its_slots_taken_and_ends_its_streams_with_4409(
+    installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker]
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(pair[0].base)
+    other = session.at(pair[1].base)
+    paused = await fill(session, id, 10)
+    pair[0].process.signal(signal.SIGSTOP)
+    most, until = 0, time.monotonic() + 40
+    streams: list[Stream] = []
+    while time.monotonic() < until:
+        used = await asyncio.to_thread(in_use, other)
+        most = max(most, used)
+        if len(streams) < 10 and used < 10:
+            streams.append(await admitted(other, id, 2))
+        await asyncio.sleep(0.2)
+    assert len(streams) == 10
+    before = [stream.count for stream in paused]
+    pair[0].process.signal(signal.SIGCONT)
+    for stream in paused:
+        assert await stream.ended(5) == 4409
+    assert max(stream.count - count for stream, count in zip(paused, before, strict=True)) <= 2  # what was on the way
+    for _ in range(20):
+        most = max(most, await asyncio.to_thread(in_use, other))
+        await asyncio.sleep(0.1)
+    assert most == 10
+    for stream in streams:
+        assert stream.close_code is None
+        await stream.close()

@@ -1,0 +1,87 @@
+"""A TCP proxy on loopback that does to a connection what a network does: lose a reply, fall silent, come back."""
+
+import contextlib
+import socket
+import threading
+from typing import Self
+
+
+class TcpProxy:
+    """Forwards to `target` (a port, or the path of a Unix socket). Threads of its own; ended by `close`."""
+
+    def __init__(self, target: int | str) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._flows = threading.Event()  # cleared: bytes are read by nobody, connections stay open
+        self._flows.set()
+        self._lose_replies = 0
+        self._sockets: list[socket.socket] = []
+        self._closed = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def silence(self) -> None:
+        """From now on nothing comes through, in either direction, and nobody is told: no FIN, no RST."""
+        self._flows.clear()
+
+    def restore(self) -> None:
+        self._flows.set()
+
+    def lose_replies(self, count: int) -> None:
+        """Let the next `count` requests through, and cut their connections instead of forwarding the reply."""
+        self._lose_replies = count
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._sockets.append(client)
+            try:
+                server = self._connect()
+            except OSError:  # the target is gone: so is the client's connection
+                client.close()
+                continue
+            self._sockets.append(server)
+            threading.Thread(target=self._pump, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._pump, args=(server, client, True), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(self._target)
+        except OSError:
+            server.close()
+            raise
+        return server
+
+    def _pump(self, source: socket.socket, sink: socket.socket, replies: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._flows.wait()
+                if self._closed:
+                    return
+                if replies and self._lose_replies:
+                    self._lose_replies -= 1
+                    break
+                sink.sendall(data)
+        self._flows.wait()  # a vanished peer's end is not told either
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._closed = True
+        self._flows.set()
+        self._listener.close()
+        for end in self._sockets:
+            end.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
