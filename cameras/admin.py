@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
+from cameras.sources import CameraSource
 
 
 @admin.register(Camera)
@@ -21,4 +22,4 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:
-        return camera.stream_url.partition("?")[0] or "none"
+        return str(CameraSource(camera.stream_url)) or "none"

@@ -47,7 +47,7 @@ def decrypt(token: str) -> str:
     """Return the clear text, or `Undecryptable` when no key of `CAMERA_KEY` fits."""
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
-    except InvalidToken:
+    except (InvalidToken, ValueError):
         logger.error("A stored camera password cannot be decrypted: CAMERA_KEY has changed. Enter the password again.")
         return Undecryptable(token)
 

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from cameras.models import Camera
-from cameras.sources import CameraSource
+from cameras.sources import AddressError, CameraSource, Endpoint
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -40,5 +40,13 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
-        url = cleaned.get("stream_url", "")
-        return bool(url) and CameraSource(url).endpoint != CameraSource(stored.stream_url).endpoint
+        new = _endpoint(cleaned.get("stream_url", ""))
+        return new is not None and new != _endpoint(stored.stream_url)
+
+
+def _endpoint(url: str) -> Endpoint | None:
+    """To whom a password would be given; None for an address that leads nowhere, which its own field complains of."""
+    try:
+        return CameraSource(url).endpoint
+    except AddressError:
+        return None

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
+Endpoint = tuple[str, str | None, int | None]  # scheme, host, port
+
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
@@ -42,12 +44,14 @@ class CameraSource:
         return f"<CameraSource {self}>"
 
     def __str__(self) -> str:
-        """The address fit for logs: a query may hold a token."""
-        return self.url.partition("?")[0] + ("?..." if "?" in self.url else "")
+        """The address fit for logs and lists: without what may be a secret, whoever wrote it there."""
+        address, question, _ = self.url.partition("?")
+        return re.sub(r"//[^/]*@", "//...@", address) + question + "..." * bool(question)
 
     @property
-    def endpoint(self) -> tuple[str, str | None, int | None]:
-        """Scheme, host and port: to whom the credentials are given."""
+    def endpoint(self) -> Endpoint:
+        """Scheme, host and port: to whom the credentials are given. Raises AddressError."""
+        check_address(self.url)
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname, parts.port
 

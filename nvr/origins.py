@@ -5,11 +5,12 @@ port, so a page of another service on the same host could use the viewer's sessi
 """
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
+from django.utils.http import is_same_domain
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -29,12 +30,22 @@ def is_allowed(origin: str, host: str) -> bool:
     """Whether a page of `origin` may open a socket at `host` (the Host header). No origin, no stream."""
     if not origin or not host:
         return False
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
     try:
         page, server = urlsplit(origin), urlsplit(f"//{host}")
+        if any(_matches(page, urlsplit(trusted)) for trusted in settings.CSRF_TRUSTED_ORIGINS):
+            return True
         default = DEFAULT_PORTS.get(page.scheme)
         same = (page.hostname, page.port or default) == (server.hostname, server.port or default)
     except ValueError:
         return False
-    return same and default is not None and validate_host(server.hostname or "", settings.ALLOWED_HOSTS)
+    name, _ = split_domain_port(host)  # keeps the brackets of an IPv6 address, as ALLOWED_HOSTS has them
+    return same and default is not None and validate_host(name, settings.ALLOWED_HOSTS)
+
+
+def _matches(page: SplitResult, trusted: SplitResult) -> bool:
+    """Whether a page is of a trusted origin; "https://*.example.com" means its subdomains, as Django has it."""
+    if page.scheme != trusted.scheme:
+        return False
+    return page.netloc == trusted.netloc or (
+        trusted.netloc.startswith("*.") and is_same_domain(page.netloc, trusted.netloc[1:])
+    )

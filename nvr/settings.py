@@ -70,7 +70,11 @@ EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}"], "prefix": "nvr:control"},
+        "CONFIG": {
+            # Longer than the 5 s for which channels_redis waits in one read: redis-py's own 5 s would end each of them.
+            "hosts": [{"address": REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}", "socket_timeout": 15}],
+            "prefix": "nvr:control",
+        },
     },
 }
 

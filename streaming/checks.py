@@ -11,9 +11,11 @@ from streaming import conf
 def timings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     timing = conf.timing()
     found: list[CheckMessage] = []
-    if timing.heartbeat * 2 > timing.fence:
-        found.append(Error("A lease must survive one missed heartbeat.", id="streaming.E001"))
-    if timing.lease - timing.fence + conf.READ_TIMEOUT.value > timing.lease:
+    if not timing.heartbeat * 2 < timing.fence < timing.lease:
+        found.append(
+            Error("A lease must survive a missed heartbeat, and its holder give up first.", id="streaming.E001")
+        )
+    if conf.READ_TIMEOUT.value > timing.fence:
         found.append(
             Warning(
                 f"STREAM_READ_TIMEOUT_SECONDS={conf.READ_TIMEOUT.value} is long beside STREAM_LEASE_SECONDS="

@@ -98,9 +98,8 @@ ALL: tuple[Number | Choice, ...] = (
 class Timing:
     """When a lease is renewed, given up and free, all in seconds and all derived from the lease.
 
-    A holder gives up (`fence`) before the others may take over (`lease`), and the camera read that may still be
-    running then fits in between: checked by `streaming/checks.py`. `grace` is how long an empty Redis admits holders only:
-    one fence, after which every stream of before has either re-entered or ended.
+    A holder gives up (`fence`) before the others may take over (`lease`). `grace` is how long an empty Redis admits
+    holders only: one fence, after which every stream of before has either re-entered or ended.
     """
 
     lease: float

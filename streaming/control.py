@@ -5,6 +5,7 @@ lose an event; each of them only hastens what polling finds anyway, or is sent a
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 GROUP = "nvr.workers"
 PATIENCE = 1.0  # seconds for sending an event
+REJOIN = 3.0  # seconds between two entries in the group
 RETRY = 2.0  # seconds before listening again after the layer failed
 
 Event = dict[str, Any]
@@ -52,12 +54,19 @@ async def _listen_once(handle: Callable[[Event], None]) -> None:
         await asyncio.Event().wait()
         return
     channel = await layer.new_channel()
+    await layer.group_add(GROUP, channel)
+    staying = asyncio.create_task(_stay_in_group(layer, channel), name="control group")
+    try:
+        while True:
+            message = await layer.receive(channel)
+            handle({**message, "type": message.get("event")})
+    finally:
+        staying.cancel()
+
+
+async def _stay_in_group(layer: Any, channel: str) -> None:
+    """Membership expires, and is lost with Redis's data. A failure is the receiver's to notice."""
     while True:
-        await layer.group_add(GROUP, channel)  # again each hour: membership expires
-        try:
-            async with asyncio.timeout(3600):
-                while True:
-                    message = await layer.receive(channel)
-                    handle({**message, "type": message.get("event")})
-        except TimeoutError:
-            continue
+        await asyncio.sleep(REJOIN)
+        with contextlib.suppress(Exception):
+            await layer.group_add(GROUP, channel)

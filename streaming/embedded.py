@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 START_SECONDS = 10.0
+RESTART_SECONDS = 0.5  # between the end of a server that died and the next one
 _libc = ctypes.CDLL(None)
 _users: dict[Path, IO[bytes]] = {}  # what this process uses; the open files hold its locks
 
@@ -46,8 +47,9 @@ def ensure(directory: Path) -> bool:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(directory / "start.lock"):
         users = open(directory / "users.lock", "wb")  # noqa: SIM115 - held open as long as the process lives
-        alone = _try_lock(users)
         fcntl.flock(users, fcntl.LOCK_SH)  # a keeper that is just ending its server holds us up until it is done
+        alone = _try_lock(users)
+        fcntl.flock(users, fcntl.LOCK_SH)
         if not _answers(socket_path(directory)):
             _start_keeper(directory)
         _users[directory] = users
@@ -112,6 +114,7 @@ def keep(directory: Path) -> None:
         if server.poll() is None:
             server.terminate()
         server.wait()
+        unused.wait(RESTART_SECONDS)
 
 
 def _wait_until_unused(directory: Path, unused: threading.Event) -> None:
@@ -126,6 +129,8 @@ def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
 
     path = socket_path(directory)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.parent.stat().st_uid != os.getuid():
+        raise RuntimeError(f"{path.parent} belongs to somebody else; set REDIS_URL, or NVR_VAR_DIR to a shorter path.")
     options = {
         "port": "0",
         "unixsocket": str(path),

@@ -37,9 +37,8 @@ class Mailbox:
 
     async def take(self) -> tuple[Frame, bool]:
         """Wait for a frame; returns it, and whether frames before it were dropped. Cancelled: nothing is taken."""
-        await self._arrived.wait()
-        frame = self._frame
-        assert frame is not None  # noqa: S101 - set together with the event, by this thread only
+        while (frame := self._frame) is None:
+            await self._arrived.wait()  # and look again: a switch of quality may clear it before this task's turn
         dropped, self.dropped = self.dropped > 0, 0
         self.clear()
         return frame, dropped

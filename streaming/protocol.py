@@ -4,6 +4,7 @@ docs/protocol.md describes it for the writers of other clients; static/streaming
 """
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from enum import IntFlag
@@ -97,7 +98,7 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
             return QualityChange(known_quality(quality))
         case {"type": "ping"}:
             time = message.get("time", 0)
-            return Ping(time if isinstance(time, int | float) else 0)
+            return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
     raise errors.ProtocolError("The message is of an unknown type, or lacks a field.")
 
 

@@ -33,14 +33,18 @@ class ThreadPerJobExecutor(Executor):
         return future
 
     def _run(self, future: Future[Any], job: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        future.set_running_or_notify_cancel()
+        result, error = None, None
         try:
-            if future.set_running_or_notify_cancel():
-                future.set_result(job(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future
+            result = job(*args, **kwargs)
+        except BaseException as failure:  # noqa: BLE001 - handed to whoever waits for the future
+            error = failure
+        with self._lock:  # before the future tells: whoever hears of the end may start the next job
+            self._threads.discard(threading.current_thread())
+        if error is not None:
             future.set_exception(error)
-        finally:
-            with self._lock:
-                self._threads.discard(threading.current_thread())
+        else:
+            future.set_result(result)
 
     def join(self, seconds: float) -> bool:
         """Wait until every thread has ended, for `seconds` at most in all; returns whether all have."""

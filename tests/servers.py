@@ -149,19 +149,24 @@ class Site:
 
     def add_camera(self, name: str, url: str, *, enabled: bool = True) -> str:
         id = uuid.uuid4()
-        self._execute(
+        self.execute(
             "INSERT INTO cameras_camera (id, name, stream_url, username, password, enabled) VALUES (?, ?, ?, '', '', ?)",
             (id.hex, name, url, enabled),
         )
         return str(id)
 
     def update_camera(self, id: str, column: str, value: object) -> None:
-        self._execute(f"UPDATE cameras_camera SET {column} = ? WHERE id = ?", (value, uuid.UUID(id).hex))  # noqa: S608
+        self.execute(f"UPDATE cameras_camera SET {column} = ? WHERE id = ?", (value, uuid.UUID(id).hex))  # noqa: S608
 
     def remove_camera(self, id: str) -> None:
-        self._execute("DELETE FROM cameras_camera WHERE id = ?", (uuid.UUID(id).hex,))
+        self.execute("DELETE FROM cameras_camera WHERE id = ?", (uuid.UUID(id).hex,))
 
-    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+    def camera_ids(self) -> list[str]:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
+            return [str(uuid.UUID(row[0])) for row in connection.execute("SELECT id FROM cameras_camera")]
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
+        """Change the database behind the workers' backs."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             connection.execute(statement, values)
 

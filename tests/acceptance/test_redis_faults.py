@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 import redis
@@ -29,8 +30,8 @@ class Watched:
     def unexpired(self) -> int:
         client = redis.Redis(unix_socket_path=str(self.redis.socket))
         try:
-            now, micro = client.time()  # type: ignore[misc]
-            return int(client.zcount(SERVER_SET, now * 1000 + micro // 1000, "+inf"))  # type: ignore[arg-type]
+            now, micro = client.time()
+            return int(client.zcount(SERVER_SET, now * 1000 + micro // 1000, "+inf"))
         finally:
             client.close()
 
@@ -46,7 +47,7 @@ class Watched:
         """Every stream still sends, and Redis knows each."""
         counts = [stream.count for stream in self.streams]
         for stream, count in zip(self.streams, counts, strict=True):
-            await stream.until(lambda stream, count=count: stream.count > count or stream.close_code is not None, 5)
+            await stream.until(partial(_has_more_than, count), 5)
         assert [stream.close_code for stream in self.streams] == [None] * LIMIT
         await eventually(lambda: self.unexpired() == LIMIT, LEASE)
 
@@ -159,8 +160,16 @@ async def test_a_lost_reply_counts_a_viewer_once(
         async with Stream(session, id) as stream:
             await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
             expected = 1 if stream.count else 0
-            await eventually(lambda expected=expected: unexpired(redis_server) == expected, 3)
+            await eventually(partial(_is_unexpired, redis_server, expected), 3)
         await eventually(lambda: unexpired(redis_server) == 0, 3)
+
+
+def _has_more_than(count: int, stream: Stream) -> bool:
+    return stream.count > count or stream.close_code is not None
+
+
+def _is_unexpired(server: RedisServer, expected: int) -> bool:
+    return unexpired(server) == expected
 
 
 def unexpired(server: RedisServer) -> int:

@@ -110,6 +110,7 @@ def cards(page: Page, base: str, camera_id: str) -> Iterator[Page]:
     """The page of cards, logged in. Fails on any error that the page reports."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
     log_in(page, base)
     yield page
     assert not errors

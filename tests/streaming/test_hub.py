@@ -98,7 +98,7 @@ async def test_a_lost_camera_is_told_and_comes_back(hub: Hub, camera: SimulatedC
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         await first(feed)
         camera.drop_connections()
-        states = []
+        states: list[State] = []
         async with asyncio.timeout(10):
             while State.LIVE not in states[-1:] or State.RECONNECTING not in states:
                 states.append((await feed.changed()).state)

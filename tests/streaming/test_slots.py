@@ -71,7 +71,7 @@ async def in_use(gate: Gate) -> int:
 
 
 async def raw(store: Store, *command: Any) -> Any:
-    return await store._client.execute_command(*command)
+    return await store._client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 async def until_in_use(gate: Gate, expected: int, seconds: float = 3) -> None:

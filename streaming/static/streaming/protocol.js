@@ -29,6 +29,8 @@ export const Reason = Object.freeze({
   STOPPED_BY_ADMINISTRATOR: "stopped_by_administrator",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
+  USER_LIMIT_REACHED: "user_limit_reached",
+  ADDRESS_LIMIT_REACHED: "address_limit_reached",
   CAMERA_UNREACHABLE: "camera_unreachable",
   CAMERA_LOST: "camera_lost",
   GATE_UNAVAILABLE: "gate_unavailable",

@@ -1,0 +1,184 @@
+"""Who gets in, who is put out, and what is never said."""
+
+import asyncio
+import http.cookies
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import websockets.asyncio.client
+from websockets.exceptions import InvalidStatus
+
+from cameras.simulator import Fault, SimulatedCamera, Simulator
+from tests.client import Session, Stream, eventually
+from tests.conftest import CAMERA_PASSWORD
+from tests.servers import PASSWORD, ROOT, Site, environment_of
+
+PUT_OUT = 15  # seconds within which a stream ends whose right is gone
+
+REMOVALS = {
+    "the session expires": "UPDATE django_session SET expire_date = '2000-01-01'",
+    "the session is deleted": "DELETE FROM django_session",
+    "the user is deactivated": "UPDATE auth_user SET is_active = 0 WHERE username = 'viewer'",
+    "the password is changed": "UPDATE auth_user SET password = 'x' WHERE username = 'viewer'",
+    "the permission is withdrawn": "DELETE FROM auth_user_groups",
+    "the group loses it": "DELETE FROM auth_group_permissions",
+}
+
+
+@pytest.mark.parametrize("removal", list(REMOVALS))
+async def test_a_running_stream_ends_when_its_right_is_gone_though_nobody_says_so(
+    installation: Site, camera: SimulatedCamera, removal: str
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(Session(worker.base), id) as stream:
+        await stream.live()
+        installation.execute(REMOVALS[removal])
+        code = await stream.ended(PUT_OUT)
+        assert code == (4403 if "permission" in removal or "group" in removal else 4401)
+
+
+async def test_every_host_allowed_is_not_every_origin_allowed(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker(ALLOWED_HOSTS="*", CSRF_TRUSTED_ORIGINS="https://wall.test:8443")
+    id = installation.add_camera("Yard", camera.url)
+    session = Session(worker.base)
+    url = f"{session.base.replace('http', 'ws')}/api/v1/cameras/{id}/stream"
+    headers = {"Cookie": session.cookie}
+    for origin in ("http://evil.test", "https://wall.test", "http://wall.test:8443", f"{session.base}0", "null"):
+        with pytest.raises(InvalidStatus):
+            await websockets.asyncio.client.connect(url, origin=origin, additional_headers=headers)  # type: ignore[arg-type]
+    for origin in (session.base, "https://wall.test:8443"):
+        async with websockets.asyncio.client.connect(url, origin=origin, additional_headers=headers):  # type: ignore[arg-type]
+            pass
+
+
+async def test_a_user_and_an_address_have_limits_of_their_own(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker(STREAM_MAX_PER_USER="1", STREAM_MAX_PER_ADDRESS="2")
+    id = installation.add_camera("Yard", camera.url)
+    viewer, viewer2, admin = (Session(worker.base, name) for name in ("viewer", "viewer2", "admin"))
+    async with Stream(viewer, id) as one, Stream(viewer2, id) as two:
+        await one.live()
+        await two.live()
+        for session, reason, limit in ((viewer, "user_limit_reached", 1), (admin, "address_limit_reached", 2)):
+            async with Stream(session, id) as refused:
+                assert await refused.ended() == 4429
+                error = refused.last("error")
+                assert (error["reason"], error["in_use"], error["limit"]) == (reason, limit, limit)
+
+
+async def test_too_many_handshakes_in_progress_are_refused_and_come_through_later(
+    installation: Site, simulator: Simulator
+) -> None:
+    from tests.servers import RedisServer
+
+    folder = installation.folder / "other-redis"
+    folder.mkdir()
+    with RedisServer(folder) as fresh:  # new: newcomers wait for its grace, connected
+        worker = installation.start_worker(REDIS_URL=fresh.url, STREAM_MAX_HANDSHAKES="3", STREAM_LEASE_SECONDS="5")
+        camera = simulator.add(SimulatedCamera(name="Yard", path="yard2", width=320, height=240))
+        id = installation.add_camera("Yard", camera.url)
+        session = Session(worker.base)
+        streams = [await Stream(session, id).__aenter__() for _ in range(6)]
+        await asyncio.gather(
+            *(stream.until(lambda stream: stream.count > 0 or stream.close_code is not None) for stream in streams)
+        )
+        refused = [stream for stream in streams if stream.close_code == 4503]
+        assert len(refused) == 3
+        assert all(stream.last("error")["reason"] == "gate_unavailable" for stream in refused)
+        await asyncio.gather(*(stream.close() for stream in streams))
+        worker.process.end()
+
+
+def test_guessing_a_password_is_throttled_and_locks_nobody_else_out(installation: Site) -> None:
+    worker = installation.start_worker()
+    guesser = Session(worker.base, username="")
+    guesser.get("/accounts/login/")
+    for _ in range(10):
+        guesser.post("/accounts/login/", {"username": "viewer", "password": "guess"})
+    status, body = guesser.post("/accounts/login/", {"username": "viewer", "password": PASSWORD})
+    assert status == 429
+    assert b"Too many attempts" in body
+    Session(worker.base, "viewer2")
+
+
+def test_pages_carry_security_headers(installation: Site) -> None:
+    import urllib.request
+
+    worker = installation.start_worker()
+    with urllib.request.urlopen(f"{worker.base}/accounts/login/") as response:
+        policy = response.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "same-origin"
+        cookie = http.cookies.SimpleCookie(response.headers["Set-Cookie"])
+        assert cookie["csrftoken"]["samesite"] == "Lax"
+
+
+@pytest.mark.parametrize("https", ["true", "false"])
+def test_the_deployment_check_is_clean(tmp_path: Path, https: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "INFO"],
+        cwd=ROOT,
+        env=environment_of(tmp_path, HTTPS=https, SECRET_KEY=""),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_camera_password_is_used_and_never_said(installation: Site, simulator: Simulator) -> None:
+    camera = simulator.add(
+        SimulatedCamera(name="Safe", path="safe", width=320, height=240, username="operator", password=CAMERA_PASSWORD)
+    )
+    worker = installation.start_worker(DEBUG="true", STREAM_FIRST_FRAME_SECONDS="3", STREAM_READ_TIMEOUT_SECONDS="1")
+    admin = Session(worker.base, "admin")
+    admin.get("/admin/cameras/camera/add/")
+    form = {"name": "Safe", "stream_url": camera.url, "username": "operator", "enabled": "on"}
+    said = [admin.post("/admin/cameras/camera/add/", {**form, "password": CAMERA_PASSWORD})[1]]
+    (id,) = (row for row in installation.camera_ids())
+    async with Stream(admin, id) as stream:
+        await stream.live()
+        said.append(str(stream.messages).encode())
+        for fault in (Fault.UNAUTHORIZED, Fault.REFUSE):
+            camera.fault = fault
+            camera.drop_connections()
+            await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
+    for path in (
+        "/admin/cameras/camera/",
+        f"/admin/cameras/camera/{id}/change/",
+        f"/admin/cameras/camera/{id}/history/",
+        "/admin/streaming/system/usage/",
+        f"/api/v1/cameras/{id}/stream/info",
+        f"/api/v1/cameras/{id}/stream/snapshot",
+        "/api/v1/cameras/stream/metrics",
+    ):
+        said.append(admin.get(path)[1])
+    said.append(admin.post("/api/v1/cameras/test-connection", {**form, "id": id})[1])
+    said.append(
+        installation.manage("shell", "-c", "from cameras.models import *; print(repr(Camera.objects.get()))").encode()
+    )
+    said.append(installation.database.read_bytes())
+    said.append(installation.logs().encode())
+    assert not [text[:200] for text in said if CAMERA_PASSWORD.encode() in text]
+
+
+async def test_an_administrator_lists_the_slots_and_frees_one(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(Session(worker.base), id) as stream:
+        await stream.live()
+        viewing = stream.last("info")["viewing_id"]
+        listed = await asyncio.to_thread(installation.manage, "slots")
+        assert "1 of 10 slots in use" in listed
+        assert viewing in listed
+        assert "viewer  Yard  medium  127.0.0.1" in listed
+        freed = await asyncio.to_thread(installation.manage, "slots", "--free", viewing[-8:])
+        assert "its viewer was told" in freed
+        assert await stream.ended() == 4410
+        assert stream.last("error")["reason"] == "stopped_by_administrator"
+    await eventually(lambda: "0 of 10" in installation.manage("slots"), 5)

@@ -1,0 +1,64 @@
+"""The administration's pages of cameras, as an administrator's browser gets them."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from cameras.models import Camera
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD, TOKEN = "kept s3cret", "t0ken"
+LIST = reverse("admin:cameras_camera_changelist")
+
+
+@pytest.fixture
+def camera() -> Camera:
+    url = f"rtsp://camera:554/live?token={TOKEN}"
+    return Camera.objects.create(name="Yard", stream_url=url, username="operator", password=PASSWORD)
+
+
+def change_page(camera: Camera) -> str:
+    return reverse("admin:cameras_camera_change", args=[camera.pk])
+
+
+def test_the_list_shows_cameras_without_the_tokens_and_credentials_of_their_addresses(
+    admin_client: Client, camera: Camera
+) -> None:
+    page = admin_client.get(LIST).text
+    assert "Yard" in page
+    assert "rtsp://camera:554/live" in page
+    assert not any(secret in page for secret in (PASSWORD, TOKEN, "operator"))
+
+
+def test_the_change_page_shows_the_address_and_not_the_password(admin_client: Client, camera: Camera) -> None:
+    page = admin_client.get(change_page(camera)).text
+    assert "rtsp://camera:554/live" in page
+    assert "never shown again" in page
+    assert PASSWORD not in page
+
+
+def test_a_change_by_the_administration_keeps_the_password_and_writes_it_nowhere(
+    admin_client: Client, camera: Camera
+) -> None:
+    data = {"name": "Gate", "stream_url": camera.stream_url, "username": "operator", "password": "", "enabled": "on"}
+    assert admin_client.post(change_page(camera), data).status_code == 302
+    kept = Camera.objects.get()
+    assert (kept.name, kept.password) == ("Gate", PASSWORD)
+    admin_client.post(change_page(camera), {**data, "password": "a new one"})
+    assert Camera.objects.get().password == "a new one"
+    assert not LogEntry.objects.filter(change_message__contains="a new one").exists()
+
+
+def test_a_mistyped_port_is_an_error_on_the_page_and_not_a_failure(admin_client: Client, camera: Camera) -> None:
+    data = {"name": "Yard", "stream_url": "rtsp://camera:99999/live", "username": "", "password": "", "enabled": "on"}
+    answer = admin_client.post(change_page(camera), data)
+    assert answer.status_code == 200
+    assert "a host or a port that is not valid" in answer.text
+
+
+def test_without_permission_the_administration_shows_no_camera(client: Client) -> None:
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    assert client.get(LIST).status_code == 403

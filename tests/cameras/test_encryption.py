@@ -1,0 +1,98 @@
+"""Camera passwords at rest: what the database holds, and what becomes of it when keys change."""
+
+import logging
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from cameras.encryption import Undecryptable
+from cameras.models import Camera
+from cameras.sources import AddressError
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "pässword with spaces"
+OLD, NEW = "the key of last year", "the key of this year"
+
+
+@pytest.fixture(autouse=True)
+def _key(settings: Settings) -> None:
+    settings.CAMERA_KEY = OLD
+
+
+def stored() -> str:
+    """The column as it is in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT password FROM cameras_camera")
+        return str(cursor.fetchone()[0])
+
+
+def make(password: str = PASSWORD) -> Camera:
+    return Camera.objects.create(name="Yard", stream_url="rtsp://camera/live", username="operator", password=password)
+
+
+def test_a_stored_password_is_not_readable_in_the_database() -> None:
+    make()
+    assert PASSWORD not in stored()
+    assert Camera.objects.get().password == PASSWORD
+
+
+def test_two_equal_passwords_do_not_look_equal_in_the_database() -> None:
+    first = make().pk
+    one = stored()
+    Camera.objects.get(pk=first).delete()
+    make()
+    assert stored() != one
+
+
+def test_no_password_is_stored_as_none() -> None:
+    make(password="")
+    assert stored() == ""
+    assert Camera.objects.get().password == ""
+
+
+def test_after_a_new_key_was_put_before_the_old_one_passwords_are_read_and_saved_under_the_new_one(
+    settings: Settings,
+) -> None:
+    make()
+    settings.CAMERA_KEY = f"{NEW}, {OLD}"
+    camera = Camera.objects.get()
+    assert camera.password == PASSWORD
+    camera.save()
+    settings.CAMERA_KEY = NEW
+    assert Camera.objects.get().password == PASSWORD
+
+
+def test_with_a_wrong_key_the_camera_is_still_listed_and_cannot_be_opened(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    make()
+    settings.CAMERA_KEY = NEW
+    camera = Camera.objects.get()
+    assert isinstance(camera.password, Undecryptable)
+    assert camera.password == ""
+    with pytest.raises(AddressError, match="CAMERA_KEY has changed"):
+        _ = camera.source
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert stored() not in caplog.text
+
+
+def test_saving_a_camera_under_a_wrong_key_loses_nothing(settings: Settings) -> None:
+    make()
+    before = stored()
+    settings.CAMERA_KEY = NEW
+    camera = Camera.objects.get()
+    camera.name = "Gate"
+    camera.save()
+    assert stored() == before
+    settings.CAMERA_KEY = OLD
+    assert Camera.objects.get().password == PASSWORD
+
+
+@pytest.mark.parametrize("text", ["written by hand", "geschützt"])
+def test_what_no_key_ever_wrote_reads_as_undecryptable(text: str) -> None:
+    make()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE cameras_camera SET password = %s", [text])
+    assert isinstance(Camera.objects.get().password, Undecryptable)

@@ -1,0 +1,90 @@
+"""Which pages may open a stream."""
+
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from pytest_django import Settings
+
+from nvr.origins import SameOriginValidator, is_allowed
+
+
+@pytest.fixture(autouse=True)
+def _hosts(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ".nvr.example"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://portal.example"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://localhost:8000", "localhost:8000"),
+        ("http://LOCALHOST:8000", "localhost:8000"),
+        ("http://127.0.0.1", "127.0.0.1"),
+        ("http://127.0.0.1", "127.0.0.1:80"),
+        ("https://hall.nvr.example", "hall.nvr.example"),
+        ("https://hall.nvr.example", "hall.nvr.example:443"),
+        ("https://portal.example", "hall.nvr.example"),
+        ("http://[::1]:8000", "[::1]:8000"),
+    ],
+)
+def test_pages_of_this_server_and_of_trusted_origins_may(origin: str, host: str) -> None:
+    assert is_allowed(origin, host)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("", "localhost:8000"),
+        ("null", "localhost:8000"),
+        ("http://localhost:8000", ""),
+        ("http://localhost:9000", "localhost:8000"),
+        ("http://localhost", "localhost:8000"),
+        ("https://localhost", "localhost:80"),
+        ("http://evil.example", "localhost:8000"),
+        ("http://localhost.evil.example:8000", "localhost:8000"),
+        ("http://localhost:8000@evil.example", "localhost:8000"),
+        ("http://portal.example", "hall.nvr.example"),
+        ("https://portal.example:8443", "hall.nvr.example"),
+        ("http://evil.example", "evil.example"),
+        ("file://localhost", "localhost"),
+        ("chrome-extension://localhost:8000", "localhost:8000"),
+        ("http://localhost:port", "localhost:8000"),
+        ("http://[::1", "localhost:8000"),
+        ("http://localhost:99999", "localhost:99999"),
+    ],
+)
+def test_all_other_pages_may_not(origin: str, host: str) -> None:
+    assert not is_allowed(origin, host)
+
+
+def test_a_server_that_answers_to_every_name_still_asks_for_its_own_pages(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    assert is_allowed("http://any.example", "any.example")
+    assert not is_allowed("http://evil.example", "any.example")
+
+
+@pytest.mark.django_db  # Channels closes old connections around each consumer, the one that refuses included
+@pytest.mark.parametrize(
+    ("headers", "opened"),
+    [
+        ([(b"host", b"localhost"), (b"origin", b"http://localhost")], True),
+        ([(b"host", b"localhost"), (b"origin", b"http://evil.example")], False),
+        ([(b"host", b"localhost")], False),
+        ([(b"host", b"localhost"), (b"origin", b"http://\xff\xfe")], False),
+    ],
+)
+async def test_a_page_that_may_not_is_refused_before_the_stream_hears_of_it(
+    headers: list[tuple[bytes, bytes]], opened: bool
+) -> None:
+    reached = []
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+        await send({"type": "websocket.accept"})
+
+    communicator = WebsocketCommunicator(SameOriginValidator(stream), "/stream", headers)
+    connected, _ = await communicator.connect()
+    assert connected is opened
+    assert bool(reached) is opened
+    await communicator.disconnect()

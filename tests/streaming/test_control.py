@@ -1,0 +1,148 @@
+"""Control events between workers: heard, sent again after a failure, and never the death of anybody."""
+
+import asyncio
+import copy
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from pytest_django import Settings
+
+from cameras.models import Camera
+from nvr import settings as product
+from streaming import control
+from tests.servers import RedisServer
+
+EVENT = {"type": "recheck", "camera": "7"}
+IN_MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@pytest.fixture(autouse=True)
+def _layer(settings: Settings) -> None:
+    """One of this test's own: a layer's queues belong to the loop that made them."""
+    settings.CHANNEL_LAYERS = dict(IN_MEMORY)
+
+
+@pytest.fixture
+async def on_redis(redis_server: RedisServer, settings: Settings) -> AsyncIterator[Any]:
+    """The layer as the product configures it, on the test's Redis."""
+    layers = copy.deepcopy(product.CHANNEL_LAYERS)
+    config: dict[str, Any] = layers["default"]["CONFIG"]  # type: ignore[assignment]
+    config["hosts"] = [
+        {**host, "address": redis_server.url} if isinstance(host, dict) else redis_server.url
+        for host in config["hosts"]
+    ]
+    settings.CHANNEL_LAYERS = layers
+    layer: Any = get_channel_layer()
+    yield layer
+    await layer.close_pools()
+
+
+@asynccontextmanager
+async def listening(handle: Callable[[control.Event], None]) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(control.listen(handle))
+    try:
+        yield task
+        assert not task.done()
+    finally:
+        while not task.done():  # redis-py may swallow a cancellation that meets the end of a call
+            task.cancel()
+            await asyncio.wait([task], timeout=0.2)
+
+
+async def heard(events: "asyncio.Queue[control.Event]", send: Callable[[], Awaitable[object]]) -> control.Event:
+    """Send until it is heard: a worker that does not listen yet, or not now, misses an event."""
+    async with asyncio.timeout(10):
+        while True:
+            await send()
+            try:
+                return await asyncio.wait_for(events.get(), 0.1)
+            except TimeoutError:
+                continue
+
+
+def of_interest(event: control.Event) -> dict[str, Any]:
+    return {name: event[name] for name in ("type", "camera")}
+
+
+async def test_every_worker_that_listens_hears_an_event() -> None:
+    one, other = asyncio.Queue[control.Event](), asyncio.Queue[control.Event]()
+    async with listening(one.put_nowait), listening(other.put_nowait):
+        for events in (one, other):
+            assert of_interest(await heard(events, lambda: control.send(EVENT))) == EVENT
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_saved_camera_is_looked_at_again_by_the_workers() -> None:
+    events = asyncio.Queue[control.Event]()
+    camera = Camera(name="Yard")
+    async with listening(events.put_nowait):
+        event = await heard(events, sync_to_async(camera.save))
+    assert of_interest(event) == {"type": "recheck", "camera": str(camera.pk)}
+
+
+async def test_a_handler_that_fails_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "RETRY", 0.05)
+    events = asyncio.Queue[control.Event]()
+    seen = []
+
+    def handle(event: control.Event) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise ValueError("a defect in the handler")
+        events.put_nowait(event)
+
+    async with listening(handle):
+        assert of_interest(await heard(events, lambda: control.send(EVENT))) == EVENT
+
+
+async def test_listening_outlives_a_redis_that_goes_away_and_comes_back(
+    redis_server: RedisServer, on_redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "RETRY", 0.05)
+    events = asyncio.Queue[control.Event]()
+    async with listening(events.put_nowait):
+        await heard(events, lambda: control.send(EVENT))
+        redis_server.kill()
+        await control.send(EVENT)  # nobody hears it, and nobody is harmed
+        redis_server.start()
+        assert of_interest(await heard(events, lambda: control.send(EVENT))) == EVENT
+
+
+async def test_a_redis_that_never_answers_holds_nobody_up_who_saves_or_logs_out(
+    redis_server: RedisServer, on_redis: Any
+) -> None:
+    await control.send(EVENT)
+    assert redis_server.process is not None
+    redis_server.process.signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(2):
+            await control.send(EVENT)
+    finally:
+        redis_server.process.signal(signal.SIGCONT)
+
+
+async def test_a_worker_that_has_heard_nothing_for_a_while_still_listens(on_redis: Any) -> None:
+    events = asyncio.Queue[control.Event]()
+    async with listening(events.put_nowait):
+        await heard(events, lambda: control.send(EVENT))
+        await asyncio.sleep(5.5)  # the subject: longer than the library's longest wait
+        await control.send(EVENT)
+        waiting = asyncio.create_task(events.get())
+        done, _ = await asyncio.wait([waiting], timeout=1)
+        waiting.cancel()
+        assert done
+        assert await on_redis.connection(0).zcard(f"{on_redis.prefix}:group:{control.GROUP}") == 1
+
+
+async def test_without_a_channel_layer_sending_and_listening_do_nothing(settings: Settings) -> None:
+    settings.CHANNEL_LAYERS = {}
+    events = asyncio.Queue[control.Event]()
+    async with listening(events.put_nowait):
+        await control.send(EVENT)
+        await asyncio.sleep(0)
+    assert events.empty()

