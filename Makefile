@@ -2,9 +2,10 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
+WORKERS ?= 4
 BIN := .venv/bin
 
-.PHONY: run test lint bench help
+.PHONY: run cluster test lint bench help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -12,13 +13,17 @@ help: ## this list
 run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.1:8000
 	@$(BIN)/python manage.py demo --port $(PORT)
 
+cluster: .venv/.development ## the same behind nginx, with four workers and Redis, from the files of deploy/
+	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
+
 test: .venv/.development ## every test; those that need a browser skip where none is found
 	$(BIN)/pytest
 
-lint: .venv/.development ## ruff, mypy
+lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/pip-audit --local --progress-spinner off
 
 bench: .venv/.development ## what the product costs and how old its pictures are
 	$(BIN)/python -m bench.viewers
