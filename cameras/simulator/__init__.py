@@ -1,20 +1,25 @@
-"""An RTSP camera simulator in pure Python, for the demonstration, the tests and the benchmarks.
+"""A camera simulator in pure Python, for the demonstration, the tests and the benchmarks.
 
-It serves H.264 (PyAV) of drawn scenes or looped clips (OpenCV), RTP interleaved in the RTSP connection only,
-and breaks on demand.
+It serves H.264, H.265 (PyAV) or MJPEG of drawn scenes or looped clips (OpenCV), RTP interleaved in the RTSP
+connection only or MJPEG over HTTP, in the many shapes that real cameras send, and breaks on demand.
 """
 
-from .camera import NotOnAir, SimulatedCamera
+from .camera import TRANSPORTS, NotOnAir, SimulatedCamera
 from .catalogue import default_cameras
 from .clip import NotAVideo
 from .clock import age_ms, draw_clock, read_clock
 from .faults import Fault
+from .repetition import Repetition
 from .server import Simulator
+from .stream import Codec
 
 __all__ = [
+    "TRANSPORTS",
+    "Codec",
     "Fault",
     "NotAVideo",
     "NotOnAir",
+    "Repetition",
     "SimulatedCamera",
     "Simulator",
     "age_ms",

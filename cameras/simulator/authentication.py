@@ -1,4 +1,4 @@
-"""Digest and Basic authentication of one connection (RFC 2617)."""
+"""Digest and Basic authentication of one camera (RFC 2617)."""
 
 import base64
 import hashlib
@@ -10,7 +10,10 @@ REALM = "Camera simulator"
 
 
 class Authentication:
-    """Checks a request's Authorization header. Without a username everyone may pass."""
+    """Checks a request's Authorization header. Without a username everyone may pass.
+
+    One nonce serves all connections, as an HTTP client answers a challenge on a new one.
+    """
 
     def __init__(self, username: str, password: str) -> None:
         self._username = username

@@ -2,13 +2,17 @@
 
 from typing import Protocol
 
+from .authentication import Authentication
 from .camera import SimulatedCamera
-from .encoder import AccessUnit, parameter_sets
+from .damage import Damage
+from .encoder import parameter_sets
 from .faults import Fault
 from .feed import Feed
 from .loop_thread import LoopThread
+from .repetition import Repetition
 from .sdp import describe
 from .source import Source, open_source
+from .stream import AccessUnit, Codec, StreamFormat
 
 
 class Viewer(Protocol):
@@ -35,9 +39,12 @@ class Broadcast:
         self.connections_total = 0
         self._loop = loop
         self._viewers: set[Viewer] = set()
-        source = open_source(camera, camera.width, camera.height)
-        self._adopt(source)
-        self._feed = Feed(camera.path, source, self._post_unit, self._post_cut)
+        self.authentication = Authentication(camera.username, camera.password)
+        self.repetition = Repetition(camera.repeat_parameter_sets)
+        source = open_source(camera, Codec(camera.codec), camera.width, camera.height)
+        self._adopt(source.stream, self._describe(source.stream))
+        damage = Damage(camera.truncate_every, camera.lose_every)
+        self._feed = Feed(camera.path, source, damage, self._post_unit, self._post_cut)
 
     @property
     def connections(self) -> int:
@@ -52,7 +59,8 @@ class Broadcast:
 
     def play(self) -> None:
         """A viewer has begun, or begins again."""
-        self._feed.play(key=self.camera.idr_on_play)
+        camera = self.camera
+        self._feed.play(key=camera.idr_on_play and not (camera.intra_refresh or camera.open_gop))
 
     def update(self) -> None:
         """Pause the feed when nobody plays any more."""
@@ -66,19 +74,35 @@ class Broadcast:
         self._loop.call(self._cut_all)
 
     def resize(self, width: int, height: int) -> None:
-        source = open_source(self.camera, width, height)
-        self._adopt(source)
-        self._feed.show(source)
+        self._restart(Codec(self.camera.codec), width, height, cut=self.repetition is Repetition.NONE)
+
+    def change_codec(self, codec: Codec, width: int, height: int) -> None:
+        self._restart(codec, width, height, cut=True)
 
     def close(self) -> None:
         """End the feed, then the connections."""
         self._feed.close()
         self.drop_connections()
 
-    def _adopt(self, source: Source) -> None:
-        stream = source.stream
+    def _restart(self, codec: Codec, width: int, height: int, cut: bool) -> None:
+        source = open_source(self.camera, codec, width, height)
+        self._loop.call(self._switch, source, self._describe(source.stream), cut)
+
+    def _describe(self, stream: StreamFormat) -> bytes:
+        return describe(self.camera.name, stream, parameter_sets(stream))
+
+    def _switch(self, source: Source, description: bytes, cut: bool) -> None:
+        """In one step of the loop, so that nobody is told of one stream and sent the other."""
+        self._adopt(source.stream, description)
+        self._feed.show(source)
+        if cut:
+            self._cut_all()
+
+    def _adopt(self, stream: StreamFormat, description: bytes) -> None:
+        self._stream = stream
+        self.description = description
         self.camera.width, self.camera.height = stream.width, stream.height
-        self.description = describe(self.camera.name, stream, parameter_sets(stream))
+        self.camera.codec = stream.codec.value
 
     def _apply_fault(self, fault: Fault) -> None:
         for viewer in tuple(self._viewers):
@@ -97,5 +121,7 @@ class Broadcast:
         self._loop.post(self._deliver, unit)
 
     def _deliver(self, unit: AccessUnit) -> None:
+        if unit.stream is not self._stream:
+            return  # encoded before a switch
         for viewer in tuple(self._viewers):
             viewer.deliver(unit)

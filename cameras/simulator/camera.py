@@ -1,11 +1,19 @@
 """A simulated camera: its settings, and the handle that breaks and repairs it while it runs."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from .faults import Fault
+from .repetition import Repetition
+from .stream import Codec, check_format
+
+TRANSPORTS = ("rtsp", "http")
+PROFILES = ("", "baseline", "main", "high")
+MOST_B_FRAMES = 16
+"""libx264's limit."""
 
 DEFAULT_SIZE = (1280, 720)
 SMALLEST_SIDE = 64
@@ -23,6 +31,7 @@ class Controls(Protocol):
     def apply_fault(self, fault: Fault) -> None: ...
     def drop_connections(self) -> None: ...
     def resize(self, width: int, height: int) -> None: ...
+    def change_codec(self, codec: Codec, width: int, height: int) -> None: ...
 
 
 class NotOnAir(RuntimeError):
@@ -36,7 +45,7 @@ class NotOnAir(RuntimeError):
 class SimulatedCamera:
     """One camera. Settings are read when it is added to a Simulator; the rest acts at once.
 
-    Raises ValueError for a path that is no slug, an impossible size or rate.
+    Raises ValueError for a path that is no slug, an impossible size or rate, and shapes that exclude each other.
     """
 
     name: str
@@ -49,8 +58,18 @@ class SimulatedCamera:
     username: str = ""  # empty: no authentication
     password: str = field(default="", repr=False)
     file: Path | str | None = None  # loop this clip in place of a drawn scene
-    idr_on_play: bool = True  # a key frame for each PLAY, rather than a wait for the next
+    idr_on_play: bool = True  # a key frame for each PLAY, rather than a wait for the next; not in streams without IDR
     scene: str = ""  # a name in scenes.SCENES; empty: one that the path decides
+    codec: str = "h264"  # or "h265", "mjpeg"
+    transport: str = "rtsp"  # or "http", which makes the codec "mjpeg"
+    profile: str = ""  # of H.264: "baseline", "main", "high"; empty: baseline, or high with B-frames
+    b_frames: int = 0  # of H.264: pictures between two others, sent after both
+    slices: int = 1  # of H.264: NAL units per picture
+    repeat_parameter_sets: str = "keyframe"  # or "slice", "none", "once": see Repetition
+    intra_refresh: bool = False  # of H.264: one IDR when the first viewer plays, then recovery points only
+    open_gop: bool = False  # of H.264: the same, with I pictures that B-frames lead; b_frames is 2 if not set
+    truncate_every: int = 0  # every n-th picture that is no key picture is cut short; of MJPEG, every n-th
+    lose_every: int = 0  # likewise left out, with a gap in the sequence numbers
     _fault: Fault = field(default=Fault.NONE, init=False, repr=False)
     _controls: Controls | None = field(default=None, init=False, repr=False)
 
@@ -59,15 +78,22 @@ class SimulatedCamera:
             raise ValueError(f"A camera's path is a slug, not {self.path!r}")
         if self.fps <= 0 or self.gop_seconds <= 0 or self.bit_rate <= 0:
             raise ValueError("fps, gop_seconds and bit_rate are positive")
+        if self.transport == "http" and self.codec == Codec.H264:
+            self.codec = Codec.MJPEG.value
+        if self.open_gop:
+            self.b_frames = self.b_frames or 2
         if self.file is None:
             self.width = self.width or DEFAULT_SIZE[0]
             self.height = self.height or DEFAULT_SIZE[1]
+        for objection in self._objections():
+            raise ValueError(objection)
         if self.width or self.height:
             check_size(self.width, self.height)
+            check_format(Codec(self.codec), self.transport, self.slices, self.width, self.height)
 
     @property
     def url(self) -> str:
-        """rtsp://host:port/path, without credentials."""
+        """rtsp://host:port/path or http://host:port/path, without credentials."""
         return self._on_air().url
 
     @property
@@ -77,7 +103,7 @@ class SimulatedCamera:
 
     @property
     def connections_total(self) -> int:
-        """Connections that have asked for a description since the camera was added."""
+        """Connections that have asked for a description, or for HTTP pictures, since the camera was added."""
         return self._controls.connections_total if self._controls else 0
 
     @property
@@ -95,13 +121,65 @@ class SimulatedCamera:
         self._on_air().drop_connections()
 
     def resize(self, width: int, height: int) -> None:
-        """Change the size of the running stream, pixels; the next frame is a key frame of that size."""
+        """Change the size of the running stream, pixels; the next frame is a key frame of that size.
+
+        Connections are closed where parameter sets never come in-band, as nobody could decode on.
+        """
         check_size(width, height)
+        replace(self, width=width, height=height)  # raises ValueError
         self._on_air().resize(width, height)
+
+    def change_codec(self, codec: str, width: int = 0, height: int = 0) -> None:
+        """Restart: close every connection and come back with this codec, and this size if given, pixels."""
+        width, height = width or self.width, height or self.height
+        check_size(width, height)
+        if replace(self, codec=codec, width=width, height=height).codec != codec:  # raises ValueError
+            raise ValueError(f"A camera over HTTP sends mjpeg, not {codec}")
+        self._on_air().change_codec(Codec(codec), width, height)
 
     def attach(self, controls: Controls | None) -> None:
         """For the simulator: hand the camera its controls, or take them away."""
         self._controls = controls
+
+    def _objections(self) -> Iterator[str]:
+        """What is wrong with the settings of the stream's shape."""
+        for name, known in (
+            ("codec", tuple(Codec)),
+            ("transport", TRANSPORTS),
+            ("repeat_parameter_sets", tuple(Repetition)),
+            ("profile", PROFILES),
+        ):
+            if getattr(self, name) not in known:
+                yield f"{name} is one of {', '.join(map(repr, map(str, known)))}, not {getattr(self, name)!r}"
+        if self.transport == "http" and self.codec != Codec.MJPEG:
+            yield f"A camera over HTTP sends mjpeg, not {self.codec}"
+        if not 0 <= self.b_frames <= MOST_B_FRAMES or self.slices < 1:
+            yield f"b_frames is 0 to {MOST_B_FRAMES}, slices at least 1"
+        if self.truncate_every < 0 or self.lose_every < 0:
+            yield "truncate_every and lose_every are 0 or more"
+        if self.codec == Codec.H264:
+            yield from self._objections_of_h264()
+        else:
+            yield from self._objections_of_others()
+
+    def _objections_of_h264(self) -> Iterator[str]:
+        if self.profile == "baseline" and self.b_frames:
+            yield "The baseline profile has no B-frames"
+        if self.intra_refresh and self.open_gop:
+            yield "intra_refresh and open_gop exclude each other"
+        if self.repeat_parameter_sets == Repetition.SLICE and self.slices < 2:
+            yield "repeat_parameter_sets='slice' needs slices=2 or more"
+
+    def _objections_of_others(self) -> Iterator[str]:
+        for name in ("b_frames", "intra_refresh", "open_gop", "profile"):
+            if getattr(self, name):
+                yield f"{name} is for h264, not for {self.codec}"
+        if self.slices > 1:
+            yield f"slices is for h264, not for {self.codec}"
+        if self.repeat_parameter_sets == Repetition.SLICE:
+            yield f"repeat_parameter_sets='slice' is for h264, not for {self.codec}"
+        if self.codec == Codec.MJPEG and self.repeat_parameter_sets != Repetition.KEYFRAME:
+            yield "mjpeg has no parameter sets to repeat"
 
     def _on_air(self) -> Controls:
         if self._controls is None:

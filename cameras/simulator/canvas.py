@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .clock import draw_clock, strip_height
-from .encoder import NEUTRAL_CHROMA, Yuv
+from .stream import NEUTRAL_CHROMA, Yuv
 
 Bgr = npt.NDArray[np.uint8]
 """Rows x columns x 3."""

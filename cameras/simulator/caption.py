@@ -7,7 +7,7 @@ import numpy as np
 
 from .brush import FONT
 from .canvas import WHITE, Bgr, luma
-from .encoder import Yuv
+from .stream import Yuv
 
 CLOCK_CHARACTERS = "0123456789:."
 CLOCK_LENGTH = len("HH:MM:SS.mmm")

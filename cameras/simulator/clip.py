@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from .canvas import stamp
-from .encoder import Yuv
+from .stream import Yuv
 
 FALLBACK_RATE = Fraction(25)
 

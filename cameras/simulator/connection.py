@@ -1,33 +1,32 @@
-"""One client's RTSP connection (RFC 2326). Lives on the loop; nothing in it waits."""
+"""One client's connection, RTSP or HTTP. Lives on the loop; nothing in it waits."""
 
 import asyncio
-import re
-import secrets
 import socket
-import time
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
+from typing import Protocol, cast
 
-from .authentication import Authentication
 from .broadcast import Broadcast
-from .encoder import AccessUnit
-from .faults import DROP_SECONDS, Fault
+from .faults import Fault
 from .messages import MalformedRequest, Request, RequestReader, Response
-from .pace import to_ticks
-from .sdp import TRACK
-from .sender import KERNEL_BUFFER, LARGEST_BACKLOG, Sender
-
-METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")
-SESSION_TIMEOUT = 60
-"""Seconds, as announced; a simulator does not enforce it."""
+from .mjpeg_http import HttpDialogue
+from .playback import Playback
+from .rtsp import RtspDialogue
+from .sender import KERNEL_BUFFER, LARGEST_BACKLOG
+from .stream import AccessUnit
 
 MOST_HELD = 64
 """Requests kept for later while a fault forbids an answer."""
 
 
+class Dialogue(Protocol):
+    """What the answers are."""
+
+    def answer(self, request: Request, playback: Playback | None) -> bytes: ...
+
+
 class Connection(asyncio.Protocol):
-    """Belongs to the camera that its first request names."""
+    """Belongs to the camera that its first request names. Knows when to answer."""
 
     def __init__(self, broadcasts: Mapping[str, Broadcast], opened: set["Connection"]) -> None:
         self.lost = asyncio.get_running_loop().create_future()
@@ -35,13 +34,8 @@ class Connection(asyncio.Protocol):
         self._opened = opened
         self._reader = RequestReader()
         self._held: deque[Request] = deque(maxlen=MOST_HELD)
-        self._broadcast: Broadcast | None = None
-        self._authentication = Authentication("", "")
-        self._session = secrets.token_hex(8)
-        self._sender: Sender | None = None
-        self._described = False
-        self._playing = False
-        self._drop_timer: asyncio.TimerHandle | None = None
+        self._dialogue: Dialogue | None = None
+        self._playback: Playback | None = None
 
     # What the event loop calls.
 
@@ -60,41 +54,40 @@ class Connection(asyncio.Protocol):
         self._answer_held()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
         self._opened.discard(self)
-        if self._broadcast:
-            self._broadcast.leave(self)
+        if self._playback:
+            self._playback.stop()
+            self._playback.broadcast.leave(self)
         self.lost.set_result(None)
 
     def pause_writing(self) -> None:
-        if self._sender:
-            self._sender.mark_full()
+        if self._playback and self._playback.sender:
+            self._playback.sender.mark_full()
 
     def resume_writing(self) -> None:
-        if self._sender:
-            self._sender.mark_free()
+        if self._playback and self._playback.sender:
+            self._playback.sender.mark_free()
 
     # What the camera calls.
 
     @property
     def is_set_up(self) -> bool:
-        return self._sender is not None
+        return self._playback is not None and self._playback.is_set_up
 
     @property
     def is_playing(self) -> bool:
-        return self._playing
+        return self._playback is not None and self._playback.is_playing
 
     def deliver(self, unit: AccessUnit) -> None:
-        if self._sender and self._playing:
-            self._sender.send(unit, self._fault)
+        if self._playback:
+            self._playback.deliver(unit)
 
     def apply_fault(self, fault: Fault) -> None:
         if fault in (Fault.REFUSE, Fault.UNAUTHORIZED):
             self.cut()
             return
-        if self._sender:
-            self._sender.restart()
-        self._plan_drop()
+        if self._playback:
+            self._playback.apply_fault()
         self._answer_held()
 
     def cut(self) -> None:
@@ -103,125 +96,31 @@ class Connection(asyncio.Protocol):
 
     # Requests.
 
-    @property
-    def _fault(self) -> Fault:
-        return self._broadcast.camera.fault if self._broadcast else Fault.NONE
-
     def _answer_held(self) -> None:
         while self._held and not self._transport.is_closing():
-            self._find_camera(self._held[0])
-            if self._fault is Fault.SILENT or (self._sender and self._sender.is_inside_packet):
+            playback = self._find_camera(self._held[0])
+            if playback and _is_mute(playback):
                 return
-            if self._fault is Fault.REFUSE:
+            if playback and playback.fault is Fault.REFUSE:
                 self.cut()
                 return
-            request = self._held.popleft()
-            self._transport.write(self._answer(request).encode(request.headers.get("cseq", "0")))
+            self._answer(self._held.popleft())
 
-    def _find_camera(self, request: Request) -> None:
-        if self._broadcast is None and (broadcast := self._broadcasts.get(request.path)):
-            self._broadcast = broadcast
-            self._authentication = Authentication(broadcast.camera.username, broadcast.camera.password)
+    def _find_camera(self, request: Request) -> Playback | None:
+        broadcast = self._broadcasts.get(request.path)
+        if self._playback is None and broadcast and broadcast.camera.transport == request.protocol:
+            self._playback = Playback(self._transport, broadcast)
             broadcast.join(self)
+        return self._playback
 
-    def _answer(self, request: Request) -> Response:
-        if request.method not in METHODS:
-            return Response(501)
-        if request.method == "OPTIONS":
-            return Response(headers=(("Public", ", ".join(METHODS)),))
-        if self._broadcast is None or request.path != self._broadcast.camera.path:
-            return Response(404)
-        if not self._allows(request):
-            return Response(401, self._authentication.challenges)
-        return self._answer_method(self._broadcast, request)
-
-    def _allows(self, request: Request) -> bool:
-        if self._fault is Fault.UNAUTHORIZED:
-            return False
-        return self._authentication.allows(request.method, request.headers.get("authorization", ""))
-
-    def _answer_method(self, broadcast: Broadcast, request: Request) -> Response:
-        match request.method:
-            case "DESCRIBE":
-                return self._describe(broadcast)
-            case "SETUP":
-                return self._set_up(request)
-            case "GET_PARAMETER" | "SET_PARAMETER":
-                return Response(headers=self._session_header)
-        if self._sender is None:
-            return Response(455)
-        if not request.headers.get("session", "").startswith(self._session):
-            return Response(454)
-        match request.method:
-            case "PLAY":
-                return self._play(broadcast, self._sender)
-            case "PAUSE":
-                return self._pause(broadcast)
-        return self._tear_down(broadcast)
-
-    def _describe(self, broadcast: Broadcast) -> Response:
-        if not self._described:
-            self._described = True
-            broadcast.connections_total += 1
-        headers = (("Content-Type", "application/sdp"), ("Content-Base", f"{broadcast.url}/"))
-        return Response(200, headers, broadcast.description)
-
-    def _set_up(self, request: Request) -> Response:
-        if self._sender:
-            return Response(455)
-        channel = _interleaved_channel(request.headers.get("transport", ""))
-        if channel is None:
-            return Response(461)
-        self._sender = Sender(self._transport, channel)
-        ssrc = f"{self._sender.rtp.ssrc:08X}"
-        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1};ssrc={ssrc}"
-        return Response(headers=(("Transport", transport), *self._session_header))
-
-    def _play(self, broadcast: Broadcast, sender: Sender) -> Response:
-        self._playing = True
-        sender.restart()
-        self._plan_drop()
-        broadcast.play()
-        started = sender.rtp.timestamp(to_ticks(time.monotonic()))
-        info = f"url={broadcast.url}/{TRACK};seq={sender.rtp.sequence};rtptime={started}"
-        return Response(headers=(*self._session_header, ("Range", "npt=now-"), ("RTP-Info", info)))
-
-    def _pause(self, broadcast: Broadcast) -> Response:
-        self._playing = False
-        self._plan_drop()
-        broadcast.update()
-        return Response(headers=self._session_header)
-
-    def _tear_down(self, broadcast: Broadcast) -> Response:
-        self._stop()
-        broadcast.update()
-        return Response(headers=self._session_header)
-
-    @property
-    def _session_header(self) -> tuple[tuple[str, str], ...]:
-        return (("Session", f"{self._session};timeout={SESSION_TIMEOUT}"),) if self._sender else ()
-
-    def _stop(self) -> None:
-        self._playing = False
-        self._plan_drop()
-        if self._sender:
-            self._sender.close()
-            self._sender = None
-
-    def _plan_drop(self) -> None:
-        """Close the connection later if the camera drops those that play."""
-        if self._drop_timer:
-            self._drop_timer.cancel()
-            self._drop_timer = None
-        if self._playing and self._fault is Fault.DROP:
-            self._drop_timer = asyncio.get_running_loop().call_later(DROP_SECONDS, self.cut)
+    def _answer(self, request: Request) -> None:
+        if self._dialogue is None:
+            self._dialogue = HttpDialogue() if request.protocol == "http" else RtspDialogue()
+        self._transport.write(self._dialogue.answer(request, self._playback))
+        if request.protocol == "http" and not self.is_set_up:
+            self._transport.close()
 
 
-def _interleaved_channel(transport: str) -> int | None:
-    """The first of the client's channels in a Transport header; None where it offers no RTP over TCP."""
-    for offer in transport.split(","):
-        if "RTP/AVP/TCP" in offer:
-            channels = re.search(r"interleaved=(\d{1,3})", offer)
-            channel = int(channels[1]) if channels else 0
-            return channel if channel < 255 else None
-    return None
+def _is_mute(playback: Playback) -> bool:
+    """True while nothing may be answered."""
+    return playback.fault is Fault.SILENT or (playback.sender is not None and playback.sender.is_inside_packet)

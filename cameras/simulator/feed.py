@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from .encoder import IDR, AccessUnit, Encoder, nal_type
+from .damage import Damage
+from .encoder import open_encoder
 from .pace import Pace
 from .source import Source
+from .stream import AccessUnit
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +25,12 @@ class Feed:
         self,
         name: str,
         source: Source,
+        damage: Damage,
         deliver: Callable[[AccessUnit], None],
         fail: Callable[[], None],
     ) -> None:
         self._source = source
+        self._damage = damage
         self._deliver = deliver
         self._fail = fail
         self._state = threading.Condition()
@@ -77,12 +81,13 @@ class Feed:
 
     def _stream(self, source: Source) -> None:
         """Send frames of one picture until the feed pauses or shows another."""
-        encoder = Encoder(source.stream)
+        encoder = open_encoder(source.stream)
         pace = Pace(source.stream.rate)
         while self._source is source and self._rest(pace.advance()):
             drawn_at = time.time()
-            nals = encoder.encode(source.picture.draw(int(drawn_at * 1000)), self._take_key())
-            self._deliver(AccessUnit(nals, _is_key(nals), pace.ticks, drawn_at))
+            picture = source.picture.draw(int(drawn_at * 1000))
+            for unit in encoder.encode(picture, pace.ticks, drawn_at, self._take_key()):
+                self._deliver(self._damage.inflict(unit))
 
     def _rest(self, seconds: float) -> bool:
         """Wait for the next slot; False when the feed paused meanwhile."""
@@ -94,7 +99,3 @@ class Feed:
         with self._state:
             wanted, self._key_wanted = self._key_wanted, False
             return wanted
-
-
-def _is_key(nals: tuple[bytes, ...]) -> bool:
-    return any(nal_type(nal) == IDR for nal in nals)

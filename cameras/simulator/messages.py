@@ -1,4 +1,4 @@
-"""RTSP requests and responses (RFC 2326), and the stream of bytes they arrive in."""
+"""RTSP (RFC 2326) and HTTP requests and responses, and the stream of bytes they arrive in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 LONGEST_HEAD = 16_384
 LONGEST_BODY = 65_536
 """Bytes; a client that sends more is no client."""
+
+SERVER = ("Server", "Camera simulator")
 
 REASONS = {
     200: "OK",
@@ -21,11 +23,12 @@ REASONS = {
 
 
 class MalformedRequest(Exception):
-    """The bytes are no RTSP request."""
+    """The bytes are no request of RTSP or HTTP."""
 
 
 @dataclass(frozen=True)
 class Request:
+    protocol: str  # "rtsp" or "http"
     method: str
     path: str  # the camera's part of the address: its first segment
     headers: dict[str, str]  # names in lower case
@@ -38,11 +41,16 @@ class Response:
     body: bytes = b""
 
     def encode(self, sequence: str) -> bytes:
-        """The bytes on the wire; `sequence` is the request's CSeq."""
-        headers = [("CSeq", sequence), ("Server", "Camera simulator"), *self.headers]
-        if self.body:
-            headers.append(("Content-Length", str(len(self.body))))
-        first = f"RTSP/1.0 {self.status} {REASONS[self.status]}"
+        """The bytes of an RTSP response; `sequence` is the request's CSeq."""
+        length = (("Content-Length", str(len(self.body))),) if self.body else ()
+        return self._encode("RTSP/1.0", (("CSeq", sequence), SERVER, *self.headers, *length))
+
+    def encode_http(self) -> bytes:
+        """The bytes of the last HTTP response on its connection; it ends where the connection does."""
+        return self._encode("HTTP/1.1", (SERVER, ("Connection", "close"), *self.headers))
+
+    def _encode(self, version: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+        first = f"{version} {self.status} {REASONS[self.status]}"
         lines = (first, *(f"{name}: {value}" for name, value in headers), "", "")
         return "\r\n".join(lines).encode() + self.body
 
@@ -89,11 +97,10 @@ class RequestReader:
 def _parse(head: str) -> Request:
     first, *lines = head.lstrip("\r\n").split("\r\n")
     match first.split(" "):
-        case [method, url, version] if version.startswith("RTSP/1."):
+        case [method, url, version] if version.startswith(("RTSP/1.", "HTTP/1.")):
             pairs = (line.partition(":") for line in lines)
-            return Request(
-                method, _first_segment(url), {name.strip().lower(): value.strip() for name, _, value in pairs}
-            )
+            headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+            return Request(version[:4].lower(), method, _first_segment(url), headers)
     raise MalformedRequest
 
 

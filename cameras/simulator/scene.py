@@ -7,9 +7,9 @@ import numpy as np
 from .camera import SimulatedCamera
 from .canvas import paste, stamp, to_yuv
 from .caption import Caption
-from .encoder import Yuv
 from .movers import MOVERS, Mover
 from .scenes import SCENES
+from .stream import Yuv
 
 
 class ScenePicture:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Protocol
 
-from .encoder import AccessUnit
 from .faults import Fault
-from .rtp import RtpStream, interleaved
+from .stream import AccessUnit
 
 LARGEST_BACKLOG = 512 * 1024
 """Bytes that wait for a client that does not read; beyond it frames are dropped up to a key frame."""
@@ -23,14 +23,26 @@ TRICKLE_SECONDS = 0.25
 """Between the bytes of a trickle."""
 
 
+class Wire(Protocol):
+    """How a connection carries pictures."""
+
+    def begin(self) -> None:
+        """A play starts."""
+
+    def frames(self, unit: AccessUnit) -> Iterator[bytes]:
+        """The unit in pieces; between two of them the connection may carry something else."""
+
+    def report(self, unit: AccessUnit) -> bytes:
+        """What is sent after the unit every few seconds."""
+
+
 class Sender:
     """Starts with a key frame, and starts over with one after anything was left out."""
 
-    def __init__(self, transport: asyncio.Transport, channel: int) -> None:
-        self.rtp = RtpStream()
+    def __init__(self, transport: asyncio.Transport, wire: Wire) -> None:
+        self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._channel = channel
         self._needs_key = True
         self._full_since: float | None = None
         self._report_due = self._loop.time() + REPORT_SECONDS
@@ -43,11 +55,13 @@ class Sender:
         if self._is_held(fault) or (self._needs_key and not unit.key):
             self._needs_key = True
         elif fault is Fault.TRICKLE:
-            self._trickle = Trickle(self._transport, self._frames(unit))
+            self._trickle = Trickle(self._transport, self._wire.frames(unit))
         else:
             self._needs_key = False
-            self._transport.write(b"".join(self._frames(unit)))
-            self._report(unit)
+            data = b"".join(self._wire.frames(unit))
+            if not unit.lost:
+                self._transport.write(data)
+                self._report(unit)
 
     def mark_full(self) -> None:
         """The connection takes no more for now."""
@@ -60,6 +74,11 @@ class Sender:
     def is_inside_packet(self) -> bool:
         """True while nothing else may be written to the connection."""
         return self._trickle is not None and self._trickle.is_inside_packet
+
+    def begin(self) -> None:
+        """A play starts."""
+        self._wire.begin()
+        self.restart()
 
     def restart(self) -> None:
         """Media at full speed again, from the next key frame."""
@@ -84,13 +103,10 @@ class Sender:
             or self._transport.is_closing()
         )
 
-    def _frames(self, unit: AccessUnit) -> Iterator[bytes]:
-        return (interleaved(self._channel, packet) for packet in self.rtp.packets(unit))
-
     def _report(self, unit: AccessUnit) -> None:
         if self._loop.time() >= self._report_due:
             self._report_due = self._loop.time() + REPORT_SECONDS
-            self._transport.write(interleaved(self._channel + 1, self.rtp.sender_report(unit)))
+            self._transport.write(self._wire.report(unit))
 
 
 class Trickle:

@@ -1,4 +1,4 @@
-"""The simulator: one loop thread that serves every camera on one port."""
+"""The simulator: one loop thread that serves every camera, RTSP or HTTP, on one port."""
 
 import asyncio
 import socket
@@ -25,10 +25,14 @@ class Simulator:
         self._closed = False
 
     def add(self, camera: SimulatedCamera) -> SimulatedCamera:
-        """Put the camera on the air. Raises ValueError for a path in use, NotAVideo for a bad file."""
+        """Put the camera on the air.
+
+        Raises ValueError for a path in use or a clip's impossible size,
+        NotAVideo for a bad file.
+        """
         if camera.path in self._broadcasts:
             raise ValueError(f"Another camera has the path {camera.path!r}")
-        url = f"rtsp://{self.host}:{self.port}/{camera.path}"
+        url = f"{camera.transport}://{self.host}:{self.port}/{camera.path}"
         broadcast = Broadcast(camera, self._loop, url)
         self._broadcasts[camera.path] = broadcast
         self._cameras.append(camera)

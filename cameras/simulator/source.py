@@ -6,8 +6,8 @@ from typing import Protocol
 
 from .camera import SimulatedCamera
 from .clip import ClipPicture
-from .encoder import StreamFormat, Yuv
 from .scene import ScenePicture
+from .stream import Codec, StreamFormat, Yuv, check_format
 
 
 class Picture(Protocol):
@@ -21,14 +21,30 @@ class Source:
     stream: StreamFormat
 
 
-def open_source(camera: SimulatedCamera, width: int, height: int) -> Source:
-    """The camera's pictures at this size; 0 x 0 is a clip's own. Raises clip.NotAVideo."""
+def open_source(camera: SimulatedCamera, codec: Codec, width: int, height: int) -> Source:
+    """The camera's pictures in this codec and size; 0 x 0 is a clip's own.
+
+    Raises clip.NotAVideo, and ValueError for a clip whose own size the codec cannot have.
+    """
     if camera.file is None:
         picture = ScenePicture(camera, width, height)
-        return Source(picture, _stream(camera, width, height, Fraction(camera.fps)))
+        return Source(picture, _stream(camera, codec, width, height, Fraction(camera.fps)))
     clip = ClipPicture(camera.file, width, height)
-    return Source(clip, _stream(camera, clip.width, clip.height, clip.rate))
+    return Source(clip, _stream(camera, codec, clip.width, clip.height, clip.rate))
 
 
-def _stream(camera: SimulatedCamera, width: int, height: int, rate: Fraction) -> StreamFormat:
-    return StreamFormat(width, height, rate, camera.bit_rate, camera.gop_seconds)
+def _stream(camera: SimulatedCamera, codec: Codec, width: int, height: int, rate: Fraction) -> StreamFormat:
+    check_format(codec, camera.transport, camera.slices, width, height)
+    return StreamFormat(
+        width,
+        height,
+        rate,
+        camera.bit_rate,
+        camera.gop_seconds,
+        codec,
+        camera.b_frames,
+        camera.slices,
+        camera.intra_refresh,
+        camera.open_gop,
+        camera.profile,
+    )

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cameras.simulator import Fault, SimulatedCamera, Simulator, default_cameras
+from cameras.simulator import TRANSPORTS, Codec, Fault, SimulatedCamera, Simulator, default_cameras
 
 
 class Command(BaseCommand):
-    help = "Serve simulated RTSP cameras on this machine until interrupted."
+    help = "Serve simulated cameras on this machine until interrupted."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -23,6 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--width", type=int, default=0, help="pixels, even (default 1280, or the clip's)")
         parser.add_argument("--height", type=int, default=0, help="pixels, even (default 720, or the clip's)")
         parser.add_argument("--fps", type=int, default=25, help="of drawn scenes (default 25)")
+        parser.add_argument("--codec", choices=[codec.value for codec in Codec], default=Codec.H264.value)
+        parser.add_argument(
+            "--transport", choices=TRANSPORTS, default="rtsp", help="http is always mjpeg (default rtsp)"
+        )
         parser.add_argument("--fault", choices=[fault.value for fault in Fault], default=Fault.NONE.value)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,8 +44,9 @@ class Command(BaseCommand):
 def _make_cameras(options: dict[str, Any]) -> list[SimulatedCamera]:
     if options["cameras"] < 1:
         raise CommandError("--cameras must be at least 1.")
+    names = ("width", "height", "fps", "file", "codec", "transport")
     try:
-        return default_cameras(options["cameras"], options["width"], options["height"], options["fps"], options["file"])
+        return default_cameras(options["cameras"], **{name: options[name] for name in names})
     except ValueError as error:
         raise CommandError(str(error)) from error
 

@@ -1,10 +1,11 @@
-"""The two clients of these tests: OpenCV, and a bare RTSP socket that sees every byte."""
+"""The clients of these tests: OpenCV, decoded and raw, and a bare RTSP socket that sees every byte."""
 
 import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -17,9 +18,10 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def watch(url: str) -> Iterator[cv2.VideoCapture]:
-    """OpenCV on the camera, opened or not; released at the end."""
+def watch(url: str, raw: bool = False) -> Iterator[cv2.VideoCapture]:
+    """OpenCV on the camera, opened or not; released at the end. Raw, it gives packets in place of pictures."""
     settings = [
+        *([cv2.CAP_PROP_FORMAT, -1] if raw else []),
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         TIMEOUT_MS,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
@@ -39,6 +41,42 @@ def read(capture: cv2.VideoCapture) -> npt.NDArray[Any]:
     ok, image = capture.read()
     assert ok
     return np.asarray(image)
+
+
+@dataclass(frozen=True)
+class RawRead:
+    """One read of a raw capture."""
+
+    data: bytes
+    key: bool  # as FFmpeg has it: also true of recovery points
+    milliseconds: float
+
+    @property
+    def nals(self) -> list[bytes]:
+        return [nal for nal in re.split(rb"\x00{2,3}\x01", self.data) if nal]
+
+    @property
+    def types(self) -> list[int]:
+        """Of H.264."""
+        return [nal[0] & 0x1F for nal in self.nals]
+
+    @property
+    def types_of_h265(self) -> list[int]:
+        return [nal[0] >> 1 & 0x3F for nal in self.nals]
+
+
+def read_raw(capture: cv2.VideoCapture, count: int) -> list[RawRead]:
+    """The next reads, which must come."""
+    reads = []
+    for _ in range(count):
+        data = read(capture).tobytes()
+        key = bool(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME))
+        reads.append(RawRead(data, key, capture.get(cv2.CAP_PROP_POS_MSEC)))
+    return reads
+
+
+def fourcc(capture: cv2.VideoCapture) -> str:
+    return int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
 
 
 def read_to_the_end(capture: cv2.VideoCapture) -> float:
@@ -121,6 +159,13 @@ class RtspSocket:
             channel, packet = self.packet()
             if channel == 0:
                 return packet
+
+    def access_unit(self) -> list[bytes]:
+        """The packets up to the next marker."""
+        packets = [self.rtp()]
+        while not packets[-1][1] & 0x80:
+            packets.append(self.rtp())
+        return packets
 
     def sequence(self) -> int:
         """The sequence number of the next packet of media."""

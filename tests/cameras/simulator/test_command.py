@@ -13,7 +13,7 @@ import pytest
 
 from cameras.simulator import Simulator
 
-from .clients import read, watch
+from .clients import fourcc, read, watch
 
 PROJECT = Path(__file__).parents[3]
 
@@ -52,6 +52,18 @@ def test_it_serves_what_it_prints_and_ends_cleanly(stop: signal.Signals) -> None
 
 
 @pytest.mark.parametrize(
+    ("arguments", "scheme", "name"),
+    [(("--codec", "h265"), "rtsp", "hevc"), (("--transport", "http"), "http", "MJPG")],
+)
+def test_it_serves_the_codec_and_the_transport_asked_for(arguments: tuple[str, ...], scheme: str, name: str) -> None:
+    with _simulate("--cameras", "1", "--port", "0", "--width", "320", "--height", "184", *arguments) as process:
+        url = _line(process).partition(": ")[2]
+        assert url.startswith(f"{scheme}://")
+        with watch(url, raw=True) as capture:
+            assert fourcc(capture) == name
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--cameras", "0"), "--cameras must be at least 1"),
@@ -59,6 +71,8 @@ def test_it_serves_what_it_prints_and_ends_cleanly(stop: signal.Signals) -> None
         (("--width", "641"), "even"),
         (("--port", "99999"), "0 to 65535"),
         (("--fault", "tired"), "invalid choice"),
+        (("--codec", "vp8"), "invalid choice"),
+        (("--codec", "h265", "--transport", "http"), "over HTTP"),
     ],
 )
 def test_bad_arguments_give_a_clear_message(arguments: tuple[str, ...], message: str) -> None:

@@ -22,14 +22,6 @@ def client(camera: SimulatedCamera) -> RtspSocket:
     return RtspSocket(camera.url)
 
 
-def _access_unit(client: RtspSocket) -> list[bytes]:
-    """The packets up to the next marker."""
-    packets = [client.rtp()]
-    while not packets[-1][1] & 0x80:
-        packets.append(client.rtp())
-    return packets
-
-
 def _kind(packet: bytes) -> int:
     kind = packet[12] & 0x1F
     return packet[13] & 0x1F if kind == FU_A else kind
@@ -58,7 +50,7 @@ def test_every_play_begins_with_parameter_sets_and_an_idr(client: RtspSocket) ->
     with client:
         client.play()
         for _ in range(2):
-            kinds = [_kind(packet) for packet in _access_unit(client)]
+            kinds = [_kind(packet) for packet in client.access_unit()]
             assert kinds[:3] == [SPS, PPS, IDR]
             assert client.request("PAUSE") == 200
             assert client.is_quiet(0.15)
@@ -70,7 +62,7 @@ def test_a_late_viewer_without_idr_on_play_waits_for_the_next_key_frame(simulato
     camera = simulator.add(settings)
     with RtspSocket(camera.url) as first, RtspSocket(camera.url) as second:
         first.play()
-        _access_unit(first)
+        first.access_unit()
         second.play()
         assert _kind(second.rtp()) == SPS
 
@@ -78,7 +70,7 @@ def test_a_late_viewer_without_idr_on_play_waits_for_the_next_key_frame(simulato
 def test_packets_are_small_and_in_order(client: RtspSocket) -> None:
     with client:
         client.play()
-        packets = [packet for _ in range(30) for packet in _access_unit(client)]
+        packets = [packet for _ in range(30) for packet in client.access_unit()]
     sequence = [int.from_bytes(packet[2:4], "big") for packet in packets]
     assert sequence == [(sequence[0] + step) % 65536 for step in range(len(packets))]
     assert max(map(len, packets)) <= 1412
@@ -88,7 +80,7 @@ def test_packets_are_small_and_in_order(client: RtspSocket) -> None:
 def test_timestamps_advance_by_whole_frames(client: RtspSocket) -> None:
     with client:
         client.play()
-        stamps = [_timestamp(_access_unit(client)[0]) for _ in range(20)]
+        stamps = [_timestamp(client.access_unit()[0]) for _ in range(20)]
     steps = [(later - earlier) % (1 << 32) for earlier, later in pairwise(stamps)]
     assert all(step > 0 and step % 3600 == 0 for step in steps)
 
@@ -98,11 +90,11 @@ def test_a_resize_comes_as_new_parameter_sets_and_an_idr_in_the_same_session(
 ) -> None:
     with client:
         client.play()
-        before = _access_unit(client)
+        before = client.access_unit()
         camera.resize(640, 360)
-        after = _access_unit(client)
+        after = client.access_unit()
         while _kind(after[0]) != SPS:
-            after = _access_unit(client)
+            after = client.access_unit()
         assert after[0][12:] != before[0][12:]
         assert [_kind(packet) for packet in after[:3]] == [SPS, PPS, IDR]
         assert 0 < (_timestamp(after[0]) - _timestamp(before[0])) % (1 << 32) < 2 * 90_000
