@@ -45,7 +45,7 @@ async def measure(installation: Site, camera: SimulatedCamera, options: argparse
     session = Session(worker.base)
     process = psutil.Process(worker.process.popen.pid)
     idle = process.memory_info().rss
-    streams = [Stream(session, id, f"?quality={options.quality}") for _ in range(options.viewers)]
+    streams = [Stream(session, id, f"?quality={options.quality}&formats=jpeg,h264") for _ in range(options.viewers)]
     await asyncio.gather(*(stream.__aenter__() for stream in streams))
     await asyncio.gather(*(stream.live() for stream in streams))
     await asyncio.sleep(2)  # past the openings

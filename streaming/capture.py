@@ -1,4 +1,4 @@
-"""The thread of one camera: open, read, encode, retry. The home of cv2; everything here runs off the event loop.
+"""The thread of one camera: open, read, retry. The home of cv2's capture; everything here runs off the event loop.
 
 Only this thread opens, reads and releases its `cv2.VideoCapture`: releasing it from another one while a read runs
 crashes the process.
@@ -24,34 +24,26 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # from INFO on it prints ad
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
-from cv2.typing import MatLike
 
 from cameras.sources import AddressError, CameraSource
 from streaming.frames import Frame
+from streaming.pictures import DecodingError
+from streaming.video import Video
 
 logger = logging.getLogger(__name__)
+CODECS = {
+    "avc1": "h264",
+    "x264": "h264",
+    "hev1": "hevc",
+    "hvc1": "hevc",
+    "h265": "hevc",
+    "mjpg": "mjpeg",
+    "mp4v": "mpeg4",
+}
 cv2.setNumThreads(1)  # one camera, one thread: OpenCV's own pool costs more than it gives at these sizes
 
-MAX_JPEG = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
 BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds before each reopening; the last one repeats
-
-
-@dataclass(frozen=True)
-class Quality:
-    """The largest picture of a quality, how often, and how finely encoded."""
-
-    width: int  # pixels
-    height: int
-    rate: float  # frames/s
-    jpeg: int  # 0 to 100
-
-
-QUALITIES = {
-    "low": Quality(640, 360, 5, 70),
-    "medium": Quality(1280, 720, 10, 80),
-    "high": Quality(1920, 1080, 15, 90),
-}
 
 
 class State(StrEnum):
@@ -85,7 +77,7 @@ class Timeouts:
 
 
 class Reader:
-    """An open camera, decoded. Used and closed by the thread that made it."""
+    """An open camera that gives its access units undecoded. Used and closed by the thread that made it."""
 
     def __init__(self, source: CameraSource, timeouts: Timeouts) -> None:
         started = time.monotonic()
@@ -94,28 +86,32 @@ class Reader:
         except AddressError as error:
             raise CaptureError(str(error)) from error
         parameters = [
+            cv2.CAP_PROP_FORMAT,
+            -1,  # the camera's own access units
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
             round(timeouts.opening * 1000),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             round(timeouts.reading * 1000),
             cv2.CAP_PROP_N_THREADS,
-            1,  # each decoder thread more delays the picture by one frame
+            1,
         ]
         self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
             self._capture.release()
             raise CaptureError(_why_not_opened(time.monotonic() - started, timeouts))
 
-    def grab(self) -> bool:
-        """Read and decode the next frame, without converting it. False: nothing came in time, or the end."""
-        return self._capture.grab()
+    def read(self) -> bytes:
+        """The next access unit; raises CaptureError when nothing comes in time."""
+        done, data = self._capture.read()
+        if not done or data is None or not data.size:
+            raise CaptureError("The camera stopped sending pictures.")
+        return data.tobytes()
 
-    def image(self) -> MatLike:
-        """The grabbed frame, height x width x 3, BGR."""
-        done, image = self._capture.retrieve()
-        if not done:
-            raise CaptureError("The camera sent a picture that cannot be decoded.")
-        return image
+    @property
+    def extradata(self) -> bytes:
+        """What the session description says of the codec: parameter sets in Annex B for H.264."""
+        done, data = self._capture.retrieve(flag=int(self._capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX)))
+        return data.tobytes() if done and data is not None else b""
 
     @property
     def presented_at(self) -> float:
@@ -130,9 +126,10 @@ class Reader:
 
     @property
     def codec(self) -> str:
-        """The four characters of the codec, such as "h264"."""
+        """FFmpeg's name of the codec, such as "h264"."""
         code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        return code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace").strip("\0 ")
+        text = code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace").strip("\0 ").lower()
+        return CODECS.get(text, text)
 
     def close(self) -> None:
         self._capture.release()
@@ -144,40 +141,6 @@ def _why_not_opened(seconds: float, timeouts: Timeouts) -> str:
     return "The camera refused the connection, the log-in or the address."
 
 
-def encode(image: MatLike, name: str) -> tuple[bytes, int, int]:
-    """Scale `image` into the quality's box, never up, and encode it. Returns JPEG, width and height in pixels.
-
-    Raises CaptureError when the picture stays larger than a message may be.
-    """
-    quality = QUALITIES[name]
-    height, width = image.shape[:2]
-    scale = min(quality.width / width, quality.height / height, 1.0)
-    if scale < 1.0:
-        size = max(2, round(width * scale)), max(2, round(height * scale))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
-    for level in (quality.jpeg, quality.jpeg - 25, quality.jpeg - 50):
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, level])
-        if data.nbytes <= MAX_JPEG:
-            return data.tobytes(), image.shape[1], image.shape[0]
-    raise CaptureError("The picture is too large to be sent.")
-
-
-class Pacer:
-    """Thins a camera's frames out to a rate, by the clock of their arrival and without ever waiting."""
-
-    def __init__(self, rate: float) -> None:
-        self._interval = 1 / rate
-        self._next = -math.inf
-
-    def due(self, now: float) -> bool:
-        # A quarter of an interval early counts: else a camera of exactly this rate loses every frame that hurries.
-        if now < self._next - self._interval / 4:
-            return False
-        on_time = now - self._next < self._interval
-        self._next = (self._next if on_time else now) + self._interval
-        return True
-
-
 class Capture:
     """One camera's connection. `run` is the life of its thread; the other methods may be called from any thread."""
 
@@ -186,13 +149,13 @@ class Capture:
         source: CameraSource,
         timeouts: Timeouts,
         on_frame: Callable[[Frame], None],
+        on_video: Callable[[bool], None],
         on_condition: Callable[[Condition], None],
     ) -> None:
         self._source, self._timeouts = source, timeouts
-        self._on_frame, self._on_condition = on_frame, on_condition
+        self._on_frame, self._on_video, self._on_condition = on_frame, on_video, on_condition
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
-        self._pacers: dict[str, Pacer] = {}
         self._epoch = -1
         self.frames_read = 0
         self._arrivals: deque[float] = deque(maxlen=50)  # time.monotonic() of the newest frames read
@@ -244,34 +207,26 @@ class Capture:
     def _read(self, source: CameraSource) -> None:
         """Read `source` until stopped or told to read another one. Raises CaptureError when it is lost."""
         reader = Reader(source, self._timeouts)
-        self._epoch = (self._epoch + 1) % 256
-        self._pacers.clear()
-        self._arrivals.clear()
-        first = True
         try:
+            video = Video(
+                reader.codec, reader.extradata, self._next_epoch, self._on_frame, self._on_video, lambda: self._wanted
+            )
+            self._arrivals.clear()
+            live = False
             while not self._stop.is_set() and self._source is source:
-                if not reader.grab():
-                    raise CaptureError("The camera stopped sending pictures.")
+                data = reader.read()
+                read_at = time.time() * 1000
                 self.frames_read += 1
                 self._arrivals.append(time.monotonic())
-                if first:
+                if not live:
+                    live = True
                     self._on_condition(Condition(State.LIVE, time.monotonic()))
-                    first = False
-                self._encode_due(reader)
+                video.push(data, reader.presented_at, read_at)
+        except DecodingError as error:
+            raise CaptureError(str(error)) from error
         finally:
             reader.close()
 
-    def _encode_due(self, reader: Reader) -> None:
-        read_at, now = time.time() * 1000, time.monotonic()
-        due = [name for name in self._wanted if self._pacer(name).due(now)]
-        if not due:
-            return
-        image = reader.image()
-        for name in due:
-            data, width, height = encode(image, name)
-            self._on_frame(Frame(name, data, width, height, read_at, reader.presented_at, self._epoch))
-
-    def _pacer(self, name: str) -> Pacer:
-        if name not in self._pacers:
-            self._pacers[name] = Pacer(QUALITIES[name].rate)
-        return self._pacers[name]
+    def _next_epoch(self) -> int:
+        self._epoch = (self._epoch + 1) % 256
+        return self._epoch

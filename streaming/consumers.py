@@ -20,6 +20,7 @@ from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf, errors, protocol, runtime
 from streaming.admissible import admissible
+from streaming.frames import Format
 from streaming.leases import Holder
 from streaming.viewing import Viewing
 
@@ -105,7 +106,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             address=_address(self.scope),
             since=time.time() * 1000,
         )
-        viewing = self._viewing = Viewing(worker.gate, worker.hub, self, source, holder, worker.patience())
+        viewing = self._viewing = Viewing(
+            worker.gate, worker.hub, self, source, holder, worker.patience(), self._formats()
+        )
         self._stream.belongs_to(viewing, user=str(user.pk))
         recheck = asyncio.create_task(self._recheck(worker, self._stream), name="recheck")
         try:
@@ -116,6 +119,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
         return protocol.known_quality(query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
+
+    def _formats(self) -> frozenset[Format]:
+        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
+        return protocol.known_formats(query.get("formats", ["jpeg"])[0])
 
     async def _admissible(self) -> tuple[AbstractBaseUser, Camera, CameraSource]:
         """Who asks, for which camera; raises what stands against it."""

@@ -1,44 +1,85 @@
 """A picture on its way to viewers, and the mailbox of one viewer."""
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import IntEnum, IntFlag
+
+
+class Format(IntEnum):
+    """How a frame's payload is coded; the `kind` of its header."""
+
+    JPEG = 1
+    H264 = 2
+
+
+class Flag(IntFlag):
+    KEY = 1  # decoding may start here: an IDR picture with its parameter sets; every JPEG
+    DISCONTINUITY = 2  # frames were dropped before this one
+    BACKLOG = 4  # decode, do not paint: it is older than the live edge
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One encoded picture of a camera, shared by all viewers of its quality."""
+    """One coded picture of a camera, shared by all viewers of its quality."""
 
+    format: Format
     quality: str
-    data: bytes  # JPEG
-    width: int  # pixels
-    height: int
+    data: bytes
     read_at: float  # worker's wall clock when the camera's frame was read, Unix milliseconds
     presented_at: float  # the camera's presentation time, microseconds
-    epoch: int  # +1 at each reopening of the camera, 0 to 255
+    epoch: int  # +1 at each reopening of the camera or change of its parameters, 0 to 255
+    flags: Flag
+    codec: str = ""  # as WebCodecs names it; "" for JPEG
 
 
 class Mailbox:
-    """Holds the newest frame only: a viewer that is slow misses pictures, and nobody waits for it."""
+    """What waits for one viewer. Nobody waits for the viewer: a slow one misses pictures.
 
-    def __init__(self) -> None:
-        self._frame: Frame | None = None
+    Of JPEG the newest only. Of video all, in order, until `most` are waiting: then everything up to the next key is dropped.
+    """
+
+    def __init__(self, most: int = 25) -> None:
+        self._most = most
+        self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
-        self.dropped = 0  # frames replaced unread since the last take
+        self._needs_key = True
+        self.dropped = 0  # since the last take
 
     def put(self, frame: Frame) -> None:
-        if self._frame is not None:
+        if frame.format is Format.JPEG or len(self._frames) >= self._most:
+            self._drop_all()
+        if self._needs_key and not frame.flags & Flag.KEY:
             self.dropped += 1
-        self._frame = frame
+            return
+        self._needs_key = False
+        self._frames.append(frame)
         self._arrived.set()
 
+    def preload(self, group: list[Frame]) -> None:
+        """A group of pictures up to the live edge, so that a newcomer does not wait for the next key."""
+        self._drop_all()
+        *backlog, newest = group
+        self._frames.extend(replace(frame, flags=frame.flags | Flag.BACKLOG) for frame in backlog)
+        self._frames.append(newest)
+        self._needs_key, self.dropped = False, 0
+        self._arrived.set()
+
+    def _drop_all(self) -> None:
+        self.dropped += len(self._frames)
+        self._frames.clear()
+        self._needs_key = True
+
     def clear(self) -> None:
-        self._frame = None
+        """Forget what waits: other pictures are asked for."""
+        self._drop_all()
         self._arrived.clear()
 
-    async def take(self) -> tuple[Frame, bool]:
-        """Wait for a frame; returns it, and whether frames before it were dropped. Cancelled: nothing is taken."""
-        while (frame := self._frame) is None:
-            await self._arrived.wait()  # and look again: a switch of quality may clear it before this task's turn
-        dropped, self.dropped = self.dropped > 0, 0
-        self.clear()
-        return frame, dropped
+    async def take(self) -> Frame:
+        """Wait for a frame, flagged where others before it were dropped. Cancelled: nothing is taken."""
+        while not self._frames:
+            self._arrived.clear()
+            await self._arrived.wait()
+        frame = self._frames.popleft()
+        dropped, self.dropped = self.dropped, 0
+        return replace(frame, flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame

@@ -13,28 +13,42 @@ from typing import Any
 from cameras.sources import CameraSource
 from streaming.capture import Capture, Condition, State, Timeouts
 from streaming.errors import CameraUnreachableError
-from streaming.frames import Frame, Mailbox
+from streaming.frames import Flag, Format, Frame, Mailbox
 from streaming.threads import FullError, ThreadPerJobExecutor
+from streaming.video import GROUP_BYTES, ORIGINAL
 
 logger = logging.getLogger(__name__)
 
+JPEG_ONLY = frozenset({Format.JPEG})
 FRESH = 1.0  # seconds for which a picture of another quality is good as a newcomer's first one
 REFUSALS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
 
 
 class Feed:
-    """What one viewer gets of a camera: the newest frame of its quality, and the camera's condition."""
+    """What one viewer gets of a camera: frames of its quality in a format that it plays, and the camera's condition."""
 
-    def __init__(self, reading: "Reading", quality: str) -> None:
+    def __init__(self, reading: "Reading", quality: str, formats: frozenset[Format]) -> None:
         self._reading = reading
-        self.quality = quality
+        self.quality, self.formats = quality, formats
         self.mailbox = Mailbox()
         self.condition = reading.condition
         self._changed = asyncio.Event()
 
-    def switch(self, quality: str) -> None:
+    def wants(self, format: Format, quality: str) -> bool:
+        """Whether frames of this kind are for this viewer: the camera's own video where there is any and it plays it."""
+        if quality != self.quality:
+            return False
+        return format is self.format
+
+    @property
+    def format(self) -> Format:
+        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._reading.passes_video
+        return Format.H264 if video else Format.JPEG
+
+    def switch(self, quality: str, formats: frozenset[Format] | None = None) -> None:
         """Pictures of `quality` from now on."""
         self.quality = quality
+        self.formats = self.formats if formats is None else formats
         self.mailbox.clear()
         self._reading.join(self)
 
@@ -56,16 +70,20 @@ class Reading:
         self._loop, self._on_change = asyncio.get_running_loop(), on_change
         self.source = source
         self.feeds: set[Feed] = set()
-        self.newest: dict[str, Frame] = {}
+        self.newest: dict[str, Frame] = {}  # quality -> JPEG
+        self.group: list[Frame] = []  # the camera's own video since the last key, for newcomers
+        self.passes_video = False  # whether the camera sends video that browsers play
         self.condition = Condition(State.CONNECTING, time.monotonic())
         self.capture = Capture(
             source,
             timeouts,
             on_frame=lambda frame: self.post(self._fan_out, frame),
+            on_video=lambda passes: self.post(self._set_video, passes),
             on_condition=lambda condition: self.post(self.tell, condition),
         )
         self.done: asyncio.Future[None] | None = None
         self.linger: asyncio.TimerHandle | None = None
+        self._group_bytes = 0
 
     def post(self, handler: Callable[[Any], None], value: object) -> None:
         """From the capture's thread: have the loop call `handler(value)`."""
@@ -75,10 +93,32 @@ class Reading:
             self.capture.stop()
 
     def _fan_out(self, frame: Frame) -> None:
-        self.newest[frame.quality] = frame
+        if frame.format is Format.JPEG:
+            self.newest[frame.quality] = frame
+        else:
+            self._keep(frame)
         for feed in self.feeds:
-            if feed.quality == frame.quality:
+            if feed.wants(frame.format, frame.quality):
                 feed.mailbox.put(frame)
+
+    def _keep(self, frame: Frame) -> None:
+        """Collect the running group of pictures; one that grows beyond measure is given up until the next key."""
+        if frame.flags & Flag.KEY:
+            self.group, self._group_bytes = [], 0
+        if self.group or frame.flags & Flag.KEY:
+            self.group.append(frame)
+            self._group_bytes += len(frame.data)
+        if self._group_bytes > GROUP_BYTES:
+            self.group = []
+
+    def _set_video(self, passes: bool) -> None:
+        """What the camera sends is known now, or has turned out differently: who watches `original` is served anew."""
+        if passes is not self.passes_video:
+            self.passes_video, self.group = passes, []
+            for feed in self.feeds:
+                if feed.quality == ORIGINAL:
+                    feed.mailbox.clear()
+            self.update()
 
     def tell(self, condition: Condition) -> None:
         if condition.state is not self.condition.state:
@@ -90,8 +130,9 @@ class Reading:
     def join(self, feed: Feed) -> None:
         self.feeds.add(feed)
         self.update()
-        frame = self._first_picture(feed.quality)
-        if frame is not None:
+        if feed.format is Format.H264 and self.group and self.condition.state is State.LIVE:
+            feed.mailbox.preload(self.group)
+        elif feed.format is Format.JPEG and (frame := self._first_picture(feed.quality)) is not None:
             feed.mailbox.put(frame)
 
     def _first_picture(self, quality: str) -> Frame | None:
@@ -103,8 +144,8 @@ class Reading:
         return max(fresh, key=lambda frame: (frame.quality == quality, frame.read_at), default=None)
 
     def update(self) -> None:
-        """Have encoded what is watched, and nothing else."""
-        self.capture.want(frozenset(feed.quality for feed in self.feeds))
+        """Have encoded what is watched as JPEG, and nothing else."""
+        self.capture.want(frozenset(feed.quality for feed in self.feeds if feed.format is Format.JPEG))
 
     def reopen(self, source: CameraSource) -> None:
         if source != self.source:
@@ -123,10 +164,12 @@ class Hub:
         self._ending: dict[str, asyncio.Future[None]] = {}
 
     @asynccontextmanager
-    async def feed(self, camera: str, source: CameraSource, quality: str) -> AsyncIterator[Feed]:
+    async def feed(
+        self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
+    ) -> AsyncIterator[Feed]:
         """Watch `camera` while the block lasts. A running capture is shared; a lingering one is taken up again."""
         reading = await self._reading(camera, source)
-        feed = Feed(reading, quality)
+        feed = Feed(reading, quality, formats)
         reading.join(feed)
         try:
             yield feed

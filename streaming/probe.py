@@ -6,6 +6,7 @@ Opens it as the live view does. Only when that fails PyAV asks again, because it
 import asyncio
 import base64
 import contextlib
+import time
 from typing import Any
 
 import av
@@ -16,7 +17,8 @@ from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.capture import CaptureError, Reader, Timeouts, encode
+from streaming.capture import CaptureError, Reader, Timeouts
+from streaming.pictures import Decoder, DecodingError, encode
 
 REASONS: tuple[tuple[type[Exception], str], ...] = (
     (av.error.HTTPUnauthorizedError, "The camera refused the user name or the password."),
@@ -60,19 +62,29 @@ def _try_in_thread(source: CameraSource) -> dict[str, Any]:
 def _look(source: CameraSource, timeouts: Timeouts) -> dict[str, Any]:
     reader = Reader(source, timeouts)
     try:
-        if not reader.grab():
-            raise CaptureError("The camera was opened, but sent no picture in time.")
-        image = reader.image()
-        data, _, _ = encode(image, "low")
+        picture = _first_picture(reader, time.monotonic() + timeouts.reading)
+        data, _, _ = encode(picture, "low")
         return {
             "picture": "data:image/jpeg;base64," + base64.b64encode(data).decode(),
-            "width": image.shape[1],
-            "height": image.shape[0],
+            "width": picture.width,
+            "height": picture.height,
             "frames_per_second": round(reader.rate, 2) or None,
             "codec": reader.codec,
         }
+    except DecodingError as error:
+        raise CaptureError(str(error)) from error
     finally:
         reader.close()
+
+
+def _first_picture(reader: Reader, deadline: float) -> Any:
+    decoder = Decoder(reader.codec)
+    decoder.decode(reader.extradata)
+    while time.monotonic() < deadline:
+        picture = decoder.decode(reader.read())
+        if picture is not None:
+            return picture
+    raise CaptureError("The camera was opened, but sent no picture in time.")
 
 
 def _reason(source: CameraSource, seconds: float) -> str:

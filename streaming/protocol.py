@@ -7,26 +7,19 @@ import json
 import math
 import struct
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import Any
 
 from streaming import errors
-from streaming.frames import Frame
+from streaming.frames import Format, Frame
 
 VERSION = 1
-KIND_JPEG = 1
-QUALITIES = ("low", "medium", "high")
-WINDOW = 2  # JPEG frames in flight
+QUALITIES = ("low", "medium", "high", "original")
+FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # what a viewer may be able to play
+WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video about a second
 MAX_MESSAGE = 1024  # bytes of a viewer's message
 MAX_MESSAGES = 60  # of a viewer in a second, acknowledgements included
 
 HEADER = struct.Struct("!BBBBIdd")  # version, kind, flags, epoch, sequence, read at (ms), presented at (us)
-
-
-class Flag(IntFlag):
-    IDR = 1
-    DISCONTINUITY = 2
-    BACKLOG = 4
 
 
 CLOSE_CODES: dict[type[errors.StreamError], int] = {
@@ -52,10 +45,9 @@ def error_message(error: errors.StreamError) -> dict[str, object]:
     return {"type": "error", "code": close_code(error), "reason": error.reason, "message": str(error), **error.facts}
 
 
-def encode_frame(frame: Frame, sequence: int, *, dropped: bool) -> bytes:
+def encode_frame(frame: Frame, sequence: int) -> bytes:
     """Header and payload of a binary message. Copies the payload once: each viewer has its own sequence."""
-    flags = Flag.DISCONTINUITY if dropped else 0
-    header = HEADER.pack(VERSION, KIND_JPEG, flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
+    header = HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
     return header + frame.data
 
 
@@ -100,6 +92,12 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
             time = message.get("time", 0)
             return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
     raise errors.ProtocolError("The message is of an unknown type, or lacks a field.")
+
+
+def known_formats(text: str) -> frozenset[Format]:
+    """What the viewer can play, of a list such as "jpeg,h264"; JPEG always, what is not known never."""
+    names = {name.strip() for name in text.split(",")}
+    return frozenset({Format.JPEG, *(format for format, name in FORMATS.items() if name in names)})
 
 
 def known_quality(quality: str) -> str:

@@ -79,8 +79,8 @@ async def _first_frame(feed: Feed) -> Frame:
             await asyncio.wait([changed, taken], return_when=asyncio.FIRST_COMPLETED)
             if changed.done():
                 changed = asyncio.ensure_future(feed.changed())
-            if taken.done() and taken.result()[0].quality == feed.quality:
-                return taken.result()[0]
+            if taken.done() and taken.result().quality == feed.quality:
+                return taken.result()
             if taken.done():
                 taken = asyncio.ensure_future(feed.mailbox.take())
     finally:

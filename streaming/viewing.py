@@ -19,7 +19,8 @@ from streaming.errors import (
     StreamError,
     ViewerUnresponsiveError,
 )
-from streaming.hub import REFUSALS, Feed, Hub
+from streaming.frames import Format
+from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
 from streaming.leases import Holder, Limit, Slot
 from streaming.slots import Gate
 
@@ -44,10 +45,21 @@ class Patience:
 class Viewing:
     """`run` raises the StreamError that ends the viewing, or is cancelled when the viewer leaves."""
 
-    def __init__(self, gate: Gate, hub: Hub, viewer: Viewer, source: CameraSource, holder: Holder, patience: Patience):
+    def __init__(
+        self,
+        gate: Gate,
+        hub: Hub,
+        viewer: Viewer,
+        source: CameraSource,
+        holder: Holder,
+        patience: Patience,
+        formats: frozenset[Format] = JPEG_ONLY,
+    ) -> None:
         self._gate, self._hub, self._viewer = gate, hub, viewer
         self._source, self._patience = source, patience
         self.holder = holder
+        self._formats = formats
+        self._told: tuple[str, Format, str] | None = None  # quality, format and codec that the viewer was told last
         self._slot: Slot | None = None
         self._feed: Feed | None = None
         self._sent = 0  # sequence number of the newest frame sent
@@ -70,7 +82,7 @@ class Viewing:
             self._viewer.admitted()
             slot.progressed(self._patience.first_frame + RENEWED_FOR)
             await self._viewer.send_message(self._info(slot, limits[0]))
-            async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality) as feed:
+            async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
                 await _first_error(
                     self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(), _watch_slot(slot)
@@ -98,12 +110,21 @@ class Viewing:
         self._feed.switch(quality)
         self.holder = replace(self.holder, quality=quality)
         self._gate.describe(self._slot, self.holder)
-        await self._viewer.send_message({"type": "quality_changed", **self._format()})
+        await self._tell_format(self._feed.format)
 
     # What the viewer is told.
 
-    def _format(self) -> dict[str, object]:
-        return {"quality": self.holder.quality, "format": "jpeg", "codec": None, "window": protocol.WINDOW}
+    async def _tell_format(self, format: Format, codec: str = "") -> None:
+        self._told = self.holder.quality, format, codec
+        await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec)})
+
+    def _describe(self, format: Format, codec: str = "") -> dict[str, object]:
+        return {
+            "quality": self.holder.quality,
+            "format": protocol.FORMATS[format],
+            "codec": codec or None,
+            "window": protocol.WINDOW[format],
+        }
 
     def _info(self, slot: Slot, limit: Limit) -> dict[str, object]:
         return {
@@ -112,7 +133,7 @@ class Viewing:
             "camera": self.holder.camera_id,
             "name": self.holder.camera,
             "qualities": list(protocol.QUALITIES),
-            **self._format(),
+            **self._describe(Format.JPEG),
             "in_use": slot.in_use,
             "limit": limit.maximum,
             "server_time": time.time() * 1000,
@@ -128,15 +149,17 @@ class Viewing:
 
     async def _pump(self, slot: Slot, feed: Feed) -> None:
         while True:
-            while self._sent - self._acked >= protocol.WINDOW:
+            while self._sent - self._acked >= protocol.WINDOW[feed.format]:
                 self._progress.clear()
                 await self._progress.wait()
-            frame, dropped = await feed.mailbox.take()
+            frame = await feed.mailbox.take()
             slot.check()
+            if frame.format is Format.H264 and self._told != (frame.quality, frame.format, frame.codec):
+                await self._tell_format(frame.format, frame.codec)
             if self._sent == self._acked:
                 self._waiting_since = time.monotonic()
             self._sent += 1
-            await self._viewer.send_frame(protocol.encode_frame(frame, self._sent, dropped=dropped))
+            await self._viewer.send_frame(protocol.encode_frame(frame, self._sent))
 
     async def _watch_stall(self) -> None:
         """A viewer with frames in flight has to make progress; Daphne's own pings are fooled by any message."""

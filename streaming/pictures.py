@@ -1,0 +1,72 @@
+"""From coded pictures to JPEG: PyAV decodes, OpenCV scales and encodes. Runs in the capture's thread."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import av.error
+import cv2
+import numpy as np
+
+MAX_JPEG = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The largest picture of a quality, how often, and how finely encoded."""
+
+    width: int  # pixels
+    height: int
+    rate: float  # frames/s
+    jpeg: int  # 0 to 100
+
+
+QUALITIES = {
+    "low": Quality(640, 360, 5, 70),
+    "medium": Quality(1280, 720, 10, 80),
+    "high": Quality(1920, 1080, 15, 90),
+    "original": Quality(7680, 4320, 15, 90),  # where the camera's own video cannot be passed on
+}
+
+
+class DecodingError(Exception):
+    """This codec cannot be decoded here, or a picture stays too large to be sent."""
+
+
+class Decoder:
+    """Decodes one camera's access units, in order."""
+
+    def __init__(self, codec: str) -> None:
+        try:
+            self._context = av.CodecContext.create(codec, "r")
+        except (av.error.FFmpegError, ValueError) as error:
+            raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
+        self._context.thread_count = 1  # each thread more delays the picture by one frame
+
+    def decode(self, data: bytes) -> Any | None:
+        """The newest picture (av.VideoFrame) that `data` completes. None: none yet, or the data are damaged."""
+        try:
+            pictures = self._context.decode(av.Packet(data))
+        except av.error.FFmpegError:
+            return None
+        return pictures[-1] if pictures else None
+
+
+def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
+    """Scale an av.VideoFrame into the quality's box, never up, and encode it. Returns JPEG, width and height in pixels.
+
+    Raises DecodingError when the picture stays larger than a message may be.
+    """
+    quality = QUALITIES[name]
+    scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
+    width, height = max(2, round(picture.width * scale)), max(2, round(picture.height * scale))
+    image = picture.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA")
+    return encode_image(image, quality.jpeg), width, height
+
+
+def encode_image(image: "np.ndarray[Any, Any]", level: int) -> bytes:
+    for finer in (level, level - 25, level - 50):
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, finer])
+        if data.nbytes <= MAX_JPEG:
+            return data.tobytes()
+    raise DecodingError("The picture is too large to be sent.")
