@@ -23,3 +23,6 @@ application = ProtocolTypeRouter(
         "websocket": SameOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+
+import autobahn.websocket.protocol as _p
+_p.hltype = _p.hlval = lambda value: value

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from channels.auth import get_user
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -30,25 +31,24 @@ logger = logging.getLogger(__name__)
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
 
-    # Without a channel layer of its own: a consumer that listens to one dies with it. Control events: runtime.py.
-    channel_layer_alias = "none"
-
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges ten to
+        twenty-five times a second and touches no database by it, so its messages are awaited plainly."""
+        self.scope, self.base_send, self.channel_layer = scope, send, None
         try:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(StopConsumer):
+                while True:
+                    message = await receive()
+                    if message["type"] == "websocket.receive":
+                        await self.websocket_receive(message)
+                    else:
+                        await self.dispatch(message)
         finally:
             # Also where `disconnect` is not called: on SIGTERM, and after an exception in a handler.
             await self._end()
-
-    async def dispatch(self, message: Any) -> None:
-        """Without the thread hop that Channels makes for each message: an acknowledgement touches no database."""
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
 
     async def connect(self) -> None:
         await self.accept()
@@ -184,7 +184,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.send(text_data=json.dumps(message))
 
     async def send_frame(self, data: bytes) -> None:
-        await self.send(bytes_data=data)
+        await self.base_send({"type": "websocket.send", "bytes": data})
 
 
 class Flood:

@@ -1,82 +1,103 @@
+import { FiguresPanel } from "./figures-panel.js";
+import { FullScreen } from "./full-screen.js";
 import { Painter } from "./painter.js";
-import { QUALITIES, Reason } from "./protocol.js";
+import { PictureInPicture } from "./picture-in-picture.js";
+import { Reason } from "./protocol.js";
+import { AUTO, QualityChoice } from "./quality-choice.js";
+import { QualityMenu } from "./quality-menu.js";
+import { savePicture } from "./save-picture.js";
 import { State } from "./states.js";
+import { playsH264 } from "./video-decoder.js";
 import { Viewer } from "./viewer.js";
 import { notice, pictureAge, stateWords } from "./words.js";
+import { Zoom } from "./zoom.js";
 
-const AGE_INTERVAL = 500; // ms
-const QUALITY_KEY = "nvr.quality";
+const INTERVAL = 500; // ms between two looks at what changes by itself
+const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
 
-/** @returns {string | null} */
-function rememberedQuality() {
-  try {
-    const quality = localStorage.getItem(QUALITY_KEY);
-    return QUALITIES.includes(quality) ? quality : null;
-  } catch {
-    return null; // storage is switched off
-  }
-}
-
-/** @param {string} quality */
-function rememberQuality(quality) {
-  try {
-    localStorage.setItem(QUALITY_KEY, quality);
-  } catch {
-    // Storage is switched off or full: the choice lasts as long as the page.
-  }
-}
+const playsVideo = playsH264();
 
 /**
  * Draws one viewing: the picture, its state in words, and the controls. Its markup comes from
- * `templates/streaming/_viewer.html`; the engine is viewer.js. Reflects `data-state` and `data-quality`.
+ * `templates/streaming/_viewer.html`; the engine is viewer.js. Reflects `data-state`, `data-quality` and `data-format`.
  * Dispatches `refused` when the limit is reached.
  */
 export class CameraViewer extends HTMLElement {
   /** @type {Viewer | null} */
   #viewer = null;
+  /** @type {{id: string, name: string} | null} */
+  #camera = null;
+  /** @type {QualityChoice | null} */
+  #choice = null;
   /** @type {Record<string, HTMLElement>} */
   #parts = {};
   #painter;
-  #ageTimer;
+  #menu;
+  #fullScreen;
+  #figures;
+  #inPicture;
+  #zoom;
+  #timer;
+  #gate = null;
   #slotFree = false;
+  #gaps = 0; // seen
   #announced = "";
 
   connectedCallback() {
     if (this.#painter) return;
     for (const part of this.querySelectorAll("[data-part]")) this.#parts[part.dataset.part] = part;
-    const { canvas, quality, retry, noticeRetry, fullscreen } = this.#parts;
+    const { canvas, quality, retry, noticeRetry, fullscreen, figures, figuresToggle, pip, save, unzoom } = this.#parts;
     this.#painter = new Painter(canvas);
-    quality.addEventListener("change", () => this.#choose(quality.value));
+    this.#menu = new QualityMenu(quality, (choice) => this.#choose(choice));
+    this.#fullScreen = new FullScreen(this, fullscreen);
+    this.#figures = new FiguresPanel(figures, figuresToggle);
+    this.#inPicture = new PictureInPicture(canvas, pip, (shown) => this.#showElsewhere(shown));
+    this.#zoom = new Zoom(canvas.parentElement, canvas, unzoom);
+    figuresToggle.addEventListener("click", () => this.#toggleFigures());
+    save.addEventListener("click", () => this.#save());
     retry.addEventListener("click", () => this.retry());
     noticeRetry.addEventListener("click", () => this.retry());
-    fullscreen.addEventListener("click", () => this.toggleFullScreen());
-    this.addEventListener("fullscreenchange", () => this.#showFullScreen());
     this.dataset.state = State.IDLE;
   }
 
   /** @param {{id: string, name: string}} camera */
-  open({ id, name }) {
+  async open(camera) {
     this.close();
-    this.#parts.canvas.setAttribute("aria-label", `Live picture of ${name}`);
-    const quality = rememberedQuality();
-    if (quality) this.#parts.quality.value = quality;
-    this.dataset.quality = this.#parts.quality.value;
+    this.#camera = camera;
+    this.#parts.canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
     this.#announced = "";
-    this.#viewer = new Viewer({ cameraId: id, quality, paint: (bitmap) => this.#painter.paint(bitmap) });
+    this.dataset.state = State.CONNECTING;
+    const video = await playsVideo;
+    if (this.#camera === camera) this.#start(camera, video);
+  }
+
+  #start({ id }, video) {
+    const pixels = () => this.#parts.canvas.clientWidth * window.devicePixelRatio;
+    this.#choice = new QualityChoice({ choice: this.#menu.choice, playsVideo: video, pixels });
+    this.#gaps = 0;
+    const { quality } = this.#choice;
+    this.#viewer = new Viewer({ cameraId: id, quality, video, paint: (picture) => this.#painter.paint(picture) });
     this.#viewer.addEventListener("change", () => this.#render());
     this.#viewer.addEventListener("picture", () => this.#onPicture());
+    this.#viewer.addEventListener("videofailure", () => this.#onVideoFailure());
     this.#viewer.open();
-    this.#ageTimer = setInterval(() => this.#renderAge(), AGE_INTERVAL);
+    this.#timer = setInterval(() => this.#refresh(), INTERVAL);
   }
 
   /** Give the slot back and empty the picture. */
   close() {
     this.leaveFullScreen();
-    clearInterval(this.#ageTimer);
+    this.#inPicture.leave();
+    this.#zoom.reset();
+    clearInterval(this.#timer);
     this.#viewer?.close();
-    this.#viewer = null;
+    this.#viewer = this.#choice = this.#camera = null;
     this.#painter.clear();
+    this.#menu.showQuality(null);
     delete this.dataset.picture;
+    delete this.dataset.quality;
+    delete this.dataset.format;
+    this.#parts.save.disabled = this.#parts.pip.disabled = true;
     this.#parts.age.textContent = "";
   }
 
@@ -84,8 +105,10 @@ export class CameraViewer extends HTMLElement {
     this.#viewer?.retry();
   }
 
-  /** @param {boolean} free whether the limit has room again: a refused viewer is offered it */
-  set slotFree(free) {
+  /** @param {import("./cameras.js").Gate | null} gate null: not known. A refused viewer is offered a free slot. */
+  set gate(gate) {
+    this.#gate = gate;
+    const free = gate?.state === "open" && gate.available > 0;
     if (free === this.#slotFree) return;
     this.#slotFree = free;
     if (this.#viewer) this.#render();
@@ -93,60 +116,64 @@ export class CameraViewer extends HTMLElement {
 
   /** @returns {boolean} whether the key meant something here */
   handleKey(key) {
-    const quality = QUALITIES[Number(key) - 1];
-    if (key === "f") this.toggleFullScreen();
+    if (key === "f") this.#fullScreen.toggle();
     else if (key === "r") this.retry();
-    else if (quality) this.#choose(quality);
-    else return false;
+    else if (key === "i") this.#toggleFigures();
+    else if (key === "s") this.#save();
+    else if (QUALITY_KEYS[key]) this.#menu.choose(QUALITY_KEYS[key]);
+    else return this.#zoom.handleKey(key);
     return true;
-  }
-
-  toggleFullScreen() {
-    if (this.leaveFullScreen()) return;
-    // An iPhone has no full screen for elements: fill the window instead.
-    const fill = () => this.classList.add("fills-window");
-    if (this.requestFullscreen) this.requestFullscreen().catch(fill).finally(() => this.#showFullScreen());
-    else fill();
-    this.#showFullScreen();
   }
 
   /** @returns {boolean} whether it was in full screen */
   leaveFullScreen() {
-    const filled = this.classList.contains("fills-window");
-    const full = document.fullscreenElement === this;
-    this.classList.remove("fills-window");
-    if (full) document.exitFullscreen();
-    this.#showFullScreen();
-    return filled || full;
+    return this.#fullScreen.leave();
   }
 
-  #showFullScreen() {
-    const full = document.fullscreenElement === this || this.classList.contains("fills-window");
-    this.#parts.fullscreen.setAttribute("aria-pressed", String(full));
+  /** @param {string} choice */
+  #choose(choice) {
+    this.#menu.showQuality(this.#viewer?.quality ?? null);
+    this.#choice?.choose(choice);
+    this.#applyQuality();
   }
 
-  /** @param {string} quality */
-  #choose(quality) {
-    this.#parts.quality.value = quality;
-    rememberQuality(quality);
-    this.#viewer?.setQuality(quality);
+  #applyQuality() {
+    if (this.#choice && this.#viewer.wanted !== this.#choice.quality) this.#viewer.setQuality(this.#choice.quality);
+  }
+
+  #onVideoFailure() {
+    this.#choice.videoFailed();
+    this.#applyQuality();
   }
 
   #onPicture() {
-    const { kind } = this.#viewer.picture;
-    if (this.dataset.picture === kind) return;
-    this.dataset.picture = kind;
+    const { picture, quality, figures, age, status } = this.#viewer;
+    if (picture.kind === "live" && status.state === State.LIVE) {
+      const gap = figures.gaps > this.#gaps;
+      this.#gaps = figures.gaps;
+      this.#choice.observe({ age, gap, quality, format: figures.format });
+      this.#applyQuality();
+      if (this.dataset.format !== figures.format) this.dataset.format = figures.format;
+    }
+    if (this.dataset.picture === picture.kind) return;
+    this.dataset.picture = picture.kind;
+    this.#parts.save.disabled = this.#parts.pip.disabled = false;
     this.#renderAge();
+  }
+
+  #refresh() {
+    this.#applyQuality();
+    this.#renderAge();
+    this.#renderFigures();
   }
 
   #render() {
     const { status, quality } = this.#viewer;
     const entered = this.dataset.state !== status.state;
     this.dataset.state = status.state;
-    if (quality && quality !== this.dataset.quality) {
-      this.dataset.quality = quality;
-      this.#parts.quality.value = quality;
-    }
+    if (quality && quality !== this.dataset.quality) this.dataset.quality = quality;
+    this.#menu.showQuality(quality);
+    if (entered && status.state !== State.LIVE && status.state !== State.STALE) this.#choice.restart();
     // What was known about free slots before the refusal is refuted by it.
     if (entered && status.state === State.REFUSED) this.#slotFree = false;
     this.#renderWords(status);
@@ -176,6 +203,26 @@ export class CameraViewer extends HTMLElement {
   #renderAge() {
     const { picture, age, status } = this.#viewer;
     this.#parts.age.textContent = picture ? pictureAge(status.state, picture.kind, age) : "";
+  }
+
+  #renderFigures() {
+    if (!this.#viewer) return;
+    const known = this.#gate && { inUse: this.#gate.in_use, limit: this.#gate.limit };
+    this.#figures.render(this.#viewer, this.#parts.canvas, known ?? this.#viewer.gate);
+  }
+
+  #toggleFigures() {
+    this.#figures.toggle();
+    this.#renderFigures();
+  }
+
+  #save() {
+    if (this.dataset.picture) savePicture(this.#parts.canvas, this.#camera.name);
+  }
+
+  /** @param {boolean} shown in picture in picture */
+  #showElsewhere(shown) {
+    if (this.#viewer) this.#viewer.seenElsewhere = shown;
   }
 
   /** Changes of state only: an age that ticks inside a live region would never let a screen reader rest. */

@@ -134,7 +134,7 @@ function start() {
   const askMetricsIn = pollMetrics((metrics) => {
     const gate = metrics?.gate ?? null;
     pill.show(gate);
-    modal.slotFree = gate?.state === "open" && gate.available > 0;
+    modal.gate = gate;
     for (const card of metrics ? cards : []) {
       card.showFeed(metrics.cameras[card.camera.id]);
       card.showReason(whyNot(gate));

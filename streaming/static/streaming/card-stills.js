@@ -2,6 +2,8 @@ import { snapshotPath } from "./protocol.js";
 
 const INTERVAL = 10_000; // ms
 const AFTER_FAILURE = 30_000; // ms: a camera that does not answer is not asked as often
+const WARM_AFTER = 150; // ms that a pointer or the focus rests on a card, which may be about to be opened
+const WARM = 3_000; // ms that a still is fresh enough for that
 const STAGGER = 200; // ms between the first requests of neighbouring cards
 
 /** Keeps a card's still picture fresh, while somebody can see it. */
@@ -10,6 +12,8 @@ class CardStill {
   #path;
   #mayRun;
   #timer;
+  #warmTimer;
+  #askedAt = -Infinity;
   onScreen = false;
 
   /**
@@ -28,8 +32,21 @@ class CardStill {
     this.#timer = setTimeout(() => this.#refresh(), wait);
   }
 
+  /** Somebody looks at this card: a fresh still, and a camera that is already open when the live view begins. */
+  warm() {
+    clearTimeout(this.#warmTimer);
+    this.#warmTimer = setTimeout(() => {
+      if (Date.now() - this.#askedAt > WARM) this.schedule(0);
+    }, WARM_AFTER);
+  }
+
+  leave() {
+    clearTimeout(this.#warmTimer);
+  }
+
   async #refresh() {
     if (!this.onScreen || !this.#mayRun()) return;
+    this.#askedAt = Date.now();
     const image = this.#frame.querySelector("img");
     const next = image.cloneNode();
     next.hidden = false;
@@ -60,7 +77,12 @@ export function keepStillsFresh(frames, mayRun) {
       if (isIntersecting) still.schedule(index * STAGGER);
     });
   });
-  for (const frame of stills.keys()) observer.observe(frame);
+  for (const [frame, still] of stills) {
+    observer.observe(frame);
+    const card = frame.closest("[data-camera]") ?? frame;
+    for (const type of ["pointerenter", "focusin"]) card.addEventListener(type, () => still.warm());
+    for (const type of ["pointerleave", "focusout"]) card.addEventListener(type, () => still.leave());
+  }
   const resume = () => [...stills.values()].forEach((still, index) => still.schedule(index * STAGGER));
   document.addEventListener("visibilitychange", resume);
   return resume;

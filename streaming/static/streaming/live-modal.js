@@ -1,6 +1,6 @@
 import "./camera-viewer.js";
 import { showToast } from "./toast.js";
-import { slotsInUse } from "./words.js";
+import { slotsInUse, stateWords } from "./words.js";
 
 /** @typedef {{id: string, name: string}} Camera */
 
@@ -32,7 +32,7 @@ export class LiveModal {
     dialog.addEventListener("pointerdown", (event) => (this.#pressedBeside = event.target === dialog));
     dialog.addEventListener("click", (event) => this.#onClick(event));
     this.#viewer.addEventListener("refused", ({ detail }) => {
-      showToast(detail.message ?? "", slotsInUse(detail) ?? "All streams are in use");
+      showToast(detail.message ?? "", slotsInUse(detail) ?? stateWords(detail));
     });
     window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live, find));
     this.#openLinked(find);
@@ -42,9 +42,9 @@ export class LiveModal {
     return this.#dialog.open;
   }
 
-  /** @param {boolean} free */
-  set slotFree(free) {
-    this.#viewer.slotFree = free;
+  /** @param {import("./cameras.js").Gate | null} gate null: not known */
+  set gate(gate) {
+    this.#viewer.gate = gate;
   }
 
   /**
@@ -106,7 +106,9 @@ export class LiveModal {
   }
 
   #onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const repeats = event.repeat && !event.key.startsWith("Arrow");
+    const chooses = event.target instanceof HTMLSelectElement && event.key.startsWith("Arrow");
+    if (event.ctrlKey || event.metaKey || event.altKey || repeats || chooses) return;
     if (this.#viewer.handleKey(event.key.toLowerCase())) event.preventDefault();
   }
 }

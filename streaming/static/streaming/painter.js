@@ -1,8 +1,8 @@
-/** Paints bitmaps on a canvas: only the newest one of each animation frame, and closes every one. */
+/** Paints pictures on a canvas: only the newest one of each animation frame, and closes every one. */
 export class Painter {
   #canvas;
   #context;
-  /** @type {ImageBitmap | null} */
+  /** @type {ImageBitmap | VideoFrame | null} */
   #next = null;
   #requested = 0;
 
@@ -12,30 +12,38 @@ export class Painter {
     this.#context = canvas.getContext("2d", { alpha: false });
   }
 
-  /** @param {ImageBitmap} bitmap belongs to the painter from now on */
-  paint(bitmap) {
+  /** @param {ImageBitmap | VideoFrame} picture belongs to the painter from now on */
+  paint(picture) {
     this.#next?.close();
-    this.#next = bitmap;
-    this.#requested ||= requestAnimationFrame(() => this.#draw());
+    this.#next = picture;
+    // A hidden page has no animation frames, but its canvas may be on the screen: picture in picture.
+    if (document.visibilityState === "hidden") this.#draw();
+    else this.#requested ||= requestAnimationFrame(() => this.#draw());
   }
 
   clear() {
-    cancelAnimationFrame(this.#requested);
-    this.#requested = 0;
+    this.#cancel();
     this.#next?.close();
     this.#next = null;
     this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
   }
 
-  #draw() {
+  #cancel() {
+    cancelAnimationFrame(this.#requested);
     this.#requested = 0;
-    const bitmap = this.#next;
+  }
+
+  #draw() {
+    this.#cancel();
+    const picture = this.#next;
     this.#next = null;
-    if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
-      this.#canvas.width = bitmap.width;
-      this.#canvas.height = bitmap.height;
+    const width = picture.displayWidth ?? picture.width;
+    const height = picture.displayHeight ?? picture.height;
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
     }
-    this.#context.drawImage(bitmap, 0, 0);
-    bitmap.close();
+    this.#context.drawImage(picture, 0, 0, width, height);
+    picture.close();
   }
 }

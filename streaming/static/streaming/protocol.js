@@ -61,7 +61,7 @@ export const StreamState = Object.freeze({
   RECONNECTING: "reconnecting",
 });
 
-export const QUALITIES = Object.freeze(["low", "medium", "high"]);
+export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 
 export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
 export const FrameFlag = Object.freeze({ IDR: 1, DISCONTINUITY: 2, BACKLOG: 4 });
@@ -120,10 +120,11 @@ export function snapshotPath(cameraId, quality = "low") {
  * @param {string} cameraId
  * @param {string | null} quality null: the server's default
  * @param {{protocol: string, host: string}} page `window.location`
+ * @param {boolean} [video] whether H.264 can be played here
  */
-export function streamAddress(cameraId, quality, page) {
+export function streamAddress(cameraId, quality, page, video = false) {
   const scheme = page.protocol === "https:" ? "wss:" : "ws:";
-  const query = new URLSearchParams({ ...(quality && { quality }), formats: "jpeg" });
+  const query = new URLSearchParams({ ...(quality && { quality }), formats: video ? "jpeg,h264" : "jpeg" });
   return `${scheme}//${page.host}/api/v1/cameras/${encodeURIComponent(cameraId)}/stream?${query}`;
 }
 

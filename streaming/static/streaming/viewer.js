@@ -1,10 +1,13 @@
+import { Acknowledgements } from "./acknowledgements.js";
 import { Backoff } from "./backoff.js";
+import { browser } from "./browser.js";
 import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
+import { Decoding } from "./decoding.js";
+import { Figures } from "./figures.js";
+import { Presence } from "./presence.js";
 import {
-  FrameKind,
   Outcome,
-  Reason,
   ServerMessage,
   StreamState,
   ViewerMessage,
@@ -16,26 +19,16 @@ import { LocalReason, State } from "./states.js";
 import { Stills } from "./stills.js";
 
 const STALE_AFTER = 2_000; // ms
-const HIDDEN_GRACE = 15_000; // ms a hidden page keeps its slot
 const SLOT_RELEASE = 300; // ms in which the server gets a slot back: else a retry could be refused because of itself
 const SNAPSHOT_INTERVAL = 2_000; // ms
 const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
 
 /** @typedef {{kind: "live" | "snapshot", takenAt: number}} Picture `takenAt`: the server's clock, Unix milliseconds */
 
-/** @returns {object} what the engine needs of a browser; tests hand in their own */
-const browser = () => ({
-  WebSocket: window.WebSocket,
-  fetch: window.fetch.bind(window),
-  decode: (blob) => createImageBitmap(blob),
-  random: Math.random,
-  page: window,
-  document,
-});
-
 /**
  * One viewing of one camera: socket, states, reconnecting, acknowledgements. Draws nothing: each decoded picture goes to
- * `paint`, which owns the bitmap from then on and closes it. Dispatches `change` (status or quality) and `picture`.
+ * `paint`, which owns it from then on and closes it. Dispatches `change` (status or quality), `picture`, and `videofailure`
+ * when the camera's own video cannot be played here.
  */
 export class Viewer extends EventTarget {
   /** @type {import("./states.js").Status} */
@@ -44,9 +37,14 @@ export class Viewer extends EventTarget {
   picture = null;
   /** @type {string | null} the quality that is being sent */
   quality = null;
+  /** @type {string | null} the quality that was asked for; null: the server's default */
+  wanted;
+  figures = new Figures();
+  gate = { inUse: null, limit: null }; // when this viewing was admitted
+  seenElsewhere = false; // in picture in picture: a hidden page keeps its stream
 
   #cameraId;
-  #wanted;
+  #video;
   #paint;
   #env;
   #clock = new ServerClock();
@@ -54,28 +52,31 @@ export class Viewer extends EventTarget {
   #stills;
   /** @type {Connection | null} */
   #connection = null;
+  #decoding;
+  #acknowledgements;
+  #presence;
   #failedOpenings = 0;
   #received = 0; // seq
-  #decoded = 0; // seq
   #liveAfter = 0; // frames up to this seq came before the server said that the camera was lost
   #suspended = false;
   #retryTimer;
   #staleTimer;
-  #hiddenTimer;
-  #listening = new AbortController();
+  #closed = false;
 
   /**
    * @param {object} options
    * @param {string} options.cameraId
    * @param {string | null} options.quality null: the server's default
-   * @param {(bitmap: ImageBitmap) => void} options.paint
+   * @param {boolean} [options.video] whether H.264 can be played here
+   * @param {(picture: ImageBitmap | VideoFrame) => void} options.paint
    * @param {object} [options.environment]
    */
-  constructor({ cameraId, quality, paint, environment = browser() }) {
+  constructor({ cameraId, quality, video = false, paint, environment = browser() }) {
     super();
     this.#env = environment;
     this.#cameraId = cameraId;
-    this.#wanted = quality;
+    this.wanted = quality;
+    this.#video = video;
     this.#paint = paint;
     this.#backoff = new Backoff(this.#env.random);
     this.#stills = new Stills(cameraId, (blob, takenAt) => this.#showStill(blob, takenAt), this.#env.fetch);
@@ -83,18 +84,18 @@ export class Viewer extends EventTarget {
 
   open() {
     if (this.status.state !== State.IDLE) return;
-    const on = (target, type, listener) =>
-      target.addEventListener(type, listener, { signal: this.#listening.signal });
-    on(this.#env.document, "visibilitychange", () => this.#onVisibility());
-    on(this.#env.page, "online", () => this.#hurry());
-    on(this.#env.page, "pagehide", () => this.#suspend());
-    on(this.#env.page, "pageshow", () => this.#resume());
+    this.#presence = new Presence(this.#env, {
+      leave: () => this.#suspend(),
+      comeBack: () => this.#resume(),
+      hurry: () => this.#hurry(),
+      seenElsewhere: () => this.seenElsewhere,
+    });
     this.#start();
   }
 
   /** Try again now, whatever ended the last try. */
   retry() {
-    if (this.#listening.signal.aborted) return;
+    if (this.#closed) return;
     const held = this.#connection !== null;
     this.#disconnect();
     this.#suspended = false;
@@ -105,9 +106,9 @@ export class Viewer extends EventTarget {
 
   /** Give the slot back. May be called at any time, and more than once. */
   close() {
-    if (this.#listening.signal.aborted) return;
-    this.#listening.abort();
-    clearTimeout(this.#hiddenTimer);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#presence?.stop();
     this.#stills.stop();
     this.#disconnect();
     this.#change(State.CLOSED);
@@ -115,7 +116,7 @@ export class Viewer extends EventTarget {
 
   /** @param {string} quality */
   setQuality(quality) {
-    this.#wanted = quality;
+    this.wanted = quality;
     this.#connection?.send({ type: ViewerMessage.QUALITY_CHANGE, quality });
   }
 
@@ -133,18 +134,26 @@ export class Viewer extends EventTarget {
 
   #connect() {
     clearTimeout(this.#retryTimer);
-    this.#received = this.#decoded = this.#liveAfter = 0;
+    this.#received = this.#liveAfter = 0;
     const connection = new Connection(
-      streamAddress(this.#cameraId, this.#wanted, this.#env.page.location),
+      streamAddress(this.#cameraId, this.wanted, this.#env.page.location, this.#video),
       this.#clock,
       {
         onMessage: (message) => this.#onMessage(message),
-        onFrame: (frame) => this.#onFrame(frame, connection),
+        onFrame: (frame) => this.#onFrame(frame),
         onEnd: (end) => this.#onEnd(end),
       },
       this.#env.WebSocket,
     );
     this.#connection = connection;
+    this.#acknowledgements = new Acknowledgements((seq) => connection.send({ type: ViewerMessage.ACK, seq }));
+    this.#decoding = new Decoding(this.#env, {
+      // Acknowledged when decoded, so that the server waits for what this machine can decode.
+      onDone: (frame) => this.#acknowledgements.add(frame),
+      onPicture: (picture, frame) => this.#onPicture(picture, frame),
+      onLost: (frame) => this.figures.lost(frame),
+      onVideoFailure: () => this.dispatchEvent(new Event("videofailure")),
+    });
   }
 
   #disconnect() {
@@ -152,18 +161,24 @@ export class Viewer extends EventTarget {
     clearTimeout(this.#staleTimer);
     this.#connection?.close();
     this.#connection = null;
+    this.#decoding?.close();
+    this.#acknowledgements?.stop();
   }
 
   #onMessage(message) {
     this.#failedOpenings = 0;
     if (message.type === ServerMessage.STATUS) this.#onStatus(message);
-    if (message.type === ServerMessage.INFO && this.#wanted && this.#wanted !== message.quality) {
-      this.setQuality(this.#wanted); // chosen while the connection was being opened
-    }
+    if (message.type === ServerMessage.INFO) this.#onInfo(message);
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
       this.quality = message.quality;
+      if (message.codec) this.#decoding.codec = message.codec;
       this.dispatchEvent(new Event("change"));
     }
+  }
+
+  #onInfo({ quality, in_use: inUse, limit }) {
+    this.gate = { inUse, limit };
+    if (this.wanted && this.wanted !== quality) this.setQuality(this.wanted); // chosen while it was being opened
   }
 
   /** `live` needs no answer: the next picture says it better. */
@@ -178,19 +193,15 @@ export class Viewer extends EventTarget {
     }
   }
 
-  /** Decode, acknowledge, paint; in this order, so that the server waits for what this machine can decode. */
-  async #onFrame(frame, connection) {
+  #onFrame(frame) {
     this.#received = frame.seq;
-    const bitmap = await this.#decode(frame);
-    if (connection !== this.#connection || frame.seq <= this.#decoded) {
-      bitmap?.close();
-      return;
-    }
-    this.#decoded = frame.seq;
-    // A picture that cannot be decoded is acknowledged too: the next one may be sound.
-    connection.send({ type: ViewerMessage.ACK, seq: frame.seq });
-    if (!bitmap) return;
-    this.#show(bitmap, { kind: "live", takenAt: frame.readAt });
+    this.figures.received(frame);
+    this.#decoding.push(frame);
+  }
+
+  #onPicture(picture, frame) {
+    this.#show(picture, { kind: "live", takenAt: frame.readAt });
+    this.figures.shown(this.age);
     if (frame.seq > this.#liveAfter) this.#onLivePicture();
   }
 
@@ -203,16 +214,10 @@ export class Viewer extends EventTarget {
     this.#change(State.LIVE);
   }
 
-  /** @returns {Promise<ImageBitmap | null>} */
-  async #decode({ kind, payload }) {
-    if (kind !== FrameKind.JPEG) return null;
-    return this.#env.decode(new Blob([payload], { type: "image/jpeg" })).catch(() => null);
-  }
-
   /** A still never replaces a newer picture. */
   async #showStill(blob, takenAt) {
     const bitmap = await this.#env.decode(blob).catch(() => null);
-    const late = this.#listening.signal.aborted || takenAt <= (this.picture?.takenAt ?? 0);
+    const late = this.#closed || takenAt <= (this.picture?.takenAt ?? 0);
     if (late) bitmap?.close();
     else if (bitmap) this.#show(bitmap, { kind: "snapshot", takenAt });
   }
@@ -253,16 +258,6 @@ export class Viewer extends EventTarget {
   #fallBack(facts) {
     this.#stills.every(SNAPSHOT_INTERVAL);
     this.#change(State.UNAVAILABLE, facts);
-  }
-
-  #onVisibility() {
-    clearTimeout(this.#hiddenTimer);
-    if (this.#env.document.visibilityState === "visible") {
-      this.#resume();
-      this.#hurry();
-    } else {
-      this.#hiddenTimer = setTimeout(() => this.#suspend(), HIDDEN_GRACE);
-    }
   }
 
   /** Nobody looks, or the page goes away: give the slot back, and remember to return. */

@@ -3,6 +3,15 @@
 import { Reason } from "./protocol.js";
 import { LocalReason, State } from "./states.js";
 
+export const NEEDS_HTTPS = "Needs HTTPS for the camera's own video";
+
+export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medium", low: "Low" };
+
+const REFUSED = {
+  [Reason.USER_LIMIT_REACHED]: "Your streams are all in use",
+  [Reason.ADDRESS_LIMIT_REACHED]: "The streams of your address are all in use",
+};
+
 const RECONNECTING = {
   [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
   [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
@@ -43,7 +52,7 @@ export function stateWords({ state, reason }) {
     case State.RECONNECTING:
       return RECONNECTING[reason] ?? "The camera does not answer. Reconnecting…";
     case State.REFUSED:
-      return "All streams are in use";
+      return REFUSED[reason] ?? "All streams are in use";
     case State.UNAVAILABLE:
       return "Stream unavailable";
     default:
@@ -61,7 +70,7 @@ export function notice(status, slotFree) {
   const title = stateWords(status);
   switch (status.state) {
     case State.REFUSED:
-      if (slotFree) return { title: "A stream is free", text: "Watch now?" };
+      if (slotFree && status.reason === Reason.LIMIT_REACHED) return { title: "A stream is free", text: "Watch now?" };
       return { title: slotsInUse(status) ?? title, text: status.message ?? "" };
     case State.UNAVAILABLE:
       return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "" };
@@ -75,6 +84,25 @@ export function notice(status, slotFree) {
 /** @param {{inUse: number | null, limit: number | null}} gate */
 export function slotsInUse({ inUse, limit }) {
   return inUse === null || limit === null ? null : `${inUse} of ${limit} in use`;
+}
+
+/**
+ * What the figures say, as pairs of a name and a value.
+ * @param {import("./figures.js").Reading} reading
+ * @param {{format: string | null, width: number, height: number, gate: {inUse: number | null, limit: number | null}}} facts
+ * @returns {[string, string][]}
+ */
+export function figureWords(reading, { format, width, height, gate }) {
+  const age = (seconds) => (seconds === null ? "–" : `${Math.round(seconds * 1000)} ms`);
+  return [
+    ["Format", format ?? "–"],
+    ["Size", `${width} × ${height}`],
+    ["Frames/s", reading.framesPerSecond.toFixed(1)],
+    ["kbit/s", reading.kilobitsPerSecond.toFixed(0)],
+    ["Age", `${age(reading.ageMedian)}, 95 %: ${age(reading.ageHigh)}`],
+    ["Dropped", String(reading.dropped)],
+    ["Streams", slotsInUse(gate) ?? "–"],
+  ];
 }
 
 /** @param {number} seconds */

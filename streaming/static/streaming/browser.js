@@ -1,0 +1,11 @@
+/** @returns {object} what the engine needs of a browser; tests hand in their own */
+export const browser = () => ({
+  WebSocket: window.WebSocket,
+  fetch: window.fetch.bind(window),
+  decode: (blob) => createImageBitmap(blob),
+  VideoDecoder: window.VideoDecoder,
+  EncodedVideoChunk: window.EncodedVideoChunk,
+  random: Math.random,
+  page: window,
+  document,
+});

@@ -1,0 +1,32 @@
+const QUALITY = 0.95; // of the JPEG
+
+/**
+ * Download what a canvas shows, named after the camera and the local time.
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} name
+ */
+export function savePicture(canvas, name) {
+  const file = fileName(name, new Date());
+  canvas.toBlob((blob) => blob && download(blob, file), "image/jpeg", QUALITY);
+}
+
+/**
+ * @param {string} name
+ * @param {Date} time
+ * @returns {string} as in "Front door 2026-01-31 07.05.09.jpg": without what file systems refuse
+ */
+export function fileName(name, time) {
+  const two = (number) => String(number).padStart(2, "0");
+  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(".");
+  const safe = name.replace(/[\p{Cc}\\/:*?"<>|]+/gu, "_").trim();
+  return `${safe} ${date} ${clock}.jpg`;
+}
+
+function download(blob, file) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = file;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // Safari reads it later
+}

@@ -1,0 +1,122 @@
+const MOST = 8;
+const STEP = 1.5; // of a key or a double click's half
+const WHEEL = 0.002; // of a wheel's pixel
+const PAN = 0.1; // of the stage, of an arrow key
+
+/** @typedef {{x: number, y: number}} Point pixels from the middle of the stage */
+
+/** Zoom and pan of a picture inside its stage: wheel, pinch, drag, double click and keys. */
+export class Zoom {
+  #stage;
+  #picture;
+  #button;
+  #scale = 1;
+  #x = 0; // pixels by which the picture's middle is off the stage's
+  #y = 0;
+  /** @type {Map<number, Point>} pressed fingers or mouse buttons */
+  #pointers = new Map();
+
+  /**
+   * @param {HTMLElement} stage
+   * @param {HTMLElement} picture fills the stage
+   * @param {HTMLButtonElement} button shows the scale while zoomed, and takes it back
+   */
+  constructor(stage, picture, button) {
+    this.#stage = stage;
+    this.#picture = picture;
+    this.#button = button;
+    button.addEventListener("click", () => this.reset());
+    picture.addEventListener("dblclick", (event) => this.#onDoubleClick(event));
+    picture.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    picture.addEventListener("pointerdown", (event) => this.#onDown(event));
+    picture.addEventListener("pointermove", (event) => this.#onMove(event));
+    for (const type of ["pointerup", "pointercancel"]) {
+      picture.addEventListener(type, (event) => this.#pointers.delete(event.pointerId));
+    }
+    new ResizeObserver(() => this.#move(0, 0)).observe(stage);
+  }
+
+  reset() {
+    this.#scale = 1;
+    this.#pointers.clear();
+    this.#move(0, 0);
+  }
+
+  /** @returns {boolean} whether the key meant something here */
+  handleKey(key) {
+    const { width, height } = this.#size;
+    const moves = { arrowleft: [PAN, 0], arrowright: [-PAN, 0], arrowup: [0, PAN], arrowdown: [0, -PAN] };
+    if (key === "+" || key === "=") this.#zoom(STEP);
+    else if (key === "-") this.#zoom(1 / STEP);
+    else if (key === "0") this.reset();
+    else if (moves[key] && this.#scale > 1) this.#move(moves[key][0] * width, moves[key][1] * height);
+    else return false;
+    return true;
+  }
+
+  get #size() {
+    return { width: this.#stage.clientWidth, height: this.#stage.clientHeight };
+  }
+
+  /** @returns {Point} */
+  #point({ clientX, clientY }) {
+    const { left, top, width, height } = this.#stage.getBoundingClientRect();
+    return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
+  }
+
+  /** @param {Point} [at] stays where it is */
+  #zoom(factor, at = { x: 0, y: 0 }) {
+    const scale = Math.min(MOST, Math.max(1, this.#scale * factor));
+    const part = scale / this.#scale;
+    this.#scale = scale;
+    this.#move((at.x - this.#x) * (1 - part), (at.y - this.#y) * (1 - part));
+  }
+
+  /** The picture never leaves an edge of the stage uncovered. */
+  #move(x, y) {
+    const { width, height } = this.#size;
+    const within = (value, side) => Math.max(-1, Math.min(1, value / ((side * (this.#scale - 1)) / 2 || 1)));
+    this.#x = this.#scale === 1 ? 0 : (within(this.#x + x, width) * width * (this.#scale - 1)) / 2;
+    this.#y = this.#scale === 1 ? 0 : (within(this.#y + y, height) * height * (this.#scale - 1)) / 2;
+    const zoomed = this.#scale > 1;
+    this.#picture.style.transform = zoomed ? `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})` : "";
+    this.#picture.classList.toggle("zoomed", zoomed);
+    this.#button.hidden = !zoomed;
+    this.#button.textContent = `${this.#scale.toFixed(1)}×`;
+    this.#button.setAttribute("aria-label", `Zoomed ${this.#scale.toFixed(1)} times. Show the whole picture`);
+  }
+
+  #onDoubleClick(event) {
+    if (this.#scale > 1) this.reset();
+    else this.#zoom(STEP * STEP, this.#point(event));
+  }
+
+  #onWheel(event) {
+    event.preventDefault();
+    const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
+    this.#zoom(Math.exp(-pixels * WHEEL), this.#point(event));
+  }
+
+  #onDown(event) {
+    if (event.pointerType === "mouse" && event.button !== 0) return;
+    this.#pointers.set(event.pointerId, this.#point(event));
+    this.#picture.setPointerCapture(event.pointerId);
+  }
+
+  #onMove(event) {
+    const before = this.#pointers.get(event.pointerId);
+    if (!before) return;
+    const now = this.#point(event);
+    this.#pointers.set(event.pointerId, now);
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (!other) this.#move(now.x - before.x, now.y - before.y);
+    else this.#pinch(other, before, now);
+  }
+
+  #pinch(other, before, now) {
+    const middle = (finger) => ({ x: (other.x + finger.x) / 2, y: (other.y + finger.y) / 2 });
+    const distance = (finger) => Math.max(1, Math.hypot(other.x - finger.x, other.y - finger.y));
+    this.#zoom(distance(now) / distance(before), middle(before));
+    this.#move(middle(now).x - middle(before).x, middle(now).y - middle(before).y);
+  }
+}
