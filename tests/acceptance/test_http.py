@@ -54,7 +54,7 @@ async def test_info_tells_what_a_page_needs(installation: Site, session: Session
         "name": "Yard",
         "websocket_path": f"/api/v1/cameras/{id}/stream",
         "snapshot_path": f"/api/v1/cameras/{id}/stream/snapshot",
-        "qualities": ["low", "medium", "high"],
+        "qualities": ["low", "medium", "high", "original"],
         "default_quality": "medium",
         "viewers": 1,
         "in_use": 1,

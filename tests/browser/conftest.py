@@ -1,6 +1,7 @@
 """A real Chromium on a real worker with real cameras. Skips where there is no Chromium, and says so."""
 
 import asyncio
+import base64
 import os
 import shutil
 import threading
@@ -8,12 +9,17 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator.clock import age_ms
 from tests.client import Session, Stream
 from tests.servers import PASSWORD, Site, site, wait_until
+
+VIEWER = "dialog.live-modal camera-viewer"
 
 FLAGS = (
     "--no-sandbox",  # CI runs as root
@@ -23,6 +29,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--host-resolver-rules=MAP cam.test 127.0.0.1",  # an origin that is no secure context, unlike 127.0.0.1
 )
 
 
@@ -151,3 +158,44 @@ def others(session: Session, camera_id: str) -> Iterator[Others]:
     viewers = Others(session, camera_id)
     yield viewers
     viewers.end()
+
+
+def open_modal(page: Page, seconds: float = 10) -> None:
+    page.get_by_role("button", name="Live View").click()
+    expect(page.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=seconds * 1000)
+
+
+def becomes(page: Page, attribute: str, value: str, seconds: float = 10) -> None:
+    expect(page.locator(VIEWER)).to_have_attribute(f"data-{attribute}", value, timeout=seconds * 1000)
+
+
+def choose(page: Page, choice: str) -> None:
+    page.get_by_label("Quality").select_option(choice)
+
+
+def canvas_width(page: Page) -> int:
+    width: int = page.locator(f"{VIEWER} canvas").evaluate("canvas => canvas.width")
+    return width
+
+
+def picture_age(page: Page) -> float | None:
+    """Milliseconds by which the clock in the picture on the canvas is behind; None if it cannot be read."""
+    url, now = page.locator(f"{VIEWER} canvas").evaluate("canvas => [canvas.toDataURL('image/jpeg', 0.9), Date.now()]")
+    image: Any = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+    return age_ms(image, now)
+
+
+def ages_of(page: Page, count: int = 10) -> list[float]:
+    """The readable ones of `count` pictures, sorted."""
+    ages = []
+    for _ in range(count):
+        page.wait_for_timeout(200)
+        ages.append(picture_age(page))
+    return sorted(age for age in ages if age is not None)
+
+
+def assert_fresh(page: Page, below: float = 500) -> None:
+    """The picture moves, its clock is readable, and half of the time less than `below` milliseconds behind."""
+    ages = ages_of(page)
+    assert len(ages) >= 8
+    assert ages[len(ages) // 2] < below

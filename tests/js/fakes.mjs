@@ -100,3 +100,52 @@ export class FakeBrowser {
 
 /** Let everything run that waits for a promise only. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+export class FakeChunk {
+  constructor(fields) {
+    Object.assign(this, fields);
+  }
+}
+
+/** A decoder whose pictures come out when the test says so. */
+export class FakeVideoDecoder {
+  /** @type {FakeVideoDecoder[]} */
+  static all = [];
+  static throws = false;
+  state = "unconfigured";
+  chunks = [];
+  #output;
+  #error;
+
+  constructor({ output, error }) {
+    this.#output = output;
+    this.#error = error;
+    FakeVideoDecoder.all.push(this);
+  }
+
+  configure(configuration) {
+    this.configuration = configuration;
+    this.state = "configured";
+  }
+
+  decode(chunk) {
+    if (FakeVideoDecoder.throws) throw new DOMException("no", "DataError");
+    this.chunks.push(chunk);
+  }
+
+  close() {
+    this.state = "closed";
+  }
+
+  /** @param {number} index of the chunk whose picture is done */
+  show(index) {
+    const picture = Object.assign(new FakeBitmap(), { timestamp: this.chunks[index].timestamp });
+    this.#output(picture);
+    return picture;
+  }
+
+  fail(name) {
+    this.state = "closed";
+    this.#error(new DOMException("Decoding error.", name));
+  }
+}

@@ -1,15 +1,11 @@
-"""The thread of one camera: what it opens and what it never does, its pace, its pictures, and its end."""
+"""The thread of one camera: what it opens and what it never does, when it opens again, and its end."""
 
 import itertools
 import json
 import os
-import random
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -19,81 +15,10 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming import capture
-from streaming.capture import QUALITIES, Capture, CaptureError, Condition, Pacer, Reader, State, Timeouts, encode
-from streaming.frames import Frame
+from streaming.access_units import START
+from streaming.capture import CaptureError, Reader, State
 from tests.servers import ROOT, wait_until
-
-TIMEOUTS = Timeouts(2, 2)
-
-
-# The pace.
-
-
-def passed(rate: float, arrivals: Sequence[float]) -> list[float]:
-    pacer = Pacer(rate)
-    return [at for at in arrivals if pacer.due(at)]
-
-
-@pytest.mark.parametrize(("camera", "quality"), [(25, 10), (30, 10), (25, 15), (12.5, 10), (25, 5), (60, 15)])
-def test_a_fast_camera_is_thinned_out_to_the_quality_s_rate(camera: float, quality: float) -> None:
-    seconds = 20
-    shown = passed(quality, [number / camera for number in range(int(camera * seconds))])
-    assert len(shown) / seconds == pytest.approx(quality, abs=0.5)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_camera_of_exactly_the_rate_loses_no_frame_to_jitter(seed: int) -> None:
-    late = random.Random(seed)  # noqa: S311 - the same jitter in each run
-    arrivals = [number / 10 + late.uniform(0, 0.020) for number in range(600)]
-    assert passed(10, arrivals) == arrivals
-
-
-def test_a_slow_camera_is_shown_whole_and_nothing_is_shown_twice() -> None:
-    arrivals = [number / 5 for number in range(100)]
-    assert passed(10, arrivals) == arrivals
-
-
-def test_a_burst_after_a_pause_is_shown_as_one_picture_and_then_the_pace_goes_on() -> None:
-    burst = [10 + number / 1000 for number in range(25)]
-    after = [10.1 + number / 25 for number in range(50)]
-    shown = passed(10, [0.0, *burst, *after])
-    assert shown[1:2] == burst[:1]
-    assert sum(at <= burst[-1] for at in shown[1:]) == 1
-    assert len(shown) - 2 == pytest.approx(20, abs=1)
-
-
-# The picture.
-
-
-def picture(width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.full((height, width, 3), 128, np.uint8)
-
-
-@pytest.mark.parametrize("name", QUALITIES)
-@pytest.mark.parametrize(
-    ("width", "height"), [(3840, 2160), (1920, 1080), (1280, 960), (1080, 1920), (320, 240), (7680, 64), (64, 2000)]
-)
-def test_a_picture_fits_the_quality_s_box_keeps_its_shape_and_is_never_enlarged(
-    name: str, width: int, height: int
-) -> None:
-    data, sent_width, sent_height = encode(picture(width, height), name)
-    box = QUALITIES[name]
-    assert sent_width <= min(width, box.width) and sent_height <= min(height, box.height)
-    assert sent_width in (width, box.width) or sent_height in (height, box.height)
-    assert abs(sent_width * height - sent_height * width) <= max(width, height)  # to the nearest pixel
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert decoded is not None
-    assert decoded.shape == (sent_height, sent_width, 3)
-
-
-def test_a_picture_too_rich_for_one_message_is_encoded_coarser() -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), np.uint8)
-    fine = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, QUALITIES["high"].jpeg])[1]
-    assert fine.nbytes > capture.MAX_JPEG
-    data, width, height = encode(noise, "high")
-    assert len(data) <= capture.MAX_JPEG
-    assert (width, height) == (1920, 1080)
-
+from tests.streaming.watched import TIMEOUTS, Watched, size_of, watching
 
 # What is opened.
 
@@ -104,7 +29,7 @@ def clip(tmp_path: Path) -> Path:
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 64))
     for _ in range(10):
-        writer.write(picture(64, 64))
+        writer.write(np.full((64, 64, 3), 128, np.uint8))
     writer.release()
     return path
 
@@ -163,8 +88,8 @@ def test_credentials_with_special_characters_reach_the_camera(simulator: Simulat
     locked = simulator.add(SimulatedCamera("Safe", "safe", 64, 64, username="an operator", password="p@ss:/?#%"))
     reader = Reader(CameraSource(locked.url, "an operator", "p@ss:/?#%"), TIMEOUTS)
     try:
-        assert reader.grab()
-        assert reader.image().shape == (64, 64, 3)
+        assert reader.codec == "h264"
+        assert reader.read().startswith(START)
     finally:
         reader.close()
     with pytest.raises(CaptureError, match="refused"):
@@ -172,37 +97,6 @@ def test_credentials_with_special_characters_reach_the_camera(simulator: Simulat
 
 
 # The thread.
-
-
-class Watched:
-    """A capture in its thread, and what it has told so far."""
-
-    def __init__(self, source: CameraSource, qualities: frozenset[str]) -> None:
-        self.frames: list[Frame] = []
-        self.conditions: list[Condition] = []
-        self.capture = Capture(source, TIMEOUTS, self.frames.append, self.conditions.append)
-        self.capture.want(qualities)
-        self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
-
-    def stop(self, seconds: float) -> None:
-        self.capture.stop()
-        self.thread.join(seconds)
-        assert not self.thread.is_alive()
-
-    def until_frame(self, condition: Callable[[Frame], bool] = lambda _: True) -> Frame:
-        known = len(self.frames)
-        wait_until(lambda: any(condition(frame) for frame in self.frames[known:]), 10, "such a frame arrives")
-        return next(frame for frame in self.frames[known:] if condition(frame))
-
-
-@contextmanager
-def watching(url: str, *qualities: str) -> Iterator[Watched]:
-    watched = Watched(CameraSource(url), frozenset(qualities))
-    watched.thread.start()
-    try:
-        yield watched
-    finally:
-        watched.stop(5)
 
 
 @pytest.fixture
@@ -214,7 +108,8 @@ def test_pictures_of_a_camera_arrive_and_stopping_leaves_the_camera(camera: Simu
     with watching(camera.url, "low", "high") as watched:
         low = watched.until_frame(lambda frame: frame.quality == "low")
         high = watched.until_frame(lambda frame: frame.quality == "high")
-        assert (low.width, low.height, low.epoch) == (high.width, high.height, high.epoch) == (640, 360, 0)
+        assert size_of(low) == size_of(high) == (640, 360)
+        assert low.epoch == high.epoch == 0
         assert low.data.startswith(b"\xff\xd8") and low.data.endswith(b"\xff\xd9")
         assert abs(time.time() * 1000 - high.read_at) < 2000
         assert [condition.state for condition in watched.conditions] == [State.LIVE]
@@ -236,16 +131,16 @@ def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
 def test_what_nobody_wants_is_read_and_not_encoded(camera: SimulatedCamera) -> None:
     with watching(camera.url) as watched:
         wait_until(lambda: watched.capture.frames_read >= 25, 10, "the camera is read")
-        assert not watched.frames
+        assert not watched.jpegs
         watched.capture.want(frozenset({"medium"}))
-        assert watched.until_frame().quality == "medium"
+        assert watched.until_jpeg().quality == "medium"
 
 
 def test_a_camera_that_hangs_up_is_opened_again_and_its_pictures_tell_so(camera: SimulatedCamera, quick: None) -> None:
     with watching(camera.url, "low") as watched:
-        assert watched.until_frame().epoch == 0
+        assert watched.until_jpeg().epoch == 0
         camera.drop_connections()
-        assert watched.until_frame(lambda frame: frame.epoch > 0).epoch == 1
+        assert watched.until_jpeg(lambda frame: frame.epoch > 0).epoch == 1
         states = [(condition.state, condition.failures) for condition in watched.conditions]
         assert states == [(State.LIVE, 0), (State.RECONNECTING, 1), (State.LIVE, 0)]
 
@@ -286,9 +181,10 @@ def test_stopping_does_not_wait_for_the_next_try(camera: SimulatedCamera, monkey
 def test_another_address_is_read_from_the_next_frame_on(simulator: Simulator, camera: SimulatedCamera) -> None:
     other = simulator.add(SimulatedCamera("Gate", "gate", 320, 180))
     with watching(camera.url, "low") as watched:
-        assert watched.until_frame().width == 640
+        assert size_of(watched.until_jpeg()) == (640, 360)
         watched.capture.reopen(CameraSource(other.url))
-        frame = watched.until_frame(lambda frame: frame.width == 320)
+        frame = watched.until_jpeg(lambda frame: frame.epoch > 0)
+        assert size_of(frame) == (320, 180)
         assert frame.epoch == 1
         assert State.RECONNECTING not in {condition.state for condition in watched.conditions}
         wait_until(lambda: camera.connections == 0, 2, "the first camera is left")

@@ -4,16 +4,18 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streaming import capture, conf, errors, protocol
-from streaming.frames import Frame
+from streaming import capture, conf, errors, pictures, protocol
+from streaming.frames import Flag, Format, Frame
+from streaming.video import ORIGINAL
 from tests.servers import ROOT
 
-FRAME = Frame("low", b"\xff\xd8 a picture \xff\xd9", 640, 360, 1_700_000_000_123.5, 40_000.0, 255)
+FRAME = Frame(Format.JPEG, "low", b"\xff\xd8 a picture \xff\xd9", 1_700_000_000_123.5, 40_000.0, 255, Flag(0))
 
 
 def kinds(base: type[errors.StreamError] = errors.StreamError) -> Iterator[type[errors.StreamError]]:
@@ -26,10 +28,16 @@ KINDS = list(kinds())
 RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # which is what its kinds have in common
 
 
-@pytest.mark.parametrize(("dropped", "flags"), [(False, 0), (True, 2)])
-def test_a_frame_is_a_header_of_24_bytes_big_endian_and_the_payload_untouched(dropped: bool, flags: int) -> None:
-    message = protocol.encode_frame(FRAME, 4_000_000_000, dropped=dropped)
-    assert message[:8] == bytes([1, 1, flags, 255]) + (4_000_000_000).to_bytes(4, "big")
+@pytest.mark.parametrize(("format", "kind"), [(Format.JPEG, 1), (Format.H264, 2)])
+@pytest.mark.parametrize(
+    ("flags", "byte"),
+    [(Flag(0), 0), (Flag.KEY, 1), (Flag.KEY | Flag.DISCONTINUITY, 3), (Flag.BACKLOG, 4), (~Flag(0), 7)],
+)
+def test_a_frame_is_a_header_of_24_bytes_big_endian_and_the_payload_untouched(
+    format: Format, kind: int, flags: Flag, byte: int
+) -> None:
+    message = protocol.encode_frame(replace(FRAME, format=format, flags=flags), 4_000_000_000)
+    assert message[:8] == bytes([1, kind, byte, 255]) + (4_000_000_000).to_bytes(4, "big")
     assert struct.unpack(">dd", message[8:24]) == (FRAME.read_at, FRAME.presented_at)
     assert message[24:] == FRAME.data
 
@@ -96,7 +104,7 @@ def test_what_a_viewer_may_say_is_understood(text: str, expected: protocol.Viewe
         ('{"type": "ack", "seq": 1.0}', "lacks a field"),
         ('{"type": "ack", "seq": true}', "lacks a field"),
         ('{"type": "quality_change", "quality": 1}', "lacks a field"),
-        ('{"type": "quality_change", "quality": "ultra"}', "one of low, medium, high"),
+        ('{"type": "quality_change", "quality": "ultra"}', "one of low, medium, high, original"),
         ('{"type": "ping", "pad": "' + "x" * 1024 + '"}', "1024 bytes at most"),
         ('{"type": "ping", "pad": "' + "é" * 510 + '"}', "1024 bytes at most"),
     ],
@@ -118,7 +126,27 @@ def test_a_pong_is_valid_json_whatever_the_ping_said(time: str) -> None:
 
 
 def test_one_set_of_qualities_is_spoken_encoded_and_set() -> None:
-    assert protocol.QUALITIES == tuple(capture.QUALITIES) == conf.DEFAULT_QUALITY.choices
+    assert tuple(pictures.QUALITIES) == protocol.QUALITIES
+    # Never the default: what a viewer did not ask for costs what the camera sends.
+    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL) == protocol.QUALITIES
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("jpeg", {Format.JPEG}),
+        ("jpeg,h264", {Format.JPEG, Format.H264}),
+        (" h264 , h265 ", {Format.JPEG, Format.H264}),
+        ("", {Format.JPEG}),
+        ("H264,vp8,,", {Format.JPEG}),
+    ],
+)
+def test_a_viewer_plays_jpeg_and_what_it_names_of_the_formats_there_are(text: str, expected: set[Format]) -> None:
+    assert protocol.known_formats(text) == expected
+
+
+def test_every_format_has_a_name_and_a_window() -> None:
+    assert set(protocol.FORMATS) == set(protocol.WINDOW) == set(Format)
 
 
 # The other half, in JavaScript.
@@ -151,8 +179,8 @@ def test_the_browser_reads_the_header_of_the_same_size_kinds_and_flags() -> None
     source = (ROOT / "streaming/static/streaming/protocol.js").read_text()
     assert f"HEADER_BYTES = {protocol.HEADER.size};" in source
     assert f"VERSION = {protocol.VERSION};" in source
-    assert table("FrameFlag") == {flag.name: flag.value for flag in protocol.Flag}
-    assert table("FrameKind")["JPEG"] == protocol.KIND_JPEG
+    assert table("FrameFlag") == {flag.name: flag.value for flag in Flag}
+    assert table("FrameKind") == {format.name: format.value for format in Format}
 
 
 @pytest.mark.parametrize("kind", [protocol.Ack, protocol.QualityChange, protocol.Ping])

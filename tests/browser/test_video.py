@@ -1,0 +1,149 @@
+"""The camera's own H.264 in the page, and JPEG where it cannot be."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cameras.simulator import Fault, SimulatedCamera, Simulator
+from tests.browser.conftest import (
+    VIEWER,
+    Gate,
+    assert_fresh,
+    becomes,
+    canvas_width,
+    choose,
+    log_in,
+    open_modal,
+)
+from tests.servers import Site, wait_until
+
+
+@pytest.fixture(autouse=True)
+def needs_h264(page: Page, base: str) -> None:
+    page.goto(f"{base}/healthz")
+    plays = page.evaluate("VideoDecoder.isConfigSupported({codec: 'avc1.42E01F'}).then(answer => answer.supported)")
+    if not plays:
+        pytest.skip("This Chromium was built without H.264")
+
+
+def figure(page: Page, name: str) -> str:
+    """A value of the figures overlay."""
+    return page.locator(f"{VIEWER} .figures dt", has_text=re.compile(f"^{name}$")).locator("+ dd").inner_text()
+
+
+def test_auto_plays_the_camera_s_own_video(cards: Page, gate: Gate) -> None:
+    open_modal(cards)
+    becomes(cards, "format", "h264")
+    becomes(cards, "quality", "original")
+    expect(cards.get_by_label("Quality").locator("option:checked")).to_have_text("Auto (Original)")
+    assert_fresh(cards)
+
+
+def test_original_to_low_and_back_in_one_viewing(cards: Page, gate: Gate) -> None:
+    open_modal(cards)
+    for choice, format, width in (("original", "h264", 1280), ("low", "jpeg", 640), ("original", "h264", 1280)):
+        choose(cards, choice)
+        becomes(cards, "quality", choice)
+        becomes(cards, "format", format)
+        wait_until(lambda width=width: canvas_width(cards) == width, 5, f"a picture {width} pixels wide")  # type: ignore[misc]
+        assert gate.in_use == 1
+        assert_fresh(cards)
+
+
+def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
+    open_modal(cards)
+    becomes(cards, "format", "h264")
+    cards.keyboard.press("i")
+    cards.wait_for_timeout(5_500)
+    assert figure(cards, "Format") == "h264"
+    assert figure(cards, "Size") == "1280 × 720"
+    assert float(figure(cards, "Frames/s")) > 15
+    assert float(figure(cards, "kbit/s")) > 100
+    assert int(figure(cards, "Age").partition(" ms")[0]) < 500
+    assert figure(cards, "Streams") == "1 of 2 in use"
+    cards.get_by_role("button", name="Figures").click()
+    expect(cards.locator(f"{VIEWER} .figures")).not_to_be_visible()
+
+
+def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house: Site, camera_id: str) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    base = f"http://cam.test:{house.workers[0].port}"
+    log_in(page, base)
+    assert page.evaluate("[isSecureContext, 'VideoDecoder' in window]") == [False, False]
+    open_modal(page)
+    becomes(page, "format", "jpeg")
+    assert_fresh(page)
+    page.keyboard.press("i")
+    expect(page.locator(f"{VIEWER} .figures")).to_contain_text("Needs HTTPS for the camera's own video")
+    expect(page.locator(f"{VIEWER} option[value=original]")).to_have_attribute("title", re.compile("HTTPS"))
+    choose(page, "original")
+    becomes(page, "quality", "original")
+    becomes(page, "format", "jpeg")
+    assert_fresh(page)
+    assert not errors
+
+
+def test_a_camera_that_restarts_goes_on_at_original(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
+    open_modal(cards)
+    becomes(cards, "format", "h264")
+    yard.fault = Fault.REFUSE
+    yard.drop_connections()
+    becomes(cards, "state", "reconnecting")
+    yard.fault = Fault.NONE
+    becomes(cards, "state", "live")
+    assert cards.locator(VIEWER).get_attribute("data-format") == "h264"
+    assert gate.in_use == 1
+    assert_fresh(cards)
+
+
+def test_a_camera_that_changes_its_size_goes_on(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
+    open_modal(cards)
+    becomes(cards, "format", "h264")
+    yard.resize(640, 360)
+    wait_until(lambda: canvas_width(cards) == 640, 5, "a picture of the new size")
+    assert_fresh(cards)
+
+
+SHAPES: dict[str, tuple[dict[str, Any], str]] = {
+    "b-frames": ({"b_frames": 2}, "h264"),
+    "main": ({"profile": "main"}, "h264"),
+    "slices": ({"slices": 4}, "h264"),
+    "split-key-frames": ({"slices": 2, "repeat_parameter_sets": "slice"}, "h264"),
+    "no-parameter-sets": ({"repeat_parameter_sets": "none"}, "h264"),
+    "parameter-sets-once": ({"repeat_parameter_sets": "once"}, "h264"),
+    "h265": ({"codec": "h265"}, "jpeg"),
+    "mjpeg": ({"codec": "mjpeg"}, "jpeg"),
+    "mjpeg-over-http": ({"transport": "http"}, "jpeg"),
+    "intra-refresh": ({"intra_refresh": True}, ""),
+}
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> tuple[dict[str, Any], str]:
+    return SHAPES[request.param]
+
+
+@pytest.fixture
+def odd_camera(house: Site, simulator: Simulator, shape: tuple[dict[str, Any], str]) -> Iterator[str]:
+    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=1280, height=720, fps=25, **shape[0]))
+    id = house.add_camera("Odd", camera.url)
+    yield id
+    house.remove_camera(id)
+
+
+def test_a_camera_of_any_shape_is_seen(
+    page: Page, base: str, gate: Gate, odd_camera: str, shape: tuple[dict[str, Any], str]
+) -> None:
+    format = shape[1]
+    log_in(page, base)
+    open_modal(page, 20)
+    if format:
+        becomes(page, "format", format)
+    assert_fresh(page, 1_000 if shape[0].get("b_frames") else 500)
+    choose(page, "original")
+    becomes(page, "quality", "original")
+    assert_fresh(page, 1_000 if shape[0].get("b_frames") else 500)

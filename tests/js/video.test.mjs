@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { Acknowledgements } from "../../streaming/static/streaming/acknowledgements.js";
+import { Figures } from "../../streaming/static/streaming/figures.js";
+import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.js";
+import { fileName } from "../../streaming/static/streaming/save-picture.js";
+import { State } from "../../streaming/static/streaming/states.js";
+import { Viewer } from "../../streaming/static/streaming/viewer.js";
+import { FakeBrowser, FakeChunk, FakeVideoDecoder, settle } from "./fakes.mjs";
+
+const { IDR, BACKLOG } = FrameFlag;
+const { H264, JPEG } = FrameKind;
+const VIDEO = { type: "quality_changed", quality: "original", format: "h264", codec: "avc1.42C01F", window: 25 };
+
+let browser;
+let viewer;
+let painted;
+let failures;
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
+  FakeVideoDecoder.all = [];
+  browser = Object.assign(new FakeBrowser(), { VideoDecoder: FakeVideoDecoder, EncodedVideoChunk: FakeChunk });
+  [painted, failures] = [[], 0];
+  const paint = (picture) => painted.push(picture);
+  viewer = new Viewer({ cameraId: "cam", quality: "original", video: true, paint, environment: browser });
+  viewer.addEventListener("videofailure", () => (failures += 1));
+  viewer.open();
+  browser.socket.accept();
+  browser.socket.say({ type: "info", quality: "original", format: "jpeg", codec: null, in_use: 1, limit: 10 });
+  browser.socket.say(VIDEO);
+});
+
+afterEach(() => {
+  viewer.close();
+  mock.timers.reset();
+});
+
+function send(seq, flags = 0, kind = H264) {
+  browser.socket.sendFrame({ seq, flags, kind });
+}
+
+const inside = () => FakeVideoDecoder.all.at(-1);
+const acks = () => browser.socket.sent.map((message) => message.seq);
+
+test("the server is told what can be played here", () => {
+  assert.match(browser.socket.address, /quality=original&formats=jpeg%2Ch264$/);
+});
+
+test("backlog is acknowledged but not live; the first picture after it is", () => {
+  send(1, IDR | BACKLOG);
+  inside().show(0);
+  assert.equal(viewer.status.state, State.CONNECTING);
+  assert.deepEqual(acks(), [1]);
+  send(2);
+  inside().show(1);
+  assert.equal(viewer.status.state, State.LIVE);
+  assert.equal(painted.length, 1);
+});
+
+test("video is acknowledged every five pictures or after a tenth of a second, always the newest", () => {
+  for (let seq = 1; seq <= 9; seq += 1) send(seq, seq === 1 ? IDR : 0);
+  inside().show(0);
+  assert.deepEqual(acks(), [1]);
+  for (let index = 1; index <= 3; index += 1) inside().show(index);
+  mock.timers.tick(99);
+  assert.deepEqual(acks(), [1]);
+  mock.timers.tick(1);
+  assert.deepEqual(acks(), [1, 4]);
+  mock.timers.tick(30);
+  for (let index = 4; index <= 8; index += 1) inside().show(index);
+  assert.deepEqual(acks(), [1, 4, 9]);
+});
+
+test("a flood of pictures makes no flood of acknowledgements", () => {
+  const sent = [];
+  const acknowledgements = new Acknowledgements((seq) => sent.push(seq));
+  for (let seq = 1; seq <= 1000; seq += 1) {
+    acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG });
+    mock.timers.tick(1);
+  }
+  assert.ok(sent.length <= 41, sent.length);
+  mock.timers.tick(100);
+  assert.equal(sent.at(-1), 1000);
+});
+
+test("pictures that wait for a key are acknowledged, or the server would wait with the key", () => {
+  for (let seq = 1; seq <= 5; seq += 1) send(seq);
+  mock.timers.tick(100);
+  assert.equal(acks().at(-1), 5);
+});
+
+test("JPEG and video in one viewing: a picture of before the change is not painted after it", async () => {
+  send(1, IDR);
+  send(2, IDR, JPEG);
+  await settle();
+  assert.ok(inside().show(0).closed);
+  assert.equal(painted.length, 1);
+  send(3);
+  assert.equal(FakeVideoDecoder.all.length, 1, "video goes on with a key");
+  send(4, IDR);
+  inside().show(0);
+  assert.equal(painted.length, 2);
+  mock.timers.tick(100);
+  assert.equal(acks().at(-1), 4);
+});
+
+test("three errors in thirty seconds and the camera's own video is given up", () => {
+  for (let seq = 1; seq <= 3; seq += 1) {
+    assert.equal(failures, 0);
+    send(seq, IDR);
+    inside().fail("EncodingError");
+    mock.timers.tick(10_000);
+  }
+  assert.equal(failures, 1);
+});
+
+test("errors far apart are nothing to give up for", () => {
+  for (let seq = 1; seq <= 5; seq += 1) {
+    send(seq, IDR);
+    inside().fail("EncodingError");
+    mock.timers.tick(16_000);
+    browser.socket.say({ type: "status", state: "live" });
+  }
+  assert.equal(failures, 0);
+});
+
+test("a codec that is not known here is given up at once", () => {
+  send(1, IDR);
+  inside().fail("NotSupportedError");
+  assert.equal(failures, 1);
+});
+
+test("in picture in picture a hidden page keeps its stream, and loses it after that", () => {
+  viewer.seenElsewhere = true;
+  const stay = () => {
+    mock.timers.tick(10_000);
+    browser.socket.say({ type: "status", state: "live" });
+  };
+  browser.show("hidden");
+  for (let times = 0; times < 6; times += 1) stay();
+  assert.equal(browser.socket.closedWith, null);
+  viewer.seenElsewhere = false;
+  stay();
+  stay();
+  assert.equal(browser.socket.closedWith, 1000);
+});
+
+test("figures look back five seconds", () => {
+  const figures = new Figures();
+  for (let frame = 0; frame < 250; frame += 1) {
+    figures.received({ kind: H264, flags: frame === 10 ? FrameFlag.DISCONTINUITY : 0, payload: new Uint8Array(1000) });
+    figures.shown(frame < 225 ? 0.1 : 0.4);
+    mock.timers.tick(40);
+  }
+  const reading = figures.read();
+  assert.equal(figures.format, "h264");
+  assert.ok(Math.abs(reading.framesPerSecond - 25) < 0.5, reading.framesPerSecond);
+  assert.ok(Math.abs(reading.kilobitsPerSecond - 200) < 4, reading.kilobitsPerSecond);
+  assert.deepEqual([reading.ageMedian, reading.ageHigh, reading.dropped], [0.1, 0.4, 1]);
+  mock.timers.tick(5_001);
+  assert.equal(figures.read().ageMedian, null);
+});
+
+test("a saved picture has a name that every file system takes", () => {
+  assert.equal(fileName("Gate: 1/2", new Date(2026, 0, 2, 3, 4, 5)), "Gate_ 1_2 2026-01-02 03.04.05.jpg");
+});
