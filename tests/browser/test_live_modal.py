@@ -3,12 +3,13 @@
 import base64
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
 from cameras.simulator.clock import age_ms
@@ -40,6 +41,10 @@ def test_the_picture_moves_and_its_clock_is_less_than_half_a_second_behind(cards
     readable = sorted(age for age in ages if age is not None)
     assert len(readable) >= 8
     assert readable[len(readable) // 2] < 500
+
+
+def _has_width(canvas: Locator, width: int) -> bool:
+    return bool(canvas.evaluate("canvas => canvas.width") == width)
 
 
 def by_x(page: Page) -> None:
@@ -112,7 +117,8 @@ def test_quality_switches_without_a_new_slot(cards: Page, gate: Gate) -> None:
     for quality, width in (("low", 640), ("high", 1280), ("medium", 1280)):
         cards.get_by_label("Quality").select_option(quality)
         expect(cards.locator(VIEWER)).to_have_attribute("data-quality", quality)
-        cards.wait_for_function(f"document.querySelector('{VIEWER} canvas').width === {width}")
+        canvas = cards.locator(f"{VIEWER} canvas")
+        wait_until(partial(_has_width, canvas, width), 5, f"the picture is {width} pixels wide")
         assert gate.in_use == 1
 
 
