@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from cameras.simulator import SimulatedCamera
-from streaming.slots import SERVER_SET
+from streaming.keys import SERVER_SET
 from tests.acceptance.test_worker_faults import fill
 from tests.client import Session, Stream, eventually
 from tests.figures import record
@@ -63,7 +63,7 @@ class Watched:
 
 @pytest.fixture
 async def watched(installation: Site, redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Watched]:
-    from streaming.slots import open_generation
+    from streaming.keys import open_generation
 
     open_generation(redis_server.url, 0)
     worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT=str(LIMIT))
@@ -157,7 +157,7 @@ def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 async def test_a_lost_reply_counts_a_viewer_once(
     installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
 ) -> None:
-    from streaming.slots import open_generation
+    from streaming.keys import open_generation
 
     open_generation(redis_server.url, 0)
     worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")

@@ -66,8 +66,8 @@ class Command(BaseCommand):
 
     def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
         """Start the cameras in a process of their own; returns it and name -> address, as it prints them."""
-        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None  # noqa: S101 - it was asked for
         lines = [process.stdout.readline().strip() for _ in range(count)]
         if not all(lines):
