@@ -16,6 +16,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import DatabaseError
 
 from cameras.models import Camera
 from cameras.sources import CameraSource
@@ -82,6 +83,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._watch(worker)
         except errors.StreamError as error:
             await self._refuse(error)
+        except DatabaseError:
+            logger.exception("The database does not answer")
+            await self._refuse(errors.GateUnavailableError("Your log-in cannot be checked right now.", retry_after=5))
         except Exception:
             logger.exception("A stream failed")
             with contextlib.suppress(Exception):
@@ -126,7 +130,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _admissible(self) -> tuple[AbstractBaseUser, Camera, CameraSource]:
         """Who asks, for which camera; raises what stands against it."""
-        user = self.scope["user"]
+        user = await get_user(self._fresh_scope())
         camera = self.scope["url_route"]["kwargs"]["camera"]
         found: tuple[AbstractBaseUser, Camera, CameraSource] = await database_sync_to_async(admissible)(user, camera)
         return found

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from twisted.internet import tcp
 
 from streaming import conf, control, embedded
 from streaming.capture import Timeouts
@@ -28,8 +30,9 @@ from streaming.errors import (
     UserLimitReachedError,
 )
 from streaming.hub import Hub
+from streaming.keys import PREFIX, SERVER_SET, open_generation
 from streaming.leases import Limit
-from streaming.slots import PREFIX, SERVER_SET, Gate, open_generation
+from streaming.slots import Gate
 from streaming.snapshots import Snapshots
 from streaming.store import Store
 from streaming.usage import UsageReport
@@ -121,9 +124,10 @@ class Runtime:
     def patience() -> Patience:
         return Patience(conf.FIRST_FRAME.value, conf.RECONNECT.value)
 
-    async def ping(self) -> None:
-        """Raises GateUnavailableError."""
-        await self._store.ping()
+    async def check_gate(self) -> None:
+        """Write this worker's report, as a renewal does: a Redis that is full answers readings only. Raises
+        GateUnavailableError."""
+        await self.gate.send_report()
 
     # What other workers and pages hear, and what this one hears of them.
 
@@ -152,6 +156,8 @@ class Runtime:
         if self.draining:
             return
         self.draining = True
+        logger.info("Draining: %d streams are told to reconnect elsewhere", len(self.streams))
+        _stop_listening()
         for stream in list(self.streams):
             stream.stop(DrainingError())
         self.hub.stop()
@@ -186,6 +192,14 @@ def current() -> Runtime:
         atexit.register(_current.end)
         _handle_signals(_current)
     return _current
+
+
+def _stop_listening() -> None:
+    """Daphne listens until it exits: newcomers of its last moments would be accepted and cut without a word."""
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None:
+        for port in [reader for reader in reactor.getReaders() if isinstance(reader, tcp.Port)]:
+            port.stopListening()  # type: ignore[no-untyped-call]
 
 
 def _handle_signals(runtime: Runtime) -> None:

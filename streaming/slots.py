@@ -26,25 +26,17 @@ from typing import Any
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
+from streaming.keys import DETAILS, GENERATION, REPORTS, WORKERS, read_usage
 from streaming.leases import Holder, Limit, Slot, Usage
 from streaming.store import Argument, Store, run_now
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "nvr:{gate}:"  # one hash tag: in a Redis Cluster all keys are in one place
-GENERATION, DETAILS, WORKERS, REPORTS = (PREFIX + name for name in ("generation", "details", "workers", "reports"))
-SERVER_SET = PREFIX + "set:server"
 CHUNK = 500  # leases in one call
 RETRY = 0.5  # seconds between two tries of a call that failed
 FORGET = 1.0  # seconds after which a release is repeated when the acquire's reply was lost: the two may overtake
 
 Waiting = Callable[[float], Awaitable[None]]  # told how many seconds a newcomer has to wait
-
-
-def open_generation(url: str, grace: float) -> bool:
-    """Make this Redis's generation if it has none, so that newcomers' waiting (`grace` seconds) begins with the worker
-    and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
-    return run_now(url, "open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
 
 
 class Gate:
@@ -189,7 +181,8 @@ class Gate:
             try:
                 await self._release_returning()
                 await self._describe_held()
-                await self._send_report()
+                if not self._reported:
+                    await self.send_report()
             except GateUnavailableError:
                 self._wake_later(RETRY)
             except Exception:
@@ -230,21 +223,27 @@ class Gate:
             await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json()])
             slot.described = True
 
-    async def _send_report(self) -> None:
-        if not self._reported:
-            self._reported = True
-            keys, arguments = self._renewal([])
-            await self._store.run("renew", keys, arguments)
+    async def send_report(self) -> None:
+        """Tell the others of this worker's cameras, now. Raises GateUnavailableError."""
+        self._reported = True
+        keys, arguments = self._renewal([])
+        await self._store.run("renew", keys, arguments)
 
     # The heartbeat: renewals.
 
     async def _beat_forever(self) -> None:
+        away = False
         while True:
             try:
                 await self._renew()
+                if away:
+                    logger.warning("Redis answers again")
+                away = False
                 await asyncio.sleep(self._timing.heartbeat * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
             except GateUnavailableError:
-                logger.warning("Redis does not answer; running streams go on until their leases must be given up")
+                if not away:
+                    logger.warning("Redis does not answer; running streams go on until their leases must be given up")
+                away = True
                 await asyncio.sleep(RETRY)
             except Exception:
                 logger.exception("The gate's heartbeat failed; it tries again")
@@ -295,18 +294,6 @@ class Gate:
         return round(self._timing.grace * 1000)
 
 
-async def read_usage(store: Store) -> Usage:
-    """What Redis knows of holders and workers; raises GateUnavailableError."""
-    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET]
-    now, ready_at, holders, workers = await store.run("usage", keys, [])
-    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
-
-
-async def revoke(store: Store, lease: str) -> None:
-    """Take a lease out of the server-wide set, whoever holds it; its viewing ends when it next renews."""
-    await store.run("release", [DETAILS, SERVER_SET], [lease])
-
-
 def _consume(call: "asyncio.Task[list[Any]]") -> None:
     """Nobody may be left to hear how a call ended; asyncio would complain of an exception never retrieved."""
     if not call.cancelled():
@@ -319,10 +306,6 @@ def _keys(slots: Sequence[Slot]) -> list[str]:
 
 def _chunks(slots: Sequence[Slot]) -> list[Sequence[Slot]]:
     return [slots[start : start + CHUNK] for start in range(0, len(slots), CHUNK)]
-
-
-def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {id: json.loads(text) for id, text in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _retry_after(ms: int) -> int:

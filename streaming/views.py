@@ -119,7 +119,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> HttpResponse:
     """May take viewers: Redis and the database answer, and the worker is not draining."""
     worker = runtime.current()
-    checks = {"redis": await _answers(worker.ping()), "database": await _answers(sync_to_async(_ask_database)())}
+    checks = {"redis": await _answers(worker.check_gate()), "database": await _answers(sync_to_async(_ask_database)())}
     ready = all(checks.values()) and not worker.draining
     return JsonResponse({"ready": ready, **checks, "draining": worker.draining}, status=200 if ready else 503)
 

@@ -18,7 +18,8 @@ class TcpProxy:
         self._lose_replies = 0
         self._sockets: list[socket.socket] = []
         self._closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def silence(self) -> None:
         """From now on nothing comes through, in either direction, and nobody is told: no FIN, no RST."""
@@ -38,6 +39,9 @@ class TcpProxy:
             except OSError:
                 return
             self._sockets.append(client)
+            if self._closed:
+                client.close()
+                return
             try:
                 server = self._connect()
             except OSError:  # the target is gone: so is the client's connection
@@ -76,6 +80,9 @@ class TcpProxy:
     def close(self) -> None:
         self._closed = True
         self._flows.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that accepts
+        self._accepting.join(5)
         self._listener.close()
         for end in self._sockets:
             end.close()

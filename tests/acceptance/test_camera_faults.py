@@ -1,6 +1,7 @@
 """Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are told, and nothing is left behind."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera
 from tests.acceptance.test_worker_faults import in_use
 from tests.client import Session, Stream, eventually
+from tests.figures import record
 from tests.servers import Site, site
 
 
@@ -39,7 +41,9 @@ async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
         camera.fault = fault
         await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
         camera.fault = Fault.NONE
+        returned = time.monotonic()
         await stream.until(lambda stream: stream.last("status")["state"] == "live")
+        record(f"camera {fault.value}, returned: live again after", time.monotonic() - returned)
         count = stream.count
         await stream.until(lambda stream: stream.count > count)
         assert stream.close_code is None
@@ -53,7 +57,11 @@ async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_
     async with Stream(session, id) as stream:
         await stream.live()
         camera.fault = fault
+        faulty = time.monotonic()
         assert await stream.ended(10) == 4503
+        record(
+            f"camera {fault.value} (limit 4 s, read time-out 1 s): viewers told to go after", time.monotonic() - faulty
+        )
         assert stream.last("error")["reason"] == "camera_lost"
     await eventually(lambda: in_use(session) == 0, 2)
 
@@ -66,7 +74,24 @@ async def test_a_camera_that_changes_its_size_goes_on(
         await stream.live()
         camera.resize(320, 240)
         camera.drop_connections()
+        dropped = time.monotonic()
         await stream.until(lambda stream: stream.pictures[-1].image.shape[:2] == (240, 320))
+        record("camera restarts with another size: its picture after", time.monotonic() - dropped)
+        assert stream.close_code is None
+
+
+async def test_a_camera_that_restarts_with_another_codec_goes_on(
+    installation: Site, session: Session, camera: SimulatedCamera
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    async with Stream(session, id) as stream:
+        await stream.live()
+        before = stream.pictures[-1].epoch
+        camera.change_codec("h265")
+        restarted = time.monotonic()
+        await stream.until(lambda stream: stream.pictures[-1].epoch != before)
+        record("camera restarts with H.265: its picture after", time.monotonic() - restarted)
+        assert stream.pictures[-1].clock_age() is not None
         assert stream.close_code is None
 
 
@@ -98,5 +123,7 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
     await quiet()
     await asyncio.sleep(1)  # sockets of this test's own requests are closed
     after = process.num_threads(), process.num_fds()
+    record("camera, 50 rounds: threads left", after[0] - before[0], "")
+    record("camera, 50 rounds: descriptors left", after[1] - before[1], "")
     assert after[0] <= before[0] + 1
     assert after[1] <= before[1] + 3

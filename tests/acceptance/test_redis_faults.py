@@ -10,9 +10,10 @@ import pytest
 import redis
 
 from cameras.simulator import SimulatedCamera
-from streaming.slots import SERVER_SET
+from streaming.keys import SERVER_SET
 from tests.acceptance.test_worker_faults import fill
 from tests.client import Session, Stream, eventually
+from tests.figures import record
 from tests.proxy import TcpProxy
 from tests.servers import RedisServer, Site, Worker
 
@@ -49,7 +50,9 @@ class Watched:
         for stream, count in zip(self.streams, counts, strict=True):
             await stream.until(partial(_has_more_than, count), 5)
         assert [stream.close_code for stream in self.streams] == [None] * LIMIT
+        started = time.monotonic()
         await eventually(lambda: self.unexpired() == LIMIT, LEASE)
+        record("Redis came back: all slots true again after", time.monotonic() - started)
 
     async def still_full(self) -> None:
         """A newcomer is told to wait, or is refused: it is never admitted beside those who run."""
@@ -60,7 +63,7 @@ class Watched:
 
 @pytest.fixture
 async def watched(installation: Site, redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Watched]:
-    from streaming.slots import open_generation
+    from streaming.keys import open_generation
 
     open_generation(redis_server.url, 0)
     worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT=str(LIMIT))
@@ -80,6 +83,7 @@ async def test_running_streams_survive_a_redis_that_is_gone_for_five_seconds_and
         refused = await watched.refusal()
         assert refused.close_code == 4503
         assert refused.last("error")["reason"] == "gate_unavailable"
+        record("Redis gone: refusal after", refused.closed - refused.opened)
         assert refused.closed - refused.opened < 2
         await asyncio.sleep(0.5)
     await asyncio.to_thread(watched.redis.start)
@@ -95,11 +99,14 @@ async def test_a_redis_that_is_gone_for_a_minute_ends_the_streams_and_opens_agai
     gone = time.monotonic()
     for stream in watched.streams:
         assert await stream.ended(LEASE) == 4409
+    record("Redis gone 60 s: running streams ended after", time.monotonic() - gone)
     assert time.monotonic() - gone < LEASE
     await asyncio.sleep(60 - (time.monotonic() - gone))
     await asyncio.to_thread(watched.redis.start)
+    back = time.monotonic()
     async with Stream(watched.session, watched.camera) as stream:
         await stream.live(LEASE + 1)
+        record("Redis back after 60 s: admitted after", time.monotonic() - back)
 
 
 async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_for_five_seconds(
@@ -111,6 +118,7 @@ async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_fo
     while time.monotonic() - silent < 5:
         refused = await watched.refusal()
         assert (refused.close_code, refused.last("error")["reason"]) == (4503, "gate_unavailable")
+        record("Redis silent: refusal after", refused.closed - refused.opened)
         assert refused.closed - refused.opened < 2
     watched.redis.process.signal(signal.SIGCONT)
     await watched.survived()
@@ -149,7 +157,7 @@ def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 async def test_a_lost_reply_counts_a_viewer_once(
     installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
 ) -> None:
-    from streaming.slots import open_generation
+    from streaming.keys import open_generation
 
     open_generation(redis_server.url, 0)
     worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")

@@ -9,6 +9,7 @@ import pytest
 from cameras.simulator import SimulatedCamera
 from tests.acceptance.test_worker_faults import in_use
 from tests.client import Session, Stream, eventually
+from tests.figures import record
 from tests.proxy import TcpProxy
 from tests.servers import Site
 
@@ -26,7 +27,9 @@ async def test_a_viewer_that_vanishes_without_a_word_frees_its_slot(
         stream = await Stream(far, id).__aenter__()
         await stream.live()
         network.silence()
+        silent = time.monotonic()
         await eventually(lambda: in_use(session) == 0, SECONDS)
+        record("viewer vanishes: slot free after", time.monotonic() - silent)
         network.restore()
         await stream.close()
 
@@ -52,6 +55,7 @@ async def test_twenty_viewers_that_stop_reading_cost_the_worker_less_than_five_m
             await asyncio.sleep(0.5)
         assert [stream.close_code for stream in streams] == [4408] * 19
         assert in_use(session) == 1
+    record(f"viewer stops reading, {'chats' if chats else 'silent'}: worker memory", most / 19 / 1e6, "MB a viewer")
     assert most / 19 < 5_000_000
 
 
@@ -74,7 +78,9 @@ async def test_a_flood_of_large_messages_is_cut_off_and_costs_little(
                 except Exception:  # noqa: BLE001 - cut off, as it should be
                     break
             assert await flooding.ended() in (4422, 1006)
-        assert process.memory_info().rss - before < 100_000_000
+        grown = process.memory_info().rss - before
+        record("flood of 64 kB messages: worker memory", grown / 1e6, "MB")
+        assert grown < 100_000_000
         count = watching.count
         await watching.until(lambda stream: stream.count > count + 5, 5)
     await eventually(lambda: in_use(session) == 0, 2)

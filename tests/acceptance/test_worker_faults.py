@@ -9,6 +9,7 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera
 from tests.client import Session, Stream, eventually
+from tests.figures import record
 from tests.servers import Site, Worker
 
 LEASE = 15  # seconds, the default
@@ -55,6 +56,7 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_a_second(
     async with Stream(other, id) as refused:
         assert await refused.ended() == 4429
     stream = await admitted(other, id, LEASE + 1)
+    record("kill -9: admitted elsewhere after", time.monotonic() - killed)
     assert time.monotonic() - killed < LEASE + 1
     await stream.close()
 
@@ -79,10 +81,12 @@ async def test_a_terminated_worker_gives_its_slots_back_within_two_seconds_and_i
     stopped = time.monotonic()
     pair[0].process.signal(signal.SIGTERM)
     await eventually(lambda: in_use(other) == 0, 2)
+    record(f"SIGTERM {state}: slots back after", time.monotonic() - stopped)
     for stream in streams:
         assert await stream.ended(3) == 4503
         assert stream.last("error")["reason"] == "draining"
     assert await asyncio.to_thread(pair[0].process.wait, 10) is not None
+    record(f"SIGTERM {state}: process gone after", time.monotonic() - stopped)
     assert time.monotonic() - stopped < 10
     await eventually(lambda: camera.connections == 0, 3)
 
@@ -122,12 +126,15 @@ async def test_a_paused_worker_finds_its_slots_taken_and_ends_its_streams_with_4
     assert len(streams) == 10
     before = [stream.count for stream in paused]
     pair[0].process.signal(signal.SIGCONT)
+    woken = time.monotonic()
     for stream in paused:
         assert await stream.ended(5) == 4409
+    record("SIGSTOP 40 s: its viewers ended after SIGCONT within", time.monotonic() - woken)
     assert max(stream.count - count for stream, count in zip(paused, before, strict=True)) <= 2  # what was on the way
     for _ in range(20):
         most = max(most, await asyncio.to_thread(in_use, other))
         await asyncio.sleep(0.1)
+    record("SIGSTOP 40 s: most slots in use", most, "")
     assert most == 10
     for stream in streams:
         assert stream.close_code is None

@@ -1,6 +1,8 @@
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
+
 from tests.browser.conftest import *
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_shots(cards: Page, gate, scheme, others, yard) -> None:
@@ -10,7 +12,7 @@ def test_shots(cards: Page, gate, scheme, others, yard) -> None:
         open_modal(cards)
         cards.wait_for_timeout(1500)
         cards.screenshot(path=f"/tmp/shots/{scheme}-{w}-live.png")
-        cards.keyboard.press("i"); cards.keyboard.press("+"); 
+        cards.keyboard.press("i"); cards.keyboard.press("+")
         cards.wait_for_timeout(1000)
         cards.screenshot(path=f"/tmp/shots/{scheme}-{w}-figures.png")
         cards.keyboard.press("i")

@@ -10,8 +10,9 @@ import pytest
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError, SlotLostError
+from streaming.keys import DETAILS, GENERATION, SERVER_SET, open_generation
 from streaming.leases import Holder, Limit, Slot
-from streaming.slots import DETAILS, GENERATION, SERVER_SET, Gate, open_generation
+from streaming.slots import Gate
 from streaming.store import Store
 from tests.servers import RedisServer
 

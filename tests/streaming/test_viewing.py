@@ -13,9 +13,10 @@ from streaming.capture import Timeouts
 from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.hub import Hub
+from streaming.keys import SERVER_SET, open_generation
 from streaming.leases import Holder, Limit
 from streaming.protocol import HEADER
-from streaming.slots import SERVER_SET, Gate, open_generation
+from streaming.slots import Gate
 from streaming.store import Store
 from streaming.viewing import Patience, Viewing
 from tests.servers import RedisServer

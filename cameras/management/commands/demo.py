@@ -23,6 +23,7 @@ Logins = dict[str, str]  # user name -> password
 
 class Command(BaseCommand):
     help = "Run the product with simulated cameras, and print how to log in."
+    ends = "the server, the cameras and the embedded Redis"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--cameras", type=int, default=4, help="how many (default 4)")
@@ -65,8 +66,8 @@ class Command(BaseCommand):
 
     def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
         """Start the cameras in a process of their own; returns it and name -> address, as it prints them."""
-        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None  # noqa: S101 - it was asked for
         lines = [process.stdout.readline().strip() for _ in range(count)]
         if not all(lines):
@@ -79,5 +80,5 @@ class Command(BaseCommand):
         self.stdout.write(f"  Settings     http://127.0.0.1:{port}/admin/\n\n")
         for name, password in logins.items():
             self.stdout.write(f"  Log in as    {name:8} password {password}")
-        self.stdout.write("\n  Ctrl-C ends the server, the cameras and the embedded Redis.\n\n")
+        self.stdout.write(f"\n  Ctrl-C ends {self.ends}.\n\n")
         self.stdout.flush()

@@ -2,6 +2,7 @@
 
 import errno
 import signal
+import sys
 import threading
 from argparse import ArgumentParser
 from contextlib import suppress
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--transport", choices=TRANSPORTS, default="rtsp", help="http is always mjpeg (default rtsp)"
         )
+        parser.add_argument("--until-closed", action="store_true", help="end when the standard input is closed")
         parser.add_argument("--fault", choices=[fault.value for fault in Fault], default=Fault.NONE.value)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +40,10 @@ class Command(BaseCommand):
                 _add(simulator, camera, Fault(options["fault"]))
                 self.stdout.write(f"{camera.name}: {camera.url}")
             self.stdout.flush()
-            threading.Event().wait()
+            if options["until_closed"]:
+                sys.stdin.buffer.read()  # returns when the process that started this one is gone, however it ended
+            else:
+                threading.Event().wait()
 
 
 def _make_cameras(options: dict[str, Any]) -> list[SimulatedCamera]:

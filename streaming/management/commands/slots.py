@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from streaming import conf, control, runtime
 from streaming.errors import GateUnavailableError
+from streaming.keys import read_usage, revoke
 from streaming.leases import Usage
-from streaming.slots import read_usage, revoke
 from streaming.store import Store
 
 PATIENCE = 3.0  # seconds for a worker to end the viewing itself, so that its viewer is told why

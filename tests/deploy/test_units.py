@@ -1,0 +1,74 @@
+"""The systemd units and the container files: as far as they can be checked without a systemd or a Docker that runs."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cameras.management.commands.cluster import DEPLOY
+
+UNITS = DEPLOY / "systemd"
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed: its units are not tested")
+    service = (UNITS / "nvr-worker@.service").read_text()
+    # What only an installation has: its program, user and documentation.
+    service = service.replace("/opt/nvr/deploy/worker", "/bin/true").replace("User=nvr", "User=root")
+    service = re.sub(r"^(Documentation|Group)=.*\n", "", service, flags=re.M)
+    target = re.sub(r"^Documentation=.*\n", "", (UNITS / "nvr.target").read_text(), flags=re.M)
+    (tmp_path / "nvr-worker@.service").write_text(service)
+    (tmp_path / "nvr.target").write_text(target)
+    for name in ("nvr-worker@0.service", "nvr.target"):
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(tmp_path / name)],
+            env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        complaints = [line for line in done.stderr.splitlines() if "nvr" in line]
+        assert not complaints, complaints
+
+
+def unit(name: str) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNITS / name)
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def test_a_worker_under_systemd_drains_and_is_started_again() -> None:
+    service = unit("nvr-worker@.service")["Service"]
+    assert service["KillSignal"] == "SIGTERM"
+    assert service["Restart"] == "on-failure"
+    assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
+    assert service["RuntimeDirectoryPreserve"] == "yes"  # else the first worker to stop takes the others' sockets along
+
+
+def test_the_image_holds_what_the_product_imports() -> None:
+    copied = set(re.findall(r"^COPY (.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.M))
+    names = {word for line in copied for word in line.split()}
+    root = DEPLOY.parent
+    packages = {path.parent.name for path in root.glob("*/__init__.py")} - {"tests", "bench"}
+    assert packages | {"manage.py", "templates", "requirements.txt"} <= names
+    kept = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    assert {f"!{name}" for name in names} <= set(kept)
+
+
+def test_compose_has_a_worker_for_each_of_nginxs_lines() -> None:
+    compose, site = (DEPLOY / "compose.yaml").read_text(), (DEPLOY / "nginx.conf").read_text()
+    started = re.findall(r"command: \[deploy/worker, (\S+)\]", compose)
+    asked = re.findall(r"deploy/ready\.py, (\S+), /healthz\]", compose)
+    assert started == asked == re.findall(r"server unix:(\S+) ", site)
+
+
+def test_an_installations_settings_are_ones_that_the_product_reads() -> None:
+    documented = set(re.findall(r"^#? ?([A-Z_]+)=", (DEPLOY / "nvr.env.example").read_text(), re.M))
+    sources = (DEPLOY.parent / "nvr/settings.py").read_text() + (DEPLOY.parent / "streaming/conf.py").read_text()
+    assert {name for name in documented if f'"{name}"' not in sources} == set()
