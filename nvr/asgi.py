@@ -23,6 +23,3 @@ application = ProtocolTypeRouter(
         "websocket": SameOriginValidator(SessionMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-
-import autobahn.websocket.protocol as _p
-_p.hltype = _p.hlval = lambda value: value

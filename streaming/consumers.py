@@ -4,26 +4,23 @@ import asyncio
 import contextlib
 import json
 import logging
-import random
 import time
-from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError
 
 from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf, errors, protocol, runtime
-from streaming.admissible import admissible
+from streaming.admissible import admissible_session
 from streaming.frames import Format
 from streaming.leases import Holder
+from streaming.rechecks import Stream
 from streaming.viewing import Viewing
 
 logger = logging.getLogger(__name__)
@@ -70,7 +67,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # The stream: everything that ends it is an exception, said to the viewer in one place.
 
     async def _serve(self, worker: runtime.Runtime) -> None:
-        self._stream = runtime.Stream()
+        self._stream = Stream()
         try:
             with worker.registered(self._stream):
                 await self._end_of(worker)
@@ -113,12 +110,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         viewing = self._viewing = Viewing(
             worker.gate, worker.hub, self, source, holder, worker.patience(), self._formats()
         )
-        self._stream.belongs_to(viewing, user=str(user.pk))
-        recheck = asyncio.create_task(self._recheck(worker, self._stream), name="recheck")
-        try:
-            await viewing.run(worker.limits(str(user.pk), holder.address))
-        finally:
-            recheck.cancel()
+        self._stream.belongs_to(viewing, user=str(user.pk), session=self.scope["session"].session_key)
+        await viewing.run(worker.limits(str(user.pk), holder.address))
 
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
@@ -130,33 +123,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _admissible(self) -> tuple[AbstractBaseUser, Camera, CameraSource]:
         """Who asks, for which camera; raises what stands against it."""
-        user = await get_user(self._fresh_scope())
         camera = self.scope["url_route"]["kwargs"]["camera"]
-        found: tuple[AbstractBaseUser, Camera, CameraSource] = await database_sync_to_async(admissible)(user, camera)
+        check = database_sync_to_async(admissible_session)
+        found: tuple[AbstractBaseUser, Camera, CameraSource] = await check(self.scope["session"].session_key, camera)
         return found
-
-    async def _recheck(self, worker: runtime.Runtime, stream: runtime.Stream) -> None:
-        """Channels tells no running consumer of a log-out: look again from time to time, and when an event says so."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the queries
-                await asyncio.wait_for(stream.recheck.wait(), conf.RECHECK * jitter)
-            stream.recheck.clear()
-            try:
-                user = await get_user(self._fresh_scope())
-                _, camera, source = await database_sync_to_async(admissible)(user, stream.camera)
-            except errors.StreamError as error:
-                stream.stop(error)
-                return
-            except Exception:
-                logger.exception("A running stream could not be checked; it is tried again")
-            else:
-                worker.hub.reopen(str(camera.id), source)
-
-    def _fresh_scope(self) -> dict[str, Any]:
-        """The scope with the session as it is stored now, without what it remembers of its opening."""
-        engine = import_module(settings.SESSION_ENGINE)
-        return {"session": engine.SessionStore(self.scope["session"].session_key)}
 
     # Messages.
 

@@ -1,7 +1,7 @@
 """From coded pictures to JPEG: PyAV decodes, OpenCV scales and encodes. Runs in the capture's thread."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -38,7 +38,7 @@ class Decoder:
 
     def __init__(self, codec: str) -> None:
         try:
-            self._context = av.CodecContext.create(codec, "r")
+            self._context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
         except (av.error.FFmpegError, ValueError) as error:
             raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
         self._context.thread_count = 1  # each thread more delays the picture by one frame
@@ -60,7 +60,8 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
     width, height = max(2, round(picture.width * scale)), max(2, round(picture.height * scale))
-    image = picture.to_ndarray(format="bgr24", width=width, height=height, interpolation="AREA")
+    scaling = {"width": width, "height": height, "interpolation": "AREA"} if scale < 1.0 else {}
+    image = picture.to_ndarray(format="bgr24", **scaling)
     return encode_image(image, quality.jpeg), width, height
 
 

@@ -26,17 +26,17 @@ from streaming.errors import (
     DrainingError,
     GateUnavailableError,
     StoppedByAdministratorError,
-    StreamError,
     UserLimitReachedError,
 )
 from streaming.hub import Hub
 from streaming.keys import PREFIX, SERVER_SET, open_generation
 from streaming.leases import Limit
+from streaming.rechecks import Rechecks, Stream
 from streaming.slots import Gate
 from streaming.snapshots import Snapshots
 from streaming.store import Store
 from streaming.usage import UsageReport
-from streaming.viewing import Patience, Viewing
+from streaming.viewing import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -59,23 +59,6 @@ def store_url() -> str:
     return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
-class Stream:
-    """What the runtime knows of an open socket: whose it is, how to end it, and how to have it checked again."""
-
-    def __init__(self) -> None:
-        self.viewing: Viewing | None = None
-        self.camera = self.user = ""
-        self.admitted = False  # holds a slot; until then it is a handshake in progress
-        self.recheck = asyncio.Event()
-
-    def belongs_to(self, viewing: Viewing, *, user: str) -> None:
-        self.viewing, self.camera, self.user = viewing, viewing.holder.camera_id, user
-
-    def stop(self, error: StreamError) -> None:
-        if self.viewing is not None:
-            self.viewing.stop(error)
-
-
 class Runtime:
     """Made once per process, on the loop that serves it."""
 
@@ -92,13 +75,17 @@ class Runtime:
         self.hub.on_change = self.gate.report_soon
         self.usage = UsageReport(self.gate)
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value)
-        self._control: asyncio.Task[None] | None = None
+        self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
+        self._tasks: list[asyncio.Task[None]] = []
 
     # Start.
 
     def start(self) -> None:
         self.gate.start()
-        self._control = asyncio.create_task(control.listen(self._handle_event), name="control events")
+        self._tasks = [
+            asyncio.create_task(control.listen(self._handle_event), name="control events"),
+            asyncio.create_task(self._rechecks.run(), name="rechecks"),
+        ]
 
     @contextlib.contextmanager
     def registered(self, stream: Stream) -> Iterator[None]:
@@ -145,7 +132,7 @@ class Runtime:
             if event["type"] == "recheck" and (
                 event.get("camera") == stream.camera or event.get("user") == stream.user
             ):
-                stream.recheck.set()
+                self._rechecks.ask(stream)
             elif event["type"] == "stop" and stream.viewing is not None and event.get("viewing") == stream.viewing.id:
                 stream.stop(StoppedByAdministratorError())
 
@@ -163,8 +150,8 @@ class Runtime:
         self.hub.stop()
         await self._until_left(DRAIN / 2)
         await self.gate.stop(DRAIN / 2)
-        if self._control is not None:
-            self._control.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     async def _until_left(self, seconds: float) -> None:
         """Wait until every viewer has been told and its socket closed, for `seconds` at most."""
@@ -232,9 +219,9 @@ def _drain_then(
         loop.call_soon_threadsafe(lambda: _keep(loop.create_task(drain(), name="drain")))
 
 
-_tasks: set[asyncio.Task[None]] = set()
+_draining: set[asyncio.Task[None]] = set()
 
 
 def _keep(task: asyncio.Task[None]) -> None:
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    _draining.add(task)
+    task.add_done_callback(_draining.discard)

@@ -1,0 +1,81 @@
+"""Running streams whose right is gone: Channels tells no consumer of a log-out, so each is looked at again from time to
+time, and at once when a control event says so. One task for the worker; streams of one session and camera cost one look."""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from channels.db import database_sync_to_async
+
+from streaming import conf
+from streaming.admissible import admissible_session
+from streaming.errors import StreamError
+from streaming.hub import Hub
+from streaming.viewing import Viewing
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str | None, str]  # session, camera
+
+
+class Stream:
+    """What the worker knows of an open socket: whose it is, and how to end it."""
+
+    def __init__(self) -> None:
+        self.viewing: Viewing | None = None
+        self.camera = self.user = ""
+        self.session: str | None = None
+        self.admitted = False  # holds a slot; until then it is a handshake in progress
+
+    def belongs_to(self, viewing: Viewing, *, user: str, session: str | None) -> None:
+        self.viewing, self.camera, self.user, self.session = viewing, viewing.holder.camera_id, user, session
+
+    def stop(self, error: StreamError) -> None:
+        if self.viewing is not None:
+            self.viewing.stop(error)
+
+
+class Rechecks:
+    def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub) -> None:
+        self._streams, self._hub = streams, hub
+        self._asked: set[Key] = set()
+        self._ask = asyncio.Event()
+
+    def ask(self, stream: Stream) -> None:
+        """Look at `stream` now."""
+        self._asked.add((stream.session, stream.camera))
+        self._ask.set()
+
+    async def run(self) -> None:
+        """For ever: what was asked for at once, everything each `RECHECK`."""
+        while True:
+            try:
+                jitter = random.uniform(0.8, 1.0)  # noqa: S311 - workers do not all ask at once
+                await asyncio.wait_for(self._ask.wait(), conf.RECHECK * jitter)
+                self._ask.clear()
+                asked, self._asked = self._asked, set()
+            except TimeoutError:
+                asked = None
+            for key, streams in self._groups().items():
+                if asked is None or key in asked:
+                    await self._look(key, streams)
+
+    def _groups(self) -> dict[Key, list[Stream]]:
+        groups: dict[Key, list[Stream]] = defaultdict(list)
+        for stream in self._streams():
+            if stream.viewing is not None:
+                groups[stream.session, stream.camera].append(stream)
+        return groups
+
+    async def _look(self, key: Key, streams: list[Stream]) -> None:
+        try:
+            _, camera, source = await database_sync_to_async(admissible_session)(*key)
+        except StreamError as error:
+            for stream in streams:
+                stream.stop(error)
+        except Exception:
+            logger.exception("Running streams could not be checked; they are tried again")
+        else:
+            self._hub.reopen(str(camera.id), source)
