@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 START = b"\x00\x00\x00\x01"
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8  # nal_unit_type
+IDENTIFIED_AT = {SPS: 4, PPS: 1}  # byte of a set at which its identifier begins, Exp-Golomb coded
+MOST_PREFIX = 65_536  # bytes that may come without a slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class AccessUnit:
     key: bool  # decoding may start here: an IDR picture with its parameter sets in front
     presented_at: float  # microseconds
     codec: str = ""  # as WebCodecs names it, "avc1.42C01F"; of a key only, else ""
+    parameters: bytes = b""  # the sets in force, of a key only
 
 
 def nal_units(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -45,14 +48,16 @@ class H264:
     - A key picture lacks its parameter sets: the latest ones, or those of the session description, are put in front.
     - A picture comes in two reads, as its sender repeats parameter sets between its slices: the two are joined. WebCodecs
       shows such halves as corruption, without an error. From the first one on, pictures of that type are held back by one
-      read; what had begun already is left out up to the next key.
+      read; what had begun already is left out up to the next key. `hold_first` holds back the first key of all as well.
     - Recovery points that are not IDR pictures are no keys: browsers do not start from them.
     """
 
-    def __init__(self, extradata: bytes = b"") -> None:
-        self._parameters: dict[int, bytes] = {}  # SPS, PPS -> the latest NAL unit
+    def __init__(self, extradata: bytes = b"", *, hold_first: bool = False) -> None:
+        self._parameters: dict[tuple[int, int], bytes] = {}  # type and identifier of a set -> the latest one
         self._remember(extradata)
-        self._splits: set[bool] = set()  # whether keys (True) and other pictures (False) have come in halves
+        # Whether keys (True) and other pictures (False) come in halves. Of the first key nobody knows yet.
+        self._splits: set[bool] = {True} if hold_first else set()
+        self._proven = not hold_first
         self._held: AccessUnit | None = None
         self._prefix = b""
         self._broken = False
@@ -60,7 +65,7 @@ class H264:
     def push(self, data: bytes, presented_at: float) -> list[AccessUnit]:
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone: they belong to the next picture
-            self._prefix += data
+            self._prefix = (self._prefix + data)[-MOST_PREFIX:]
             return []
         kind, continues = first
         if continues:
@@ -68,13 +73,17 @@ class H264:
         unit = self._unit(self._prefix + data, kind, presented_at)
         self._prefix = b""
         done = [self._held] if self._held else []
+        if done and not self._proven:
+            self._proven, self._splits = True, set()
         self._held = unit if (kind == IDR) in self._splits else None
         return self._sound(done if self._held else [*done, unit])
 
     def _continue(self, data: bytes, *, key: bool) -> list[AccessUnit]:
         """The rest of a picture whose first part came with the last read."""
+        self._proven = True
         if self._held is not None:
-            self._held = replace(self._held, data=self._held.data + data)
+            slices = (START + data[start:end] for type, start, end in nal_units(data) if type in (SLICE, IDR))
+            self._held = replace(self._held, data=self._held.data + b"".join(slices))
         else:
             self._splits.add(key)
             self._broken = True
@@ -93,17 +102,28 @@ class H264:
         """Keep the parameter sets; returns type and "goes on with a picture" of the first slice, None without one."""
         first = None
         for kind, start, end in nal_units(data):
-            if kind in (SPS, PPS):
-                self._parameters[kind] = data[start:end].rstrip(b"\x00")
+            if kind in IDENTIFIED_AT:
+                unit = data[start:end].rstrip(b"\x00")
+                self._parameters[kind, _exp_golomb(unit[IDENTIFIED_AT[kind] :])] = unit
             elif kind in (SLICE, IDR) and first is None and start + 1 < end:
                 # first_mb_in_slice is Exp-Golomb coded: 0 is a single set bit.
                 first = kind, not data[start + 1] & 0x80
         return first
 
     def _unit(self, data: bytes, kind: int, presented_at: float) -> AccessUnit:
-        if kind != IDR or len(self._parameters) < 2:
+        known = {kind for kind, _ in self._parameters}
+        sps = next((unit for (kind, _), unit in self._parameters.items() if kind == SPS), b"")
+        if kind != IDR or PPS not in known or len(sps) < 4:
             return AccessUnit(data, key=False, presented_at=presented_at)
-        present = {kind for kind, _, _ in nal_units(data)}
-        missing = [START + self._parameters[kind] for kind in (SPS, PPS) if kind not in present]
-        sps = self._parameters[SPS]
-        return AccessUnit(b"".join(missing) + data, True, presented_at, f"avc1.{sps[1:4].hex().upper()}")
+        present = {data[start:end].rstrip(b"\x00") for kind, start, end in nal_units(data) if kind in IDENTIFIED_AT}
+        sets = sorted(self._parameters.items())
+        missing = b"".join(START + unit for _, unit in sets if unit not in present)
+        parameters = b"".join(unit for _, unit in sets)
+        return AccessUnit(missing + data, True, presented_at, f"avc1.{sps[1:4].hex().upper()}", parameters)
+
+
+def _exp_golomb(data: bytes) -> int:
+    """The unsigned number at the start of `data` (9.1); 0 where it is cut short."""
+    bits = "".join(f"{byte:08b}" for byte in data[:8])
+    zeros = len(bits) - len(bits.lstrip("0"))
+    return int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1

@@ -44,10 +44,11 @@ class Mailbox:
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
         self._needs_key = True
+        self._backlog = 0  # of the frames that wait: preloaded ones, which are no sign of a slow viewer
         self.dropped = 0  # since the last take
 
     def put(self, frame: Frame) -> None:
-        if frame.format is Format.JPEG or len(self._frames) >= self._most:
+        if frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog:
             self._drop_all()
         if self._needs_key and not frame.flags & Flag.KEY:
             self.dropped += 1
@@ -62,13 +63,13 @@ class Mailbox:
         *backlog, newest = group
         self._frames.extend(replace(frame, flags=frame.flags | Flag.BACKLOG) for frame in backlog)
         self._frames.append(newest)
-        self._needs_key, self.dropped = False, 0
+        self._needs_key, self.dropped, self._backlog = False, 0, len(backlog)
         self._arrived.set()
 
     def _drop_all(self) -> None:
         self.dropped += len(self._frames)
         self._frames.clear()
-        self._needs_key = True
+        self._needs_key, self._backlog = True, 0
 
     def clear(self) -> None:
         """Forget what waits: other pictures are asked for."""
@@ -81,5 +82,6 @@ class Mailbox:
             self._arrived.clear()
             await self._arrived.wait()
         frame = self._frames.popleft()
+        self._backlog -= bool(frame.flags & Flag.BACKLOG)
         dropped, self.dropped = self.dropped, 0
         return replace(frame, flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame

@@ -8,7 +8,7 @@ import av.error
 import cv2
 import numpy as np
 
-MAX_JPEG = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
+MAX_MESSAGE = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,19 @@ class DecodingError(Exception):
 class Decoder:
     """Decodes one camera's access units, in order."""
 
-    def __init__(self, codec: str) -> None:
+    def __init__(self, codec: str, extradata: bytes = b"") -> None:
         try:
             self._context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
         except (av.error.FFmpegError, ValueError) as error:
             raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
+        if extradata:
+            self._context.extradata = extradata
         self._context.thread_count = 1  # each thread more delays the picture by one frame
 
     def decode(self, data: bytes) -> Any | None:
         """The newest picture (av.VideoFrame) that `data` completes. None: none yet, or the data are damaged."""
+        if not data:
+            return None  # to FFmpeg nothing at all would mean the end of the stream
         try:
             pictures = self._context.decode(av.Packet(data))
         except av.error.FFmpegError:
@@ -68,6 +72,6 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 def encode_image(image: "np.ndarray[Any, Any]", level: int) -> bytes:
     for finer in (level, level - 25, level - 50):
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, finer])
-        if data.nbytes <= MAX_JPEG:
+        if data.nbytes <= MAX_MESSAGE:
             return data.tobytes()
     raise DecodingError("The picture is too large to be sent.")

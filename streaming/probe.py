@@ -78,8 +78,7 @@ def _look(source: CameraSource, timeouts: Timeouts) -> dict[str, Any]:
 
 
 def _first_picture(reader: Reader, deadline: float) -> Any:
-    decoder = Decoder(reader.codec)
-    decoder.decode(reader.extradata)
+    decoder = Decoder(reader.codec, reader.extradata)
     while time.monotonic() < deadline:
         picture = decoder.decode(reader.read())
         if picture is not None:

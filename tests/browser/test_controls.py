@@ -95,7 +95,9 @@ def test_picture_in_picture_keeps_the_stream_of_a_hidden_page(cards: Page, gate:
     except AssertionError:
         pytest.skip("This Chromium has no window for picture in picture")
     cards.keyboard.press("Escape")
-    wait_until(lambda: bool(cards.evaluate("document.pictureInPictureElement === null")), 5, "the small window is closed")
+    wait_until(
+        lambda: bool(cards.evaluate("document.pictureInPictureElement === null")), 5, "the small window is closed"
+    )
     gate.becomes(0)
 
 

@@ -133,7 +133,20 @@ test("Auto is the camera's own video where it can be played, else JPEG of the si
   assert.equal(plain.quality, "medium");
   pixels = 640;
   assert.equal(plain.quality, "low");
+  now += 10_000;
   pixels = 1281;
+  assert.equal(plain.quality, "high");
+});
+
+test("a window that is being resized does not change the quality all the time", () => {
+  const plain = choice(AUTO, false);
+  pixels = 1281;
+  assert.equal(plain.quality, "high");
+  pixels = 1280;
+  assert.equal(plain.quality, "medium");
+  pixels = 1281;
+  assert.equal(plain.quality, "medium");
+  now += 10_000;
   assert.equal(plain.quality, "high");
 });
 

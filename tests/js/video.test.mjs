@@ -132,6 +132,24 @@ test("a codec that is not known here is given up at once", () => {
   assert.equal(failures, 1);
 });
 
+test("a decoder from which nothing ever comes is given up after five seconds", () => {
+  send(1, IDR);
+  mock.timers.tick(5_000);
+  assert.equal(failures, 1);
+});
+
+test("a decoder that paused, as on a machine that slept, begins anew", () => {
+  send(1, IDR);
+  inside().show(0);
+  send(2);
+  mock.timers.tick(5_000);
+  assert.equal(failures, 0);
+  assert.equal(acks().at(-1), 2);
+  send(3, IDR);
+  inside().show(0);
+  assert.equal(painted.length, 2);
+});
+
 test("in picture in picture a hidden page keeps its stream, and loses it after that", () => {
   viewer.seenElsewhere = true;
   const stay = () => {

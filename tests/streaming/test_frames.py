@@ -202,7 +202,6 @@ async def test_a_reader_that_waits_hears_of_a_preload() -> None:
     assert await reader == unit(1, key=True)
 
 
-@pytest.mark.xfail(strict=True, reason="the next picture finds the mailbox full and drops the whole group")
 async def test_a_group_longer_than_the_mailbox_is_no_overflow() -> None:
     """Groups of pictures last for seconds: what is preloaded must not be dropped by the next picture."""
     mailbox = Mailbox(most=4)

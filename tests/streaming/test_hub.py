@@ -212,7 +212,6 @@ async def test_a_newcomer_gets_the_running_group_at_once_and_goes_on_from_there(
             assert not any(picture.is_corrupt for picture in pictures(backlog + following))
 
 
-@pytest.mark.xfail(strict=True, reason="the picture after a preload finds the mailbox full and drops the whole group")
 async def test_a_newcomer_that_takes_longer_over_a_long_group_than_to_the_next_picture_keeps_it(
     hub: Hub, simulator: Simulator
 ) -> None:

@@ -38,14 +38,17 @@ export class AutoQuality {
   }
 
   /**
-   * Other qualities are possible now. Keeps the present one where it can; else begins at the best.
-   * @param {readonly string[]} ladder
+   * Other qualities are possible now. Set it as often as you like: the present one stays for a moment where it can, then
+   * the best of the new ones takes its place, or the same one if it had stepped down to it.
+   * @param {readonly string[]} ladder qualities, the best one first
    */
   set ladder(ladder) {
     if (ladder.join() === this.#ladder.join()) return;
-    const kept = this.#step === 0 ? 0 : Math.max(0, ladder.indexOf(this.quality));
+    const same = ladder.indexOf(this.quality);
+    if (same >= 0 && this.#now() - this.#changedAt < APART) return;
+    this.#step = this.#step > 0 && same >= 0 ? same : 0;
     this.#ladder = ladder;
-    this.#step = kept;
+    this.#changedAt = this.#now();
     this.restart();
   }
 

@@ -89,6 +89,7 @@ export class CameraViewer extends HTMLElement {
     this.leaveFullScreen();
     this.#inPicture.leave();
     this.#zoom.reset();
+    this.#figures.clear();
     clearInterval(this.#timer);
     this.#viewer?.close();
     this.#viewer = this.#choice = this.#camera = null;

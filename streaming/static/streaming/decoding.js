@@ -23,6 +23,7 @@ export class Decoding {
   #jpegs = 0; // the number of the run of JPEG pictures: a picture of an earlier run comes too late
   #kind = null;
   #shownJpeg = 0; // seq
+  #videoShown = false;
   #closed = false;
 
   /**
@@ -33,7 +34,10 @@ export class Decoding {
     this.#page = page;
     this.#listener = listener;
     this.#video = new H264Decoder(page, {
-      onPicture: (picture, frame) => this.#finish(picture, frame),
+      onPicture: (picture, frame) => {
+        this.#videoShown = true;
+        this.#finish(picture, frame);
+      },
       onSkipped: (frame) => this.#finish(null, frame),
       onError: (error) => this.#onVideoError(error),
     });
@@ -82,8 +86,8 @@ export class Decoding {
   #onVideoError(error) {
     const now = Date.now();
     this.#errors = [...this.#errors.filter((at) => now - at < ERRORS_WITHIN), now];
-    const hopeless = error === null || error.name === "NotSupportedError" || this.#errors.length >= ERRORS;
-    if (!hopeless) return;
+    const silent = error === null && !this.#videoShown;
+    if (!silent && error?.name !== "NotSupportedError" && this.#errors.length < ERRORS) return;
     this.#errors = [];
     this.#listener.onVideoFailure();
   }

@@ -24,6 +24,10 @@ export class FiguresPanel {
     this.#button.setAttribute("aria-pressed", String(!this.#panel.hidden));
   }
 
+  clear() {
+    this.#rows.replaceChildren();
+  }
+
   /**
    * @param {import("./viewer.js").Viewer} viewer
    * @param {HTMLCanvasElement} canvas

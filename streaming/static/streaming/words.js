@@ -93,13 +93,15 @@ export function slotsInUse({ inUse, limit }) {
  * @returns {[string, string][]}
  */
 export function figureWords(reading, { format, width, height, gate }) {
-  const age = (seconds) => (seconds === null ? "–" : `${Math.round(seconds * 1000)} ms`);
+  // Below, the two machines' clocks are not known well enough.
+  const least = (seconds) => (seconds < 0.01 ? "under 10 ms" : `${Math.round(seconds * 1000)} ms`);
+  const age = (seconds) => (seconds === null ? "–" : least(seconds));
   return [
     ["Format", format ?? "–"],
     ["Size", `${width} × ${height}`],
     ["Frames/s", reading.framesPerSecond.toFixed(1)],
     ["kbit/s", reading.kilobitsPerSecond.toFixed(0)],
-    ["Age", `${age(reading.ageMedian)}, 95 %: ${age(reading.ageHigh)}`],
+    ["Age", `${age(reading.ageMedian)} (95 %: ${age(reading.ageHigh)})`],
     ["Dropped", String(reading.dropped)],
     ["Streams", slotsInUse(gate) ?? "–"],
   ];
