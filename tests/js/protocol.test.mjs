@@ -21,7 +21,7 @@ test("every field of a header is read, big-endian", () => {
   const hex = "01010307000001024278bcfe5687b800414e848000000000" + "ffd8";
   const frame = parseFrame(Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16)).buffer);
   assert.equal(frame.kind, FrameKind.JPEG);
-  assert.equal(frame.flags, FrameFlag.IDR | FrameFlag.DISCONTINUITY);
+  assert.equal(frame.flags, FrameFlag.KEY | FrameFlag.DISCONTINUITY);
   assert.equal(frame.epoch, 7);
   assert.equal(frame.seq, 258);
   assert.equal(frame.readAt, 1_700_000_000_123.5);

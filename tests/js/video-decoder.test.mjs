@@ -5,7 +5,7 @@ import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.
 import { H264Decoder, playsH264 } from "../../streaming/static/streaming/video-decoder.js";
 import { FakeChunk, FakeVideoDecoder } from "./fakes.mjs";
 
-const { IDR, DISCONTINUITY, BACKLOG } = FrameFlag;
+const { KEY, DISCONTINUITY, BACKLOG } = FrameFlag;
 const CODEC = "avc1.42C01F";
 
 let decoder;
@@ -45,13 +45,13 @@ const inside = () => FakeVideoDecoder.all.at(-1);
 const seen = () => pictures.map(([number]) => number);
 
 test("asked for low delay and without a description, as Annex B has none", () => {
-  push(IDR);
+  push(KEY);
   assert.deepEqual(inside().configuration, { codec: CODEC, optimizeForLatency: true });
   assert.equal(inside().chunks[0].type, "key");
 });
 
 test("each picture comes with its own frame, also out of order as B-frames make it", () => {
-  const [first, second, third] = [push(IDR), push(0, { presentedAt: 9e9 }), push()];
+  const [first, second, third] = [push(KEY), push(0, { presentedAt: 9e9 }), push()];
   inside().show(0);
   inside().show(2);
   inside().show(1);
@@ -59,7 +59,7 @@ test("each picture comes with its own frame, also out of order as B-frames make 
 });
 
 test("time stamps that come twice are told apart", () => {
-  const [first, second] = [push(IDR, { presentedAt: 40_000 }), push(0, { presentedAt: 40_000 })];
+  const [first, second] = [push(KEY, { presentedAt: 40_000 }), push(0, { presentedAt: 40_000 })];
   inside().show(0);
   inside().show(1);
   assert.deepEqual(seen(), [first, second]);
@@ -72,7 +72,7 @@ test("nothing before the first key picture", () => {
 });
 
 test("backlog is decoded, closed and not shown", () => {
-  const old = push(IDR | BACKLOG);
+  const old = push(KEY | BACKLOG);
   const closed = inside().show(0);
   assert.ok(closed.closed);
   assert.deepEqual(seen(), []);
@@ -85,40 +85,40 @@ for (const [name, flags, fields] of [
   ["another epoch", 0, { epoch: 1 }],
 ]) {
   test(`after ${name}, pictures wait for a key`, () => {
-    push(IDR);
+    push(KEY);
     const lost = push(flags, fields);
     assert.deepEqual(skipped, [lost]);
     push(0, { epoch: fields.epoch ?? 0 });
     assert.equal(skipped.length, 2);
-    push(IDR, { epoch: fields.epoch ?? 0 });
+    push(KEY, { epoch: fields.epoch ?? 0 });
     assert.equal(skipped.length, 2);
   });
 }
 
 test("another epoch and another codec take another decoder; what was inside the old one is closed", () => {
-  push(IDR);
+  push(KEY);
   const old = inside();
   decoder.configure(CODEC);
   push();
   assert.equal(FakeVideoDecoder.all.length, 1, "the same codec again changes nothing");
   decoder.configure("avc1.640028");
-  push(IDR);
+  push(KEY);
   assert.equal(old.state, "closed");
   assert.equal(inside().configuration.codec, "avc1.640028");
   assert.ok(old.show(0).closed);
-  push(IDR, { epoch: 1 });
+  push(KEY, { epoch: 1 });
   assert.equal(FakeVideoDecoder.all.length, 3);
   assert.deepEqual(seen(), []);
 });
 
 test("after an error: what was inside is given up, and the next key picture starts anew", () => {
-  push(IDR);
+  push(KEY);
   const newest = push();
   inside().fail("EncodingError");
   assert.equal(errors.length, 1);
   assert.deepEqual(skipped, [newest]);
   push();
-  const key = push(IDR);
+  const key = push(KEY);
   assert.equal(FakeVideoDecoder.all.length, 2);
   inside().show(0);
   assert.deepEqual(seen(), [key]);
@@ -126,13 +126,13 @@ test("after an error: what was inside is given up, and the next key picture star
 
 test("a decoder that throws is one that failed", () => {
   FakeVideoDecoder.throws = true;
-  push(IDR);
+  push(KEY);
   FakeVideoDecoder.throws = false;
   assert.equal(errors.length, 1);
 });
 
 test("pictures that go in and never come out are told after five seconds", () => {
-  push(IDR);
+  push(KEY);
   mock.timers.tick(4_999);
   assert.deepEqual(errors, []);
   mock.timers.tick(1);

@@ -9,7 +9,7 @@ import { State } from "../../streaming/static/streaming/states.js";
 import { Viewer } from "../../streaming/static/streaming/viewer.js";
 import { FakeBrowser, FakeChunk, FakeVideoDecoder, settle } from "./fakes.mjs";
 
-const { IDR, BACKLOG } = FrameFlag;
+const { KEY, BACKLOG } = FrameFlag;
 const { H264, JPEG } = FrameKind;
 const VIDEO = { type: "quality_changed", quality: "original", format: "h264", codec: "avc1.42C01F", window: 25 };
 
@@ -49,7 +49,7 @@ test("the server is told what can be played here", () => {
 });
 
 test("backlog is acknowledged but not live; the first picture after it is", () => {
-  send(1, IDR | BACKLOG);
+  send(1, KEY | BACKLOG);
   inside().show(0);
   assert.equal(viewer.status.state, State.CONNECTING);
   assert.deepEqual(acks(), [1]);
@@ -60,7 +60,7 @@ test("backlog is acknowledged but not live; the first picture after it is", () =
 });
 
 test("video is acknowledged every five pictures or after a tenth of a second, always the newest", () => {
-  for (let seq = 1; seq <= 9; seq += 1) send(seq, seq === 1 ? IDR : 0);
+  for (let seq = 1; seq <= 9; seq += 1) send(seq, seq === 1 ? KEY : 0);
   inside().show(0);
   assert.deepEqual(acks(), [1]);
   for (let index = 1; index <= 3; index += 1) inside().show(index);
@@ -92,14 +92,14 @@ test("pictures that wait for a key are acknowledged, or the server would wait wi
 });
 
 test("JPEG and video in one viewing: a picture of before the change is not painted after it", async () => {
-  send(1, IDR);
-  send(2, IDR, JPEG);
+  send(1, KEY);
+  send(2, KEY, JPEG);
   await settle();
   assert.ok(inside().show(0).closed);
   assert.equal(painted.length, 1);
   send(3);
   assert.equal(FakeVideoDecoder.all.length, 1, "video goes on with a key");
-  send(4, IDR);
+  send(4, KEY);
   inside().show(0);
   assert.equal(painted.length, 2);
   mock.timers.tick(100);
@@ -109,7 +109,7 @@ test("JPEG and video in one viewing: a picture of before the change is not paint
 test("three errors in thirty seconds and the camera's own video is given up", () => {
   for (let seq = 1; seq <= 3; seq += 1) {
     assert.equal(failures, 0);
-    send(seq, IDR);
+    send(seq, KEY);
     inside().fail("EncodingError");
     mock.timers.tick(10_000);
   }
@@ -118,7 +118,7 @@ test("three errors in thirty seconds and the camera's own video is given up", ()
 
 test("errors far apart are nothing to give up for", () => {
   for (let seq = 1; seq <= 5; seq += 1) {
-    send(seq, IDR);
+    send(seq, KEY);
     inside().fail("EncodingError");
     mock.timers.tick(16_000);
     browser.socket.say({ type: "status", state: "live" });
@@ -127,25 +127,25 @@ test("errors far apart are nothing to give up for", () => {
 });
 
 test("a codec that is not known here is given up at once", () => {
-  send(1, IDR);
+  send(1, KEY);
   inside().fail("NotSupportedError");
   assert.equal(failures, 1);
 });
 
 test("a decoder from which nothing ever comes is given up after five seconds", () => {
-  send(1, IDR);
+  send(1, KEY);
   mock.timers.tick(5_000);
   assert.equal(failures, 1);
 });
 
 test("a decoder that paused, as on a machine that slept, begins anew", () => {
-  send(1, IDR);
+  send(1, KEY);
   inside().show(0);
   send(2);
   mock.timers.tick(5_000);
   assert.equal(failures, 0);
   assert.equal(acks().at(-1), 2);
-  send(3, IDR);
+  send(3, KEY);
   inside().show(0);
   assert.equal(painted.length, 2);
 });

@@ -64,7 +64,7 @@ export const StreamState = Object.freeze({
 export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 
 export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
-export const FrameFlag = Object.freeze({ IDR: 1, DISCONTINUITY: 2, BACKLOG: 4 });
+export const FrameFlag = Object.freeze({ KEY: 1, DISCONTINUITY: 2, BACKLOG: 4 });
 
 export const HEADER_BYTES = 24;
 const VERSION = 1;

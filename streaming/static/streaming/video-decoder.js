@@ -65,7 +65,7 @@ export class H264Decoder {
 
   /** @param {Frame} frame */
   push(frame) {
-    const key = Boolean(frame.flags & FrameFlag.IDR);
+    const key = Boolean(frame.flags & FrameFlag.KEY);
     const gap = frame.flags & FrameFlag.DISCONTINUITY || (this.#lastSeq !== null && frame.seq !== this.#lastSeq + 1);
     this.#lastSeq = frame.seq;
     if (frame.epoch !== this.#epoch) this.interrupt();
