@@ -5,7 +5,7 @@ PORT ?= 8000
 WORKERS ?= 4
 BIN := .venv/bin
 
-.PHONY: run cluster test lint bench help
+.PHONY: run cluster test lint bench soak help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +24,12 @@ lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/pip-audit --local --progress-spinner off
+
+soak: .venv/.development ## half an hour of faults and loads, each with its promise
+	$(BIN)/python -m bench.soak --minutes 10
+	$(BIN)/python -m bench.load --scenario many
+	$(BIN)/python -m bench.load --scenario handshakes
+	$(BIN)/python -m bench.load --scenario refused
 
 bench: .venv/.development ## what the product costs and how old its pictures are
 	$(BIN)/python -m bench.viewers

@@ -95,6 +95,7 @@ class Reader:
             cv2.CAP_PROP_N_THREADS,
             1,
         ]
+        self._silence = "The camera was opened, but sent no picture in time."
         self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
             self._capture.release()
@@ -104,7 +105,8 @@ class Reader:
         """The next access unit; raises CaptureError when nothing comes in time."""
         done, data = self._capture.read()
         if not done or data is None or not data.size:
-            raise CaptureError("The camera stopped sending pictures.")
+            raise CaptureError(self._silence)
+        self._silence = "The camera stopped sending pictures."
         return data.tobytes()
 
     @property

@@ -135,8 +135,11 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            self._flood.count()
-            await self._handle(protocol.parse(text_data))
+            message = protocol.parse(text_data)
+            # What acknowledges a frame is no flood: there are never more of those than frames.
+            if not (isinstance(message, protocol.Ack) and self._viewing and self._viewing.acknowledge(message.seq)):
+                self._flood.count()
+                await self._handle(message)
         except errors.ProtocolError as error:
             if self._viewing is not None:
                 self._viewing.stop(error)
@@ -145,9 +148,6 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _handle(self, message: protocol.ViewerMessage) -> None:
         match message:
-            case protocol.Ack(seq):
-                if self._viewing is not None:
-                    self._viewing.acknowledge(seq)
             case protocol.QualityChange(quality):
                 if self._viewing is not None:
                     await self._viewing.change_quality(quality)

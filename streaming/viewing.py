@@ -60,7 +60,7 @@ class Viewing:
         self._source, self._patience = source, patience
         self.holder = holder
         self._formats = formats
-        self._told: tuple[str, Format, str] | None = None  # quality, format and codec that the viewer was told last
+        self._told = Format.JPEG, ""  # format and codec that the viewer was told last
         self._slot: Slot | None = None
         self._feed: Feed | None = None
         self._sent = 0  # sequence number of the newest frame sent
@@ -94,14 +94,16 @@ class Viewing:
         if not self._stop.done():
             self._stop.set_result(error)
 
-    def acknowledge(self, seq: int) -> None:
-        """The viewer has decoded all up to `seq`. What was never sent, or is older, is ignored."""
-        if self._acked < seq <= self._sent:
-            self._acked = seq
-            self._waiting_since = time.monotonic()
-            self._progress.set()
-            if self._slot:
-                self._slot.progressed(self._patience.stall + RENEWED_FOR)
+    def acknowledge(self, seq: int) -> bool:
+        """The viewer has decoded all up to `seq`; returns whether that is news. What was never sent, or is older, is not."""
+        if not self._acked < seq <= self._sent:
+            return False
+        self._acked = seq
+        self._waiting_since = time.monotonic()
+        self._progress.set()
+        if self._slot:
+            self._slot.progressed(self._patience.stall + RENEWED_FOR)
+        return True
 
     async def change_quality(self, quality: str) -> None:
         """The same slot and feed, other pictures."""
@@ -116,7 +118,7 @@ class Viewing:
     # What the viewer is told.
 
     async def _tell_format(self, format: Format, codec: str = "") -> None:
-        self._told = self.holder.quality, format, codec
+        self._told = format, codec
         await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec)})
 
     def _describe(self, format: Format, codec: str = "") -> dict[str, object]:
@@ -155,7 +157,7 @@ class Viewing:
                 await self._progress.wait()
             frame = await feed.mailbox.take()
             slot.check()
-            if frame.format is Format.H264 and self._told != (frame.quality, frame.format, frame.codec):
+            if self._told != (frame.format, frame.codec):
                 await self._tell_format(frame.format, frame.codec)
             if self._sent == self._acked:
                 self._waiting_since = time.monotonic()

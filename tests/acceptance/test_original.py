@@ -253,7 +253,6 @@ async def test_a_late_viewer_is_live_long_before_the_next_key(
     assert not any(frame.is_corrupt for frame in decoded(late.pictures))
 
 
-@pytest.mark.xfail(strict=True, reason="acknowledging a long group counts as a flood of messages: 4422")
 async def test_a_late_viewer_of_a_long_group_is_live_long_before_the_next_key_too(
     installation: Site, session: Session, simulator: Simulator
 ) -> None:
@@ -281,7 +280,6 @@ async def test_a_camera_that_hangs_up_comes_back_as_a_new_epoch_from_a_key_on(
     assert not any(frame.is_corrupt for frame in decoded(again))
 
 
-@pytest.mark.xfail(strict=True, reason="only a change to video is told, not one from video to JPEG")
 async def test_a_viewer_is_told_when_its_video_turns_into_jpeg(
     installation: Site, session: Session, simulator: Simulator
 ) -> None:
