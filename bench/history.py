@@ -73,6 +73,7 @@ class Report:
 
     admissions: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
     largest_overlap: int = 0
     largest_unexpired: int = 0
     slowest_admission: float = 0.0  # seconds in which a slot was free, somebody wanted it and nobody got one
@@ -88,6 +89,8 @@ def check(history: Iterable[Event], limit: int) -> Report:
             report.admissions += 1
         elif event.event == "refused":
             report.refusals[f"{event.code} {event.reason}".strip()] += 1
+        elif event.event == "left":
+            report.endings[f"{event.code} {event.reason}".strip()] += 1
     _check_overlap(events, limit, report)
     _check_observations(events, limit, report)
     report.slowest_admission = _slowest_admission(events, limit)

@@ -377,6 +377,7 @@ class Soak:
         rows: list[tuple[str, object]] = [
             ("admissions", report.admissions),
             *((f"refused {code}", times) for code, times in sorted(report.refusals.items())),
+            *((f"ended {code}", times) for code, times in sorted(report.endings.items())),
             ("longest time from a free slot to an admission", f"{report.slowest_admission:.1f} s"),
             ("largest overlap of viewings", f"{report.largest_overlap} of {self.options.limit}"),
             ("largest count of unexpired leases", f"{report.largest_unexpired} of {self.options.limit}"),

@@ -264,8 +264,8 @@ class Gate:
                     self._renewed(slot, sent_at)
                 elif not (emptied and await self._reenter(slot)):
                     self._lose(slot)
-            # Only now: had a re-entry failed for want of an answer, the next beat must see the change again.
-            self._generation = generation
+        # Only now: each chunk must see the change, and had a call failed between two, the next beat must see it again.
+        self._generation = generation
 
     async def _reenter(self, slot: Slot) -> bool:
         """Take back, by admission, the place of a stream that runs while Redis has lost its data."""

@@ -10,8 +10,7 @@ from streaming.pictures import MAX_MESSAGE, QUALITIES, Decoder, encode
 
 GROUP_BYTES = 16_000_000  # of a group of pictures that is kept for newcomers
 GROUP_PICTURES = 900
-WITHOUT_KEY = 10.0  # seconds after which a camera counts as one that never sends a key picture
-LONGEST_GROUP = 60.0  # the same, once it has sent one: "smart" codecs stretch their groups
+WITHOUT_KEY = 10.0  # seconds after which a camera whose last key picture nobody can start from is served as JPEG
 ORIGINAL = "original"
 
 
@@ -82,7 +81,7 @@ class Video:
         if unit.key:
             self._without_key_since = now
             self._on_video(True)
-        elif now - self._without_key_since > (LONGEST_GROUP if self._name else WITHOUT_KEY):
+        elif not self._group and now - self._without_key_since > WITHOUT_KEY:
             self._on_video(False)
         self._cut = len(unit.data) > MAX_MESSAGE or (self._cut and not unit.key)
         if self._name and not self._cut:

@@ -21,6 +21,7 @@ for i = 6, #ARGV, 2 do
     if held then
       redis.call('ZADD', set, 'XX', now + lease, id)
       outlive(set, lease)
+      outlive(KEYS[2], lease)
     else
       redis.call('ZREM', set, id)
     end
@@ -30,5 +31,5 @@ for i = 6, #ARGV, 2 do
     answer[#answer + 1] = id
   end
 end
-for i = 2, 4 do outlive(KEYS[i], lease) end
+for i = 3, 4 do outlive(KEYS[i], lease) end
 return answer

@@ -17,6 +17,7 @@ def test_a_history_within_the_limit_is_accepted_with_its_figures() -> None:
         Event("wants", 0, "a"),
         *viewing("a", 1, 5),
         *viewing("b", 2, 6),
+        Event("left", 5, "a", code=1000),
         Event("refused", 3, "c", code=4429, reason="limit_reached"),
         *viewing("d", 5, 8),  # from the moment at which a's ends
         Event("observed", 4, count=2, limit=2),
@@ -25,6 +26,7 @@ def test_a_history_within_the_limit_is_accepted_with_its_figures() -> None:
     assert not report.violations
     assert (report.admissions, report.largest_overlap, report.largest_unexpired) == (3, 2, 2)
     assert report.refusals == {"4429 limit_reached": 1}
+    assert report.endings == {"1000": 1}
 
 
 def test_one_viewing_too_many_is_found_and_named() -> None:

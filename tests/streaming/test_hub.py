@@ -295,6 +295,7 @@ async def test_a_camera_that_turns_out_to_send_no_keys_is_served_as_jpeg_in_the_
     hub: Hub, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(video, "WITHOUT_KEY", 1.0)
+    monkeypatch.setattr(video, "GROUP_PICTURES", 20)
     camera = add(simulator, intra_refresh=True)
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:
         await of_format(feed, Format.H264)

@@ -263,6 +263,19 @@ async def test_after_a_flush_holders_re_enter_and_newcomers_find_the_limit_kept(
             slot.check()
 
 
+async def test_after_a_flush_every_holder_re_enters_however_many_renewals_it_takes(
+    gate: Gate, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.slots.CHUNK", 2)
+    async with AsyncExitStack() as stack:
+        slots = [await held(stack, gate, 7) for _ in range(7)]
+        await raw(store, "FLUSHALL")
+        await until_in_use(gate, 7)
+        await asyncio.sleep(LEASE)
+        for slot in slots:
+            slot.check()
+
+
 async def test_a_script_flush_is_not_noticed(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 2)
@@ -328,6 +341,14 @@ async def test_release_now_works_without_a_loop(url: str, store: Store) -> None:
         assert await in_use(other) == 1
         await asyncio.to_thread(gate.release_now, url)
         assert await in_use(other) == 0
+
+
+async def test_details_of_a_dead_worker_vanish_though_others_live_on(gate: Gate, store: Store) -> None:
+    dead = Gate(store, Timing(LEASE), "dead", dict)
+    await dead.slot(holder(), limits(1), no_wait).__aenter__()
+    await asyncio.sleep(LEASE * 3)
+    assert not await raw(store, "EXISTS", DETAILS)
+    assert await in_use(gate) == 0
 
 
 async def test_abandoned_keys_vanish(gate: Gate, store: Store) -> None:

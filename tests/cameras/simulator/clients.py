@@ -18,14 +18,14 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def watch(url: str, raw: bool = False) -> Iterator[cv2.VideoCapture]:
+def watch(url: str, raw: bool = False, timeout_ms: int = TIMEOUT_MS) -> Iterator[cv2.VideoCapture]:
     """OpenCV on the camera, opened or not; released at the end. Raw, it gives packets in place of pictures."""
     settings = [
         *([cv2.CAP_PROP_FORMAT, -1] if raw else []),
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        TIMEOUT_MS,
+        timeout_ms,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        TIMEOUT_MS,
+        timeout_ms,
         cv2.CAP_PROP_N_THREADS,
         1,
     ]
