@@ -17,8 +17,9 @@ class AccessUnit:
     data: bytes
     key: bool  # decoding may start here: an IDR picture with its parameter sets in front
     presented_at: float  # microseconds
-    codec: str = ""  # as WebCodecs names it, "avc1.42C01F"; of a key only, else ""
-    parameters: bytes = b""  # the sets in force, of a key only
+    codec: str = ""  # as WebCodecs names it, "avc1.42C01F"; of a key of H.264 only, else ""
+    parameters: bytes = b""  # the sets in force, of a key of H.264 only
+    read_at: float = 0.0  # worker's wall clock when it came from the camera, Unix milliseconds
 
 
 def nal_units(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -35,11 +36,21 @@ def nal_units(data: bytes) -> Iterator[tuple[int, int, int]]:
 class Passing:
     """Units of a codec in which each read is a picture, and nothing has to be put right."""
 
-    def __init__(self, *, keys: bool) -> None:
-        self._keys = keys  # every picture stands alone, as in MJPEG
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
 
-    def push(self, data: bytes, presented_at: float) -> list[AccessUnit]:
-        return [AccessUnit(data, self._keys, presented_at)]
+    def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
+        return [AccessUnit(data, self._is_key(data), presented_at, read_at=read_at)]
+
+    def _is_key(self, data: bytes) -> bool:
+        if self._codec == "hevc":  # ITU-T H.265, 7.3.1.2 and 7.4.2.2: types 16 to 21 are random access points
+            return any(16 <= data[first] >> 1 & 0x3F <= 21 for _, first, _ in nal_units(data))
+        return self._codec == "mjpeg"
+
+
+def units_of(codec: str, extradata: bytes) -> "H264 | Passing":
+    """What makes access units of a camera's reads."""
+    return H264(extradata, hold_first=True) if codec == "h264" else Passing(codec)
 
 
 class H264:
@@ -62,7 +73,7 @@ class H264:
         self._prefix = b""
         self._broken = False
 
-    def push(self, data: bytes, presented_at: float) -> list[AccessUnit]:
+    def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone: they belong to the next picture
             self._prefix = (self._prefix + data)[-MOST_PREFIX:]
@@ -70,7 +81,7 @@ class H264:
         kind, continues = first
         if continues:
             return self._continue(data, key=kind == IDR)
-        unit = self._unit(self._prefix + data, kind, presented_at)
+        unit = replace(self._unit(self._prefix + data, kind, presented_at), read_at=read_at)
         self._prefix = b""
         done = [self._held] if self._held else []
         if done and not self._proven:

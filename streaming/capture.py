@@ -26,8 +26,10 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 
 from cameras.sources import AddressError, CameraSource
+from streaming.access_units import units_of
 from streaming.frames import Frame
 from streaming.pictures import DecodingError
+from streaming.sharing import Arrival, Join, Line, Loss, Opening, alone
 from streaming.video import Video
 
 logger = logging.getLogger(__name__)
@@ -144,18 +146,22 @@ def _why_not_opened(seconds: float, timeouts: Timeouts) -> str:
 
 
 class Capture:
-    """One camera's connection. `run` is the life of its thread; the other methods may be called from any thread."""
+    """One camera, read or followed. `run` is the life of its thread; the other methods may be called from any thread."""
 
     def __init__(
         self,
         source: CameraSource,
         timeouts: Timeouts,
         on_frame: Callable[[Frame], None],
+        on_group: Callable[[list[Frame]], None],
         on_video: Callable[[bool], None],
         on_condition: Callable[[Condition], None],
+        join: Join = alone,
     ) -> None:
-        self._source, self._timeouts = source, timeouts
-        self._on_frame, self._on_video, self._on_condition = on_frame, on_video, on_condition
+        self._source, self._timeouts, self._join = source, timeouts, join
+        self._on_frame, self._on_group = on_frame, on_group
+        self._on_video, self._on_condition = on_video, on_condition
+        self._line = Line()
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
@@ -170,6 +176,11 @@ class Capture:
             return 0.0
         return (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 0.001)
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether other workers live off what this one reads."""
+        return self._line.reads and self._line.followed
+
     def want(self, qualities: frozenset[str]) -> None:
         """Encode these from the next frame on."""
         self._wanted = qualities
@@ -183,51 +194,98 @@ class Capture:
         self._stop.set()
 
     def run(self) -> None:
-        """In its thread: read until stopped, and open again, later each time, what was lost."""
-        failures = 0
+        """In its thread: read or follow until stopped, and open again, later each time, what was lost."""
         while not self._stop.is_set():
-            source, before = self._source, self.frames_read
+            source = self._source
+            with self._join(source) as line:
+                self._line = line
+                self._serve(source, line)
+
+    def _serve(self, source: CameraSource, line: Line) -> None:
+        failures = 0
+        while self._is_to_serve(source):
+            before = self.frames_read
             try:
-                self._read(source)
+                if line.reads:
+                    self._read(source, line)
+                else:
+                    self._follow(source, line)
+                continue
             except CaptureError as error:
                 failures = 1 if self.frames_read > before else failures + 1
-                self._report(failures, str(error))
+                cause = str(error)
                 if failures == 1:
                     logger.warning("Camera %s: %s", source, error)
             except Exception:
                 failures += 1
+                cause = "The camera's pictures cannot be read."
                 logger.exception("Reading the camera %s failed; it is opened again", source)
-                self._report(failures, "The camera's pictures cannot be read.")
-            else:
-                continue
+            self._report(failures, cause)
+            line.publish_loss(failures, cause)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
+
+    def _is_to_serve(self, source: CameraSource) -> bool:
+        return not self._stop.is_set() and self._source is source
 
     def _report(self, failures: int, cause: str) -> None:
         state = State.RECONNECTING if self.frames_read else State.CONNECTING
         self._on_condition(Condition(state, time.monotonic(), failures, cause))
 
-    def _read(self, source: CameraSource) -> None:
-        """Read `source` until stopped or told to read another one. Raises CaptureError when it is lost."""
+    def _read(self, source: CameraSource, line: Line) -> None:
+        """Read `source` until something else is to be done. Raises CaptureError when it is lost."""
         reader = Reader(source, self._timeouts)
         try:
-            video = Video(
-                reader.codec, reader.extradata, self._next_epoch, self._on_frame, self._on_video, lambda: self._wanted
-            )
+            codec, extradata = reader.codec, reader.extradata
+            units, video = units_of(codec, extradata), self._video(codec, extradata)
+            line.opened(codec, extradata)
             self._arrivals.clear()
             live = False
-            while not self._stop.is_set() and self._source is source:
+            while self._is_to_serve(source) and line.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
-                self.frames_read += 1
-                self._arrivals.append(time.monotonic())
+                self._arrived(1)
                 if not live:
                     live = True
                     self._on_condition(Condition(State.LIVE, time.monotonic()))
-                video.push(data, reader.presented_at, read_at)
+                for unit in units.push(data, reader.presented_at, read_at):
+                    video.take(unit)
+                    line.publish(unit, video.group)
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
             reader.close()
+
+    def _follow(self, source: CameraSource, line: Line) -> None:
+        """Take what the reader of the camera, another worker, hands on. Raises CaptureError where it is of no use."""
+        opening: Opening | None = None
+        try:
+            for news in line.follow():
+                if not self._is_to_serve(source):
+                    return
+                if isinstance(news, Loss):
+                    opening = None
+                    self._report(news.failures, news.cause)
+                elif isinstance(news, Arrival) and news.opening is not opening:
+                    opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
+                    self._arrivals.clear()
+                    self._arrived(1)
+                    self._on_condition(Condition(State.LIVE, time.monotonic()))
+                    video.join(news.units)
+                elif isinstance(news, Arrival):
+                    self._arrived(len(news.units))
+                    for unit in news.units:
+                        video.take(unit)
+        except DecodingError as error:
+            raise CaptureError(str(error)) from error
+
+    def _video(self, codec: str, extradata: bytes) -> Video:
+        return Video(
+            codec, extradata, self._next_epoch, self._on_frame, self._on_group, self._on_video, lambda: self._wanted
+        )
+
+    def _arrived(self, pictures: int) -> None:
+        self.frames_read += pictures
+        self._arrivals.extend([time.monotonic()] * pictures)
 
     def _next_epoch(self) -> int:
         self._epoch = (self._epoch + 1) % 256

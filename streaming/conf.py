@@ -76,6 +76,8 @@ READ_TIMEOUT: Number = Number("STREAM_READ_TIMEOUT_SECONDS", 5, "seconds", 0.5, 
 RECONNECT: Number = Number("STREAM_RECONNECT_SECONDS", 30, "seconds", 1, 600, fraction=True)
 MAX_CAMERAS: Number = Number("STREAM_MAX_CAMERAS_PER_WORKER", 32, "cameras", 1, 1_000)
 
+SHARE_CAMERAS: Choice = Choice("STREAM_SHARE_CAMERAS", "on", ("on", "off"))
+
 MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 500, "streams", 1, 100_000)
 MAX_PER_ADDRESS: Number = Number("STREAM_MAX_PER_ADDRESS", 1_000, "streams", 1, 100_000)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress at a worker", 1, 100_000)
@@ -88,6 +90,7 @@ ALL: tuple[Number | Choice, ...] = (
     READ_TIMEOUT,
     RECONNECT,
     MAX_CAMERAS,
+    SHARE_CAMERAS,
     MAX_PER_USER,
     MAX_PER_ADDRESS,
     MAX_HANDSHAKES,

@@ -4,6 +4,7 @@ The capture's thread calls `Reading.post` only, which is the one crossing from a
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from cameras.sources import CameraSource
 from streaming.capture import Capture, Condition, State, Timeouts
 from streaming.errors import CameraUnreachableError
 from streaming.frames import Flag, Format, Frame, Mailbox
+from streaming.sharing import Join, Sharing, alone
 from streaming.threads import FullError, ThreadPerJobExecutor
 from streaming.video import GROUP_BYTES, ORIGINAL
 
@@ -66,7 +68,7 @@ class Feed:
 class Reading:
     """One camera being read, and those who watch it. Lives on the loop, but for `post`."""
 
-    def __init__(self, source: CameraSource, timeouts: Timeouts, on_change: Callable[[], None]) -> None:
+    def __init__(self, source: CameraSource, timeouts: Timeouts, on_change: Callable[[], None], join: Join) -> None:
         self._loop, self._on_change = asyncio.get_running_loop(), on_change
         self.source = source
         self.feeds: set[Feed] = set()
@@ -78,8 +80,10 @@ class Reading:
             source,
             timeouts,
             on_frame=lambda frame: self.post(self._fan_out, frame),
+            on_group=lambda group: self.post(self._begin, group),
             on_video=lambda passes: self.post(self._set_video, passes),
             on_condition=lambda condition: self.post(self.tell, condition),
+            join=join,
         )
         self.done: asyncio.Future[None] | None = None
         self.linger: asyncio.TimerHandle | None = None
@@ -110,6 +114,13 @@ class Reading:
             self._group_bytes += len(frame.data)
         if self._group_bytes > GROUP_BYTES:
             self.group = []
+
+    def _begin(self, group: list[Frame]) -> None:
+        """The running group of a camera that another worker has been reading."""
+        self.group, self._group_bytes = group, sum(len(frame.data) for frame in group)
+        for feed in self.feeds:
+            if feed.format is Format.H264:
+                feed.mailbox.preload(group)
 
     def _set_video(self, passes: bool) -> None:
         """What the camera sends is known now, or has turned out differently: who watches `original` is served anew."""
@@ -156,8 +167,8 @@ class Reading:
 class Hub:
     """This worker's cameras. Raises CameraUnreachableError where a feed cannot be had."""
 
-    def __init__(self, timeouts: Timeouts, most: int, linger: float) -> None:
-        self._timeouts, self._most, self._linger = timeouts, most, linger
+    def __init__(self, timeouts: Timeouts, most: int, linger: float, sharing: Sharing | None = None) -> None:
+        self._timeouts, self._most, self._linger, self._sharing = timeouts, most, linger, sharing
         self.on_change: Callable[[], None] = lambda: None  # told when a camera's state or number of viewers changes
         self._executor = ThreadPerJobExecutor(most, name="capture")
         self._readings: dict[str, Reading] = {}
@@ -207,7 +218,8 @@ class Hub:
             await asyncio.wait(self._ending.values(), return_when=asyncio.FIRST_COMPLETED)
 
     def _start(self, camera: str, source: CameraSource) -> Reading:
-        reading = Reading(source, self._timeouts, lambda: self.on_change())
+        join = functools.partial(self._sharing.line, camera) if self._sharing else alone
+        reading = Reading(source, self._timeouts, lambda: self.on_change(), join)
         try:
             future = self._executor.submit(reading.capture.run)
         except FullError as error:
@@ -224,7 +236,14 @@ class Hub:
             self._stop(camera, reading)
         elif reading.linger is None:
             loop = asyncio.get_running_loop()
-            reading.linger = loop.call_later(self._linger, self._stop, camera, reading)
+            reading.linger = loop.call_later(self._linger, self._end_linger, camera, reading)
+
+    def _end_linger(self, camera: str, reading: Reading) -> None:
+        reading.linger = None
+        if reading.capture.is_followed:  # viewers at other workers: they would lose the picture for a moment
+            self._let_linger(camera, reading)
+        else:
+            self._stop(camera, reading)
 
     def _stop(self, camera: str, reading: Reading) -> None:
         if self._readings.get(camera) is not reading or reading.done is None:

@@ -32,6 +32,7 @@ from streaming.hub import Hub
 from streaming.keys import PREFIX, SERVER_SET, open_generation
 from streaming.leases import Limit
 from streaming.rechecks import Rechecks, Stream
+from streaming.sharing import Sharing
 from streaming.slots import Gate
 from streaming.snapshots import Snapshots
 from streaming.store import Store
@@ -70,7 +71,8 @@ class Runtime:
         self._url = url
         self._store = Store(url)
         reading = conf.READ_TIMEOUT.value
-        self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER)
+        self._sharing = Sharing(url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
+        self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
         self.gate = Gate(self._store, conf.timing(), self.worker, self._report)
         self.hub.on_change = self.gate.report_soon
         self.usage = UsageReport(self.gate)
@@ -165,6 +167,8 @@ class Runtime:
         self.hub.stop_threads()
         self.gate.release_now(self._url)
         self.hub.join(STOP)
+        if self._sharing:
+            self._sharing.close()
 
 
 _current: Runtime | None = None

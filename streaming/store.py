@@ -5,8 +5,9 @@ up after 40 s against a Redis that accepts and never answers.
 """
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -71,6 +72,45 @@ class Store:
     async def close(self) -> None:
         await self._client.aclose()
         await self._pool.disconnect()
+
+
+class ThreadStore:
+    """For threads, on connections of their own: access units must not stand in front of the gate's calls."""
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=CALL_TIMEOUT, socket_connect_timeout=CALL_TIMEOUT, retry=None
+        )
+        self._scripts: dict[str, Any] = {}
+
+    def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument | bytes]) -> list[Any]:
+        """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
+        if script not in self._scripts:
+            self._scripts[script] = self._client.register_script(_source(script))
+        with _translated():
+            return cast(list[Any], self._scripts[script](keys=keys, args=arguments))
+
+    def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """The entries of a stream after an identifier; waits `wait` seconds for one. Raises GateUnavailableError."""
+        with _translated():
+            found = cast(Any, self._client.xread({stream: after}, block=round(wait * 1000)))
+        return found[0][1] if found else []
+
+    def pop(self, lists: Sequence[str], wait: float) -> None:
+        """Take an element off one of the lists, or wait `wait` seconds for one. Raises GateUnavailableError."""
+        with _translated():
+            self._client.blpop(list(lists), timeout=wait)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise GateUnavailableError from error
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:

@@ -315,6 +315,12 @@ def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
 # Other codecs.
 
 
-@pytest.mark.parametrize("keys", [True, False])
-def test_of_other_codecs_each_read_passes_as_one_picture(keys: bool) -> None:
-    assert Passing(keys=keys).push(b"a picture", 5) == [AccessUnit(b"a picture", keys, 5)]
+@pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False), ("hevc", False)])
+def test_of_other_codecs_each_read_passes_as_one_picture(codec: str, key: bool) -> None:
+    assert Passing(codec).push(b"a picture", 5, 7) == [AccessUnit(b"a picture", key, 5, read_at=7)]
+
+
+@pytest.mark.parametrize(("kind", "key"), [(1, False), (15, False), (16, True), (19, True), (21, True), (32, False)])
+def test_a_random_access_point_of_h265_is_a_key(kind: int, key: bool) -> None:
+    read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
+    assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]

@@ -13,6 +13,7 @@ import pytest
 from cameras.simulator import SimulatedCamera, Simulator, age_ms, read_clock
 from cameras.simulator.nal import split
 from streaming import video
+from streaming.access_units import H264, AccessUnit, units_of
 from streaming.capture import State
 from streaming.frames import Flag, Format, Frame
 from streaming.pictures import MAX_MESSAGE, QUALITIES, Decoder
@@ -170,23 +171,31 @@ class Hand:
         self.videos: list[bool] = []
         self.wanted: frozenset[str] = frozenset()
         epochs = itertools.count()
+        self.groups: list[list[Frame]] = []
+        self.units = units_of(codec, extradata)
         self.video = Video(
-            codec, extradata, lambda: next(epochs), self.frames.append, self.videos.append, lambda: self.wanted
+            codec,
+            extradata,
+            lambda: next(epochs),
+            self.frames.append,
+            self.groups.append,
+            self.videos.append,
+            lambda: self.wanted,
         )
 
     def push(self, *reads: bytes) -> list[bytes]:
         """What is passed on of these reads."""
         known = len(self.frames)
         for number, read in enumerate(reads):
-            self.video.push(read, 40_000.0 * number, 1000.0)
+            for unit in self.units.push(read, 40_000.0 * number, 1000.0 + number):
+                self.video.take(unit)
         return [frame.data for frame in self.frames[known:]]
 
 
 def test_a_frame_carries_the_times_of_its_picture() -> None:
     hand = Hand()
-    hand.push(key())  # the first of all is held back, until it is known to be whole
-    hand.video.push(key(), 80_000.0, 1_700_000_000_123.0)
-    assert (hand.frames[1].presented_at, hand.frames[1].read_at) == (80_000.0, 1_700_000_000_123.0)
+    hand.push(key(), key())  # the first of all is held back, until it is known to be whole
+    assert [(frame.presented_at, frame.read_at) for frame in hand.frames] == [(0, 1000), (40_000, 1001)]
 
 
 def test_a_picture_too_large_for_a_message_is_not_passed_on() -> None:
@@ -233,6 +242,37 @@ def test_a_group_that_grew_beyond_its_bounds_comes_back_with_the_next_key(monkey
     hand.wanted = frozenset({"low"})
     hand.push(other(6))
     assert decoded == [SETS + key(4), other(5), other(6)]
+
+
+def units_of_reads(*reads: bytes) -> list[AccessUnit]:
+    units = H264(SETS)
+    return [unit for read in reads for unit in units.push(read, 0)]
+
+
+def test_pictures_of_before_are_a_group_for_newcomers_and_the_newest_is_one_of_now() -> None:
+    hand = Hand()
+    hand.video.join(units_of_reads(key(1), other(2), other(3)))
+    assert [[frame.data for frame in group] for group in hand.groups] == [[SETS + key(1), other(2)]]
+    assert [frame.data for frame in hand.frames] == [other(3)]
+    assert hand.videos == [True, True]
+
+
+def test_of_pictures_of_before_without_a_key_none_is_passed_on_until_one_comes() -> None:
+    hand = Hand()
+    hand.video.join(units_of_reads(other(1), other(2)))
+    for unit in units_of_reads(other(3), key(4), other(5)):
+        hand.video.take(unit)
+    assert not hand.groups
+    assert [frame.data for frame in hand.frames] == [SETS + key(4), other(5)]
+
+
+def test_pictures_of_before_are_decoded_for_the_first_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    monkeypatch.setattr(video, "Decoder", lambda *_: RecordingDecoder(decoded))
+    hand = Hand()
+    hand.wanted = frozenset({"low"})
+    hand.video.join(units_of_reads(key(1), other(2), other(3)))
+    assert decoded == [SETS + key(1), other(2), other(3)]
 
 
 # Decoded only while JPEG is watched.

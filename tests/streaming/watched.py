@@ -12,6 +12,7 @@ from cameras.simulator import read_clock
 from cameras.sources import CameraSource
 from streaming.capture import Capture, Condition, Timeouts
 from streaming.frames import Format, Frame
+from streaming.sharing import Join, alone
 from tests.servers import wait_until
 
 TIMEOUTS = Timeouts(2, 2)
@@ -39,11 +40,20 @@ def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
 class Watched:
     """A capture in its thread, and what it has told so far."""
 
-    def __init__(self, source: CameraSource, qualities: frozenset[str]) -> None:
+    def __init__(self, source: CameraSource, qualities: frozenset[str], join: Join = alone) -> None:
         self.frames: list[Frame] = []
+        self.groups: list[list[Frame]] = []
         self.videos: list[bool] = []
         self.conditions: list[Condition] = []
-        self.capture = Capture(source, TIMEOUTS, self.frames.append, self.videos.append, self.conditions.append)
+        self.capture = Capture(
+            source,
+            TIMEOUTS,
+            self.frames.append,
+            self.groups.append,
+            self.videos.append,
+            self.conditions.append,
+            join,
+        )
         self.capture.want(qualities)
         self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
 
@@ -71,9 +81,9 @@ class Watched:
 
 
 @contextmanager
-def watching(url: str, *qualities: str) -> Iterator[Watched]:
+def watching(url: str, *qualities: str, join: Join = alone) -> Iterator[Watched]:
     """The camera at `url`, with these qualities encoded as JPEG."""
-    watched = Watched(CameraSource(url), frozenset(qualities))
+    watched = Watched(CameraSource(url), frozenset(qualities), join)
     watched.thread.start()
     try:
         yield watched

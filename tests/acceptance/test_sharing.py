@@ -1,0 +1,109 @@
+"""One connection per camera in the whole cluster: four workers, one camera, viewers on all."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from cameras.simulator import SimulatedCamera
+from tests.client import Session, Stream, eventually
+from tests.figures import record
+from tests.servers import RedisServer, Site, Worker
+
+ORIGINAL = "?quality=original&formats=jpeg,h264"
+LOW = "?quality=low"
+
+
+@pytest.fixture
+def workers(installation: Site) -> list[Worker]:
+    return [installation.start_worker() for _ in range(4)]
+
+
+@asynccontextmanager
+async def watched(workers: list[Worker], id: str) -> AsyncIterator[list[Stream]]:
+    """A viewer of the camera's own video and one of JPEG on each worker; the first worker is the camera's reader."""
+    first = Session(workers[0].base)
+    sessions = [first, *(first.at(worker.base) for worker in workers[1:])]
+    async with AsyncExitStack() as stack:
+        streams = []
+        for session in sessions:
+            for query in (ORIGINAL, LOW):
+                streams.append(await stack.enter_async_context(Stream(session, id, query)))
+                await streams[-1].live()
+        yield streams
+
+
+async def longest_wait(streams: list[Stream], since: float) -> float:
+    """Seconds from `since` until each stream had a picture that the server read afterwards."""
+    waits = []
+    for stream in streams:
+        await stream.until(lambda stream: stream.pictures[-1].arrived - stream.pictures[-1].age / 1000 > since, 10)
+        waits.append(stream.pictures[-1].arrived - since)
+    return max(waits)
+
+
+async def test_viewers_on_all_workers_take_one_connection_and_have_young_pictures(
+    installation: Site, camera: SimulatedCamera, workers: list[Worker]
+) -> None:
+    async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
+        await asyncio.sleep(3)
+        assert camera.connections_total == 1
+        before = [stream.count for stream in streams]
+        await asyncio.sleep(2)
+        for stream, count in zip(streams, before, strict=True):
+            assert stream.count - count >= 5
+        record("sharing: oldest picture on arrival", max(stream.pictures[-1].age for stream in streams) / 1000)
+    await eventually(lambda: camera.connections == 0, 15)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_when_the_reader_dies_another_one_takes_over_within_three_seconds(
+    installation: Site, camera: SimulatedCamera, workers: list[Worker], number: signal.Signals
+) -> None:
+    async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
+        others = streams[2:]
+        killed = time.monotonic()
+        workers[0].process.signal(number)
+        waited = await longest_wait(others, killed + (1 if number is signal.SIGTERM else 0))
+        record(f"{number.name} of a camera's reader: pictures everywhere after", waited)
+        assert waited < 3
+        await eventually(lambda: camera.connections == 1, 5)
+        assert camera.connections_total == 2
+        assert all(stream.close_code is None for stream in others)
+
+
+async def test_a_reader_without_viewers_goes_on_for_the_others(installation: Site, camera: SimulatedCamera) -> None:
+    workers = [installation.start_worker() for _ in range(2)]
+    async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
+        for stream in streams[:2]:
+            await stream.close()
+        await asyncio.sleep(7)  # longer than a camera lingers
+        await longest_wait(streams[2:], time.monotonic())
+        assert camera.connections_total == 1
+
+
+async def test_while_redis_is_away_each_worker_reads_and_afterwards_one(
+    installation: Site, camera: SimulatedCamera, redis_server: RedisServer
+) -> None:
+    workers = [installation.start_worker(REDIS_URL=redis_server.url) for _ in range(2)]
+    async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
+        redis_server.kill()
+        stopped = time.monotonic()
+        await longest_wait(streams, stopped + 0.5)
+        record("Redis stopped: pictures at a worker that followed after", time.monotonic() - stopped)
+        await eventually(lambda: camera.connections == 2, 5)
+        redis_server.start()
+        await eventually(lambda: camera.connections == 1, 10)
+        await longest_wait(streams, time.monotonic())
+        assert all(stream.close_code is None for stream in streams)
+
+
+async def test_switched_off_each_worker_has_a_connection_of_its_own(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    workers = [installation.start_worker(STREAM_SHARE_CAMERAS="off") for _ in range(2)]
+    async with watched(workers, installation.add_camera("Yard", camera.url)):
+        assert camera.connections == 2

@@ -1,0 +1,247 @@
+"""The election of a camera's reader and the following of it: two workers' captures, a real Redis, a simulated camera."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from cameras.simulator import Fault, SimulatedCamera, Simulator
+from cameras.sources import CameraSource
+from streaming.access_units import AccessUnit
+from streaming.capture import State
+from streaming.frames import Flag, Frame
+from streaming.sharing import Arrival, Line, Loss, Sharing
+from tests.servers import RedisServer, wait_until
+from tests.streaming.watched import Watched, clocks_of, watching
+
+SOURCE = CameraSource("rtsp://camera.example/yard")
+KEY = AccessUnit(b"key", True, 1.5, "avc1.42C01F", b"sets", 1_700_000_000_123.25)
+OTHER = AccessUnit(b"other", False, 2.5, read_at=1_700_000_000_163.25)
+
+
+@contextmanager
+def worker(redis_server: RedisServer, name: str) -> Iterator[Sharing]:
+    sharing = Sharing(redis_server.url, name)
+    try:
+        yield sharing
+    finally:
+        sharing.close()
+
+
+@pytest.fixture
+def ann(redis_server: RedisServer) -> Iterator[Sharing]:
+    with worker(redis_server, "ann") as sharing:
+        yield sharing
+
+
+@pytest.fixture
+def bob(redis_server: RedisServer) -> Iterator[Sharing]:
+    with worker(redis_server, "bob") as sharing:
+        yield sharing
+
+
+def until(condition: Any, what: str, seconds: float = 10) -> float:
+    return wait_until(condition, seconds, what)
+
+
+class Follower:
+    """A line's follower in a thread, and what it heard."""
+
+    def __init__(self, line: Line) -> None:
+        self.news: list[Arrival | Loss] = []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(line,), name="follower")
+
+    def __enter__(self) -> "Follower":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+
+    def _run(self, line: Line) -> None:
+        for news in line.follow():
+            self.news += [news] if news else []
+            if self.stopped.is_set():
+                return
+
+    @property
+    def units(self) -> list[AccessUnit]:
+        return [unit for news in self.news if isinstance(news, Arrival) for unit in news.units]
+
+
+# Lines.
+
+
+def test_the_first_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+        assert (first.reads, second.reads) == (True, False)
+        until(lambda: first.followed, "the reader hears that it is followed", 1)
+        with bob.line("2", SOURCE) as another:
+            assert another.reads
+
+
+def test_who_has_heard_of_a_new_address_does_not_follow_the_old_one(ann: Sharing, bob: Sharing) -> None:
+    moved = CameraSource(SOURCE.url, "admin", "new password")
+    with ann.line("1", SOURCE) as first, bob.line("1", moved) as second:
+        assert first.reads
+        assert second.reads
+
+
+def test_when_the_reader_leaves_a_follower_takes_over_at_once(ann: Sharing, bob: Sharing) -> None:
+    with ExitStack() as stay:
+        with ann.line("1", SOURCE):
+            second = stay.enter_context(bob.line("1", SOURCE))
+            follower = stay.enter_context(Follower(second))
+        until(lambda: second.reads, "the follower reads", 0.9)  # less than the lease
+        until(lambda: not follower.thread.is_alive(), "it follows no more")
+        assert not follower.news
+
+
+def test_units_arrive_whole_and_in_order_beginning_with_the_group_s_key(ann: Sharing, bob: Sharing) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"extra")
+        for group in ([KEY], [KEY, OTHER], [KEY, OTHER, OTHER]):
+            first.publish(group[-1], group)
+        until(lambda: len(follower.units) == 3, "all have arrived")
+        assert follower.units == [KEY, OTHER, OTHER]
+        arrivals = [news for news in follower.news if isinstance(news, Arrival)]
+        assert {(arrival.opening.codec, arrival.opening.extradata) for arrival in arrivals} == {("h264", b"extra")}
+
+
+def test_who_comes_later_gets_the_running_group_and_nothing_before_it(
+    redis_server: RedisServer, ann: Sharing, bob: Sharing
+) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as early:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        for group in ([KEY], [KEY, OTHER], [KEY], [KEY, OTHER], [KEY, OTHER, OTHER]):
+            first.publish(group[-1], group)
+        until(lambda: early.units[-2:] == [OTHER, OTHER], "the last group is there")
+        with worker(redis_server, "cid") as late, late.line("1", SOURCE) as third, Follower(third) as follower:
+            until(lambda: len(follower.units) >= 3, "the last group is there")
+            assert follower.units == [KEY, OTHER, OTHER]
+
+
+def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bob: Sharing) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        first.publish(KEY, [KEY])
+        until(lambda: len(follower.units) == 1, "the key has arrived")
+        first.followed = False
+        first.publish(OTHER, [KEY, OTHER])  # is lost
+        first.followed = True
+        third = AccessUnit(b"third", False, 3)
+        first.publish(third, [KEY, OTHER, third])
+        until(lambda: len(follower.units) == 3, "what was lost has come with the group")
+        assert follower.units == [KEY, OTHER, third]
+
+
+def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob: Sharing) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+        until(lambda: first.followed, "the reader is followed")
+        first.publish_loss(3, "Très loin.")
+        with Follower(second) as follower:
+            until(lambda: bool(follower.news), "the loss is known")
+            assert follower.news == [Loss(3, "Très loin.")]
+
+
+def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
+    ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+        until(lambda: first.followed, "the reader is followed")
+        monkeypatch.setattr(ann, "contend", lambda lines: None)  # its beat is silent
+        until(lambda: second.reads, "the lease has ended", 3)
+        assert first.reads
+        first.opened("h264", b"")
+        first.publish(KEY, [KEY])
+        until(lambda: not first.reads, "its picture is refused")
+        assert ann.store.run("contend", first.keys, ["dee", 1000, 3000])[0] == 0  # type: ignore[attr-defined]
+
+
+def test_without_redis_each_reads_and_afterwards_one(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+        redis_server.kill()
+        until(lambda: first.reads and second.reads, "each reads", 5)
+        redis_server.start()
+        until(lambda: first.reads is not second.reads, "one follows", 5)
+
+
+# Captures.
+
+
+def capture(sharing: Sharing, camera: SimulatedCamera, *qualities: str) -> Any:
+    return watching(camera.url, *qualities, join=partial(sharing.line, "1"))
+
+
+@contextmanager
+def both(ann: Sharing, bob: Sharing, camera: SimulatedCamera, *qualities: str) -> Iterator[tuple[Watched, Watched]]:
+    with capture(ann, camera, *qualities) as reading:
+        until(lambda: bool(reading.frames), "the camera is read")
+        with capture(bob, camera, *qualities) as following:
+            until(lambda: bool(following.frames), "the pictures are handed on")
+            yield reading, following
+
+
+def add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
+    return simulator.add(SimulatedCamera("Yard", "yard", **{"width": 320, "height": 180, "fps": 15, **settings}))
+
+
+def test_both_have_the_same_video_over_one_connection(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
+    camera = add(simulator)
+    with both(ann, bob, camera) as (reading, following):
+        assert [*itertools.chain(*following.groups), *following.frames][0].flags & Flag.KEY
+        until(lambda: len(following.video) > 40, "pictures come")
+        mine, theirs = [[frame.data for frame in watched.video] for watched in (reading, following)]
+        start = mine.index(theirs[0])
+        assert theirs[:40] == mine[start : start + 40]
+        assert camera.connections_total == 1
+        assert following.conditions[-1].state is State.LIVE
+        assert following.capture.rate > 5
+        assert reading.capture.is_followed
+        assert not following.capture.is_followed
+
+
+@pytest.mark.parametrize("settings", [{}, {"codec": "h265"}, {"codec": "mjpeg"}, {"intra_refresh": True}])
+def test_a_follower_makes_its_own_jpeg_of_every_codec(
+    ann: Sharing, bob: Sharing, simulator: Simulator, settings: dict[str, Any]
+) -> None:
+    with both(ann, bob, add(simulator, width=640, height=360, **settings), "low") as (_, following):
+        until(lambda: len(following.jpegs) >= 10, "pictures come")
+        assert None not in clocks_of(following.jpegs[-5:])
+
+
+def test_a_camera_that_is_lost_and_returns_is_told_to_the_follower(
+    ann: Sharing, bob: Sharing, simulator: Simulator
+) -> None:
+    camera = add(simulator)
+    with both(ann, bob, camera) as (_, following):
+        camera.fault = Fault.REFUSE
+        until(lambda: following.conditions[-1].failures >= 2, "the loss is known")
+        lost = following.conditions[-1]
+        assert (lost.state, bool(lost.cause)) == (State.RECONNECTING, True)
+        camera.fault = Fault.NONE
+        until(lambda: following.conditions[-1].state is State.LIVE, "it is back")
+        frame: Frame = following.until_frame()
+        assert frame.epoch > 0
+
+
+def test_when_the_reader_stops_the_follower_reads(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
+    camera = add(simulator)
+    with capture(ann, camera) as reading:
+        until(lambda: bool(reading.frames), "the camera is read")
+        with capture(bob, camera) as following:
+            until(lambda: bool(following.frames), "the pictures are handed on")
+            reading.stop(5)
+            following.until_frame(lambda frame: frame.epoch > 0)
+            assert camera.connections == 1
+            assert not any(condition.failures for condition in following.conditions)
