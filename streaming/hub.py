@@ -116,10 +116,10 @@ class Reading:
             self.group = []
 
     def _begin(self, group: list[Frame]) -> None:
-        """The running group of a camera that another worker has been reading."""
+        """An opening begins: with nothing, or with the running group of a camera that another worker has been reading."""
         self.group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
-            if feed.format is Format.H264:
+            if group and feed.format is Format.H264:
                 feed.mailbox.preload(group)
 
     def _set_video(self, passes: bool) -> None:

@@ -47,6 +47,7 @@ class Video:
         self._on_frame, self._on_group, self._on_video = on_frame, on_group, on_video
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
+        on_group([])  # what was kept of an earlier opening is nothing to start from
         on_video(codec == "h264")
         self._parameters = b""  # of the running epoch
         self._name = ""  # of the codec with these parameters, as WebCodecs has it

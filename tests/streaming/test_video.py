@@ -252,7 +252,7 @@ def units_of_reads(*reads: bytes) -> list[AccessUnit]:
 def test_pictures_of_before_are_a_group_for_newcomers_and_the_newest_is_one_of_now() -> None:
     hand = Hand()
     hand.video.join(units_of_reads(key(1), other(2), other(3)))
-    assert [[frame.data for frame in group] for group in hand.groups] == [[SETS + key(1), other(2)]]
+    assert [[frame.data for frame in group] for group in hand.groups] == [[], [SETS + key(1), other(2)]]
     assert [frame.data for frame in hand.frames] == [other(3)]
     assert hand.videos == [True, True]
 
@@ -262,7 +262,7 @@ def test_of_pictures_of_before_without_a_key_none_is_passed_on_until_one_comes()
     hand.video.join(units_of_reads(other(1), other(2)))
     for unit in units_of_reads(other(3), key(4), other(5)):
         hand.video.take(unit)
-    assert not hand.groups
+    assert hand.groups == [[]]
     assert [frame.data for frame in hand.frames] == [SETS + key(4), other(5)]
 
 
