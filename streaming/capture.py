@@ -170,11 +170,11 @@ class Capture:
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately; 0 when it is silent."""
+        """Frames/s that the camera sent lately; 0 when it is silent. Of its first second too little rather than too much."""
         arrivals = list(self._arrivals)
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENT:
             return 0.0
-        return (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 0.001)
+        return (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1.0)
 
     @property
     def is_followed(self) -> bool:

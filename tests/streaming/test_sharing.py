@@ -189,6 +189,7 @@ def both(ann: Sharing, bob: Sharing, camera: SimulatedCamera, *qualities: str) -
         until(lambda: bool(reading.frames), "the camera is read")
         with capture(bob, camera, *qualities) as following:
             until(lambda: bool(following.frames), "the pictures are handed on")
+            assert following.capture.rate <= 20  # the group of before came at once
             yield reading, following
 
 
