@@ -42,6 +42,7 @@ CAMERAS = 3
 ANSWER = 8.0  # seconds for a handshake; a paused worker gives none
 INFO = 45.0  # seconds from the handshake to an answer: a pause and a grace
 EXIT = 12.0  # seconds from SIGTERM to the end of a worker
+RELEASED = 12.0  # seconds for the last cameras: one that lingers, and one that lingers because another follows it
 GROWTH = 40  # descriptors that a worker may have more than when it was new: connections to Redis and the database
 BETWEEN = (4.0, 10.0)  # seconds between two faults
 BETWEEN_LOSSES = 40.0  # seconds between two losses of Redis's data: each has a grace
@@ -336,7 +337,9 @@ class Soak:
         after = await self._becomes(0, self.timing.lease + 1)
         self.ending.free_after = self.timing.lease + 1 if after is None else after
         self.ending.slots = await self._count()
-        await asyncio.sleep(7)  # past the lingering of the last cameras
+        deadline = time.monotonic() + RELEASED
+        while any(camera.connections for camera in cameras) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
         self.ending.cameras = sum(camera.connections for camera in cameras)
         now = [descriptors(worker) for worker in self.chaos.workers]
         self.ending.descriptors = tuple(zip(self.chaos.descriptors, now, strict=True))

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 JPEG_ONLY = frozenset({Format.JPEG})
 FRESH = 1.0  # seconds for which a picture of another quality is good as a newcomer's first one
+LOOK = 1.0  # seconds after which a reading without viewers of its own looks again whether others live off it
 REFUSALS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
 
 
@@ -235,13 +236,14 @@ class Hub:
         if reading.condition.state is not State.LIVE:
             self._stop(camera, reading)
         elif reading.linger is None:
-            loop = asyncio.get_running_loop()
-            reading.linger = loop.call_later(self._linger, self._end_linger, camera, reading)
+            self._linger_for(self._linger, camera, reading)
+
+    def _linger_for(self, seconds: float, camera: str, reading: Reading) -> None:
+        reading.linger = asyncio.get_running_loop().call_later(seconds, self._end_linger, camera, reading)
 
     def _end_linger(self, camera: str, reading: Reading) -> None:
-        reading.linger = None
         if reading.capture.is_followed:  # viewers at other workers: they would lose the picture for a moment
-            self._let_linger(camera, reading)
+            self._linger_for(LOOK, camera, reading)
         else:
             self._stop(camera, reading)
 
