@@ -34,7 +34,7 @@ from bench.load import COUNT
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from streaming.conf import Timing
 from streaming.keys import SERVER_SET
-from tests.client import Session, Stream
+from tests.client import Session, Stream, eventually
 from tests.servers import RedisServer, Site, Worker, make_template, site
 
 VIEWERS = 25
@@ -337,9 +337,8 @@ class Soak:
         after = await self._becomes(0, self.timing.lease + 1)
         self.ending.free_after = self.timing.lease + 1 if after is None else after
         self.ending.slots = await self._count()
-        deadline = time.monotonic() + RELEASED
-        while any(camera.connections for camera in cameras) and time.monotonic() < deadline:
-            await asyncio.sleep(0.2)
+        with contextlib.suppress(TimeoutError):
+            await eventually(lambda: not any(camera.connections for camera in cameras), RELEASED)
         self.ending.cameras = sum(camera.connections for camera in cameras)
         now = [descriptors(worker) for worker in self.chaos.workers]
         self.ending.descriptors = tuple(zip(self.chaos.descriptors, now, strict=True))
