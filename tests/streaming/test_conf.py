@@ -53,9 +53,10 @@ def test_seconds_may_have_a_fraction_and_streams_may_not() -> None:
 
 
 @pytest.mark.parametrize("setting", CHOICES, ids=lambda setting: setting.name)
-@pytest.mark.parametrize("text", ["ultra", "original", "MEDIUM", "low,high"])
+@pytest.mark.parametrize("text", ["ultra", "original", "MEDIUM", "low,high", "ON"])
 def test_a_wrong_word_is_told_with_the_right_ones(setting: Choice, text: str) -> None:
-    assert refusal(setting, text) == f"{setting.name}={text} is not valid: it must be one of low, medium, high."
+    right = ", ".join(setting.choices)
+    assert refusal(setting, text) == f"{setting.name}={text} is not valid: it must be one of {right}."
 
 
 def test_a_changed_limit_counts_at_once_and_a_wrong_one_is_not_believed(settings: Settings) -> None:

@@ -73,7 +73,7 @@ def _waits_for_its_own(job: Any) -> bool:
     return False
 
 
-async def run_with(bench: Bench, step: int, error: Callable[[], BaseException]) -> int:
+async def run_with(bench: Bench, step: int, error: Callable[[], BaseException], patience: float = SETTLE) -> int:
     """One viewing with an error at `step`; returns how many suspensions it had until it was ended."""
     loop = asyncio.get_running_loop()
     injector = Injector(step, error)
@@ -82,7 +82,7 @@ async def run_with(bench: Bench, step: int, error: Callable[[], BaseException]) 
     try:
         task = loop.create_task(viewing.run(LIMITS))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE):
+            async with asyncio.timeout(patience):
                 while len(viewer.sequences) < 3 and not task.done():
                     await asyncio.sleep(0.002)
     finally:
@@ -98,7 +98,7 @@ async def run_with(bench: Bench, step: int, error: Callable[[], BaseException]) 
 async def test_an_error_at_any_await_leaves_nothing_behind(bench: Bench, error: Callable[[], BaseException]) -> None:
     async with bench.hub.feed("1", bench.viewing()[0]._source, "low") as feed:
         await feed.mailbox.take()  # the camera runs: a viewing is soon at its pictures
-        suspensions = await run_with(bench, 0, error)
+        suspensions = await run_with(bench, 0, error, 20)
         assert suspensions > 10
         for step in range(1, suspensions + 1):
             await run_with(bench, step, error)
