@@ -248,8 +248,9 @@ class Capture:
                     live = True
                     self._on_condition(Condition(State.LIVE, time.monotonic()))
                 for unit in units.push(data, reader.presented_at, read_at):
-                    video.take(unit)
-                    line.publish(unit, video.group)
+                    video.collect(unit)
+                    line.publish(unit, video.group)  # before decoding and encoding, which others do not wait for
+                    video.show(unit)
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
@@ -273,6 +274,8 @@ class Capture:
                     video.join(news.units)
                 elif isinstance(news, Arrival):
                     self._arrived(len(news.units))
+                    if news.gap:
+                        video.cut()
                     for unit in news.units:
                         video.take(unit)
         except DecodingError as error:

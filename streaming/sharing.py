@@ -7,7 +7,6 @@ Redis is a convenience here and no condition: while it does not answer, each wor
 
 import itertools
 import logging
-import queue
 import secrets
 import threading
 import time
@@ -21,15 +20,17 @@ from cameras.sources import CameraSource
 from streaming.access_units import AccessUnit
 from streaming.errors import GateUnavailableError
 from streaming.keys import PREFIX
-from streaming.store import ThreadStore
+from streaming.store import Call, ThreadStore
 
 logger = logging.getLogger(__name__)
 
 LEASE_MS = 1000  # a dead reader's camera is free after this
 BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
 FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last word
+TRIES = 2  # openings in a row that fail before a reader lets a follower try
+STANDS_BACK = 3.0  # seconds for which it does not read then
 PATIENCE = 1.0  # seconds without an answer of Redis after which a worker reads for itself
-MOST_WAITING = 500  # entries on their way to Redis, above which they are left out
+MOST_WAITING = 8_000_000  # bytes on their way to Redis, above which pictures are left out
 
 Fields = dict[bytes, bytes]
 
@@ -49,6 +50,7 @@ class Arrival:
 
     opening: Opening
     units: list[AccessUnit]
+    gap: bool = False  # some before them are missing, and no key was at hand to begin with
 
 
 @dataclass(frozen=True)
@@ -87,35 +89,71 @@ def alone(source: CameraSource) -> AbstractContextManager[Line]:
     return nullcontext(Line())
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What a reader says, on its way to Redis."""
+
+    line: "SharedLine"
+    keep: str  # which entries stay with it: "from here", "few" or "all"
+    fields: Fields
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.fields.values()))
+
+
+class Outbox:
+    """Entries on their way to Redis, bounded by their bytes."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._bytes = 0
+        self._changed = threading.Condition()
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes > MOST_WAITING
+
+    def put(self, entry: Entry) -> None:
+        with self._changed:
+            self._entries.append(entry)
+            self._bytes += entry.size
+            self._changed.notify()
+
+    def take(self, seconds: float) -> list[Entry]:
+        """All that waits, in order; nothing when nothing comes within `seconds`."""
+        with self._changed:
+            if not self._entries:
+                self._changed.wait(seconds)
+            entries, self._entries, self._bytes = self._entries, [], 0
+            return entries
+
+
 class Sharing:
     """This worker's share in the reading of cameras. Called from the captures' threads; has two threads of its own."""
 
     def __init__(self, url: str, worker: str) -> None:
-        self.worker, self.store = worker, ThreadStore(url)
-        self.outbox: queue.SimpleQueue[tuple[SharedLine, str, Fields] | None] = queue.SimpleQueue()
+        self.worker, self.store, self.outbox = worker, ThreadStore(url), Outbox()
         self._lines: set[SharedLine] = set()
-        self._lock = threading.Lock()  # a line that leaves must not be made the reader behind its back
-        self._has_lines = threading.Event()
-        self._closed = False
+        self._lock = threading.Lock()  # of the lines; never held over a call of Redis
+        self._turns = itertools.count(1)
+        self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
 
     @contextmanager
     def line(self, camera: str, source: CameraSource) -> Iterator[Line]:
         """Take part in the reading of a camera while the block lasts."""
         line = SharedLine(self, camera, source)
+        self.contend([line])
         with self._lock:
-            self.contend([line])
             self._lines.add(line)
-            self._has_lines.set()
             self._start()
         try:
             yield line
         finally:
             with self._lock:
                 self._lines.discard(line)
-                if not self._lines:
-                    self._has_lines.clear()
-                line.abdicate()
+            line.leave()
 
     def _start(self) -> None:
         if not self._threads:
@@ -124,34 +162,37 @@ class Sharing:
                 self._threads[-1].start()
 
     def close(self) -> None:
-        """Blocks for a beat."""
-        self._closed = True
-        self._has_lines.set()
-        self.outbox.put(None)
+        """Blocks for a second at most."""
+        self._closed.set()
+        deadline = time.monotonic() + 1
         for thread in self._threads:
-            thread.join(1)
+            thread.join(max(deadline - time.monotonic(), 0))
         self.store.close()
 
     def contend(self, lines: "list[SharedLine]") -> None:
         """Become the reader of those that nobody reads, stay it, or go on following."""
+        turn, now = next(self._turns), time.monotonic()
         keys = [key for line in lines for key in line.keys]
+        stands = [int(line.stands_back_until <= now) for line in lines]
         try:
-            answer = self.store.run("contend", keys, [self.worker, LEASE_MS, FOLLOWED_MS])
+            answer = self.store.run("contend", keys, [self.worker, LEASE_MS, FOLLOWED_MS, *stands])
         except GateUnavailableError:
             for line in lines:
                 line.unanswered()
         else:
             for line, reads, followed in zip(lines, answer[::2], answer[1::2], strict=True):
-                line.answered(bool(reads), bool(followed))
+                line.answered(turn, bool(reads), bool(followed))
 
     def _beat_forever(self) -> None:
-        while self._has_lines.wait() and not self._closed:
+        while not self._closed.is_set():
             try:
                 with self._lock:
                     read = [line for line in self._lines if line.reads]
                 self._listen(read)
                 with self._lock:
-                    self.contend(list(self._lines))
+                    lines = list(self._lines)
+                if lines:
+                    self.contend(lines)
             except Exception:
                 logger.exception("The election of cameras' readers failed; it tries again")
                 time.sleep(BEAT)
@@ -164,22 +205,33 @@ class Sharing:
                 return
         except GateUnavailableError:
             pass
-        time.sleep(BEAT)
+        self._closed.wait(BEAT)
 
     def _send_forever(self) -> None:
-        while (entry := self.outbox.get()) is not None:
-            line, keep, fields = entry
-            words = [word for pair in fields.items() for word in pair]
+        while not self._closed.is_set():
+            entries = [entry for entry in self.outbox.take(BEAT) if not entry.line.left]
             try:
-                (mine,) = self.store.run(
-                    "publish", [line.reader, line.units], [self.worker, LEASE_MS, FOLLOWED_MS, keep, *words]
-                )
-                line.sent(bool(mine))
+                self._send(entries)
             except GateUnavailableError:
-                line.interrupt()
+                for entry in entries:
+                    entry.line.interrupt()
             except Exception:
-                logger.exception("Handing on a camera's picture failed")
-                line.interrupt()
+                logger.exception("Handing on cameras' pictures failed")
+                for entry in entries:
+                    entry.line.interrupt()
+
+    def _send(self, entries: list[Entry]) -> None:
+        calls: list[Call] = []
+        for entry in entries:
+            words = [word for pair in entry.fields.items() for word in pair]
+            arguments: list[str | int | bytes] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *words]
+            calls.append(([entry.line.reader, entry.line.units], arguments))
+        refused = {
+            entry.line for entry, (mine,) in zip(entries, self.store.run_all("publish", calls), strict=True) if not mine
+        }
+        for line in refused:  # the lease has ended: another worker's now, or to be taken again
+            line.interrupt()
+            self.contend([line])
 
 
 class SharedLine(Line):
@@ -194,58 +246,77 @@ class SharedLine(Line):
         )
         self.keys = [self.reader, self._follows, self.units, self.knocks]
         self._sharing = sharing
-        self.reads = False
+        self.reads = self.left = False
+        self.stands_back_until = 0.0  # time.monotonic(): somebody else may try
+        self._turn = 0
+        self._answers = True
         self._answered_at = time.monotonic()
         self._opening = Opening(b"", "", b"")
         self._number = 0  # of the newest picture of this opening
+        self._interruptions = self._known_interruptions = 0
         self._is_sending = False  # what is published goes on from what was published last
+        self._awaits_key = False  # Redis was too slow for all pictures
 
     # The election.
 
-    def answered(self, reads: bool, followed: bool) -> None:
+    def answered(self, turn: int, reads: bool, followed: bool) -> None:
+        if turn < self._turn:
+            return  # a later question has been answered already
+        self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
         self.reads, self.followed = reads, followed
-        self._answered_at = time.monotonic()
+        if self.left:  # meanwhile
+            self._abdicate()
 
     def unanswered(self) -> None:
+        self._answers = False
         if time.monotonic() - self._answered_at > PATIENCE:
             self.reads, self.followed = True, False
 
-    def abdicate(self) -> None:
-        if self.reads:
-            with suppress(GateUnavailableError):  # then the lease ends by itself
+    def leave(self) -> None:
+        self.left = True
+        self._abdicate()
+
+    def _abdicate(self) -> None:
+        if self.reads and self._answers:  # else the lease ends by itself
+            self.reads = False
+            with suppress(GateUnavailableError):
                 self._sharing.store.run("abdicate", [self.reader, self.units], [self._sharing.worker, FOLLOWED_MS])
 
     # The reader's side.
 
     def opened(self, codec: str, extradata: bytes) -> None:
         self._opening = Opening(secrets.token_bytes(6), codec, extradata)
-        self._number, self._is_sending = 0, False
+        self._number, self._is_sending, self._awaits_key = 0, False, False
 
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
         self._number += 1
-        if not self.followed or self._sharing.outbox.qsize() > MOST_WAITING:
-            self._is_sending = False
+        if self._known_interruptions != self._interruptions or not self.followed:
+            self._known_interruptions, self._is_sending = self._interruptions, False
+        if not self.followed:
+            return
+        if self._sharing.outbox.is_full or (self._awaits_key and group and not unit.key):
+            self._awaits_key = True  # and not the group again: that is more of what is too much already
             return
         units = [unit] if self._is_sending else group or [unit]
-        self._is_sending = True
+        self._is_sending, self._awaits_key = True, False
         for number, each in enumerate(units, start=self._number - len(units) + 1):
             keep = "from here" if each.key else "all" if group else "few"
             self._put(keep, _fields(self._opening, number, each, bool(group)))
 
     def publish_loss(self, failures: int, cause: str) -> None:
-        if self.reads and self.followed:
-            self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
+        if not (self.reads and self.followed):
+            return
+        self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
+        if failures >= TRIES:  # it may be this host's network: one of the others tries
+            self.stands_back_until = time.monotonic() + STANDS_BACK
+            self._abdicate()
 
     def _put(self, keep: str, fields: Fields) -> None:
-        self._sharing.outbox.put((self, keep, fields))
-
-    def sent(self, mine: bool) -> None:
-        if not mine:
-            self.reads = False
+        self._sharing.outbox.put(Entry(self, keep, fields))
 
     def interrupt(self) -> None:
         """An entry was lost: the next one begins with the group's key."""
-        self._is_sending = False
+        self._interruptions += 1
 
     # The follower's side.
 
@@ -264,9 +335,9 @@ class SharedLine(Line):
                     continue
                 if opening is None or opening.id != id:
                     opening, number = _opening(said[0]), 0
-                sound, number = _sound(said, number)
+                sound, number, gap = _sound(said, number)
                 if sound:
-                    yield Arrival(opening, [_unit(fields) for fields in sound])
+                    yield Arrival(opening, [_unit(fields) for fields in sound], gap)
             if not entries:
                 yield None
 
@@ -284,16 +355,19 @@ class SharedLine(Line):
             return []
 
 
-def _sound(entries: list[Fields], number: int) -> tuple[list[Fields], int]:
-    """Those that come after picture `number`, without what lacks its predecessors; and the number of the last one."""
-    sound = []
+def _sound(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
+    """Those that come after picture `number`, without what lacks its predecessors; the number of the last one; and whether
+    some lack them all the same, because the camera's group is too long to be kept and there is no better place."""
+    sound, gap = [], False
     for fields in entries:
         its = int(fields[b"number"])
-        may_begin = fields[b"key"] == b"1" or fields[b"group"] == b"0"  # without a group there is no better place
-        if its == number + 1 or (its > number and may_begin):
+        if its <= number:
+            continue
+        if its == number + 1 or fields[b"key"] == b"1" or fields[b"group"] == b"0":
+            gap = gap or (its > number + 1 and fields[b"key"] == b"0")
             number = its
             sound.append(fields)
-    return sound, number
+    return sound, number, gap
 
 
 def _fields(opening: Opening, number: int, unit: AccessUnit, in_group: bool) -> Fields:

@@ -7,6 +7,7 @@ up after 40 s against a Redis that accepts and never answers.
 import asyncio
 import contextlib
 import functools
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,12 +24,19 @@ CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply
 CONNECTIONS = 16
 
 Argument = str | int
+Call = tuple[Sequence[str], Sequence[str | int | bytes]]  # a script's keys and arguments
 
 
 @functools.cache
 def _source(name: str) -> str:
     folder = Path(__file__).parent / "lua"
     return (folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+@functools.cache
+def _digest(name: str) -> str:
+    """Redis's own name of a script."""
+    return hashlib.sha1(_source(name).encode()).hexdigest()  # noqa: S324
 
 
 class Store:
@@ -89,6 +97,25 @@ class ThreadStore:
             self._scripts[script] = self._client.register_script(_source(script))
         with _translated():
             return cast(list[Any], self._scripts[script](keys=keys, args=arguments))
+
+    def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
+        """Run a script many times in one round trip. Raises GateUnavailableError; some may have run then."""
+        if not calls:
+            return []
+        digest = _digest(script)
+        with _translated():
+            for last in (False, True):
+                pipe = self._client.pipeline(transaction=False)
+                for keys, arguments in calls:
+                    pipe.evalsha(digest, len(keys), *keys, *arguments)
+                answers = pipe.execute(raise_on_error=last)
+                if not any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
+                    break
+                self._client.script_load(_source(script))
+            failure = next((answer for answer in answers if isinstance(answer, Exception)), None)
+            if failure is not None:
+                raise failure
+            return answers
 
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries of a stream after an identifier; waits `wait` seconds for one. Raises GateUnavailableError."""

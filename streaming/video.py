@@ -9,7 +9,7 @@ from streaming.frames import Flag, Format, Frame
 from streaming.pictures import MAX_MESSAGE, QUALITIES, Decoder, encode
 
 GROUP_BYTES = 16_000_000  # of a group of pictures that is kept for newcomers
-GROUP_PICTURES = 900
+GROUP_PICTURES = 1800  # a minute of it
 WITHOUT_KEY = 10.0  # seconds after which a camera whose last key picture nobody can start from is served as JPEG
 ORIGINAL = "original"
 
@@ -59,16 +59,24 @@ class Video:
 
     def take(self, unit: AccessUnit) -> None:
         """One picture, at the moment at which it comes."""
-        self._collect(unit)
+        self.collect(unit)
+        self.show(unit)
+
+    def show(self, unit: AccessUnit) -> None:
+        """To the viewers, what has just been collected."""
         if self._codec == "h264":
             self._pass_on(unit)
         self._decode(unit)
+
+    def cut(self) -> None:
+        """Pictures are missing: what depends on them is not passed on."""
+        self._cut = True
 
     def join(self, units: list[AccessUnit]) -> None:
         """The pictures, one at least, of a camera that somebody else reads: all before the newest are history."""
         *before, newest = units
         for unit in before:
-            self._collect(unit)
+            self.collect(unit)
         if self._codec == "h264" and before and not newest.key:
             self._cut = not self.group or any(len(unit.data) > MAX_MESSAGE for unit in self.group)
             if not self._cut:
@@ -76,7 +84,8 @@ class Video:
                 self._on_group([self._frame(unit) for unit in self.group])
         self.take(newest)
 
-    def _collect(self, unit: AccessUnit) -> None:
+    def collect(self, unit: AccessUnit) -> None:
+        """Into the running group."""
         if unit.key:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:

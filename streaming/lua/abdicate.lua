@@ -4,8 +4,8 @@
 -- Returns {}
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('DEL', KEYS[1])
-  local id = redis.call('XADD', KEYS[2], '*', 'gone', 1)
-  redis.call('XTRIM', KEYS[2], 'MINID', id)
+  redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
+  redis.call('XADD', KEYS[2], '*', 'gone', 1)
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
 return {}

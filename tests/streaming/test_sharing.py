@@ -8,9 +8,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+import redis
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
+from streaming import sharing
 from streaming.access_units import AccessUnit
 from streaming.capture import State
 from streaming.frames import Flag, Frame
@@ -148,24 +150,96 @@ def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bo
 def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob: Sharing) -> None:
     with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
-        first.publish_loss(3, "Très loin.")
+        first.publish_loss(1, "Très loin.")
         with Follower(second) as follower:
             until(lambda: bool(follower.news), "the loss is known")
-            assert follower.news == [Loss(3, "Très loin.")]
+            assert follower.news == [Loss(1, "Très loin.")]
 
 
 def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
-    ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
-        monkeypatch.setattr(ann, "contend", lambda lines: None)  # its beat is silent
+        monkeypatch.setattr(ann, "_listen", lambda read: threading.Event().wait(3))  # no beat meanwhile
         until(lambda: second.reads, "the lease has ended", 3)
         assert first.reads
+        with worker(redis_server, "cid") as late, late.line("1", SOURCE) as third, Follower(third) as follower:
+            first.opened("h264", b"")
+            first.publish(KEY, [KEY])
+            until(lambda: not first.reads, "its picture is refused")
+            assert not follower.news
+
+
+def test_a_reader_that_cannot_open_the_camera_lets_another_one_try(ann: Sharing, bob: Sharing) -> None:
+    """It may be the network of its host."""
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.publish_loss(1, "Far away.")
+        until(lambda: bool(follower.news), "the loss is known")
+        first.publish_loss(2, "Far away.")
+        until(lambda: second.reads, "the other one tries", 0.9)
+        assert not first.reads
+
+
+def test_alone_a_reader_goes_on_trying(ann: Sharing) -> None:
+    with ann.line("1", SOURCE) as line:
+        line.publish_loss(9, "Far away.")
+        assert line.reads
+
+
+def test_what_is_still_on_its_way_when_a_reader_leaves_takes_nothing_back(ann: Sharing, bob: Sharing) -> None:
+    with bob.line("2", SOURCE), ExitStack() as stay:
+        with ann.line("1", SOURCE) as first:
+            second = stay.enter_context(bob.line("1", SOURCE))
+            stay.enter_context(Follower(second))
+            until(lambda: first.followed, "the reader is followed")
+            first.opened("h264", b"")
+            for number in range(300):
+                first.publish(AccessUnit(bytes(20_000), True, number), [KEY])
+        until(lambda: second.reads, "the follower reads", 0.9)
+
+
+def test_pictures_beyond_what_redis_takes_are_left_out_up_to_a_key(
+    ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        monkeypatch.setattr(sharing, "MOST_WAITING", -1)
+        first.publish(KEY, [KEY])
+        monkeypatch.setattr(sharing, "MOST_WAITING", 1_000_000)
+        first.publish(OTHER, [KEY, OTHER])
+        first.publish(KEY, [KEY])
+        first.publish(OTHER, [KEY, OTHER])
+        until(lambda: len(follower.units) == 2, "the group arrives")
+        assert follower.units == [KEY, OTHER]
+
+
+def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        first.publish(OTHER, [])
+        until(lambda: len(follower.units) == 1, "a picture arrives")
+        first.followed = False
+        first.publish(OTHER, [])  # is lost
+        first.followed = True
+        first.publish(OTHER, [])
+        until(lambda: len(follower.units) == 2, "the next one arrives")
+        arrivals = [news for news in follower.news if isinstance(news, Arrival)]
+        assert arrivals[-1].gap
+
+
+def test_scripts_that_redis_has_forgotten_are_told_again(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         first.publish(KEY, [KEY])
-        until(lambda: not first.reads, "its picture is refused")
-        assert ann.store.run("contend", first.keys, ["dee", 1000, 3000])[0] == 0  # type: ignore[attr-defined]
+        until(lambda: len(follower.units) == 1, "a picture arrives")
+        redis.Redis.from_url(redis_server.url).script_flush()
+        first.publish(KEY, [KEY])
+        until(lambda: len(follower.units) == 2, "the next one arrives")
 
 
 def test_without_redis_each_reads_and_afterwards_one(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:

@@ -266,6 +266,13 @@ def test_of_pictures_of_before_without_a_key_none_is_passed_on_until_one_comes()
     assert [frame.data for frame in hand.frames] == [SETS + key(4), other(5)]
 
 
+def test_what_lacks_its_predecessors_is_not_passed_on() -> None:
+    hand = Hand()
+    hand.push(key(1), key(2), other(3))
+    hand.video.cut()
+    assert hand.push(other(5), key(6), other(7)) == [SETS + key(6), other(7)]
+
+
 def test_pictures_of_before_are_decoded_for_the_first_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
     monkeypatch.setattr(video, "Decoder", lambda *_: RecordingDecoder(decoded))
