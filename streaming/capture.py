@@ -27,9 +27,10 @@ import cv2
 
 from cameras.sources import AddressError, CameraSource
 from streaming.access_units import units_of
+from streaming.entries import Arrival, Loss, Opening
 from streaming.frames import Frame
 from streaming.pictures import DecodingError
-from streaming.sharing import Arrival, Join, Line, Loss, Opening, alone
+from streaming.sharing import Join, Line, alone
 from streaming.video import Video
 
 logger = logging.getLogger(__name__)

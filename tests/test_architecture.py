@@ -43,6 +43,7 @@ ORDER = {
         "access_units",
         "pictures",
         "video",
+        "entries",
         "sharing",
         "capture",
         "slots",

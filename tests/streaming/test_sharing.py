@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from cameras.sources import CameraSource
 from streaming import sharing
 from streaming.access_units import AccessUnit
 from streaming.capture import State
+from streaming.entries import Arrival, Loss
 from streaming.frames import Flag, Frame
-from streaming.sharing import Arrival, Line, Loss, Sharing
+from streaming.sharing import Line, Sharing
 from tests.servers import RedisServer, wait_until
 from tests.streaming.watched import Watched, clocks_of, watching
 
@@ -248,6 +250,24 @@ def test_without_redis_each_reads_and_afterwards_one(ann: Sharing, bob: Sharing,
         until(lambda: first.reads and second.reads, "each reads", 5)
         redis_server.start()
         until(lambda: first.reads is not second.reads, "one follows", 5)
+
+
+def test_no_picture_reaches_the_disk_of_a_redis_that_keeps_its_data(tmp_path: Path) -> None:
+    with (
+        RedisServer(tmp_path, appendonly="yes") as server,
+        worker(server, "ann") as ann,
+        worker(server, "bob") as bob,
+        ann.line("1", SOURCE) as first,
+        bob.line("1", SOURCE) as second,
+        Follower(second) as follower,
+    ):
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        first.publish(AccessUnit(bytes(200_000), True, 0), [KEY])
+        until(lambda: bool(follower.units), "a picture arrives")
+        files = [path for path in tmp_path.rglob("*aof*") if path.is_file()]
+        assert files
+        assert sum(path.stat().st_size for path in files) < 100_000
 
 
 # Captures.
