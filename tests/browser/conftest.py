@@ -145,6 +145,11 @@ class Others:
     def leave(self) -> None:
         self._run(self._streams.pop().close())
 
+    @property
+    def pictures(self) -> int:
+        """How many have arrived, of all streams."""
+        return sum(stream.count for stream in self._streams)
+
     def end(self) -> None:
         while self._streams:
             self.leave()

@@ -7,21 +7,24 @@ import time
 from collections.abc import Iterator
 from typing import Self
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Gate, ages_of, assert_fresh, becomes, log_in, open_modal
+from tests.browser.conftest import Gate, Others, ages_of, assert_fresh, becomes, canvas_width, log_in, open_modal
 from tests.servers import Site, wait_until
 
+MEGABIT = 125_000  # bytes/s of a link of 1 Mbit/s
 BUFFER = 8192  # bytes that each end of the link holds
 
 
 class Link:
-    """Forwards to a port of loopback, at `rate` bytes/s towards the browser."""
+    """Forwards to a port of loopback; all connections together at `rate` bytes/s towards the browser."""
 
     def __init__(self, target: int) -> None:
         self.rate = 0.0  # 0: as fast as it can
         self._target = target
+        self._line = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._ends: list[socket.socket] = []
@@ -42,7 +45,8 @@ class Link:
         with contextlib.suppress(OSError):
             while data := source.recv(BUFFER):
                 if down and self.rate:
-                    time.sleep(len(data) / self.rate)
+                    with self._line:
+                        time.sleep(len(data) / self.rate)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
@@ -64,17 +68,34 @@ def link(house: Site) -> Iterator[Link]:
         yield running
 
 
-@pytest.mark.timeout(120)
-def test_auto_steps_down_on_a_slow_link_and_up_again(page: Page, gate: Gate, camera_id: str, link: Link) -> None:
+def memory(house: Site) -> int:
+    """Bytes of the worker."""
+    return int(psutil.Process(house.workers[0].process.popen.pid).memory_info().rss)
+
+
+@pytest.mark.timeout(240)
+def test_auto_steps_down_on_a_slow_link_and_up_again(
+    page: Page, house: Site, gate: Gate, others: Others, camera_id: str, link: Link
+) -> None:
+    others.enter()  # on a link of its own
     log_in(page, f"http://127.0.0.1:{link.port}")
     open_modal(page)
     becomes(page, "quality", "original")
     assert_fresh(page)
-    link.rate = 120_000  # about half of what the camera sends
-    becomes(page, "quality", "medium", 30)
+    link.rate = MEGABIT  # about half of what the camera sends
+    becomes(page, "quality", "low", 60)  # at once: medium would take more than the camera's own video
+    wait_until(lambda: canvas_width(page) == 640, 20, "a picture of the lower quality")
+    page.wait_for_timeout(1_000)  # in which the link empties
+    before, started, seen = memory(house), time.monotonic(), others.pictures
+    ages = ages_of(page, 50)
+    assert len(ages) > 40, ages
+    assert ages[int(len(ages) * 0.95)] < 1_500, ages
+    assert memory(house) - before < 8_000_000
+    assert (others.pictures - seen) / (time.monotonic() - started) > 7, "frames/s of 10"
+    becomes(page, "quality", "low")
     link.rate = 0
-    becomes(page, "quality", "original", 60)
+    becomes(page, "quality", "original", 90)
     expect(page.get_by_label("Quality").locator("option:checked")).to_have_text("Auto (Original)")
     wait_until(lambda: len(ages_of(page, 3)) == 3, 10, "readable pictures")
     assert_fresh(page)
-    assert gate.in_use == 1
+    assert gate.in_use == 2

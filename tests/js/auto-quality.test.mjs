@@ -8,113 +8,180 @@ const LADDER = ["original", "medium", "low"];
 const GOOD = { age: 0.1, gap: false };
 const LATE = { age: 1.5, gap: false };
 const GAP = { age: 0.1, gap: true };
+const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800 }; // kbit/s: of a camera that sends a lot
 
 let now;
 let auto;
+let link; // kbit/s that it can carry
+let measured; // times
+let needs;
+let traffic;
 
-/** Show pictures at 10 frames/s. */
-function run(seconds, picture, target = auto) {
+async function measure() {
+  measured += 1;
+  return link;
+}
+
+/** Show pictures at 10 frames/s; in trouble the link is full. */
+async function run(seconds, picture, target = auto) {
   for (let passed = 0; passed < seconds * 1000; passed += 100) {
     now += 100;
+    const rate = picture === GOOD ? Math.min(link, needs[target.quality]) : link;
+    traffic.received += (rate * 100) / 8;
     target.observe(picture);
+    await null; // for what was measured
   }
 }
 
 /** As `run`, until the quality changes; returns the seconds it took. */
-function runUntilChange(picture, most = 1000) {
+async function runUntilChange(picture, most = 1000) {
   const [before, started] = [auto.quality, now];
-  while (auto.quality === before && now - started < most * 1000) run(0.1, picture);
+  while (auto.quality === before && now - started < most * 1000) await run(0.1, picture);
   return (now - started) / 1000;
 }
 
 beforeEach(() => {
-  now = 1_000_000;
-  auto = new AutoQuality(LADDER, () => now);
+  [now, link, measured, needs] = [1_000_000, 100_000, 0, NEEDS];
+  traffic = { received: 0, need: (quality) => needs[quality] };
+  auto = new AutoQuality({ ladder: LADDER, traffic, measure, now: () => now });
 });
 
-test("the best there is, as long as pictures come in time", () => {
-  run(600, GOOD);
+test("the best there is, as long as pictures come in time", async () => {
+  await run(600, GOOD);
   assert.equal(auto.quality, "original");
 });
 
-test("three seconds of pictures older than usual step down", () => {
-  run(15, GOOD);
-  run(2.9, LATE);
+test("three seconds of pictures older than usual step down", async () => {
+  await run(15, GOOD);
+  await run(2.9, LATE);
   assert.equal(auto.quality, "original");
-  run(0.3, LATE);
+  await run(0.3, LATE);
   assert.equal(auto.quality, "medium");
 });
 
-test("a camera that is always behind is no trouble", () => {
-  run(120, { age: 4, gap: false });
+test("a camera that is always behind is no trouble", async () => {
+  await run(120, { age: 4, gap: false });
   assert.equal(auto.quality, "original");
 });
 
-test("late for a moment only is no trouble", () => {
+test("late for a moment only is no trouble", async () => {
   for (let times = 0; times < 20; times += 1) {
-    run(2, LATE);
-    run(1, GOOD);
+    await run(2, LATE);
+    await run(1, GOOD);
   }
   assert.equal(auto.quality, "original");
 });
 
-test("gaps that go on step down, a single one does not", () => {
-  run(5, GOOD);
-  run(0.1, GAP);
-  run(10, GOOD);
+test("gaps that go on step down, a single one does not", async () => {
+  await run(5, GOOD);
+  await run(0.1, GAP);
+  await run(10, GOOD);
   assert.equal(auto.quality, "original");
   for (let times = 0; times < 3; times += 1) {
-    run(0.1, GAP);
-    run(1.9, GOOD);
+    await run(0.1, GAP);
+    await run(1.9, GOOD);
   }
   assert.equal(auto.quality, "medium");
 });
 
-test("two changes are ten seconds apart, and the last step stays", () => {
-  run(5, GOOD);
-  assert.ok(runUntilChange(LATE) < 4);
-  const second = runUntilChange(GAP);
+test("two changes are ten seconds apart, and the last step stays", async () => {
+  await run(5, GOOD);
+  assert.ok(await runUntilChange(LATE) < 4);
+  const second = await runUntilChange(GAP);
   assert.ok(second >= 10 && second < 11, second);
   assert.equal(auto.quality, "low");
-  run(60, GAP);
+  await run(60, GAP);
   assert.equal(auto.quality, "low");
 });
 
-test("twenty clean seconds step up", () => {
-  run(5, GOOD);
-  runUntilChange(LATE);
-  const clean = runUntilChange(GOOD);
+test("twenty clean seconds step up", async () => {
+  await run(5, GOOD);
+  await runUntilChange(LATE);
+  const clean = await runUntilChange(GOOD);
   assert.ok(clean >= 20 && clean < 21, clean);
   assert.equal(auto.quality, "original");
 });
 
-test("each step up that fails doubles the wait for the next, up to five minutes", () => {
-  run(5, GOOD);
-  runUntilChange(LATE);
+test("each step up that fails doubles the wait for the next, up to five minutes", async () => {
+  await run(5, GOOD);
+  await runUntilChange(LATE);
   const waits = [];
   for (let times = 0; times < 7; times += 1) {
-    waits.push(Math.round(runUntilChange(GOOD)));
-    runUntilChange(LATE);
+    waits.push(Math.round(await runUntilChange(GOOD)));
+    await runUntilChange(LATE);
   }
   assert.deepEqual(waits, [20, 40, 80, 160, 300, 300, 300]);
 });
 
-test("a step up that lasted forgets the failed ones", () => {
-  run(5, GOOD);
-  runUntilChange(LATE);
-  runUntilChange(GOOD);
-  runUntilChange(LATE); // failed
-  runUntilChange(GOOD);
-  run(60, GOOD);
-  runUntilChange(LATE);
-  assert.equal(Math.round(runUntilChange(GOOD)), 20);
+test("a step up that lasted forgets the failed ones", async () => {
+  await run(5, GOOD);
+  await runUntilChange(LATE);
+  await runUntilChange(GOOD);
+  await runUntilChange(LATE); // failed
+  await runUntilChange(GOOD);
+  await run(60, GOOD);
+  await runUntilChange(LATE);
+  assert.equal(Math.round(await runUntilChange(GOOD)), 20);
 });
 
-test("another connection begins without the old one's trouble", () => {
-  run(5, GOOD);
-  run(2.5, LATE);
+// What fits through the link.
+
+test("a thin link steps down to what fits through it at once", async () => {
+  link = 1_000;
+  await run(5, GOOD);
+  await runUntilChange(GAP);
+  assert.equal(auto.quality, "low");
+});
+
+test("a link that nothing fits through gets what takes least", async () => {
+  link = 500;
+  await runUntilChange(GAP);
+  assert.equal(auto.quality, "low");
+});
+
+test("a lower quality means less traffic: what takes more than the camera's own video is left out", async () => {
+  needs = { ...NEEDS, original: 2_000 };
+  await run(5, GOOD);
+  await runUntilChange(LATE);
+  assert.equal(auto.quality, "low", "not medium");
+  await runUntilChange(GOOD);
+  assert.equal(auto.quality, "original");
+  needs = { ...NEEDS, original: 300 };
+  await run(60, GAP);
+  assert.equal(auto.quality, "original", "nothing takes less");
+});
+
+test("no step up to what the link could not carry, and the question comes less and less often", async () => {
+  link = 1_000;
+  await runUntilChange(GAP);
+  await run(1000, GOOD);
+  assert.equal(auto.quality, "low");
+  assert.equal(measured, 6, "after 20, 60, 140, 300, 600 and 900 s");
+  link = 7_500; // enough for medium, too little for the camera's own video
+  await run(300, GOOD);
+  assert.equal(auto.quality, "medium");
+  await run(300, GOOD);
+  assert.equal(auto.quality, "medium");
+});
+
+test("trouble while the link is being measured: no step up", async () => {
+  let answer;
+  const slowly = () => new Promise((done) => (answer = done));
+  auto = new AutoQuality({ ladder: LADDER, traffic, measure: slowly, now: () => now });
+  await run(5, GOOD);
+  await runUntilChange(LATE);
+  await run(25, GOOD);
+  await run(1, LATE);
+  answer(Infinity);
+  await run(10, GOOD);
+  assert.equal(auto.quality, "medium");
+});
+
+test("another connection begins without the old one's trouble", async () => {
+  await run(5, GOOD);
+  await run(2.5, LATE);
   auto.restart();
-  run(10, LATE);
+  await run(10, LATE);
   assert.equal(auto.quality, "original", "what was late is usual now");
 });
 
@@ -124,10 +191,10 @@ let pixels;
 
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
-  return new QualityChoice({ choice: chosen, playsVideo, pixels: () => pixels, now: () => now });
+  return new QualityChoice({ choice: chosen, playsVideo, pixels: () => pixels, traffic, measure, now: () => now });
 }
 
-test("Auto is the camera's own video where it can be played, else JPEG of the size shown", () => {
+test("Auto is the camera's own video where it can be played, else JPEG of the size shown", async () => {
   assert.equal(choice(AUTO).quality, "original");
   const plain = choice(AUTO, false);
   assert.equal(plain.quality, "medium");
@@ -138,7 +205,7 @@ test("Auto is the camera's own video where it can be played, else JPEG of the si
   assert.equal(plain.quality, "high");
 });
 
-test("a window that is being resized does not change the quality all the time", () => {
+test("a window that is being resized does not change the quality all the time", async () => {
   const plain = choice(AUTO, false);
   pixels = 1281;
   assert.equal(plain.quality, "high");
@@ -150,13 +217,13 @@ test("a window that is being resized does not change the quality all the time", 
   assert.equal(plain.quality, "high");
 });
 
-test("a choice of one's own stands, whatever arrives", () => {
+test("a choice of one's own stands, whatever arrives", async () => {
   const chosen = choice("high");
-  run(60, { ...LATE, quality: "high", format: "jpeg" }, chosen);
+  await run(60, { ...LATE, quality: "high", format: "jpeg" }, chosen);
   assert.equal(chosen.quality, "high");
 });
 
-test("without a decoder that works: JPEG for five minutes, or until somebody chooses", () => {
+test("without a decoder that works: JPEG for five minutes, or until somebody chooses", async () => {
   for (const [chosen, other] of [["original", "high"], [AUTO, "medium"]]) {
     const chooser = choice(chosen);
     chooser.videoFailed();
@@ -171,10 +238,10 @@ test("without a decoder that works: JPEG for five minutes, or until somebody cho
   }
 });
 
-test("Auto takes JPEG of the size shown from a camera whose own video is not H.264", () => {
+test("Auto takes JPEG of the size shown from a camera whose own video is not H.264", async () => {
   const chooser = choice(AUTO);
-  run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
+  await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "original", "a first JPEG says nothing yet");
-  run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
+  await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "medium");
 });

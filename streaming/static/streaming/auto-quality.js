@@ -7,10 +7,17 @@ const LONGEST = 300_000; // ms: the wait doubles with each step up that failed, 
 const APART = 10_000; // ms between two changes
 const FAILED_WITHIN = 30_000; // ms: a step down so soon after a step up means that the step up failed
 const USUAL_OVER = 60; // seconds in which the smallest age of a second is the usual one
+const DOWN_TO = 0.8; // of what came through in trouble: what a lower quality may take of it
+const UP_FROM = 1.2; // of what a higher quality takes: what the link has to show before
 
-/** Decides on a quality by how the pictures arrive: down when this link or machine does not keep up, up again later. */
+/**
+ * Decides on a quality by how the pictures arrive: down when this link or machine does not keep up, to the best quality
+ * that fits through what came, and up again later, once the link has shown that it can. A step down always means less traffic.
+ */
 export class AutoQuality {
   #ladder;
+  #traffic;
+  #measure;
   #now;
   #step = 0;
   #changedAt = -Infinity;
@@ -20,17 +27,24 @@ export class AutoQuality {
   #lateSince = null;
   #gapsSince = null;
   #gapAt = -Infinity;
+  #untroubled; // the last moment without trouble, and what had arrived by then
+  #measuring = false;
   /** @type {{second: number, age: number}[]} the smallest age of each of the last seconds */
   #ages = [];
 
   /**
-   * @param {readonly string[]} ladder qualities, the best one first
-   * @param {() => number} [now] milliseconds
+   * @param {object} options
+   * @param {readonly string[]} options.ladder qualities, the best one first
+   * @param {import("./traffic.js").Traffic} options.traffic
+   * @param {() => Promise<number>} options.measure kbit/s that the link can carry; Infinity: not known
+   * @param {() => number} [options.now] milliseconds
    */
-  constructor(ladder, now = Date.now) {
+  constructor({ ladder, traffic, measure, now = Date.now }) {
     this.#ladder = ladder;
+    this.#traffic = traffic;
+    this.#measure = measure;
     this.#now = now;
-    this.#cleanSince = now();
+    this.#forgetTrouble();
   }
 
   get quality() {
@@ -68,9 +82,10 @@ export class AutoQuality {
     this.#note(now, age, gap);
     const trouble = Math.min(this.#lateSince ?? Infinity, this.#gapsSince ?? Infinity);
     if (trouble < Infinity) this.#cleanSince = now;
+    else this.#untroubled = { at: now, received: this.#traffic.received };
     if (now - this.#changedAt < APART) return;
     if (now - trouble >= LASTING) this.#stepDown(now);
-    else if (now - this.#cleanSince >= this.#wait) this.#stepUp(now);
+    else if (now - this.#cleanSince >= this.#wait) this.#stepUpIfItFits();
   }
 
   #note(now, age, gap) {
@@ -91,22 +106,46 @@ export class AutoQuality {
     return Math.min(...this.#ages.map((entry) => entry.age));
   }
 
+  /** @returns {string[]} the ladder without what takes more of the link than the best quality does */
+  get #rungs() {
+    const [best, ...others] = this.#ladder;
+    return [best, ...others.filter((quality) => this.#traffic.need(quality) < this.#traffic.need(best))];
+  }
+
   #stepDown(now) {
-    if (this.#step === this.#ladder.length - 1) return;
-    if (now - this.#steppedUpAt < FAILED_WITHIN) this.#wait = Math.min(this.#wait * 2, LONGEST);
+    const lower = this.#rungs.filter((quality) => this.#ladder.indexOf(quality) > this.#step);
+    if (!lower.length) return;
+    const { at, received } = this.#untroubled;
+    const link = ((this.#traffic.received - received) * 8) / (now - at); // kbit/s
+    const fits = lower.find((quality) => this.#traffic.need(quality) <= link * DOWN_TO);
+    if (now - this.#steppedUpAt < FAILED_WITHIN) this.#waitLonger();
     else this.#wait = CLEAN;
-    this.#move(now, 1);
+    this.#move(fits ?? lower.at(-1));
   }
 
-  #stepUp(now) {
-    if (this.#step === 0) return;
-    this.#steppedUpAt = now;
-    this.#move(now, -1);
+  async #stepUpIfItFits() {
+    const higher = this.#rungs.findLast((quality) => this.#ladder.indexOf(quality) < this.#step);
+    if (!higher || this.#measuring) return;
+    this.#measuring = true;
+    const link = await this.#measure();
+    this.#measuring = false;
+    const now = this.#now();
+    if (now - this.#cleanSince < this.#wait) return; // trouble or another ladder meanwhile
+    this.#cleanSince = now;
+    if (link < this.#traffic.need(higher) * UP_FROM) this.#waitLonger();
+    else {
+      this.#steppedUpAt = now;
+      this.#move(higher);
+    }
   }
 
-  #move(now, steps) {
-    this.#step += steps;
-    this.#changedAt = now;
+  #waitLonger() {
+    this.#wait = Math.min(this.#wait * 2, LONGEST);
+  }
+
+  #move(quality) {
+    this.#step = this.#ladder.indexOf(quality);
+    this.#changedAt = this.#now();
     this.#forgetTrouble();
   }
 
@@ -114,5 +153,6 @@ export class AutoQuality {
     this.#cleanSince = this.#now();
     this.#lateSince = this.#gapsSince = null;
     this.#gapAt = -Infinity;
+    this.#untroubled = { at: this.#cleanSince, received: this.#traffic.received };
   }
 }

@@ -2,11 +2,12 @@ import { FiguresPanel } from "./figures-panel.js";
 import { FullScreen } from "./full-screen.js";
 import { Painter } from "./painter.js";
 import { PictureInPicture } from "./picture-in-picture.js";
-import { Reason } from "./protocol.js";
+import { Reason, snapshotPath } from "./protocol.js";
 import { AUTO, QualityChoice } from "./quality-choice.js";
 import { QualityMenu } from "./quality-menu.js";
 import { savePicture } from "./save-picture.js";
 import { State } from "./states.js";
+import { Traffic, measureLink } from "./traffic.js";
 import { playsH264 } from "./video-decoder.js";
 import { Viewer } from "./viewer.js";
 import { notice, pictureAge, stateWords } from "./words.js";
@@ -73,10 +74,13 @@ export class CameraViewer extends HTMLElement {
 
   #start({ id }, video) {
     const pixels = () => this.#parts.canvas.clientWidth * window.devicePixelRatio;
-    this.#choice = new QualityChoice({ choice: this.#menu.choice, playsVideo: video, pixels });
+    const traffic = new Traffic();
+    const measure = () => measureLink(snapshotPath(id, "medium"), traffic);
+    this.#choice = new QualityChoice({ choice: this.#menu.choice, playsVideo: video, pixels, traffic, measure });
     this.#gaps = 0;
     const { quality } = this.#choice;
-    this.#viewer = new Viewer({ cameraId: id, quality, video, paint: (picture) => this.#painter.paint(picture) });
+    const paint = (picture) => this.#painter.paint(picture);
+    this.#viewer = new Viewer({ cameraId: id, quality, video, traffic, paint });
     this.#viewer.addEventListener("change", () => this.#render());
     this.#viewer.addEventListener("picture", () => this.#onPicture());
     this.#viewer.addEventListener("videofailure", () => this.#onVideoFailure());

@@ -16,8 +16,9 @@ export class QualityChoice {
   choice;
   #playsVideo;
   #pixels;
-  #now;
+  #link;
   #auto;
+  #now;
   #noVideoBefore = -Infinity;
   #isJpegOnly = false;
   /** @type {number | null} */
@@ -28,14 +29,17 @@ export class QualityChoice {
    * @param {string} options.choice AUTO or one of QUALITIES
    * @param {boolean} options.playsVideo
    * @param {() => number} options.pixels the width in which the picture is shown, in pixels of the screen
+   * @param {import("./traffic.js").Traffic} options.traffic
+   * @param {() => Promise<number>} options.measure kbit/s that the link can carry; Infinity: not known
    * @param {() => number} [options.now] milliseconds
    */
-  constructor({ choice, playsVideo, pixels, now = Date.now }) {
+  constructor({ choice, playsVideo, pixels, traffic, measure, now = Date.now }) {
     this.choice = choice;
     this.#playsVideo = playsVideo;
     this.#pixels = pixels;
+    this.#link = { traffic, measure };
     this.#now = now;
-    this.#auto = new AutoQuality(this.#ladder(), now);
+    this.#startAuto();
   }
 
   /** @returns {string} one of QUALITIES */
@@ -52,7 +56,7 @@ export class QualityChoice {
     this.#noVideoBefore = -Infinity;
     this.#isJpegOnly = false;
     this.#jpegSince = null;
-    this.#auto = new AutoQuality(this.#ladder(), this.#now);
+    this.#startAuto();
   }
 
   /**
@@ -75,6 +79,10 @@ export class QualityChoice {
     this.#auto.restart();
   }
 
+  #startAuto() {
+    this.#auto = new AutoQuality({ ladder: this.#ladder(), ...this.#link, now: this.#now });
+  }
+
   #noteFormat(isOriginal, format) {
     if (!isOriginal || format !== "jpeg") this.#jpegSince = null;
     else this.#jpegSince ??= this.#now();
@@ -85,7 +93,7 @@ export class QualityChoice {
     return this.#now() < this.#noVideoBefore;
   }
 
-  /** Never up in traffic: below the camera's own video come the small JPEG qualities. */
+  /** Below the camera's own video come the small JPEG qualities. */
   #ladder() {
     if (this.#playsVideo && !this.#isJpegOnly && !this.#videoFailed) return [ORIGINAL, "medium", "low"];
     const pixels = this.#pixels();

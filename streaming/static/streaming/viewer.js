@@ -17,6 +17,7 @@ import {
 } from "./protocol.js";
 import { LocalReason, State } from "./states.js";
 import { Stills } from "./stills.js";
+import { Traffic } from "./traffic.js";
 
 const STALE_AFTER = 2_000; // ms
 const SLOT_RELEASE = 300; // ms in which the server gets a slot back: else a retry could be refused because of itself
@@ -45,6 +46,7 @@ export class Viewer extends EventTarget {
 
   #cameraId;
   #video;
+  #traffic;
   #paint;
   #env;
   #clock = new ServerClock();
@@ -68,15 +70,17 @@ export class Viewer extends EventTarget {
    * @param {string} options.cameraId
    * @param {string | null} options.quality null: the server's default
    * @param {boolean} [options.video] whether H.264 can be played here
+   * @param {Traffic} [options.traffic] where what arrives is counted
    * @param {(picture: ImageBitmap | VideoFrame) => void} options.paint
    * @param {object} [options.environment]
    */
-  constructor({ cameraId, quality, video = false, paint, environment = browser() }) {
+  constructor({ cameraId, quality, video = false, traffic = new Traffic(), paint, environment = browser() }) {
     super();
     this.#env = environment;
     this.#cameraId = cameraId;
     this.wanted = quality;
     this.#video = video;
+    this.#traffic = traffic;
     this.#paint = paint;
     this.#backoff = new Backoff(this.#env.random);
     this.#stills = new Stills(cameraId, (blob, takenAt) => this.#showStill(blob, takenAt), this.#env.fetch);
@@ -196,10 +200,12 @@ export class Viewer extends EventTarget {
   #onFrame(frame) {
     this.#received = frame.seq;
     this.figures.received(frame);
+    this.#traffic.add(frame);
     this.#decoding.push(frame);
   }
 
   #onPicture(picture, frame) {
+    this.#traffic.shown(frame, picture);
     this.#show(picture, { kind: "live", takenAt: frame.readAt });
     this.figures.shown(this.age);
     if (frame.seq > this.#liveAfter) this.#onLivePicture();

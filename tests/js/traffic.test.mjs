@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.js";
+import { Traffic, measureLink } from "../../streaming/static/streaming/traffic.js";
+
+const { H264, JPEG } = FrameKind;
+
+const frame = (bytes, readAt = 0, kind = H264, flags = 0) => ({ kind, flags, readAt, payload: new Uint8Array(bytes) });
+
+/** Of `count` pictures at 25 frames/s. */
+function video(traffic, count, bytes, from = 0) {
+  for (let index = 0; index < count; index += 1) traffic.add(frame(bytes, from + index * 40));
+}
+
+const near = (actual, expected) => assert.ok(Math.abs(actual / expected - 1) < 0.01, `${actual} is not ${expected}`);
+
+test("what the camera's own video takes is measured by the server's clock", () => {
+  const traffic = new Traffic();
+  assert.equal(traffic.need("original"), Infinity, "not known");
+  video(traffic, 50, 10_000);
+  near(traffic.need("original"), 2_000);
+  assert.equal(traffic.received, 500_000);
+});
+
+test("gaps, and a camera that was away, are not taken for a frugal camera", () => {
+  const traffic = new Traffic();
+  video(traffic, 50, 10_000);
+  traffic.add(frame(10_000, 4_000, H264, FrameFlag.DISCONTINUITY));
+  video(traffic, 50, 10_000, 60_000);
+  traffic.add(frame(20_000, 62_500, JPEG));
+  video(traffic, 50, 10_000, 64_000);
+  near(traffic.need("original"), 2_000);
+});
+
+test("a camera that changes is measured anew within seconds", () => {
+  const traffic = new Traffic();
+  video(traffic, 500, 10_000);
+  video(traffic, 500, 2_000, 20_000);
+  near(traffic.need("original"), 400 * 1.03);
+});
+
+test("what JPEG takes is reckoned from the size of the last one, and never more than the camera's own pixels", () => {
+  const traffic = new Traffic();
+  near(traffic.need("medium"), 6_636);
+  traffic.shown(frame(46_080, 0, JPEG), { width: 1280, height: 720 });
+  near(traffic.need("low"), 461);
+  near(traffic.need("medium"), 3_686);
+  near(traffic.need("high"), 12_442);
+  traffic.shown(frame(1), { displayWidth: 640, displayHeight: 360 });
+  near(traffic.need("medium"), 922);
+});
+
+test("a link is measured by a still, and by what arrives beside it", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"] });
+  const traffic = new Traffic();
+  const arrayBuffer = async () => {
+    context.mock.timers.tick(500);
+    traffic.add(frame(20_000, 0, JPEG));
+    return new ArrayBuffer(80_000);
+  };
+  const asked = [];
+  const fetch = async (path) => {
+    asked.push(path);
+    context.mock.timers.tick(900); // until the server has one: not the link's time
+    return { ok: true, arrayBuffer };
+  };
+  assert.equal(await measureLink("/still", traffic, fetch), 1_600);
+  assert.deepEqual(asked, ["/still"]);
+  assert.equal(await measureLink("/still", traffic, async () => ({ ok: false, arrayBuffer })), Infinity);
+  assert.equal(await measureLink("/still", traffic, () => Promise.reject(new TypeError("offline"))), Infinity);
+});
