@@ -16,9 +16,14 @@ from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.clock import age_ms
+from tests.browser.link import Link
 from tests.client import Session, Stream
 from tests.servers import PASSWORD, Site, site, wait_until
 
+SECURE, PLAIN = "127.0.0.1", "cam.test"  # hosts of one worker; plain HTTP is a secure context for the first only
+both_origins = pytest.mark.parametrize("origin", [SECURE, PLAIN], ids=["secure", "plain"])
+
+Cookies = list[tuple[str, str]]
 VIEWER = "dialog.live-modal camera-viewer"
 
 FLAGS = (
@@ -29,8 +34,16 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
-    "--host-resolver-rules=MAP cam.test 127.0.0.1",  # an origin that is no secure context, unlike 127.0.0.1
+    f"--host-resolver-rules=MAP {PLAIN} {SECURE}",
 )
+
+
+HOUSE: dict[str, Any] = {  # two slots, so that a full house takes two viewers
+    "STREAM_MAX_CONCURRENT": "2",
+    "STREAM_FIRST_FRAME_SECONDS": "3",
+    "STREAM_READ_TIMEOUT_SECONDS": "1",
+    "STREAM_RECONNECT_SECONDS": "8",
+}
 
 
 def chromium() -> str | None:
@@ -49,14 +62,9 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """One worker with two slots, so that a full house takes two viewers."""
+    """One worker."""
     with site(tmp_path_factory.mktemp("site"), template) as created:
-        created.start_worker(
-            STREAM_MAX_CONCURRENT="2",
-            STREAM_FIRST_FRAME_SECONDS="3",
-            STREAM_READ_TIMEOUT_SECONDS="1",
-            STREAM_RECONNECT_SECONDS="3",
-        )
+        created.start_worker(**HOUSE)
         yield created
 
 
@@ -73,13 +81,19 @@ def camera_id(house: Site, yard: SimulatedCamera) -> Iterator[str]:
 
 
 @pytest.fixture
-def base(house: Site) -> str:
-    return house.workers[0].base
+def origin() -> str:
+    """The host under which the browser knows the worker; `both_origins` gives a test the other one too."""
+    return SECURE
 
 
 @pytest.fixture
-def session(base: str) -> Session:
-    return Session(base)
+def base(house: Site, origin: str) -> str:
+    return f"http://{origin}:{house.workers[0].port}"
+
+
+@pytest.fixture
+def session(house: Site) -> Session:
+    return Session(house.workers[0].base)
 
 
 @pytest.fixture
@@ -104,6 +118,25 @@ class Gate:
         return used
 
 
+@pytest.fixture
+def link(house: Site) -> Iterator[Link]:
+    with Link(house.workers[0].port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cookies(house: Site) -> Cookies:
+    """Names and values, of the viewer, who has logged in."""
+    pairs = (pair.partition("=") for pair in Session(house.workers[0].base).cookie.split("; "))
+    return [(name, value) for name, _, value in pairs]
+
+
+def enter(page: Page, base: str, cookies: Cookies) -> None:
+    """The page of cards, for somebody who has logged in."""
+    page.context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies])
+    page.goto(f"{base}/")
+
+
 def log_in(page: Page, base: str, username: str = "viewer") -> None:
     page.goto(f"{base}/accounts/login/")
     page.get_by_label("Username").fill(username)
@@ -113,12 +146,12 @@ def log_in(page: Page, base: str, username: str = "viewer") -> None:
 
 
 @pytest.fixture
-def cards(page: Page, base: str, camera_id: str) -> Iterator[Page]:
+def cards(page: Page, base: str, camera_id: str, cookies: Cookies) -> Iterator[Page]:
     """The page of cards, logged in. Fails on any error that the page reports."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    log_in(page, base)
+    enter(page, base, cookies)
     yield page
     assert not errors
 

@@ -1,71 +1,14 @@
 """Auto on a link that gets too slow for the camera's own video, and fast again."""
 
-import contextlib
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from typing import Self
 
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Gate, Others, ages_of, assert_fresh, becomes, canvas_width, log_in, open_modal
+from tests.browser.link import MEGABIT, Link
 from tests.servers import Site, wait_until
-
-MEGABIT = 125_000  # bytes/s of a link of 1 Mbit/s
-BUFFER = 8192  # bytes that each end of the link holds
-
-
-class Link:
-    """Forwards to a port of loopback; all connections together at `rate` bytes/s towards the browser."""
-
-    def __init__(self, target: int) -> None:
-        self.rate = 0.0  # 0: as fast as it can
-        self._target = target
-        self._line = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._ends: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                browser, _ = self._listener.accept()
-                server = socket.socket()
-                server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-                server.connect(("127.0.0.1", self._target))
-                self._ends += [browser, server]
-                threading.Thread(target=self._pump, args=(browser, server, False), daemon=True).start()
-                threading.Thread(target=self._pump, args=(server, browser, True), daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket, down: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(BUFFER):
-                if down and self.rate:
-                    with self._line:
-                        time.sleep(len(data) / self.rate)
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for end in (self._listener, *self._ends):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-
-@pytest.fixture
-def link(house: Site) -> Iterator[Link]:
-    with Link(house.workers[0].port) as running:
-        yield running
 
 
 def memory(house: Site) -> int:

@@ -9,12 +9,17 @@ from playwright.sync_api import Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.browser.conftest import (
+    PLAIN,
+    SECURE,
     VIEWER,
+    Cookies,
     Gate,
     assert_fresh,
     becomes,
+    both_origins,
     canvas_width,
     choose,
+    enter,
     log_in,
     open_modal,
 )
@@ -22,8 +27,8 @@ from tests.servers import Site, wait_until
 
 
 @pytest.fixture(autouse=True)
-def needs_h264(page: Page, base: str) -> None:
-    page.goto(f"{base}/healthz")
+def needs_h264(page: Page, house: Site) -> None:
+    page.goto(f"{house.workers[0].base}/healthz")
     plays = page.evaluate("VideoDecoder.isConfigSupported({codec: 'avc1.42E01F'}).then(answer => answer.supported)")
     if not plays:
         pytest.skip("This Chromium was built without H.264")
@@ -71,7 +76,7 @@ def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
 def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house: Site, camera_id: str) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    base = f"http://cam.test:{house.workers[0].port}"
+    base = f"http://{PLAIN}:{house.workers[0].port}"
     log_in(page, base)
     assert page.evaluate("[isSecureContext, 'VideoDecoder' in window]") == [False, False]
     open_modal(page)
@@ -87,25 +92,24 @@ def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house
     assert not errors
 
 
-def test_a_camera_that_restarts_goes_on_at_original(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
+@both_origins
+def test_a_camera_that_restarts_or_changes_its_size_goes_on(
+    cards: Page, origin: str, gate: Gate, yard: SimulatedCamera
+) -> None:
+    format = "h264" if origin == SECURE else "jpeg"
     open_modal(cards)
-    becomes(cards, "format", "h264")
+    becomes(cards, "format", format)
     yard.fault = Fault.REFUSE
     yard.drop_connections()
     becomes(cards, "state", "reconnecting")
     yard.fault = Fault.NONE
     becomes(cards, "state", "live")
-    assert cards.locator(VIEWER).get_attribute("data-format") == "h264"
-    assert gate.in_use == 1
     assert_fresh(cards)
-
-
-def test_a_camera_that_changes_its_size_goes_on(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
-    open_modal(cards)
-    becomes(cards, "format", "h264")
     yard.resize(640, 360)
-    wait_until(lambda: canvas_width(cards) == 640, 5, "a picture of the new size")
+    wait_until(lambda: canvas_width(cards) == 640, 15, "a picture of the new size")
     assert_fresh(cards)
+    assert cards.locator(VIEWER).get_attribute("data-format") == format
+    assert gate.in_use == 1
 
 
 SHAPES: dict[str, tuple[dict[str, Any], str]] = {
@@ -119,6 +123,7 @@ SHAPES: dict[str, tuple[dict[str, Any], str]] = {
     "mjpeg": ({"codec": "mjpeg"}, "jpeg"),
     "mjpeg-over-http": ({"transport": "http"}, "jpeg"),
     "intra-refresh": ({"intra_refresh": True}, ""),
+    "open-gop": ({"open_gop": True}, ""),
 }
 
 
@@ -135,18 +140,19 @@ def odd_camera(house: Site, simulator: Simulator, shape: tuple[dict[str, Any], s
     house.remove_camera(id)
 
 
-def test_a_camera_of_any_shape_is_seen(
-    page: Page, base: str, gate: Gate, odd_camera: str, shape: tuple[dict[str, Any], str]
+def test_a_camera_of_any_shape_is_seen_on_both_origins(
+    page: Page, house: Site, gate: Gate, odd_camera: str, shape: tuple[dict[str, Any], str], cookies: Cookies
 ) -> None:
-    format = shape[1]
-    log_in(page, base)
-    open_modal(page, 20)
-    if format:
-        becomes(page, "format", format)
-    assert_fresh(page, 1_000 if shape[0].get("b_frames") else 500)
-    choose(page, "original")
-    becomes(page, "quality", "original")
-    assert_fresh(page, 1_000 if shape[0].get("b_frames") else 500)
+    settings, format = shape
+    below = 1_000 if settings.get("b_frames") or settings.get("open_gop") else 500
+    for origin, expected in ((SECURE, format), (PLAIN, "jpeg")):
+        enter(page, f"http://{origin}:{house.workers[0].port}", cookies)
+        open_modal(page, 20)
+        choose(page, "original")
+        becomes(page, "quality", "original")
+        if expected:
+            becomes(page, "format", expected)
+        assert_fresh(page, below)
 
 
 def test_video_that_the_decoder_gives_up_on_is_replaced_by_jpeg(

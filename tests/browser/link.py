@@ -1,0 +1,77 @@
+"""The network between a browser and a worker, at the test's word slow, silent, cut, or without WebSockets."""
+
+import contextlib
+import socket
+import threading
+import time
+
+from tests.proxy import TcpProxy
+
+MEGABIT = 125_000  # bytes/s of a link of 1 Mbit/s
+BUFFER = 8192  # bytes that each end of the link holds
+
+
+class Link(TcpProxy):
+    """Forwards to a port of loopback; all connections together at `rate` bytes/s towards the browser."""
+
+    def __init__(self, target: int) -> None:
+        self.rate = 0.0  # 0: as fast as it can
+        self.refuses_web_sockets = False
+        self._web_sockets_pass = threading.Event()
+        self._web_sockets_pass.set()
+        self._is_cut = False
+        self._line = threading.Lock()
+        super().__init__(target)
+
+    def hold_web_sockets(self) -> None:
+        """New ones wait for their handshake until they are let through."""
+        self._web_sockets_pass.clear()
+
+    def let_web_sockets_through(self) -> None:
+        self._web_sockets_pass.set()
+
+    def cut(self) -> None:
+        """Every connection ends, and none can be made."""
+        self._is_cut = True
+        for end in self._sockets:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def close(self) -> None:
+        self._web_sockets_pass.set()
+        super().close()
+
+    def _connect(self) -> socket.socket:
+        if self._is_cut:
+            raise ConnectionRefusedError
+        server = socket.socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        try:
+            server.connect(("127.0.0.1", self._target))
+        except OSError:  # the worker is gone
+            server.close()
+            raise
+        return server
+
+    def _pump(self, source: socket.socket, sink: socket.socket, replies: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(BUFFER):
+                self._flows.wait()
+                if replies:
+                    self._slow_down(len(data))
+                elif b"upgrade: websocket" in data.lower():
+                    self._web_sockets_pass.wait()
+                    if self.refuses_web_sockets:
+                        break
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _slow_down(self, size: int) -> None:
+        if self.rate:
+            with self._line:
+                time.sleep(size / self.rate)

@@ -1,0 +1,220 @@
+"""Each state of the player, reached by a real fault: what the page says, shows and announces, and the way back.
+
+Over both kinds of origin: a secure one, where the camera's own video plays, and plain HTTP.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from cameras.simulator import Fault, SimulatedCamera
+from tests.browser.conftest import (
+    HOUSE,
+    SECURE,
+    VIEWER,
+    Cookies,
+    Gate,
+    Others,
+    becomes,
+    both_origins,
+    enter,
+    open_modal,
+)
+from tests.browser.link import Link
+from tests.servers import Site, wait_until
+
+MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
+RECONNECTING = "Connection lost. Reconnecting…"
+AGO = re.compile(r"^(Snapshot|Last picture) (just now|\d+ s ago)$")
+DIMMED = re.compile("brightness")
+
+pytestmark = both_origins
+
+
+@pytest.fixture
+def cards(page: Page, origin: str, link: Link, camera_id: str, cookies: Cookies) -> Iterator[Page]:
+    """The page of cards, behind a link that can fail, with its announcements recorded."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    enter(page, f"http://{origin}:{link.port}", cookies)
+    assert page.evaluate("isSecureContext") == (origin == SECURE)
+    record_announcements(page)
+    yield page
+    assert not errors
+
+
+def record_announcements(page: Page) -> None:
+    page.evaluate("""() => {
+        window.announced = [];
+        const region = document.querySelector("camera-viewer [role=status]");
+        new MutationObserver(() => window.announced.push(region.textContent)).observe(region, { childList: true });
+    }""")
+
+
+def announced(page: Page) -> list[str]:
+    """What a screen reader was given to say, in order."""
+    texts: list[str] = page.evaluate("window.announced")
+    return texts
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"{VIEWER} [data-part={name}]")
+
+
+def says(page: Page, state: str, words: str, seconds: float = 15) -> None:
+    """The page is in `state`, and says so in `words`, also to a screen reader."""
+    becomes(page, "state", state, seconds)
+    expect(part(page, "state")).to_have_text(words)
+    wait_until(lambda: announced(page)[-1] == words, 5, f"{words!r} is announced")
+
+
+def notes(page: Page, state: str, title: str, text: str, seconds: float = 15) -> None:
+    """As `says`, of a state with a notice over the picture; `text` is a pattern."""
+    becomes(page, "state", state, seconds)
+    expect(part(page, "noticeTitle")).to_have_text(title)
+    expect(part(page, "noticeText")).to_have_text(re.compile(f"^{text}$"))
+    said = re.compile(rf"{title}\. {text}")
+    wait_until(lambda: bool(said.fullmatch(announced(page)[-1])), 5, f"{title!r} is announced")
+
+
+def watch(page: Page) -> None:
+    page.get_by_role("button", name="Live View").click()
+
+
+def is_live_again(page: Page, seconds: float = 30) -> None:
+    says(page, "live", "Live", seconds)
+    expect(part(page, "age")).to_have_text(re.compile(r"^Live · \d+\.\d s behind$"))
+    expect(part(page, "canvas")).not_to_have_css("filter", DIMMED)
+    expect(part(page, "notice")).not_to_be_visible()
+
+
+def assert_the_age_ticks_unannounced(page: Page) -> None:
+    before, said = part(page, "age").inner_text(), announced(page)
+    expect(part(page, "age")).not_to_have_text(before, timeout=10_000)
+    expect(part(page, "age")).to_have_text(AGO)
+    assert announced(page) == said, "changes of state only"
+
+
+def test_connecting_shows_the_latest_still(cards: Page, gate: Gate, link: Link) -> None:
+    link.hold_web_sockets()
+    watch(cards)
+    says(cards, "connecting", "Connecting…")
+    expect(cards.locator(f"{VIEWER} .spinner")).to_be_visible()
+    becomes(cards, "picture", "snapshot")
+    expect(part(cards, "age")).to_have_text(AGO)
+    assert gate.in_use == 0
+    link.let_web_sockets_through()
+    is_live_again(cards)
+    becomes(cards, "picture", "live")
+    assert announced(cards) in (["Connecting…", "Live"], ["Connecting…", RECONNECTING, "Live"])  # where it took 10 s
+    gate.becomes(1)
+
+
+def test_a_network_that_falls_silent_makes_the_picture_stale(cards: Page, gate: Gate, link: Link) -> None:
+    open_modal(cards)
+    is_live_again(cards)
+    link.silence()
+    says(cards, "stale", "No new picture")
+    expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
+    assert_the_age_ticks_unannounced(cards)
+    link.restore()
+    is_live_again(cards)
+    assert set(announced(cards)) == {"Connecting…", "Live", "No new picture"}
+    assert gate.in_use == 1
+
+
+def test_a_network_that_is_cut_is_reconnected_to(cards: Page, gate: Gate, link: Link) -> None:
+    open_modal(cards)
+    link.cut()
+    says(cards, "reconnecting", RECONNECTING)
+    expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
+    assert_the_age_ticks_unannounced(cards)
+    gate.becomes(0, 5)
+    link.mend()
+    is_live_again(cards)
+    gate.becomes(1)
+
+
+def test_a_camera_that_drops_is_reconnected(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
+    open_modal(cards)
+    yard.fault = Fault.SILENT
+    says(cards, "reconnecting", "The camera does not answer. Reconnecting…")
+    expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
+    yard.fault = Fault.NONE
+    is_live_again(cards)
+    assert gate.in_use == 1
+
+
+def test_a_worker_that_is_gone_is_reconnected_to_when_it_is_back(cards: Page, gate: Gate, house: Site) -> None:
+    open_modal(cards)
+    old = house.workers.pop()
+    old.process.end()
+    becomes(cards, "state", "reconnecting")
+    house.start_worker(port=old.port, **HOUSE)
+    is_live_again(cards, 40)
+    gate.becomes(1)
+
+
+def test_at_the_limit_the_viewer_is_refused_with_the_reason_and_offered_the_next_free_slot(
+    cards: Page, gate: Gate, others: Others, camera_id: str
+) -> None:
+    others.enter()
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    cards.reload()
+    expect(cards.locator(".toast")).to_contain_text(MESSAGE)
+    expect(cards.locator(".toast")).to_contain_text("2 of 2")
+    becomes(cards, "state", "refused")
+    expect(part(cards, "noticeTitle")).to_have_text("2 of 2 in use")
+    expect(part(cards, "noticeText")).to_have_text(MESSAGE)
+    expect(part(cards, "announcer")).to_have_text(f"2 of 2 in use. {MESSAGE}")
+    becomes(cards, "picture", "snapshot", 20)
+    expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
+    record_announcements(cards)
+    others.leave()
+    notes(cards, "refused", "A stream is free", r"Watch now\?")
+    cards.get_by_role("button", name="Retry").click()
+    is_live_again(cards)
+    gate.becomes(2)
+
+
+def test_a_dead_camera_is_unavailable_with_stills_once_it_is_back(
+    cards: Page, gate: Gate, yard: SimulatedCamera
+) -> None:
+    yard.fault = Fault.REFUSE
+    watch(cards)
+    notes(
+        cards,
+        "unavailable",
+        "Stream unavailable",
+        r"The (camera cannot be reached|connection to the camera was lost)\.",
+        30,
+    )
+    gate.becomes(0)
+    yard.fault = Fault.NONE
+    becomes(cards, "picture", "snapshot", 30)  # by themselves, and marked as such
+    assert_the_age_ticks_unannounced(cards)
+    assert gate.in_use == 0
+    cards.get_by_role("button", name="Retry").click()
+    is_live_again(cards)
+
+
+def test_a_network_without_web_sockets_shows_stills_until_it_lets_them_through(
+    cards: Page, gate: Gate, link: Link
+) -> None:
+    link.refuses_web_sockets = True
+    watch(cards)
+    notes(
+        cards,
+        "unavailable",
+        "Stream unavailable",
+        r"The live connection cannot be opened from here\. Still trying\.",
+        30,
+    )
+    becomes(cards, "picture", "snapshot", 20)
+    assert gate.in_use == 0
+    link.refuses_web_sockets = False
+    is_live_again(cards)
+    gate.becomes(1)
