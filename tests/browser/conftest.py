@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import shutil
 import threading
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -16,27 +15,14 @@ from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.clock import age_ms
+from tests.browser.chromium import FLAGS, PLAIN, SECURE, chromium, enter
 from tests.browser.link import Link
 from tests.client import Session, Stream
 from tests.servers import PASSWORD, Site, site, wait_until
 
-SECURE, PLAIN = "127.0.0.1", "cam.test"  # hosts of one worker; plain HTTP is a secure context for the first only
 both_origins = pytest.mark.parametrize("origin", [SECURE, PLAIN], ids=["secure", "plain"])
 
-Cookies = list[tuple[str, str]]
 VIEWER = "dialog.live-modal camera-viewer"
-
-FLAGS = (
-    "--no-sandbox",  # CI runs as root
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    f"--host-resolver-rules=MAP {PLAIN} {SECURE}",
-)
-
 
 HOUSE: dict[str, Any] = {  # two slots, so that a full house takes two viewers
     "STREAM_MAX_CONCURRENT": "2",
@@ -44,10 +30,6 @@ HOUSE: dict[str, Any] = {  # two slots, so that a full house takes two viewers
     "STREAM_READ_TIMEOUT_SECONDS": "1",
     "STREAM_RECONNECT_SECONDS": "8",
 }
-
-
-def chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -125,16 +107,9 @@ def link(house: Site) -> Iterator[Link]:
 
 
 @pytest.fixture(scope="module")
-def cookies(house: Site) -> Cookies:
-    """Names and values, of the viewer, who has logged in."""
-    pairs = (pair.partition("=") for pair in Session(house.workers[0].base).cookie.split("; "))
-    return [(name, value) for name, _, value in pairs]
-
-
-def enter(page: Page, base: str, cookies: Cookies) -> None:
-    """The page of cards, for somebody who has logged in."""
-    page.context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies])
-    page.goto(f"{base}/")
+def cookie(house: Site) -> str:
+    """Of the viewer, who has logged in."""
+    return Session(house.workers[0].base).cookie
 
 
 def log_in(page: Page, base: str, username: str = "viewer") -> None:
@@ -146,12 +121,12 @@ def log_in(page: Page, base: str, username: str = "viewer") -> None:
 
 
 @pytest.fixture
-def cards(page: Page, base: str, camera_id: str, cookies: Cookies) -> Iterator[Page]:
+def cards(page: Page, base: str, camera_id: str, cookie: str) -> Iterator[Page]:
     """The page of cards, logged in. Fails on any error that the page reports."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    enter(page, base, cookies)
+    enter(page, base, cookie)
     yield page
     assert not errors
 

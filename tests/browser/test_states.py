@@ -10,16 +10,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
+from tests.browser.chromium import SECURE, enter
 from tests.browser.conftest import (
     HOUSE,
-    SECURE,
     VIEWER,
-    Cookies,
     Gate,
     Others,
     becomes,
     both_origins,
-    enter,
     open_modal,
 )
 from tests.browser.link import Link
@@ -34,11 +32,11 @@ pytestmark = both_origins
 
 
 @pytest.fixture
-def cards(page: Page, origin: str, link: Link, camera_id: str, cookies: Cookies) -> Iterator[Page]:
+def cards(page: Page, origin: str, link: Link, camera_id: str, cookie: str) -> Iterator[Page]:
     """The page of cards, behind a link that can fail, with its announcements recorded."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    enter(page, f"http://{origin}:{link.port}", cookies)
+    enter(page, f"http://{origin}:{link.port}", cookie)
     assert page.evaluate("isSecureContext") == (origin == SECURE)
     record_announcements(page)
     yield page

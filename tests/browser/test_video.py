@@ -8,18 +8,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
+from tests.browser.chromium import PLAIN, SECURE, enter
 from tests.browser.conftest import (
-    PLAIN,
-    SECURE,
     VIEWER,
-    Cookies,
     Gate,
     assert_fresh,
     becomes,
     both_origins,
     canvas_width,
     choose,
-    enter,
     log_in,
     open_modal,
 )
@@ -141,12 +138,12 @@ def odd_camera(house: Site, simulator: Simulator, shape: tuple[dict[str, Any], s
 
 
 def test_a_camera_of_any_shape_is_seen_on_both_origins(
-    page: Page, house: Site, gate: Gate, odd_camera: str, shape: tuple[dict[str, Any], str], cookies: Cookies
+    page: Page, house: Site, gate: Gate, odd_camera: str, shape: tuple[dict[str, Any], str], cookie: str
 ) -> None:
     settings, format = shape
     below = 1_000 if settings.get("b_frames") or settings.get("open_gop") else 500
     for origin, expected in ((SECURE, format), (PLAIN, "jpeg")):
-        enter(page, f"http://{origin}:{house.workers[0].port}", cookies)
+        enter(page, f"http://{origin}:{house.workers[0].port}", cookie)
         open_modal(page, 20)
         choose(page, "original")
         becomes(page, "quality", "original")
