@@ -1,51 +1,216 @@
-"""Make the screenshots of README and docs from a running demo: python docs/screenshots.py http://127.0.0.1:8000
+"""Make the screenshots of README and docs: .venv/bin/python -m docs.screenshots
 
-Needs the development requirements and Chromium; logs in as the demo's administrator.
+Needs the development requirements and Chromium. Runs an installation of its own with simulated cameras, and brings each
+state of the player about by a real fault: of a camera, of the network, or of the limit.
 """
 
-import json
-import shutil
-import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+import cv2
+import numpy as np
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+from cameras.simulator import Fault, SimulatedCamera, Simulator, default_cameras
+from tests.browser.chromium import FLAGS, SECURE, chromium, enter
+from tests.browser.link import Link
+from tests.browser.others import Others
+from tests.client import Session
+from tests.servers import Site, make_template, site
+
+IMAGES = Path(__file__).resolve().parent / "images"
+DESKTOP: Any = {"viewport": {"width": 1280, "height": 800}}
+PHONE: Any = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+SIZES = {"": DESKTOP, "-phone": PHONE}
+SETTINGS = {
+    "STREAM_MAX_CONCURRENT": "10",
+    "STREAM_FIRST_FRAME_SECONDS": "4",
+    "STREAM_READ_TIMEOUT_SECONDS": "1",
+    "STREAM_RECONNECT_SECONDS": "30",
+}
+VIEWER = "dialog.live-modal camera-viewer"
+PATIENCE = 30_000  # ms for a state to come
+LOSSY = 80  # of WebP; a picture of a camera is one already
 
 
-def log_in(page: Page, base: str) -> None:
-    password = json.loads((ROOT / "var" / "demo-logins.json").read_text())["admin"]
-    page.goto(f"{base}/accounts/login/")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", password)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{base}/")
+@dataclass
+class Scene:
+    """One page, and what can go wrong around it."""
+
+    page: Page
+    suffix: str
+    camera: SimulatedCamera
+    link: Link
+    others: Others
+
+    def watch(self) -> None:
+        self.page.locator(f".card[data-name='{self.camera.name}']").get_by_role("button").click()
+
+    def becomes(self, state: str, picture: str = "") -> None:
+        expect(self.page.locator(VIEWER)).to_have_attribute("data-state", state, timeout=PATIENCE)
+        if picture:
+            expect(self.page.locator(VIEWER)).to_have_attribute("data-picture", picture, timeout=PATIENCE)
+
+    def shoot(self, name: str) -> None:
+        self.page.wait_for_timeout(600)  # a change of brightness takes its time
+        shoot(self.page, name + self.suffix)
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        self.watch()
+        self.becomes("live", "live")
+        self.page.wait_for_timeout(1_500)
+        yield
+        self.close()
+
+    def close(self) -> None:
+        self.page.get_by_role("button", name="Close").click()
 
 
-def take(page: Page, base: str, suffix: str) -> None:
-    log_in(page, base)
-    page.wait_for_timeout(3000)
-    page.screenshot(path=IMAGES / f"cameras{suffix}.png")
-    page.get_by_role("button", name="Live View").first.click()
-    page.wait_for_selector("camera-viewer[data-state=live]")
-    page.wait_for_timeout(1500)
-    page.screenshot(path=IMAGES / f"live{suffix}.png")
-    system = page.context.new_page()
-    system.goto(f"{base}/admin/streaming/system/")
-    system.wait_for_timeout(1500)
-    system.screenshot(path=IMAGES / f"system{suffix}.png")
+def shoot(page: Page, name: str) -> None:
+    picture: Any = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    cv2.imwrite(str(IMAGES / f"{name}.webp"), picture, [cv2.IMWRITE_WEBP_QUALITY, LOSSY])
+
+
+# The states of the player.
+
+
+def live(scene: Scene) -> None:
+    with scene.live():
+        scene.shoot("live")
+        figures = scene.page.get_by_role("button", name="Figures")
+        figures.click()
+        scene.page.wait_for_timeout(5_000)  # what they look back on
+        scene.shoot("figures")
+        figures.click()
+
+
+def connecting(scene: Scene) -> None:
+    scene.link.hold_web_sockets()
+    scene.watch()
+    scene.becomes("connecting", "snapshot")
+    scene.shoot("connecting")
+    scene.link.let_web_sockets_through()
+    scene.becomes("live")
+    scene.close()
+
+
+def stale(scene: Scene) -> None:
+    with scene.live():
+        scene.link.silence()
+        scene.becomes("stale")
+        scene.page.wait_for_timeout(4_000)
+        scene.shoot("stale")
+        scene.link.restore()
+        scene.becomes("live")
+
+
+def reconnecting(scene: Scene) -> None:
+    with scene.live():
+        scene.camera.fault = Fault.SILENT
+        scene.becomes("reconnecting")
+        scene.page.wait_for_timeout(3_000)
+        scene.shoot("reconnecting")
+        scene.camera.fault = Fault.NONE
+        scene.becomes("live")
+
+
+def refused(scene: Scene) -> None:
+    scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
+    for _ in range(10):
+        scene.others.enter()
+    scene.page.reload()
+    scene.becomes("refused", "snapshot")
+    expect(scene.page.locator(".toast")).to_be_visible()
+    scene.page.locator(".live-modal h2").click()  # as everywhere here, the focus is a mouse's: without a ring
+    scene.shoot("refused")
+    expect(scene.page.locator(".toast")).not_to_be_visible(timeout=PATIENCE)
+    scene.others.leave()
+    expect(scene.page.locator(VIEWER)).to_contain_text("A stream is free", timeout=PATIENCE)
+    scene.shoot("free")
+    scene.others.leave_all()
+    scene.close()
+
+
+def unavailable(scene: Scene) -> None:
+    scene.link.refuses_web_sockets = True
+    scene.watch()
+    scene.becomes("unavailable", "snapshot")
+    scene.shoot("unavailable")
+    scene.link.refuses_web_sockets = False
+    scene.becomes("live")
+    scene.close()
+
+
+def camera_id(scene: Scene) -> str:
+    return scene.page.locator(f".card[data-name='{scene.camera.name}']").get_attribute("data-camera") or ""
+
+
+STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnecting, refused, unavailable)
+
+
+# The other pages.
+
+
+def pages(browser: Browser, base: str, cookie: str, others: Others) -> None:
+    for _ in range(3):
+        others.enter()
+    for suffix, size in SIZES.items():
+        for scheme in ("light", "dark"):
+            name = suffix + ("-dark" if scheme == "dark" else "")
+            context = browser.new_context(**size, color_scheme=scheme)
+            page = context.new_page()
+            enter(page, base, cookie)
+            expect(page.locator(".card img").first).to_be_visible(timeout=PATIENCE)
+            page.wait_for_timeout(4_000)  # for the other stills
+            shoot(page, f"cameras{name}")
+            page.goto(f"{base}/admin/streaming/system/")
+            page.wait_for_timeout(2_500)
+            shoot(page, f"system{name}")
+            context.close()
+    others.leave_all()
+
+
+def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, others: Others) -> None:
+    for suffix, size in SIZES.items():
+        context = browser.new_context(**size)
+        page = context.new_page()
+        enter(page, f"http://{SECURE}:{link.port}", cookie)
+        for state in STATES:
+            state(Scene(page, suffix, camera, link, others))
+        context.close()
+
+
+@contextmanager
+def house() -> Iterator[tuple[Site, dict[str, SimulatedCamera], dict[str, str]]]:
+    """One worker and four cameras, by name, with the ids of the cameras."""
+    with tempfile.TemporaryDirectory(prefix="nvr-screenshots-") as name, ExitStack() as stack:
+        (folder := Path(name, "site")).mkdir()
+        (template := Path(name, "template")).mkdir()
+        simulator = stack.enter_context(Simulator(port=0))
+        cameras = {camera.name: simulator.add(camera) for camera in default_cameras(4)}
+        installation = stack.enter_context(site(folder, make_template(template)))
+        ids = {camera.name: installation.add_camera(camera.name, camera.url) for camera in cameras.values()}
+        installation.start_worker(**SETTINGS)  # type: ignore[arg-type]
+        yield installation, cameras, ids
 
 
 def main() -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for suffix, width, height in (("", 1280, 800), ("-phone", 390, 844)):
-            context = browser.new_context(viewport={"width": width, "height": height})
-            take(context.new_page(), sys.argv[1], suffix)
-            context.close()
-        browser.close()
+    with ExitStack() as stack:
+        installation, cameras, ids = stack.enter_context(house())
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        stack.callback(browser.close)
+        base = installation.workers[0].base
+        others = Others(Session(base), ids["Car park"])
+        stack.callback(others.end)
+        link = stack.enter_context(Link(installation.workers[0].port))
+        pages(browser, base, Session(base, "admin").cookie, others)
+        states(browser, Session(base).cookie, cameras["Car park"], link, others)
 
 
 if __name__ == "__main__":

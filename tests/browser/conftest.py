@@ -1,10 +1,8 @@
 """A real Chromium on a real worker with real cameras. Skips where there is no Chromium, and says so."""
 
-import asyncio
 import base64
 import os
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.clock import age_ms
 from tests.browser.chromium import FLAGS, PLAIN, SECURE, chromium, enter
 from tests.browser.link import Link
-from tests.client import Session, Stream
+from tests.browser.others import Others
+from tests.client import Session
 from tests.servers import PASSWORD, Site, site, wait_until
 
 both_origins = pytest.mark.parametrize("origin", [SECURE, PLAIN], ids=["secure", "plain"])
@@ -129,41 +128,6 @@ def cards(page: Page, base: str, camera_id: str, cookie: str) -> Iterator[Page]:
     enter(page, base, cookie)
     yield page
     assert not errors
-
-
-class Others:
-    """Viewers without a browser, on a loop in another thread: Playwright has this one's."""
-
-    def __init__(self, session: Session, camera: str) -> None:
-        self._session, self._camera = session, camera
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._streams: list[Stream] = []
-
-    def _run(self, job: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(job, self._loop).result(20)
-
-    async def _open(self) -> Stream:
-        return await (await Stream(self._session, self._camera).__aenter__()).live()
-
-    def enter(self) -> None:
-        self._streams.append(self._run(self._open()))
-
-    def leave(self) -> None:
-        self._run(self._streams.pop().close())
-
-    @property
-    def pictures(self) -> int:
-        """How many have arrived, of all streams."""
-        return sum(stream.count for stream in self._streams)
-
-    def end(self) -> None:
-        while self._streams:
-            self.leave()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 @pytest.fixture

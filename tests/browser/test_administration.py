@@ -3,7 +3,8 @@
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera
-from tests.browser.conftest import Gate, Others, log_in
+from tests.browser.conftest import Gate, log_in
+from tests.browser.others import Others
 
 
 def test_system_follows_the_streams_that_come_and_go_without_reloading(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import VIEWER, Gate, Others, assert_fresh, canvas_width, log_in, open_modal
+from tests.browser.conftest import VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
+from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
 

@@ -6,8 +6,9 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Gate, Others, ages_of, assert_fresh, becomes, canvas_width, log_in, open_modal
+from tests.browser.conftest import Gate, ages_of, assert_fresh, becomes, canvas_width, log_in, open_modal
 from tests.browser.link import MEGABIT, Link
+from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
 

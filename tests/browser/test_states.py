@@ -15,12 +15,12 @@ from tests.browser.conftest import (
     HOUSE,
     VIEWER,
     Gate,
-    Others,
     becomes,
     both_origins,
     open_modal,
 )
 from tests.browser.link import Link
+from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
 MESSAGE = "Maximum concurrent streams reached. Please close another stream first."

@@ -12,7 +12,7 @@ const UP_FROM = 1.2; // of what a higher quality takes: what the link has to sho
 
 /**
  * Decides on a quality by how the pictures arrive: down when this link or machine does not keep up, to the best quality
- * that fits through what came, and up again later, once the link has shown that it can. A step down always means less traffic.
+ * that fits, and up again later, once the link has shown that it can. A step down always means less traffic.
  */
 export class AutoQuality {
   #ladder;

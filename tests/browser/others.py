@@ -1,0 +1,46 @@
+"""Viewers beside the browser."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+from tests.client import Session, Stream
+
+
+class Others:
+    """Viewers without a browser, on a loop in another thread: Playwright has this one's."""
+
+    def __init__(self, session: Session, camera: str) -> None:
+        self._session, self._camera = session, camera
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._streams: list[Stream] = []
+
+    def _run(self, job: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(20)
+
+    async def _open(self) -> Stream:
+        return await (await Stream(self._session, self._camera).__aenter__()).live()
+
+    def enter(self) -> None:
+        self._streams.append(self._run(self._open()))
+
+    def leave(self) -> None:
+        self._run(self._streams.pop().close())
+
+    @property
+    def pictures(self) -> int:
+        """How many have arrived, of all streams."""
+        return sum(stream.count for stream in self._streams)
+
+    def leave_all(self) -> None:
+        while self._streams:
+            self.leave()
+
+    def end(self) -> None:
+        self.leave_all()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
