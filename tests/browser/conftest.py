@@ -166,7 +166,7 @@ def ages_of(page: Page, count: int = 10) -> list[float]:
     """The readable ones of `count` pictures, sorted."""
     ages = []
     for _ in range(count):
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(120)
         ages.append(picture_age(page))
     return sorted(age for age in ages if age is not None)
 
