@@ -195,7 +195,8 @@ def measure_memory(browser: Browser, base: str, camera: str, quality: str, minut
 
 
 def memory(page: CDPSession, browser: CDPSession) -> tuple[float, ...]:
-    """Megabytes of each of KINDS. Chromium keeps pictures that it has drawn in shared memory, up to half a gigabyte."""
+    """Megabytes of each of KINDS. What is resident and not private is mostly shared memory: without a GPU, Chromium holds
+    nearly half a gigabyte of it within the first seconds of video, and no more later."""
     page.send("HeapProfiler.collectGarbage")
     metrics = {metric["name"]: metric["value"] for metric in page.send("Performance.getMetrics")["metrics"]}
     private = renderers = everything = 0
