@@ -5,10 +5,10 @@ PORT ?= 8000
 WORKERS ?= 4
 BIN := .venv/bin
 
-.PHONY: run cluster test lint bench soak help
+.PHONY: run cluster test lint bench bench-quick soak help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.1:8000
 	@$(BIN)/python manage.py demo --port $(PORT)
@@ -31,8 +31,11 @@ soak: .venv/.development ## half an hour of faults and loads, each with its prom
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused
 
-bench: .venv/.development ## what the product costs and how old its pictures are
-	$(BIN)/python -m bench.viewers
+bench: .venv/.bench ## what the product costs and how old its pictures are, into docs/performance.md; 15 minutes, on a quiet machine
+	$(BIN)/python -m bench
+
+bench-quick: .venv/.bench ## whether the benchmark runs: its figures mean little
+	$(BIN)/python -m bench --quick
 
 .venv/.runtime: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -43,3 +46,7 @@ bench: .venv/.development ## what the product costs and how old its pictures are
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch .venv/.runtime $@
+
+.venv/.bench: requirements-bench.txt .venv/.development
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@

@@ -1,85 +1,92 @@
-"""Many viewers of one camera on one worker: frames/s each, CPU per delivered frame, age of a picture on arrival.
+"""Many viewers of one camera on one worker: pictures each, CPU per delivered frame, age on arrival, memory.
 
-    .venv/bin/python -m bench.viewers --viewers 20 --quality medium --seconds 15
+    .venv/bin/python -m bench.viewers --viewers 1 20 --qualities medium
 
-CPU is the worker's own, from the kernel's accounting, so a busy machine changes it little. The age is read off the clock
-strip in the picture: from the camera's drawing to the viewer's socket, encoder, RTP and decoder included.
+The age is read off the clock strip in the picture: from the camera's drawing to the viewer's socket, encoder, RTP and the
+worker's work included. The viewers run in processes of their own beside the worker, so with hundreds of them on a small
+machine it is the machine that decides the age; `busy` says how full it was.
 """
 
-import argparse
-import asyncio
-import os
-import platform
 import statistics
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
 
-import psutil
+from bench.cameras import camera
+from bench.clients import Record, Watch
+from bench.crowd import Crowd
+from bench.meter import FULL, Meter, Window
+from bench.pictures import ages, drawn_at, waits
+from bench.place import Place, place
+from bench.results import Results, Row, arguments, p50_p95
 
-from cameras.simulator import SimulatedCamera, Simulator
-from tests.client import Session, Stream
-from tests.servers import Site, make_template, site
-
-SAMPLE = 10  # every tenth picture is decoded for its clock
-
-
-async def watch(stream: Stream, seconds: float, ages: list[float]) -> float:
-    """Frames/s that `stream` receives during `seconds`; adds the ages in milliseconds that it reads to `ages`."""
-    before, until, seen = stream.count, time.monotonic() + seconds, stream.count
-    started = time.monotonic()
-    while time.monotonic() < until:
-        await stream.until(lambda stream, seen=seen: stream.count > seen)  # type: ignore[misc]
-        if stream.count // SAMPLE > seen // SAMPLE:
-            picture = stream.pictures[-1]
-            arrived = time.time() * 1000 - (time.monotonic() - picture.arrived) * 1000
-            age = await asyncio.to_thread(picture.clock_age, arrived)
-            ages.extend([] if age is None else [age])
-        seen = stream.count
-    return (stream.count - before) / (time.monotonic() - started)
+SETTLE = 2.0  # seconds after the last viewer has come
+PER_PROCESS = 50  # viewers
 
 
-async def measure(installation: Site, camera: SimulatedCamera, options: argparse.Namespace) -> None:
-    worker = installation.start_worker(STREAM_MAX_CONCURRENT=str(options.viewers))
-    id = installation.add_camera("Bench", camera.url)
-    session = Session(worker.base)
-    process = psutil.Process(worker.process.popen.pid)
-    idle = process.memory_info().rss
-    streams = [Stream(session, id, f"?quality={options.quality}&formats=jpeg,h264") for _ in range(options.viewers)]
-    await asyncio.gather(*(stream.__aenter__() for stream in streams))
-    await asyncio.gather(*(stream.live() for stream in streams))
-    await asyncio.sleep(2)  # past the openings
-    before, started = process.cpu_times(), time.monotonic()
-    delivered = sum(stream.count for stream in streams)
-    ages: list[float] = []
-    rates = await asyncio.gather(*(watch(stream, options.seconds, ages) for stream in streams))
-    after, delivered = process.cpu_times(), sum(stream.count for stream in streams) - delivered
-    cpu = after.user + after.system - before.user - before.system
-    memory = process.memory_info().rss
-    await asyncio.gather(*(stream.close() for stream in streams))
-    ages.sort()
-    print(f"{options.viewers} viewers of one {camera.width}x{camera.height} camera at {options.quality}, one worker")
-    print(f"  frames/s of a viewer    least {min(rates):.2f}   median {statistics.median(rates):.2f}")
-    print(f"  CPU of a delivered frame      {cpu * 1000 / delivered:.2f} ms ({delivered} frames)")
-    print(f"  CPU of the worker             {cpu / (time.monotonic() - started) * 100:.0f} % of a core")
-    late = ages[int(len(ages) * 0.95)]
-    print(f"  age on arrival          median {statistics.median(ages):.0f} ms   95th percentile {late:.0f} ms")
-    print(f"  memory of a viewer            {(memory - idle) / options.viewers / 1e6:.2f} MB, the camera included")
+def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, results: Results) -> None:
+    """One worker, and more and more viewers."""
+    windows: list[tuple[int, Window, float]] = []
+    with place.worker() as serving, ExitStack() as stack:
+        meter, crowds, here = serving.meter, list[Crowd](), 0
+        for count in counts:
+            watches = [serving.watch(quality, keeps=number == 0) for number in range(here, count)]
+            crowds.append(stack.enter_context(Crowd(watches, -(-len(watches) // PER_PROCESS))))
+            here = count
+            time.sleep(SETTLE)
+            windows.append((count, meter.window(seconds), meter.memory()))
+        records = [record for crowd in crowds for record in crowd.stop()]
+    drawn, first_memory = drawn_at(records[0].kept), windows[0][2]
+    for count, window, memory in windows:
+        row = figures(records[:count], window, drawn)
+        grown = (memory - first_memory) * 1000 / (count - counts[0]) if count > counts[0] else None
+        results.add(quality=quality, viewers=count, **row, memory_mb=memory, memory_per_viewer_kb=grown)
+
+
+def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Window, list[Record]]:
+    """Have `watches` run, and look at `seconds` of it."""
+    with Crowd(watches, -(-len(watches) // PER_PROCESS)) as crowd:
+        time.sleep(SETTLE)
+        window = meter.window(seconds)
+        return window, crowd.stop()
+
+
+def figures(records: Sequence[Record], window: Window, drawn: dict[float, float]) -> Row:
+    """What viewers of one camera and quality saw in `window`, and what it cost."""
+    taken = [record.between(window.started, window.ended) for record in records]
+    rates = [len(arrivals) / window.seconds for arrivals in taken]
+    delivered = sum(len(arrivals) for arrivals in taken)
+    size = sum(arrival.size for arrivals in taken for arrival in arrivals)
+    return {
+        "fps_least": min(rates),
+        "fps_median": statistics.median(rates),
+        "mbit_per_viewer": size * 8e-6 / window.seconds / len(records),
+        **cost(window, delivered, len(records)),
+        **p50_p95("age_ms", ages(records, window, drawn)),
+        **p50_p95("since_read_ms", waits(records, window)),
+    }
+
+
+def cost(window: Window, delivered: int, viewers: int) -> Row:
+    return {
+        "delivered": delivered,
+        "cpu_ms_per_frame": window.cpu * 1000 / delivered if delivered else None,
+        "cpu_ms_per_viewer_second": window.cpu * 1000 / viewers / window.seconds,
+        "cpu_percent": window.cpu / window.seconds * 100,
+        "busy": window.busy,
+        "full": window.busy >= FULL,
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--viewers", type=int, default=20)
-    parser.add_argument("--quality", default="medium")
-    parser.add_argument("--seconds", type=float, default=15)
+    parser = arguments(__doc__)
+    parser.add_argument("--viewers", type=int, nargs="+", default=[1, 20, 100, 300])
+    parser.add_argument("--qualities", nargs="+", default=["original", "medium"])
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with tempfile.TemporaryDirectory(prefix="nvr-bench-") as name:
-        (folder := Path(name, "site")).mkdir()
-        (template := Path(name, "template")).mkdir()
-        with Simulator(port=0) as simulator, site(folder, make_template(template)) as installation:
-            camera = simulator.add(SimulatedCamera(name="Bench", path="bench", width=1280, height=720, fps=25))
-            asyncio.run(measure(installation, camera, options))
+    with Results("viewers", options.results) as results, place(camera()) as installation:
+        for quality in options.qualities:
+            with results.attempt(quality):
+                measure(installation, quality, sorted(options.viewers), options.seconds, results)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""What the gate costs: an acquire against a bare INCR, and what a viewer waits for the gate's answer.
+
+    .venv/bin/python -m bench.admission --rounds 2000
+
+On a Redis of its own on a Unix socket, from one process on one loop, one after the other in turn, so that what else the
+machine does meets all of them alike: INCR and an empty script through the same client as the gate's, and the gate.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.cameras import camera
+from bench.clients import StreamClient
+from bench.place import Serving, place
+from bench.results import Results, arguments, p50_p95
+from streaming.conf import Timing
+from streaming.keys import PREFIX, SERVER_SET, open_generation
+from streaming.leases import Holder, Limit
+from streaming.slots import Gate
+from streaming.store import Argument, Store
+from tests.servers import RedisServer
+
+OF_IT = "of it, the call to Redis"
+HELD = 100  # slots at once at most
+ROOM = 100_000  # of each limited set
+TIMING = Timing(lease=15)
+LIMITS = tuple(Limit(PREFIX + name, ROOM) for name in ("set:user:bench", "set:address:bench"))
+
+
+async def compare(url: str, rounds: int, results: Results) -> None:
+    open_generation(url, 0)
+    async with gate(url) as (store, ours):
+        client = store._client  # the very client, pool and time-outs of the gate
+        empty = await client.script_load("return 1")
+        incr, script, acquire = list[float](), list[float](), list[float]()
+        for start in range(0, rounds, HELD):
+            async with AsyncExitStack() as slots:
+                for _ in range(min(HELD, rounds - start)):
+                    before = time.perf_counter()
+                    await client.incr("bench")
+                    incr.append(time.perf_counter() - before)
+                    before = time.perf_counter()
+                    await client.evalsha(empty, 0)
+                    script.append(time.perf_counter() - before)
+                    slot = ours.slot(holder(), (Limit(SERVER_SET, ROOM), *LIMITS), _no_wait)
+                    before = time.perf_counter()
+                    await slots.enter_async_context(slot)
+                    acquire.append(time.perf_counter() - before)
+            while (await ours.usage()).holders:  # noqa: ASYNC110 - the keeper gives them back behind our backs
+                await asyncio.sleep(0.01)
+    base = p50_p95("us", [value * 1e6 for value in incr[HELD:]])
+    for what, values in (
+        ("INCR", incr),
+        ("an empty script", script),
+        ("the gate's acquire", acquire),
+        (OF_IT, store.calls),
+    ):
+        row = p50_p95("us", [value * 1e6 for value in values[HELD:]])  # those before warm the connection
+        ratio = float(str(row["us_p50"])) / float(str(base["us_p50"]))
+        results.add(what=what, rounds=len(values) - HELD, **row, ratio=ratio)
+
+
+def holder() -> Holder:
+    return Holder(
+        user="bench", camera="bench", camera_id="bench", quality="medium", address="bench", since=time.time() * 1000
+    )
+
+
+class TimedStore(Store):
+    """Notes how long each acquire's call to Redis takes: what is left of an acquire is the gate's own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.calls: list[float] = []
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        before = time.perf_counter()
+        answer = await super().run(script, keys, arguments)
+        if script == "acquire":
+            self.calls.append(time.perf_counter() - before)
+        return answer
+
+
+@asynccontextmanager
+async def gate(url: str) -> AsyncIterator[tuple[TimedStore, Gate]]:
+    store = TimedStore(url)
+    ours = Gate(store, TIMING, "bench", dict)
+    ours.start()
+    yield store, ours
+    await ours.stop(2)
+    await store.close()
+
+
+async def _no_wait(seconds: float) -> None:
+    raise AssertionError("a gate that is open makes nobody wait")
+
+
+async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> None:
+    """TCP, handshake, session, permission and camera from the database, and the gate; each viewer leaves again."""
+    running = await (await StreamClient(serving.watch("low")).open()).picture()
+    waits = []
+    for _ in range(rounds):
+        viewer = await (await StreamClient(serving.watch("low")).open()).picture()
+        waits.append((viewer.record.informed - viewer.record.opened) * 1e6)
+        await viewer.close()
+    await running.close()
+    results.add(what="a viewer's handshake and admission", rounds=rounds, **p50_p95("us", waits))
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=3000)
+    parser.add_argument("--viewers", type=int, default=100, help="whose handshakes are timed")
+    options = parser.parse_args()
+    with Results("admission", options.results) as results:
+        with (
+            results.attempt("the gate"),
+            tempfile.TemporaryDirectory(prefix="nvr-bench-") as name,
+            RedisServer(Path(name)) as server,
+        ):
+            asyncio.run(compare(server.url, options.rounds + HELD, results))
+        with results.attempt("a viewer"), place(camera()) as installation, installation.worker() as serving:
+            asyncio.run(seen_by_a_viewer(serving, options.viewers, results))
+
+
+if __name__ == "__main__":
+    main()

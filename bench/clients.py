@@ -1,0 +1,243 @@
+"""Viewers of this product and of its peers, light enough that hundreds of them disturb little of what they measure."""
+
+import asyncio
+import json
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+from streaming.frames import Flag, Format
+from streaming.protocol import HEADER
+
+FIRST = 30.0  # seconds for a viewer to have a picture
+VIDEO_WAIT, LEAST_WAIT, BUNDLE = 0.1, 0.025, 5  # when the player acknowledges: static/streaming/acknowledgements.js
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What one viewer opens. `keeps`: it keeps every message, for the clock in the pictures to be read afterwards."""
+
+    base: str
+    path: str
+    cookie: str = ""
+    kind: str = "stream"  # a key of CLIENTS
+    keeps: bool = False
+
+
+class Arrival(NamedTuple):
+    """A message on the socket of a viewer."""
+
+    at: float  # Unix seconds
+    read_at: float  # as the header says: Unix milliseconds; 0 of a peer's
+    size: int  # bytes on the wire
+    flags: int
+
+
+@dataclass
+class Record:
+    """What one viewer has seen. Times are Unix seconds, 0 where it did not come to it."""
+
+    opened: float = 0.0
+    informed: float = 0.0  # the gate's answer
+    first: float = 0.0  # the first picture that is not backlog
+    arrivals: list[Arrival] = field(default_factory=list)
+    kept: list[bytes] = field(default_factory=list)  # beside `arrivals`
+    ended: str = ""  # why, if it was not by `close`
+
+    def between(self, started: float, ended: float) -> list[Arrival]:
+        return [arrival for arrival in self.arrivals if started <= arrival.at < ended]
+
+
+class Client(asyncio.Protocol):
+    """An HTTP request, and the endless answer to it."""
+
+    version, upgrade = "1.1", ""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.record = watch, Record()
+        self._buffer = bytearray()
+        self._head_read = False
+        self._transport: asyncio.Transport | None = None
+        self.seen, self.gone = asyncio.Event(), asyncio.Event()
+
+    async def open(self) -> Self:
+        self.record.opened = time.time()
+        place = urlsplit(self.watch.base)
+        await asyncio.get_running_loop().create_connection(lambda: self, place.hostname or "", place.port or 80)
+        return self
+
+    async def picture(self) -> Self:
+        """Wait for the first one; raises ConnectionError where there will be none."""
+        async with asyncio.timeout(FIRST):
+            await self.seen.wait()
+        if not self.record.first:
+            raise ConnectionError(f"{self.watch.base}{self.watch.path}: {self.record.ended}")
+        return self
+
+    async def close(self) -> None:
+        if self._transport is not None and not self.gone.is_set():
+            self.say_goodbye()
+            self._transport.close()
+            await self.gone.wait()
+
+    def say_goodbye(self) -> None:
+        """Before a close of this side's own."""
+
+    def take(self) -> bool:
+        """Take one message off the buffer, if it is there."""
+        raise NotImplementedError
+
+    def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:
+        self.record.arrivals.append(Arrival(time.time(), read_at, size, flags))
+        if self.watch.keeps:
+            self.record.kept.append(data)
+        if not self.record.first and not flags & Flag.BACKLOG:
+            self.record.first = self.record.arrivals[-1].at
+            self.seen.set()
+
+    # The event loop's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, base = transport, self.watch.base
+        transport.write(
+            f"GET {self.watch.path} HTTP/{self.version}\r\nHost: {urlsplit(base).netloc}\r\nOrigin: {base}\r\n"
+            f"Cookie: {self.watch.cookie}\r\n{self.upgrade}\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._head_read:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self._head_read, self._buffer = True, rest
+            if bytes(head[9:12]) not in (b"101", b"200"):
+                self.record.ended = head[:40].decode("latin-1")
+                self.send(b"")
+                return
+        while self.take():
+            pass
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.record.ended = self.record.ended or f"the connection ended{f': {error}' if error else ''}"
+        self.seen.set()
+        self.gone.set()
+
+    def send(self, data: bytes) -> None:
+        """Nothing at all means: hang up."""
+        assert self._transport is not None
+        if not data:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+
+
+class WebSocketClient(Client):
+    """Takes every binary message for a picture."""
+
+    upgrade = (
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+
+    def take(self) -> bool:
+        if len(self._buffer) < 2:
+            return False
+        length, at = self._buffer[1] & 127, 2
+        if length > 125:
+            at = 4 if length == 126 else 10
+            length = int.from_bytes(self._buffer[2:at]) if len(self._buffer) >= at else sys.maxsize
+        if len(self._buffer) < at + length:
+            return False
+        opcode, kept = self._buffer[0] & 15, length if self.watch.keeps or length < 1024 else HEADER.size
+        payload = bytes(self._buffer[at : at + kept])
+        del self._buffer[: at + length]
+        self.handle(opcode, payload, at + length)
+        return True
+
+    def handle(self, opcode: int, payload: bytes, size: int) -> None:
+        if opcode == 2:
+            self.message(payload, size)
+        elif opcode == 1:
+            self.text(payload)
+        elif opcode == 9:
+            self.send_frame(10, payload)
+        elif opcode == 8:
+            self.record.ended = self.record.ended or f"closed with {int.from_bytes(payload[:2])}"
+            self.send(b"")
+
+    def message(self, payload: bytes, size: int) -> None:
+        self.arrived(size, payload)
+
+    def text(self, payload: bytes) -> None:
+        pass
+
+    def say_goodbye(self) -> None:
+        self.send_frame(8, struct.pack("!H", 1000))
+
+    def send_frame(self, opcode: int, payload: bytes) -> None:
+        # Masked, as a client has to: with zeros, which change nothing.
+        self.send(bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+
+
+class StreamClient(WebSocketClient):
+    """A viewer of this product's, which acknowledges as the player in the browser does."""
+
+    _told = 0
+    _told_at = 0.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def message(self, payload: bytes, size: int) -> None:
+        _, kind, flags, _, sequence, read_at, _ = HEADER.unpack_from(payload)
+        self.arrived(size, payload, read_at, flags)
+        bundles = kind == Format.H264 and sequence - self._told < BUNDLE
+        wait = self._told_at + (VIDEO_WAIT if bundles else LEAST_WAIT) - time.monotonic()
+        if self._timer is not None:
+            self._timer.cancel()
+        if wait <= 0:
+            self._acknowledge(sequence)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._acknowledge, sequence)
+
+    def _acknowledge(self, sequence: int) -> None:
+        self._told, self._told_at = sequence, time.monotonic()
+        self.send_frame(1, b'{"type":"ack","seq":%d}' % sequence)
+
+    def text(self, payload: bytes) -> None:
+        message = json.loads(payload)
+        if message["type"] == "info":
+            self.record.informed = time.time()
+        elif message["type"] == "error":
+            self.record.ended = message["reason"]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(error)
+
+
+class MjpegClient(Client):
+    """multipart/x-mixed-replace, each part with its length."""
+
+    version = "1.0"  # to which nobody answers in chunks
+
+    def take(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = bytes(self._buffer[:end]).lower()
+        length = int(head.partition(b"content-length:")[2].split()[0])
+        size = end + 4 + length
+        if len(self._buffer) < size:
+            return False
+        picture = bytes(self._buffer[end + 4 : size]) if self.watch.keeps else b""
+        del self._buffer[:size]
+        self.arrived(size, picture)
+        return True
+
+
+CLIENTS: dict[str, type[Client]] = {"stream": StreamClient, "mjpeg": MjpegClient, "relay": WebSocketClient}

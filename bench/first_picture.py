@@ -1,0 +1,129 @@
+"""How long a viewer waits for the first picture: of a camera that runs, and of one that nobody watches.
+
+    .venv/bin/python -m bench.first_picture --repetitions 12
+
+Counted from the opening of the viewer's connection: TCP, handshake, log-in, admission and, of a cold camera, its opening.
+A picture that the player would only decode and not show (backlog) does not count. Each wait at `original` and `medium`:
+
+- warm: somebody watches the camera at the same quality;
+- warm, other quality: somebody watches it, at the other of the two;
+- cold, key at once: nobody does, and the camera begins with a key picture;
+- cold, key each second: nobody does at this worker, and the camera comes to its next key picture in its own time.
+
+Beside them, in the same run, what a late viewer would wait for the next key picture without the group that it is sent,
+and what OpenCV alone needs to open the cold cameras and to read a first time.
+"""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from bench.cameras import camera
+from bench.clients import StreamClient
+from bench.place import Serving, place
+from bench.readers import reading
+from bench.results import Results, arguments, p50_p95
+from cameras.sources import CameraSource
+from streaming import conf
+from streaming.capture import Reader, Timeouts
+from streaming.frames import Flag
+
+QUALITIES = ("original", "medium")
+COLD = {"key at once": True, "key each second": False}
+SPREAD = 1.0  # seconds, at most, between two late viewers: they come at any point of a group of pictures
+KEY_WITHIN = 5.0  # seconds
+RUNNING = 0  # the camera of the warm ones
+
+
+async def warm(serving: Serving, repetitions: int, results: Results) -> None:
+    for watched, asked in itertools.product(QUALITIES, repeat=2):
+        holder = await StreamClient(serving.watch(watched, RUNNING)).open()
+        await holder.picture()
+        waits, keys = [], []
+        for _ in range(repetitions):
+            await asyncio.sleep(random.uniform(0, SPREAD))  # noqa: S311 - no secret
+            viewer = await (await StreamClient(serving.watch(asked, RUNNING)).open()).picture()
+            waits.append((viewer.record.first - viewer.record.opened) * 1000)
+            if watched == asked == "original":
+                keys.append(await _wait_for_key(viewer))
+            await viewer.close()
+        await holder.close()
+        how = "warm" if watched == asked else "warm, other quality"
+        results.add(what=how, quality=asked, repetitions=repetitions, **p50_p95("ms", waits), all=_rounded(waits))
+        if keys:
+            results.add(
+                what="next key", quality=asked, repetitions=len(keys), **p50_p95("ms", keys), all=_rounded(keys)
+            )
+
+
+async def _wait_for_key(viewer: StreamClient) -> float:
+    """Milliseconds from the opening to the first live key picture."""
+    async with asyncio.timeout(KEY_WITHIN):
+        while not (keys := [arrival for arrival in viewer.record.arrivals if _is_live_key(arrival.flags)]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # rounds nothing: the arrival has its own time
+    return (keys[0].at - viewer.record.opened) * 1000
+
+
+def _is_live_key(flags: int) -> bool:
+    return bool(flags & Flag.KEY and not flags & Flag.BACKLOG)
+
+
+async def cold(serving: Serving, repetitions: int, results: Results) -> None:
+    """Each opening waits until its camera has lingered after the one before; the four take turns meanwhile."""
+    waits, free_at = defaultdict[tuple[str, str], list[float]](list), defaultdict[int, float](float)
+    turns = list(enumerate(itertools.product(COLD, QUALITIES), start=RUNNING + 1))
+    for _ in range(repetitions):
+        for number, (key, quality) in turns:
+            await asyncio.sleep(max(0.0, free_at[number] - time.monotonic()) + random.uniform(0, SPREAD))  # noqa: S311
+            viewer = await (await StreamClient(serving.watch(quality, number)).open()).picture()
+            waits[key, quality].append((viewer.record.first - viewer.record.opened) * 1000)
+            await viewer.close()
+            free_at[number] = time.monotonic() + conf.LINGER + 1
+    for (key, quality), measured in waits.items():
+        row = p50_p95("ms", measured)
+        results.add(what=f"cold, {key}", quality=quality, repetitions=repetitions, **row, all=_rounded(measured))
+
+
+def opencv_alone(urls: Iterable[tuple[str, str]], repetitions: int, results: Results) -> None:
+    for key, url in urls:
+        waits = []
+        for _ in range(repetitions):
+            started = time.monotonic()
+            reader = Reader(CameraSource(url), Timeouts(5, 5))
+            reader.read()
+            waits.append((time.monotonic() - started) * 1000)
+            reader.close()
+            time.sleep(random.uniform(0, SPREAD))  # noqa: S311
+        row = p50_p95("ms", waits)
+        results.add(what=f"OpenCV alone, {key}", repetitions=repetitions, **row, all=_rounded(waits))
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, 1) for value in values]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--repetitions", type=int, default=12, help="of the cold ones; three times that of the warm")
+    options = parser.parse_args()
+    shapes = [camera("warm")]
+    for key, quality in itertools.product(COLD, QUALITIES):
+        shapes.append(camera(f"cold-{len(shapes)}-{quality}", idr_on_play=COLD[key]))
+    with Results("first_picture", options.results) as results, place(*shapes) as installation:
+        with results.attempt("warm"), installation.worker() as serving:
+            asyncio.run(warm(serving, options.repetitions * 3, results))
+        with results.attempt("cold"), installation.worker() as serving, ExitStack() as stack:
+            for shape, url in zip(shapes, installation.urls, strict=True):
+                if not shape.idr_on_play:  # a simulated camera rests when nobody watches, and a real one does not
+                    output = installation.site.folder / f"{shape.path}.txt"
+                    stack.enter_context(reading("opencv", url, output))
+            asyncio.run(cold(serving, options.repetitions, results))
+            opencv_alone(zip(COLD, installation.urls[1::2], strict=True), options.repetitions, results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""When the pictures that a viewer kept were drawn, off the clock strip in each of them. Done after the measuring."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench.clients import Arrival, Record
+from bench.meter import Window
+from cameras.simulator import age_ms
+from streaming.frames import Format
+from streaming.pictures import Decoder
+from streaming.protocol import HEADER
+
+
+def drawn_at(messages: Iterable[bytes]) -> dict[float, float]:
+    """Of one viewer's messages: the header's time of reading -> the time of drawing, both Unix milliseconds."""
+    drawn, decoder, epoch = {}, Decoder("h264"), -1
+    for message in messages:
+        _, kind, _, its_epoch, _, read_at, _ = HEADER.unpack_from(message)
+        payload = message[HEADER.size :]
+        if its_epoch != epoch:
+            decoder, epoch = Decoder("h264"), its_epoch
+        image = of_jpeg(payload) if kind == Format.JPEG else gray(decoder.decode(payload))
+        age = None if image is None else age_ms(image, read_at)
+        if age is not None:
+            drawn[read_at] = read_at - age
+    return drawn
+
+
+def of_jpeg(data: bytes) -> Any:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+def gray(picture: Any) -> Any:
+    """Of an av.VideoFrame, if there is any."""
+    return None if picture is None else picture.to_ndarray(format="gray")
+
+
+def ages(records: Iterable[Record], window: Window, drawn: dict[float, float]) -> list[float]:
+    """Milliseconds from drawing to socket of every picture in `window`, of all viewers of a camera and quality."""
+    return [
+        arrival.at * 1000 - drawn[arrival.read_at] for arrival in _within(records, window) if arrival.read_at in drawn
+    ]
+
+
+def waits(records: Iterable[Record], window: Window) -> list[float]:
+    """Milliseconds from the server's reading to the socket."""
+    return [arrival.at * 1000 - arrival.read_at for arrival in _within(records, window)]
+
+
+def _within(records: Iterable[Record], window: Window) -> Iterator[Arrival]:
+    for record in records:
+        yield from record.between(window.started, window.ended)

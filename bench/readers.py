@@ -1,0 +1,108 @@
+"""What reads a camera beside the worker and does nothing else: the floor under the worker's age.
+
+    .venv/bin/python -m bench.readers opencv rtsp://127.0.0.1:8554/camera
+
+Prints a line for each picture until it is ended: when it arrived and when it was drawn, Unix milliseconds.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+
+from bench.pictures import gray
+from cameras.simulator import age_ms
+from cameras.sources import CameraSource
+from streaming.capture import Reader, Timeouts
+from streaming.pictures import Decoder
+from tests.servers import ROOT
+
+Seen = tuple[float, Any]  # when a picture arrived, Unix seconds, and the picture
+
+
+def opencv(url: str) -> Iterator[Seen]:
+    """OpenCV's raw read with the product's options; taken before the picture is decoded, which the clock needs."""
+    reader = Reader(CameraSource(url), Timeouts(5, 5))
+    decoder = Decoder("h264", reader.extradata)
+    while True:
+        data, arrived = reader.read(), time.time()
+        yield arrived, gray(decoder.decode(data))
+
+
+def opencv_decoded(url: str) -> Iterator[Seen]:
+    """OpenCV as most programs use it, but with one thread: each further one costs the time of a picture."""
+    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    while capture.isOpened():
+        done, image = capture.read()
+        if not done:
+            return
+        yield time.time(), image
+
+
+def ffmpeg(url: str) -> Iterator[Seen]:
+    """The program's own read at its best: the camera's video copied to a pipe. Decoding, it held two pictures more
+    (ffmpeg 5.1, with each of four sets of options)."""
+    probing = ["-probesize", "200000", "-analyzeduration", "200000"]
+    copying = ["-c", "copy", "-flush_packets", "1", "-f", "h264", "-"]
+    command = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", *probing, "-i", url, *copying]
+    parser, decoder, arrived = av.CodecContext.create("h264", "r"), Decoder("h264"), 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        try:
+            while data := os.read(program.stdout.fileno(), 1 << 20):
+                # The parser knows that a picture is whole when the next one begins: it came with the bytes before these.
+                yield from [(arrived, gray(decoder.decode(bytes(packet)))) for packet in parser.parse(data)]
+                arrived = time.time()
+        finally:
+            program.kill()  # asked politely, it would first write on into a pipe that nobody reads
+
+
+READERS: dict[str, Callable[[str], Iterator[Seen]]] = {
+    "opencv": opencv,
+    "opencv_decoded": opencv_decoded,
+    "ffmpeg": ffmpeg,
+}
+
+
+@contextmanager
+def reading(name: str, url: str, output: Path) -> Iterator[None]:
+    """Run a reader beside the block."""
+    with output.open("wb") as file:
+        program = subprocess.Popen([sys.executable, "-m", "bench.readers", name, url], cwd=ROOT, stdout=file)
+        try:
+            yield
+        finally:
+            program.terminate()
+            program.wait()
+
+
+def seen(output: Path) -> list[tuple[float, float]]:
+    """What a reader has printed: (arrived, drawn), Unix milliseconds."""
+    lines = [line.split() for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [(float(arrived), float(drawn)) for arrived, drawn in lines]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("reader", choices=READERS)
+    parser.add_argument("url")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        for arrived, image in READERS[options.reader](options.url):
+            age = None if image is None else age_ms(image, arrived * 1000)
+            if age is not None:
+                print(f"{arrived * 1000:.1f} {arrived * 1000 - age:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
