@@ -12,6 +12,7 @@ from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError
 
@@ -113,7 +114,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         viewing = self._viewing = Viewing(
             worker.gate, worker.hub, self, source, holder, worker.patience(), self._formats()
         )
-        self._stream.belongs_to(viewing, user=str(user.pk), session=self.scope["session"].session_key)
+        self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
         await viewing.run(worker.limits(str(user.pk), holder.address))
 
     def _quality(self) -> str:
@@ -128,8 +129,14 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Who asks, for which camera; raises what stands against it."""
         camera = self.scope["url_route"]["kwargs"]["camera"]
         check = database_sync_to_async(admissible_session)
-        found: tuple[AbstractBaseUser, Camera, CameraSource] = await check(self.scope["session"].session_key, camera)
+        found: tuple[AbstractBaseUser, Camera, CameraSource] = await check(self._session, camera)
         return found
+
+    @property
+    def _session(self) -> str | None:
+        # Not Channels' SessionMiddleware: it looks at the session again with each message that is sent.
+        key: str | None = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        return key
 
     # Messages.
 
