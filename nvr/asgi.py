@@ -11,11 +11,13 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 
+from nvr import websocket
 from nvr.origins import SameOriginValidator
 from streaming import runtime
 from streaming.routing import websocket_urlpatterns
 
 runtime.prepare()
+websocket.install()
 
 application = ProtocolTypeRouter(
     {

