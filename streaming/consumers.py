@@ -43,7 +43,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 while True:
                     message = await receive()
                     if message["type"] == "websocket.receive":
-                        await self.websocket_receive(message)
+                        await self.receive(message.get("text"), message.get("bytes"))
                     else:
                         await self.dispatch(message)
         finally:

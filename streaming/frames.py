@@ -42,20 +42,20 @@ class Mailbox:
     def __init__(self, most: int = 25) -> None:
         self._most = most
         self._frames: deque[Frame] = deque()
-        self._arrived = asyncio.Event()
+        self._arrival: asyncio.Future[None] | None = None  # what the one reader waits for
         self._needs_key = True
         self._backlog = 0  # of the frames that wait: preloaded ones, which are no sign of a slow viewer
         self.dropped = 0  # since the last take
 
     def put(self, frame: Frame) -> None:
-        if frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog:
+        if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
             self._drop_all()
         if self._needs_key and not frame.flags & Flag.KEY:
             self.dropped += 1
             return
         self._needs_key = False
         self._frames.append(frame)
-        self._arrived.set()
+        self._wake()
 
     def preload(self, group: list[Frame]) -> None:
         """A group of pictures up to the live edge, so that a newcomer does not wait for the next key."""
@@ -64,7 +64,11 @@ class Mailbox:
         self._frames.extend(replace(frame, flags=frame.flags | Flag.BACKLOG) for frame in backlog)
         self._frames.append(newest)
         self._needs_key, self.dropped, self._backlog = False, 0, len(backlog)
-        self._arrived.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
 
     def _drop_all(self) -> None:
         self.dropped += len(self._frames)
@@ -74,14 +78,14 @@ class Mailbox:
     def clear(self) -> None:
         """Forget what waits: other pictures are asked for."""
         self._drop_all()
-        self._arrived.clear()
 
     async def take(self) -> Frame:
         """Wait for a frame, flagged where others before it were dropped. Cancelled: nothing is taken."""
         while not self._frames:
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
         frame = self._frames.popleft()
-        self._backlog -= bool(frame.flags & Flag.BACKLOG)
+        if self._backlog:
+            self._backlog -= bool(frame.flags & Flag.BACKLOG)
         dropped, self.dropped = self.dropped, 0
         return replace(frame, flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame

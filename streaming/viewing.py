@@ -171,7 +171,7 @@ class Viewing:
             if waited >= self._patience.stall:
                 slot.check()
                 raise ViewerUnresponsiveError
-            pause, asleep = min(self._patience.stall - waited, 0.5), time.monotonic()
+            pause, asleep = min(self._patience.stall - waited, 1.0), time.monotonic()
             await asyncio.sleep(pause)
             # Slept for longer: this worker was paused, and what the viewer has sent meanwhile is still to be read.
             self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)

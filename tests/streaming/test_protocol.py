@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streaming import capture, conf, errors, pictures, protocol
 from streaming.frames import Flag, Format, Frame
@@ -85,6 +87,19 @@ def test_a_cause_takes_the_place_of_the_general_sentence() -> None:
 )
 def test_what_a_viewer_may_say_is_understood(text: str, expected: protocol.ViewerMessage) -> None:
     assert protocol.parse(text) == expected
+
+
+@given(st.from_regex(r'\{"type": ?"ack", ?"seq": ?[-+ 0-9.eE]{0,12}\}?', fullmatch=True))
+def test_an_acknowledgement_is_read_fast_as_json_would_have_it(text: str) -> None:
+    try:
+        told = json.loads(text)["seq"]
+    except ValueError:
+        told = None
+    if isinstance(told, int):
+        assert protocol.parse(text) == protocol.Ack(told)
+    else:
+        with pytest.raises(errors.ProtocolError):
+            protocol.parse(text)
 
 
 @pytest.mark.parametrize(
