@@ -70,7 +70,8 @@ ORDER = {
 
 # Library -> the only files, or folders, that may import it.
 HOMES = {
-    "cv2": ("streaming/capture.py", "streaming/pictures.py", "cameras/simulator/"),  # reads cameras; encodes JPEG
+    "cv2": ("streaming/capture.py", "cameras/simulator/"),
+    "simplejpeg": ("streaming/pictures.py",),
     "av": ("streaming/pictures.py", "streaming/probe.py", "cameras/simulator/"),  # decodes; names FFmpeg's reasons
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
     "redis": ("streaming/store.py",),
