@@ -19,6 +19,7 @@ LIMIT = 420.0  # seconds for a part, after which it is interrupted
 PARTS = {  # the options of a quick run
     "viewers": "--seconds 2 --viewers 1 10",
     "floor": "--seconds 3 --viewers 5",
+    "browser": "--seconds 5 --viewers 5",
     "first_picture": "--repetitions 2",
     "admission": "--rounds 200 --viewers 10",
     "growth": "--seconds 2 --cameras 1 2",

@@ -27,6 +27,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench.results import FOLDER
 from cameras.simulator.clock import age_ms
 from cameras.sources import CameraSource
 from streaming.capture import Reader, Timeouts
@@ -35,7 +36,6 @@ from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
 from tests.servers import Process, Site, make_template, site, wait_until
 
-FILE = Path(__file__).resolve().parent.parent / "var" / "bench" / "browser.json"
 SPAWN = multiprocessing.get_context("spawn")
 SETTLE = 5.0  # seconds after all have a picture
 EVERY = 5.0  # seconds between two looks at the memory
@@ -246,13 +246,14 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=20, help="of the camera, the browser included (default 20)")
     parser.add_argument("--seconds", type=float, default=30, help="in which ages are measured (default 30)")
     parser.add_argument("--memory-minutes", type=float, default=0, help="of each format (default: not measured)")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder for the JSON file (default var/bench)")
     options = parser.parse_args()
     rows: list[Row] = []
     for measured in measure(options):
         rows.append({name: round(value, 3) if isinstance(value, float) else value for name, value in measured.items()})
         print("  ".join(f"{name}={value}" for name, value in rows[-1].items()), flush=True)
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        FILE.write_text(
+        options.results.mkdir(parents=True, exist_ok=True)
+        (options.results / "browser.json").write_text(
             json.dumps({"part": "browser", "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "rows": rows}, indent=1)
         )
 

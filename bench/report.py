@@ -23,7 +23,7 @@ TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
     "aims": (tables.aims, ("floor", "viewers", "peers", "first_picture", "admission")),
     **{
         part: (getattr(tables, part), (part,))
-        for part in ("viewers", "floor", "first_picture", "admission", "growth", "peers", "servers")
+        for part in ("viewers", "floor", "browser", "first_picture", "admission", "growth", "peers", "servers")
     },
 }
 
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder (default var/bench)")
     options = parser.parse_args()
     parts = {file.stem: json.loads(file.read_text()) for file in sorted(options.results.glob("*.json"))}
-    parts = {name: part for name, part in parts.items() if part["rows"]}
+    parts = {name: part for name, part in parts.items() if name in TABLES and part["rows"]}
     if not parts:
         sys.exit(f"There are no results in {options.results}: run `make bench` first.")
     DOCUMENT.write_text(fill(DOCUMENT.read_text(), parts))
