@@ -136,6 +136,28 @@ class Client(asyncio.Protocol):
             self._transport.write(data)
 
 
+def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | None:
+    """Take one frame of a WebSocket off the buffer, if it is there: opcode, payload (of a long one the header of a picture
+    only, unless `whole`) and bytes on the wire."""
+    if len(buffer) < 2:
+        return None
+    length, at = buffer[1] & 127, 2
+    if length > 125:
+        at = 4 if length == 126 else 10
+        length = int.from_bytes(buffer[2:at]) if len(buffer) >= at else sys.maxsize
+    if len(buffer) < at + length:
+        return None
+    opcode, kept = buffer[0] & 15, length if whole or length <= 1024 else HEADER.size
+    payload = bytes(buffer[at : at + kept])
+    del buffer[: at + length]
+    return opcode, payload, at + length
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A short frame, masked as a client has to: with zeros, which change nothing."""
+    return bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload
+
+
 class WebSocketClient(Client):
     """Takes every binary message for a picture."""
 
@@ -145,19 +167,10 @@ class WebSocketClient(Client):
     )
 
     def take(self) -> bool:
-        if len(self._buffer) < 2:
-            return False
-        length, at = self._buffer[1] & 127, 2
-        if length > 125:
-            at = 4 if length == 126 else 10
-            length = int.from_bytes(self._buffer[2:at]) if len(self._buffer) >= at else sys.maxsize
-        if len(self._buffer) < at + length:
-            return False
-        opcode, kept = self._buffer[0] & 15, length if self.watch.keeps or length < 1024 else HEADER.size
-        payload = bytes(self._buffer[at : at + kept])
-        del self._buffer[: at + length]
-        self.handle(opcode, payload, at + length)
-        return True
+        frame = take_frame(self._buffer, whole=self.watch.keeps)
+        if frame is not None:
+            self.handle(*frame)
+        return frame is not None
 
     def handle(self, opcode: int, payload: bytes, size: int) -> None:
         if opcode == 2:
@@ -180,8 +193,7 @@ class WebSocketClient(Client):
         self.send_frame(8, struct.pack("!H", 1000))
 
     def send_frame(self, opcode: int, payload: bytes) -> None:
-        # Masked, as a client has to: with zeros, which change nothing.
-        self.send(bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+        self.send(masked(opcode, payload))
 
 
 class StreamClient(WebSocketClient):

@@ -28,11 +28,12 @@ from urllib.parse import urlsplit
 import psutil
 import redis
 
+from bench.clients import masked, take_frame
+from bench.meter import FULL
 from streaming.keys import SERVER_SET
 from tests.client import HEADER, Session
 from tests.servers import Process, RedisServer, Site, Worker, free_port, make_template, site, wait_until
 
-FULL = 95.0  # percent of the machine's cores from which on the machine decides, not the product
 LONGEST_GAP = 3.0  # seconds without a picture
 FAIR = 0.8  # of the median viewer's rate
 COUNT = "local t = redis.call('TIME') return redis.call('ZCOUNT', KEYS[1], '(' .. t[1] * 1000 + t[2] / 1000, '+inf')"
@@ -99,22 +100,10 @@ class Viewer(asyncio.Protocol):
             pass
 
     def _take(self) -> bool:
-        """Take one frame of the WebSocket off the buffer, if it is there."""
-        if len(self._buffer) < 2:
-            return False
-        length, at = self._buffer[1] & 127, 2
-        if length > 125:
-            at = 4 if length == 126 else 10
-            length = int.from_bytes(self._buffer[2:at]) if len(self._buffer) >= at else sys.maxsize
-        if len(self._buffer) < at + length:
-            return False
-        opcode, payload = (
-            self._buffer[0] & 15,
-            bytes(self._buffer[at : at + (HEADER.size if length > 1024 else length)]),
-        )
-        del self._buffer[: at + length]
-        self._handle(opcode, payload)
-        return True
+        frame = take_frame(self._buffer, whole=False)
+        if frame is not None:
+            self._handle(*frame[:2])
+        return frame is not None
 
     def _handle(self, opcode: int, payload: bytes) -> None:
         if opcode == 2:
@@ -149,8 +138,7 @@ class Viewer(asyncio.Protocol):
 
     def _send(self, opcode: int, payload: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            # Masked, as a client has to: with zeros, which change nothing.
-            self._transport.write(bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+            self._transport.write(masked(opcode, payload))
 
     def _hang_up(self) -> None:
         if self._transport is not None:

@@ -12,18 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
-
+from bench.meter import Meter
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream
 from tests.servers import RedisServer, Worker, make_template, site
 
 ORIGINAL = "?quality=original&formats=jpeg,h264"
-
-
-def cpu_of(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 async def ages_of(stream: Stream, seconds: float) -> list[float]:
@@ -44,12 +38,10 @@ async def measure(workers: list[Worker], camera: str, redis: RedisServer, second
         await two.live()
         await asyncio.sleep(2)
         assert redis.process is not None
-        processes = [
-            psutil.Process(each.popen.pid) for each in (redis.process, *(worker.process for worker in workers))
-        ]
-        before = [cpu_of(process) for process in processes]
+        meters = [Meter(each.popen.pid) for each in (redis.process, *(worker.process for worker in workers))]
+        before = [meter.cpu() for meter in meters]
         ages = await asyncio.gather(ages_of(one, seconds), ages_of(two, seconds))
-        of_redis, *of_workers = (cpu_of(process) - was for process, was in zip(processes, before, strict=True))
+        of_redis, *of_workers = (meter.cpu() - was for meter, was in zip(meters, before, strict=True))
     rows = []
     for name, some, cpu in zip(("first worker ", "second worker"), ages, of_workers, strict=True):
         age, cost = statistics.median(some), cpu / len(some) * 1000

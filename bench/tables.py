@@ -157,10 +157,7 @@ def floor(parts: Parts) -> Iterator[str]:
         "ffmpeg": "ffmpeg, copying to a pipe",
         "viewers": "a viewer at `original`",
     }
-    yield from table("Reader", "Age ms, median", "95 %")
-    for name, text in names.items():
-        for found in rows(parts, "floor", what=name):
-            yield cells(text, *ages(found))
+    yield from ages_of(parts, "floor", "Reader", names)
     for found in rows(parts, "floor", what="viewers"):
         yield ""
         yield (
@@ -175,14 +172,19 @@ def browser(parts: Parts) -> Iterator[str]:
         "raw read and decode": "the same, decoded",
         "browser": "on the canvas of the page",
     }
-    yield from table("Picture", "Age ms, median", "95 %")
-    for name, text in names.items():
-        for found in rows(parts, "browser", what=name):
-            yield cells(text, *ages(found))
+    yield from ages_of(parts, "browser", "Picture", names)
     for found in rows(parts, "browser", what="browser"):
         version = row(parts, "browser", what="surroundings")["chromium"]
         yield ""
         yield f"Chromium {version} without a GPU, {found['viewers']} viewers in all; machine busy: {busy(_marked(found))}."
+
+
+def ages_of(parts: Parts, part: str, head: str, names: dict[str, str]) -> Iterator[str]:
+    """A table of ages: a line for each of `names`, which tell what is to be read there."""
+    yield from table(head, "Age ms, median", "95 %")
+    for name, text in names.items():
+        for found in rows(parts, part, what=name):
+            yield cells(text, *ages(found))
 
 
 def _marked(found: Row) -> Row:

@@ -185,13 +185,13 @@ class Sharing:
             entries = [entry for entry in self.outbox.take(BEAT) if not entry.line.left]
             try:
                 self._send(entries)
+                continue
             except GateUnavailableError:
-                for entry in entries:
-                    entry.line.interrupt()
+                pass  # the beat finds out, too
             except Exception:
                 logger.exception("Handing on cameras' pictures failed")
-                for entry in entries:
-                    entry.line.interrupt()
+            for entry in entries:
+                entry.line.interrupt()
 
     def _send(self, entries: list[Entry]) -> None:
         calls: list[Call] = []
@@ -214,10 +214,8 @@ class SharedLine(Line):
         # By address and not by camera alone: who has heard of a new address must not get pictures of the old one.
         secret = "\n".join((source.url, source.username, source.password))
         name = f"{PREFIX}camera:{camera}:{salted_hmac('streaming.sharing', secret).hexdigest()[:16]}"
-        self.reader, self._follows, self.units, self.knocks = (
-            f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")
-        )
-        self.keys = [self.reader, self._follows, self.units, self.knocks]
+        self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
+        self.reader, _, self.units, self.knocks = self.keys
         self._sharing = sharing
         self.reads = self.left = False
         self.stands_back_until = 0.0  # time.monotonic(): somebody else may try

@@ -89,33 +89,31 @@ class ThreadStore:
         self._client = redis.Redis.from_url(
             url, socket_timeout=CALL_TIMEOUT, socket_connect_timeout=CALL_TIMEOUT, retry=None
         )
-        self._scripts: dict[str, Any] = {}
 
-    def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument | bytes]) -> list[Any]:
+    def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | bytes]) -> list[Any]:
         """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
-        if script not in self._scripts:
-            self._scripts[script] = self._client.register_script(_source(script))
-        with _translated():
-            return cast(list[Any], self._scripts[script](keys=keys, args=arguments))
+        (answer,) = self.run_all(script, [(keys, arguments)])
+        return answer
 
     def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
         """Run a script many times in one round trip. Raises GateUnavailableError; some may have run then."""
         if not calls:
             return []
-        digest = _digest(script)
         with _translated():
-            for last in (False, True):
-                pipe = self._client.pipeline(transaction=False)
-                for keys, arguments in calls:
-                    pipe.evalsha(digest, len(keys), *keys, *arguments)
-                answers = pipe.execute(raise_on_error=last)
-                if not any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
-                    break
+            answers = self._ask(script, calls)
+            if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
                 self._client.script_load(_source(script))
+                answers = self._ask(script, calls)
             failure = next((answer for answer in answers if isinstance(answer, Exception)), None)
             if failure is not None:
                 raise failure
             return answers
+
+    def _ask(self, script: str, calls: Sequence[Call]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipe.evalsha(_digest(script), len(keys), *keys, *arguments)
+        return pipe.execute(raise_on_error=False)
 
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries of a stream after an identifier; waits `wait` seconds for one. Raises GateUnavailableError."""
