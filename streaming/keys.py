@@ -20,6 +20,7 @@ MINUTES, MINUTE, REFUSALS = (
     PREFIX + "minute:",
     PREFIX + "refusals",
 )  # of the cluster, to be written out
+WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 
 
 def store_url() -> str:
