@@ -3,7 +3,7 @@ order waits in Redis for the worker's next report, and a control event hastens i
 
 from streaming import control
 from streaming.keys import BLOCKS, DETAILS, ORDERS, SERVER_SET, TOTALS
-from streaming.store import Store
+from streaming.store import Argument, Store
 
 MESSAGE = 200  # characters at most
 BLOCK = 86_400  # seconds at most
@@ -22,7 +22,15 @@ async def stop_camera(store: Store, camera_id: str, message: str = "") -> int:
 
 
 async def _order(store: Store, field: str, value: str, message: str, block_seconds: int) -> list[str]:
-    arguments = [ORDERS, BLOCKS, KEPT, field, value, message[:MESSAGE], min(block_seconds, BLOCK) * 1000]
+    arguments: list[Argument] = [
+        ORDERS,
+        BLOCKS,
+        KEPT,
+        field,
+        value,
+        message[:MESSAGE],
+        min(block_seconds, BLOCK) * 1000,
+    ]
     told: list[str] = await store.run("order", [DETAILS, SERVER_SET, TOTALS], arguments)
     if told:
         await control.send({"type": "orders"})

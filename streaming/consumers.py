@@ -35,6 +35,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
+    _holder: Holder | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges ten to
@@ -56,7 +57,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self._flood = Flood(protocol.MAX_MESSAGES)
         worker = runtime.current()
-        self._id, self._holder = worker.gate.new_id(), None
+        self._id = worker.gate.new_id()
         # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
         self._task = asyncio.create_task(self._serve(worker), name=f"stream {self.scope['path']}")
 

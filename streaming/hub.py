@@ -230,9 +230,7 @@ class Hub:
 
     def _start(self, camera: str, source: CameraSource) -> Reading:
         join = functools.partial(self._sharing.line, camera) if self._sharing else alone
-        reading = Reading(
-            source, self._timeouts, lambda: self.on_change(), lambda: self.on_reopen(camera), join
-        )
+        reading = Reading(source, self._timeouts, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
         try:
             future = self._executor.submit(reading.capture.run)
         except FullError as error:

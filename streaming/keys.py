@@ -5,6 +5,9 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+
+from streaming import embedded
 from streaming.leases import Usage
 from streaming.store import Store, run_now
 
@@ -25,6 +28,11 @@ MINUTES = PREFIX + "minutes"  # those that the database has not got
 REFUSALS = PREFIX + "refusals"  # JSON each, for the database
 POLICY = PREFIX + "policy"  # version of the limits in force
 LOOKED = PREFIX + "looked"  # when the gate was last looked at for the minute's record, Unix ms
+
+
+def store_url() -> str:
+    """Where Redis is."""
+    return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
 def open_generation(url: str, grace: float) -> bool:

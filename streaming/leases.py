@@ -8,6 +8,8 @@ from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # dumps() makes an encoder each time
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -48,11 +50,10 @@ class Holder:
     quality: str
     address: str
     since: float  # Unix milliseconds
-    worker: str = ""
     user_id: str = ""
 
-    def as_json(self) -> str:
-        return json.dumps(vars(self), separators=(",", ":"))
+    def as_json(self, worker: str) -> str:
+        return _encode({**vars(self), "worker": worker})
 
 
 @dataclass(frozen=True)

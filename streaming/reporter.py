@@ -98,8 +98,7 @@ class Reporter:
     async def send(self) -> None:
         """Report now. Raises GateUnavailableError."""
         async with self._one_at_a_time:
-            sequence, *told = self._counters.take()
-            version, *orders = await self._store.run("report", self.keys, self._arguments(sequence, *told))
+            version, *orders = await self._store.run("report", self.keys, self._arguments(*self._counters.take()))
             self._counters.taken()
         self.on_answer(version, [json.loads(order) for order in orders])
 
@@ -122,7 +121,7 @@ class Reporter:
                 expected[field] = max(expected.get(field, 1), round(traffic.kbps))
         report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
         # Counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
-        rates = {slot.id: expected[slot.terms.rate.field] for slot, _ in held if slot.terms.rate.field in expected}
+        rates = {slot.id: expected.get(rate.field, rate.kbps) for slot, _ in held if (rate := slot.terms.rate).field}
         news = {"peak": peak, "counters": counts, "rates": rates, "expected": expected, "refusals": refusals}
         texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
         return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1]]

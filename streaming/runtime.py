@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from twisted.internet import tcp
 
@@ -25,7 +25,7 @@ from streaming.capture import Timeouts
 from streaming.counters import Counters
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
 from streaming.hub import Hub
-from streaming.keys import open_generation
+from streaming.keys import open_generation, store_url
 from streaming.rechecks import Rechecks, Stream
 from streaming.reporter import Order, Reporter
 from streaming.sharing import Sharing
@@ -52,10 +52,6 @@ def prepare() -> None:
     # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
         logger.warning("Redis does not answer yet; streams are refused until it does")
-
-
-def store_url() -> str:
-    return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
 class Runtime:
@@ -162,7 +158,7 @@ class Runtime:
             self._policy_asked.clear()
             version = self._version
             try:
-                self.policy = await database_sync_to_async(policy.load)()
+                self.policy = await sync_to_async(policy.load)()
                 self._loaded = version
             except Exception:
                 logger.exception("The limits could not be read; those known so far stay in force")

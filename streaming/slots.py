@@ -15,25 +15,18 @@ Redis away: newcomers are refused, running streams go on until their fence.
 
 import asyncio
 import logging
-import math
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from streaming.conf import Timing
-from streaming.errors import (
-    BandwidthReachedError,
-    GateUnavailableError,
-    LimitReachedError,
-    StoppedByAdministratorError,
-    StreamError,
-)
+from streaming.errors import GateUnavailableError
 from streaming.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATES, SERVER_SET, TOTALS, read_usage
 from streaming.leases import Holder, Rate, Slot, Terms, Usage
+from streaming.refusals import bandwidth, refusal, tried
 from streaming.store import Argument, Store, run_now
 
 logger = logging.getLogger(__name__)
@@ -50,6 +43,7 @@ class Gate:
 
     def __init__(self, store: Store, timing: Timing, worker: str) -> None:
         self._store, self._timing, self.worker = store, timing, worker
+        self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
         self._generation = ""
         self._candidate = secrets.token_hex(8)  # of the generation, where Redis has none
         self._held: dict[str, Slot] = {}
@@ -94,28 +88,21 @@ class Gate:
         """Of a viewing and, once it is admitted, of its lease."""
         return f"{self.worker}:{secrets.token_hex(8)}"
 
-    @asynccontextmanager
-    async def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "") -> AsyncIterator[Slot]:
-        """Hold a slot in every limited set. Raises what stands against it: the refusal of the first set that is full, a
-        LimitReachedError with in_use, limit and retry_after (s), BandwidthReachedError, StoppedByAdministratorError while
-        the user is blocked, or GateUnavailableError."""
-        slot = Slot(id or self.new_id(), replace(holder, worker=self.worker), terms)
-        try:
-            await self._admit(slot, on_wait)
-            yield slot
-        finally:
-            # No await here: nothing can cancel it. The keeper releases the id, whatever became of the acquire.
-            self._give_back(slot)
+    def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "") -> "Holding":
+        """Hold a slot in every limited set while an `async with` lasts. Raises what stands against it: the refusal of the
+        first set that is full, a LimitReachedError with in_use, limit and retry_after (s), BandwidthReachedError,
+        StoppedByAdministratorError while the user is blocked, or GateUnavailableError."""
+        return Holding(self, Slot(id or self.new_id(), holder, terms), on_wait)
 
     async def _admit(self, slot: Slot, on_wait: Waiting) -> None:
         while True:
             outcome, *facts = await self._acquire(slot, former=False)
             if outcome == "granted":
                 slot.in_use = facts[1]
-                slot.would_refuse = _tried(slot.terms, facts[2])
+                slot.would_refuse = tried(slot.terms, facts[2])
                 return
             if outcome != "wait":
-                raise _refusal(slot.terms, outcome, facts[1:])
+                raise refusal(slot.terms, outcome, facts[1:])
             seconds = facts[1] / 1000
             await on_wait(seconds)
             await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the newcomers
@@ -126,10 +113,10 @@ class Gate:
         keys = [GENERATION, DETAILS, RATES, EXPECTED, block, TOTALS, *(limit.key for limit in terms.limits)]
         arguments: list[Argument] = [
             slot.id,
-            self._lease_ms(),
-            self._grace_ms(),
+            self._lease_ms,
+            self._grace_ms,
             self._candidate,
-            slot.holder.as_json(),
+            slot.holder.as_json(self.worker),
             int(former),
             terms.budget,
             terms.trial_budget,
@@ -156,7 +143,7 @@ class Gate:
             "reserve", [RATES, EXPECTED, SERVER_SET], [slot.id, budget, rate.field, rate.kbps]
         )
         if outcome == "budget":
-            raise _bandwidth(facts)
+            raise bandwidth(facts)
         slot.terms = replace(slot.terms, rate=rate)
 
     def _used(self, generation: str) -> None:
@@ -178,7 +165,7 @@ class Gate:
 
     def describe(self, slot: Slot, holder: Holder) -> None:
         """Change what the administrator sees of a slot."""
-        slot.holder = replace(holder, worker=self.worker)
+        slot.holder = holder
         slot.described = False
         self._wake.set()
 
@@ -229,7 +216,7 @@ class Gate:
     async def _describe_held(self) -> None:
         changed = [slot for slot in self._held.values() if not slot.described]
         for slot in changed:
-            await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json()])
+            await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json(self.worker)])
             slot.described = True
 
     # The heartbeat: renewals.
@@ -281,7 +268,7 @@ class Gate:
     def _renewal(self, slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
         sets = _keys(slots)
         position = {key: str(number) for number, key in enumerate(sets, start=1)}
-        arguments: list[Argument] = [self._lease_ms(), self._grace_ms(), self._candidate]
+        arguments: list[Argument] = [self._lease_ms, self._grace_ms, self._candidate]
         for slot in slots:
             arguments += [slot.id, ",".join(position[limit.key] for limit in slot.limits)]
         return [GENERATION, DETAILS, RATES, *sets], arguments
@@ -290,32 +277,24 @@ class Gate:
         """Raises GateUnavailableError."""
         return await read_usage(self._store)
 
-    def _lease_ms(self) -> int:
-        return round(self._timing.lease * 1000)
 
-    def _grace_ms(self) -> int:
-        return round(self._timing.grace * 1000)
+class Holding:
+    """The way into a slot and out of it."""
 
+    def __init__(self, gate: Gate, slot: Slot, on_wait: Waiting) -> None:
+        self._gate, self._slot, self._on_wait = gate, slot, on_wait
 
-def _tried(terms: Terms, position: int) -> type[LimitReachedError] | None:
-    if position < 0:
-        return BandwidthReachedError
-    return terms.limits[position - 1].refusal if position else None
+    async def __aenter__(self) -> Slot:
+        try:
+            await self._gate._admit(self._slot, self._on_wait)
+        except BaseException:
+            self._gate._give_back(self._slot)
+            raise
+        return self._slot
 
-
-def _refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
-    if outcome == "budget":
-        return _bandwidth(facts)
-    if outcome == "blocked":
-        return StoppedByAdministratorError(facts[1], retry_after=math.ceil(facts[0] / 1000))
-    position, in_use, limit, next_end = facts
-    refusal = terms.limits[position - 1].refusal
-    return refusal(in_use=in_use, limit=limit, retry_after=_retry_after(next_end))
-
-
-def _bandwidth(facts: Sequence[int]) -> BandwidthReachedError:
-    in_use, budget, expected = (round(kbps / 1000, 2) for kbps in facts)
-    return BandwidthReachedError(mbps=in_use, max_mbps=budget, expected_mbps=expected, retry_after=5)
+    async def __aexit__(self, *_: object) -> None:
+        # No await here: nothing can cancel it. The keeper releases the id, whatever became of the acquire.
+        self._gate._give_back(self._slot)
 
 
 def _keys(slots: Sequence[Slot]) -> list[str]:
@@ -324,8 +303,3 @@ def _keys(slots: Sequence[Slot]) -> list[str]:
 
 def _chunks(slots: Sequence[Slot]) -> list[Sequence[Slot]]:
     return [slots[start : start + CHUNK] for start in range(0, len(slots), CHUNK)]
-
-
-def _retry_after(ms: int) -> int:
-    """Whole seconds to propose to a refused viewer: slots come and go by people, so soon, and not all at once."""
-    return max(1, min(5, round(ms / 1000)))

@@ -52,20 +52,20 @@ class Store:
         """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
         command = ("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         try:
-            return cast(list[Any], await self._call(command))
+            return cast(list[Any], await self.call(*command))
         except hiredis.ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise GateUnavailableError from error
         # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
         try:
-            return cast(list[Any], await self._call(("EVAL", _source(script), *command[2:])))
+            return cast(list[Any], await self.call("EVAL", _source(script), *command[2:]))
         except hiredis.ReplyError as error:
             raise GateUnavailableError from error
 
     async def ping(self) -> None:
         """Raises GateUnavailableError."""
         try:
-            await self._call(("PING",))
+            await self.call("PING")
         except hiredis.ReplyError as error:
             raise GateUnavailableError from error
 
@@ -73,7 +73,8 @@ class Store:
         if self._wire is not None:
             self._wire.close()
 
-    async def _call(self, command: tuple[Argument, ...]) -> Any:
+    async def call(self, *command: Argument) -> Any:
+        """One command. Raises GateUnavailableError, or redis's own ReplyError."""
         wire = self._wire
         if wire is not None and not wire.lost:
             try:

@@ -8,7 +8,7 @@ calls. So a call that is written is whole, whatever becomes of the task that wai
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 from redis.asyncio.connection import ConnectionPool
@@ -40,17 +40,19 @@ class Wire(asyncio.Protocol):
     async def open(cls, url: str) -> "Wire":
         """Raises RedisError, OSError or TimeoutError."""
         pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, protocol=2, max_connections=1)
-        connection = pool.make_connection()
+        connection = pool.make_connection()  # type: ignore[no-untyped-call]
         async with asyncio.timeout(CONNECT_TIMEOUT):
             await connection.connect()
         wire = cls()
         # From here on nothing of redis-py's reads or writes: the transport is this protocol's. The writer would close
         # it when it is collected.
-        wire._writer, connection._reader, connection._writer = connection._writer, None, None
-        assert wire._writer is not None
-        wire._writer.transport.set_protocol(wire)
-        wire.connection_made(wire._writer.transport)
+        writer, connection._reader, connection._writer = connection._writer, None, None
+        wire._take_over(cast(asyncio.StreamWriter, writer))
         return wire
+
+    def _take_over(self, writer: asyncio.StreamWriter) -> None:
+        self._writer, self._transport = writer, cast(asyncio.Transport, writer.transport)
+        self._transport.set_protocol(self)
 
     @property
     def lost(self) -> bool:
@@ -62,7 +64,7 @@ class Wire(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             reply.set_exception(WireLostError())
             return reply
-        self._transport.write(hiredis.pack_command(words))
+        self._transport.write(hiredis.pack_command(words))  # type: ignore[arg-type] # as many words as one likes
         self._waiting.append((reply, self._loop.time()))
         if self._watch is None:
             self._watch = self._loop.call_later(REPLY_TIMEOUT, self._look)
@@ -84,10 +86,6 @@ class Wire(asyncio.Protocol):
                 self._watch = self._loop.call_later(left, self._look)
 
     # asyncio's side.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)

@@ -4,7 +4,8 @@
 --       6 '1' if the caller held this lease before Redis lost its data,
 --       7 the kbit/s that all leases together may be counted with (0: any), 8 the same of the dry run, 9 the measured rate's field,
 --       10 kbit/s where none was measured, then for each set: its limit, and that of the dry run (0: none)
--- Returns {'granted', generation, in use, dry run}  in use: of the first set, this lease included; dry run: the position
+-- Returns {'granted', generation, in use, dry run}  in use: of the first set, this lease included, and what lapsed since
+--                  the last report of any worker; dry run: the position
 --                  (from 1) of the set whose trial limit would have refused, -1: the trial budget, 0: nothing
 --         {'full', generation, position of the set, in use, limit, ms until the next lease may end}
 --         {'budget', generation, kbit/s in use, budget, kbit/s expected}
@@ -34,42 +35,49 @@ if not former then
   if message then return {'blocked', token, redis.call('PTTL', KEYS[5]), message} end
 end
 
-local in_use, trial = 0, 0
+local trial, first = 0, 0
 for i = FIRST, #KEYS do
   local set, limit, tried = KEYS[i], tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
-  local count = redis.call('ZCARD', set)
-  if count > 0 and (i > FIRST or (limit > 0 and count >= limit)) then
-    if i > FIRST then
-      count = count - redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
-    else
-      local reclaimed = prune(set, now, KEYS[2], KEYS[3])
-      if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
-      count = count - reclaimed
+  if limit > 0 or tried > 0 then
+    local count = redis.call('ZCARD', set)
+    if (limit > 0 and count >= limit) or (tried > 0 and count >= tried) then
+      local lapsed
+      if i == FIRST then
+        lapsed = prune(set, now, KEYS[2], KEYS[3])
+        if lapsed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', lapsed) end
+      else
+        lapsed = redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+      end
+      count = count - lapsed
+      if limit > 0 and count >= limit and not held() then
+        local next = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+        return {'full', token, i - FIRST + 1, count, limit, tonumber(next[2]) - now}
+      end
+      if trial == 0 and tried > 0 and count >= tried then trial = i - FIRST + 1 end
     end
+    if i == FIRST then first = count end
   end
-  if limit > 0 and count >= limit and not held() then
-    local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-    return {'full', token, i - FIRST + 1, count, limit, tonumber(first[2]) - now}
-  end
-  if trial == 0 and tried > 0 and count >= tried then trial = i - FIRST + 1 end
 end
 
 local budget, tried = tonumber(ARGV[7]), tonumber(ARGV[8])
-local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[9]) or ARGV[10])
 if budget > 0 or tried > 0 then
-  local sum = committed(KEYS[FIRST], KEYS[3], now)
+  local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[9]) or ARGV[10])
+  local sum = committed(KEYS[FIRST], KEYS[3], now, expected)
   if budget > 0 and not former and sum + expected > budget and not held() then
     return {'budget', token, sum, budget, expected}
   end
   if trial == 0 and tried > 0 and sum + expected > tried then trial = -1 end
+  redis.call('HSET', KEYS[3], id, expected)
+  outlive(KEYS[3], lease)
 end
 
-for i = FIRST, #KEYS do
-  redis.call('ZADD', KEYS[i], now + lease, id)
+local ends = string.format('%.0f', now + lease)  -- once: Redis's own way from number to text is slow
+local added = redis.call('ZADD', KEYS[FIRST], ends, id)
+outlive(KEYS[FIRST], lease)
+for i = FIRST + 1, #KEYS do
+  redis.call('ZADD', KEYS[i], ends, id)
   outlive(KEYS[i], lease)
 end
 redis.call('HSET', KEYS[2], id, ARGV[5])
-redis.call('HSET', KEYS[3], id, expected)
 outlive(KEYS[2], lease)
-outlive(KEYS[3], lease)
-return {'granted', token, redis.call('ZCOUNT', KEYS[FIRST], '(' .. now, '+inf'), trial}
+return {'granted', token, first + added, trial}

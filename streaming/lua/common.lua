@@ -11,11 +11,10 @@ end
 -- until `ready_at` only those who held a slot before may enter.
 -- Returns its token and `ready_at`.
 local function generation(key, candidate, grace, now)
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('HSET', key, 'token', candidate, 'ready_at', now + grace)
-  end
   local found = redis.call('HMGET', key, 'token', 'ready_at')
-  return found[1], tonumber(found[2])
+  if found[1] then return found[1], tonumber(found[2]) end
+  redis.call('HSET', key, 'token', candidate, 'ready_at', now + grace)
+  return candidate, now + grace
 end
 
 -- Remove what has expired from a set, and what is known of it from the hashes beside it. Returns how many they were.
@@ -30,12 +29,13 @@ local function prune(set, now, ...)
   end
 end
 
--- The kbit/s that the leases of a set are counted with, together. Nothing is kept that could drift from them.
-local function committed(set, rates, now)
+-- The kbit/s that the leases of a set are counted with, together; one that has not been reported yet with `unknown`.
+-- Nothing is kept that could drift from them.
+local function committed(set, rates, now, unknown)
   local leases, sum = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0
   for first = 1, #leases, 500 do
     local found = redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))
-    for _, rate in ipairs(found) do sum = sum + (tonumber(rate) or 0) end
+    for _, rate in ipairs(found) do sum = sum + (tonumber(rate) or unknown) end
   end
   return sum
 end

@@ -1,5 +1,5 @@
 -- Renew the leases of one worker. A lease that is gone is reported, never added again.
--- KEYS  1 generation, 2 details, 3 rates, 4.. the limited sets
+-- KEYS  1 generation, 2 details, 3 rates, 4.. the limited sets, the server's first
 -- ARGV  1 lease ms, 2 grace ms, 3 candidate generation,
 --       then for each lease: its id, the positions of its sets among the limited sets ("1,2")
 -- Returns {generation, lost lease ids...}
@@ -17,6 +17,8 @@ for i = 4, #ARGV, 2 do
     if held then
       redis.call('ZADD', set, 'XX', now + lease, id)
       outlive(set, lease)
+      outlive(KEYS[2], lease)
+      outlive(KEYS[3], lease)
     else
       redis.call('ZREM', set, id)
     end
@@ -27,6 +29,6 @@ for i = 4, #ARGV, 2 do
     answer[#answer + 1] = id
   end
 end
-outlive(KEYS[2], lease)
-outlive(KEYS[3], lease)
+-- What has lapsed beside them: a set without a limit is looked at by no admission.
+for i = 5, #KEYS do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) end
 return answer

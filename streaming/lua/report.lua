@@ -23,7 +23,7 @@ local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
 if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
 
 for id, rate in pairs(given.rates) do
-  if redis.call('HEXISTS', KEYS[4], id) == 1 then redis.call('HSET', KEYS[4], id, rate) end
+  if redis.call('HEXISTS', KEYS[3], id) == 1 then redis.call('HSET', KEYS[4], id, rate) end
 end
 for field, rate in pairs(given.expected) do redis.call('HSET', KEYS[5], field, rate) end
 
@@ -46,7 +46,7 @@ local last = tonumber(redis.call('GET', KEYS[10]) or 0)
 if now - last >= 900 then
   redis.call('SET', KEYS[10], now, 'PX', DAY)
   if in_use >= limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
-  highest('peak_kbps', committed(KEYS[11], KEYS[4], now))
+  highest('peak_kbps', committed(KEYS[11], KEYS[4], now, 0))
 end
 highest('peak', math.max(in_use, given.peak))
 redis.call('HSET', record, 'limit', limit)
