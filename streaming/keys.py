@@ -28,6 +28,7 @@ MINUTES = PREFIX + "minutes"  # those that the database has not got
 REFUSALS = PREFIX + "refusals"  # JSON each, for the database
 POLICY = PREFIX + "policy"  # version of the limits in force
 LOOKED = PREFIX + "looked"  # when the gate was last looked at for the minute's record, Unix ms
+WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 
 
 def store_url() -> str:

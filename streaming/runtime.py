@@ -20,7 +20,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from twisted.internet import tcp
 
-from streaming import conf, control, embedded, policy
+from streaming import conf, control, embedded, history, policy
 from streaming.capture import Timeouts
 from streaming.counters import Counters
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
@@ -96,6 +96,7 @@ class Runtime:
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
             asyncio.create_task(self._keep_policy(), name="limits"),
+            asyncio.create_task(history.run(self.store), name="history"),
             asyncio.create_task(control.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
         ]
