@@ -60,7 +60,9 @@ def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, Li
 
 def _words(change: LimitChange, before: LimitChange | None, groups: dict[int, str]) -> str:
     if change.trial:
-        tried = [f"{LABELS[name]} {_shown(change, name, groups)}" for name in LABELS if _value(change, name) is not None]
+        tried = [
+            f"{LABELS[name]} {_shown(change, name, groups)}" for name in LABELS if _value(change, name) is not None
+        ]
         return f"Dry run started: {', '.join(tried)}" if tried else "Dry run stopped"
     differences = [
         f"{LABELS[name]}: {_shown(before, name, groups)} → {_shown(change, name, groups)}"
