@@ -60,7 +60,7 @@ def endpoint(*, get: Answer | None = None, post: Answer | None = None, permissio
 
 def _cleaned(form: forms.Form) -> dict[str, Any]:
     if not form.is_valid():
-        raise ValidationError(form.errors.as_data())  # type: ignore[arg-type]
+        raise ValidationError(form.errors.as_data())
     return form.cleaned_data
 
 
