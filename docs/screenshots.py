@@ -155,6 +155,30 @@ STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnec
 
 # The other pages.
 
+SYSTEM = "/admin/streaming/system/"
+LIMITS = {"max_concurrent": "12", "max_mbps": "60", "reserved_slots": "2"}
+# A day that nobody has to wait for: minutes as workers write them, busy in their middle, and a group for the limits.
+PAST = """
+import math, random, time
+from django.contrib.auth.models import Group
+from streaming.models import Minute
+Group.objects.create(name="Operators")
+chance, now, level, minutes = random.Random(5), int(time.time() // 60), 2.0, []
+for age in range(1440, 1, -1):
+    wanted = 1 + 10.5 * max(0, math.sin((1440 - age) / 1440 * math.pi)) ** 4
+    level += (wanted - level) * 0.1 + chance.gauss(0, 0.35)
+    limit = 12 if age < 400 else 10
+    peak = max(0, min(limit, round(level)))
+    refusals = {"limit_reached": chance.randint(1, 4)} if peak == limit else {}
+    if peak >= limit - 1 and chance.random() < 0.2:
+        refusals["bandwidth_reached"] = 1
+    minutes.append(Minute(
+        minute=now - age, peak=peak, limit=limit, mbps=peak * 3.1, mbps_peak=peak * 3.6 + chance.random() * 2,
+        seconds_at_full=chance.random() * 60 if peak == limit else 0, granted=2, arrivals={str(max(0, peak - 1)): 2},
+        refused=sum(refusals.values()), refusals=refusals))
+Minute.objects.bulk_create(minutes)
+"""
+
 
 def pages(browser: Browser, base: str, cookie: str, others: Others) -> None:
     for _ in range(3):
@@ -168,11 +192,29 @@ def pages(browser: Browser, base: str, cookie: str, others: Others) -> None:
             expect(page.locator(".card img").first).to_be_visible(timeout=PATIENCE)
             page.wait_for_timeout(4_000)  # for the other stills
             shoot(page, f"cameras{name}")
-            page.goto(f"{base}/admin/streaming/system/")
+            page.goto(f"{base}{SYSTEM}")
+            page.get_by_label("24 hours").check()
             page.wait_for_timeout(2_500)
+            page.evaluate("scrollTo(0, 0)")
             shoot(page, f"system{name}")
+            for section in ("limits", "history"):
+                page.locator(f"#{section}").evaluate("section => section.scrollIntoView()")
+                page.wait_for_timeout(500)
+                shoot(page, f"system-{section}{name}")
             context.close()
     others.leave_all()
+
+
+@contextmanager
+def governed(installation: Site, admin: Session) -> Iterator[None]:
+    """With a past, and limits that somebody has set."""
+    installation.manage("shell", "-v0", "-c", PAST)
+    groups = {group["name"]: str(group["id"]) for group in admin.json(f"{SYSTEM}limits/")["groups"]}
+    admin.post(f"{SYSTEM}limits/", {**LIMITS, "reserved_group": groups["Operators"]})
+    admin.post(f"{SYSTEM}trial/", {"max_concurrent": "8"})
+    yield
+    admin.post(f"{SYSTEM}trial/", {"stop": "1"})
+    admin.post(f"{SYSTEM}limits/", dict.fromkeys((*LIMITS, "reserved_group"), ""))
 
 
 def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, others: Others) -> None:
@@ -209,7 +251,9 @@ def main() -> None:
         others = Others(Session(base), ids["Car park"])
         stack.callback(others.end)
         link = stack.enter_context(Link(installation.workers[0].port))
-        pages(browser, base, Session(base, "admin").cookie, others)
+        admin = Session(base, "admin")
+        with governed(installation, admin):
+            pages(browser, base, admin.cookie, others)
         states(browser, Session(base).cookie, cameras["Car park"], link, others)
 
 

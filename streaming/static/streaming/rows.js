@@ -27,6 +27,9 @@ function showFields(element, texts) {
   for (const cell of element.querySelectorAll("[data-field]")) {
     say(cell, texts[cell.dataset.field]);
   }
+  for (const button of element.querySelectorAll("[data-about]")) {
+    button.setAttribute("aria-label", `${button.textContent}: ${texts[button.dataset.about]}`); // many are called the same
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import { showUsage } from "./usage.js";
 
 const EVERY = { usage: 1_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
 
-const given = (id) => JSON.parse(document.getElementById(id).textContent);
+const given = (id) => JSON.parse(document.getElementById(`given-${id}`).textContent);
 const urls = given("urls");
 const { csrf } = place("system").dataset;
 
