@@ -37,6 +37,7 @@ ORDER = {
         "leases",
         "threads",
         "embedded",
+        "viewing_log",
         "store",
         "control",
         "keys",
@@ -53,6 +54,7 @@ ORDER = {
         "admissible",
         "rechecks",
         "usage",
+        "metrics",
         "runtime",
         "models",
         "probe",
@@ -87,6 +89,8 @@ HOMES = {
         "nvr/",
     ),
     "cryptography": ("cameras/encryption.py",),
+    "prometheus_client": ("streaming/metrics.py",),
+    "pythonjsonlogger": ("streaming/viewing_log.py",),
     "environ": ("nvr/settings.py",),
 }
 
