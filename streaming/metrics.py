@@ -39,8 +39,11 @@ COUNTS = {  # metric without its _total -> its counter, and what it says
     "streams_bytes_sent": ("bytes", "Bytes of frames sent to viewers."),
 }
 HISTOGRAMS = {
-    "streams_first_picture_seconds": ("first_picture", "From the handshake to a viewer's first picture."),
-    "streams_admission_seconds": ("admission", "How long the gate took to decide about a stream."),
+    "streams_first_picture_seconds": ("first_picture", "From a viewer's asking for a slot to the first picture sent."),
+    "streams_admission_seconds": (
+        "admission",
+        "From a viewer's asking for a slot to having one, the wait of a recovering gate included.",
+    ),
 }
 
 
@@ -140,7 +143,7 @@ def _histogram(name: str, says: str, totals: Totals, prefix: str) -> Metric:
 def _cameras(cameras: Iterable[Mapping[str, Any]], totals: Totals) -> Iterator[Metric]:
     states = GaugeMetricFamily(
         "cameras_state",
-        "1 for the state that an open camera is in, 0 for the others.",
+        "1 for the state that a watched camera is in, 0 for the others.",
         labels=["camera", "name", "state"],
     )
     viewers = GaugeMetricFamily("cameras_viewers", "Streams of a camera that are watched now.", labels=["camera"])
