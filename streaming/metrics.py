@@ -14,11 +14,10 @@ from prometheus_client.registry import Collector
 
 from streaming import errors
 from streaming.capture import State
+from streaming.counters import BOUNDS
 from streaming.protocol import FORMATS
 
 __all__ = ["CONTENT_TYPE", "exposition", "families"]
-
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 
 Totals = Mapping[str, float]  # counter -> what all workers have counted, see streaming/counters.py
 
