@@ -8,6 +8,7 @@ what outlives the viewing is to be started with a context of its own.
 import json
 import logging
 import re
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,11 +21,18 @@ PLAIN_WORD = re.compile(r"[\w.:/@+-]+")  # what needs no quotes
 logger = logging.getLogger(__name__)
 
 _viewing: ContextVar[str] = ContextVar("viewing", default=NONE)
+_began: ContextVar[float] = ContextVar("began", default=0.0)  # time.monotonic()
 
 
 def begin(id: str) -> None:
     """All that this task logs from now on belongs to viewing `id`."""
     _viewing.set(id)
+    _began.set(time.monotonic())
+
+
+def elapsed() -> float:
+    """Seconds since the running viewing began."""
+    return time.monotonic() - _began.get()
 
 
 def log_event(event: str, **facts: object) -> None:

@@ -105,8 +105,10 @@ def held_in(server: RedisServer) -> dict[str, Any]:
 async def test_page_metrics_api_and_redis_agree_under_load(
     installation: Site, redis_server: RedisServer, simulator: Simulator, promtool: Promtool
 ) -> None:
-    settings = {"METRICS_TOKEN": TOKEN, "REDIS_URL": redis_server.url, "STREAM_MAX_CONCURRENT": "8"}
-    workers = [installation.start_worker(**settings, STREAM_LEASE_SECONDS="3") for _ in range(2)]
+    workers = [
+        installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT="8")
+        for _ in range(2)
+    ]
     cameras = [
         simulator.add(SimulatedCamera(name=name, path=name.lower(), width=640, height=360, fps=10))
         for name in ("Yard", "Gate")
