@@ -59,9 +59,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self._flood = Flood(protocol.MAX_MESSAGES)
-        worker = (
-            runtime.current()
-        )  # first of all: what it may start here outlives the viewing, and is none of its log's
+        worker = runtime.current()  # before the log's id: what this may start outlives the viewing
         self._id = worker.gate.new_id()
         viewing_log.begin(self._id)
         log_event("opened", camera=self._camera, address=_address(self.scope))
