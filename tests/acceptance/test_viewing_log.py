@@ -116,7 +116,9 @@ async def test_what_ends_a_running_stream_is_told_and_other_lines_meanwhile_bear
     assert {line["viewing"] for line in captures} == {"-"}  # a capture serves many
 
 
-async def test_a_camera_s_address_and_password_never_reach_the_log(installation: Site, camera: SimulatedCamera) -> None:
+async def test_a_camera_s_address_and_a_viewer_s_query_are_not_logged(
+    installation: Site, camera: SimulatedCamera
+) -> None:
     worker = installation.start_worker(LOG_FORMAT="json", STREAM_READ_TIMEOUT_SECONDS="0.5")
     id = installation.add_camera("Yard", camera.url)
     async with Stream(Session(worker.base), id, "?quality=low&token=not-for-the-log") as stream:
