@@ -8,6 +8,14 @@ Endpoint = tuple[str, str | None, int | None]  # scheme, host, port
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
+# What others may check before they send an address: a regular expression, as JSON Schema has them, for nearly all that
+# `check_address` accepts and nothing that it does not.
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_SHORTENED = "|".join(f"(?:{_GROUP}:){{1,{left}}}(?::{_GROUP}){{1,{7 - left}}}" for left in range(1, 7))
+_IPV6 = f"(?:{_GROUP}:){{7}}{_GROUP}|{_SHORTENED}|(?:{_GROUP}:){{1,7}}:|:(?::{_GROUP}){{1,7}}|::"
+_PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+PATTERN = f"^(?:{'|'.join(SCHEMES)})://(?:[0-9A-Za-z._~-]+|\\[(?:{_IPV6})\\])(?::(?:{_PORT}))?(?:[/?#][!-~]*)?$"
+
 
 class AddressError(ValueError):
     """A camera address that cannot be used; the message says why and is fit to be shown."""

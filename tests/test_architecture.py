@@ -23,8 +23,14 @@ ORDER = {
         "encryption",
         "models",
         "permissions",
+        "tokens",
         "forms",
+        "problems",
+        "access",
+        "schemas",
+        "spreadsheets",
         "views",
+        "api",
         "urls",
         "admin",
         "apps",
@@ -58,14 +64,17 @@ ORDER = {
         "probe",
         "checks",
         "signals",
+        "audit",
         "views",
+        "schemas",
+        "api",
         "urls",
         "consumers",
         "routing",
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "websocket", "urls", "asgi"),
+    "nvr": ("keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -88,6 +97,16 @@ HOMES = {
     ),
     "cryptography": ("cameras/encryption.py",),
     "environ": ("nvr/settings.py",),
+    "ninja": (
+        "cameras/access.py",
+        "cameras/problems.py",
+        "cameras/schemas.py",
+        "cameras/api.py",
+        "streaming/schemas.py",
+        "streaming/api.py",
+        "nvr/api.py",
+    ),
+    "pydantic": ("cameras/problems.py", "cameras/schemas.py", "streaming/schemas.py"),
 }
 
 # Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told
