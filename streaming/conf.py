@@ -78,7 +78,9 @@ MAX_CAMERAS: Number = Number("STREAM_MAX_CAMERAS_PER_WORKER", 32, "cameras", 1, 
 
 SHARE_CAMERAS: Choice = Choice("STREAM_SHARE_CAMERAS", "on", ("on", "off"))
 
-MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 500, "streams", 1, 100_000)
+MAX_MBPS: Number = Number("STREAM_MAX_MBPS", 0, "Mbit/s, 0 for none,", 0, 1_000_000, fraction=True)
+MAX_PER_CAMERA: Number = Number("STREAM_MAX_PER_CAMERA", 0, "streams, 0 for none,", 0, 100_000)
+MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 0, "streams, 0 for none,", 0, 100_000)
 MAX_PER_ADDRESS: Number = Number("STREAM_MAX_PER_ADDRESS", 1_000, "streams", 1, 100_000)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress at a worker", 1, 100_000)
 
@@ -91,6 +93,8 @@ ALL: tuple[Number | Choice, ...] = (
     RECONNECT,
     MAX_CAMERAS,
     SHARE_CAMERAS,
+    MAX_MBPS,
+    MAX_PER_CAMERA,
     MAX_PER_USER,
     MAX_PER_ADDRESS,
     MAX_HANDSHAKES,

@@ -5,12 +5,26 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+
+from streaming import embedded
 from streaming.leases import Usage
 from streaming.store import Store, run_now
 
 PREFIX = "nvr:{gate}:"  # one hash tag: in a Redis Cluster all keys are in one place
 GENERATION, DETAILS, WORKERS, REPORTS = (PREFIX + name for name in ("generation", "details", "workers", "reports"))
 SERVER_SET = PREFIX + "set:server"
+POLICY = PREFIX + "policy"  # a version of the limits that the database holds
+MINUTES, MINUTE, REFUSALS = (
+    PREFIX + "minutes",
+    PREFIX + "minute:",
+    PREFIX + "refusals",
+)  # of the cluster, to be written out
+
+
+def store_url() -> str:
+    """Where Redis is."""
+    return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
 def open_generation(url: str, grace: float) -> bool:

@@ -29,7 +29,7 @@ from streaming.errors import (
     UserLimitReachedError,
 )
 from streaming.hub import Hub
-from streaming.keys import PREFIX, SERVER_SET, open_generation
+from streaming.keys import PREFIX, SERVER_SET, open_generation, store_url
 from streaming.leases import Limit
 from streaming.rechecks import Rechecks, Stream
 from streaming.sharing import Sharing
@@ -54,10 +54,6 @@ def prepare() -> None:
     # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
         logger.warning("Redis does not answer yet; streams are refused until it does")
-
-
-def store_url() -> str:
-    return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
 class Runtime:
@@ -103,11 +99,12 @@ class Runtime:
     @staticmethod
     def limits(user: str, address: str) -> tuple[Limit, ...]:
         """The limited sets that a new stream enters, the server's first."""
-        return (
+        limits = [
             Limit(SERVER_SET, int(conf.MAX_CONCURRENT.value)),
             Limit(f"{PREFIX}set:user:{user}", int(conf.MAX_PER_USER.value), UserLimitReachedError),
             Limit(f"{PREFIX}set:address:{address}", int(conf.MAX_PER_ADDRESS.value), AddressLimitReachedError),
-        )
+        ]
+        return tuple(limit for limit in limits if limit.maximum)
 
     @staticmethod
     def patience() -> Patience:

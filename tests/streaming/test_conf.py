@@ -33,7 +33,7 @@ def test_both_bounds_are_taken_and_what_lies_beyond_is_refused(setting: Number) 
 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
-@pytest.mark.parametrize("text", ["-1", "0", "nan", "inf", "-inf", "1e99", "ten", "5s", "0x10", "1,5", "true"])
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "-inf", "1e99", "ten", "5s", "0x10", "1,5", "true"])
 def test_a_wrong_number_is_told_with_name_value_and_what_would_be_right(setting: Number, text: str) -> None:
     message = refusal(setting, text)
     assert message.startswith(f"{setting.name}={text} is not valid: it must be a ")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from streaming import conf, control, runtime
 from streaming.errors import GateUnavailableError
-from streaming.keys import read_usage, revoke
+from streaming.keys import read_usage, revoke, store_url
 from streaming.leases import Usage
 from streaming.store import Store
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("Redis does not answer, so nothing is known of the slots.") from error
 
     async def _run(self, ending: str | None) -> None:
-        store = Store(runtime.store_url())
+        store = Store(store_url())
         try:
             usage = await read_usage(store)
             if ending is None:

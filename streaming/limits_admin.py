@@ -1,0 +1,20 @@
+"""Limits of single users and groups in the administration; what everybody may is *Settings > System*'s."""
+
+from django.contrib import admin
+
+from streaming.models import GroupLimit, UserLimit
+
+
+@admin.register(UserLimit)
+class UserLimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("user", "max_streams")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    autocomplete_fields = ("user",)
+
+
+@admin.register(GroupLimit)
+class GroupLimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("group", "max_streams")
+    list_select_related = ("group",)
+    search_fields = ("group__name",)
