@@ -29,7 +29,7 @@ def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
 
 
 @router.post("", auth=allowed("cameras.add_camera"), response=answers({201: CameraOut}, 400, 413, 422))
-def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status:
+def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status[Camera]:
     camera = _saved(CameraForm(body.model_dump()))
     _log(request, ADDITION, camera)
     response["Location"] = f"{request.path}/{camera.pk}"
@@ -100,7 +100,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
 
 
 @router.delete("/{uuid:camera_id}", auth=allowed("cameras.delete_camera"), response=answers({204: None}, 404))
-def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status:
+def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
     """Whoever is watching it is told so."""
     camera = find(camera_id)
     _log(request, DELETION, camera)
@@ -117,7 +117,7 @@ def find(camera_id: uuid.UUID, cameras: Any = Camera.objects) -> Camera:
 
 def _saved(form: CameraForm) -> Camera:
     if form.has_error("password", "other_host"):
-        raise Problem(409, form.errors["password"][0], "password_needed")
+        raise Problem(409, str(form.errors["password"][0]), "password_needed")
     if not form.is_valid():
         raise invalid_form(form)
     camera: Camera = form.save()

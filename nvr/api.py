@@ -18,6 +18,9 @@ from ninja.operation import Operation
 from cameras.access import Bearer, allowed
 from cameras.api import router as cameras
 from cameras.problems import Problem, invalid, invalid_values
+from streaming.api import router as streaming
+from streaming.errors import StreamError
+from streaming.views import HTTP_STATUS
 
 DESCRIPTION = """
 Cameras, running streams and their limits, for programs. `docs/api.md` has examples.
@@ -67,6 +70,7 @@ api = Api(
     auth=allowed(),
 )
 api.add_router("/cameras", cameras)
+api.add_router("", streaming)
 
 
 # Errors.
@@ -75,6 +79,12 @@ api.add_router("/cameras", cameras)
 @api.exception_handler(Problem)
 def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     return problem.response()
+
+
+@api.exception_handler(StreamError)
+def _stream_error(request: HttpRequest, error: StreamError) -> HttpResponse:
+    status = next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
+    return Problem(status, str(error), error.reason).response()
 
 
 @api.exception_handler(HttpError)
