@@ -98,10 +98,9 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     fields: dict[str, list[str]] = {}
     for one in error.errors:
-        # Where it was sent, the name of the argument, and then the field; of a query the field comes second.
-        path = [str(part) for part in one["loc"][1:]]
-        name = ".".join(path[1:] if one["loc"][0] == "body" and len(path) > 1 else path)
-        fields.setdefault(name, []).append(one["msg"])
+        # Where it was sent, the name of the argument, and the field in it; that alone for one that has no fields.
+        _, *path = map(str, one["loc"])
+        fields.setdefault(".".join(path[1:] or path), []).append(one["msg"])
     return invalid(fields).response()
 
 

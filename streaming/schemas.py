@@ -11,13 +11,19 @@ from uuid import UUID
 from django.utils.dateparse import parse_datetime
 from ninja import Schema
 from pydantic import AwareDatetime, BeforeValidator, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from cameras.schemas import Address, Changes, Password, Strict, Username
 from streaming import actions
 from streaming.policy import LABELS, NUMBERS
 
 MAX_STEP, MAX_DAYS, MAX_REFUSALS = 1_440, 30, 500
+
+
+def _number(value: object) -> object:
+    """As JSON has it: pydantic would take "5" and true for numbers, too."""
+    if isinstance(value, str | bool):
+        raise ValueError("Input should be a number")
+    return value
 
 
 def _moment(value: object) -> object:
@@ -28,11 +34,12 @@ def _moment(value: object) -> object:
     return moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)] | SkipJsonSchema[None]
+Strictly = BeforeValidator(_number)  # the last of its annotations, or the bounds before it are not described
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
-def _nothing() -> None:
-    """A default that the description does not tell: null cannot be sent in a query."""
+def _nothing() -> Any:
+    """None where a query has no such time; not a default to be told, since null cannot be sent in a query."""
 
 
 # Streams.
@@ -58,9 +65,9 @@ class StreamPage(Schema):
 
 class StopIn(Strict):
     message: str = Field(default="", max_length=actions.MESSAGE, description="What the viewer reads.")
-    block_seconds: int = Field(
-        default=0, strict=True, ge=0, le=actions.BLOCK, description="For how long the viewer is refused."
-    )
+    block_seconds: Annotated[
+        int, Field(ge=0, le=actions.BLOCK, description="For how long the viewer is refused."), Strictly
+    ] = 0
 
 
 class StoppedOut(Schema):
@@ -89,21 +96,20 @@ class ProbeOut(Schema):
 
 
 def _limit(name: str) -> Any:
-    """The bounds of a limit. Strict: as JSON has numbers, without pydantic's "5" and true."""
     setting = NUMBERS[name]
     kind = float if setting.fraction else int
     text = f"{LABELS[name]}." + " 0: no such limit." * (not setting.minimum)
-    return Field(strict=True, ge=kind(setting.minimum), le=kind(setting.maximum), description=text)
+    return Field(ge=kind(setting.minimum), le=kind(setting.maximum), description=text)
 
 
-MaxConcurrent = Annotated[int, _limit("max_concurrent")]
-MaxMbps = Annotated[float, _limit("max_mbps"), Field(allow_inf_nan=False)]
-MaxPerCamera = Annotated[int, _limit("max_per_camera")]
-MaxPerUser = Annotated[int, _limit("max_per_user")]
-MaxPerAddress = Annotated[int, _limit("max_per_address")]
-ReservedSlots = Annotated[int, _limit("reserved_slots")]
+MaxConcurrent = Annotated[int, _limit("max_concurrent"), Strictly]
+MaxMbps = Annotated[float, _limit("max_mbps"), Field(allow_inf_nan=False), Strictly]
+MaxPerCamera = Annotated[int, _limit("max_per_camera"), Strictly]
+MaxPerUser = Annotated[int, _limit("max_per_user"), Strictly]
+MaxPerAddress = Annotated[int, _limit("max_per_address"), Strictly]
+ReservedSlots = Annotated[int, _limit("reserved_slots"), Strictly]
 GROUP = "The key of the group for which slots are reserved."
-ReservedGroup = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1, description=GROUP)]
+ReservedGroup = Annotated[int, Field(ge=1, le=2**31 - 1, description=GROUP), Strictly]
 
 
 class LimitsIn(Strict):

@@ -39,7 +39,7 @@ LIMITS = {
     "max_concurrent": 10,
     "max_mbps": 0.0,
     "max_per_camera": 0,
-    "max_per_user": 500,
+    "max_per_user": 0,
     "max_per_address": 1000,
     "reserved_slots": 0,
     "reserved_group": None,
@@ -151,9 +151,10 @@ async def test_running_streams_are_listed_over_all_workers(
 
 
 async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_out(
-    installation: Site, admin: Api, viewer: Session, camera: SimulatedCamera
+    installation: Site, admin: Api, camera: SimulatedCamera
 ) -> None:
     id = installation.add_camera("Yard", camera.url)
+    viewer = Session(installation.workers[0].base, "viewer2")
     async with Stream(viewer, id) as stream:
         await stream.live()
         viewing = stream.last("info")["viewing_id"]
@@ -166,7 +167,7 @@ async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_
     status, answer = await asyncio.to_thread(admin, "POST", f"/streams/{viewing}/stop", order)
     assert (status, answer["error"]["reason"]) == (404, "stream_not_found")
     log = installation.manage("shell", "-v0", "-c", LOG)
-    assert "admin: Stopped the stream of viewer at Yard, blocked for 2 s: Needed elsewhere." in log
+    assert "admin: Stopped the stream of viewer2 at Yard, blocked for 2 s: Needed elsewhere." in log
 
 
 async def test_a_stream_is_stopped_without_a_word(
