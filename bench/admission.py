@@ -14,13 +14,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import redis.asyncio
+
 from bench.cameras import camera
 from bench.clients import StreamClient
 from bench.place import Serving, place
 from bench.results import Results, arguments, p50_p95
 from streaming.conf import Timing
-from streaming.keys import PREFIX, SERVER_SET, open_generation
-from streaming.leases import Holder, Limit
+from streaming.keys import ADDRESS_SET, CAMERA_SET, SERVER_SET, USER_SET, open_generation, read_usage
+from streaming.leases import Holder, Limit, Rate, Terms
 from streaming.slots import Gate
 from streaming.store import Argument, Store
 from tests.servers import RedisServer
@@ -29,15 +31,17 @@ OF_IT = "of it, the call to Redis"
 HELD = 100  # slots at once at most
 ROOM = 100_000  # of each limited set
 TIMING = Timing(lease=15)
-LIMITS = tuple(Limit(PREFIX + name, ROOM) for name in ("set:user:bench", "set:address:bench"))
+SETS = (SERVER_SET, *(set + "bench" for set in (USER_SET, CAMERA_SET, ADDRESS_SET)))
+TERMS = Terms(tuple(map(Limit, SETS, (ROOM, 0, 0, ROOM))), Rate("bench:medium", 7_000))  # limited as by default
 
 
 async def compare(url: str, rounds: int, results: Results) -> None:
     open_generation(url, 0)
     async with gate(url) as (store, ours):
-        client = store._client  # the very client, pool and time-outs of the gate
+        # What a counter would be built with: redis-py's client and its pool.
+        client = redis.asyncio.Redis.from_url(url, decode_responses=True)
         empty = await client.script_load("return 1")
-        incr, script, acquire = list[float](), list[float](), list[float]()
+        incr, bare, script, acquire = list[float](), list[float](), list[float](), list[float]()
         for start in range(0, rounds, HELD):
             async with AsyncExitStack() as slots:
                 for _ in range(min(HELD, rounds - start)):
@@ -45,18 +49,22 @@ async def compare(url: str, rounds: int, results: Results) -> None:
                     await client.incr("bench")
                     incr.append(time.perf_counter() - before)
                     before = time.perf_counter()
-                    await client.evalsha(empty, 0)
+                    await store.call("INCR", "bench")
+                    bare.append(time.perf_counter() - before)
+                    before = time.perf_counter()
+                    await store.call("EVALSHA", empty, 0)
                     script.append(time.perf_counter() - before)
-                    slot = ours.slot(holder(), (Limit(SERVER_SET, ROOM), *LIMITS), _no_wait)
+                    slot = ours.slot(holder(), TERMS, _no_wait)
                     before = time.perf_counter()
                     await slots.enter_async_context(slot)
                     acquire.append(time.perf_counter() - before)
-            while (await ours.usage()).holders:  # noqa: ASYNC110 - the keeper gives them back behind our backs
+            while (await read_usage(store)).holders:  # noqa: ASYNC110 - the keeper gives them back behind our backs
                 await asyncio.sleep(0.01)
     base = p50_p95("us", [value * 1e6 for value in incr[HELD:]])
     for what, values in (
         ("INCR", incr),
-        ("an empty script", script),
+        ("INCR, on the gate's connection", bare),
+        ("an empty script, on the gate's connection", script),
         ("the gate's acquire", acquire),
         (OF_IT, store.calls),
     ):
@@ -89,7 +97,7 @@ class TimedStore(Store):
 @asynccontextmanager
 async def gate(url: str) -> AsyncIterator[tuple[TimedStore, Gate]]:
     store = TimedStore(url)
-    ours = Gate(store, TIMING, "bench", dict)
+    ours = Gate(store, TIMING, "bench")
     ours.start()
     yield store, ours
     await ours.stop(2)

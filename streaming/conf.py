@@ -128,6 +128,9 @@ def timing() -> Timing:
     return Timing(lease=LEASE.value)
 
 
+# kbit/s that a stream is expected to take before one of its camera and quality was measured: busy scenes, generously.
+ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, "h264": 4_000}
+
 STALL = 10.0  # seconds a viewer may leave frames unacknowledged, and a handler may go without progress
 LINGER = 5.0  # seconds a camera stays open after its last viewer left
 RECHECK = 10.0  # seconds between two looks at session, permission and camera of a running stream

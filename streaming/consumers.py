@@ -22,7 +22,9 @@ from streaming import conf, errors, protocol, runtime
 from streaming.admissible import admissible_session
 from streaming.frames import Format
 from streaming.leases import Holder
+from streaming.policy import Policy
 from streaming.rechecks import Stream
+from streaming.terms import Standings, standings_of, terms_of
 from streaming.viewing import Viewing
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
+    _holder: Holder | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges ten to
@@ -53,8 +56,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self._flood = Flood(protocol.MAX_MESSAGES)
+        worker = runtime.current()
+        self._id = worker.gate.new_id()
         # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
-        self._task = asyncio.create_task(self._serve(runtime.current()), name=f"stream {self.scope['path']}")
+        self._task = asyncio.create_task(self._serve(worker), name=f"stream {self.scope['path']}")
 
     async def disconnect(self, code: int) -> None:
         await self._end()
@@ -81,6 +86,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             await self._watch(worker)
         except errors.StreamError as error:
+            self._count(worker, error)
             await self._refuse(error)
         except Disconnected:
             pass  # the viewer left while a frame was on its way: its `websocket.disconnect` is the next event
@@ -100,11 +106,13 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _watch(self, worker: runtime.Runtime) -> None:
         quality = self._quality()
-        user, camera, source = await self._admissible()
+        policy = await worker.known_policy()
+        user, camera, source, standings = await self._admissible(policy)
         if worker.draining:
             raise errors.DrainingError
-        holder = Holder(
+        holder = self._holder = Holder(
             user=user.get_username(),
+            user_id=str(user.pk),
             camera=camera.name,
             camera_id=str(camera.id),
             quality=quality,
@@ -112,10 +120,19 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             since=time.time() * 1000,
         )
         viewing = self._viewing = Viewing(
-            worker.gate, worker.hub, self, source, holder, worker.patience(), self._formats()
+            worker.gate,
+            worker.hub,
+            self,
+            source,
+            holder,
+            worker.patience(),
+            self._formats(),
+            self._id,
+            worker.counters,
+            worker.budget,
         )
         self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
-        await viewing.run(worker.limits(str(user.pk), holder.address))
+        await viewing.run(terms_of(policy, standings, holder, viewing.rate()))
 
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
@@ -125,11 +142,14 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
         return protocol.known_formats(query.get("formats", ["jpeg"])[0])
 
-    async def _admissible(self) -> tuple[AbstractBaseUser, Camera, CameraSource]:
-        """Who asks, for which camera; raises what stands against it."""
-        camera = self.scope["url_route"]["kwargs"]["camera"]
-        check = database_sync_to_async(admissible_session)
-        found: tuple[AbstractBaseUser, Camera, CameraSource] = await check(self._session, camera)
+    async def _admissible(self, policy: Policy) -> tuple[AbstractBaseUser, Camera, CameraSource, Standings]:
+        """Who asks, for which camera, and what he may under the limits; raises what stands against it."""
+
+        def look() -> tuple[AbstractBaseUser, Camera, CameraSource, Standings]:
+            user, camera, source = admissible_session(self._session, self.scope["url_route"]["kwargs"]["camera"])
+            return user, camera, source, standings_of(policy, user)
+
+        found: tuple[AbstractBaseUser, Camera, CameraSource, Standings] = await database_sync_to_async(look)()
         return found
 
     @property
@@ -160,6 +180,13 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self._viewing.change_quality(quality)
             case protocol.Ping(sent):
                 await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
+
+    def _count(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
+        if isinstance(error, errors.SlotLostError):
+            worker.counters.add("lost")
+        elif not self._stream.admitted:
+            told = isinstance(error, errors.LimitReachedError | errors.StoppedByAdministratorError)
+            worker.counters.refused(error, self._holder if told else None)
 
     def admitted(self) -> None:
         self._stream.admitted = True

@@ -70,6 +70,18 @@ class LimitReachedError(StreamError):
     reason = "limit_reached"
 
 
+class BandwidthReachedError(LimitReachedError):
+    """The bandwidth for streams is used up. Please close another stream first, or choose a lower quality."""
+
+    reason = "bandwidth_reached"
+
+
+class CameraLimitReachedError(LimitReachedError):
+    """This camera is watched by as many viewers as it may. Please try again later."""
+
+    reason = "camera_limit_reached"
+
+
 class UserLimitReachedError(LimitReachedError):
     """You are watching as many streams as one user may. Please close another stream first."""
 

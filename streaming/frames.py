@@ -46,6 +46,7 @@ class Mailbox:
         self._needs_key = True
         self._backlog = 0  # of the frames that wait: preloaded ones, which are no sign of a slow viewer
         self.dropped = 0  # since the last take
+        self.missed = 0  # of all that its viewer should have had
 
     def put(self, frame: Frame) -> None:
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
@@ -88,4 +89,5 @@ class Mailbox:
         if self._backlog:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)
         dropped, self.dropped = self.dropped, 0
+        self.missed += dropped
         return replace(frame, flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame

@@ -69,8 +69,15 @@ class Feed:
 class Reading:
     """One camera being read, and those who watch it. Lives on the loop, but for `post`."""
 
-    def __init__(self, source: CameraSource, timeouts: Timeouts, on_change: Callable[[], None], join: Join) -> None:
-        self._loop, self._on_change = asyncio.get_running_loop(), on_change
+    def __init__(
+        self,
+        source: CameraSource,
+        timeouts: Timeouts,
+        on_change: Callable[[], None],
+        on_reopen: Callable[[], None],
+        join: Join,
+    ) -> None:
+        self._loop, self._on_change, self._on_reopen = asyncio.get_running_loop(), on_change, on_reopen
         self.source = source
         self.feeds: set[Feed] = set()
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
@@ -135,6 +142,8 @@ class Reading:
     def tell(self, condition: Condition) -> None:
         if condition.state is not self.condition.state:
             self._on_change()
+            if condition.state is State.RECONNECTING:
+                self._on_reopen()
         self.condition = condition
         for feed in self.feeds:
             feed.tell(condition)
@@ -171,6 +180,7 @@ class Hub:
     def __init__(self, timeouts: Timeouts, most: int, linger: float, sharing: Sharing | None = None) -> None:
         self._timeouts, self._most, self._linger, self._sharing = timeouts, most, linger, sharing
         self.on_change: Callable[[], None] = lambda: None  # told when a camera's state or number of viewers changes
+        self.on_reopen: Callable[[str], None] = lambda camera: None  # told when a camera is lost and opened again
         self._executor = ThreadPerJobExecutor(most, name="capture")
         self._readings: dict[str, Reading] = {}
         self._ending: dict[str, asyncio.Future[None]] = {}
@@ -220,7 +230,7 @@ class Hub:
 
     def _start(self, camera: str, source: CameraSource) -> Reading:
         join = functools.partial(self._sharing.line, camera) if self._sharing else alone
-        reading = Reading(source, self._timeouts, lambda: self.on_change(), join)
+        reading = Reading(source, self._timeouts, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
         try:
             future = self._executor.submit(reading.capture.run)
         except FullError as error:

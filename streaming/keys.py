@@ -12,14 +12,23 @@ from streaming.leases import Usage
 from streaming.store import Store, run_now
 
 PREFIX = "nvr:{gate}:"  # one hash tag: in a Redis Cluster all keys are in one place
-GENERATION, DETAILS, WORKERS, REPORTS = (PREFIX + name for name in ("generation", "details", "workers", "reports"))
-SERVER_SET = PREFIX + "set:server"
-POLICY = PREFIX + "policy"  # a version of the limits that the database holds
-MINUTES, MINUTE, REFUSALS = (
-    PREFIX + "minutes",
-    PREFIX + "minute:",
-    PREFIX + "refusals",
-)  # of the cluster, to be written out
+
+GENERATION = PREFIX + "generation"
+SERVER_SET, ORDINARY_SET = PREFIX + "set:server", PREFIX + "set:ordinary"
+USER_SET, ADDRESS_SET, CAMERA_SET = (PREFIX + f"set:{kind}:" for kind in ("user", "address", "camera"))  # + its id
+DETAILS = PREFIX + "details"  # lease -> Holder as JSON
+RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with
+EXPECTED = PREFIX + "expected"  # camera and quality -> kbit/s last measured
+WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
+ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
+
+TOTALS = PREFIX + "totals"  # counter -> number, of all workers that ever were
+MINUTE = PREFIX + "minute:"  # + Unix minute -> what was seen in it
+MINUTES = PREFIX + "minutes"  # those that the database has not got
+REFUSALS = PREFIX + "refusals"  # JSON each, for the database
+POLICY = PREFIX + "policy"  # version of the limits in force
+LOOKED = PREFIX + "looked"  # when the gate was last looked at for the minute's record, Unix ms
+WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 
 
 def store_url() -> str:
@@ -40,9 +49,15 @@ async def read_usage(store: Store) -> Usage:
     return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
 
 
+async def read_totals(store: Store) -> dict[str, float]:
+    """What all workers have counted so far, by name (`counters.py`); raises GateUnavailableError."""
+    pairs = await store.run("totals", [TOTALS], [])
+    return {name: float(amount) for name, amount in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
 async def revoke(store: Store, lease: str) -> None:
     """Take a lease out of the server-wide set, whoever holds it; its viewing ends when it next renews."""
-    await store.run("release", [DETAILS, SERVER_SET], [lease])
+    await store.run("release", [DETAILS, RATES, SERVER_SET], [lease])
 
 
 def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

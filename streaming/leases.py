@@ -3,19 +3,41 @@
 import asyncio
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # dumps() makes an encoder each time
+
 
 @dataclass(frozen=True)
 class Limit:
-    """A limited set: its key, how many leases it takes, and what it says when it is full."""
+    """A limited set: its key, how many leases it takes (0: any), what it says when it is full, and how many a limit that
+    is only tried would let in (0: any)."""
 
     key: str
     maximum: int
     refusal: type[LimitReachedError] = LimitReachedError
+    trial: int = 0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a stream is expected to take: of its camera and quality, as measured last, else so many kbit/s."""
+
+    field: str = ""
+    kbps: int = 0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a newcomer is admitted by. The budgets are kbit/s that all streams may take together, 0: any."""
+
+    limits: tuple[Limit, ...]
+    rate: Rate = Rate()
+    budget: int = 0
+    trial_budget: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,10 +50,10 @@ class Holder:
     quality: str
     address: str
     since: float  # Unix milliseconds
-    worker: str = ""
+    user_id: str = ""
 
-    def as_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def as_json(self, worker: str) -> str:
+        return _encode({**vars(self), "worker": worker})
 
 
 @dataclass(frozen=True)
@@ -50,20 +72,24 @@ class Slot:
 
     id: str
     holder: Holder
-    limits: tuple[Limit, ...]
+    terms: Terms
     fence_at: float = 0.0  # time.monotonic() after which not one more frame may be sent
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
     in_use: int = 0  # of the first set, when admitted
+    would_refuse: type[LimitReachedError] | None = None  # what a limit that is only tried would have said
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
-    doubtful: bool = False  # the reply to an acquire was lost: Redis may or may not hold the lease
-    call: "asyncio.Task[list[Any]] | None" = None
+    doubtful: bool = False  # an acquire has no reply: Redis may or may not hold the lease
     fence: asyncio.TimerHandle | None = None
 
     def check(self) -> None:
         """Raise SlotLostError if the slot is lost. Asked before each frame: after a long pause no timer has run yet."""
         if self.lost.is_set() or time.monotonic() >= self.fence_at:
             raise SlotLostError
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self.terms.limits
 
     def progressed(self, seconds: float) -> None:
         """Renew the lease for `seconds` from now, whatever becomes of the viewing; then it lapses by itself."""

@@ -16,32 +16,30 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from twisted.internet import tcp
 
-from streaming import conf, control, embedded
+from streaming import conf, control, embedded, history, policy
 from streaming.capture import Timeouts
-from streaming.errors import (
-    AddressLimitReachedError,
-    DrainingError,
-    GateUnavailableError,
-    StoppedByAdministratorError,
-    UserLimitReachedError,
-)
+from streaming.counters import Counters
+from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
 from streaming.hub import Hub
-from streaming.keys import PREFIX, SERVER_SET, open_generation, store_url
-from streaming.leases import Limit
+from streaming.keys import open_generation, store_url
 from streaming.rechecks import Rechecks, Stream
+from streaming.reporter import Order, Reporter
 from streaming.sharing import Sharing
 from streaming.slots import Gate
 from streaming.snapshots import Snapshots
 from streaming.store import Store
 from streaming.usage import UsageReport
-from streaming.viewing import Patience
+from streaming.viewing import Patience, Viewing
 
 logger = logging.getLogger(__name__)
 
 DRAIN = 2.0  # seconds in which a stopping worker gives its slots back
+POLICY_RETRY = 2.0  # seconds before reading them once more when that failed
+POLICY_AGE = 30.0  # seconds after which the limits are read again, whatever was heard
 STOP = 6.0  # seconds in which its captures leave their cameras: a read in progress may take its whole time-out
 
 
@@ -65,13 +63,28 @@ class Runtime:
         self.draining = False
         self.streams: set[Stream] = set()
         self._url = url
-        self._store = Store(url)
+        self.store = Store(url)
+        self.counters = Counters()
+        self.policy = policy.defaults()
+        self._version = self._loaded = ""  # of the limits: heard last, loaded last
+        self._policy_asked, self._policy_known = asyncio.Event(), asyncio.Event()
         reading = conf.READ_TIMEOUT.value
         self._sharing = Sharing(url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
-        self.gate = Gate(self._store, conf.timing(), self.worker, self._report)
-        self.hub.on_change = self.gate.report_soon
-        self.usage = UsageReport(self.gate)
+        self.gate = Gate(self.store, conf.timing(), self.worker)
+        self.reporter = Reporter(
+            self.store,
+            self.worker,
+            self.counters,
+            self._viewings,
+            self._describe,
+            lambda: self.policy.max_concurrent,
+            conf.LEASE.value,
+        )
+        self.reporter.on_answer = self._hear
+        self.hub.on_change = self.reporter.soon
+        self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
+        self.usage = UsageReport(self.store, lambda: self.policy)
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,6 +94,9 @@ class Runtime:
     def start(self) -> None:
         self.gate.start()
         self._tasks = [
+            asyncio.create_task(self.reporter.run(), name="reports"),
+            asyncio.create_task(self._keep_policy(), name="limits"),
+            asyncio.create_task(history.run(self.store), name="history"),
             asyncio.create_task(control.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
         ]
@@ -96,15 +112,14 @@ class Runtime:
         finally:
             self.streams.discard(stream)
 
-    @staticmethod
-    def limits(user: str, address: str) -> tuple[Limit, ...]:
-        """The limited sets that a new stream enters, the server's first."""
-        limits = [
-            Limit(SERVER_SET, int(conf.MAX_CONCURRENT.value)),
-            Limit(f"{PREFIX}set:user:{user}", int(conf.MAX_PER_USER.value), UserLimitReachedError),
-            Limit(f"{PREFIX}set:address:{address}", int(conf.MAX_PER_ADDRESS.value), AddressLimitReachedError),
-        ]
-        return tuple(limit for limit in limits if limit.maximum)
+    async def known_policy(self) -> policy.Policy:
+        """The limits in force; a worker that has just started reads them first."""
+        await self._policy_known.wait()
+        return self.policy
+
+    def budget(self) -> int:
+        """kbit/s that all streams together may take, 0: any."""
+        return round(self.policy.max_mbps * 1000)
 
     @staticmethod
     def patience() -> Patience:
@@ -113,11 +128,14 @@ class Runtime:
     async def check_gate(self) -> None:
         """Write this worker's report, as a renewal does: a Redis that is full answers readings only. Raises
         GateUnavailableError."""
-        await self.gate.send_report()
+        await self.reporter.send()
 
     # What other workers and pages hear, and what this one hears of them.
 
-    def _report(self) -> dict[str, Any]:
+    def _viewings(self) -> list[Viewing]:
+        return [stream.viewing for stream in self.streams if stream.viewing is not None]
+
+    def _describe(self) -> dict[str, Any]:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -126,14 +144,41 @@ class Runtime:
             "cameras": self.hub.conditions(),
         }
 
+    def _hear(self, version: str, orders: list[Order]) -> None:
+        self._version = version
+        if version != self._loaded:
+            self._policy_asked.set()
+        for order in orders:
+            for stream in self.streams:
+                if stream.viewing is not None and stream.viewing.id == order["id"]:
+                    stream.stop(_stopped(order))
+
+    async def _keep_policy(self) -> None:
+        """Load the limits at the start, when their version has changed, and from time to time: Redis may have lost it."""
+        while True:
+            self._policy_asked.clear()
+            version = self._version
+            try:
+                self.policy = await sync_to_async(policy.load)()
+                self._loaded = version
+            except Exception:
+                logger.exception("The limits could not be read; those known so far stay in force")
+                await asyncio.sleep(POLICY_RETRY)
+            self._policy_known.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLICY_AGE):
+                    await self._policy_asked.wait()
+
     def _handle_event(self, event: control.Event) -> None:
+        if event["type"] == "orders":
+            self.reporter.soon()
+        elif event["type"] == "policy":
+            self._policy_asked.set()
         for stream in list(self.streams):
             if event["type"] == "recheck" and (
                 event.get("camera") == stream.camera or event.get("user") == stream.user
             ):
                 self._rechecks.ask(stream)
-            elif event["type"] == "stop" and stream.viewing is not None and event.get("viewing") == stream.viewing.id:
-                stream.stop(StoppedByAdministratorError())
 
     # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.
 
@@ -149,6 +194,9 @@ class Runtime:
         self.hub.stop()
         await self._until_left(DRAIN / 2)
         await self.gate.stop(DRAIN / 2)
+        with contextlib.suppress(GateUnavailableError, TimeoutError):
+            async with asyncio.timeout(DRAIN / 4):
+                await self.reporter.leave()
         for task in self._tasks:
             task.cancel()
 
@@ -163,9 +211,15 @@ class Runtime:
         """At the exit of the process, whatever led to it: captures release their cameras, slots go back."""
         self.hub.stop_threads()
         self.gate.release_now(self._url)
+        self.reporter.leave_now(self._url)
         self.hub.join(STOP)
         if self._sharing:
             self._sharing.close()
+
+
+def _stopped(order: Order) -> StoppedByAdministratorError:
+    facts = {"retry_after": order["block"] // 1000} if order["block"] else {}
+    return StoppedByAdministratorError(order["message"], **facts)
 
 
 _current: Runtime | None = None

@@ -14,20 +14,19 @@ Redis away: newcomers are refused, running streams go on until their fence.
 """
 
 import asyncio
-import json
 import logging
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
-from streaming.keys import DETAILS, GENERATION, REPORTS, WORKERS, read_usage
-from streaming.leases import Holder, Limit, Slot, Usage
+from streaming.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATES, SERVER_SET, TOTALS, read_usage
+from streaming.leases import Holder, Rate, Slot, Terms, Usage
+from streaming.refusals import bandwidth, refusal, tried
 from streaming.store import Argument, Store, run_now
 
 logger = logging.getLogger(__name__)
@@ -42,10 +41,11 @@ Waiting = Callable[[float], Awaitable[None]]  # told how many seconds a newcomer
 class Gate:
     """This worker's side of the gate: takes, renews and gives back the slots of its viewings."""
 
-    def __init__(self, store: Store, timing: Timing, worker: str, report: Callable[[], dict[str, Any]]) -> None:
-        self._store, self._timing, self.worker, self._report = store, timing, worker, report
+    def __init__(self, store: Store, timing: Timing, worker: str) -> None:
+        self._store, self._timing, self.worker = store, timing, worker
+        self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
         self._generation = ""
-        self._reported = True
+        self._candidate = secrets.token_hex(8)  # of the generation, where Redis has none
         self._held: dict[str, Slot] = {}
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended anyway
         self._wake = asyncio.Event()
@@ -69,7 +69,6 @@ class Gate:
                 while self._returning:
                     self._returned.clear()
                     await self._returned.wait()
-                await self._store.run("release", [REPORTS, WORKERS], [self.worker])
         except (TimeoutError, GateUnavailableError):
             logger.warning(
                 "%d slots could not be given back; they are free when their leases end", len(self._returning)
@@ -81,64 +80,76 @@ class Gate:
         """At the end of a process whose loop is gone: give back all slots, once, without waiting for more than that."""
         slots = [*self._held.values(), *(slot for slot, _ in self._returning.values())]
         for chunk in _chunks(slots):
-            run_now(url, "release", [DETAILS, *_keys(chunk)], [slot.id for slot in chunk])
-        run_now(url, "release", [REPORTS, WORKERS], [self.worker])
+            run_now(url, "release", [DETAILS, RATES, *_keys(chunk)], [slot.id for slot in chunk])
 
     # A slot: acquired, held, given back.
 
-    @asynccontextmanager
-    async def slot(self, holder: Holder, limits: Sequence[Limit], on_wait: Waiting) -> AsyncIterator[Slot]:
-        """Hold a slot in every set of `limits`. Raises the refusal of the first that is full, a LimitReachedError with
-        in_use, limit and retry_after (s), or GateUnavailableError."""
-        slot = Slot(f"{self.worker}:{secrets.token_hex(8)}", replace(holder, worker=self.worker), tuple(limits))
-        try:
-            await self._admit(slot, on_wait)
-            yield slot
-        finally:
-            # No await here: nothing can cancel it. The keeper releases the id, whatever became of the acquire.
-            self._give_back(slot)
+    def new_id(self) -> str:
+        """Of a viewing and, once it is admitted, of its lease."""
+        return f"{self.worker}:{secrets.token_hex(8)}"
+
+    def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "") -> "Holding":
+        """Hold a slot in every limited set while an `async with` lasts. Raises what stands against it: the refusal of the
+        first set that is full, a LimitReachedError with in_use, limit and retry_after (s), BandwidthReachedError,
+        StoppedByAdministratorError while the user is blocked, or GateUnavailableError."""
+        return Holding(self, Slot(id or self.new_id(), holder, terms), on_wait)
 
     async def _admit(self, slot: Slot, on_wait: Waiting) -> None:
         while True:
             outcome, *facts = await self._acquire(slot, former=False)
             if outcome == "granted":
                 slot.in_use = facts[1]
+                slot.would_refuse = tried(slot.terms, facts[2])
                 return
-            if outcome == "full":
-                refusal = slot.limits[facts[1] - 1].refusal
-                raise refusal(in_use=facts[2], limit=facts[3], retry_after=_retry_after(facts[4]))
+            if outcome != "wait":
+                raise refusal(slot.terms, outcome, facts[1:])
             seconds = facts[1] / 1000
             await on_wait(seconds)
             await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the newcomers
 
     async def _acquire(self, slot: Slot, *, former: bool) -> list[Any]:
-        sent_at = time.monotonic()
-        # A task of its own: cancelling the viewing must not cut the call in two, and the release has to come after it.
-        slot.call = asyncio.create_task(self._call_acquire(slot, former=former), name=f"acquire {slot.id}")
-        answer = await asyncio.shield(slot.call)
+        sent_at, terms = time.monotonic(), slot.terms
+        block = BLOCKS + slot.holder.user_id
+        keys = [GENERATION, DETAILS, RATES, EXPECTED, block, TOTALS, *(limit.key for limit in terms.limits)]
+        arguments: list[Argument] = [
+            slot.id,
+            self._lease_ms,
+            self._grace_ms,
+            self._candidate,
+            slot.holder.as_json(self.worker),
+            int(former),
+            terms.budget,
+            terms.trial_budget,
+            terms.rate.field,
+            terms.rate.kbps,
+        ]
+        for limit in terms.limits:
+            arguments += (limit.maximum, limit.trial)
+        # Cancelled, or failed, before the answer is here: Redis may or may not hold the lease then.
+        slot.doubtful = True
+        answer = await self._store.run("acquire", keys, arguments)
+        slot.doubtful = False
+        self._generation = self._generation or answer[1]
+        self._used(answer[1])
         if answer[0] == "granted":
             self._held[slot.id] = slot
             self._renewed(slot, sent_at)
         return answer
 
-    async def _call_acquire(self, slot: Slot, *, former: bool) -> list[Any]:
-        keys = [GENERATION, DETAILS, *(limit.key for limit in slot.limits)]
-        arguments: list[Argument] = [
-            slot.id,
-            self._lease_ms(),
-            self._grace_ms(),
-            secrets.token_hex(8),
-            slot.holder.as_json(),
-            int(former),
-            *(limit.maximum for limit in slot.limits),
-        ]
-        try:
-            answer = await self._store.run("acquire", keys, arguments)
-        except GateUnavailableError:
-            slot.doubtful = True
-            raise
-        self._generation = self._generation or answer[1]
-        return answer
+    async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
+        """Count a stream with another rate from now on. Raises BandwidthReachedError where the budget (kbit/s, 0: any) has
+        no room for it, or GateUnavailableError; then it is counted as before."""
+        outcome, *facts = await self._store.run(
+            "reserve", [RATES, EXPECTED, SERVER_SET], [slot.id, budget, rate.field, rate.kbps]
+        )
+        if outcome == "budget":
+            raise bandwidth(facts)
+        slot.terms = replace(slot.terms, rate=rate)
+
+    def _used(self, generation: str) -> None:
+        """A Redis that loses its data again must not get the same generation."""
+        if generation == self._candidate:
+            self._candidate = secrets.token_hex(8)
 
     def _renewed(self, slot: Slot, sent_at: float) -> None:
         """The lease runs from some moment after `sent_at`: counting from there, this side always gives up first."""
@@ -154,25 +165,18 @@ class Gate:
 
     def describe(self, slot: Slot, holder: Holder) -> None:
         """Change what the administrator sees of a slot."""
-        slot.holder = replace(holder, worker=self.worker)
+        slot.holder = holder
         slot.described = False
-        self._wake.set()
-
-    def report_soon(self) -> None:
-        """Something of this worker's report has changed: do not wait for the heartbeat."""
-        self._reported = False
         self._wake.set()
 
     def _give_back(self, slot: Slot) -> None:
         self._held.pop(slot.id, None)
         if slot.fence is not None:
             slot.fence.cancel()
-        if slot.call is not None:
-            slot.call.add_done_callback(_consume)
-            self._returning[slot.id] = (slot, time.monotonic() + self._timing.lease)
-            self._wake.set()
+        self._returning[slot.id] = (slot, time.monotonic() + self._timing.lease)
+        self._wake.set()
 
-    # The keeper: releases, descriptions and reports between two heartbeats.
+    # The keeper: releases and descriptions between two heartbeats.
 
     async def _keep_forever(self) -> None:
         while True:
@@ -181,8 +185,6 @@ class Gate:
             try:
                 await self._release_returning()
                 await self._describe_held()
-                if not self._reported:
-                    await self.send_report()
             except GateUnavailableError:
                 self._wake_later(RETRY)
             except Exception:
@@ -195,14 +197,8 @@ class Gate:
     async def _release_returning(self) -> None:
         now = time.monotonic()
         self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
-        ready = []
-        for slot, _ in self._returning.values():
-            if slot.call is None or slot.call.done():
-                ready.append(slot)
-            else:
-                slot.call.add_done_callback(lambda _: self._wake.set())
-        for chunk in _chunks(ready):
-            await self._store.run("release", [DETAILS, *_keys(chunk)], [slot.id for slot in chunk])
+        for chunk in _chunks([slot for slot, _ in self._returning.values()]):
+            await self._store.run("release", [DETAILS, RATES, *_keys(chunk)], [slot.id for slot in chunk])
             for slot in chunk:
                 self._finish_release(slot)
         self._returned.set()
@@ -220,14 +216,8 @@ class Gate:
     async def _describe_held(self) -> None:
         changed = [slot for slot in self._held.values() if not slot.described]
         for slot in changed:
-            await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json()])
+            await self._store.run("describe", [DETAILS], [slot.id, slot.holder.as_json(self.worker)])
             slot.described = True
-
-    async def send_report(self) -> None:
-        """Tell the others of this worker's cameras, now. Raises GateUnavailableError."""
-        self._reported = True
-        keys, arguments = self._renewal([])
-        await self._store.run("renew", keys, arguments)
 
     # The heartbeat: renewals.
 
@@ -256,6 +246,7 @@ class Gate:
             sent_at = time.monotonic()
             keys, arguments = self._renewal(chunk)
             generation, *lost = await self._store.run("renew", keys, arguments)
+            self._used(generation)
             emptied = bool(self._generation) and generation != self._generation
             for slot in chunk:
                 if slot.id not in self._held:
@@ -277,27 +268,33 @@ class Gate:
     def _renewal(self, slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
         sets = _keys(slots)
         position = {key: str(number) for number, key in enumerate(sets, start=1)}
-        report = json.dumps(self._report(), separators=(",", ":"))
-        arguments: list[Argument] = [self._lease_ms(), self._grace_ms(), secrets.token_hex(8), self.worker, report]
+        arguments: list[Argument] = [self._lease_ms, self._grace_ms, self._candidate]
         for slot in slots:
             arguments += [slot.id, ",".join(position[limit.key] for limit in slot.limits)]
-        return [GENERATION, DETAILS, WORKERS, REPORTS, *sets], arguments
+        return [GENERATION, DETAILS, RATES, *sets], arguments
 
     async def usage(self) -> Usage:
         """Raises GateUnavailableError."""
         return await read_usage(self._store)
 
-    def _lease_ms(self) -> int:
-        return round(self._timing.lease * 1000)
 
-    def _grace_ms(self) -> int:
-        return round(self._timing.grace * 1000)
+class Holding:
+    """The way into a slot and out of it."""
 
+    def __init__(self, gate: Gate, slot: Slot, on_wait: Waiting) -> None:
+        self._gate, self._slot, self._on_wait = gate, slot, on_wait
 
-def _consume(call: "asyncio.Task[list[Any]]") -> None:
-    """Nobody may be left to hear how a call ended; asyncio would complain of an exception never retrieved."""
-    if not call.cancelled():
-        call.exception()
+    async def __aenter__(self) -> Slot:
+        try:
+            await self._gate._admit(self._slot, self._on_wait)
+        except BaseException:
+            self._gate._give_back(self._slot)
+            raise
+        return self._slot
+
+    async def __aexit__(self, *_: object) -> None:
+        # No await here: nothing can cancel it. The keeper releases the id, whatever became of the acquire.
+        self._gate._give_back(self._slot)
 
 
 def _keys(slots: Sequence[Slot]) -> list[str]:
@@ -306,8 +303,3 @@ def _keys(slots: Sequence[Slot]) -> list[str]:
 
 def _chunks(slots: Sequence[Slot]) -> list[Sequence[Slot]]:
     return [slots[start : start + CHUNK] for start in range(0, len(slots), CHUNK)]
-
-
-def _retry_after(ms: int) -> int:
-    """Whole seconds to propose to a refused viewer: slots come and go by people, so soon, and not all at once."""
-    return max(1, min(5, round(ms / 1000)))

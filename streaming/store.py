@@ -1,4 +1,4 @@
-"""The connection to Redis, and the one home of its client library.
+"""The connections to Redis; with `wire.py` the home of its client library.
 
 The driver's errors are translated here, once. Every call ends within `DEADLINE`: the library's defaults had not given
 up after 40 s against a Redis that accepts and never answers.
@@ -12,16 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import hiredis
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff
 
 from streaming.errors import GateUnavailableError
+from streaming.wire import REPLY_TIMEOUT, Wire, WireLostError
 
 DEADLINE = 1.5  # seconds for a whole call, retry included: a refusal must be out within 2 s
-CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply
-CONNECTIONS = 16
+CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply, in a thread
 
 Argument = str | int
 Call = tuple[Sequence[str], Sequence[str | int | bytes]]  # a script's keys and arguments
@@ -46,40 +44,55 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        # A pool of its own, which waits for a free connection: 500 handshakes at once must not open 500 connections.
-        self._pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=DEADLINE,
-            socket_timeout=CALL_TIMEOUT,
-            socket_connect_timeout=CALL_TIMEOUT,
-            retry=Retry(ConstantBackoff(0.02), 1),
-            decode_responses=True,
-        )
-        self._client = redis.asyncio.Redis(connection_pool=self._pool)
-        self._scripts: dict[str, Any] = {}
+        self.url = url
+        self._wire: Wire | None = None
+        self._opening = asyncio.Lock()
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
-        if script not in self._scripts:
-            self._scripts[script] = self._client.register_script(_source(script))
+        command = ("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         try:
-            async with asyncio.timeout(DEADLINE):
-                return cast(list[Any], await self._scripts[script](keys=keys, args=arguments))
-        except (redis.RedisError, OSError, TimeoutError) as error:
+            return cast(list[Any], await self.call(*command))
+        except hiredis.ReplyError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise GateUnavailableError from error
+        # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
+        try:
+            return cast(list[Any], await self.call("EVAL", _source(script), *command[2:]))
+        except hiredis.ReplyError as error:
             raise GateUnavailableError from error
 
     async def ping(self) -> None:
         """Raises GateUnavailableError."""
         try:
-            async with asyncio.timeout(DEADLINE):
-                await self._client.ping()
-        except (redis.RedisError, OSError, TimeoutError) as error:
+            await self.call("PING")
+        except hiredis.ReplyError as error:
             raise GateUnavailableError from error
 
     async def close(self) -> None:
-        await self._client.aclose()
-        await self._pool.disconnect()
+        if self._wire is not None:
+            self._wire.close()
+
+    async def call(self, *command: Argument) -> Any:
+        """One command. Raises GateUnavailableError, or redis's own ReplyError."""
+        wire = self._wire
+        if wire is not None and not wire.lost:
+            try:
+                return await wire.call(*command)
+            except WireLostError:
+                pass  # once more, on a new connection
+        try:
+            async with asyncio.timeout(DEADLINE - REPLY_TIMEOUT):
+                wire = await self._connected()
+                return await wire.call(*command)
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            raise GateUnavailableError from error
+
+    async def _connected(self) -> Wire:
+        async with self._opening:  # however many ask, one connects
+            if self._wire is None or self._wire.lost:
+                self._wire = await Wire.open(self.url)
+            return self._wire
 
 
 class ThreadStore:

@@ -2,95 +2,125 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming import conf
 from streaming.errors import GateUnavailableError
+from streaming.keys import read_usage
 from streaming.leases import Usage
-from streaming.slots import Gate
+from streaming.policy import Policy
+from streaming.store import Store
 
 FRESH = 0.5  # seconds
+HIGH, CRITICAL = 0.75, 0.9  # of a limit, from where on the administrator is warned
+
+Row = dict[str, Any]
 
 
 @dataclass
 class UsageReport:
     """The gate's usage as JSON-ready dictionaries, at most `FRESH` old."""
 
-    gate: Gate
+    store: Store
+    policy: Callable[[], Policy]
     _usage: Usage | None = None
     _read_at: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def summary(self) -> dict[str, object]:
+    async def summary(self) -> Row:
         """In use, limit, available and state ("open", "recovering", "unavailable")."""
-        limit = int(conf.MAX_CONCURRENT.value)
-        usage = await self._read()
-        if usage is None:
-            return {"in_use": None, "limit": limit, "available": 0, "state": "unavailable"}
-        in_use = len(usage.holders)
-        available = 0 if usage.recovering else max(limit - in_use, 0)
-        state = "recovering" if usage.recovering else "open"
-        return {"in_use": in_use, "limit": limit, "available": available, "state": state}
+        gate = self._gate(await self.read())
+        return {name: gate[name] for name in ("in_use", "limit", "available", "state")}
 
     async def viewers_of(self, camera: str) -> int:
-        usage = await self._read()
+        usage = await self.read()
         return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0
 
     async def metrics(self) -> dict[str, object]:
         """The gate's figures, and the cameras' over all workers; nothing about persons."""
-        usage = await self._read()
-        return {"gate": await self.summary(), "cameras": _cameras(usage), "time": time.time() * 1000}
+        return {"gate": await self.summary(), "cameras": cameras_of(await self.read()), "time": time.time() * 1000}
 
     async def system(self) -> dict[str, object]:
-        """For the administrator: who holds the slots, and the workers."""
-        usage = await self._read()
+        """For the administrator: the gate, who holds the slots, the cameras and the workers; Mbit/s as measured."""
+        usage = await self.read()
         holders, workers = (usage.holders, usage.workers) if usage else ({}, {})
+        sent = {id: kbps / 1000 for report in workers.values() for id, kbps in report.get("viewings", {}).items()}
+        viewers = [{"id": id, **holder, "mbps": round(sent.get(id, 0.0), 2)} for id, holder in holders.items()]
         return {
             "time": usage.time if usage else time.time() * 1000,
-            "gate": await self.summary(),
-            "viewers": sorted(({"id": id, **holder} for id, holder in holders.items()), key=_since),
+            "gate": self._gate(usage),
+            "viewers": sorted(viewers, key=lambda row: float(row.get("since", 0))),
             "workers": [{"id": id, **_worker_row(report)} for id, report in sorted(workers.items())],
+            "cameras": _camera_rows(usage, viewers),
         }
 
-    async def _read(self) -> Usage | None:
+    async def read(self) -> Usage | None:
+        """None: Redis does not answer."""
         async with self._lock:
             if time.monotonic() - self._read_at > FRESH:
                 try:
-                    self._usage = await self.gate.usage()
+                    self._usage = await read_usage(self.store)
                 except GateUnavailableError:
                     self._usage = None
                 self._read_at = time.monotonic()
             return self._usage
 
+    def _gate(self, usage: Usage | None) -> Row:
+        policy = self.policy()
+        limit, in_use = policy.max_concurrent, len(usage.holders) if usage else None
+        mbps = sum(report.get("mbps", 0.0) for report in usage.workers.values()) if usage else 0.0
+        state = "unavailable" if usage is None else "recovering" if usage.recovering else "open"
+        share = max((in_use or 0) / limit, mbps / policy.max_mbps if policy.max_mbps else 0.0)
+        return {
+            "in_use": in_use,
+            "limit": limit,
+            "available": max(limit - (in_use or 0), 0) if state == "open" else 0,
+            "state": state,
+            "over": max((in_use or 0) - limit, 0),
+            "reserved": policy.reserved_slots,
+            "mbps": round(mbps, 2),
+            "max_mbps": policy.max_mbps,
+            "level": "full" if share >= 1 else "critical" if share >= CRITICAL else "high" if share >= HIGH else "ok",
+        }
 
-def _since(row: dict[str, Any]) -> float:
-    return float(row.get("since", 0))
 
-
-def _worker_row(report: dict[str, Any]) -> dict[str, Any]:
+def _worker_row(report: Row) -> Row:
     cameras = report.get("cameras", {})
     return {
         **{name: report.get(name) for name in ("host", "pid", "started", "seen")},
         "cameras": len(cameras),
         "viewers": sum(camera["viewers"] for camera in cameras.values()),
+        "mbps": round(report.get("mbps", 0.0), 2),
     }
 
 
-def _cameras(usage: Usage | None) -> dict[str, dict[str, object]]:
+def cameras_of(usage: Usage | None) -> dict[str, Row]:
     """Camera id -> state (the best that any worker has), viewers (holders of slots) and frames/s."""
-    cameras: dict[str, dict[str, Any]] = {}
+    cameras: dict[str, Row] = {}
     if usage is None:
         return cameras
     rank = ("connecting", "reconnecting", "live")
     for report in usage.workers.values():
         for id, figures in report.get("cameras", {}).items():
-            known = cameras.setdefault(id, {"state": "connecting", "viewers": 0, "frames_per_second": 0.0})
+            known = cameras.setdefault(id, _unknown_camera())
             known["state"] = max(known["state"], figures["state"], key=rank.index)
             known["frames_per_second"] = max(known["frames_per_second"], figures["frames_per_second"])
     for holder in usage.holders.values():
-        known = cameras.setdefault(
-            str(holder.get("camera_id")), {"state": "connecting", "viewers": 0, "frames_per_second": 0.0}
-        )
-        known["viewers"] += 1
+        cameras.setdefault(str(holder.get("camera_id")), _unknown_camera())["viewers"] += 1
     return cameras
+
+
+def _unknown_camera() -> Row:
+    return {"state": "connecting", "viewers": 0, "frames_per_second": 0.0}
+
+
+def _camera_rows(usage: Usage | None, viewers: Iterable[Row]) -> list[Row]:
+    """Those that are watched, with their names."""
+    states = cameras_of(usage)
+    rows: dict[str, Row] = {}
+    for viewer in viewers:
+        id = str(viewer.get("camera_id"))
+        row = rows.setdefault(id, {"id": id, "name": viewer.get("camera", ""), **states[id], "mbps": 0.0})
+        row["mbps"] = round(row["mbps"] + viewer["mbps"], 2)
+    return sorted(rows.values(), key=lambda row: (-row["mbps"], row["name"]))

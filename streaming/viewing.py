@@ -5,24 +5,29 @@ Knows no WebSocket: `Viewer` is all it needs of the other side.
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cameras.sources import CameraSource
 from streaming import conf, protocol
 from streaming.capture import Condition, State
+from streaming.counters import Counters
 from streaming.errors import (
+    BandwidthReachedError,
     CameraLostError,
     CameraUnreachableError,
+    GateUnavailableError,
     SlotLostError,
     StreamError,
     ViewerUnresponsiveError,
 )
 from streaming.frames import Format
 from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
-from streaming.leases import Holder, Limit, Slot
+from streaming.leases import Holder, Rate, Slot, Terms
 from streaming.slots import Gate
+from streaming.traffic import Traffic
+from streaming.video import ORIGINAL
 
 LATE = 1.0  # seconds by which a busy worker's timers may be late
 RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which its lease lapses if it hangs
@@ -55,13 +60,21 @@ class Viewing:
         holder: Holder,
         patience: Patience,
         formats: frozenset[Format] = JPEG_ONLY,
+        id: str = "",
+        counters: Counters | None = None,
+        budget: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`budget` tells the kbit/s that all streams together may take now, 0: any."""
         self._gate, self._hub, self._viewer = gate, hub, viewer
+        self._opened = time.monotonic()
+        self._id = id or gate.new_id()
+        self._counters, self._budget = counters or Counters(), budget
+        self.traffic = Traffic()
         self._source, self._patience = source, patience
         self.holder = holder
         self._formats = formats
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
-        self._slot: Slot | None = None
+        self.slot: Slot | None = None
         self._feed: Feed | None = None
         self._sent = 0  # sequence number of the newest frame sent
         self._acked = 0
@@ -71,23 +84,38 @@ class Viewing:
 
     @property
     def id(self) -> str:
-        return self._slot.id if self._slot else ""
+        return self._id
 
-    async def run(self, limits: tuple[Limit, ...]) -> None:
-        await _first_error(self._hold(limits), self._watch_stop())
+    def rate(self) -> Rate:
+        """What its quality is expected to take."""
+        kind = "h264" if self.holder.quality == ORIGINAL and Format.H264 in self._formats else self.holder.quality
+        return Rate(f"{self.holder.camera_id}:{kind}", conf.ESTIMATES[kind])
 
-    async def _hold(self, limits: tuple[Limit, ...]) -> None:
+    async def run(self, terms: Terms) -> None:
+        await _first_error(self._hold(terms), self._watch_stop())
+
+    async def _hold(self, terms: Terms) -> None:
         """Hold a slot and a feed, and pump. Leaves the feed first and gives the slot back then, whatever happens."""
-        async with self._gate.slot(self.holder, limits, self._tell_waiting) as slot:
-            self._slot = slot
+        asked = time.monotonic()
+        async with self._gate.slot(self.holder, terms, self._tell_waiting, self._id) as slot:
+            self._count_admission(slot, time.monotonic() - asked)
+            self.slot = slot
             self._viewer.admitted()
             slot.progressed(self._patience.first_frame + RENEWED_FOR)
-            await self._viewer.send_message(self._info(slot, limits[0]))
+            await self._viewer.send_message(self._info(slot, terms.limits[0].maximum))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
                 await _first_error(
                     self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(slot), _watch_slot(slot)
                 )
+
+    def _count_admission(self, slot: Slot, seconds: float) -> None:
+        self._counters.observe("admission", seconds)
+        self._counters.add("granted")
+        self._counters.add(f"arrivals:{slot.in_use - 1}")
+        self._counters.saw(slot.in_use)
+        if slot.would_refuse is not None:
+            self._counters.refused(slot.would_refuse(in_use=slot.in_use - 1), self.holder, dry_run=True)
 
     def stop(self, error: StreamError) -> None:
         """End the viewing with `error`."""
@@ -101,25 +129,33 @@ class Viewing:
         self._acked = seq
         self._waiting_since = time.monotonic()
         self._progress.set()
-        if self._slot:
-            self._slot.progressed(self._patience.stall + RENEWED_FOR)
+        if self.slot:
+            self.slot.progressed(self._patience.stall + RENEWED_FOR)
         return True
 
     async def change_quality(self, quality: str) -> None:
-        """The same slot and feed, other pictures."""
-        if self._slot is None or self._feed is None:
-            self.holder = replace(self.holder, quality=quality)
+        """The same slot and feed, other pictures; the same ones, if the budget has no room for what is asked for."""
+        before, self.holder = self.holder, replace(self.holder, quality=quality)
+        if self.slot is None or self._feed is None:
             return
+        budget = self._budget()
+        try:
+            await self._gate.reserve(self.slot, self.rate(), budget)
+        except (BandwidthReachedError, GateUnavailableError) as error:
+            if budget:  # where there is none, pictures need no gate
+                self.holder = before
+                await self._tell_format(*self._told, reason=error.reason)
+                return
         self._feed.switch(quality)
-        self.holder = replace(self.holder, quality=quality)
-        self._gate.describe(self._slot, self.holder)
+        self.traffic.restart()
+        self._gate.describe(self.slot, self.holder)
         await self._tell_format(self._feed.format)
 
     # What the viewer is told.
 
-    async def _tell_format(self, format: Format, codec: str = "") -> None:
+    async def _tell_format(self, format: Format, codec: str = "", **facts: object) -> None:
         self._told = format, codec
-        await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec)})
+        await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec), **facts})
 
     def _describe(self, format: Format, codec: str = "") -> dict[str, object]:
         return {
@@ -129,7 +165,7 @@ class Viewing:
             "window": protocol.WINDOW[format],
         }
 
-    def _info(self, slot: Slot, limit: Limit) -> dict[str, object]:
+    def _info(self, slot: Slot, limit: int) -> dict[str, object]:
         return {
             "type": "info",
             "viewing_id": slot.id,
@@ -138,7 +174,7 @@ class Viewing:
             "qualities": list(protocol.QUALITIES),
             **self._describe(Format.JPEG),
             "in_use": slot.in_use,
-            "limit": limit.maximum,
+            "limit": limit,
             "server_time": time.time() * 1000,
         }
 
@@ -162,7 +198,20 @@ class Viewing:
             if self._sent == self._acked:
                 self._waiting_since = time.monotonic()
             self._sent += 1
-            await self._viewer.send_frame(protocol.encode_frame(frame, self._sent))
+            data = protocol.encode_frame(frame, self._sent)
+            await self._viewer.send_frame(data)
+            self._count_frame(frame.format, len(data), feed.mailbox.missed)
+
+    def _count_frame(self, format: Format, size: int, missed: int) -> None:
+        traffic, name = self.traffic, protocol.FORMATS[format]
+        if not traffic.frames:
+            self._counters.observe("first_picture", time.monotonic() - self._opened)
+        traffic.sent(size)
+        self._counters.add("frames:" + name)
+        self._counters.add("bytes", size)
+        if missed > traffic.dropped:
+            self._counters.add("dropped:" + name, missed - traffic.dropped)
+            traffic.dropped = missed
 
     async def _watch_stall(self, slot: Slot) -> None:
         """A viewer with frames in flight has to make progress; Daphne's own pings are fooled by any message."""

@@ -11,24 +11,36 @@ end
 -- until `ready_at` only those who held a slot before may enter.
 -- Returns its token and `ready_at`.
 local function generation(key, candidate, grace, now)
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('HSET', key, 'token', candidate, 'ready_at', now + grace)
-  end
   local found = redis.call('HMGET', key, 'token', 'ready_at')
-  return found[1], tonumber(found[2])
+  if found[1] then return found[1], tonumber(found[2]) end
+  redis.call('HSET', key, 'token', candidate, 'ready_at', now + grace)
+  return candidate, now + grace
 end
 
--- Remove what has expired from a set, and its details from the hash beside it.
-local function prune(set, details, now)
+-- Remove what has expired from a set, and what is known of it from the hashes beside it. Returns how many they were.
+local function prune(set, now, ...)
+  local removed = 0
   while true do
     local expired = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 500)
-    if #expired == 0 then return end
+    if #expired == 0 then return removed end
     redis.call('ZREM', set, unpack(expired))
-    redis.call('HDEL', details, unpack(expired))
+    for _, hash in ipairs({...}) do redis.call('HDEL', hash, unpack(expired)) end
+    removed = removed + #expired
   end
 end
 
--- A key outlives its last lease by one more, so that abandoned keys vanish; never shortened.
+-- The kbit/s that the leases of a set are counted with, together; one that has not been reported yet with `unknown`.
+-- Nothing is kept that could drift from them.
+local function committed(set, rates, now, unknown)
+  local leases, sum = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0
+  for first = 1, #leases, 500 do
+    local found = redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))
+    for _, rate in ipairs(found) do sum = sum + (tonumber(rate) or unknown) end
+  end
+  return sum
+end
+
+-- A key outlives its last lease, so that abandoned keys vanish; never shortened, and not told anew with each lease.
 local function outlive(key, lease)
-  if redis.call('PTTL', key) < 2 * lease then redis.call('PEXPIRE', key, 2 * lease) end
+  if redis.call('PTTL', key) < 2 * lease then redis.call('PEXPIRE', key, 3 * lease) end
 end

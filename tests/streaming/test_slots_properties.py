@@ -29,8 +29,19 @@ from hypothesis.stateful import (
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError
-from streaming.keys import DETAILS, GENERATION, PREFIX, REPORTS, SERVER_SET, WORKERS
-from streaming.leases import Holder, Limit, Slot
+from streaming.keys import (
+    BLOCKS,
+    DETAILS,
+    EXPECTED,
+    GENERATION,
+    PREFIX,
+    RATES,
+    REPORTS,
+    SERVER_SET,
+    TOTALS,
+    WORKERS,
+)
+from streaming.leases import Holder, Limit, Slot, Terms
 from streaming.slots import Gate
 from streaming.store import Argument, Store, _source
 from tests.servers import RedisServer
@@ -87,8 +98,9 @@ class Observed:
         seconds, micros = client.time()
         self.now = seconds * 1000 + micros // 1000
         self.ends = {key: dict(cast(Any, client.zrange(key, 0, -1, withscores=True))) for key in SETS}
-        self.ttls = {key: int(cast(Any, client.pttl(key))) for key in (*SETS, DETAILS)}
+        self.ttls = {key: int(cast(Any, client.pttl(key))) for key in (*SETS, DETAILS, RATES)}
         self.details = cast(dict[str, str], client.hgetall(DETAILS))
+        self.rates = cast(dict[str, str], client.hgetall(RATES))
 
     def unexpired(self, key: str) -> set[str]:
         return {id for id, end in self.ends[key].items() if end > self.now}
@@ -182,14 +194,16 @@ class Scripts(RuleBasedStateMachine):
         if expected == "granted" and not self.is_there(lease):
             lease.admitted = self.limits.step
         details = json.dumps({"id": lease.id})
-        keys = [GENERATION, DETAILS, *lease.sets]
-        maximum = [self.limits.now[key] for key in lease.sets]
-        answer = self.run("acquire", keys, [lease.id, LEASE_MS, LEASE_MS, "new", details, int(former), *maximum])
+        keys = [GENERATION, DETAILS, RATES, EXPECTED, BLOCKS + "1", TOTALS, *lease.sets]
+        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, "new", details, int(former), 0, 0, "1:low", 100]
+        for key in lease.sets:
+            arguments += (self.limits.now[key], 0)
+        answer = self.run("acquire", keys, arguments)
         assert answer[0] == expected
         if expected == "granted":
             lease.details = details
             self.hold(lease.id)
-            assert answer[2] == self.count(lease.sets[0])
+            assert self.count(lease.sets[0]) <= answer[2] <= self.count(lease.sets[0]) + len(self.lapsed)
         elif expected == "full":
             key = lease.sets[answer[2] - 1]
             assert key == next(key for key in lease.sets if self.count(key) >= self.limits.now[key])
@@ -226,10 +240,10 @@ class Scripts(RuleBasedStateMachine):
     @rule(data=any_data)
     def repeated_acquire(self, data: st.DataObject) -> None:
         for lease in self.some(data, self.owned):
-            before, held = {key: set(self.observed.ends[key]) for key in SETS}, lease.id in self.held
+            before, held = {key: self.observed.unexpired(key) for key in SETS}, lease.id in self.held
             self.acquire(lease, former=False)
             if held:  # Idempotence
-                assert before == {key: set(self.observed.ends[key]) for key in SETS}
+                assert before == {key: self.observed.unexpired(key) for key in SETS}
 
     @precondition(lambda self: self.former)
     @rule(data=any_data, late=st.booleans())
@@ -243,16 +257,16 @@ class Scripts(RuleBasedStateMachine):
     # Renewal and release.
 
     @precondition(lambda self: self.leases)
-    @rule(worker=workers, data=any_data)
-    def renew(self, worker: int, data: st.DataObject) -> None:
+    @rule(data=any_data)
+    def renew(self, data: st.DataObject) -> None:
         leases = self.some(data, self.owned, 5)
         there = {lease.id for lease in leases if self.is_there(lease)}
         sets = list(dict.fromkeys(key for lease in leases for key in lease.sets))
-        arguments: list[Argument] = [LEASE_MS, LEASE_MS, "new", f"w{worker}", "{}"]
+        arguments: list[Argument] = [LEASE_MS, LEASE_MS, "new"]
         for lease in leases:
             arguments += [lease.id, ",".join(str(sets.index(key) + 1) for key in lease.sets)]
         self.meet()
-        _, *lost = self.run("renew", [GENERATION, DETAILS, WORKERS, REPORTS, *sets], arguments)
+        _, *lost = self.run("renew", [GENERATION, DETAILS, RATES, *sets], arguments)
         assert lost == [lease.id for lease in leases if lease.id not in there]
         assert not any(id in self.observed.ends[key] for id in lost for key in SETS)
         for lease in leases:
@@ -264,7 +278,7 @@ class Scripts(RuleBasedStateMachine):
         """Also of one that is gone, of one that never was, and twice."""
         ids = [lease.id for lease in self.some(data, self.owned, 3)]
         for _ in range(times):
-            self.run("release", [DETAILS, *SETS], [*ids, "nobody"])
+            self.run("release", [DETAILS, RATES, *SETS], [*ids, "nobody"])
         assert not any(id in self.observed.ends[key] for id in ids for key in SETS)
         for id in ids:
             self.drop(id)
@@ -373,18 +387,20 @@ class Scripts(RuleBasedStateMachine):
     def each_lease_has_its_details(self) -> None:
         assert self.held <= set(self.observed.details) <= set().union(*self.observed.ends.values())
         assert all(self.observed.details[id] == self.leases[id].details for id in self.held)
+        assert set(self.observed.rates) <= set(self.observed.details)
 
     @invariant()
     def keys_outlive_their_leases(self) -> None:
         for key in SETS:
             left = max(self.observed.ends[key].values(), default=0) - self.observed.now
-            assert left < 0 or left < min(self.observed.ttls[key], self.observed.ttls[DETAILS]) <= 2 * LEASE_MS
+            ttls = [self.observed.ttls[kept] for kept in (key, DETAILS)]
+            assert left < 0 or left < min(ttls) <= max(ttls) <= 3 * LEASE_MS
 
 
 def shift(client: "redis.Redis", ms: int) -> None:
     """Let `ms` pass for all that Redis holds."""
-    for key in (*SETS, DETAILS):
-        for id in cast(list[str], client.zrange(key, 0, -1)) if key != DETAILS else []:
+    for key in (*SETS, DETAILS, RATES):
+        for id in cast(list[str], client.zrange(key, 0, -1)) if key in SETS else []:
             client.zincrby(key, -ms, id)
         if (left := client.pttl(key)) > 0:
             client.pexpire(key, max(left - ms, 0))
@@ -469,7 +485,7 @@ class Workers(RuleBasedStateMachine):
         self.displaced: set[str] = set()  # held when Redis lost its data
 
     def new_gate(self) -> Gate:
-        return Gate(self.store, Timing(LEASE_MS / 1000), f"w{next(self.names)}", dict)
+        return Gate(self.store, Timing(LEASE_MS / 1000), f"w{next(self.names)}")
 
     def do(self, call: Callable[[], Coroutine[Any, Any, None]], fault: str = "", after: int = 0) -> None:
         """Run `call` with a fault in its first call of the store, or a later one."""
@@ -513,7 +529,7 @@ class Workers(RuleBasedStateMachine):
             raise RecoveringError
 
         async def come() -> None:
-            context = gate.slot(holder, (Limit(SERVER_SET, limit),), wait)
+            context = gate.slot(holder, Terms((Limit(SERVER_SET, limit),)), wait)
             slot = await context.__aenter__()
             slot.progressed(LEASE_MS)
             self.visits.append(Visit(slot, gate, context, self.limits.step))
@@ -561,7 +577,7 @@ class Workers(RuleBasedStateMachine):
         self.runner.run(self.store.deliver())
         for gate in self.gates:
             for slot, _ in list(gate._returning.values()):
-                if slot.doubtful and slot.call is not None and slot.call.done():
+                if slot.doubtful:
                     gate._settle(slot)
 
     @precondition(lambda self: self.visits)

@@ -14,14 +14,14 @@ from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.hub import Hub
 from streaming.keys import SERVER_SET, open_generation
-from streaming.leases import Holder, Limit
+from streaming.leases import Holder, Limit, Terms
 from streaming.protocol import HEADER
 from streaming.slots import Gate
 from streaming.store import Store
 from streaming.viewing import Patience, Viewing
 from tests.servers import RedisServer
 
-LIMITS = (Limit(SERVER_SET, 2),)
+LIMITS = Terms((Limit(SERVER_SET, 2),))
 
 
 class ListViewer:
@@ -70,7 +70,7 @@ async def bench(redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIter
     open_generation(redis_server.url, 0)
     store = Store(redis_server.url)
     hub = Hub(Timeouts(1, 1), most=2, linger=0.1)
-    gate = Gate(store, Timing(1.5), "w", dict)
+    gate = Gate(store, Timing(1.5), "w")
     gate.start()
     yield Bench(gate, hub, camera)
     hub.stop()
@@ -126,7 +126,7 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
-    await bench.gate._store.run("release", ["x", SERVER_SET], [viewing.id])
+    await bench.gate._store.run("release", ["x", "y", SERVER_SET], [viewing.id])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, 3)
 

@@ -6,9 +6,10 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.management.base import BaseCommand, CommandError
 
-from streaming import conf, control, runtime
+from streaming import actions, policy, runtime
 from streaming.errors import GateUnavailableError
 from streaming.keys import read_usage, revoke, store_url
 from streaming.leases import Usage
@@ -37,14 +38,13 @@ class Command(BaseCommand):
         try:
             usage = await read_usage(store)
             if ending is None:
-                self._list(usage)
+                self._list(usage, (await sync_to_async(policy.load)()).max_concurrent)
             else:
                 await self._free(store, _only(usage, ending))
         finally:
             await store.close()
 
-    def _list(self, usage: Usage) -> None:
-        limit = int(conf.MAX_CONCURRENT.value)
+    def _list(self, usage: Usage, limit: int) -> None:
         self.stdout.write(f"{len(usage.holders)} of {limit} slots in use" + ", recovering" * usage.recovering)
         for id, holder in sorted(usage.holders.items(), key=lambda item: item[1].get("since", 0)):
             since = timedelta(seconds=round((usage.time - holder.get("since", usage.time)) / 1000))
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.write(f"worker {id}: {len(report.get('cameras', {}))} cameras open")
 
     async def _free(self, store: Store, id: str) -> None:
-        await control.send({"type": "stop", "viewing": id})
+        await actions.stop(store, id)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if id not in (await read_usage(store)).holders:

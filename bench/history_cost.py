@@ -1,0 +1,145 @@
+"""What writing history costs a worker, as a share of one core, by the kernel's accounting.
+
+    .venv/bin/python -m bench.history_cost --minutes 300
+
+Of each minute: one batch with what 100 viewers leave behind (12 reasons and arrivals, 20 refusals) from Redis to SQLite
+on a disk, five looks that find nothing, and a sixtieth of an hour's purge. All of it by one worker, though several
+share the writing. The cost to Redis is told apart.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import django
+import psutil
+import redis
+from django.core.management import call_command
+
+from bench.results import Results, arguments
+from tests.servers import RedisServer, environment_of
+
+VIEWERS = 100
+REFUSALS = 20  # a minute
+LOOKS = 5  # that find nothing, a minute
+FIRST = 28_000_000  # a minute long past
+AIM = 1.0  # percent of a core
+
+
+def fill(client: "redis.Redis", minute: int) -> None:
+    from streaming.keys import MINUTE, MINUTES
+    from streaming.keys import REFUSALS as LIST
+
+    counts = {"granted": 60, "peak": VIEWERS, "limit": VIEWERS, "peak_kbps": 210_000, "bytes": 1_500_000_000}
+    reasons = ("limit_reached", "user_limit_reached", "camera_limit_reached", "bandwidth_reached")
+    found: dict[Any, Any] = {
+        **counts,
+        "full_ms": 30_000,
+        **{f"refused:{reason}": 5 for reason in reasons},
+        **{f"arrivals:{in_use}": 7 for in_use in range(VIEWERS - 8, VIEWERS)},
+    }
+    client.hset(f"{MINUTE}{minute}", mapping=found)
+    client.zadd(MINUTES, {str(minute): minute})
+    client.rpush(LIST, *(json.dumps(refusal(number)) for number in range(REFUSALS)))
+
+
+def refusal(number: int) -> dict[str, object]:
+    return {
+        "id": str(uuid.uuid4()),
+        "time": time.time() * 1000,
+        "user": f"viewer {number}",
+        "user_id": str(number),
+        "camera": "Loading bay, north side",
+        "camera_id": str(uuid.uuid4()),
+        "quality": "medium",
+        "address": "2001:db8::4711",
+        "reason": "limit_reached",
+        "in_use": VIEWERS,
+        "limit": VIEWERS,
+        "dry_run": False,
+    }
+
+
+async def measure(server: RedisServer, minutes: int, results: Results) -> None:
+    from streaming import history
+    from streaming.store import Store
+
+    assert server.process is not None
+    process = psutil.Process(server.process.popen.pid)
+    store = Store(server.url)
+    writes, looks, of_redis = list[float](), list[float](), list[float]()
+    with redis.Redis.from_url(server.url) as client:
+        for minute in range(FIRST, FIRST + minutes + 1):
+            fill(client, minute)
+            in_redis, began = _cpu(process), time.process_time()
+            await history.write_out(store)
+            written = time.process_time()
+            for _ in range(LOOKS):
+                await history.write_out(store)
+            looks.append(time.process_time() - written)
+            writes.append(written - began)
+            of_redis.append(_cpu(process) - in_redis)
+    await store.close()
+    # The first opens the connections and fills the caches: once in a worker's life.
+    add(writes[1:], looks[1:], of_redis[1:], await purge(minutes), results)
+
+
+async def purge(minutes: int) -> float:
+    """Seconds of CPU for each minute that goes, with its refusals."""
+    from channels.db import database_sync_to_async
+
+    from streaming import history
+    from streaming.models import Refusal
+
+    began = time.process_time()
+    deleted = await database_sync_to_async(history.purge)()
+    refusals = await database_sync_to_async(Refusal.objects.all().delete)()
+    assert deleted >= minutes
+    assert refusals[0] == REFUSALS * (minutes + 1)
+    return (time.process_time() - began) / minutes
+
+
+def add(writes: list[float], looks: list[float], of_redis: list[float], purging: float, results: Results) -> None:
+    total = statistics.mean(writes) + statistics.mean(looks) + purging
+    share = total / 60 * 100
+    results.add(
+        what="history of a minute",
+        minutes=len(writes),
+        write_ms=statistics.mean(writes) * 1000,
+        looks_ms=statistics.mean(looks) * 1000,
+        purge_ms=purging * 1000,
+        redis_ms=statistics.mean(of_redis) * 1000,
+        share_of_a_core_percent=share,
+    )
+    assert share < AIM, f"{share:.2f} % of a core"
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--minutes", type=int, default=300, help="that are written")
+    options = parser.parse_args()
+    with (
+        Results("history_cost", options.results) as results,
+        results.attempt("history"),
+        tempfile.TemporaryDirectory(prefix="nvr-bench-") as name,
+        RedisServer(Path(name)) as server,
+    ):
+        os.environ.update(environment_of(Path(name), REDIS_URL=server.url))
+        django.setup()
+        call_command("migrate", verbosity=0)
+        asyncio.run(measure(server, options.minutes, results))
+
+
+if __name__ == "__main__":
+    main()

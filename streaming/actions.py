@@ -1,0 +1,37 @@
+"""What an administrator does to running viewings. Each takes effect at whichever worker holds them, within a second: the
+order waits in Redis for the worker's next report, and a control event hastens it."""
+
+from streaming import control
+from streaming.keys import BLOCKS, DETAILS, ORDERS, SERVER_SET, TOTALS
+from streaming.store import Argument, Store
+
+MESSAGE = 200  # characters at most
+BLOCK = 86_400  # seconds at most
+KEPT = 60_000  # ms for which an order waits for its worker
+
+
+async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0) -> bool:
+    """End one viewing; its viewer reads `message`, and is refused for `block_seconds`. Returns whether there is such a
+    viewing. Raises GateUnavailableError."""
+    return bool(await _order(store, "id", viewing_id, message, block_seconds))
+
+
+async def stop_camera(store: Store, camera_id: str, message: str = "") -> int:
+    """End all viewings of a camera; returns how many they are. Raises GateUnavailableError."""
+    return len(await _order(store, "camera_id", camera_id, message, 0))
+
+
+async def _order(store: Store, field: str, value: str, message: str, block_seconds: int) -> list[str]:
+    arguments: list[Argument] = [
+        ORDERS,
+        BLOCKS,
+        KEPT,
+        field,
+        value,
+        message[:MESSAGE],
+        min(block_seconds, BLOCK) * 1000,
+    ]
+    told: list[str] = await store.run("order", [DETAILS, SERVER_SET, TOTALS], arguments)
+    if told:
+        await control.send({"type": "orders"})
+    return told

@@ -1,0 +1,61 @@
+-- Take a worker's report, add up what it has counted, and note what the minute saw; each second, from every worker.
+-- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes, 8 refusals, 9 the limits' version,
+--       10 when the gate was last looked at, 11 the server-wide set, 12 the worker's sequence number, 13 its orders
+-- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
+--       7 JSON: {peak, counters {name: amount}, rates {lease: kbit/s}, expected {field: kbit/s}, refusals [JSON...]}
+-- Returns {the limits' version, orders (JSON)...}
+-- Counts with a number that was here before are not added again: a reply that is lost makes the worker send them twice.
+local DAY = 24 * 3600 * 1000
+local worker, lease, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
+local given = cjson.decode(ARGV[7])
+local now = now_ms()
+local minute = math.floor(now / 60000)
+local record = ARGV[6] .. minute
+
+local function highest(field, value)
+  if value > tonumber(redis.call('HGET', record, field) or -1) then redis.call('HSET', record, field, value) end
+end
+
+prune(KEYS[1], now, KEYS[2])
+redis.call('ZADD', KEYS[1], now + lease, worker)
+redis.call('HSET', KEYS[2], worker, ARGV[3])
+local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
+if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
+
+for id, rate in pairs(given.rates) do
+  if redis.call('HEXISTS', KEYS[3], id) == 1 then redis.call('HSET', KEYS[4], id, rate) end
+end
+for field, rate in pairs(given.expected) do redis.call('HSET', KEYS[5], field, rate) end
+
+if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[12]) or 0) then
+  redis.call('SET', KEYS[12], ARGV[4], 'PX', DAY)
+  for name, amount in pairs(given.counters) do
+    local of = string.match(name, '^[^:]+')
+    if of ~= 'arrivals' then redis.call('HINCRBYFLOAT', KEYS[6], name, amount) end
+    if of == 'arrivals' or of == 'granted' or of == 'refused' or of == 'would_refuse' or of == 'bytes' then
+      redis.call('HINCRBYFLOAT', record, name, amount)
+    end
+  end
+  for _, refusal in ipairs(given.refusals) do redis.call('RPUSH', KEYS[8], refusal) end
+  if #given.refusals > 0 then redis.call('LTRIM', KEYS[8], -10000, -1) end
+end
+
+-- However many workers report, the gate is looked at once a second.
+local in_use = redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf')
+local last = tonumber(redis.call('GET', KEYS[10]) or 0)
+if now - last >= 900 then
+  redis.call('SET', KEYS[10], now, 'PX', DAY)
+  if in_use >= limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
+  highest('peak_kbps', committed(KEYS[11], KEYS[4], now, 0))
+end
+highest('peak', math.max(in_use, given.peak))
+redis.call('HSET', record, 'limit', limit)
+redis.call('PEXPIRE', record, 2 * DAY)
+redis.call('ZADD', KEYS[7], minute, minute)
+
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4]}) do outlive(key, lease) end
+redis.call('PEXPIRE', KEYS[5], 7 * DAY)
+local answer = {redis.call('GET', KEYS[9]) or ''}
+for _, order in ipairs(redis.call('LRANGE', KEYS[13], 0, -1)) do answer[#answer + 1] = order end
+redis.call('DEL', KEYS[13])
+return answer

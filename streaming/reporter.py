@@ -1,0 +1,127 @@
+"""What a worker tells Redis each second: its cameras, what its viewings send, and what it has counted; and what it hears
+with the answer: which version of the limits is in force, and which viewings are to be stopped.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from streaming.counters import Counters
+from streaming.errors import GateUnavailableError
+from streaming.keys import (
+    DETAILS,
+    EXPECTED,
+    LOOKED,
+    MINUTE,
+    MINUTES,
+    ORDERS,
+    POLICY,
+    RATES,
+    REFUSALS,
+    REPORTS,
+    SEQUENCES,
+    SERVER_SET,
+    TOTALS,
+    WORKERS,
+)
+from streaming.leases import Slot
+from streaming.store import Argument, Store, run_now
+from streaming.traffic import Traffic
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 1.0  # seconds
+SOON = 0.05  # seconds: changes that come together make one report
+
+Order = dict[str, Any]  # id of the viewing, message, block (ms)
+
+
+class Watched(Protocol):
+    """A viewing, as far as it is reported."""
+
+    traffic: Traffic
+
+    @property
+    def slot(self) -> Slot | None: ...
+
+
+class Reporter:
+    """`describe` gives the worker's own part of the report; `on_answer` gets the limits' version and the orders."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker: str,
+        counters: Counters,
+        viewings: Callable[[], Iterable[Watched]],
+        describe: Callable[[], dict[str, Any]],
+        limit: Callable[[], int],
+        lease: float,
+    ) -> None:
+        self._store, self._worker, self._counters = store, worker, counters
+        self._viewings, self._describe, self._limit = viewings, describe, limit
+        self._lease_ms = round(lease * 1000)
+        self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
+        self._soon = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
+        self.keys += [SEQUENCES + worker, ORDERS + worker]
+
+    def soon(self) -> None:
+        """Something has changed, or an order waits: do not wait for the second."""
+        self._soon.set()
+
+    async def run(self) -> None:
+        """For ever; what cannot be told while Redis is away is told later."""
+        while True:
+            try:
+                async with asyncio.timeout(INTERVAL * random.uniform(0.9, 1.0)):  # noqa: S311 - jitter
+                    await self._soon.wait()
+                await asyncio.sleep(SOON)
+            except TimeoutError:
+                self._sample()
+            self._soon.clear()
+            try:
+                await self.send()
+            except GateUnavailableError:
+                pass  # the gate's heartbeat says so
+            except Exception:
+                logger.exception("The report failed; it is tried again")
+
+    def _sample(self) -> None:
+        for viewing in self._viewings():
+            viewing.traffic.sample()
+
+    async def send(self) -> None:
+        """Report now. Raises GateUnavailableError."""
+        async with self._one_at_a_time:
+            version, *orders = await self._store.run("report", self.keys, self._arguments(*self._counters.take()))
+            self._counters.taken()
+        self.on_answer(version, [json.loads(order) for order in orders])
+
+    async def leave(self) -> None:
+        """Tell the last counts, and be a worker no more. Raises GateUnavailableError."""
+        await self.send()
+        await self._store.run("release", [REPORTS, REPORTS, WORKERS], [self._worker])
+
+    def leave_now(self, url: str) -> None:
+        """As `leave`, without a loop; what was not reported yet is lost."""
+        run_now(url, "release", [REPORTS, REPORTS, WORKERS], [self._worker])
+
+    def _arguments(self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int) -> list[Argument]:
+        held = [(viewing.slot, viewing.traffic) for viewing in self._viewings() if viewing.slot is not None]
+        sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
+        expected: dict[str, int] = {}
+        for slot, traffic in held:
+            if traffic.whole and slot.terms.rate.field:
+                field = slot.terms.rate.field
+                expected[field] = max(expected.get(field, 1), round(traffic.kbps))
+        report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
+        # Counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
+        rates = {slot.id: expected.get(rate.field, rate.kbps) for slot, _ in held if (rate := slot.terms.rate).field}
+        news = {"peak": peak, "counters": counts, "rates": rates, "expected": expected, "refusals": refusals}
+        texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
+        return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1]]

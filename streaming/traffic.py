@@ -1,0 +1,38 @@
+"""What a viewing sends, measured where frames are handed to the socket."""
+
+import time
+from collections import deque
+
+WINDOW = 5  # seconds over which a rate is measured: longer than the usual group of pictures
+
+
+class Traffic:
+    """Bytes sent, and the rate of the last seconds. `sample` is called once a second."""
+
+    def __init__(self) -> None:
+        self.bytes = self.frames = self.dropped = 0
+        self._samples: deque[tuple[float, int, int]] = deque(maxlen=WINDOW + 1)  # time.monotonic(), bytes, dropped
+
+    def sent(self, size: int) -> None:
+        self.bytes += size
+        self.frames += 1
+
+    def restart(self) -> None:
+        """Other pictures from now on."""
+        self._samples.clear()
+
+    def sample(self) -> None:
+        self._samples.append((time.monotonic(), self.bytes, self.dropped))
+
+    @property
+    def kbps(self) -> float:
+        """Over the last `WINDOW` seconds, or since the first sample; 0 before the second."""
+        if len(self._samples) < 2:
+            return 0.0
+        (started, before, _), (ended, after, _) = self._samples[0], self._samples[-1]
+        return (after - before) * 8 / 1000 / max(ended - started, 0.001)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the rate is that of a whole window and of all pictures, so that another viewer would take as much."""
+        return len(self._samples) > WINDOW and self._samples[0][2] == self.dropped
