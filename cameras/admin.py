@@ -41,21 +41,21 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
         rows = super().get_queryset(request).select_related("user")
-        return rows if request.user.is_superuser else rows.filter(user=request.user.pk)  # type: ignore[no-any-return]
+        return rows if request.user.is_superuser else rows.filter(user=request.user.pk)
 
-    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:  # type: ignore[override]
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
         return ("name", "user", "expires", *(self.readonly_fields if obj else ()))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:  # type: ignore[override]
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
         return ("user", *self.readonly_fields) if obj else self.readonly_fields
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:  # type: ignore[override]
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"user": request.user.pk}
 
-    def formfield_for_foreignkey(self, field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:  # type: ignore[override]
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if not request.user.is_superuser:
-            kwargs["queryset"] = get_user_model()._default_manager.filter(pk=request.user.pk)
-        return super().formfield_for_foreignkey(field, request, **kwargs)
+            kwargs["queryset"] = get_user_model()._default_manager.filter(pk=request.user.pk or 0)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         token = "" if change else tokens.fill(obj)

@@ -48,9 +48,11 @@ def for_readers(view: View) -> View:
             return problem.response()
         if welcome:
             return view(request, **kwargs)  # type: ignore[no-any-return]
-        if request.path.endswith(api.docs_url or ""):
+        if request.user.is_authenticated:  # not to the log-in, which would send him back here
+            return Problem(403, "This is for the staff.").response()
+        if request.path.endswith(str(api.docs_url)):
             return redirect_to_login(request.get_full_path())
-        return Problem(403 if request.user.is_authenticated else 401, "This is for the staff.").response()
+        return Problem(401, "Please log in, or send a token.").response()
 
     return wrapped
 

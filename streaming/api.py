@@ -6,7 +6,7 @@ in a thread.
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
@@ -30,6 +30,7 @@ STOP = allowed("streaming.stop_stream")
 CHANGE = allowed("streaming.change_limits")
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+Viewing = Annotated[str, Path(max_length=200)]
 
 # Streams.
 
@@ -43,7 +44,7 @@ async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str,
 
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
-async def end_stream(request: HttpRequest, viewing_id: str = Path(max_length=200)) -> Status[None]:
+async def end_stream(request: HttpRequest, viewing_id: Viewing) -> Status[None]:
     """End a stream without a word of one's own."""
     await _stop(request, viewing_id, schemas.StopIn())
     return Status(204, None)
@@ -55,9 +56,7 @@ async def end_stream(request: HttpRequest, viewing_id: str = Path(max_length=200
     tags=["streams"],
     response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
-async def stop_stream(
-    request: HttpRequest, body: schemas.StopIn, viewing_id: str = Path(max_length=200)
-) -> dict[str, int]:
+async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.StopIn) -> dict[str, int]:
     """End a stream with a message that its viewer reads; he may be refused for some time."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}

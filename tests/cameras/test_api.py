@@ -210,7 +210,7 @@ def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
     assert refusal(api("POST", CAMERAS, {"name": "x" * 3_000_000})) == (413, "too_large")
 
 
-@given(st.from_regex(PATTERN.replace("$", r"\Z")))
+@given(st.from_regex(PATTERN.removesuffix("$") + r"\Z"))
 def test_an_address_of_the_described_pattern_is_accepted(address: str) -> None:
     validate_stream_url(address)
 
