@@ -114,14 +114,13 @@ class Reporter:
     def _arguments(self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int) -> list[Argument]:
         held = [(viewing.slot, viewing.traffic) for viewing in self._viewings() if viewing.slot is not None]
         sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
-        expected: dict[str, int] = {}
+        measured: dict[str, int] = {}
         for slot, traffic in held:
-            if traffic.whole and slot.terms.rate.field:
+            if traffic.whole:
                 field = slot.terms.rate.field
-                expected[field] = max(expected.get(field, 1), round(traffic.kbps))
+                measured[field] = max(measured.get(field, 1), round(traffic.kbps))
         report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
-        # Counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
-        rates = {slot.id: expected.get(rate.field, rate.kbps) for slot, _ in held if (rate := slot.terms.rate).field}
-        news = {"peak": peak, "counters": counts, "rates": rates, "expected": expected, "refusals": refusals}
+        streams = {slot.id: (slot.terms.rate.field, slot.terms.rate.kbps) for slot, _ in held}
+        news = {"peak": peak, "counters": counts, "measured": measured, "streams": streams, "refusals": refusals}
         texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
         return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1]]

@@ -2,7 +2,8 @@
 -- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes, 8 refusals, 9 the limits' version,
 --       10 when the gate was last looked at, 11 the server-wide set, 12 the worker's sequence number, 13 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
---       7 JSON: {peak, counters {name: amount}, rates {lease: kbit/s}, expected {field: kbit/s}, refusals [JSON...]}
+--       7 JSON: {peak, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field, kbit/s if it was not measured]},
+--       refusals [JSON...]}
 -- Returns {the limits' version, orders (JSON)...}
 -- Counts with a number that was here before are not added again: a reply that is lost makes the worker send them twice.
 local DAY = 24 * 3600 * 1000
@@ -22,10 +23,17 @@ redis.call('HSET', KEYS[2], worker, ARGV[3])
 local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
 if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
 
-for id, rate in pairs(given.rates) do
-  if redis.call('HEXISTS', KEYS[3], id) == 1 then redis.call('HSET', KEYS[4], id, rate) end
+-- Pictures differ in size, so that the highest rate stays known for a while: it loses a hundredth with each report.
+for field, rate in pairs(given.measured) do
+  local before = tonumber(redis.call('HGET', KEYS[5], field) or 0)
+  redis.call('HSET', KEYS[5], field, math.ceil(math.max(rate, before * 0.99)))
 end
-for field, rate in pairs(given.expected) do redis.call('HSET', KEYS[5], field, rate) end
+-- A stream is counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
+for id, stream in pairs(given.streams) do
+  if redis.call('HEXISTS', KEYS[3], id) == 1 then
+    redis.call('HSET', KEYS[4], id, redis.call('HGET', KEYS[5], stream[1]) or stream[2])
+  end
+end
 
 if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[12]) or 0) then
   redis.call('SET', KEYS[12], ARGV[4], 'PX', DAY)

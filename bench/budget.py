@@ -1,0 +1,101 @@
+"""Whether what is sent stays under the budget, while more viewers try than it has room for.
+
+    .venv/bin/python -m bench.budget --viewers 30 --mbps 20
+
+Two workers, one camera, viewers of every quality at both of them, who come one after the other, stay, and step up when
+they may. Prints what the page shows, and what arrives at the viewers, of each five seconds the most.
+"""
+
+import asyncio
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bench.cameras import Cameras, camera
+from bench.results import Results, arguments
+from tests.client import Session, Stream
+from tests.servers import Site, make_template, site
+
+WINDOW = 5.0  # seconds over which rates are measured, the page's own
+QUALITIES = ("low", "medium", "original", "medium")
+FORMATS = "formats=jpeg,h264"
+
+
+class Arrivals(Stream):
+    """Counts what arrives."""
+
+    received = 0
+
+    async def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self.received += len(message)
+        await super()._take(message)
+
+
+async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps: float, results: Results) -> None:
+    workers = installation.workers
+    session, admin = Session(workers[0].base), Session(workers[0].base, "admin")
+    sessions = [session.at(worker.base) for worker in workers]
+    streams: list[Arrivals] = []
+    shown, arrived = [0.0], [0.0]
+
+    async def look() -> None:
+        before, at = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(0.5)
+            shown.append(float((await asyncio.to_thread(admin.json, "/admin/streaming/system/usage/"))["gate"]["mbps"]))
+            if (now := time.monotonic()) - at >= WINDOW:
+                total = sum(stream.received for stream in streams)
+                arrived.append((total - before) * 8 / 1e6 / (now - at))
+                before, at = total, now
+
+    async with AsyncExitStack() as stack:
+        looking = asyncio.create_task(look())
+        for number in range(viewers):
+            query = f"?quality={QUALITIES[number // 2 % len(QUALITIES)]}&{FORMATS}"
+            stream = await stack.enter_async_context(Arrivals(sessions[number % 2], id, query))
+            streams.append(stream)
+            await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+            await asyncio.sleep(0.3)
+        for stream in streams:
+            await stream.send({"type": "quality_change", "quality": "high"})
+        await asyncio.sleep(seconds)
+        looking.cancel()
+        inside = [stream for stream in streams if stream.close_code is None]
+        kept = sum("reason" in stream.last("quality_changed") for stream in inside)
+    results.add(
+        viewers=viewers,
+        admitted=len(inside),
+        refused=[stream.close_code for stream in streams].count(4429),
+        kept_their_quality=kept,
+        budget_mbps=mbps,
+        most_shown_mbps=max(shown),
+        most_arrived_mbps=max(arrived),
+        holds=max(*shown, *arrived) <= mbps,
+    )
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--viewers", type=int, default=30)
+    parser.add_argument("--mbps", type=float, default=20)
+    parser.set_defaults(seconds=20)  # after all have tried
+    options = parser.parse_args()
+    with (
+        Results("budget", options.results) as results,
+        tempfile.TemporaryDirectory(prefix="nvr-bench-") as name,
+        Cameras(camera()) as on_air,
+    ):
+        (folder := Path(name, "site")).mkdir()
+        (template := Path(name, "template")).mkdir()
+        limits = {"STREAM_MAX_CONCURRENT": "1000", "STREAM_MAX_MBPS": str(options.mbps)}
+        with site(folder, make_template(template), **limits) as installation, results.attempt("a budget"):
+            for _ in range(2):
+                installation.start_worker()
+            id = installation.add_camera("Yard", on_air.urls[0])
+            asyncio.run(watch(installation, id, options.viewers, options.seconds, options.mbps, results))
+
+
+if __name__ == "__main__":
+    main()

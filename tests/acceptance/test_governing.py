@@ -1,0 +1,160 @@
+"""Limits that change while streams run, and viewers that are stopped: on two real workers."""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+
+from cameras.simulator import SimulatedCamera
+from tests.client import Session, Stream, eventually
+from tests.servers import Site
+
+CHANGE = """
+from django.contrib.auth.models import User
+from streaming import policy
+policy.change(User.objects.get(username="admin"), {values!r})
+"""
+STOP = """
+import asyncio
+from streaming import actions
+from streaming.keys import store_url
+from streaming.store import Store
+print(asyncio.run(actions.{call}))
+"""
+
+
+def change(installation: Site, **values: object) -> float:
+    """Change limits from a process of its own; returns the moment at which that was done."""
+    installation.manage("shell", "-v0", "-c", CHANGE.format(values=values))
+    return time.monotonic()
+
+
+def gate_of(session: Session) -> dict[str, object]:
+    found: dict[str, object] = session.json("/admin/streaming/system/usage/")["gate"]
+    return found
+
+
+def _limit_is(session: Session, limit: int) -> bool:
+    return gate_of(session)["limit"] == limit
+
+
+def _has_more(count: int, stream: Stream) -> bool:
+    return stream.count > count
+
+
+@pytest.mark.timeout(120)
+async def test_a_lowered_limit_is_in_force_on_every_worker_and_cuts_nobody(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    workers = [installation.start_worker() for _ in range(2)]
+    id = installation.add_camera("Yard", camera.url)
+    session, admin = Session(workers[0].base), Session(workers[0].base, "admin")
+    sessions = [session.at(worker.base) for worker in workers]
+    async with AsyncExitStack() as stack:
+        streams = [
+            await (await stack.enter_async_context(Stream(sessions[number % 2], id, "?quality=low"))).live()
+            for number in range(5)
+        ]
+        changed = await asyncio.to_thread(change, installation, max_concurrent=3)
+        for worker in workers:
+            seen = admin.at(worker.base)
+            await eventually(partial(_limit_is, seen, 3), 2 - (time.monotonic() - changed))
+        assert gate_of(admin)["over"] == 2
+        for each in sessions:
+            async with Stream(each, id) as refused:
+                assert await refused.ended() == 4429
+                assert (refused.messages[0]["in_use"], refused.messages[0]["limit"]) == (5, 3)
+        counts = [stream.count for stream in streams]
+        for stream, count in zip(streams, counts, strict=True):
+            await stream.until(partial(_has_more, count + 5))
+        changed = await asyncio.to_thread(change, installation, max_concurrent=None)
+        await eventually(lambda: gate_of(admin)["limit"] == 10, 2 - (time.monotonic() - changed))
+        async with Stream(sessions[1], id) as newcomer:
+            await newcomer.live()
+
+
+@pytest.mark.timeout(120)
+async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    workers = [installation.start_worker() for _ in range(2)]
+    id, other = (installation.add_camera(name, camera.url) for name in ("Yard", "Gate"))
+    session, viewer2 = Session(workers[0].base), Session(workers[1].base, "viewer2")
+    async with (
+        Stream(session, id) as one,
+        Stream(session.at(workers[1].base), other) as two,
+        Stream(viewer2, id) as three,
+    ):
+        for stream in (one, two, three):
+            await stream.live()
+        viewing = one.last("info")["viewing_id"]
+        call = f'stop(Store(store_url()), "{viewing}", "Off for maintenance.", 30)'
+        assert "True" in await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", STOP.format(call=call))
+        told = time.monotonic()
+        assert await one.ended(1) == 4410
+        assert one.last("error")["message"] == "Off for maintenance."
+        assert one.last("error")["retry_after"] == 30
+        async with Stream(session.at(workers[1].base), id) as again:
+            assert await again.ended() == 4410
+            assert again.last("error")["message"] == "Off for maintenance."
+            assert again.last("error")["retry_after"] > 20
+        call = f'stop_camera(Store(store_url()), "{id}", "Camera is moved.")'
+        assert "1" in await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", STOP.format(call=call))
+        assert await three.ended(1) == 4410
+        assert (two.close_code, time.monotonic() - told < 30) == (None, True)
+    admin = Session(workers[0].base, "admin")
+    await eventually(lambda: gate_of(admin)["in_use"] == 0, 2)
+
+
+@pytest.mark.timeout(120)
+async def test_a_stop_arrives_though_the_channel_layer_is_deaf(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    call = 'stop(Store(store_url()), "{}", "Gone.")'
+    deaf = "from streaming import control\ncontrol.GROUP = 'nobody'\n"
+    async with Stream(Session(worker.base), id) as stream:
+        await stream.live()
+        script = deaf + STOP.format(call=call.format(stream.last("info")["viewing_id"]))
+        await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", script)
+        assert await stream.ended(1.2) == 4410
+
+
+@pytest.mark.timeout(180)
+async def test_what_two_workers_send_stays_under_the_budget_while_thirty_viewers_try(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    workers = [installation.start_worker(STREAM_MAX_CONCURRENT="100", STREAM_MAX_MBPS="20") for _ in range(2)]
+    id = installation.add_camera("Yard", camera.url)
+    session, admin = Session(workers[0].base), Session(workers[0].base, "admin")
+    sessions = [session.at(worker.base) for worker in workers]
+    most = 0.0
+    async with AsyncExitStack() as stack:
+        streams: list[Stream] = []
+        for number in range(30):
+            quality = ("low", "medium")[number % 2]
+            stream = await stack.enter_async_context(Stream(sessions[number // 2 % 2], id, f"?quality={quality}"))
+            await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+            streams.append(stream)
+            await asyncio.sleep(0.4)
+            most = max(most, float(str(gate_of(admin)["mbps"])))
+        ends = [stream.close_code for stream in streams]
+        assert 0 < ends.count(None) < 30 and set(ends) == {None, 4429}
+        refused = next(stream for stream in streams if stream.close_code).last("error")
+        assert refused["reason"] == "bandwidth_reached"
+        assert refused["mbps"] + refused["expected_mbps"] > refused["max_mbps"] == 20
+        running = next(stream for stream in streams if stream.close_code is None and "low" in stream.query)
+        before = running.count
+        await running.send({"type": "quality_change", "quality": "high"})
+        await running.until(
+            lambda stream: any(m["type"] == "quality_changed" and "reason" in m for m in stream.messages)
+        )
+        kept = running.last("quality_changed")
+        assert (kept["quality"], kept["reason"]) == ("low", "bandwidth_reached")
+        await running.until(lambda stream: stream.count > before + 10)
+        for _ in range(8):
+            await asyncio.sleep(0.5)
+            most = max(most, float(str(gate_of(admin)["mbps"])))
+    assert 10 < most <= 20, json.dumps({"most": most})

@@ -1,0 +1,158 @@
+"""Reports on a real Redis: counts once whatever is lost, what a minute saw, orders, and what a stream is counted with."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from streaming import policy
+from streaming.counters import Counters
+from streaming.errors import GateUnavailableError, LimitReachedError
+from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, read_totals, read_usage
+from streaming.leases import Holder, Limit, Rate, Slot, Terms
+from streaming.reporter import Reporter
+from streaming.store import Argument, Store
+from streaming.traffic import WINDOW, Traffic
+from streaming.usage import UsageReport
+from tests.servers import RedisServer
+
+ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
+
+
+class Watching:
+    def __init__(self, id: str, kbps: int, *, drops: bool = False) -> None:
+        self.slot: Slot | None = Slot(id, ADA, Terms((Limit("s", 1),), Rate("c1:low", 900)))
+        self.traffic = Traffic()
+        now = time.monotonic()
+        for second in range(WINDOW + 1):
+            dropped = second if drops else 0
+            self.traffic._samples.append((now + second, second * kbps * 125, dropped))
+            self.traffic.dropped = dropped
+
+
+class LosingReplies(Store):
+    loses = False
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        answer = await super().run(script, keys, arguments)
+        if self.loses:
+            raise GateUnavailableError
+        return answer
+
+
+@pytest.fixture
+async def store(redis_server: RedisServer) -> AsyncIterator[LosingReplies]:
+    store = LosingReplies(redis_server.url)
+    yield store
+    await store.close()
+
+
+def reporter(store: Store, *watching: Watching, worker: str = "w", limit: int = 2) -> tuple[Reporter, Counters]:
+    counters = Counters()
+    return Reporter(store, worker, counters, lambda: watching, dict, lambda: limit, 15), counters
+
+
+async def minute(store: Store) -> dict[str, str]:
+    (number,) = await store.call("ZRANGE", MINUTES, 0, -1)
+    found = await store.call("HGETALL", MINUTE + number)
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+async def test_what_two_workers_count_is_added_up(store: LosingReplies) -> None:
+    for worker in ("a", "b"):
+        reports, counters = reporter(store, worker=worker)
+        counters.add("granted")
+        counters.add("bytes", 2**41)
+        counters.observe("admission", 0.003)
+        counters.observe("admission", 99)
+        await reports.send()
+        await reports.send()
+    totals = await read_totals(store)
+    assert (totals["granted"], totals["bytes"]) == (2, 2**42)
+    assert (totals["admission:le:0.005"], totals["admission:le:inf"], totals["admission:count"]) == (2, 2, 4)
+
+
+async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplies) -> None:
+    reports, counters = reporter(store)
+    counters.add("granted", 3)
+    counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
+    store.loses = True
+    with pytest.raises(GateUnavailableError):
+        await reports.send()
+    counters.add("granted", 4)
+    store.loses = False
+    await reports.send()
+    await reports.send()
+    assert (await read_totals(store))["granted"] == 7
+    (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
+    told = json.loads(refusal)
+    assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
+
+
+async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: LosingReplies) -> None:
+    reports, counters = reporter(store, limit=5)
+    counters.saw(4)
+    counters.add("arrivals:3")
+    counters.add("granted")
+    counters.refused(LimitReachedError(), None)
+    await reports.send()
+    await reports.send()
+    found = await minute(store)
+    assert (found["peak"], found["limit"], found["arrivals:3"]) == ("4", "5", "1")
+    assert (found["granted"], found["refused:limit_reached"]) == ("1", "1")
+    assert "arrivals:3" not in await read_totals(store)
+
+
+async def test_time_at_the_limit_is_counted_once_however_many_workers_look(store: LosingReplies) -> None:
+    await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), "x:1")
+    workers = [reporter(store, worker=worker, limit=1)[0] for worker in ("a", "b", "c")]
+    started = time.monotonic()
+    for _ in range(3):
+        for reports in workers:
+            await reports.send()
+        await store.call("INCRBY", "nvr:{gate}:looked", -1000)
+    seconds = time.monotonic() - started
+    assert 2_000 <= int((await minute(store))["full_ms"]) - 2_000 <= 2_000 + seconds * 1000
+
+
+async def test_a_slow_viewer_is_counted_with_what_its_stream_takes_when_it_recovers(store: LosingReplies) -> None:
+    whole, slow = Watching("w:1", 800), Watching("w:2", 50, drops=True)
+    for id in ("w:1", "w:2"):
+        await store.call("HSET", "nvr:{gate}:details", id, ADA.as_json("w"))
+        await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), id)
+    await reporter(store, whole, slow)[0].send()
+    assert await store.call("HGET", EXPECTED, "c1:low") == "800"
+    assert await store.call("HMGET", RATES, "w:1", "w:2") == ["800", "800"]
+    usage = UsageReport(store, policy.defaults)
+    gate = (await usage.system())["gate"]
+    assert isinstance(gate, dict)
+    assert gate["mbps"] == 0.85  # as it is, not as it is counted
+
+
+async def test_a_rate_is_no_trace_of_a_lease_that_is_gone(store: LosingReplies) -> None:
+    await reporter(store, Watching("w:1", 800))[0].send()
+    assert await store.call("HLEN", RATES) == 0
+
+
+async def test_orders_and_the_limits_version_come_with_the_answer_once(store: LosingReplies) -> None:
+    reports, _ = reporter(store)
+    heard: list[Any] = []
+    reports.on_answer = lambda version, orders: heard.append((version, [order["id"] for order in orders]))
+    await store.call("SET", POLICY, "41")
+    await store.call("RPUSH", ORDERS + "w", '{"id":"w:1"}', '{"id":"w:2"}')
+    await store.call("RPUSH", ORDERS + "other", '{"id":"other:1"}')
+    await reports.send()
+    await reports.send()
+    assert heard == [("41", ["w:1", "w:2"]), ("41", [])]
+
+
+async def test_who_leaves_is_a_worker_no_more_and_its_last_counts_stay(store: LosingReplies) -> None:
+    reports, counters = reporter(store)
+    await reports.send()
+    assert list((await read_usage(store)).workers) == ["w"]
+    counters.add("lost")
+    await reports.leave()
+    assert not (await read_usage(store)).workers
+    assert (await read_totals(store))["lost"] == 1

@@ -1,0 +1,102 @@
+"""One connection to Redis: order, cancellation, loss, silence, passwords."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import hiredis
+import pytest
+
+from streaming.errors import GateUnavailableError
+from streaming.store import DEADLINE, Store
+from streaming.wire import REPLY_TIMEOUT, Wire, WireLostError
+from tests.servers import RedisServer
+
+
+@pytest.fixture
+async def wire(redis_server: RedisServer) -> AsyncIterator[Wire]:
+    wire = await Wire.open(redis_server.url)
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
+    store = Store(redis_server.url)
+    yield store
+    await store.close()
+
+
+async def test_replies_have_the_order_of_the_calls(wire: Wire) -> None:
+    assert await asyncio.gather(*(wire.call("ECHO", str(number)) for number in range(500))) == [
+        str(number) for number in range(500)
+    ]
+
+
+async def test_a_call_that_nobody_waits_for_takes_place_and_keeps_its_place(wire: Wire) -> None:
+    wire.call("SET", "a", 1).cancel()
+    wire.call("INCR", "a")
+    assert await wire.call("GET", "a") == "2"
+
+
+async def test_an_error_is_its_own_calls_alone(wire: Wire) -> None:
+    good, bad, after = wire.call("SET", "a", "x"), wire.call("INCR", "a"), wire.call("GET", "a")
+    assert await good == "OK"
+    with pytest.raises(hiredis.ReplyError, match="not an integer"):
+        await bad
+    assert await after == "x"
+
+
+async def test_a_large_answer_that_comes_in_parts_is_one(wire: Wire) -> None:
+    await wire.call("SET", "a", "x" * 3_000_000)
+    assert len(await wire.call("GET", "a")) == 3_000_000
+
+
+async def test_a_silent_redis_ends_all_calls_in_time_and_none_hangs(wire: Wire, redis_server: RedisServer) -> None:
+    assert redis_server.process is not None
+    redis_server.process.signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        calls = [wire.call("PING") for _ in range(3)]
+        for call in calls:
+            with pytest.raises(WireLostError):
+                await call
+        assert REPLY_TIMEOUT * 0.9 < time.monotonic() - started < REPLY_TIMEOUT + 0.5
+        assert wire.lost
+        with pytest.raises(WireLostError):
+            await wire.call("PING")
+    finally:
+        redis_server.process.signal(signal.SIGCONT)
+
+
+async def test_a_store_comes_back_by_itself_after_a_restart(store: Store, redis_server: RedisServer) -> None:
+    assert await store.call("PING") == "PONG"
+    redis_server.kill()
+    started = time.monotonic()
+    with pytest.raises(GateUnavailableError):
+        await store.call("PING")
+    assert time.monotonic() - started < DEADLINE + 0.3
+    redis_server.start()
+    assert await asyncio.gather(*(store.call("PING") for _ in range(50))) == ["PONG"] * 50
+    assert await store.call("CLIENT", "LIST") and (await store.call("CLIENT", "LIST")).count("\n") == 1
+
+
+async def test_a_connection_that_breaks_between_two_calls_is_not_noticed(store: Store) -> None:
+    await store.call("PING")
+    await store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+    assert await store.call("PING") == "PONG"
+
+
+async def test_passwords_and_databases_of_the_address_hold(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        plain = Store(server.url)
+        await plain.call("CONFIG", "SET", "requirepass", "a secret")
+        with pytest.raises(GateUnavailableError):
+            await Store(server.url).ping()
+        known = Store(f"unix://:a%20secret@{server.socket}?db=3")
+        await known.call("SET", "here", 1)
+        assert "db=3" in await known.call("CLIENT", "LIST")
+        await plain.close()
+        await known.close()
