@@ -16,7 +16,7 @@ _IPV6 = f"(?:{_GROUP}:){{7}}{_GROUP}|{_SHORTENED}|(?:{_GROUP}:){{1,7}}:|:(?::{_G
 _NAME = r'[!"$-.0-9;->A-Z\\^-~]+'
 _PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _SCHEME = "[rR][tT][sS][pP][sS]?|[hH][tT][tT][pP][sS]?"
-PATTERN = rf"^(?:{_SCHEME})://(?:{_NAME}|\[(?:{_IPV6})\])(?::(?:{_PORT})?)?(?:[/?#][^\s\x00-\x1f\x7f]*)?$"
+PATTERN = rf"^(?:{_SCHEME})://(?:{_NAME}|\[(?:{_IPV6})\])(?::(?:{_PORT})?)?(?:[/?#][^\s\x00-\x1f\x7f\x85]*)?$"
 
 
 class AddressError(ValueError):

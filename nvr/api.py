@@ -143,7 +143,7 @@ def _in_shape(pattern: URLPattern) -> URLPattern:
 
 
 @csrf_exempt
-def nothing(request: HttpRequest, rest: str) -> HttpResponse:
+def nothing(request: HttpRequest) -> HttpResponse:
     """For all addresses under /api/v1/ that nothing else answers."""
     return Problem(404, "There is nothing at this address.").response()
 

@@ -68,7 +68,7 @@ schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_sc
 
 @pytest.mark.timeout(120)
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str, camera: str) -> None:
     _tame(case, camera)
     case.call_and_validate(base_url=installation.workers[0].base, headers={"Authorization": f"Bearer {token}"})
@@ -76,7 +76,7 @@ def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str
 
 def _tame(case: Case[Any], camera: str) -> None:
     """Open no address of another machine, and meet the camera that is there rather than none."""
-    if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and address:
+    if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and len(address) <= 500:
         with contextlib.suppress(AddressError):
             check_address(address)
             case.body["stream_url"] = NOBODY

@@ -92,7 +92,9 @@ def test_every_operation_is_in_the_documentation(schema: Any) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["", "cameras/", "cameras/x", "cameras/x/stop", "nothing/at/all", "streams/a/b/c"])
+@pytest.mark.parametrize(
+    "path", ["", "cameras/", "cameras/x", "cameras/x/stop", "nothing/at/all", "streams/a/b/c", "cameras/%0A"]
+)
 def test_an_address_that_is_not_there_is_not_found_in_shape(client: Client, path: str) -> None:
     response = client.post(f"/api/v1/{path or 'x'}", "{}", content_type="application/json")
     assert (response.status_code, response.json()["error"]["reason"]) == (404, "not_found")
