@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "channels",
     "axes",
     "csp",
+    "ninja",  # serves the pages of the API's description from here, not from elsewhere
     "cameras",
     "streaming",
 ]

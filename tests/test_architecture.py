@@ -23,8 +23,14 @@ ORDER = {
         "encryption",
         "models",
         "permissions",
+        "tokens",
         "forms",
+        "problems",
+        "access",
+        "schemas",
+        "spreadsheets",
         "views",
+        "api",
         "urls",
         "admin",
         "apps",
@@ -70,7 +76,10 @@ ORDER = {
         "probe",
         "checks",
         "signals",
+        "audit",
         "views",
+        "schemas",
+        "api",
         "urls",
         "consumers",
         "routing",
@@ -78,7 +87,7 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "websocket", "urls", "asgi"),
+    "nvr": ("keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -105,6 +114,16 @@ HOMES = {
     "prometheus_client": ("streaming/metrics.py",),
     "pythonjsonlogger": ("streaming/viewing_log.py",),
     "environ": ("nvr/settings.py",),
+    "ninja": (
+        "cameras/access.py",
+        "cameras/problems.py",
+        "cameras/schemas.py",
+        "cameras/api.py",
+        "streaming/schemas.py",
+        "streaming/api.py",
+        "nvr/api.py",
+    ),
+    "pydantic": ("cameras/problems.py", "cameras/schemas.py", "streaming/schemas.py"),
 }
 
 # Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told

@@ -1,0 +1,20 @@
+"""What staff did, in the log of Django's administration."""
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.contenttypes.models import ContentType
+
+from streaming.models import System
+
+SHOWN = 200  # characters of an entry that the administration's list of recent actions has room for
+
+
+def log_action(user: AbstractBaseUser, text: str) -> None:
+    """Write down that `user` did what `text` says, as a change of *System*."""
+    LogEntry.objects.create(
+        user_id=user.pk,
+        content_type=ContentType.objects.get_for_model(System),
+        object_repr=text[:SHOWN],
+        action_flag=CHANGE,
+        change_message=text,
+    )
