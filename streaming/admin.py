@@ -1,16 +1,19 @@
-"""Settings > System in the administration: current usage, for staff with the permission to view it."""
+"""Settings > System in the administration: the page from which bandwidth is governed, and its endpoints beneath it."""
 
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from streaming import runtime
+from streaming import actions, policy, system_views
 from streaming.models import System
+
+URL_NAME = "streaming_system_"
+BLOCKS = ((0, "Not blocked"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
+FAREWELL = "An administrator has ended your stream to free bandwidth. Please try again later."
 
 
 @admin.register(System)
@@ -18,8 +21,8 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("", view(self.system), name="streaming_system_changelist"),
-            path("usage/", view(self.usage), name="streaming_system_usage"),
+            path("", view(self.system), name=f"{URL_NAME}changelist"),
+            *(path(f"{name}/", view(ask), name=URL_NAME + name) for name, ask in system_views.ENDPOINTS.items()),
         ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -32,22 +35,25 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def system(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
             "title": "System",
-            "usage": self._usage(request),
-            "usage_url": reverse("admin:streaming_system_usage"),
+            "usage": system_views.system_usage(request),
+            "limits": system_views.limits(request),
+            "urls": {name: reverse(f"admin:{URL_NAME}{name}") for name in system_views.ENDPOINTS},
+            "fields": [(name, label, _kind(name)) for name, label in policy.LABELS.items()],
+            "may_stop": request.user.has_perm(system_views.STOP),
+            "may_change": request.user.has_perm(system_views.CHANGE),
+            "blocks": BLOCKS,
+            "farewell": FAREWELL,
+            "most_characters": actions.MESSAGE,
         }
         return TemplateResponse(request, "admin/settings/system.html", context)
 
-    def usage(self, request: HttpRequest) -> HttpResponse:
-        return JsonResponse(self._usage(request))
 
-    def _usage(self, request: HttpRequest) -> dict[str, object]:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return async_to_sync(_system_usage)()
-
-
-async def _system_usage() -> dict[str, object]:
-    return await runtime.current().usage.system()
+def _kind(name: str) -> str:
+    """Of the field in which a limit is entered; a group has none."""
+    number = policy.NUMBERS.get(name)
+    return "" if number is None else "fraction" if number.fraction else "whole"

@@ -27,6 +27,20 @@ class Others:
     def enter(self) -> None:
         self._streams.append(self._run(self._open()))
 
+    def refused(self) -> dict[str, Any]:
+        """What is said to one more, who is not let in."""
+        error: dict[str, Any] = self._run(self._ask())
+        return error
+
+    async def _ask(self) -> dict[str, Any]:
+        async with Stream(self._session, self._camera) as stream:
+            await stream.ended()
+            return stream.last("error")
+
+    def ended(self) -> list[dict[str, Any]]:
+        """The last words to those who were stopped, as they come in."""
+        return [stream.last("error") for stream in self._streams if stream.close_code is not None]
+
     def leave(self) -> None:
         self._run(self._streams.pop().close())
 

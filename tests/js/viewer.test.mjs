@@ -130,6 +130,7 @@ test("refused: the server's own message and figures, and no attempt of its own",
     message: FULL.message,
     inUse: 10,
     limit: 10,
+    until: 1_005_000,
   });
   mock.timers.tick(120_000);
   browser.page.dispatchEvent(new Event("online"));
@@ -369,4 +370,16 @@ test("a server of another version ends the viewing instead of stalling it", () =
   browser.socket.sendFrame({ version: 9, seq: 1 });
   assert.equal(viewer.status.state, State.CLOSED);
   assert.equal(viewer.status.reason, "protocol_error");
+});
+
+test("a viewer stopped by an administrator stays so, with the message and the time until which it is blocked", async () => {
+  await goLive();
+  const words = { reason: "stopped_by_administrator", message: "Shift is over.", retry_after: 60 };
+  browser.socket.end(4410, words);
+  assert.equal(viewer.status.state, State.CLOSED);
+  assert.equal(viewer.status.message, "Shift is over.");
+  assert.equal(viewer.status.until, Date.now() + 60_000);
+  const { socket } = browser;
+  mock.timers.tick(120_000);
+  assert.equal(browser.socket, socket, "no other connection");
 });

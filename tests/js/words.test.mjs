@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import { Reason } from "../../streaming/static/streaming/protocol.js";
 import { State } from "../../streaming/static/streaming/states.js";
-import { figureWords, notice } from "../../streaming/static/streaming/words.js";
+import { figureWords, notice, refusalTitle } from "../../streaming/static/streaming/words.js";
 
 const refused = (reason) => ({ state: State.REFUSED, reason, message: "Please close another stream first.", inUse: 3, limit: 3 });
 
@@ -33,4 +33,29 @@ test("figures without a picture yet are dashes", () => {
     Dropped: "0",
     Streams: "–",
   });
+});
+
+test("a limit that is not the server's is called by its name, not by how far the server's is used", () => {
+  for (const reason of [Reason.BANDWIDTH_REACHED, Reason.CAMERA_LIMIT_REACHED, Reason.USER_LIMIT_REACHED]) {
+    assert.doesNotMatch(refusalTitle(refused(reason)), /3 of 3|All streams/, reason);
+  }
+  assert.equal(notice(refused(Reason.BANDWIDTH_REACHED), true).title, "The bandwidth for streams is used up");
+});
+
+test("a stopped viewer reads the administrator's message", () => {
+  const stopped = { state: State.CLOSED, reason: Reason.STOPPED_BY_ADMINISTRATOR, message: "Shift is over.", until: null };
+  assert.deepEqual(notice(stopped, false), { title: "Stream stopped", text: "Shift is over." });
+  assert.equal(notice({ ...stopped, message: null }, false).text, "An administrator stopped this stream.");
+});
+
+test("a blocked viewer reads how long, and then that it is over", () => {
+  mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const reason = Reason.STOPPED_BY_ADMINISTRATOR;
+  const blocked = { state: State.CLOSED, reason, message: "Shift is over.", until: 1_000_000 + 300_000 };
+  assert.match(notice(blocked, false).text, /^Shift is over\. You may watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
+  mock.timers.tick(255_000);
+  assert.match(notice(blocked, false).text, /in 45 s, at/);
+  mock.timers.tick(45_000);
+  assert.match(notice(blocked, false).text, /You may watch again now\.$/);
+  mock.timers.reset();
 });

@@ -168,6 +168,8 @@ export class CameraViewer extends HTMLElement {
 
   #refresh() {
     this.#applyQuality();
+    const { status } = this.#viewer;
+    if (status.state === State.CLOSED && status.until) this.#renderWords(status); // how long is left
     this.#renderAge();
     this.#renderFigures();
   }

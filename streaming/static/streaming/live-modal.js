@@ -1,6 +1,6 @@
 import "./camera-viewer.js";
 import { showToast } from "./toast.js";
-import { slotsInUse, stateWords } from "./words.js";
+import { refusalTitle } from "./words.js";
 
 /** @typedef {{id: string, name: string}} Camera */
 
@@ -32,7 +32,7 @@ export class LiveModal {
     dialog.addEventListener("pointerdown", (event) => (this.#pressedBeside = event.target === dialog));
     dialog.addEventListener("click", (event) => this.#onClick(event));
     this.#viewer.addEventListener("refused", ({ detail }) => {
-      showToast(detail.message ?? "", slotsInUse(detail) ?? stateWords(detail));
+      showToast(detail.message ?? "", refusalTitle(detail));
     });
     window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live, find));
     this.#openLinked(find);

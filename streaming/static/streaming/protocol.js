@@ -29,6 +29,8 @@ export const Reason = Object.freeze({
   STOPPED_BY_ADMINISTRATOR: "stopped_by_administrator",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
+  BANDWIDTH_REACHED: "bandwidth_reached",
+  CAMERA_LIMIT_REACHED: "camera_limit_reached",
   USER_LIMIT_REACHED: "user_limit_reached",
   ADDRESS_LIMIT_REACHED: "address_limit_reached",
   CAMERA_UNREACHABLE: "camera_unreachable",

@@ -24,4 +24,5 @@ export const LocalReason = Object.freeze({
  * @property {string | null} message the server's own words
  * @property {number | null} inUse
  * @property {number | null} limit
+ * @property {number | null} until Unix milliseconds by this machine's clock: asking again before is in vain
  */

@@ -33,7 +33,7 @@ const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket wa
  */
 export class Viewer extends EventTarget {
   /** @type {import("./states.js").Status} */
-  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null };
+  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null, until: null };
   /** @type {Picture | null} the one on the screen */
   picture = null;
   /** @type {string | null} the quality that is being sent */
@@ -238,7 +238,8 @@ export class Viewer extends EventTarget {
     this.#disconnect();
     this.#failedOpenings = opened ? 0 : this.#failedOpenings + 1;
     const reason = error?.reason ?? defaultReason(code) ?? LocalReason.CONNECTION_LOST;
-    const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit };
+    const until = error?.retry_after ? Date.now() + error.retry_after * 1000 : null;
+    const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };
     const outcome = outcomeOf(code, reason);
     if (outcome === Outcome.REFUSED) this.#stop(State.REFUSED, facts);
     else if (outcome === Outcome.ENDED) this.#stop(State.CLOSED, facts);
@@ -293,8 +294,8 @@ export class Viewer extends EventTarget {
     return state === State.RECONNECTING || reason === LocalReason.NO_WEBSOCKET;
   }
 
-  #change(state, { reason = null, message = null, inUse = null, limit = null } = {}) {
-    this.status = { state, reason, message, inUse, limit };
+  #change(state, { reason = null, message = null, inUse = null, limit = null, until = null } = {}) {
+    this.status = { state, reason, message, inUse, limit, until };
     this.dispatchEvent(new Event("change"));
   }
 }

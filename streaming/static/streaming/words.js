@@ -8,6 +8,8 @@ export const NEEDS_HTTPS = "Needs HTTPS for the camera's own video";
 export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medium", low: "Low" };
 
 const REFUSED = {
+  [Reason.BANDWIDTH_REACHED]: "The bandwidth for streams is used up",
+  [Reason.CAMERA_LIMIT_REACHED]: "This camera has all the viewers it may",
   [Reason.USER_LIMIT_REACHED]: "Your streams are all in use",
   [Reason.ADDRESS_LIMIT_REACHED]: "The streams of your address are all in use",
 };
@@ -71,14 +73,37 @@ export function notice(status, slotFree) {
   switch (status.state) {
     case State.REFUSED:
       if (slotFree && status.reason === Reason.LIMIT_REACHED) return { title: "A stream is free", text: "Watch now?" };
-      return { title: slotsInUse(status) ?? title, text: status.message ?? "" };
+      return { title: refusalTitle(status), text: status.message ?? "" };
     case State.UNAVAILABLE:
       return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "" };
     case State.CLOSED:
-      return title ? { title, text: CLOSED[status.reason][1] } : null;
+      return title ? { title, text: whyClosed(status) } : null;
     default:
       return null;
   }
+}
+
+/**
+ * Whose limit it was; of the server's, how far it is used.
+ * @param {import("./states.js").Status} status
+ */
+export function refusalTitle(status) {
+  return REFUSED[status.reason] ?? slotsInUse(status) ?? stateWords(status);
+}
+
+/** A stopped viewer reads what the administrator wrote, and until when asking again is in vain. */
+function whyClosed({ reason, message, until }) {
+  const text = CLOSED[reason][1];
+  if (reason !== Reason.STOPPED_BY_ADMINISTRATOR) return text;
+  return [message || text, blockWords(until)].filter(Boolean).join(" ");
+}
+
+/** @param {number | null} until Unix milliseconds */
+function blockWords(until) {
+  if (until === null) return "";
+  const left = Math.ceil((until - Date.now()) / 1000);
+  if (left <= 0) return "You may watch again now.";
+  return `You may watch again in ${duration(left)}, at ${new Date(until).toLocaleTimeString("en-GB")}.`;
 }
 
 /** @param {{inUse: number | null, limit: number | null}} gate */

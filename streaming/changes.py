@@ -1,0 +1,85 @@
+"""Who set which limit and when, read from the rows of LimitChange. Asks the database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from streaming.models import LimitChange
+from streaming.policy import LABELS
+
+LOOKED_AT = 500  # newest rows; who set something before them is not told any more
+
+
+def rows() -> list[LimitChange]:
+    return list(LimitChange.objects.order_by("-pk")[:LOOKED_AT])
+
+
+def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
+    """Limit -> the change that gave it the value that the newest row has, trials apart."""
+    effective = [change for change in changes if not change.trial]
+    return {name: _setter(effective, name) for name in LABELS} if effective else {}
+
+
+def _setter(changes: list[LimitChange], name: str) -> LimitChange:
+    setter = changes[0]
+    for change in changes:
+        if _value(change, name) != _value(setter, name):
+            break
+        setter = change
+    return setter
+
+
+def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
+    """The newest changes, trials among them: time (Unix ms), user, trial, and in words what has changed."""
+    groups = dict(Group.objects.values_list("pk", "name"))
+    return [
+        {
+            "id": str(change.pk),
+            "time": change.time.timestamp() * 1000,
+            "user": change.user_name,
+            "trial": change.trial,
+            "text": _words(change, before, groups),
+        }
+        for change, before in _with_previous(changes[: count * 4])
+    ][:count]
+
+
+def words(change: LimitChange) -> str:
+    """What a change has changed."""
+    before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
+    return _words(change, before, dict(Group.objects.values_list("pk", "name")))
+
+
+def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, LimitChange | None]]:
+    """Each with the one before it of its own kind."""
+    for index, change in enumerate(changes):
+        older = (other for other in changes[index + 1 :] if other.trial == change.trial)
+        yield change, next(older, None)
+
+
+def _words(change: LimitChange, before: LimitChange | None, groups: dict[int, str]) -> str:
+    if change.trial:
+        tried = [
+            f"{LABELS[name]} {_shown(change, name, groups)}" for name in LABELS if _value(change, name) is not None
+        ]
+        return f"Dry run started: {', '.join(tried)}" if tried else "Dry run stopped"
+    differences = [
+        f"{LABELS[name]}: {_shown(before, name, groups)} → {_shown(change, name, groups)}"
+        for name in LABELS
+        if _value(before, name) != _value(change, name)
+    ]
+    return ", ".join(differences) or "Nothing changed"
+
+
+def _value(change: LimitChange | None, name: str) -> Any:
+    if change is None:
+        return None
+    return change.reserved_group_id if name == "reserved_group" else getattr(change, name)
+
+
+def _shown(change: LimitChange | None, name: str, groups: dict[int, str]) -> str:
+    value = _value(change, name)
+    if value is None:
+        return "default"
+    return groups.get(value, "a deleted group") if name == "reserved_group" else f"{value:g}"

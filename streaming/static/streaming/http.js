@@ -1,0 +1,41 @@
+/** What the pages of the administration ask and order, as JSON. */
+
+const TIMEOUT = 5_000; // ms
+
+/**
+ * @param {string} url
+ * @param {Record<string, string | number>} [query]
+ * @returns {Promise<any>} rejects if the server does not answer with JSON of its own
+ */
+export async function ask(url, query = {}) {
+  const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const address = parameters.size ? `${url}?${parameters}` : url;
+  const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
+  if (!answer.ok || answer.redirected) throw new Error(`${url} answered ${answer.status}.`);
+  return answer.json();
+}
+
+/**
+ * @param {string} url
+ * @param {Record<string, string>} fields
+ * @param {string} token of CSRF
+ * @returns {Promise<{answer: any, errors: Record<string, string[]> | null}>} never rejects: the form is still there to say so
+ */
+export async function order(url, fields, token) {
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      body: new URLSearchParams(fields),
+      headers: { "X-CSRFToken": token },
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+    if (answer.status === 403 || answer.redirected) return failed("You may not do this, or you are logged out. Reload the page.");
+    const body = await answer.json();
+    return answer.ok ? { answer: body, errors: null } : { answer: null, errors: body.errors };
+  } catch {
+    return failed("The server did not answer. Nothing may have been changed. Please try again.");
+  }
+}
+
+/** @param {string} text */
+const failed = (text) => ({ answer: null, errors: { __all__: [text] } });

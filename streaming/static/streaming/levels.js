@@ -1,0 +1,69 @@
+/** How far the limits are used, in levels and words. */
+
+export const ALARMS = Object.freeze({ high: 0.75, critical: 0.9 }); // shares of a limit
+
+const STREAMS = { high: "Above 75 % of the limit", critical: "Above 90 % of the limit", full: "Full: new viewers are refused" };
+const BANDWIDTH = {
+  high: "Above 75 % of the bandwidth",
+  critical: "Above 90 % of the bandwidth",
+  full: "The bandwidth is used up: new viewers are refused",
+};
+
+/**
+ * @typedef {object} Gate
+ * @property {number | null} in_use null: not known
+ * @property {number} limit
+ * @property {number | null} available
+ * @property {string} state
+ * @property {number} over how many above a limit that was lowered
+ * @property {number} reserved slots for the members of a group only
+ * @property {number} mbps
+ * @property {number} max_mbps 0: no budget
+ */
+
+/**
+ * @param {number | null} used
+ * @param {number} limit 0: none
+ * @returns {"ok" | "high" | "critical" | "full"}
+ */
+export function levelOf(used, limit) {
+  const share = limit ? (used ?? 0) / limit : 0;
+  if (share >= 1) return "full";
+  if (share >= ALARMS.critical) return "critical";
+  return share >= ALARMS.high ? "high" : "ok";
+}
+
+/**
+ * What the administrator has to know without looking for it; empty when all is well.
+ * @param {Gate} gate
+ */
+export function alarmWords({ in_use: inUse, limit, mbps, max_mbps: budget }) {
+  const said = [STREAMS[levelOf(inUse, limit)], BANDWIDTH[levelOf(mbps, budget)]];
+  return said.filter(Boolean).join(" · ");
+}
+
+/** @param {number} over */
+export function overWords(over) {
+  return over > 0 ? `draining, ${over} over` : "";
+}
+
+/** @param {number} reserved @param {string} [group] */
+export function reservedWords(reserved, group = "") {
+  if (!reserved) return "";
+  return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}`;
+}
+
+/** @param {number} maximum Mbit/s */
+export function budgetWords(maximum) {
+  return maximum ? `of ${compact(maximum)} Mbit/s` : "Mbit/s, no budget";
+}
+
+/** @param {number | null | undefined} mbps */
+export function rate(mbps) {
+  return mbps === null || mbps === undefined ? "–" : mbps.toFixed(mbps < 9.95 ? 2 : 1);
+}
+
+/** @param {number} number without zeros behind its point */
+function compact(number) {
+  return String(Math.round(number * 100) / 100);
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  alarmLines,
+  ends,
+  hoursWords,
+  localHours,
+  reasonWords,
+  refusedInAll,
+  stack,
+  summary,
+  twice,
+} from "../../streaming/static/streaming/chart-data.js";
+
+const columns = (facts = {}) => ({
+  step: 1,
+  time: [60, 120, 180],
+  peak: [3, null, 5],
+  limit: [5, null, 5],
+  mbps: [4, null, 8],
+  mbps_peak: [4.5, null, 9.25],
+  seconds_at_full: [0, null, 42],
+  refusals: {},
+  would_refuse: {},
+  ...facts,
+});
+
+test("the reasons stand on each other, the sum of all first, so that each covers its part of it", () => {
+  const layers = stack({ bandwidth_reached: [1, null, 2], limit_reached: [3, null, 0] });
+  assert.deepEqual(
+    layers.map(({ name, stacked }) => [name, stacked]),
+    [
+      ["bandwidth_reached", [4, null, 2]],
+      ["limit_reached", [3, null, 0]],
+    ],
+  );
+  assert.deepEqual(layers[0].own, [1, null, 2]);
+});
+
+test("a reason keeps its place, whichever others there are, and one that is new goes on top", () => {
+  const ranks = (names) => stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
+  assert.deepEqual(ranks(["user_limit_reached"]), [["user_limit_reached", 3]]);
+  assert.deepEqual(ranks(["something_new", "user_limit_reached", "limit_reached"]), [
+    ["something_new", 7],
+    ["user_limit_reached", 3],
+    ["limit_reached", 0],
+  ]);
+  assert.equal(reasonWords("something_new"), "Something new");
+});
+
+test("alarm lines follow the limit, and have its gaps", () => {
+  assert.deepEqual(alarmLines([10, null, 20]), { high: [7.5, null, 15], critical: [9, null, 18] });
+});
+
+test("a value is level over its whole step, and a gap begins where the last step ends", () => {
+  const [begin, end, next] = ends([60, 120], 1);
+  assert.equal(begin, 60);
+  assert.ok(end > 119.9 && end < 120);
+  assert.equal(next, 120);
+  assert.deepEqual(twice([1, null]), [1, 1, null, null]);
+});
+
+test("the summary tells peak, bandwidth, time at full and refusals by reason", () => {
+  const refusals = { user_limit_reached: [1, null, 0], limit_reached: [0, null, 7], bandwidth_reached: [0, null, 0] };
+  const words = summary(columns({ refusals }), (time) => `at ${time}`);
+  assert.equal(
+    words,
+    "At most 5 of 5 streams in use (at 180), 9.25 Mbit/s. Full for 42 s. 8 refused: all streams in use 7, limit of the user 1.",
+  );
+  assert.deepEqual(refusedInAll(columns({ refusals })), [1, 0, 7]);
+});
+
+test("a quiet time, and one of which nothing is known, are told from each other", () => {
+  const quiet = columns({ peak: [0, 0, 0], limit: [5, 5, 5], mbps_peak: [0, 0, 0], seconds_at_full: [0, 0, 0] });
+  assert.match(summary(quiet, String), /^At most 0 of 5 .* Never full\. Nobody was refused\.$/);
+  const gap = [null, null, null];
+  const unknown = columns({ peak: gap, limit: gap, mbps: gap, mbps_peak: gap, seconds_at_full: gap });
+  assert.equal(summary(unknown, String), "Nothing is recorded of this time yet.");
+});
+
+test("the hours of the day are those of the clock on the wall", () => {
+  const utc = [...Array(24).keys()];
+  assert.equal(localHours(utc, 0)[9], 9);
+  assert.equal(localHours(utc, -120)[9], 7, "two hours east of Greenwich");
+  assert.equal(localHours(utc, 300)[23], 4, "five hours west");
+});
+
+test("the busiest hour is told, or that there is none yet", () => {
+  const hour = (average, most) => ({ average_peak: average, max_peak: most, refusals: 0 });
+  const hours = Array(24).fill(hour(null, null)).with(9, hour(4.25, 8)).with(10, hour(3, 10));
+  assert.equal(hoursWords(hours), "Busiest from 09:00 to 09:59: 4.3 streams on average, 8 at most.");
+  assert.equal(hoursWords(Array(24).fill(hour(null, null))), "Nothing is recorded yet.");
+});

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/limits.js";
+
+const TIME = Date.UTC(2026, 5, 1, 12);
+
+test("zero is no limit, and a group is called by its name", () => {
+  assert.equal(limitWords(10, null), "10");
+  assert.equal(limitWords(0, null), "none");
+  assert.equal(limitWords(2, [{ id: 2, name: "Operators" }]), "Operators");
+  assert.equal(limitWords(null, [{ id: 2, name: "Operators" }]), "nobody");
+});
+
+test("a limit tells where it is from", () => {
+  assert.equal(originWords({ source: "environment", set_by: "", set_at: null }), "environment default");
+  assert.match(originWords({ source: "database", set_by: "anna", set_at: TIME }), /^set by anna, 1 Jun/);
+});
+
+test("a dry run tells since when, by whom and whom it would have refused", () => {
+  assert.equal(trialWords(null), "Not running.");
+  assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 1 }), /by anna: would have refused 1 viewer\.$/);
+  assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 7 }), /7 viewers\.$/);
+});
+
+test("a preview tells how many of how many, or that nothing is known", () => {
+  const preview = { days: 7, minutes: 100, newcomers: 40, would_be_refused: 3, highest_peak: 9 };
+  assert.equal(
+    previewWords(preview),
+    "In the last 7 days 3 of 40 viewers would have been refused. Highest peak: 9.",
+  );
+  assert.match(previewWords({ ...preview, minutes: 0 }), /^Nothing is recorded/);
+});
