@@ -4,8 +4,8 @@
 
 On a Redis of its own on a Unix socket, from one process on one loop, one after the other in turn, so that what else the
 machine does meets all of them alike: INCR through redis-py's client, as a counter would be built; INCR and an empty script
-on the gate's own connection; and the gate. Once with this process and Redis on a core each, and once on the same one: what it
-takes to wake the other side differs by more than all the rest.
+on the gate's own connection; and the gate. Once with this process and Redis on a core each, and once on the same one: what
+it takes to wake the other side differs by more than all the rest.
 """
 
 import asyncio
