@@ -22,6 +22,8 @@ PARTS = {  # the options of a quick run
     "browser": "--seconds 5 --viewers 5",
     "first_picture": "--repetitions 2",
     "admission": "--rounds 200 --viewers 10",
+    "budget": "--viewers 6 --seconds 2",
+    "history_cost": "--minutes 20",
     "growth": "--seconds 2 --cameras 1 2",
     "peers": "--seconds 2 --viewers 5",
     "servers": "--seconds 2 --viewers 5 --stops 1",

@@ -3,14 +3,17 @@
     .venv/bin/python -m bench.admission --rounds 2000
 
 On a Redis of its own on a Unix socket, from one process on one loop, one after the other in turn, so that what else the
-machine does meets all of them alike: INCR and an empty script through the same client as the gate's, and the gate.
+machine does meets all of them alike: INCR through redis-py's client, as a counter would be built; INCR and an empty script
+on the gate's own connection; and the gate. Once with this process and Redis on a core each, and once on the same one: what
+it takes to wake the other side differs by more than all the rest.
 """
 
 import asyncio
+import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +32,14 @@ from tests.servers import RedisServer
 
 OF_IT = "of it, the call to Redis"
 HELD = 100  # slots at once at most
+CORES = sorted(os.sched_getaffinity(0))
 ROOM = 100_000  # of each limited set
 TIMING = Timing(lease=15)
 SETS = (SERVER_SET, *(set + "bench" for set in (USER_SET, CAMERA_SET, ADDRESS_SET)))
 TERMS = Terms(tuple(map(Limit, SETS, (ROOM, 0, 0, ROOM))), Rate("bench:medium", 7_000))  # limited as by default
 
 
-async def compare(url: str, rounds: int, results: Results) -> None:
+async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
     open_generation(url, 0)
     async with gate(url) as (store, ours):
         # What a counter would be built with: redis-py's client and its pool.
@@ -70,7 +74,7 @@ async def compare(url: str, rounds: int, results: Results) -> None:
     ):
         row = p50_p95("us", [value * 1e6 for value in values[HELD:]])  # those before warm the connection
         ratio = float(str(row["us_p50"])) / float(str(base["us_p50"]))
-        results.add(what=what, rounds=len(values) - HELD, **row, ratio=ratio)
+        results.add(what=what, cores=cores, rounds=len(values) - HELD, **row, ratio=ratio)
 
 
 def holder() -> Holder:
@@ -120,6 +124,15 @@ async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> N
     results.add(what="a viewer's handshake and admission", rounds=rounds, **p50_p95("us", waits))
 
 
+@contextmanager
+def pinned(redis: int, cores: int) -> Iterator[None]:
+    """This process, and Redis by its process id, on so many cores."""
+    os.sched_setaffinity(0, CORES[:1])
+    os.sched_setaffinity(redis, CORES[cores - 1 : cores])
+    yield
+    os.sched_setaffinity(0, CORES)
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3000)
@@ -131,7 +144,10 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="nvr-bench-") as name,
             RedisServer(Path(name)) as server,
         ):
-            asyncio.run(compare(server.url, options.rounds + HELD, results))
+            assert server.process is not None
+            for cores in sorted({1, len(CORES[:2])}, reverse=True):
+                with pinned(server.process.popen.pid, cores):
+                    asyncio.run(compare(server.url, options.rounds + HELD, cores, results))
         with results.attempt("a viewer"), place(camera()) as installation, installation.worker() as serving:
             asyncio.run(seen_by_a_viewer(serving, options.viewers, results))
 

@@ -20,11 +20,12 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 
 TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
     "machine": (tables.machine, ()),
-    "aims": (tables.aims, ("floor", "viewers", "peers", "first_picture", "admission")),
+    "aims": (tables.aims, ("floor", "viewers", "peers", "first_picture", "admission", "budget", "history_cost")),
     **{
         part: (getattr(tables, part), (part,))
         for part in ("viewers", "floor", "browser", "first_picture", "admission", "growth", "peers", "servers")
     },
+    **{part: (getattr(tables, part), (part,)) for part in ("budget", "history_cost")},
 }
 
 

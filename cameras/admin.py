@@ -1,10 +1,16 @@
-"""The operator's editing of cameras. *Test connection* is the streaming application's, reached by its URL's name."""
+"""The operator's editing of cameras and API tokens. *Test connection* is the streaming application's, reached by its
+URL's name."""
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 
+from cameras import tokens
 from cameras.forms import CameraForm
-from cameras.models import Camera
+from cameras.models import ApiToken, Camera
 from cameras.sources import CameraSource
 
 
@@ -23,3 +29,36 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:
         return str(CameraSource(camera.stream_url)) or "none"
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Everybody makes and sees his own tokens; a superuser those of all. A token acts as its user: whoever could make one
+    for another would have that one's permissions."""
+
+    list_display = ("name", "prefix", "user", "created", "last_used", "expires")
+    readonly_fields = ("prefix", "created", "last_used")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        rows = super().get_queryset(request).select_related("user")
+        return rows if request.user.is_superuser else rows.filter(user=request.user.pk)
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
+        return ("name", "user", "expires", *(self.readonly_fields if obj else ()))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
+        return ("user", *self.readonly_fields) if obj else self.readonly_fields
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"user": request.user.pk}
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if not request.user.is_superuser:
+            kwargs["queryset"] = get_user_model()._default_manager.filter(pk=request.user.pk or 0)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        token = "" if change else tokens.fill(obj)
+        super().save_model(request, obj, form, change)
+        if token:
+            self.message_user(request, f"The token, shown this once: {token}", messages.WARNING)

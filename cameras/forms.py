@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
 from cameras.sources import AddressError, CameraSource, Endpoint
+
+OTHER_HOST = "The address points to another host: enter the password again."
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -36,7 +39,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
             return ""
         if self._moved(stored, cleaned):
             # Else whoever may edit a camera could send its password to a host of his own.
-            self.add_error("password", "The address points to another host: enter the password again.")
+            self.add_error("password", ValidationError(OTHER_HOST, code="other_host"))
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:

@@ -1,7 +1,8 @@
-"""The cameras of this installation."""
+"""The cameras of this installation, and the tokens of programs that manage them."""
 
 import uuid
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -51,3 +52,27 @@ class Camera(models.Model):
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
             )
         return CameraSource(self.stream_url, self.username, self.password)
+
+
+class ApiToken(models.Model):
+    """Lets a program act as its user. The token itself is shown once, by tokens.py; what is stored cannot be used."""
+
+    name = models.CharField(max_length=100, help_text="What the token is for.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="api_tokens",
+        help_text="The token may do what this user may.",
+    )
+    prefix = models.CharField("begins with", max_length=8, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the token, in hexadecimal
+    created = models.DateTimeField(auto_now_add=True)
+    last_used = models.DateTimeField(null=True, editable=False)
+    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+
+    class Meta:
+        ordering = ("name", "id")
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return self.name

@@ -8,6 +8,16 @@ Endpoint = tuple[str, str | None, int | None]  # scheme, host, port
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
+# What others may check before they send an address: a regular expression, as JSON Schema has them, for what
+# `check_address` accepts, but for hosts that are not written in ASCII.
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_SHORTENED = "|".join(f"(?:{_GROUP}:){{1,{left}}}(?::{_GROUP}){{1,{7 - left}}}" for left in range(1, 7))
+_IPV6 = f"(?:{_GROUP}:){{7}}{_GROUP}|{_SHORTENED}|(?:{_GROUP}:){{1,7}}:|:(?::{_GROUP}){{1,7}}|::"
+_NAME = r'[!"$-.0-9;->A-Z\\^-~]+'
+_PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_SCHEME = "[rR][tT][sS][pP][sS]?|[hH][tT][tT][pP][sS]?"
+PATTERN = rf"^(?:{_SCHEME})://(?:{_NAME}|\[(?:{_IPV6})\])(?::(?:{_PORT})?)?(?:[/?#][^\s\x00-\x1f\x7f\x85]*)?$"
+
 
 class AddressError(ValueError):
     """A camera address that cannot be used; the message says why and is fit to be shown."""
@@ -28,6 +38,8 @@ def check_address(url: str) -> None:
         raise AddressError("The address has a host or a port that is not valid.") from error
     if "@" in parts.netloc:
         raise AddressError("Enter the user name and the password in their own fields, not in the address.")
+    if not re.fullmatch(r"[^\[\]]*|\[[^\[\]]*\](:[0-9]*)?", parts.netloc):  # urlsplit overlooks what follows a bracket
+        raise AddressError("The address has a host or a port that is not valid.")
     if not parts.hostname:
         raise AddressError("The address has no host name.")
 

@@ -1,5 +1,6 @@
 """Django's settings, and the only reader of the environment (and of `.env`). Each is documented in README.md."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,6 +43,17 @@ def _secret(name: str, file: str) -> str:
     return text or stored_key(VAR_DIR / file)
 
 
+def _token(name: str) -> str:
+    text: str = env.str(name, default="").strip()
+    if text and len(text) < 16:
+        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
+    if not re.fullmatch("[!-~]*", text):
+        raise ImproperlyConfigured(
+            f"{name} is not valid: it may have letters, digits and punctuation of ASCII only, and no spaces."
+        )
+    return text
+
+
 VAR_DIR = Path(env.str("NVR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
 DEBUG = _flag("DEBUG", default=False)
@@ -64,6 +76,9 @@ STREAM_MAX_PER_CAMERA = conf.MAX_PER_CAMERA.read(env.ENVIRON)
 STREAM_MAX_PER_USER = conf.MAX_PER_USER.read(env.ENVIRON)
 STREAM_MAX_PER_ADDRESS = conf.MAX_PER_ADDRESS.read(env.ENVIRON)
 STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
+
+METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: /metrics is for staff only
+LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)
 
 # Empty: the embedded Redis of streaming/embedded.py, for the processes of this checkout on this machine.
 REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
@@ -93,6 +108,7 @@ INSTALLED_APPS = [
     "channels",
     "axes",
     "csp",
+    "ninja",  # serves the pages of the API's description from here, not from elsewhere
     "cameras",
     "streaming",
 ]
@@ -196,7 +212,11 @@ else:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"viewing": {"()": "streaming.viewing_log.ViewingFilter"}},
+    "formatters": {
+        "plain": {"()": "streaming.viewing_log.PlainFormatter"},
+        "json": {"()": "streaming.viewing_log.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

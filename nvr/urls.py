@@ -2,11 +2,15 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from nvr import api
 
 urlpatterns = [
     path("", include("cameras.urls")),
     path("", include("streaming.urls")),
+    path("api/v1/", api.urls),  # after the addresses of streams, which are no part of it
+    re_path("^api/v1/", api.nothing),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

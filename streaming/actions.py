@@ -16,9 +16,9 @@ async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: 
     return bool(await _order(store, "id", viewing_id, message, block_seconds))
 
 
-async def stop_camera(store: Store, camera_id: str, message: str = "") -> int:
-    """End all viewings of a camera; returns how many they are. Raises GateUnavailableError."""
-    return len(await _order(store, "camera_id", camera_id, message, 0))
+async def stop_camera(store: Store, camera_id: str, message: str = "", block_seconds: int = 0) -> int:
+    """The same for all viewings of a camera; returns how many they are. Raises GateUnavailableError."""
+    return len(await _order(store, "camera_id", camera_id, message, block_seconds))
 
 
 async def _order(store: Store, field: str, value: str, message: str, block_seconds: int) -> list[str]:

@@ -18,14 +18,15 @@ from django.db import DatabaseError
 
 from cameras.models import Camera
 from cameras.sources import CameraSource
-from streaming import conf, errors, protocol, runtime
+from streaming import conf, errors, protocol, runtime, viewing_log
 from streaming.admissible import admissible_session
 from streaming.frames import Format
-from streaming.leases import Holder
+from streaming.leases import Holder, Slot
 from streaming.policy import Policy
 from streaming.rechecks import Stream
 from streaming.terms import Standings, standings_of, terms_of
 from streaming.viewing import Viewing
+from streaming.viewing_log import log_event
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
     _holder: Holder | None = None
+    _close_code: int | None = None  # the viewer's own
+    _end_logged = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges ten to
@@ -56,20 +59,26 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self._flood = Flood(protocol.MAX_MESSAGES)
-        worker = runtime.current()
+        worker = runtime.current()  # before the log's id: what this may start outlives the viewing
         self._id = worker.gate.new_id()
+        viewing_log.begin(self._id)
+        log_event("opened", camera=self._camera, address=_address(self.scope))
         # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
         self._task = asyncio.create_task(self._serve(worker), name=f"stream {self.scope['path']}")
 
     async def disconnect(self, code: int) -> None:
+        self._close_code = code
         await self._end()
 
     async def _end(self) -> None:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            # Waits for feed and slot to be left; cancelled here, the task still ends by itself.
-            await asyncio.wait([task])
+            try:
+                # Waits for feed and slot to be left; cancelled here, the task still ends by itself.
+                await asyncio.wait([task])
+            finally:
+                self._log_end(self._close_code, "left")
 
     # The stream: everything that ends it is an exception, said to the viewer in one place.
 
@@ -79,6 +88,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             with worker.registered(self._stream):
                 await self._end_of(worker)
         except errors.StreamError as error:  # too many handshakes in progress
+            self._count(worker, error)
             await self._refuse(error)
 
     async def _end_of(self, worker: runtime.Runtime) -> None:
@@ -92,13 +102,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             pass  # the viewer left while a frame was on its way: its `websocket.disconnect` is the next event
         except DatabaseError:
             logger.exception("The database does not answer")
-            await self._refuse(errors.GateUnavailableError("Your log-in cannot be checked right now.", retry_after=5))
+            unknown = errors.GateUnavailableError("Your log-in cannot be checked right now.", retry_after=5)
+            self._count(worker, unknown)
+            await self._refuse(unknown)
         except Exception:
             logger.exception("A stream failed")
+            self._log_end(1011, "failed")
             with contextlib.suppress(Exception):
                 await self.close(1011)
 
     async def _refuse(self, error: errors.StreamError) -> None:
+        self._log_end(protocol.close_code(error), error.reason)
         # The socket may be gone already: then there is nobody to tell.
         with contextlib.suppress(Exception):
             await self.send_message(protocol.error_message(error))
@@ -146,7 +160,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Who asks, for which camera, and what he may under the limits; raises what stands against it."""
 
         def look() -> tuple[AbstractBaseUser, Camera, CameraSource, Standings]:
-            user, camera, source = admissible_session(self._session, self.scope["url_route"]["kwargs"]["camera"])
+            user, camera, source = admissible_session(self._session, self._camera)
             return user, camera, source, standings_of(policy, user)
 
         found: tuple[AbstractBaseUser, Camera, CameraSource, Standings] = await database_sync_to_async(look)()
@@ -157,6 +171,26 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         # Not Channels' SessionMiddleware: it looks at the session again with each message that is sent.
         key: str | None = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
         return key
+
+    @property
+    def _camera(self) -> str:
+        return str(self.scope["url_route"]["kwargs"]["camera"])
+
+    def _log_end(self, code: int | None, reason: str) -> None:
+        """Once: what is told first is why it ended."""
+        if self._end_logged:
+            return
+        self._end_logged = True
+        slot = self._viewing.slot if self._viewing else None
+        log_event(
+            "ended" if slot or reason == "left" else "refused",
+            code=code,
+            reason=reason,
+            seconds=round(viewing_log.elapsed(), 3),
+            camera=self._camera,
+            user=self._holder.user if self._holder else None,
+            **(self._viewing.traffic.totals() if self._viewing and slot else {}),
+        )
 
     # Messages.
 
@@ -188,8 +222,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             told = isinstance(error, errors.LimitReachedError | errors.StoppedByAdministratorError)
             worker.counters.refused(error, self._holder if told else None)
 
-    def admitted(self) -> None:
+    def admitted(self, slot: Slot) -> None:
         self._stream.admitted = True
+        log_event(
+            "admitted",
+            user=slot.holder.user,
+            camera=self._camera,
+            quality=slot.holder.quality,
+            in_use=slot.in_use,
+            limit=slot.limits[0].maximum,
+            ms=round(viewing_log.elapsed() * 1000, 1),
+        )
 
     async def send_message(self, message: dict[str, object]) -> None:
         await self.send(text_data=json.dumps(message))

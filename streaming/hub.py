@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import Any
 
 from cameras.sources import CameraSource
@@ -236,7 +237,8 @@ class Hub:
         except FullError as error:
             raise CameraUnreachableError(f"This server already reads {self._most} cameras, its most.") from error
         reading.done = asyncio.wrap_future(future)
-        reading.done.add_done_callback(lambda done: self._ended(camera, reading, done))
+        # In a context of its own: it was the first viewer's until here, and serves many.
+        reading.done.add_done_callback(lambda done: self._ended(camera, reading, done), context=Context())
         self._readings[camera] = reading
         return reading
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode  # dumps() makes an encoder each time
+_quoted = json.encoder.encode_basestring_ascii  # json's own, without what it sets up for each object
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,11 @@ class Holder:
     user_id: str = ""
 
     def as_json(self, worker: str) -> str:
-        return _encode({**vars(self), "worker": worker})
+        """With the worker that holds it."""
+        texts = (
+            f'"{name}":{_quoted(value) if isinstance(value, str) else value}' for name, value in vars(self).items()
+        )
+        return f'{{{",".join(texts)},"worker":{_quoted(worker)}}}'
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,6 @@ class Slot:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
     doubtful: bool = False  # an acquire has no reply: Redis may or may not hold the lease
-    fence: asyncio.TimerHandle | None = None
 
     def check(self) -> None:
         """Raise SlotLostError if the slot is lost. Asked before each frame: after a long pause no timer has run yet."""

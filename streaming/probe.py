@@ -7,11 +7,11 @@ import asyncio
 import base64
 import contextlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import av
 import av.error
-from django.http import QueryDict
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
@@ -32,7 +32,7 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def source_of_form(data: QueryDict) -> CameraSource | str:
+def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
     """The source that the form's fields describe, or what is wrong with them. A stored password stands in for none."""
     id = data.get("id")
     instance = Camera.objects.filter(pk=id).first() if id else None

@@ -48,6 +48,7 @@ class Gate:
         self._candidate = secrets.token_hex(8)  # of the generation, where Redis has none
         self._held: dict[str, Slot] = {}
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended anyway
+        self._fence: asyncio.TimerHandle | None = None  # the earliest
         self._wake = asyncio.Event()
         self._returned = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,6 +76,8 @@ class Gate:
             )
         for task in self._tasks:
             task.cancel()
+        if self._fence is not None:
+            self._fence.cancel()
 
     def release_now(self, url: str) -> None:
         """At the end of a process whose loop is gone: give back all slots, once, without waiting for more than that."""
@@ -154,10 +157,18 @@ class Gate:
     def _renewed(self, slot: Slot, sent_at: float) -> None:
         """The lease runs from some moment after `sent_at`: counting from there, this side always gives up first."""
         slot.fence_at = sent_at + self._timing.fence
-        if slot.fence is not None:
-            slot.fence.cancel()
-        delay = slot.fence_at - time.monotonic()
-        slot.fence = asyncio.get_running_loop().call_later(delay, self._lose, slot)
+        if self._fence is None:  # else it waits for an earlier one
+            self._watch_fence(slot.fence_at)
+
+    def _watch_fence(self, at: float) -> None:
+        self._fence = asyncio.get_running_loop().call_later(at - time.monotonic(), self._lose_overdue)
+
+    def _lose_overdue(self) -> None:
+        self._fence, now = None, time.monotonic()
+        for slot in [slot for slot in self._held.values() if slot.fence_at <= now]:
+            self._lose(slot)
+        if self._held:
+            self._watch_fence(min(slot.fence_at for slot in self._held.values()))
 
     def _lose(self, slot: Slot) -> None:
         self._held.pop(slot.id, None)
@@ -171,8 +182,6 @@ class Gate:
 
     def _give_back(self, slot: Slot) -> None:
         self._held.pop(slot.id, None)
-        if slot.fence is not None:
-            slot.fence.cancel()
         self._returning[slot.id] = (slot, time.monotonic() + self._timing.lease)
         self._wake.set()
 

@@ -7,6 +7,7 @@ from streaming import policy as limits
 from streaming.errors import (
     AddressLimitReachedError,
     CameraLimitReachedError,
+    LimitReachedError,
     UserLimitReachedError,
 )
 from streaming.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_SET, USER_SET
@@ -39,9 +40,9 @@ def terms_of(policy: Policy, standings: Standings, holder: Holder, rate: Rate) -
     standing, trial = standings
     now = _maxima(policy, standing)
     tried = _maxima(policy.trial, trial) if policy.trial and trial else (0,) * len(now)
-    kinds = (
-        (SERVER_SET, Limit.refusal),
-        (ORDINARY_SET, Limit.refusal),
+    kinds: tuple[tuple[str, type[LimitReachedError]], ...] = (
+        (SERVER_SET, LimitReachedError),
+        (ORDINARY_SET, LimitReachedError),
         (USER_SET + holder.user_id, UserLimitReachedError),
         (CAMERA_SET + holder.camera_id, CameraLimitReachedError),
         (ADDRESS_SET + holder.address, AddressLimitReachedError),

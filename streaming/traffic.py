@@ -17,6 +17,9 @@ class Traffic:
         self.bytes += size
         self.frames += 1
 
+    def totals(self) -> dict[str, int]:
+        return {"frames": self.frames, "bytes": self.bytes, "dropped": self.dropped}
+
     def restart(self) -> None:
         """Other pictures from now on."""
         self._samples.clear()

@@ -7,6 +7,7 @@ urlpatterns = [
     path("api/v1/cameras/<uuid:camera>/stream/snapshot", views.snapshot, name="stream-snapshot"),
     path("api/v1/cameras/stream/metrics", views.metrics, name="stream-metrics"),
     path("api/v1/cameras/test-connection", views.test_connection, name="test-connection"),
+    path("metrics", views.prometheus, name="prometheus"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cameras.sources import CameraSource
-from streaming import conf, protocol
+from streaming import conf, protocol, viewing_log
 from streaming.capture import Condition, State
 from streaming.counters import Counters
 from streaming.errors import (
@@ -28,6 +28,7 @@ from streaming.leases import Holder, Rate, Slot, Terms
 from streaming.slots import Gate
 from streaming.traffic import Traffic
 from streaming.video import ORIGINAL
+from streaming.viewing_log import log_event
 
 LATE = 1.0  # seconds by which a busy worker's timers may be late
 RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which its lease lapses if it hangs
@@ -36,7 +37,7 @@ RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which it
 class Viewer(Protocol):
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, data: bytes) -> None: ...
-    def admitted(self) -> None: ...
+    def admitted(self, slot: Slot) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Viewing:
         async with self._gate.slot(self.holder, terms, self._tell_waiting, self._id) as slot:
             self._count_admission(slot, time.monotonic() - asked)
             self.slot = slot
-            self._viewer.admitted()
+            self._viewer.admitted(slot)
             slot.progressed(self._patience.first_frame + RENEWED_FOR)
             await self._viewer.send_message(self._info(slot, terms.limits[0].maximum))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
@@ -149,6 +150,7 @@ class Viewing:
         self._feed.switch(quality)
         self.traffic.restart()
         self._gate.describe(self.slot, self.holder)
+        log_event("quality_changed", quality=quality)
         await self._tell_format(self._feed.format)
 
     # What the viewer is told.
@@ -206,6 +208,7 @@ class Viewing:
         traffic, name = self.traffic, protocol.FORMATS[format]
         if not traffic.frames:
             self._counters.observe("first_picture", time.monotonic() - self._opened)
+            log_event("first_picture", ms=round(viewing_log.elapsed() * 1000, 1))
         traffic.sent(size)
         self._counters.add("frames:" + name)
         self._counters.add("bytes", size)

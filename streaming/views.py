@@ -1,4 +1,4 @@
-"""The HTTP side of a stream: info, snapshot, metrics, Test connection, health."""
+"""The HTTP side of a stream: info, snapshot, metrics, Test connection, Prometheus, health."""
 
 import functools
 import uuid
@@ -6,15 +6,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.permissions import may_watch
 from streaming import conf, errors, probe, protocol, runtime
 from streaming.admissible import admissible
+from streaming.keys import read_totals
+from streaming.metrics import CONTENT_TYPE, exposition
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.NotAuthenticatedError: 401,
@@ -23,6 +27,11 @@ HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.NoStreamUrlError: 409,
     errors.ProtocolError: 400,
     errors.UnavailableError: 503,
+}
+
+SCRAPER_REFUSALS = {
+    401: "Send METRICS_TOKEN as a bearer token, or log in.",
+    403: "Your log-in lacks the permission to view the system.",
 }
 
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
@@ -89,6 +98,33 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     if not await sync_to_async(may_watch)(user):
         raise errors.PermissionDeniedError
     return JsonResponse(await runtime.current().usage.metrics())
+
+
+@require_GET
+@never_cache
+async def prometheus(request: HttpRequest) -> HttpResponse:
+    """For a scraper with the token, or staff who may see the system. Redis away is an answer, too: `gate_up 0`."""
+    status = await _scraper_status(request)
+    if status != 200:
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return HttpResponse(f"{SCRAPER_REFUSALS[status]}\n", "text/plain", status, headers=headers)
+    worker = runtime.current()
+    try:
+        totals = await read_totals(worker.store)
+    except errors.GateUnavailableError:
+        totals = None
+    return HttpResponse(exposition(await worker.usage.system(), totals), CONTENT_TYPE)
+
+
+async def _scraper_status(request: HttpRequest) -> int:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        known: str = settings.METRICS_TOKEN
+        return 200 if known and constant_time_compare(token.strip(), known) else 401
+    user = await request.auser()
+    if not user.is_authenticated:
+        return 401
+    return 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
 
 
 @require_POST

@@ -10,12 +10,15 @@ time; where time is the subject, settings shrink it. Every server takes a free p
 process id, and a test folder that a process still uses fails the test.
 """
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cameras.simulator import SimulatedCamera, Simulator
+from tests.promtool import Promtool
 from tests.servers import RedisServer, Site, make_template, site
 
 CAMERA_PASSWORD = "Xq7-never-said-aloud-Zw3"  # searched for in whatever the whole suite's processes have written
@@ -49,6 +52,18 @@ def installation(tmp_path: Path, template: Path) -> Iterator[Site]:
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Promtool:
+    path = shutil.which("promtool")
+    if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
+        pytest.fail("promtool is not installed")
+    if path is None:
+        pytest.skip(
+            "promtool is not installed: what Prometheus reads is not tested (Debian: apt-get install prometheus)"
+        )
+    return Promtool(path)
 
 
 @pytest.fixture

@@ -212,6 +212,8 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
         "DEBUG": "",
         "SECRET_KEY": "a secret key of the tests' own",
         "CAMERA_KEY": "a camera key of the tests' own",
+        "METRICS_TOKEN": "",
+        "LOG_FORMAT": "",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,cam.test",
         **settings,
     }

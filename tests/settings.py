@@ -15,6 +15,8 @@ for _name in (
     "DEBUG",
     "SECRET_KEY",
     "CAMERA_KEY",
+    "METRICS_TOKEN",
+    "LOG_FORMAT",
     *(name for name in os.environ if name.startswith("STREAM_")),
 ):
     os.environ[_name] = ""  # set and empty: the default, whatever `.env` says

@@ -87,6 +87,8 @@ async def test_too_many_handshakes_in_progress_are_refused_and_come_through_late
         refused = [stream for stream in streams if stream.close_code == 4503]
         assert len(refused) == 3
         assert all(stream.last("error")["reason"] == "gate_unavailable" for stream in refused)
+        admin, counted = Session(worker.base, "admin"), b'streams_refused_total{reason="gate_unavailable"} 3.0\n'
+        await eventually(lambda: counted in admin.get("/metrics")[1], 5)
         await asyncio.gather(*(stream.close() for stream in streams))
         worker.process.end()
 

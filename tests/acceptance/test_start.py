@@ -22,6 +22,7 @@ from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free
         ("STREAM_LEASE_SECONDS", "soon", "a number of seconds from 1"),
         ("STREAM_DEFAULT_QUALITY", "ultra", "low, medium, high"),
         ("DEBUG", "maybe", "true or false"),
+        ("LOG_FORMAT", "xml", "plain, json"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right(
@@ -39,6 +40,24 @@ def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right
         assert done.returncode != 0
         assert f"{name}={value}" in done.stderr
         assert expected in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("fifteen letters", "has 15 characters, and needs at least 16"), ("sixteen letters é", "no spaces")],
+)
+def test_a_wrong_metrics_token_stops_the_start_and_is_not_repeated(tmp_path: Path, value: str, expected: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=environment_of(tmp_path, METRICS_TOKEN=value),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode != 0
+    assert "METRICS_TOKEN is not valid" in done.stderr and expected in done.stderr
+    assert value not in done.stderr
 
 
 @pytest.mark.parametrize("value", ["localhost:6379", "http://localhost"])

@@ -95,11 +95,11 @@ def test_what_is_not_installed_is_no_failure(tmp_path: Path) -> None:
 def test_the_document_has_a_place_for_each_table_and_keeps_those_without_results() -> None:
     text = report.DOCUMENT.read_text()
     assert text.count("<!-- /") == len(report.TABLES)
-    rows = [{"what": "INCR", "us_p50": 70.0, "us_p95": 90.0, "ratio": 1.0, "rounds": 3}]
+    rows = [{"what": "INCR", "cores": 2, "us_p50": 70.0, "us_p95": 90.0, "ratio": 1.0, "rounds": 3}]
     about = {"processor": "A", "cores": 2, "memory_gb": 1, "system": "S", "load_before": 9.0}
     part = {"rows": rows, "date": "2000-01-01", "machine": about, "versions": {"python": "3"}, "commit": "c"}
     filled = report.fill(text, {"admission": part})
-    assert "| INCR | 70 | 90 | 1.00 | 3 |" in filled
+    assert "| INCR | 2 | 70 | 90 | 1.00 | 3 |" in filled
     assert "Provisional" in filled, "figures of a busy machine say that they are"
     assert place("peers", filled) == place("peers", text)
 

@@ -39,6 +39,8 @@ def test_a_network_address_of_a_camera_is_let_in(url: str) -> None:
         ("pipe:0", "must begin with"),
         ("data:video/mp4;base64,AAAA", "must begin with"),
         ("javascript:alert(1)", "must begin with"),
+        ("rtsp://[2001:db8::1]x/", "a host or a port"),
+        ("rtsp://[2001:db8::1]554/", "a host or a port"),
         ("javascript://camera/%0aalert(1)", "must begin with"),
         ("rtsp:/camera", "must begin with"),
         ("rtsp:camera", "must begin with"),

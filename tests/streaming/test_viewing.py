@@ -14,7 +14,7 @@ from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.hub import Hub
 from streaming.keys import SERVER_SET, open_generation
-from streaming.leases import Holder, Limit, Terms
+from streaming.leases import Holder, Limit, Slot, Terms
 from streaming.protocol import HEADER
 from streaming.slots import Gate
 from streaming.store import Store
@@ -33,7 +33,7 @@ class ListViewer:
     async def send_message(self, message: dict[str, object]) -> None:
         self.messages.append(message)
 
-    def admitted(self) -> None:
+    def admitted(self, slot: Slot) -> None:
         self.messages.append({"type": "admitted"})
 
     async def send_frame(self, data: bytes) -> None:

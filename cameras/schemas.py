@@ -1,0 +1,136 @@
+"""What the JSON API says of a camera and takes for one.
+
+Lengths are the models'; the other rules are the form's alone, which decides. The patterns here only describe them, for
+clients that check beforehand: pydantic does not apply them.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field, StrictBool
+
+from cameras.forms import CameraForm
+from cameras.models import Camera
+from cameras.sources import PATTERN
+
+MAX_LIMIT, MAX_OFFSET = 500, 1_000_000
+
+NO_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"  # blank as Python has it
+
+
+def _length(name: str) -> Any:
+    """What the form's field takes at most."""
+    return getattr(CameraForm.base_fields[name], "max_length", None)
+
+
+def _described(description: str, pattern: str, *examples: str) -> dict[str, Any]:
+    return {"description": description, "pattern": pattern, "examples": list(examples)}
+
+
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=_length("name"),
+        json_schema_extra=_described("Its name on every page.", NOT_BLANK, "Yard"),
+    ),
+]
+Address = Annotated[
+    str,
+    Field(
+        max_length=_length("stream_url"),
+        json_schema_extra=_described(
+            "rtsp://, rtsps://, http:// or https://, without user name and password; empty for none.",
+            f"^$|{PATTERN}",
+            "rtsp://192.0.2.7:554/stream1",
+        ),
+    ),
+]
+Username = Annotated[
+    str, Field(max_length=_length("username"), json_schema_extra=_described("The camera's user.", NO_NUL, "operator"))
+]
+Password = Annotated[
+    str,
+    Field(
+        max_length=_length("password"),
+        json_schema_extra={
+            **_described(
+                "Stored encrypted and never shown. Empty: none; in a change, the stored one is removed.", NO_NUL
+            ),
+            "writeOnly": True,
+        },
+    ),
+]
+
+
+class Strict(Schema):
+    """A body in which an unknown name is an error: a mistyped one must not pass for a change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class Changes(Strict):
+    """A body of which only what is there counts: a default is never looked at, and not told."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class CameraIn(Strict):
+    name: Name
+    stream_url: Address = ""
+    username: Username = ""
+    password: Password = ""
+    enabled: StrictBool = Field(default=True, description="A disabled camera cannot be watched.")
+
+
+class CameraChanges(Changes):
+    name: Name = ""
+    stream_url: Address = ""
+    username: Username = ""
+    password: Password = ""
+    enabled: StrictBool = Field(default=True, description="A disabled camera cannot be watched.")
+
+
+class CameraOut(Schema):
+    id: UUID
+    name: str
+    stream_url: str
+    username: str
+    has_password: bool = Field(description="Whether a password is stored. It is never shown.")
+    enabled: bool
+
+    @classmethod
+    def of(cls, camera: Camera) -> "CameraOut":
+        return cls.model_validate(camera)
+
+
+class Window(Schema):
+    """Which part of a list."""
+
+    limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="How many at most.")
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="How many to leave out at the beginning.")
+
+    def of(self, rows: Any) -> list[Any]:
+        return list(rows[self.offset : self.offset + self.limit])
+
+
+class CameraPage(Schema):
+    items: list[CameraOut]
+    count: int = Field(description="How many there are altogether.")
+
+
+class ImportOut(Schema):
+    created: int
+    changed: int
+    unchanged: int
+    dry_run: bool = Field(description="Whether this is what would have been done.")

@@ -1,0 +1,170 @@
+"""Cameras as a CSV file, for spreadsheets and for people who move an installation.
+
+A row is the camera of its name, a new one if there is none. Each row goes through the form that an operator fills, and
+either all rows come in or none. Passwords go in and never out.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from cameras.forms import CameraForm
+from cameras.models import Camera
+
+COLUMNS = ("name", "stream_url", "username", "password", "enabled")
+MAX_BYTES = 1_000_000
+MAX_ROWS = 5_000  # each is a form to check: more would hold up a worker's other pages for seconds
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would execute, and what looks like one escaped here
+WORDS = {
+    "": True,
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
+Row = dict[str, str]  # column -> cell
+
+
+@dataclass(frozen=True)
+class RowError:
+    row: int  # as a spreadsheet counts: the header is 1
+    field: str
+    message: str
+
+
+class FileError(Exception):
+    """A file that cannot come in, with everything that is wrong with it."""
+
+    def __init__(self, rows: list[RowError]) -> None:
+        super().__init__(" ".join(f"Row {error.row}: {error.message}" for error in rows[:3]))
+        self.rows = rows
+
+
+@dataclass
+class Outcome:
+    """What an import does, or would do."""
+
+    created: list[Camera] = field(default_factory=list)
+    changed: list[Camera] = field(default_factory=list)
+    unchanged: list[Camera] = field(default_factory=list)
+
+
+def export(cameras: Iterable[Camera]) -> str:
+    """All but the passwords. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for camera in cameras:
+        cells = (camera.name, camera.stream_url, camera.username)
+        writer.writerow([*map(_escaped, cells), "", str(camera.enabled).lower()])
+    return text.getvalue()
+
+
+def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
+    """Create and change the cameras that a file names. Raises FileError, and then has done nothing."""
+    with transaction.atomic():
+        outcome = _checked(list(_rows(data)))
+        if not dry_run:
+            Camera.objects.bulk_create(outcome.created)  # without signals: nobody can be watching them yet
+            for camera in outcome.changed:
+                camera.save()
+    return outcome
+
+
+# Reading.
+
+
+def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
+    """Each row's number and its cells by column; empty ones are left out. Raises FileError."""
+    records = _records(data)
+    _, header = next(records, (1, []))
+    columns = [cell.strip().lower() for cell in header]
+    wrong = [name for name in columns if name not in COLUMNS]
+    if "name" not in columns or wrong or len(set(columns)) < len(columns):
+        raise FileError([RowError(1, "", f"The first row must name the columns, of {', '.join(COLUMNS)}, each once.")])
+    for count, (number, cells) in enumerate(records, 1):
+        if len(cells) > len(columns):
+            raise FileError([RowError(number, "", f"There are {len(cells)} cells for {len(columns)} columns.")])
+        if count > MAX_ROWS:
+            raise FileError([RowError(number, "", f"A file may hold {MAX_ROWS} cameras.")])
+        row = dict(zip(columns, cells, strict=False))
+        yield number, {name: cell if name == "password" else _unescaped(cell) for name, cell in row.items()}
+
+
+def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Commas or semicolons, whichever the header has: spreadsheets of many languages write the latter."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError([RowError(data.count(b"\n", 0, error.start) + 1, "", "The file is not UTF-8.")]) from error
+    header = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 0
+    try:
+        for number, cells in enumerate(reader, 1):
+            if any(cell.strip() for cell in cells):
+                yield number, cells
+    except csv.Error as error:
+        raise FileError([RowError(number + 1, "", f"The row is not CSV: {error}.")]) from error
+
+
+def _escaped(cell: str) -> str:
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def _unescaped(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+# Checking.
+
+
+def _checked(rows: list[tuple[int, Row]]) -> Outcome:
+    stored: dict[str, list[Camera]] = {}
+    for camera in Camera.objects.select_for_update():
+        stored.setdefault(camera.name, []).append(camera)
+    outcome = Outcome()
+    errors: list[RowError] = []
+    seen: dict[str, int] = {}
+    for number, row in rows:
+        name = row.get("name", "").strip()
+        if name in seen:
+            errors.append(RowError(number, "name", f"Row {seen[name]} has the same name."))
+            continue
+        seen[name] = number
+        found = stored.get(name, [])
+        if len(found) > 1:
+            errors.append(RowError(number, "name", f"{len(found)} cameras have this name. Rename them first."))
+        else:
+            errors += _check(number, row, found[0] if found else None, outcome)
+    if errors:
+        raise FileError(errors)
+    return outcome
+
+
+def _check(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:
+    """Put the row's camera in its place of the outcome, or say what is wrong."""
+    enabled = WORDS.get(row.get("enabled", "").strip().lower())
+    if enabled is None:
+        return [RowError(number, "enabled", "Enter true or false.")]
+    before = _facts(camera) if camera else None
+    known = {"stream_url": camera.stream_url, "username": camera.username, "enabled": camera.enabled} if camera else {}
+    given = {**row, "enabled": enabled} if "enabled" in row or not camera else row
+    form = CameraForm({**known, **given}, instance=camera)
+    if not form.is_valid():
+        return [RowError(number, name, str(text)) for name, texts in form.errors.items() for text in texts]
+    if before is None:
+        outcome.created.append(form.instance)
+    elif before == _facts(form.instance):
+        outcome.unchanged.append(form.instance)
+    else:
+        outcome.changed.append(form.instance)
+    return []
+
+
+def _facts(camera: Camera) -> tuple[object, ...]:
+    return camera.stream_url, camera.username, camera.password, camera.enabled

@@ -1,0 +1,258 @@
+"""What the JSON API says of streams, limits and the past, and takes for an order.
+
+A number's bounds are those of its setting, in policy.py. What is wrong only beside something else, such as more reserved
+slots than slots, is policy.py's to say.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.utils.dateparse import parse_datetime
+from ninja import Schema
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+from cameras.schemas import Address, Changes, Password, Strict, Username
+from streaming import actions
+from streaming.policy import LABELS, NUMBERS
+
+MAX_STEP, MAX_DAYS, MAX_REFUSALS = 1_440, 30, 500
+
+
+def _number(value: object) -> object:
+    """As JSON has it: pydantic would take "5" and true for numbers, too."""
+    if isinstance(value, str | bool):
+        raise ValueError("Input should be a number")
+    return value
+
+
+def _moment(value: object) -> object:
+    """As RFC 3339 has it: pydantic would take a plain number, too."""
+    moment = parse_datetime(value) if isinstance(value, str) else value
+    if moment is None:
+        raise ValueError("Input should be a time as in 2026-11-22T12:00:00Z")
+    return moment
+
+
+Strictly = BeforeValidator(_number)  # the last of its annotations, or the bounds before it are not described
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+
+
+def _nothing() -> Any:
+    """None where a query has no such time; not a default to be told, since null cannot be sent in a query."""
+
+
+# Streams.
+
+
+class StreamOut(Schema):
+    id: str
+    user: str
+    user_id: str = ""
+    camera: str
+    camera_id: UUID
+    quality: str
+    address: str = Field(description="The viewer's.")
+    since: datetime
+    worker: str
+    mbps: float = Field(default=0.0, description="What it has sent in the last seconds.")
+
+
+class StreamPage(Schema):
+    items: list[StreamOut]
+    count: int = Field(description="How many there are altogether.")
+
+
+class StopIn(Strict):
+    message: str = Field(default="", max_length=actions.MESSAGE, description="What the viewer reads.")
+    block_seconds: Annotated[
+        int, Field(ge=0, le=actions.BLOCK, description="For how long the viewer is refused."), Strictly
+    ] = 0
+
+
+class StoppedOut(Schema):
+    stopped: int
+
+
+class AddressIn(Strict):
+    stream_url: Annotated[Address, Field(min_length=1)]
+    username: Username = ""
+    password: Password = ""
+
+
+class ProbeOut(Schema):
+    """`ok`, and what the camera sends; or why not, in `message`."""
+
+    ok: bool
+    message: str = ""
+    picture: str = Field(default="", description="A JPEG as a data: address.")
+    width: int | None = None
+    height: int | None = None
+    frames_per_second: float | None = None
+    codec: str = ""
+
+
+# Limits.
+
+
+def _limit(name: str) -> Any:
+    setting = NUMBERS[name]
+    kind = float if setting.fraction else int
+    text = f"{LABELS[name]}." + " 0: no such limit." * (not setting.minimum)
+    return Field(ge=kind(setting.minimum), le=kind(setting.maximum), description=text)
+
+
+MaxConcurrent = Annotated[int, _limit("max_concurrent"), Strictly]
+MaxMbps = Annotated[float, _limit("max_mbps"), Field(allow_inf_nan=False), Strictly]
+MaxPerCamera = Annotated[int, _limit("max_per_camera"), Strictly]
+MaxPerUser = Annotated[int, _limit("max_per_user"), Strictly]
+MaxPerAddress = Annotated[int, _limit("max_per_address"), Strictly]
+ReservedSlots = Annotated[int, _limit("reserved_slots"), Strictly]
+GROUP = "The key of the group for which slots are reserved."
+ReservedGroup = Annotated[int, Field(ge=1, le=2**31 - 1, description=GROUP), Strictly]
+
+
+class LimitsIn(Strict):
+    """All limits; null: the environment's default, or in a trial what is in force."""
+
+    max_concurrent: MaxConcurrent | None
+    max_mbps: MaxMbps | None
+    max_per_camera: MaxPerCamera | None
+    max_per_user: MaxPerUser | None
+    max_per_address: MaxPerAddress | None
+    reserved_slots: ReservedSlots | None
+    reserved_group: ReservedGroup | None
+
+
+class LimitChanges(Changes):
+    """Those limits that change; null: back to the environment's default, or in a trial to what is in force."""
+
+    max_concurrent: MaxConcurrent | None = None
+    max_mbps: MaxMbps | None = None
+    max_per_camera: MaxPerCamera | None = None
+    max_per_user: MaxPerUser | None = None
+    max_per_address: MaxPerAddress | None = None
+    reserved_slots: ReservedSlots | None = None
+    reserved_group: ReservedGroup | None = None
+
+
+class PolicyOut(Schema):
+    """0: no such limit."""
+
+    max_concurrent: int
+    max_mbps: float
+    max_per_camera: int
+    max_per_user: int
+    max_per_address: int
+    reserved_slots: int
+    reserved_group: int | None
+
+
+class TrialOut(Schema):
+    """What is tried: whom it would refuse is counted, nobody is. Null: this limit is not tried."""
+
+    max_concurrent: int | None = None
+    max_mbps: float | None = None
+    max_per_camera: int | None = None
+    max_per_user: int | None = None
+    max_per_address: int | None = None
+    reserved_slots: int | None = None
+    reserved_group: int | None = None
+    changed_at: datetime | None = None
+    changed_by: str = ""
+
+
+class GateOut(Schema):
+    """Null in use: Redis does not answer."""
+
+    in_use: int | None
+    limit: int
+    available: int
+    state: str = Field(description="open, recovering or unavailable.")
+    over: int = Field(default=0, description="Streams above a limit that was lowered; they may go on.")
+    reserved: int = 0
+    mbps: float = 0.0
+    max_mbps: float = 0.0
+    level: str = Field(default="ok", description="ok, high (from 75 %), critical (from 90 %) or full.")
+
+
+class LimitsOut(Schema):
+    in_force: PolicyOut
+    environment: PolicyOut = Field(description="The defaults: what counts where nobody has set a limit.")
+    changed: list[str] = Field(description="Limits that somebody has set.")
+    changed_at: datetime | None
+    changed_by: str
+    user_limits: dict[str, int] = Field(description="Streams at once, by the key of a user with a limit of his own.")
+    group_limits: dict[str, int] = Field(description="The same for each member of a group, by its key.")
+    trial: TrialOut | None
+    usage: GateOut
+
+
+# The past.
+
+
+class PreviewOut(Schema):
+    """What a limit would have done to the newcomers of the past days; an estimate, from above."""
+
+    max_concurrent: int
+    days: int
+    minutes: int = Field(description="How many are recorded.")
+    minutes_above: int = Field(description="Those whose peak was above the limit.")
+    highest_peak: int
+    newcomers: int
+    granted: int
+    refused: int
+    would_be_refused: int
+    would_be_admitted: int
+
+
+class HistoryOut(Schema):
+    """Columns of equal length, one entry for each step. Null: nothing is recorded."""
+
+    step: int = Field(description="Minutes; longer than asked for where there would be too many.")
+    time: list[datetime] = Field(description="When each step begins.")
+    peak: list[int | None] = Field(description="Most slots in use.")
+    limit: list[int | None]
+    mbps: list[float | None] = Field(description="On average.")
+    mbps_peak: list[float | None]
+    seconds_at_full: list[float | None]
+    refusals: dict[str, list[int | None]] = Field(description="A column for each reason that occurs.")
+    would_refuse: dict[str, list[int | None]] = Field(description="The same of a trial.")
+
+
+class RefusalOut(Schema):
+    id: UUID
+    time: datetime
+    user: str
+    user_id: str
+    camera: str
+    camera_id: str
+    quality: str
+    address: str
+    reason: str
+    in_use: float | None = Field(description="Slots, or Mbit/s where they were the reason.")
+    limit: float | None
+    dry_run: bool = Field(description="Whether a trial would have refused, and nobody was.")
+
+
+class RefusalPage(Schema):
+    items: list[RefusalOut] = Field(description="The newest first.")
+    next: datetime | None = Field(description="`before` of the next part; null at the end.")
+
+
+class Span(Schema):
+    """Which part of the past."""
+
+    since: Moment = Field(default_factory=_nothing, description="Default: a day before `until`.")
+    until: Moment = Field(default_factory=_nothing, description="Default: now.")
+    step_minutes: int = Field(default=5, ge=1, le=MAX_STEP)
+
+
+class Before(Schema):
+    limit: int = Field(default=100, ge=1, le=MAX_REFUSALS, description="How many at most.")
+    before: Moment = Field(default_factory=_nothing, description="Only those earlier than this.")
+
+
+class Asked(Schema):
+    max_concurrent: int = Field(ge=int(NUMBERS["max_concurrent"].minimum), le=int(NUMBERS["max_concurrent"].maximum))
+    days: int = Field(default=7, ge=1, le=MAX_DAYS)

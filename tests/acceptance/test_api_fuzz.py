@@ -1,0 +1,86 @@
+"""The JSON API is as its description says: schemathesis reads it and sends what it allows, and what it does not.
+
+On a worker of its own, with a superuser's token, so that everything may happen to its database. Addresses of cameras
+are turned into ones of this machine before they are sent: some operations open them.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis import Case
+
+from cameras.sources import AddressError, check_address
+from cameras.spreadsheets import COLUMNS
+from nvr.api import api
+from tests.servers import Site, site
+
+MAKE = """
+from django.contrib.auth.models import User
+from cameras import tokens
+print(tokens.issue(User.objects.get(username="admin"), "fuzz"))
+"""
+NOBODY = "rtsp://127.0.0.1:1/"  # nothing listens there
+
+word = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+rows = st.lists(st.tuples(st.uuids().map(str), st.just(NOBODY) | st.just(""), word), max_size=4)
+
+
+def _file(rows: list[tuple[str, str, str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([COLUMNS, *((*row, "", "true") for row in rows)])
+    return text.getvalue().encode()
+
+
+schemathesis.openapi.media_type("text/csv", rows.map(_file))
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site"), template, STREAM_READ_TIMEOUT_SECONDS="1") as created:
+        created.start_worker()
+        yield created
+
+
+@pytest.fixture(scope="module")
+def token(installation: Site) -> str:
+    return next(line for line in installation.manage("shell", "-v0", "-c", MAKE).split() if line.startswith("nvr_"))
+
+
+@pytest.fixture(scope="module")
+def camera(installation: Site) -> str:
+    """One that is there, and stays."""
+    return installation.add_camera("Yard", NOBODY)
+
+
+# Read here and not from the worker, which serves the same (test_api.py), so that each operation is a test of its own.
+schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"))))
+
+
+@pytest.mark.timeout(120)
+@schema.parametrize()
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str, camera: str) -> None:
+    _tame(case, camera)
+    case.call_and_validate(base_url=installation.workers[0].base, headers={"Authorization": f"Bearer {token}"})
+
+
+def _tame(case: Case[Any], camera: str) -> None:
+    """Open no address of another machine, and meet the camera that is there rather than none."""
+    if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and len(address) <= 500:
+        with contextlib.suppress(AddressError):
+            check_address(address)
+            case.body["stream_url"] = NOBODY
+    id = case.path_parameters.get("camera_id")
+    if case.method != "DELETE" and isinstance(id, str):
+        with contextlib.suppress(ValueError):
+            case.path_parameters["camera_id"] = camera if str(uuid.UUID(id)) == id else id

@@ -1,0 +1,204 @@
+"""`/metrics` on real workers: who may read it, and that it agrees with everything else that tells figures."""
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from typing import Any
+
+import pytest
+import redis
+
+from cameras.simulator import SimulatedCamera, Simulator
+from tests.client import Session, Stream
+from tests.promtool import Promtool, Samples, samples_of
+from tests.servers import RedisServer, Site, Worker, wait_until
+
+TOKEN = "a-token-of-the-tests-own"
+USAGE = "/admin/streaming/system/usage/"
+PREFIX = "nvr:{gate}:"
+
+Answer = tuple[int, str, bytes]  # status, content type, body
+
+
+def ask(worker: Worker, authorization: str | None = f"Bearer {TOKEN}") -> Answer:
+    headers = {"Authorization": authorization} if authorization is not None else {}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{worker.base}/metrics", headers=headers), timeout=10
+        ) as response:
+            return response.status, response.headers["Content-Type"], response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+
+def scraped(worker: Worker) -> Samples:
+    status, _, body = ask(worker)
+    assert status == 200, body
+    return samples_of(body)
+
+
+# Access.
+
+
+@pytest.fixture
+def worker(installation: Site) -> Worker:
+    return installation.start_worker(METRICS_TOKEN=TOKEN)
+
+
+def test_the_token_or_staff_with_the_permission_may_read_it(
+    installation: Site, worker: Worker, promtool: Promtool
+) -> None:
+    status, content_type, body = ask(worker)
+    assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    promtool.check_metrics(body)
+    assert ask(worker, f"bearer {TOKEN}")[0] == 200
+    assert Session(worker.base, "admin").get("/metrics")[0] == 200
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
+def test_nobody_else_may(worker: Worker, given: str | None) -> None:
+    status, content_type, body = ask(worker, given)
+    assert (status, content_type) == (401, "text/plain")
+    assert body == b"Send METRICS_TOKEN as a bearer token, or log in.\n"
+
+
+def test_a_log_in_without_the_permission_is_told_so(worker: Worker) -> None:
+    for name in ("viewer", "staff"):
+        status, body = Session(worker.base, name).get("/metrics")
+        assert (status, body) == (403, b"Your log-in lacks the permission to view the system.\n")
+
+
+def test_without_a_token_configured_no_token_opens_it(installation: Site) -> None:
+    worker = installation.start_worker()
+    for given in ("Bearer", "Bearer ", "Bearer none"):
+        assert ask(worker, given)[0] == 401
+    assert Session(worker.base, "admin").get("/metrics")[0] == 200
+
+
+def test_redis_away_is_said_and_nothing_else(installation: Site, redis_server: RedisServer) -> None:
+    worker = installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_LEASE_SECONDS="2")
+    assert scraped(worker)["gate_up"] == 1
+    redis_server.kill()
+    wait_until(lambda: scraped(worker) == {"gate_up": 0}, 5, "the gate is told to be down")
+    redis_server.start()
+    wait_until(lambda: scraped(worker).get("gate_recovering") == 0, 10, "it is up again")
+
+
+# Figures.
+
+
+def held_in(server: RedisServer) -> dict[str, Any]:
+    """What Redis itself says, asked by nothing of the product's."""
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        now = time.time() * 1000
+        return {
+            "in_use": client.zcount(PREFIX + "set:server", f"({now}", "+inf"),
+            "cardinality": client.zcard(PREFIX + "set:server"),
+            "totals": client.hgetall(PREFIX + "totals"),
+        }
+
+
+@pytest.mark.timeout(180)
+async def test_page_metrics_api_and_redis_agree_under_load(
+    installation: Site, redis_server: RedisServer, simulator: Simulator, promtool: Promtool
+) -> None:
+    workers = [
+        installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT="8")
+        for _ in range(2)
+    ]
+    cameras = [
+        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=640, height=360, fps=10))
+        for name in ("Yard", "Gate")
+    ]
+    ids = [installation.add_camera(camera.name, camera.url) for camera in cameras]
+    log_in, admin = Session(workers[0].base), Session(workers[0].base, "admin")
+    sessions = [log_in.at(worker.base) for worker in workers]
+
+    # Twelve viewers for eight slots: three of four at the first camera.
+    streams = [Stream(sessions[number % 2], ids[number % 4 == 3]) for number in range(12)]
+    for stream in streams:
+        await stream.__aenter__()
+        await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+    refused = [stream for stream in streams if stream.close_code is not None]
+    live = [stream for stream in streams if stream.close_code is None]
+    assert [stream.close_code for stream in refused] == [4429] * 4
+    viewers = dict(Counter(stream.camera for stream in live))
+
+    settled = {
+        "in_use": 8,
+        "limit": 8,
+        "viewers": viewers,
+        "refused": 4,
+        "granted": 8,
+    }
+
+    def told() -> list[dict[str, Any]]:
+        return [told_by_metrics(scraped(worker)) for worker in workers]
+
+    await asyncio.to_thread(wait_until, lambda: told() == [settled, settled], 10, "both workers tell the same")
+
+    gate = (await asyncio.to_thread(admin.json, USAGE))["gate"]
+    assert (gate["in_use"], gate["limit"]) == (8, 8)
+    for session in (admin, admin.at(workers[1].base)):
+        usage = await asyncio.to_thread(session.json, USAGE)
+        assert (usage["gate"]["in_use"], usage["gate"]["limit"]) == (8, 8)
+        assert dict(Counter(viewer["camera_id"] for viewer in usage["viewers"])) == viewers
+        assert {camera["id"]: camera["viewers"] for camera in usage["cameras"]} == viewers
+    for session in sessions:
+        metrics = await asyncio.to_thread(session.json, "/api/v1/cameras/stream/metrics")
+        assert (metrics["gate"]["in_use"], metrics["gate"]["limit"]) == (8, 8)
+        assert {id: camera["viewers"] for id, camera in metrics["cameras"].items()} == viewers
+    held = await asyncio.to_thread(held_in, redis_server)
+    assert (held["in_use"], held["cardinality"]) == (8, 8)
+    assert float(held["totals"]["refused:limit_reached"]) == 4
+    assert float(held["totals"]["granted"]) == 8
+
+    await bytes_grow_and_no_person_is_told(workers, live)
+    promtool.check_metrics((await asyncio.to_thread(ask, workers[0]))[2])
+
+    await asyncio.gather(*(stream.close() for stream in streams))
+    empty = {**settled, "in_use": 0, "viewers": {}}
+    await asyncio.to_thread(wait_until, lambda: told() == [empty, empty], 10, "all have left, for both")
+    assert (await asyncio.to_thread(held_in, redis_server))["cardinality"] == 0
+
+
+def told_by_metrics(samples: Samples) -> dict[str, Any]:
+    prefix = 'cameras_viewers{camera="'
+    return {
+        "in_use": samples["streams_in_use"],
+        "limit": samples["streams_limit"],
+        "viewers": {
+            name.removeprefix(prefix).removesuffix('"}'): value
+            for name, value in samples.items()
+            if name.startswith(prefix) and value
+        },
+        "refused": samples['streams_refused_total{reason="limit_reached"}'],
+        "granted": samples["streams_granted_total"],
+    }
+
+
+async def bytes_grow_and_no_person_is_told(workers: list[Worker], live: list[Stream]) -> None:
+    before = [await asyncio.to_thread(scraped, worker) for worker in workers]
+    counts = [stream.count for stream in live]
+    for stream, count in zip(live, counts, strict=True):
+        await stream.until(lambda stream, count=count: stream.count > count + 20)  # type: ignore[misc]
+    await asyncio.to_thread(
+        wait_until,
+        lambda: all(
+            after[name] > sample[name]
+            for worker, sample in zip(workers, before, strict=True)
+            for after in [scraped(worker)]
+            for name in ("streams_bytes_sent_total", 'streams_frames_sent_total{format="jpeg"}')
+        ),
+        10,
+        "bytes and frames grow",
+    )
+    samples = await asyncio.to_thread(scraped, workers[0])
+    assert samples["streams_mbps"] > 0
+    assert samples["workers"] == 2
+    assert samples["streams_first_picture_seconds_count"] == samples["streams_admission_seconds_count"] == 8
+    _, _, body = await asyncio.to_thread(ask, workers[0])
+    assert b"viewer2" not in body and b'"viewer"' not in body and b"127.0.0.1" not in body

@@ -1,0 +1,320 @@
+"""Cameras in the JSON API: who may, what changes, and what is said when not."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras import tokens
+from cameras.models import Camera, validate_stream_url
+from cameras.sources import PATTERN
+
+pytestmark = pytest.mark.django_db
+
+CAMERAS = "/api/v1/cameras"
+PASSWORD = "kept s3cret"
+URL = "rtsp://camera:554/live"
+CSV = "name\r\nGate\r\n"
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return Camera.objects.create(name="Yard", stream_url=URL, username="operator", password=PASSWORD)
+
+
+class Api:
+    """Requests with a token of a user who has these permissions."""
+
+    def __init__(self, *permissions: str) -> None:
+        self.user = User.objects.create_user(str(uuid4()))
+        for name in permissions:
+            app, codename = name.split(".")
+            self.user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        self.client = Client(headers={"Authorization": f"Bearer {tokens.issue(self.user, 'test')}"})
+
+    def __call__(self, method: str, path: str, body: Any = None, type: str = "application/json") -> Any:
+        data = body if isinstance(body, str | bytes) else "" if body is None else json.dumps(body)
+        return self.client.generic(method, path, data, content_type=type)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api("cameras.view_camera", "cameras.add_camera", "cameras.change_camera", "cameras.delete_camera")
+
+
+def error(response: Any) -> Any:
+    assert response["Content-Type"] == "application/json"
+    answer = json.loads(response.content)
+    assert list(answer) == ["error"]
+    assert answer["error"]["message"]
+    return answer["error"]
+
+
+def refusal(response: Any) -> tuple[int, str]:
+    return response.status_code, error(response)["reason"]
+
+
+# Who may.
+
+OPERATIONS: dict[str, tuple[set[str], Callable[[Api, Camera], Any], int]] = {
+    "list": ({"view"}, lambda api, camera: api("GET", CAMERAS), 200),
+    "read": ({"view"}, lambda api, camera: api("GET", f"{CAMERAS}/{camera.pk}"), 200),
+    "export": ({"view"}, lambda api, camera: api("GET", f"{CAMERAS}/export"), 200),
+    "create": ({"add"}, lambda api, camera: api("POST", CAMERAS, {"name": "Gate"}), 201),
+    "change": ({"change"}, lambda api, camera: api("PATCH", f"{CAMERAS}/{camera.pk}", {"name": "Gate"}), 200),
+    "delete": ({"delete"}, lambda api, camera: api("DELETE", f"{CAMERAS}/{camera.pk}"), 204),
+    "import": ({"add", "change"}, lambda api, camera: api("POST", f"{CAMERAS}/import", CSV, "text/csv"), 200),
+}
+ALL = {"view", "add", "change", "delete"}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_needs_its_permissions_and_no_other(camera: Camera, name: str) -> None:
+    needed, call, status = OPERATIONS[name]
+    for missing in needed:
+        api = Api(*(f"cameras.{action}_camera" for action in ALL - {missing}))
+        before = list(Camera.objects.values())
+        assert refusal(call(api, camera)) == (403, "permission_denied")
+        assert list(Camera.objects.values()) == before
+    assert call(Api(*(f"cameras.{action}_camera" for action in needed)), camera).status_code == status
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("header", [None, "Bearer nvr_wrong", "Bearer", "Basic dTpw", "nvr_wrong"])
+def test_without_a_valid_token_nothing_is_done(camera: Camera, name: str, header: str | None) -> None:
+    api = Api()
+    api.client = Client(headers={"Authorization": header} if header else {})
+    before = list(Camera.objects.values())
+    response = OPERATIONS[name][1](api, camera)
+    assert refusal(response) == (401, "not_authenticated")
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert list(Camera.objects.values()) == before
+
+
+def test_who_may_not_learns_nothing_of_what_would_be_valid() -> None:
+    assert Api()("POST", CAMERAS, "no json").status_code == 403
+    assert Api()("PATCH", f"{CAMERAS}/{uuid4()}", {}).status_code == 403
+
+
+def test_a_session_does_as_well_with_a_csrf_token_for_what_changes_something(camera: Camera) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(Api("cameras.view_camera", "cameras.delete_camera").user)
+    path = f"{CAMERAS}/{camera.pk}"
+    assert client.get(path).status_code == 200
+    assert refusal(client.delete(path)) == (403, "permission_denied")
+    assert Camera.objects.exists()
+    client.get("/accounts/login/?next=/")
+    client.cookies["csrftoken"] = "x" * 32
+    assert client.delete(path, headers={"X-CSRFToken": "x" * 32}).status_code == 204
+
+
+def test_a_token_that_is_not_valid_is_refused_though_a_session_comes_with_it(camera: Camera) -> None:
+    api = Api("cameras.view_camera")
+    client = Client(headers={"Authorization": "Bearer nvr_wrong"})
+    client.force_login(api.user)
+    assert client.get(CAMERAS).status_code == 401
+
+
+# Reading.
+
+
+def test_a_camera_is_read_without_its_password(api: Api, camera: Camera) -> None:
+    response = api("GET", f"{CAMERAS}/{camera.pk}")
+    assert json.loads(response.content) == {
+        "id": str(camera.pk),
+        "name": "Yard",
+        "stream_url": URL,
+        "username": "operator",
+        "has_password": True,
+        "enabled": True,
+    }
+    assert all(PASSWORD.encode() not in api("GET", path).content for path in (CAMERAS, f"{CAMERAS}/export"))
+
+
+def test_a_list_comes_in_parts(api: Api) -> None:
+    Camera.objects.bulk_create(Camera(name=f"{number:02}") for number in range(12))
+
+    def page(query: str) -> tuple[list[str], int]:
+        answer = json.loads(api("GET", f"{CAMERAS}{query}").content)
+        return [item["name"] for item in answer["items"]], answer["count"]
+
+    assert page("?limit=2&offset=3") == (["03", "04"], 12)
+    assert page("?offset=11") == (["11"], 12)
+    assert page("?offset=1000") == ([], 12)
+    assert len(page("")[0]) == 12
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=", "offset=-1", f"offset={2**70}"])
+def test_a_part_outside_the_bounds_is_refused(api: Api, query: str) -> None:
+    problem = error(api("GET", f"{CAMERAS}?{query}"))
+    assert (problem["reason"], list(problem["fields"])) == ("invalid", [query.partition("=")[0]])
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_camera_that_is_not_there_is_not_found(api: Api, method: str) -> None:
+    assert refusal(api(method, f"{CAMERAS}/{uuid4()}", {})) == (404, "camera_not_found")
+
+
+# Creating.
+
+
+def test_a_camera_is_created_and_its_address_told(api: Api) -> None:
+    body = {"name": " Gate ", "stream_url": URL, "username": "u", "password": " p ", "enabled": False}
+    response = api("POST", CAMERAS, body)
+    assert response.status_code == 201
+    camera = Camera.objects.get()
+    assert response["Location"] == f"{CAMERAS}/{camera.pk}"
+    assert json.loads(response.content)["name"] == "Gate"
+    assert (camera.stream_url, camera.username, camera.password, camera.enabled) == (URL, "u", " p ", False)
+
+
+WRONG = [
+    ({}, "name"),
+    ({"name": ""}, "name"),
+    ({"name": "  "}, "name"),
+    ({"name": "a\0b"}, "name"),
+    ({"name": "x" * 101}, "name"),
+    ({"name": None}, "name"),
+    ({"name": "Gate", "enabled": "true"}, "enabled"),
+    ({"name": "Gate", "pasword": "typo"}, "pasword"),
+    ({"name": "Gate", "stream_url": "file:///etc/passwd"}, "stream_url"),
+    ({"name": "Gate", "stream_url": "rtsp://user:typed-s3cret@camera/live"}, "stream_url"),
+    ({"name": "Gate", "stream_url": "rtsp://camera:99999/"}, "stream_url"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG)
+def test_what_the_form_refuses_the_api_refuses_by_field(api: Api, body: dict[str, Any], field: str) -> None:
+    response = api("POST", CAMERAS, body)
+    problem = error(response)
+    assert (response.status_code, problem["reason"], list(problem["fields"])) == (422, "invalid", [field])
+    assert b"typed-s3cret" not in response.content
+    assert not Camera.objects.exists()
+
+
+@pytest.mark.parametrize(("body", "status"), [("{", 400), ("\xff", 400), ("[]", 422), ("null", 422), ("", 422)])
+def test_a_body_that_is_no_object_is_refused(api: Api, body: str, status: int) -> None:
+    response = api("POST", CAMERAS, body)
+    assert response.status_code == status
+    assert error(response)
+
+
+def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
+    assert refusal(api("POST", CAMERAS, {"name": "x" * 3_000_000})) == (413, "too_large")
+
+
+@given(st.from_regex(PATTERN.removesuffix("$") + r"\Z"))
+def test_an_address_of_the_described_pattern_is_accepted(address: str) -> None:
+    validate_stream_url(address)
+
+
+# Changing.
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, ("Yard", URL, "operator", PASSWORD, True)),
+        ({"name": "Gate"}, ("Gate", URL, "operator", PASSWORD, True)),
+        ({"enabled": False}, ("Yard", URL, "operator", PASSWORD, False)),
+        ({"username": ""}, ("Yard", URL, "", PASSWORD, True)),
+        ({"password": "new"}, ("Yard", URL, "operator", "new", True)),
+        ({"password": ""}, ("Yard", URL, "operator", "", True)),
+        ({"stream_url": "rtsp://camera:554/x"}, ("Yard", "rtsp://camera:554/x", "operator", PASSWORD, True)),
+        ({"stream_url": ""}, ("Yard", "", "operator", PASSWORD, True)),
+        ({"stream_url": "rtsp://b/", "password": "new"}, ("Yard", "rtsp://b/", "operator", "new", True)),
+        ({"stream_url": "rtsp://b/", "password": ""}, ("Yard", "rtsp://b/", "operator", "", True)),
+    ],
+)
+def test_a_change_changes_what_it_names_alone(
+    api: Api, camera: Camera, body: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    response = api("PATCH", f"{CAMERAS}/{camera.pk}", body)
+    assert response.status_code == 200
+    kept = Camera.objects.get()
+    assert (kept.name, kept.stream_url, kept.username, kept.password, kept.enabled) == expected
+    assert json.loads(response.content)["has_password"] is bool(expected[3])
+
+
+def test_a_disabled_camera_stays_so_when_something_else_changes(api: Api, camera: Camera) -> None:
+    Camera.objects.update(enabled=False)
+    api("PATCH", f"{CAMERAS}/{camera.pk}", {"name": "Gate"})
+    assert not Camera.objects.get().enabled
+
+
+def test_a_stored_password_is_not_sent_to_another_host(api: Api, camera: Camera) -> None:
+    response = api("PATCH", f"{CAMERAS}/{camera.pk}", {"stream_url": "rtsp://evil/live"})
+    assert refusal(response) == (409, "password_needed")
+    assert Camera.objects.get().stream_url == URL
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [*WRONG[1:], ({"enabled": None}, "enabled"), ({"password": None}, "password"), ({"id": "x"}, "id")],
+)
+def test_a_wrong_change_changes_nothing(api: Api, camera: Camera, body: dict[str, Any], field: str) -> None:
+    response = api("PATCH", f"{CAMERAS}/{camera.pk}", body)
+    assert response.status_code == 422
+    assert list(error(response)["fields"]) == [field]
+    assert Camera.objects.get().name == "Yard"
+
+
+def test_the_administration_tells_who_did_what_and_no_password(api: Api, camera: Camera) -> None:
+    api("PATCH", f"{CAMERAS}/{camera.pk}", {"password": "brand new", "name": "Gate"})
+    api("POST", CAMERAS, {"name": "Door"})
+    api("POST", f"{CAMERAS}/import", "name,enabled\nDoor,false\nHall,\n", "text/csv")
+    api("POST", f"{CAMERAS}/import?dry_run=true", "name\nRoof\n", "text/csv")
+    api("DELETE", f"{CAMERAS}/{camera.pk}")
+    log = LogEntry.objects.order_by("id").values_list("user", "object_repr", "action_flag", "change_message")
+    assert list(log) == [
+        (api.user.pk, "Gate", 2, "By the API: name, password."),
+        (api.user.pk, "Door", 1, "By the API."),
+        (api.user.pk, "Hall", 1, "By the API."),
+        (api.user.pk, "Door", 2, "By the API."),
+        (api.user.pk, "Gate", 3, "By the API."),
+    ]
+
+
+# Files.
+
+
+def test_a_file_comes_in_and_goes_out(api: Api, camera: Camera) -> None:
+    response = api("POST", f"{CAMERAS}/import", CSV, "text/csv; charset=utf-8")
+    assert json.loads(response.content) == {"created": 1, "changed": 0, "unchanged": 0, "dry_run": False}
+    response = api("GET", f"{CAMERAS}/export")
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="cameras.csv"'
+    assert response.content.decode().splitlines() == [
+        "name,stream_url,username,password,enabled",
+        "Gate,,,,true",
+        f"Yard,{URL},operator,,true",
+    ]
+
+
+def test_a_file_with_errors_is_refused_by_row(api: Api) -> None:
+    response = api("POST", f"{CAMERAS}/import", "name,enabled\nGate,\n,\nYard,perhaps\n", "text/csv")
+    problem = error(response)
+    assert (response.status_code, problem["reason"]) == (422, "invalid")
+    assert problem["rows"] == [{"row": 4, "field": "enabled", "message": "Enter true or false."}]
+    assert not Camera.objects.exists()
+
+
+def test_a_dry_run_does_nothing(api: Api) -> None:
+    response = api("POST", f"{CAMERAS}/import?dry_run=true", CSV, "text/csv")
+    assert json.loads(response.content) == {"created": 1, "changed": 0, "unchanged": 0, "dry_run": True}
+    assert not Camera.objects.exists()
+
+
+def test_a_file_is_csv_and_a_megabyte_at_most(api: Api) -> None:
+    path = f"{CAMERAS}/import"
+    assert refusal(api("POST", path, CSV)) == (415, "unsupported_media_type")
+    assert refusal(api("POST", path, "name\n" + "x" * 1_000_000, "text/csv")) == (413, "too_large")
+    assert refusal(api("POST", path, b"\xff" * 9_000_000, "text/csv")) == (413, "too_large")
+    assert refusal(api("POST", f"{path}?dry_run=perhaps", CSV, "text/csv")) == (422, "invalid")

@@ -1,0 +1,200 @@
+"""Cameras as CSV: what goes out, what comes in, and that a file comes in whole or not at all."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cameras.models import Camera
+from cameras.spreadsheets import COLUMNS, MAX_ROWS, FileError, Outcome, _escaped, _unescaped, export, import_cameras
+
+pytestmark = pytest.mark.django_db
+
+HEADER = ",".join(COLUMNS)
+URL = "rtsp://camera:554/live"
+
+
+@pytest.fixture
+def stored() -> Camera:
+    return Camera.objects.create(name="Yard", stream_url=URL, username="operator", password="kept s3cret")
+
+
+def file(*rows: str, header: str = HEADER) -> bytes:
+    return "\r\n".join([header, *rows, ""]).encode()
+
+
+def refused(data: bytes) -> list[tuple[int, str, str]]:
+    before = list(Camera.objects.values())
+    with pytest.raises(FileError) as caught:
+        import_cameras(data)
+    assert list(Camera.objects.values()) == before
+    return [(error.row, error.field, error.message) for error in caught.value.rows]
+
+
+def counts(outcome: Outcome) -> tuple[int, int, int]:
+    return len(outcome.created), len(outcome.changed), len(outcome.unchanged)
+
+
+def names() -> list[str]:
+    return list(Camera.objects.values_list("name", flat=True))
+
+
+def test_rows_become_cameras() -> None:
+    outcome = import_cameras(file(f"Gate,{URL},operator,s3cret,true", "Yard,,,,false"))
+    assert counts(outcome) == (2, 0, 0)
+    gate, yard = Camera.objects.all()
+    assert (gate.name, gate.stream_url, gate.username, gate.password, gate.enabled) == (
+        "Gate", URL, "operator", "s3cret", True,
+    )  # fmt: skip
+    assert (yard.name, yard.stream_url, yard.password, yard.enabled) == ("Yard", "", "", False)
+
+
+def test_what_was_exported_comes_in_again_and_changes_nothing(stored: Camera) -> None:
+    for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "two\nlines", "a;b", "Ж", "-", "''+"):
+        Camera.objects.create(name=name, enabled=name != "-")
+    before = list(Camera.objects.values())
+    outcome = import_cameras(export(Camera.objects.all()).encode())
+    assert counts(outcome) == (0, 0, len(before))
+    assert list(Camera.objects.values()) == before
+
+
+def test_a_password_never_goes_out(stored: Camera) -> None:
+    text = export(Camera.objects.all())
+    assert "s3cret" not in text
+    assert next(csv.DictReader(io.StringIO(text)))["password"] == ""
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_a_spreadsheet_would_execute_goes_out_escaped(sign: str) -> None:
+    Camera.objects.create(name=f"{sign}cmd|' /C calc'!A0", username=f"{sign}x")
+    row = next(csv.DictReader(io.StringIO(export(Camera.objects.all()), newline="")))
+    assert row["name"].startswith(f"'{sign}")
+    assert row["username"].startswith(f"'{sign}")
+
+
+@given(st.text())
+@settings(max_examples=300)
+def test_escaping_can_be_taken_back(cell: str) -> None:
+    assert _unescaped(_escaped(cell)) == cell
+    assert not _escaped(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_a_password_is_taken_as_it_stands() -> None:
+    import_cameras(file("Yard,,,'=secret,"))
+    assert Camera.objects.get().password == "'=secret"
+
+
+def test_a_row_changes_the_camera_of_its_name_and_keeps_its_password(stored: Camera) -> None:
+    outcome = import_cameras(file("Yard,rtsp://camera:554/other,,,off"))
+    assert counts(outcome) == (0, 1, 0)
+    kept = Camera.objects.get()
+    assert (kept.pk, kept.stream_url, kept.username, kept.password, kept.enabled) == (
+        stored.pk, "rtsp://camera:554/other", "", "kept s3cret", False,
+    )  # fmt: skip
+
+
+def test_a_column_that_is_not_there_changes_nothing(stored: Camera) -> None:
+    Camera.objects.update(enabled=False)
+    import_cameras(file("other,Yard", header="username,name"))
+    kept = Camera.objects.get()
+    assert (kept.stream_url, kept.username, kept.password, kept.enabled) == (URL, "other", "kept s3cret", False)
+
+
+def test_a_stored_password_does_not_reach_another_host_by_a_file(stored: Camera) -> None:
+    assert refused(file("Yard,rtsp://evil/live,,,true")) == [
+        (2, "password", "The address points to another host: enter the password again.")
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + file("Höf,,,,"),
+        file("Höf;;;;WAHR", header=HEADER.replace(",", ";")).replace(
+            b"WAHR", b"TRUE"
+        ),
+        file("", ",,,,", "  , ,,,", "Höf,,,,", "", ""),
+        file("\"Höf\",\"\",,,\"yes\""),
+        file("  Höf  "),
+        b"\n\n" + file("Höf,,,,", header=" Name , STREAM_URL,Username,password,enabled"),
+        file("Höf,,,,").replace(b"\r\n", b"\n"),
+        file("Höf,,,,").replace(b"\r\n", b"\r"),
+    ],
+    ids=["BOM", "semicolons", "empty lines", "quotes", "short row, spaces", "header", "Unix", "old Mac"],
+)  # fmt: skip
+def test_what_spreadsheets_and_people_write_is_understood(data: bytes) -> None:
+    import_cameras(data)
+    assert names() == ["Höf"]
+    assert Camera.objects.get().enabled
+
+
+def test_every_wrong_row_is_named_and_nothing_comes_in(stored: Camera) -> None:
+    wrong = refused(
+        file(
+            "Gate,rtsp://gate/live,,,true",
+            ",rtsp://gate/live,,,",
+            "",
+            "Door,rtsp://user:pass@door/live,,,",
+            'Roof,file:///etc/passwd,,,"tr\nue"',
+            "Hall,,,,maybe",
+            f"{'x' * 101},,,,",
+        )
+    )
+    assert wrong == [
+        (3, "name", "This field is required."),
+        (5, "stream_url", "Enter the user name and the password in their own fields, not in the address."),
+        (6, "enabled", "Enter true or false."),
+        (7, "enabled", "Enter true or false."),
+        (8, "name", "Ensure this value has at most 100 characters (it has 101)."),
+    ]
+    assert names() == ["Yard"]
+
+
+def test_a_name_twice_in_a_file_is_wrong() -> None:
+    assert refused(file("Yard,,,,", "Gate,,,,", " Yard,,,,")) == [(4, "name", "Row 2 has the same name.")]
+
+
+def test_a_name_that_several_cameras_have_is_wrong(stored: Camera) -> None:
+    Camera.objects.create(name="Yard")
+    assert refused(file("Yard,,,,")) == [(2, "name", "2 cameras have this name. Rename them first.")]
+
+
+@pytest.mark.parametrize("header", ["", "stream_url", "name,id", "name,name", "name,", "Yard,rtsp://camera/"])
+def test_a_header_that_is_not_one_is_row_1(header: str) -> None:
+    assert refused(file("Yard", header=header))[0][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "row"),
+    [
+        (file("Yard,,,,", "Gate,,,,,,"), 3),
+        (file("Yard,,,,", '"Gate"x,,,,'), 3),
+        (file("Yard,,,,", '"Gate,,,,'), 3),
+        (file("Yard,,,,") + b"\xff\xfe", 3),
+        (file("Yard,,,,").decode().encode("utf-16"), 1),
+        (file("a\0b,,,,"), 2),
+        (file("Yard," + "x" * 140_000), 2),
+        (b"", 1),
+    ],
+    ids=["too many cells", "quote inside", "quote left open", "not UTF-8", "UTF-16", "NUL", "long cell", "empty"],
+)
+def test_a_file_that_is_broken_is_refused_with_the_row(data: bytes, row: int) -> None:
+    assert refused(data)[0][0] == row
+
+
+def test_a_dry_run_finds_the_same_and_does_nothing(stored: Camera) -> None:
+    data = file("Yard,,,,true", "Gate,,,,")
+    before = list(Camera.objects.values())
+    assert counts(import_cameras(data, dry_run=True)) == (1, 1, 0)
+    assert list(Camera.objects.values()) == before
+    with pytest.raises(FileError):
+        import_cameras(file(",,x"), dry_run=True)
+
+
+@pytest.mark.timeout(20)
+def test_as_many_rows_as_a_file_may_hold_come_in_within_seconds() -> None:
+    rows = [f"Camera {number},{URL},operator,secret,true" for number in range(MAX_ROWS)]
+    assert counts(import_cameras(file(*rows))) == (MAX_ROWS, 0, 0)
+    assert refused(file(*rows, "one more"))[0][0] == MAX_ROWS + 2

@@ -1,0 +1,114 @@
+"""Tokens: shown once, stored as nothing that can be used, and as good as their user."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from cameras import tokens
+from cameras.models import ApiToken
+
+pytestmark = pytest.mark.django_db
+
+ADD = reverse("admin:cameras_apitoken_add")
+
+
+@pytest.fixture
+def person() -> User:
+    return User.objects.create_user("person")
+
+
+def test_a_token_speaks_for_its_user_and_is_not_stored(person: User) -> None:
+    token = tokens.issue(person, "backup")
+    assert tokens.user_of(token) == person
+    (row,) = ApiToken.objects.values()
+    assert row["prefix"] == token[:8]
+    assert not any(token in str(value) for value in row.values())
+
+
+@pytest.mark.parametrize("wrong", ["", "nvr_", "x", "nvr_" + "A" * 43, "\ud800"])
+def test_an_unknown_token_speaks_for_nobody(person: User, wrong: str) -> None:
+    tokens.issue(person, "backup")
+    assert tokens.user_of(wrong) is None
+
+
+def test_a_digest_that_leaked_is_no_token(person: User) -> None:
+    tokens.issue(person, "backup")
+    assert tokens.user_of(ApiToken.objects.get().digest) is None
+
+
+def test_an_expired_token_speaks_for_nobody(person: User) -> None:
+    now = timezone.now()
+    assert tokens.user_of(tokens.issue(person, "old", now)) is None
+    assert tokens.user_of(tokens.issue(person, "new", now + timedelta(minutes=1))) == person
+
+
+def test_the_token_of_a_user_who_is_not_active_speaks_for_nobody(person: User) -> None:
+    token = tokens.issue(person, "backup")
+    User.objects.update(is_active=False)
+    assert tokens.user_of(token) is None
+
+
+def test_the_last_use_is_written_once_a_minute(person: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    token = tokens.issue(person, "backup")
+    with django_assert_num_queries(2):
+        tokens.user_of(token)
+    first = ApiToken.objects.get().last_used
+    assert first is not None
+    with django_assert_num_queries(1):
+        tokens.user_of(token)
+    ApiToken.objects.update(last_used=first - timedelta(minutes=1))
+    tokens.user_of(token)
+    assert ApiToken.objects.get().last_used >= first  # type: ignore[operator]
+
+
+def test_the_administration_shows_a_new_token_once(admin_client: Client, admin_user: User) -> None:
+    data = {"name": "backup", "user": admin_user.pk, "expires_0": "", "expires_1": ""}
+    page = admin_client.post(ADD, data, follow=True).text
+    token = page.partition("shown this once: ")[2].partition("<")[0].strip()
+    assert tokens.user_of(token) == admin_user
+    row = ApiToken.objects.get()
+    for address in (reverse("admin:cameras_apitoken_changelist"), change_page(row)):
+        later = admin_client.get(address).text
+        assert token[:8] in later
+        assert token not in later
+        assert row.digest not in later
+    assert not LogEntry.objects.filter(change_message__contains=token).exists()
+
+
+def test_a_change_keeps_the_token_and_its_user(admin_client: Client, person: User, admin_user: User) -> None:
+    token = tokens.issue(person, "backup")
+    data = {"name": "restore", "user": admin_user.pk, "expires_0": "2030-01-01", "expires_1": "00:00"}
+    assert admin_client.post(change_page(ApiToken.objects.get()), data).status_code == 302
+    row = ApiToken.objects.get()
+    assert (row.name, row.user, tokens.user_of(token)) == ("restore", person, person)
+    assert row.expires is not None
+
+
+def test_who_is_no_superuser_makes_and_sees_tokens_for_himself_alone(
+    client: Client, person: User, admin_user: User
+) -> None:
+    """Else the right to make tokens would be the right to everything."""
+    person.is_staff = True
+    person.save()
+    person.user_permissions.set(Permission.objects.filter(content_type__model="apitoken"))
+    client.force_login(person)
+    tokens.issue(admin_user, "not his")
+    other = ApiToken.objects.get()
+    data = {"name": "backup", "expires_0": "", "expires_1": ""}
+    assert "shown this once" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
+    assert "shown this once" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
+    assert ApiToken.objects.exclude(pk=other.pk).get().user == person
+    assert "not his" not in client.get(reverse("admin:cameras_apitoken_changelist")).text
+    assert client.get(change_page(other)).status_code == 302
+    assert client.post(reverse("admin:cameras_apitoken_delete", args=[other.pk]), {"post": "yes"}).status_code == 302
+    assert ApiToken.objects.filter(pk=other.pk).exists()
+
+
+def change_page(row: ApiToken) -> str:
+    return reverse("admin:cameras_apitoken_change", args=[row.pk])

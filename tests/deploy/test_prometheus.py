@@ -1,0 +1,121 @@
+"""What deploy/ has for Prometheus and Grafana: read by Prometheus's own checker, and about metrics that exist."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cameras.management.commands.cluster import DEPLOY
+from streaming.metrics import exposition
+from tests.promtool import Promtool
+from tests.streaming.test_metrics import SYSTEM, TOTALS
+
+DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "nvr-live.json").read_text())
+ALERTS = DEPLOY / "prometheus-alerts.yml"
+
+# What a query may name besides metrics and labels.
+LANGUAGE = {
+    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+    *("by", "group_left", "on", "without", "reason", "camera", "name", "state", "format", "le", "instance"),
+}
+
+
+def exposed() -> set[str]:
+    return set(re.findall(r"^([a-z_]+)", exposition(SYSTEM, TOTALS).decode(), re.M))
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that a query names."""
+    bare = re.sub(r'"[^"]*"', "", expression)  # label values
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", bare)  # labels, ranges
+    return set(re.findall(r"[a-zA-Z_]\w*", bare)) - LANGUAGE
+
+
+def queries(panels: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for panel in panels:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+
+
+def alerts() -> list[str]:
+    return re.findall(r"^ +expr: (?:>-\n +)?(.+)$", ALERTS.read_text(), re.M)
+
+
+def test_the_reader_of_queries_finds_what_they_name() -> None:
+    query = 'sum by (reason) (rate(streams_refused_total{job="a", reason=~".+_reached"}[5m])) / max(streams_limit) > 0'
+    assert metrics_of(query) == {"streams_refused_total", "streams_limit"}
+
+
+@pytest.mark.parametrize(("title", "query"), list(queries(DASHBOARD["panels"])))
+def test_a_panel_asks_for_metrics_that_are_exposed(title: str, query: str) -> None:
+    assert metrics_of(query)
+    assert metrics_of(query) <= exposed()
+
+
+@pytest.mark.parametrize("query", alerts())
+def test_an_alarm_asks_for_metrics_that_are_exposed(query: str) -> None:
+    assert metrics_of(query)
+    assert metrics_of(query) <= exposed()
+
+
+def test_every_metric_is_on_the_dashboard_but_those_that_stand_for_others() -> None:
+    shown = {name for _, query in queries(DASHBOARD["panels"]) for name in metrics_of(query)}
+    families = set(re.findall(r"^# TYPE (\w+)", exposition(SYSTEM, TOTALS).decode(), re.M))
+    missing = {name for name in families if name not in shown and f"{name}_bucket" not in shown}
+    assert missing == {"gate_recovering", "streams_available", "streams_reserved", "cameras_mbps"}
+
+
+def test_prometheus_reads_every_query_of_the_dashboard(promtool: Promtool, tmp_path: Path) -> None:
+    variables = {"$__rate_interval": "1m", "$__range": "1h", "$job": "nvr"}
+    rules = []
+    for number, (_, query) in enumerate(queries(DASHBOARD["panels"])):
+        for variable, value in variables.items():
+            query = query.replace(variable, value)
+        rules.append({"record": f"dashboard:query_{number}", "expr": query})
+    file = tmp_path / "queries.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    promtool.check("check", "rules", file)
+
+
+def test_the_dashboard_is_one_that_grafana_takes() -> None:
+    """As far as that can be told without Grafana: what its importer needs, no id twice, no panel over another."""
+    assert DASHBOARD["schemaVersion"] >= 38  # Grafana 10
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
+    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The files as docs/metrics.md has them installed."""
+    for name in ("prometheus.yml", "prometheus-alerts.yml"):
+        shutil.copy(DEPLOY / name, tmp_path)
+    shutil.copy(Path(__file__).with_name("prometheus-alerts-test.yml"), tmp_path)
+    (tmp_path / "nvr-metrics-token").write_text("a token of sixteen characters or more\n")
+    return tmp_path
+
+
+def test_prometheus_reads_its_configuration_and_the_alarms(promtool: Promtool, installed: Path) -> None:
+    promtool.check("check", "config", "--lint-fatal", installed / "prometheus.yml")
+
+
+def test_the_alarms_go_off_when_they_should_and_not_before(promtool: Promtool, installed: Path) -> None:
+    promtool.check("test", "rules", installed / "prometheus-alerts-test.yml")
+
+
+def test_every_alarm_is_tried() -> None:
+    tried = set(re.findall(r"alertname: (\w+)", Path(__file__).with_name("prometheus-alerts-test.yml").read_text()))
+    assert tried == set(re.findall(r"- alert: (\w+)", ALERTS.read_text()))
