@@ -78,7 +78,6 @@ ORDER = {
         "probe",
         "checks",
         "signals",
-        "audit",
         "views",
         "schemas",
         "api",
