@@ -34,6 +34,7 @@ from streaming.traffic import Traffic
 logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds
+MARGIN = 1.1  # what a stream is counted with beyond what was measured: scenes grow busier after viewers were admitted
 SOON = 0.05  # seconds: changes that come together make one report
 
 Order = dict[str, Any]  # id of the viewing, message, block (ms)
@@ -118,7 +119,7 @@ class Reporter:
         for slot, traffic in held:
             if traffic.whole:
                 field = slot.terms.rate.field
-                measured[field] = max(measured.get(field, 1), round(traffic.kbps))
+                measured[field] = max(measured.get(field, 1), round(traffic.kbps * MARGIN))
         report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
         streams = {slot.id: (slot.terms.rate.field, slot.terms.rate.kbps) for slot, _ in held}
         news = {"peak": peak, "counters": counts, "measured": measured, "streams": streams, "refusals": refusals}

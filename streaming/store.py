@@ -85,7 +85,7 @@ class Store:
             async with asyncio.timeout(DEADLINE - REPLY_TIMEOUT):
                 wire = await self._connected()
                 return await wire.call(*command)
-        except (redis.RedisError, OSError, TimeoutError) as error:
+        except (redis.RedisError, OSError, TimeoutError, WireLostError) as error:
             raise GateUnavailableError from error
 
     async def _connected(self) -> Wire:

@@ -139,6 +139,9 @@ class Viewing:
         before, self.holder = self.holder, replace(self.holder, quality=quality)
         if self.slot is None or self._feed is None:
             return
+        if quality == before.quality:
+            await self._tell_format(*self._told)
+            return
         budget = self._budget()
         try:
             await self._gate.reserve(self.slot, self.rate(), budget)

@@ -13,15 +13,13 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import ConnectionPool
 
-from streaming.errors import GateUnavailableError
-
 CONNECT_TIMEOUT = 0.7  # seconds for connecting
 REPLY_TIMEOUT = 0.7  # seconds for one reply; no script takes a tenth of it
 
 Word = str | int | bytes
 
 
-class WireLostError(GateUnavailableError):
+class WireLostError(Exception):
     """The connection to Redis was lost before the reply came."""
 
 

@@ -245,3 +245,25 @@ test("Auto takes JPEG of the size shown from a camera whose own video is not H.2
   await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "medium");
 });
+
+test("what the server has no room for is not asked for again before long", async () => {
+  await run(5, GOOD);
+  await runUntilChange(LATE);
+  assert.equal(auto.quality, "medium");
+  await runUntilChange(GOOD);
+  assert.equal(auto.quality, "original");
+  auto.kept("medium");
+  assert.equal(auto.quality, "medium");
+  assert.ok((await runUntilChange(GOOD)) >= 40);
+});
+
+test("a quality that was kept and is none of Auto's changes nothing", () => {
+  auto.kept("high");
+  assert.equal(auto.quality, "original");
+});
+
+test("who chose a quality that there is no room for goes on with the one he has", () => {
+  const choice = new QualityChoice({ choice: "high", playsVideo: true, pixels: () => 640, traffic, measure, now: () => now });
+  choice.kept("low");
+  assert.equal(choice.quality, "low");
+});

@@ -275,6 +275,19 @@ test("a quality goes over the same socket, and counts when the server confirms i
   assert.equal(browser.sockets.length, 1);
 });
 
+test("a quality that the server has no room for is told with the one that is kept", () => {
+  const kept = [];
+  open("low");
+  viewer.addEventListener("qualitykept", ({ detail }) => kept.push([detail.quality, detail.reason]));
+  browser.socket.accept();
+  browser.socket.say({ ...INFO, quality: "low" });
+  viewer.setQuality("high");
+  const facts = { quality: "low", format: "jpeg", codec: null, window: 2, reason: "bandwidth_reached" };
+  browser.socket.say({ type: "quality_changed", ...facts });
+  assert.deepEqual(kept, [["low", "bandwidth_reached"]]);
+  assert.equal(viewer.quality, "low");
+});
+
 test("a quality chosen while connecting is asked for as soon as the server answers", () => {
   open("high");
   assert.match(browser.socket.address, /quality=high/);

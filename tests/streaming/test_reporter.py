@@ -114,7 +114,7 @@ async def test_time_at_the_limit_is_counted_once_however_many_workers_look(store
             await reports.send()
         await store.call("INCRBY", "nvr:{gate}:looked", -1000)
     seconds = time.monotonic() - started
-    assert 2_000 <= int((await minute(store))["full_ms"]) - 2_000 <= 2_000 + seconds * 1000
+    assert 2_000 <= int((await minute(store))["full_ms"]) - 2_000 <= 2_010 + seconds * 1000
 
 
 async def test_a_slow_viewer_is_counted_with_what_its_stream_takes_when_it_recovers(store: LosingReplies) -> None:
@@ -123,8 +123,8 @@ async def test_a_slow_viewer_is_counted_with_what_its_stream_takes_when_it_recov
         await store.call("HSET", "nvr:{gate}:details", id, ADA.as_json("w"))
         await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), id)
     await reporter(store, whole, slow)[0].send()
-    assert await store.call("HGET", EXPECTED, "c1:low") == "800"
-    assert await store.call("HMGET", RATES, "w:1", "w:2") == ["800", "800"]
+    assert await store.call("HGET", EXPECTED, "c1:low") == "880"
+    assert await store.call("HMGET", RATES, "w:1", "w:2") == ["880", "880"]
     usage = UsageReport(store, policy.defaults)
     gate = (await usage.system())["gate"]
     assert isinstance(gate, dict)

@@ -66,6 +66,16 @@ export class AutoQuality {
     this.restart();
   }
 
+  /**
+   * The server has no room for what was decided, and goes on with this quality. A later try waits longer.
+   * @param {string} quality
+   */
+  kept(quality) {
+    this.#waitLonger();
+    this.#steppedUpAt = -Infinity;
+    if (this.#ladder.includes(quality)) this.#move(quality);
+  }
+
   /** Another connection or camera: what was usual is not any more. */
   restart() {
     this.#ages = [];

@@ -7,10 +7,11 @@ import { AUTO, QualityChoice } from "./quality-choice.js";
 import { QualityMenu } from "./quality-menu.js";
 import { savePicture } from "./save-picture.js";
 import { State } from "./states.js";
+import { showToast } from "./toast.js";
 import { Traffic, measureLink } from "./traffic.js";
 import { playsH264 } from "./video-decoder.js";
 import { Viewer } from "./viewer.js";
-import { notice, pictureAge, stateWords } from "./words.js";
+import { QUALITY_WORDS, keptWords, notice, pictureAge, stateWords } from "./words.js";
 import { Zoom } from "./zoom.js";
 
 const INTERVAL = 500; // ms between two looks at what changes by itself
@@ -84,6 +85,7 @@ export class CameraViewer extends HTMLElement {
     this.#viewer.addEventListener("change", () => this.#render());
     this.#viewer.addEventListener("picture", () => this.#onPicture());
     this.#viewer.addEventListener("videofailure", () => this.#onVideoFailure());
+    this.#viewer.addEventListener("qualitykept", (event) => this.#onQualityKept(event.detail));
     this.#viewer.open();
     this.#timer = setInterval(() => this.#refresh(), INTERVAL);
   }
@@ -149,6 +151,15 @@ export class CameraViewer extends HTMLElement {
   #onVideoFailure() {
     this.#choice.videoFailed();
     this.#applyQuality();
+  }
+
+  /** Auto tries again later, without a word; who chose for himself is told. */
+  #onQualityKept({ quality, reason }) {
+    this.#choice.kept(quality);
+    this.#applyQuality();
+    if (this.#menu.choice === AUTO) return;
+    this.#menu.show(quality);
+    showToast(`Quality stays ${QUALITY_WORDS[quality]}`, keptWords(reason));
   }
 
   #onPicture() {

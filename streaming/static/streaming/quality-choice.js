@@ -68,6 +68,15 @@ export class QualityChoice {
     this.#auto.observe({ age, gap });
   }
 
+  /**
+   * The server has no room for another quality than this one.
+   * @param {string} quality
+   */
+  kept(quality) {
+    if (this.choice === AUTO) this.#auto.kept(quality);
+    else this.choose(quality);
+  }
+
   /** The camera's own video cannot be played here. */
   videoFailed() {
     this.#noVideoBefore = this.#now() + VIDEO_AGAIN;

@@ -31,6 +31,11 @@ export class QualityMenu {
     this.#select.dispatchEvent(new Event("change"));
   }
 
+  /** @param {string} choice that holds instead, for now: what was chosen is remembered all the same */
+  show(choice) {
+    this.#select.value = choice;
+  }
+
   /** @param {string | null} quality the one that is being sent */
   showQuality(quality) {
     const auto = this.#option(AUTO);

@@ -176,6 +176,8 @@ export class Viewer extends EventTarget {
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
       this.quality = message.quality;
       if (message.codec) this.#decoding.codec = message.codec;
+      // Another quality was asked for, and there is no room for it.
+      if (message.reason) this.dispatchEvent(new CustomEvent("qualitykept", { detail: message }));
       this.dispatchEvent(new Event("change"));
     }
   }

@@ -39,6 +39,13 @@ const CLOSED = {
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page and the server do not understand each other. Reload the page."],
 };
 
+/** @param {string} reason why another quality cannot be had */
+export function keptWords(reason) {
+  return reason === Reason.BANDWIDTH_REACHED
+    ? "There is no bandwidth left for a higher one."
+    : "Whether there is bandwidth for another one cannot be checked right now.";
+}
+
 /**
  * A state in a few words.
  * @param {import("./states.js").Status} status
