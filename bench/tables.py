@@ -34,14 +34,15 @@ def machine(parts: Parts) -> Iterator[str]:
     newest = max(parts.values(), key=lambda part: part["date"])
     about, versions = newest["machine"], newest["versions"]
     dates = sorted(part["date"] for part in parts.values())
-    load = max(part["machine"]["load_before"] for part in parts.values())
+    # Of the first part: later ones begin with what the benchmark itself has left.
+    load = min(parts.values(), key=lambda part: str(part["date"]))["machine"]["load_before"]
     commits = ", ".join(sorted({part["commit"] for part in parts.values()}))
     yield f"Measured from {dates[0]} to {dates[-1]}, at {commits}, on:"
     yield f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB, {about['system']};"
     yield ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
     if load > about["cores"] / 2:
         yield ""
-        yield f"**Provisional: the machine had other work** (load {load:.1f} before a part). Repeat it on a quiet one."
+        yield f"**Provisional: the machine had other work** (load {load:.1f} before it began). Repeat it on a quiet one."
 
 
 def aims(parts: Parts) -> Iterator[str]:
