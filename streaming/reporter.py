@@ -68,6 +68,7 @@ class Reporter:
         self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
         self._soon = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
+        self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
         self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
         self.keys += [SEQUENCES + worker, ORDERS + worker]
 
@@ -101,6 +102,7 @@ class Reporter:
         async with self._one_at_a_time:
             version, *orders = await self._store.run("report", self.keys, self._arguments(*self._counters.take()))
             self._counters.taken()
+            self._arrived = orders
         self.on_answer(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
@@ -122,6 +124,13 @@ class Reporter:
                 measured[field] = max(measured.get(field, 1), round(traffic.kbps * MARGIN))
         report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
         streams = {slot.id: (slot.terms.rate.field, slot.terms.rate.kbps) for slot, _ in held}
-        news = {"peak": peak, "counters": counts, "measured": measured, "streams": streams, "refusals": refusals}
+        news = {
+            "peak": peak,
+            "counters": counts,
+            "measured": measured,
+            "streams": streams,
+            "refusals": refusals,
+            "done": self._arrived,
+        }
         texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
         return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1]]

@@ -3,9 +3,10 @@
 --       10 when the gate was last looked at, 11 the server-wide set, 12 the worker's sequence number, 13 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
 --       7 JSON: {peak, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field, kbit/s if it was not measured]},
---       refusals [JSON...]}
+--       refusals [JSON...], done [orders that arrived...]}
 -- Returns {the limits' version, orders (JSON)...}
--- Counts with a number that was here before are not added again: a reply that is lost makes the worker send them twice.
+-- Counts with a number that was here before are not added again, and orders come until the worker says that they have arrived: a
+-- reply may be lost.
 local DAY = 24 * 3600 * 1000
 local worker, lease, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local given = cjson.decode(ARGV[7])
@@ -63,7 +64,7 @@ redis.call('ZADD', KEYS[7], minute, minute)
 
 for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4]}) do outlive(key, lease) end
 redis.call('PEXPIRE', KEYS[5], 7 * DAY)
+for _, order in ipairs(given.done) do redis.call('LREM', KEYS[13], 0, order) end
 local answer = {redis.call('GET', KEYS[9]) or ''}
 for _, order in ipairs(redis.call('LRANGE', KEYS[13], 0, -1)) do answer[#answer + 1] = order end
-redis.call('DEL', KEYS[13])
 return answer

@@ -148,6 +148,20 @@ async def test_orders_and_the_limits_version_come_with_the_answer_once(store: Lo
     assert heard == [("41", ["w:1", "w:2"]), ("41", [])]
 
 
+async def test_orders_whose_answer_was_lost_come_again(store: LosingReplies) -> None:
+    reports, _ = reporter(store)
+    heard: list[str] = []
+    reports.on_answer = lambda version, orders: heard.extend(order["id"] for order in orders)
+    await store.call("RPUSH", ORDERS + "w", '{"id":"w:1"}')
+    store.loses = True
+    with pytest.raises(GateUnavailableError):
+        await reports.send()
+    store.loses = False
+    await reports.send()
+    await reports.send()
+    assert heard == ["w:1"]
+
+
 async def test_who_leaves_is_a_worker_no_more_and_its_last_counts_stay(store: LosingReplies) -> None:
     reports, counters = reporter(store)
     await reports.send()
