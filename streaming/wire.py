@@ -39,8 +39,12 @@ class Wire(asyncio.Protocol):
         """Raises RedisError, OSError or TimeoutError."""
         pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, protocol=2, max_connections=1)
         connection = pool.make_connection()  # type: ignore[no-untyped-call]
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            await connection.connect()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)  # one that is half open
+            raise
         wire = cls()
         # From here on nothing of redis-py's reads or writes: the transport is this protocol's. The writer would close
         # it when it is collected.

@@ -1,6 +1,7 @@
 """One connection to Redis: order, cancellation, loss, silence, passwords."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -100,3 +101,20 @@ async def test_passwords_and_databases_of_the_address_hold(tmp_path: Path) -> No
         assert "db=3" in await known.call("CLIENT", "LIST")
         await plain.close()
         await known.close()
+
+
+async def test_openings_that_a_silent_redis_never_answers_leave_no_socket(
+    store: Store, redis_server: RedisServer
+) -> None:
+    await store.ping()
+    before = len(os.listdir("/proc/self/fd"))
+    assert redis_server.process is not None
+    redis_server.process.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            with pytest.raises(GateUnavailableError):
+                await store.ping()
+    finally:
+        redis_server.process.signal(signal.SIGCONT)
+    assert len(os.listdir("/proc/self/fd")) <= before
+    await store.ping()
