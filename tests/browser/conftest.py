@@ -2,6 +2,7 @@
 
 import base64
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.clock import age_ms
+from streaming.usage import FRESH
 from tests.browser.chromium import FLAGS, PLAIN, SECURE, chromium, enter
 from tests.browser.link import Link
 from tests.browser.others import Others
@@ -91,10 +93,15 @@ class Gate:
         self._session = session
 
     def becomes(self, expected: int, seconds: float = 2) -> None:
-        wait_until(lambda: self.in_use == expected, seconds, f"{expected} slots in use")
+        wait_until(lambda: self._reported() == expected, seconds, f"{expected} slots in use")
 
     @property
     def in_use(self) -> int:
+        """At the time of the call: a figure from before, which the server may still hold, has gone."""
+        time.sleep(FRESH + 0.1)
+        return self._reported()
+
+    def _reported(self) -> int:
         used: int = self._session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
         return used
 
