@@ -21,7 +21,7 @@ from cameras.sources import CameraSource
 from streaming import conf, errors, protocol, runtime, viewing_log
 from streaming.admissible import admissible_session
 from streaming.frames import Format
-from streaming.leases import Holder, Slot
+from streaming.leases import Holder, Slot, Terms
 from streaming.policy import Policy
 from streaming.rechecks import Stream
 from streaming.terms import Standings, standings_of, terms_of
@@ -29,6 +29,8 @@ from streaming.viewing import Viewing
 from streaming.viewing_log import log_event
 
 logger = logging.getLogger(__name__)
+
+Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -120,8 +122,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _watch(self, worker: runtime.Runtime) -> None:
         quality = self._quality()
-        policy = await worker.known_policy()
-        user, camera, source, standings = await self._admissible(policy)
+        policy, user, camera, source, standings = await self._admissible(worker)
         if worker.draining:
             raise errors.DrainingError
         holder = self._holder = Holder(
@@ -146,7 +147,12 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             worker.budget,
         )
         self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
-        await viewing.run(terms_of(policy, standings, holder, viewing.rate()))
+
+        async def terms_now() -> Terms:
+            policy, *_, standings = await self._admissible(worker)
+            return terms_of(policy, standings, holder, viewing.rate())
+
+        await viewing.run(terms_of(policy, standings, holder, viewing.rate()), terms_now)
 
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
@@ -156,15 +162,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
         return protocol.known_formats(query.get("formats", ["jpeg"])[0])
 
-    async def _admissible(self, policy: Policy) -> tuple[AbstractBaseUser, Camera, CameraSource, Standings]:
-        """Who asks, for which camera, and what he may under the limits; raises what stands against it."""
+    async def _admissible(self, worker: runtime.Runtime) -> Admissible:
+        """The limits, who asks, for which camera, and what he may under them; raises what stands against it."""
 
-        def look() -> tuple[AbstractBaseUser, Camera, CameraSource, Standings]:
+        def look(policy: Policy) -> Admissible:
             user, camera, source = admissible_session(self._session, self._camera)
-            return user, camera, source, standings_of(policy, user)
+            return policy, user, camera, source, standings_of(policy, user)
 
-        found: tuple[AbstractBaseUser, Camera, CameraSource, Standings] = await database_sync_to_async(look)()
-        return found
+        while True:
+            found: Admissible = await database_sync_to_async(look)(await worker.known_policy())
+            if found[0] == worker.policy:  # reading takes its time on a busy worker: they may have been changed
+                return found
 
     @property
     def _session(self) -> str | None:

@@ -37,8 +37,8 @@ def store_url() -> str:
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Make this Redis's generation if it has none, so that newcomers' waiting (`grace` seconds) begins with the worker
-    and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
+    """Make this Redis's generation if it has none of its own, so that newcomers' waiting (`grace` seconds) begins with the
+    worker and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
     return run_now(url, "open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
 
 

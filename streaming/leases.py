@@ -8,7 +8,15 @@ from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
 
+# Goes on while the machine is suspended, as Redis's does elsewhere; where there is no such clock, `time.monotonic`.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 _quoted = json.encoder.encode_basestring_ascii  # json's own, without what it sets up for each object
+
+
+def lease_clock() -> float:
+    """Seconds, from which a holder tells how long its lease still lasts."""
+    return time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Slot:
     id: str
     holder: Holder
     terms: Terms
-    fence_at: float = 0.0  # time.monotonic() after which not one more frame may be sent
+    fence_at: float = 0.0  # lease_clock() after which not one more frame may be sent
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
     in_use: int = 0  # of the first set, when admitted
     would_refuse: type[LimitReachedError] | None = None  # what a limit that is only tried would have said
@@ -87,7 +95,7 @@ class Slot:
 
     def check(self) -> None:
         """Raise SlotLostError if the slot is lost. Asked before each frame: after a long pause no timer has run yet."""
-        if self.lost.is_set() or time.monotonic() >= self.fence_at:
+        if self.lost.is_set() or lease_clock() >= self.fence_at:
             raise SlotLostError
 
     @property

@@ -85,8 +85,8 @@ async def write_out(store: Store) -> bool:
     return True
 
 
-def write_batch(id: str, minutes: Iterable[tuple[str, Sequence[str]]], refusals: Iterable[str]) -> None:
-    found = {int(minute): dict(zip(pairs[::2], pairs[1::2], strict=True)) for minute, pairs in minutes}
+def write_batch(id: str, minutes: Iterable[tuple[str, Iterable[str]]], refusals: Iterable[str]) -> None:
+    found = {int(minute): _fields(list(pairs)) for minute, pairs in minutes}
     with transaction.atomic():
         # A second writer of the same batch waits here for the first, and then knows.
         if found and Batch.objects.get_or_create(id=id)[1]:
@@ -96,6 +96,10 @@ def write_batch(id: str, minutes: Iterable[tuple[str, Sequence[str]]], refusals:
 
 
 # Minutes.
+
+
+def _fields(pairs: Sequence[str]) -> Found:
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
 def _write_minutes(found: Mapping[int, Found]) -> None:

@@ -79,15 +79,17 @@ class Reporter:
     async def run(self) -> None:
         """For ever; what cannot be told while Redis is away is told later."""
         while True:
+            second = False
             try:
                 async with asyncio.timeout(INTERVAL * random.uniform(0.9, 1.0)):  # noqa: S311 - jitter
                     await self._soon.wait()
                 await asyncio.sleep(SOON)
             except TimeoutError:
+                second = True
                 self._sample()
             self._soon.clear()
             try:
-                await self.send()
+                await self.send(rates=second)
             except GateUnavailableError:
                 pass  # the gate's heartbeat says so
             except Exception:
@@ -97,10 +99,11 @@ class Reporter:
         for viewing in self._viewings():
             viewing.traffic.sample()
 
-    async def send(self) -> None:
-        """Report now. Raises GateUnavailableError."""
+    async def send(self, *, rates: bool = True) -> None:
+        """Report now; with the cameras' rates once a second, as they fade by it. Raises GateUnavailableError."""
         async with self._one_at_a_time:
-            version, *orders = await self._store.run("report", self.keys, self._arguments(*self._counters.take()))
+            arguments = self._arguments(*self._counters.take(), rates)
+            version, *orders = await self._store.run("report", self.keys, arguments)
             self._counters.taken()
             self._arrived = orders
         self.on_answer(version, [json.loads(order) for order in orders])
@@ -114,12 +117,14 @@ class Reporter:
         """As `leave`, without a loop; what was not reported yet is lost."""
         run_now(url, "release", [REPORTS, REPORTS, WORKERS], [self._worker])
 
-    def _arguments(self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int) -> list[Argument]:
+    def _arguments(
+        self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int, rates: bool
+    ) -> list[Argument]:
         held = [(viewing.slot, viewing.traffic) for viewing in self._viewings() if viewing.slot is not None]
         sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
         measured: dict[str, int] = {}
         for slot, traffic in held:
-            if traffic.whole:
+            if traffic.whole and rates:
                 field = slot.terms.rate.field
                 measured[field] = max(measured.get(field, 1), round(traffic.kbps * MARGIN))
         report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}

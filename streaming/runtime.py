@@ -38,6 +38,7 @@ from streaming.viewing import Patience, Viewing
 logger = logging.getLogger(__name__)
 
 DRAIN = 2.0  # seconds in which a stopping worker gives its slots back
+CHECK = 2.0  # seconds in which a worker says whether it is ready
 POLICY_RETRY = 2.0  # seconds before reading them once more when that failed
 POLICY_AGE = 30.0  # seconds after which the limits are read again, whatever was heard
 STOP = 6.0  # seconds in which its captures leave their cameras: a read in progress may take its whole time-out
@@ -66,12 +67,13 @@ class Runtime:
         self.store = Store(url)
         self.counters = Counters()
         self.policy = policy.defaults()
-        self._version = self._loaded = ""  # of the limits: heard last, loaded last
-        self._policy_asked, self._policy_known = asyncio.Event(), asyncio.Event()
+        self._version = ""  # of the limits, heard last
+        self._loaded: str | None = None  # the version that was loaded last
+        self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
         reading = conf.READ_TIMEOUT.value
         self._sharing = Sharing(url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
-        self.gate = Gate(self.store, conf.timing(), self.worker)
+        self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url))
         self.reporter = Reporter(
             self.store,
             self.worker,
@@ -113,8 +115,10 @@ class Runtime:
             self.streams.discard(stream)
 
     async def known_policy(self) -> policy.Policy:
-        """The limits in force; a worker that has just started reads them first."""
-        await self._policy_known.wait()
+        """The limits in force; a worker that has just started reads them first. Raises GateUnavailableError."""
+        await self._policy_tried.wait()
+        if self._loaded is None:
+            raise GateUnavailableError("The limits cannot be read right now.", retry_after=5)
         return self.policy
 
     def budget(self) -> int:
@@ -127,8 +131,9 @@ class Runtime:
 
     async def check_gate(self) -> None:
         """Write this worker's report, as a renewal does: a Redis that is full answers readings only. Raises
-        GateUnavailableError."""
-        await self.reporter.send()
+        GateUnavailableError, or TimeoutError."""
+        async with asyncio.timeout(CHECK):  # however many ask a Redis that is silent
+            await self.reporter.send(rates=False)
 
     # What other workers and pages hear, and what this one hears of them.
 
@@ -163,8 +168,10 @@ class Runtime:
                 self._loaded = version
             except Exception:
                 logger.exception("The limits could not be read; those known so far stay in force")
+                self._policy_tried.set()
                 await asyncio.sleep(POLICY_RETRY)
-            self._policy_known.set()
+                continue
+            self._policy_tried.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLICY_AGE):
                     await self._policy_asked.wait()

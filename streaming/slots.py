@@ -8,7 +8,8 @@ No counter exists that could drift. Promises, each with its test in tests/stream
 - Each acquire is followed by a release of its id, however the holder ended, by a task that nobody cancels.
 - A worker renews its leases together, but only those whose viewing makes progress. A holder that could not renew
   gives up (`fence`) before the lease ends and another may enter.
-- Redis that has lost its data admits former holders only, for as long as any of them may still be streaming.
+- Redis that has lost its data, or has started anew with what its disk kept, admits former holders only, for as long as
+  any of them may still be streaming.
 
 Redis away: newcomers are refused, running streams go on until their fence.
 """
@@ -19,13 +20,12 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
 from streaming.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATES, SERVER_SET, TOTALS, read_usage
-from streaming.leases import Holder, Rate, Slot, Terms, Usage
+from streaming.leases import Holder, Rate, Slot, Terms, Usage, lease_clock
 from streaming.refusals import bandwidth, refusal, tried
 from streaming.store import Argument, Store, run_now
 
@@ -36,13 +36,16 @@ RETRY = 0.5  # seconds between two tries of a call that failed
 FORGET = 1.0  # seconds after which a release is repeated when the acquire's reply was lost: the two may overtake
 
 Waiting = Callable[[float], Awaitable[None]]  # told how many seconds a newcomer has to wait
+Asked = Callable[[], Awaitable[Terms]]  # for the terms that are in force now
 
 
 class Gate:
     """This worker's side of the gate: takes, renews and gives back the slots of its viewings."""
 
-    def __init__(self, store: Store, timing: Timing, worker: str) -> None:
-        self._store, self._timing, self.worker = store, timing, worker
+    def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
+        """`renewals`: a connection of their own, so that no rush of newcomers stands before them."""
+        self._store, self._renewals, self._timing, self.worker = store, renewals or store, timing, worker
+        self._store.greeting = self._renewals.greeting = self._greeting
         self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
         self._generation = ""
         self._candidate = secrets.token_hex(8)  # of the generation, where Redis has none
@@ -85,19 +88,23 @@ class Gate:
         for chunk in _chunks(slots):
             run_now(url, "release", [DETAILS, RATES, *_keys(chunk)], [slot.id for slot in chunk])
 
+    def _greeting(self) -> tuple[str, list[str], list[Argument]]:
+        return "open", [GENERATION], [self._grace_ms, secrets.token_hex(8)]
+
     # A slot: acquired, held, given back.
 
     def new_id(self) -> str:
         """Of a viewing and, once it is admitted, of its lease."""
         return f"{self.worker}:{secrets.token_hex(8)}"
 
-    def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "") -> "Holding":
-        """Hold a slot in every limited set while an `async with` lasts. Raises what stands against it: the refusal of the
+    def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "", ask: Asked | None = None) -> "Holding":
+        """Hold a slot in every limited set while an `async with` lasts. A newcomer who had to wait goes by what `ask`
+        says then, and what it raises. Raises what stands against it: the refusal of the
         first set that is full, a LimitReachedError with in_use, limit and retry_after (s), BandwidthReachedError,
         StoppedByAdministratorError while the user is blocked, or GateUnavailableError."""
-        return Holding(self, Slot(id or self.new_id(), holder, terms), on_wait)
+        return Holding(self, Slot(id or self.new_id(), holder, terms), on_wait, ask)
 
-    async def _admit(self, slot: Slot, on_wait: Waiting) -> None:
+    async def _admit(self, slot: Slot, on_wait: Waiting, ask: Asked | None) -> None:
         while True:
             outcome, *facts = await self._acquire(slot, former=False)
             if outcome == "granted":
@@ -109,9 +116,11 @@ class Gate:
             seconds = facts[1] / 1000
             await on_wait(seconds)
             await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the newcomers
+            if ask is not None:
+                slot.terms = await ask()
 
     async def _acquire(self, slot: Slot, *, former: bool) -> list[Any]:
-        sent_at, terms = time.monotonic(), slot.terms
+        sent_at, terms = lease_clock(), slot.terms
         block = BLOCKS + slot.holder.user_id
         keys = [GENERATION, DETAILS, RATES, EXPECTED, block, TOTALS, *(limit.key for limit in terms.limits)]
         arguments: list[Argument] = [
@@ -140,14 +149,14 @@ class Gate:
         return answer
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
-        """Count a stream with another rate from now on. Raises BandwidthReachedError where the budget (kbit/s, 0: any) has
-        no room for it, or GateUnavailableError; then it is counted as before."""
+        """Count a stream with another rate from now on. The slot's terms are the caller's to
+        change. Raises BandwidthReachedError where the budget (kbit/s, 0: any) has no room for it, or
+        GateUnavailableError; then it is counted as before."""
         outcome, *facts = await self._store.run(
             "reserve", [RATES, EXPECTED, SERVER_SET], [slot.id, budget, rate.field, rate.kbps]
         )
         if outcome == "budget":
             raise bandwidth(facts)
-        slot.terms = replace(slot.terms, rate=rate)
 
     def _used(self, generation: str) -> None:
         """A Redis that loses its data again must not get the same generation."""
@@ -161,10 +170,10 @@ class Gate:
             self._watch_fence(slot.fence_at)
 
     def _watch_fence(self, at: float) -> None:
-        self._fence = asyncio.get_running_loop().call_later(at - time.monotonic(), self._lose_overdue)
+        self._fence = asyncio.get_running_loop().call_later(at - lease_clock(), self._lose_overdue)
 
     def _lose_overdue(self) -> None:
-        self._fence, now = None, time.monotonic()
+        self._fence, now = None, lease_clock()
         for slot in [slot for slot in self._held.values() if slot.fence_at <= now]:
             self._lose(slot)
         if self._held:
@@ -252,9 +261,9 @@ class Gate:
         now = time.monotonic()
         due = [slot for slot in self._held.values() if slot.progress_until > now]
         for chunk in _chunks(due) or [[]]:
-            sent_at = time.monotonic()
+            sent_at = lease_clock()
             keys, arguments = self._renewal(chunk)
-            generation, *lost = await self._store.run("renew", keys, arguments)
+            generation, *lost = await self._renewals.run("renew", keys, arguments)
             self._used(generation)
             emptied = bool(self._generation) and generation != self._generation
             for slot in chunk:
@@ -269,7 +278,7 @@ class Gate:
 
     async def _reenter(self, slot: Slot) -> bool:
         """Take back, by admission, the place of a stream that runs while Redis has lost its data."""
-        if time.monotonic() >= slot.fence_at:
+        if lease_clock() >= slot.fence_at:
             return False
         outcome, *_ = await self._acquire(slot, former=True)
         return bool(outcome == "granted")
@@ -290,12 +299,12 @@ class Gate:
 class Holding:
     """The way into a slot and out of it."""
 
-    def __init__(self, gate: Gate, slot: Slot, on_wait: Waiting) -> None:
-        self._gate, self._slot, self._on_wait = gate, slot, on_wait
+    def __init__(self, gate: Gate, slot: Slot, on_wait: Waiting, ask: Asked | None) -> None:
+        self._gate, self._slot, self._on_wait, self._ask = gate, slot, on_wait, ask
 
     async def __aenter__(self) -> Slot:
         try:
-            await self._gate._admit(self._slot, self._on_wait)
+            await self._gate._admit(self._slot, self._on_wait, self._ask)
         except BaseException:
             self._gate._give_back(self._slot)
             raise

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,13 +17,18 @@ import hiredis
 import redis
 
 from streaming.errors import GateUnavailableError
-from streaming.wire import REPLY_TIMEOUT, Wire, WireLostError
+from streaming.wire import DEADLINE, TooLateError, Wire, WireLostError, dialer
 
-DEADLINE = 1.5  # seconds for a whole call, retry included: a refusal must be out within 2 s
+logger = logging.getLogger(__name__)
+
 CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply, in a thread
 
 Argument = str | int
 Call = tuple[Sequence[str], Sequence[str | int | bytes]]  # a script's keys and arguments
+Greeting = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # a script, its keys and arguments
+
+NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # said by a server that was one before
+PASSING = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # all of Redis's errors that need no programmer
 
 
 @functools.cache
@@ -41,12 +47,18 @@ class Store:
     """Runs the scripts of `lua/`. All of them may be repeated safely, so one retry on a lost reply is allowed.
 
     A cancelled call may still take effect in Redis: whoever cancels an acquire releases afterwards.
+
+    `greeting` is the script that each connection begins with, before any call.
     """
+
+    greeting: Greeting | None = None
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._dialer = dialer(url)
         self._wire: Wire | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[Wire] | None = None
+        self._complaint = ""  # the last one logged
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
@@ -55,12 +67,21 @@ class Store:
             return cast(list[Any], await self.call(*command))
         except hiredis.ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
-                raise GateUnavailableError from error
+                raise self._failure(script, error) from error
         # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
         try:
             return cast(list[Any], await self.call("EVAL", _source(script), *command[2:]))
         except hiredis.ReplyError as error:
-            raise GateUnavailableError from error
+            raise self._failure(script, error) from error
+
+    def _failure(self, script: str, error: hiredis.ReplyError) -> GateUnavailableError:
+        kind = str(error).split(" ")[0]
+        if kind in NOT_A_MASTER and self._wire is not None:
+            self._wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
+        if kind not in PASSING and self._complaint != str(error):
+            logger.error("Redis refuses the script %s: %s", script, error)
+            self._complaint = str(error)
+        return GateUnavailableError()
 
     async def ping(self) -> None:
         """Raises GateUnavailableError."""
@@ -70,29 +91,54 @@ class Store:
             raise GateUnavailableError from error
 
     async def close(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
         if self._wire is not None:
             self._wire.close()
 
     async def call(self, *command: Argument) -> Any:
         """One command. Raises GateUnavailableError, or redis's own ReplyError."""
+        ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire
-        if wire is not None and not wire.lost:
-            try:
-                return await wire.call(*command)
-            except WireLostError:
-                pass  # once more, on a new connection
         try:
-            async with asyncio.timeout(DEADLINE - REPLY_TIMEOUT):
+            if wire is not None and not wire.lost:
+                try:
+                    return await wire.call(*command)
+                except WireLostError:
+                    pass  # once more, on a new connection
+            async with asyncio.timeout_at(ends_at):
                 wire = await self._connected()
                 return await wire.call(*command)
-        except (redis.RedisError, OSError, TimeoutError, WireLostError) as error:
+        except (redis.RedisError, OSError, TimeoutError, WireLostError, TooLateError) as error:
             raise GateUnavailableError from error
 
     async def _connected(self) -> Wire:
-        async with self._opening:  # however many ask, one connects
-            if self._wire is None or self._wire.lost:
-                self._wire = await Wire.open(self.url)
-            return self._wire
+        """However many ask, one connects for all; who leaves meanwhile does not stop it."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open(), name="connecting to Redis")
+            self._opening.add_done_callback(_retrieved)
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Wire:
+        if self._wire is None or self._wire.lost:
+            wire = await Wire.open(self._dialer)
+            if self.greeting is not None:
+                script, keys, arguments = self.greeting()
+                try:
+                    await wire.call("EVAL", _source(script), len(keys), *keys, *arguments)
+                except BaseException as error:
+                    wire.close()
+                    if isinstance(error, hiredis.ReplyError):
+                        raise self._failure(script, error) from error
+                    raise
+            self._wire = wire
+        return self._wire
+
+
+def _retrieved(opening: "asyncio.Task[Wire]") -> None:
+    """All who waited may have left: then nobody is to be told."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 class ThreadStore:

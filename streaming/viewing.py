@@ -25,7 +25,7 @@ from streaming.errors import (
 from streaming.frames import Format
 from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
 from streaming.leases import Holder, Rate, Slot, Terms
-from streaming.slots import Gate
+from streaming.slots import Asked, Gate
 from streaming.traffic import Traffic
 from streaming.video import ORIGINAL
 from streaming.viewing_log import log_event
@@ -92,18 +92,19 @@ class Viewing:
         kind = "h264" if self.holder.quality == ORIGINAL and Format.H264 in self._formats else self.holder.quality
         return Rate(f"{self.holder.camera_id}:{kind}", conf.ESTIMATES[kind])
 
-    async def run(self, terms: Terms) -> None:
-        await _first_error(self._hold(terms), self._watch_stop())
+    async def run(self, terms: Terms, ask: Asked | None = None) -> None:
+        """`ask` is asked for the terms once more if the gate lets newcomers wait."""
+        await _first_error(self._hold(terms, ask), self._watch_stop())
 
-    async def _hold(self, terms: Terms) -> None:
+    async def _hold(self, terms: Terms, ask: Asked | None) -> None:
         """Hold a slot and a feed, and pump. Leaves the feed first and gives the slot back then, whatever happens."""
         asked = time.monotonic()
-        async with self._gate.slot(self.holder, terms, self._tell_waiting, self._id) as slot:
+        async with self._gate.slot(self.holder, terms, self._tell_waiting, self._id, ask) as slot:
             self._count_admission(slot, time.monotonic() - asked)
             self.slot = slot
             self._viewer.admitted(slot)
             slot.progressed(self._patience.first_frame + RENEWED_FOR)
-            await self._viewer.send_message(self._info(slot, terms.limits[0].maximum))
+            await self._viewer.send_message(self._info(slot, slot.limits[0].maximum))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
                 await _first_error(
@@ -150,6 +151,7 @@ class Viewing:
                 self.holder = before
                 await self._tell_format(*self._told, reason=error.reason)
                 return
+        self.slot.terms = replace(self.slot.terms, rate=self.rate())
         self._feed.switch(quality)
         self.traffic.restart()
         self._gate.describe(self.slot, self.holder)

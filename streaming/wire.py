@@ -7,14 +7,18 @@ calls. So a call that is written is whole, whatever becomes of the task that wai
 """
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from typing import Any, cast
 
 import hiredis
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import Connection, ConnectionPool
 
 CONNECT_TIMEOUT = 0.7  # seconds for connecting
-REPLY_TIMEOUT = 0.7  # seconds for one reply; no script takes a tenth of it
+REPLY_TIMEOUT = 0.7  # seconds of silence while a reply is due; no script takes a tenth of it
+DEADLINE = 1.5  # seconds for a whole call: a refusal must be out within 2 s
+NO_LINGER = struct.pack("ii", 1, 0)
 
 Word = str | int | bytes
 
@@ -23,25 +27,35 @@ class WireLostError(Exception):
     """The connection to Redis was lost before the reply came."""
 
 
+class TooLateError(Exception):
+    """Redis is at work, but the reply did not come within `DEADLINE`."""
+
+
+def dialer(url: str) -> Connection:
+    """redis-py's connection, for `Wire.open`. It is kept: what TLS needs is read once."""
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, max_connections=1)
+    pool.connection_kwargs["protocol"] = 2  # whatever the address says: nothing may come that no call asked for
+    return pool.make_connection()  # type: ignore[no-untyped-call,no-any-return]
+
+
 class Wire(asyncio.Protocol):
-    """Calls raise WireLostError when the reply does not come, redis's ReplyError when it is one."""
+    """Calls raise WireLostError or TooLateError when the reply does not come, redis's ReplyError when it is one."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(encoding="utf-8")
+        self._reader = hiredis.Reader(encoding="utf-8", errors="replace")
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()  # and when it was sent, loop time
+        self._heard = 0.0  # loop time of the last that came
         self._watch: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     @classmethod
-    async def open(cls, url: str) -> "Wire":
+    async def open(cls, connection: Connection) -> "Wire":
         """Raises RedisError, OSError or TimeoutError."""
-        pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, protocol=2, max_connections=1)
-        connection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
             await connection.disconnect(nowait=True)  # one that is half open
             raise
@@ -74,22 +88,36 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         if self._transport is not None:
+            # What is on its way must not arrive when the network heals, long after its call was given up.
+            connection = self._transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
             self._transport.abort()
         self.connection_lost(None)
 
     def _look(self) -> None:
-        """The oldest call may have waited too long: then nothing behind it comes in time either."""
+        """A Redis that says nothing while a reply is due is gone; one that works its way through many calls is not, but
+        those that have waited for too long are given up."""
         self._watch = None
-        if self._waiting:
-            left = self._waiting[0][1] + REPLY_TIMEOUT - self._loop.time()
-            if left <= 0:
-                self.close()
-            else:
-                self._watch = self._loop.call_later(left, self._look)
+        if not self._waiting:
+            return
+        now = self._loop.time()
+        look_at = max(self._waiting[0][1], self._heard) + REPLY_TIMEOUT
+        if look_at <= now:
+            self.close()
+            return
+        for reply, sent_at in self._waiting:
+            if sent_at + DEADLINE > now:
+                look_at = min(look_at, sent_at + DEADLINE)
+                break
+            if not reply.done():
+                reply.set_exception(TooLateError())
+                reply.exception()  # where nobody waits, nobody is to be told
+        self._watch = self._loop.call_later(look_at - now, self._look)
 
     # asyncio's side.
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             reply, _ = self._waiting.popleft()

@@ -7,14 +7,23 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Which run of this server it is: another one after each of its starts, and on each of its replicas. '': it may not be asked.
+local function run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+end
+
 -- The generation is the one key that never expires. Where it is missing, this Redis is new or has lost its data:
 -- until `ready_at` only those who held a slot before may enter.
 -- Returns its token and `ready_at`.
 local function generation(key, candidate, grace, now)
   local found = redis.call('HMGET', key, 'token', 'ready_at')
-  if found[1] then return found[1], tonumber(found[2]) end
-  redis.call('HSET', key, 'token', candidate, 'ready_at', now + grace)
-  return candidate, now + grace
+  local token, ready_at = found[1], tonumber(found[2])
+  if token and ready_at <= now + grace then return token, ready_at end
+  if not token then redis.call('HSET', key, 'token', candidate, 'run', run_id()) end
+  -- New; or the clock was set back since it was made.
+  redis.call('HSET', key, 'ready_at', now + grace)
+  return token or candidate, now + grace
 end
 
 -- Remove what has expired from a set, and what is known of it from the hashes beside it. Returns how many they were.

@@ -9,10 +9,12 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')) do
   local holder = found and cjson.decode(found)
   if holder and (ARGV[4] == 'id' and id or holder[ARGV[4]]) == ARGV[5] then
     local orders = ARGV[1] .. holder.worker
-    redis.call('RPUSH', orders, cjson.encode({id = id, message = ARGV[6], block = tonumber(ARGV[7])}))
+    local order = cjson.encode({id = id, message = ARGV[6], block = tonumber(ARGV[7])})
+    -- Told again, it is the same order: its reply may have been lost.
+    if redis.call('LREM', orders, 0, order) == 0 then redis.call('HINCRBY', KEYS[3], 'stopped', 1) end
+    redis.call('RPUSH', orders, order)
     redis.call('PEXPIRE', orders, ARGV[3])
     if tonumber(ARGV[7]) > 0 then redis.call('SET', ARGV[2] .. holder.user_id, ARGV[6], 'PX', ARGV[7]) end
-    redis.call('HINCRBY', KEYS[3], 'stopped', 1)
     told[#told + 1] = id
   end
 end

@@ -24,10 +24,12 @@ redis.call('HSET', KEYS[2], worker, ARGV[3])
 local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
 if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
 
--- Pictures differ in size, so that the highest rate stays known for a while: it loses a hundredth with each report.
+-- Pictures differ in size, so that the highest rate stays known for a while: it loses a hundredth each second, in which every
+-- worker may measure it once.
+local kept = 0.99 ^ (1 / redis.call('ZCARD', KEYS[1]))
 for field, rate in pairs(given.measured) do
   local before = tonumber(redis.call('HGET', KEYS[5], field) or 0)
-  redis.call('HSET', KEYS[5], field, math.ceil(math.max(rate, before * 0.99)))
+  redis.call('HSET', KEYS[5], field, math.ceil(math.max(rate, before * kept)))
 end
 -- A stream is counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
 for id, stream in pairs(given.streams) do
@@ -52,7 +54,7 @@ end
 -- However many workers report, the gate is looked at once a second.
 local in_use = redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', KEYS[10]) or 0)
-if now - last >= 900 then
+if now - last >= 900 or now < last then
   redis.call('SET', KEYS[10], now, 'PX', DAY)
   if in_use >= limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', committed(KEYS[11], KEYS[4], now, 0))

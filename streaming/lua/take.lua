@@ -11,7 +11,8 @@ if writer and writer ~= ARGV[1] then return {'busy'} end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   local minutes, current = {}, math.floor(now_ms() / 60000)
   for _, minute in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. current, 'LIMIT', 0, ARGV[3])) do
-    minutes[#minutes + 1] = {minute, redis.call('HGETALL', KEYS[5] .. minute)}
+    local found = redis.call('HGETALL', KEYS[5] .. minute)
+    if #found > 0 then minutes[#minutes + 1] = {minute, found} end  -- it may have ended while no worker ran
     redis.call('DEL', KEYS[5] .. minute)
     redis.call('ZREM', KEYS[3], minute)
   end

@@ -11,14 +11,14 @@ import hiredis
 import pytest
 
 from streaming.errors import GateUnavailableError
-from streaming.store import DEADLINE, Store
-from streaming.wire import REPLY_TIMEOUT, Wire, WireLostError
+from streaming.store import Store
+from streaming.wire import DEADLINE, REPLY_TIMEOUT, TooLateError, Wire, WireLostError, dialer
 from tests.servers import RedisServer
 
 
 @pytest.fixture
 async def wire(redis_server: RedisServer) -> AsyncIterator[Wire]:
-    wire = await Wire.open(redis_server.url)
+    wire = await Wire.open(dialer(redis_server.url))
     yield wire
     wire.close()
 
