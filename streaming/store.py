@@ -75,12 +75,12 @@ class Store:
             raise self._failure(script, error) from error
 
     def _failure(self, script: str, error: hiredis.ReplyError) -> GateUnavailableError:
-        kind = str(error).split(" ")[0]
-        if kind in NOT_A_MASTER and self._wire is not None:
+        text = str(error)  # before Redis 7 a script's own comes first: "ERR Error running script ...: -READONLY ..."
+        if any(word in text for word in NOT_A_MASTER) and self._wire is not None:
             self._wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
-        if kind not in PASSING and self._complaint != str(error):
-            logger.error("Redis refuses the script %s: %s", script, error)
-            self._complaint = str(error)
+        if not any(word in text for word in PASSING) and self._complaint != text:
+            logger.error("Redis refuses the script %s: %s", script, text)
+            self._complaint = text
         return GateUnavailableError()
 
     async def ping(self) -> None:

@@ -121,6 +121,23 @@ def test_a_finished_minute_is_a_row_and_leaves_redis(client: "redis.Redis", redi
     assert left(client) == []
 
 
+def test_a_minute_that_has_expired_stands_in_nobodys_way(client: "redis.Redis", redis_server: RedisServer) -> None:
+    client.zadd(MINUTES, {str(NOON - 9): NOON - 9})
+    fill(client, **FIELDS)
+    write(redis_server.url)
+    assert Minute.objects.get().minute == NOON
+    assert left(client) == []
+
+
+def test_a_batch_with_such_a_minute_from_an_earlier_version_is_written(
+    client: "redis.Redis", redis_server: RedisServer
+) -> None:
+    client.hset(BATCH, mapping={"id": "old", "content": '[[["29000000",{}],["29000001",["peak","3"]]],{}]'})
+    write(redis_server.url)
+    assert (Minute.objects.get().minute, Minute.objects.get().peak) == (NOON + 1, 3)
+    assert left(client) == []
+
+
 def test_the_current_minute_stays_until_it_is_over(client: "redis.Redis", redis_server: RedisServer) -> None:
     current = int(time.time() // 60) + 1  # the next one, should this one end right now
     fill(client, current, peak=1)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streaming import policy
+from streaming.actions import stop
 from streaming.counters import Counters
 from streaming.errors import GateUnavailableError, LimitReachedError
 from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, read_totals, read_usage
@@ -131,6 +132,19 @@ async def test_a_slow_viewer_is_counted_with_what_its_stream_takes_when_it_recov
     assert gate["mbps"] == 0.85  # as it is, not as it is counted
 
 
+async def test_a_rate_fades_by_a_hundredth_a_second_however_many_report_and_however_often(store: LosingReplies) -> None:
+    workers = [reporter(store, Watching(f"{worker}:1", 800), worker=worker)[0] for worker in ("a", "b", "c", "d")]
+    for reports in workers:
+        await reports.send()
+    await store.call("HSET", EXPECTED, "c1:low", 100_000)
+    for _ in range(50):
+        await workers[0].send(rates=False)
+    assert await store.call("HGET", EXPECTED, "c1:low") == "100000"
+    for reports in workers:
+        await reports.send()
+    assert 99_000 <= int(await store.call("HGET", EXPECTED, "c1:low")) <= 99_010
+
+
 async def test_a_rate_is_no_trace_of_a_lease_that_is_gone(store: LosingReplies) -> None:
     await reporter(store, Watching("w:1", 800))[0].send()
     assert await store.call("HLEN", RATES) == 0
@@ -146,6 +160,15 @@ async def test_orders_and_the_limits_version_come_with_the_answer_once(store: Lo
     await reports.send()
     await reports.send()
     assert heard == [("41", ["w:1", "w:2"]), ("41", [])]
+
+
+async def test_an_order_that_is_given_again_is_the_same_one(store: LosingReplies) -> None:
+    await store.call("HSET", "nvr:{gate}:details", "w:1", ADA.as_json("w"))
+    await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), "w:1")
+    for _ in range(2):
+        assert await stop(store, "w:1", "Gone.")
+    assert await store.call("LLEN", ORDERS + "w") == 1
+    assert (await read_totals(store))["stopped"] == 1
 
 
 async def test_orders_whose_answer_was_lost_come_again(store: LosingReplies) -> None:

@@ -357,3 +357,69 @@ async def test_abandoned_keys_vanish(gate: Gate, store: Store) -> None:
         for key in (SERVER_SET, DETAILS, "nvr:{gate}:set:user:9"):
             assert 0 < await raw(store, "PTTL", key) <= 3 * LEASE * 1000
     assert await raw(store, "PTTL", GENERATION) == -1
+
+
+async def test_a_redis_that_starts_anew_with_an_old_snapshot_admits_former_holders_only(
+    redis_server: RedisServer, store: Store
+) -> None:
+    lease = 3.0
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with worker(store, lease=lease) as gate, AsyncExitStack() as stack:
+        await gate._renew()  # the generation is there, and on the disk
+        await raw(store, "SAVE")
+        slots = [await held(stack, gate, 3) for _ in range(3)]
+        redis_server.kill()
+        redis_server.start()
+        elsewhere = Store(redis_server.url)
+        async with worker(elsewhere, "other", lease) as other:
+            with pytest.raises(LimitReachedError):
+                await stack.enter_async_context(other.slot(holder("late"), limits(3), wait))
+        assert waits
+        await elsewhere.close()
+        assert sorted((await gate.usage()).holders) == sorted(slot.id for slot in slots)
+        for slot in slots:
+            slot.check()
+
+
+async def test_a_clock_that_was_set_back_lets_newcomers_wait_no_longer_than_a_new_redis(
+    gate: Gate, store: Store
+) -> None:
+    await raw(store, "HSET", GENERATION, "ready_at", round((time.time() + 7_200) * 1000))
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with gate.slot(holder(), limits(1), wait):
+        assert 0 < waits[0] <= Timing(LEASE).grace
+
+
+async def test_who_had_to_wait_goes_by_the_limits_that_are_in_force_then(redis_server: RedisServer) -> None:
+    store = Store(redis_server.url)
+
+    async def wait(seconds: float) -> None:
+        assert seconds > 0
+
+    async def lowered() -> Terms:
+        return limits(1)
+
+    async with worker(store) as gate, AsyncExitStack() as stack:
+        newcomers = (gate.slot(holder(), limits(5), wait, ask=lowered) for _ in range(3))
+        outcomes = await asyncio.gather(
+            *(stack.enter_async_context(newcomer) for newcomer in newcomers), return_exceptions=True
+        )
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LimitReachedError"] * 2 + ["Slot"]
+    await store.close()
+
+
+async def test_renewals_do_not_stand_behind_a_rush_of_newcomers(redis_server: RedisServer, store: Store) -> None:
+    renewals = Store(redis_server.url)
+    gate = Gate(store, Timing(LEASE), "w", renewals)
+    await gate._renew()
+    assert renewals._wire is not None
+    assert store._wire is None
+    await renewals.close()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import hiredis
@@ -118,3 +118,85 @@ async def test_openings_that_a_silent_redis_never_answers_leave_no_socket(
         redis_server.process.signal(signal.SIGCONT)
     assert len(os.listdir("/proc/self/fd")) <= before
     await store.ping()
+
+
+WORK = "for _ = 1, 5000000 do end return 'done'"  # some fifty milliseconds
+LARGE = "x" * 16_000  # Redis answers what it has read at one go when it has worked through it
+
+
+async def test_a_redis_that_works_is_not_taken_for_gone_but_calls_that_wait_too_long_are_given_up(wire: Wire) -> None:
+    calls = [wire.call("EVAL", WORK, 0, LARGE) for _ in range(100)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert outcomes[0] == "done"
+    assert isinstance(outcomes[-1], TooLateError)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, WireLostError)]
+    assert await _in_the_end(wire) == "PONG"
+
+
+async def _in_the_end(wire: Wire) -> object:
+    """The answer of the same connection, once it has worked off what was given up."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await wire.call("PING")
+            except TooLateError:
+                continue
+
+
+async def test_a_server_that_became_a_replica_is_left_for_the_one_that_the_address_leads_to(store: Store) -> None:
+    def write() -> Awaitable[object]:
+        return store.run("once", ["nvr:{gate}:test"], ["token", 1000])
+
+    await write()
+    before = store._wire
+    await store.call("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(GateUnavailableError):
+        await write()
+    assert before is not None
+    assert before.lost
+    await store.call("REPLICAOF", "NO", "ONE")
+    assert await write()
+    assert store._wire is not before
+
+
+async def test_a_script_that_redis_refuses_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    await store.call("SET", "nvr:{gate}:totals", "no hash")
+    for _ in range(2):
+        with pytest.raises(GateUnavailableError):
+            await store.run("totals", ["nvr:{gate}:totals"], [])
+    assert caplog.text.count("WRONGTYPE") == 1
+
+
+async def test_however_many_calls_wait_one_connects(
+    store: Store, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, really = 0, Wire.open
+
+    async def counted(connection: object) -> Wire:
+        nonlocal opened
+        opened += 1
+        return await really(connection)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Wire, "open", counted)
+    redis_server.kill()
+    failures = await asyncio.gather(*(store.ping() for _ in range(500)), return_exceptions=True)
+    assert {type(failure) for failure in failures} == {GateUnavailableError}
+    assert opened == 1
+    redis_server.start()
+    await asyncio.gather(*(store.ping() for _ in range(500)))
+    assert opened == 2
+
+
+async def test_who_leaves_while_it_connects_does_not_stop_it_for_others(store: Store) -> None:
+    leaving = asyncio.create_task(store.ping())
+    staying = asyncio.create_task(store.ping())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await staying
+
+
+async def test_an_address_cannot_ask_for_what_the_connection_does_not_speak(redis_server: RedisServer) -> None:
+    wire = await Wire.open(dialer(f"{redis_server.url}?protocol=3"))
+    told = await wire.call("HELLO")
+    assert told[told.index("proto") + 1] == 2
+    wire.close()
