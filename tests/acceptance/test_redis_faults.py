@@ -62,10 +62,24 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(installation: Site, redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Watched]:
+def generation(installation: Site, redis_server: RedisServer) -> None:
+    """Nobody has to wait."""
     from streaming.keys import open_generation
 
     open_generation(redis_server.url, 0)
+
+
+@pytest.fixture
+def snapshot(generation: None, redis_server: RedisServer) -> None:
+    """On the disk, from before anybody watched."""
+    with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
+        client.save()
+
+
+@pytest.fixture
+async def watched(
+    generation: None, installation: Site, redis_server: RedisServer, camera: SimulatedCamera
+) -> AsyncIterator[Watched]:
     worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT=str(LIMIT))
     id = installation.add_camera("Yard", camera.url)
     session = Session(worker.base)
@@ -86,6 +100,15 @@ async def test_running_streams_survive_a_redis_that_is_gone_for_five_seconds_and
         record("Redis gone: refusal after", refused.closed - refused.opened)
         assert refused.closed - refused.opened < 2
         await asyncio.sleep(0.5)
+    await asyncio.to_thread(watched.redis.start)
+    await watched.still_full()
+    await watched.survived()
+
+
+async def test_running_streams_survive_a_redis_that_was_killed_and_came_back_with_an_old_snapshot(
+    snapshot: None, watched: Watched
+) -> None:
+    watched.redis.kill()
     await asyncio.to_thread(watched.redis.start)
     await watched.still_full()
     await watched.survived()

@@ -125,7 +125,7 @@ LARGE = "x" * 16_000  # Redis answers what it has read at one go when it has wor
 
 
 async def test_a_redis_that_works_is_not_taken_for_gone_but_calls_that_wait_too_long_are_given_up(wire: Wire) -> None:
-    calls = [wire.call("EVAL", WORK, 0, LARGE) for _ in range(100)]
+    calls = [wire.call("EVAL", WORK, 0, LARGE) for _ in range(200)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert outcomes[0] == "done"
     assert isinstance(outcomes[-1], TooLateError)
