@@ -62,12 +62,13 @@ class Plan:
     seconds: float
 
 
-LOSSES = ("restart Redis empty", "empty Redis")
+LOSSES = ("restart Redis empty", "restart Redis old", "empty Redis")
 FAULTS = {  # name -> weight, shortest, longest in seconds
     "kill a worker": (3, 1, 4),
     "end a worker": (3, 0, 2),
     "pause a worker": (4, 2, 20),
     "restart Redis empty": (2, 0.5, 4),
+    "restart Redis old": (2, 2, 20),  # with a snapshot of so many seconds before
     "empty Redis": (2, 0, 0),
     "forget the scripts": (1, 0, 0),
     "drop a camera's connections": (2, 0, 0),
@@ -168,7 +169,14 @@ class Chaos:
     async def _shake(self, fault: Plan) -> None:
         if fault.what == "restart Redis empty":
             await asyncio.to_thread(self._store.kill)
+            (self._store.socket.parent / "dump.rdb").unlink(missing_ok=True)
             await asyncio.sleep(fault.seconds)
+            await asyncio.to_thread(self._store.start)
+        elif fault.what == "restart Redis old":
+            async with connected(self._store) as client:
+                await client.save()
+            await asyncio.sleep(fault.seconds)
+            await asyncio.to_thread(self._store.kill)
             await asyncio.to_thread(self._store.start)
         else:
             async with connected(self._store) as client:
@@ -177,7 +185,7 @@ class Chaos:
 
 def connected(store: RedisServer) -> "redis.asyncio.Redis":
     return redis.asyncio.Redis.from_url(
-        store.url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
+        store.url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
     )
 
 
