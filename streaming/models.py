@@ -94,6 +94,7 @@ class Minute(models.Model):
     minute = models.BigIntegerField(primary_key=True)  # Unix time / 60
     peak = models.PositiveIntegerField(default=0)  # most slots in use
     limit = models.PositiveIntegerField(default=0)
+    max_mbps = models.FloatField(default=0, db_default=0)  # the budget, 0: none
     mbps = models.FloatField(default=0)  # on average
     mbps_peak = models.FloatField(default=0)
     seconds_at_full = models.FloatField(default=0)
