@@ -172,7 +172,7 @@ for age in range(1440, 1, -1):
     refusals = {"limit_reached": chance.randint(1, 4)} if peak == limit else {}
     if peak >= limit - 1 and chance.random() < 0.2:
         refusals["bandwidth_reached"] = 1
-    tried = {"limit_reached": chance.randint(1, 5)} if age < 400 and peak > 6 and chance.random() < 0.5 else {}
+    tried = {"limit_reached": chance.randint(1, 5)} if age < 600 and peak > 8 else {}
     minutes.append(Minute(
         minute=now - age, peak=peak, limit=limit, max_mbps=60 if age < 400 else 45,
         mbps=peak * 3.1, mbps_peak=peak * 3.6 + chance.random() * 2,
