@@ -7,10 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import groupby
+from statistics import fmean
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum, Window
-from django.db.models.functions import FirstValue, RowNumber
+from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from streaming.models import Minute, Refusal
@@ -55,24 +56,14 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...]]:
     """A limit goes with what was seen under it: of several in one step, each with the minute that is told."""
-
-    def over(function: Any, *order: Any) -> Window:
-        return Window(function, partition_by=[F("step")], order_by=order or None)
-
-    fastest = (F("mbps_peak").desc(), F("max_mbps"))
-    return (
-        recorded.annotate(step=F("minute") / step)
-        .annotate(
-            place=over(RowNumber(), F("peak").desc(), F("limit")),
-            average=over(Avg("mbps")),
-            highest=over(FirstValue("mbps_peak"), *fastest),
-            budget=over(FirstValue("max_mbps"), *fastest),
-            full=over(Sum("seconds_at_full")),
-        )
-        .filter(place=1)
-        .values_list("step", "peak", "limit", "average", "highest", "budget", "full")
-        .order_by("step")
-    )
+    names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full")
+    rows = recorded.order_by("minute").values_list(*names)
+    for number, group in groupby(rows, lambda row: int(row[0]) // step):
+        minutes = list(group)
+        _, peak, limit, *_ = max(minutes, key=lambda row: (row[1], -row[2]))
+        *_, mbps_peak, max_mbps, _, _ = max(minutes, key=lambda row: (row[3], -row[4]))
+        *_, mbps, full = zip(*minutes, strict=True)
+        yield number, peak, limit, fmean(mbps), mbps_peak, max_mbps, sum(full)
 
 
 def _reasons(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], dict[str, Counter[int]]]:
