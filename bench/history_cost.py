@@ -138,7 +138,7 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
     terms = Terms((Limit("set", 1),), Rate("1:medium", 7_000))
     viewings = [Viewing(Slot(f"worker:{number:016}", holder, terms), Traffic()) for number in range(VIEWERS)]
     counters, store = Counters(), Store(server.url)
-    reporter = Reporter(store, "worker", counters, lambda: viewings, dict, lambda: VIEWERS, 15)
+    reporter = Reporter(store, "worker", counters, lambda: viewings, dict, lambda: VIEWERS, lambda: 0, 15)
     await reporter.send()
     assert server.process is not None
     process = psutil.Process(server.process.popen.pid)

@@ -172,10 +172,12 @@ for age in range(1440, 1, -1):
     refusals = {"limit_reached": chance.randint(1, 4)} if peak == limit else {}
     if peak >= limit - 1 and chance.random() < 0.2:
         refusals["bandwidth_reached"] = 1
+    tried = {"limit_reached": chance.randint(1, 5)} if age < 600 and peak > 8 else {}
     minutes.append(Minute(
-        minute=now - age, peak=peak, limit=limit, mbps=peak * 3.1, mbps_peak=peak * 3.6 + chance.random() * 2,
+        minute=now - age, peak=peak, limit=limit, max_mbps=60 if age < 400 else 45,
+        mbps=peak * 3.1, mbps_peak=peak * 3.6 + chance.random() * 2,
         seconds_at_full=chance.random() * 60 if peak == limit else 0, granted=2, arrivals={str(max(0, peak - 1)): 2},
-        refused=sum(refusals.values()), refusals=refusals))
+        refused=sum(refusals.values()), refusals=refusals, would_refuse=tried))
 Minute.objects.bulk_create(minutes)
 """
 

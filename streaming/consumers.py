@@ -227,8 +227,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:
-            told = isinstance(error, errors.LimitReachedError | errors.StoppedByAdministratorError)
-            worker.counters.refused(error, self._holder if told else None)
+            worker.counters.refused(error, self._holder)
 
     def admitted(self, slot: Slot) -> None:
         self._stream.admitted = True

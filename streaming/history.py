@@ -7,6 +7,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
@@ -26,16 +28,17 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
     """Columns of equal length, one entry for each `step` minutes from `since` to before `until`; the step is made longer
     where there would be more than 1,500. None where nothing is recorded: no worker ran, or it is older than 30 days.
 
-    time: Unix seconds, when the step begins; peak, limit, mbps_peak: the highest; mbps: the average; seconds_at_full:
-    their sum; refusals and would_refuse: for each reason that occurs, a column of their number.
+    time: Unix seconds, when the step begins; peak, mbps_peak: the highest; limit, max_mbps (0: none): of the minutes in
+    which those were; mbps: the average; seconds_at_full: their sum; refusals and would_refuse: for each reason that
+    occurs, a column of their number.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MOST_POINTS - 1)))
     steps = range(first // step, max(first, end - 1) // step + 1) if end > first else range(0)
     recorded = Minute.objects.filter(minute__gte=first, minute__lt=end)
     figures = {row[0]: row[1:] for row in _by_step(recorded, step)}
-    known = [figures.get(number, (None,) * 5) for number in steps]
-    peak, limit, mbps, mbps_peak, full = ([row[column] for row in known] for column in range(5))
+    known = [figures.get(number, (None,) * 6) for number in steps]
+    peak, limit, mbps, mbps_peak, max_mbps, full = ([row[column] for row in known] for column in range(6))
     refused, would = _reasons(recorded, step)
     return {
         "step": step,
@@ -44,6 +47,7 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
         "limit": limit,
         "mbps": _rounded(mbps),
         "mbps_peak": _rounded(mbps_peak),
+        "max_mbps": max_mbps,
         "seconds_at_full": _rounded(full),
         "refusals": _columns(refused, steps, figures),
         "would_refuse": _columns(would, steps, figures),
@@ -51,12 +55,15 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 
 def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...]]:
-    return (
-        recorded.annotate(step=F("minute") / step)
-        .values_list("step")
-        .annotate(Max("peak"), Max("limit"), Avg("mbps"), Max("mbps_peak"), Sum("seconds_at_full"))
-        .order_by("step")
-    )
+    """A limit goes with what was seen under it: of several in one step, each with the minute that is told."""
+    names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full")
+    rows = recorded.order_by("minute").values_list(*names)
+    for number, group in groupby(rows, lambda row: int(row[0]) // step):
+        minutes = list(group)
+        _, peak, limit, *_ = max(minutes, key=lambda row: (row[1], -row[2]))
+        *_, mbps_peak, max_mbps, _, _ = max(minutes, key=lambda row: (row[3], -row[4]))
+        *_, mbps, full = zip(*minutes, strict=True)
+        yield number, peak, limit, fmean(mbps), mbps_peak, max_mbps, sum(full)
 
 
 def _reasons(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], dict[str, Counter[int]]]:

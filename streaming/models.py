@@ -30,6 +30,8 @@ class LimitChange(models.Model):
     Null: the environment's default; in a trial, as it is in force, so that a trial of nulls tries nothing.
     """
 
+    announced = False  # whether workers have been told of it; not stored
+
     time = models.DateTimeField(default=timezone.now, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     user_name = models.CharField(max_length=150)  # outlives the user
@@ -94,6 +96,7 @@ class Minute(models.Model):
     minute = models.BigIntegerField(primary_key=True)  # Unix time / 60
     peak = models.PositiveIntegerField(default=0)  # most slots in use
     limit = models.PositiveIntegerField(default=0)
+    max_mbps = models.FloatField(default=0, db_default=0)  # the budget, 0: none
     mbps = models.FloatField(default=0)  # on average
     mbps_peak = models.FloatField(default=0)
     seconds_at_full = models.FloatField(default=0)

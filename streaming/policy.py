@@ -175,7 +175,7 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False) -> LimitCh
             reserved_group_id=merged.pop("reserved_group"),
             **merged,
         )
-        transaction.on_commit(announce)
+        transaction.on_commit(lambda: setattr(row, "announced", announce()))
     return row
 
 
@@ -183,10 +183,12 @@ def end_trial(user: Any) -> LimitChange:
     return change(user, dict.fromkeys(LABELS), trial=True)
 
 
-def announce() -> None:
-    """Have every worker read the limits again: all that hear of it now, and those that see the version later."""
-    run_now(store_url(), "bump", [POLICY], [])
+def announce() -> bool:
+    """Have every worker read the limits again: all that hear of it now, and those that see the version later. Returns
+    whether Redis answered; else they find the change when they next look by themselves."""
+    answered = run_now(store_url(), "bump", [POLICY], [])
     control.send_from_sync({"type": "policy"})
+    return answered
 
 
 def _clean(values: Mapping[str, Any]) -> dict[str, Any]:

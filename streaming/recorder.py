@@ -112,9 +112,11 @@ def _write_minutes(found: Mapping[int, Found]) -> None:
 
 
 def merge(row: Minute, fields: Found) -> None:
-    """Add what Redis counted to a row: the higher of two peaks, the newer limit, the sum of the rest."""
+    """Add what Redis counted to a row: the higher of two peaks, the newer limits, the sum of the rest."""
     row.peak = max(row.peak, round(_number(fields.get("peak"))))
     row.limit = round(_number(fields.get("limit"))) or row.limit
+    if "max_kbps" in fields:
+        row.max_mbps = _number(fields["max_kbps"]) / 1000
     row.mbps = round(row.mbps + _number(fields.get("bytes")) * 8 / 60 / 1_000_000, 6)
     row.mbps_peak = max(row.mbps_peak, _number(fields.get("peak_kbps")) / 1000)
     row.seconds_at_full = min(60.0, row.seconds_at_full + _number(fields.get("full_ms")) / 1000)

@@ -60,10 +60,12 @@ class Reporter:
         viewings: Callable[[], Iterable[Watched]],
         describe: Callable[[], dict[str, Any]],
         limit: Callable[[], int],
+        budget: Callable[[], int],
         lease: float,
     ) -> None:
         self._store, self._worker, self._counters = store, worker, counters
-        self._viewings, self._describe, self._limit = viewings, describe, limit
+        self._viewings, self._describe = viewings, describe
+        self._limit, self._budget = limit, budget
         self._lease_ms = round(lease * 1000)
         self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
         self._soon = asyncio.Event()
@@ -138,4 +140,4 @@ class Reporter:
             "done": self._arrived,
         }
         texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
-        return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1]]
+        return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1], self._budget()]

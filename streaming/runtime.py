@@ -81,6 +81,7 @@ class Runtime:
             self._viewings,
             self._describe,
             lambda: self.policy.max_concurrent,
+            self.budget,
             conf.LEASE.value,
         )
         self.reporter.on_answer = self._hear

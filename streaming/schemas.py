@@ -212,9 +212,10 @@ class HistoryOut(Schema):
     step: int = Field(description="Minutes; longer than asked for where there would be too many.")
     time: list[datetime] = Field(description="When each step begins.")
     peak: list[int | None] = Field(description="Most slots in use.")
-    limit: list[int | None]
+    limit: list[int | None] = Field(description="In the minute of the peak.")
     mbps: list[float | None] = Field(description="On average.")
     mbps_peak: list[float | None]
+    max_mbps: list[float | None] = Field(description="The budget in the minute of `mbps_peak`; 0: none.")
     seconds_at_full: list[float | None]
     refusals: dict[str, list[int | None]] = Field(description="A column for each reason that occurs.")
     would_refuse: dict[str, list[int | None]] = Field(description="The same of a trial.")

@@ -161,6 +161,7 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:
+    """Also whether workers could be told of it (`announced`)."""
     return _change(request, trial=False)
 
 
@@ -178,7 +179,7 @@ def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
             raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
         change = policy.change(request.user, values, trial=trial)
     log_action(request.user, changes.words(change))  # type: ignore[arg-type]
-    return limits(request)
+    return {**limits(request), "announced": change.announced}
 
 
 class PreviewForm(forms.Form):

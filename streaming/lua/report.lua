@@ -3,7 +3,7 @@
 --       10 when the gate was last looked at, 11 the server-wide set, 12 the worker's sequence number, 13 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
 --       7 JSON: {peak, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field, kbit/s if it was not measured]},
---       refusals [JSON...], done [orders that arrived...]}
+--       refusals [JSON...], done [orders that arrived...]}, 8 the budget in kbit/s (0: none)
 -- Returns {the limits' version, orders (JSON)...}
 -- Counts with a number that was here before are not added again, and orders come until the worker says that they have arrived: a
 -- reply may be lost.
@@ -60,7 +60,7 @@ if now - last >= 900 or now < last then
   highest('peak_kbps', committed(KEYS[11], KEYS[4], now, 0))
 end
 highest('peak', math.max(in_use, given.peak))
-redis.call('HSET', record, 'limit', limit)
+redis.call('HSET', record, 'limit', limit, 'max_kbps', ARGV[8])
 redis.call('PEXPIRE', record, 2 * DAY)
 redis.call('ZADD', KEYS[7], minute, minute)
 

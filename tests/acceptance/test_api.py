@@ -296,7 +296,9 @@ def test_the_past_is_told_for_any_span(admin: Api) -> None:
     query = "since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00Z&step_minutes=10"
     status, answer = admin("GET", f"/history?{query}")
     assert (status, answer["step"], answer["time"][0]) == (200, 10, "2026-01-01T00:00:00Z")
-    assert {len(answer[name]) for name in ("time", "peak", "limit", "mbps", "mbps_peak", "seconds_at_full")} == {6}
+    assert {
+        len(answer[name]) for name in ("time", "peak", "limit", "mbps", "mbps_peak", "max_mbps", "seconds_at_full")
+    } == {6}
     for span in ("until=0001-01-01T00:00:00Z", "since=9999-12-31T23:59:59Z", "since=0001-01-01T00:00:00%2B14:00"):
         assert admin("GET", f"/history?{span}")[0] == 200
 

@@ -8,11 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from cameras.simulator import SimulatedCamera
+from streaming.keys import open_generation
 from tests.browser.chromium import enter
 from tests.browser.conftest import VIEWER, open_modal
 from tests.browser.others import Others
 from tests.client import Session
-from tests.servers import PASSWORD, Site, site, wait_until
+from tests.servers import PASSWORD, RedisServer, Site, site, wait_until
 
 PAGE = "/admin/streaming/system/"
 MESSAGE = "The gate is closed for the night. Ask Anna."
@@ -24,6 +25,14 @@ PERSONS = f"""
 from django.contrib.auth.models import Group, Permission, User
 User.objects.get(username="staff").user_permissions.set(Permission.objects.filter(codename="view_system"))
 User.objects.create_user("guard", password={PASSWORD!r}).groups.set(Group.objects.filter(name="Viewers"))
+"""
+
+REFUSED_LONG_AGO = """
+from datetime import timedelta
+from django.utils import timezone
+from streaming.models import Refusal
+for days in range(1, 29):
+    Refusal.objects.create(time=timezone.now() - timedelta(days=days), reason="user_limit_reached")
 """
 
 
@@ -143,6 +152,35 @@ def test_what_is_typed_stays_while_the_page_follows_and_when_the_server_objects(
     expect(system.get_by_test_id("budget")).to_have_text("of 12.5 Mbit/s")
 
 
+def test_what_is_no_number_is_said_at_its_field_and_takes_no_limit_away(system: Page) -> None:
+    sent: list[str] = []
+    save_limit(system, "max_mbps", "15")
+    expect(system.get_by_test_id("value-max_mbps")).to_have_text("15")
+    system.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    mbps, per_user = (system.get_by_test_id(f"limit-{name}") for name in ("max_mbps", "max_per_user"))
+    mbps.press("Control+a")
+    mbps.press("-")
+    system.get_by_test_id("save-limits").click()
+    expect(system.locator("#limit-max_mbps-error")).to_have_text("Enter a number.")
+    expect(mbps).to_be_focused()
+    expect(system.get_by_test_id("limits-said")).to_have_text("")
+    mbps.fill("15")
+    per_user.press_sequentially("1e")
+    with system.expect_response("**/system/limits/", timeout=10_000):
+        mbps.focus()  # what the page hears changes no field that somebody has touched
+    system.get_by_test_id("save-limits").click()
+    expect(system.locator("#limit-max_per_user-error")).to_have_text("Enter a number.")
+    expect(system.locator("#limit-max_mbps-error")).to_have_text("")
+    system.get_by_role("button", name="Undo").click()
+    expect(system.locator("#limit-max_per_user-error")).to_have_text("")
+    assert not per_user.evaluate("field => field.validity.badInput")
+    system.get_by_test_id("trial-max_concurrent").press_sequentially("-")
+    system.get_by_test_id("start-trial").click()
+    expect(system.locator("#trial-max_concurrent-error")).to_have_text("Enter a number.")
+    expect(system.get_by_test_id("value-max_mbps")).to_have_text("15")
+    assert not sent
+
+
 def test_a_dry_run_refuses_nobody_and_counts_whom_it_would_have(system: Page, here: Others, there: Others) -> None:
     here.enter()
     system.get_by_test_id("trial-max_concurrent").fill("1")
@@ -208,6 +246,73 @@ def test_all_viewers_of_a_camera_are_stopped_at_every_worker(system: Page, here:
     assert {error["code"] for error in here.ended() + there.ended()} == {4410}
 
 
+def test_the_focus_stays_where_the_keyboard_has_brought_it(system: Page, pair: Site, here: Others) -> None:
+    pair.manage("shell", "-v0", "-c", REFUSED_LONG_AGO)
+    here.enter()
+    system.reload()
+    said, save, start = (system.get_by_test_id(name) for name in ("limits-said", "save-limits", "start-trial"))
+    system.get_by_test_id("limit-max_concurrent").fill("9")
+    save.press("Enter")
+    expect(said).to_contain_text("Saved")
+    expect(save).to_be_focused()
+    save.press("Enter")  # nothing is left to be saved
+    system.get_by_test_id("limit-max_concurrent").fill("8")
+    undo = system.get_by_role("button", name="Undo")
+    undo.press("Enter")
+    expect(system.get_by_test_id("limit-max_concurrent")).to_have_value("9")
+    expect(undo).to_be_focused()
+    system.get_by_test_id("trial-max_concurrent").fill("2")
+    start.press("Enter")
+    expect(system.get_by_test_id("trial-said")).to_contain_text("Started")
+    expect(start).to_be_focused()
+    more = system.get_by_test_id("more")
+    while more.is_visible():
+        shown = system.get_by_test_id("refusal-row").count()
+        more.press("Enter")
+        expect(system.get_by_test_id("refusal-row")).not_to_have_count(shown)
+        assert system.evaluate("document.activeElement.closest('.more') !== null")
+    system.get_by_role("button", name="Stop: viewer, Yard").press("Enter")
+    system.get_by_test_id("stop-confirm").press("Enter")
+    expect(system.get_by_test_id("viewer-row")).to_have_count(0, timeout=ACROSS)
+    expect(system.locator("#viewers caption")).to_be_focused()
+
+
+# Without Redis.
+
+
+@pytest.mark.timeout(120)
+def test_without_redis_the_page_says_that_nothing_is_known_and_when_workers_follow(
+    page: Page, installation: Site, redis_server: RedisServer, yard: SimulatedCamera
+) -> None:
+    open_generation(redis_server.url, 0)
+    worker = installation.start_worker(REDIS_URL=redis_server.url)
+    viewers = Others(Session(worker.base), installation.add_camera("Yard", yard.url))
+    viewers.enter()
+    admin = Session(worker.base, "admin")
+    enter(page, admin.base, admin.cookie)
+    page.goto(f"{admin.base}{PAGE}")
+    expect(page.get_by_test_id("viewer-row")).to_have_count(1, timeout=ACROSS)
+    redis_server.kill()
+    expect(page.get_by_test_id("alarm")).to_contain_text("Redis does not answer", timeout=ACROSS)
+    for figure in ("in-use", "available", "mbps"):
+        expect(page.get_by_test_id(figure)).to_have_text("\N{EN DASH}")
+    expect(page.get_by_test_id("viewer-row")).to_have_count(1)
+    expect(page.locator("#viewers")).to_contain_text("this was known last")
+    assert viewers.refused()["reason"] == "gate_unavailable"
+    page.reload()
+    expect(page.locator("#viewers")).to_contain_text("Not known while Redis does not answer.")
+    expect(page.get_by_text("Nobody is watching.")).not_to_be_visible()
+    save_limit(page, "max_concurrent", "3")
+    expect(page.get_by_test_id("limits-said")).to_contain_text("half a minute, as Redis does not answer")
+    redis_server.start()
+    expect(page.get_by_test_id("alarm")).not_to_be_visible(timeout=WRITTEN)
+    expect(page.locator("[data-place=unknown-viewers]")).not_to_be_visible()
+    expect(page.get_by_test_id("limit")).to_have_text("3", timeout=35_000)
+    refusal = page.get_by_test_id("refusal-row").filter(has_text="Limit not checked")
+    expect(refusal.first).to_contain_text("viewer", timeout=WRITTEN)
+    viewers.end()
+
+
 # The past.
 
 
@@ -227,7 +332,7 @@ def test_the_chart_shows_a_minutes_refusals(system: Page, here: Others, there: O
     wait_until(lambda: refused_in_chart(system) >= in_chart + 3, ENDED, "the chart has the minute")
     system.get_by_text("The same as a table").click()
     minutes = system.get_by_test_id("points").get_by_role("row").all_inner_texts()
-    assert sum(int(minute.split("\t")[-1]) for minute in minutes) >= 3
+    assert sum(int(minute.split("\t")[-2]) for minute in minutes) >= 3
     for chart in ("streams", "bandwidth", "refused", "hours"):
         canvas = system.get_by_test_id(f"chart-{chart}").locator("canvas")
         assert canvas.evaluate(PAINTED), chart
@@ -273,3 +378,5 @@ def test_the_page_is_no_wider_than_the_screen(system: Page, here: Others, width:
     expect(system.get_by_test_id("viewer-row")).to_have_count(1)
     expect(system.get_by_test_id("chart-hours").locator("canvas")).to_be_visible()
     assert system.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = system.get_by_test_id("viewer-row").bounding_box()
+    assert box and box["height"] <= 80  # of many viewers, many are in sight

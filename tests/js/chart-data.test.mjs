@@ -3,11 +3,13 @@ import { test } from "node:test";
 
 import {
   alarmLines,
+  byLimits,
   ends,
   hoursWords,
+  inAll,
   localHours,
+  reach,
   reasonWords,
-  refusedInAll,
   stack,
   summary,
   twice,
@@ -20,6 +22,7 @@ const columns = (facts = {}) => ({
   limit: [5, null, 5],
   mbps: [4, null, 8],
   mbps_peak: [4.5, null, 9.25],
+  max_mbps: [0, null, 20],
   seconds_at_full: [0, null, 42],
   refusals: {},
   would_refuse: {},
@@ -68,7 +71,24 @@ test("the summary tells peak, bandwidth, time at full and refusals by reason", (
     words,
     "At most 5 of 5 streams in use (at 180), 9.25 Mbit/s. Full for 42 s. 8 refused: all streams in use 7, limit of the user 1.",
   );
-  assert.deepEqual(refusedInAll(columns({ refusals })), [1, 0, 7]);
+  assert.deepEqual(inAll(refusals, [60, 120, 180]), [1, 0, 7]);
+  const tried = columns({ would_refuse: { limit_reached: [2, null, 0], user_limit_reached: [0, null, 1] } });
+  assert.match(summary(tried, String), /Nobody was refused\. A dry run would have refused 3\.$/);
+});
+
+test("refused is who met a limit, a block, or a limit that could not be looked at, and nobody else", () => {
+  const met = { limit_reached: [1], a_new_one_reached: [1], stopped_by_administrator: [1], gate_unavailable: [1] };
+  const others = ["not_authenticated", "permission_denied", "camera_not_found", "no_stream_url", "protocol_error", "draining"];
+  const all = { ...met, ...Object.fromEntries(others.map((name) => [name, [1]])) };
+  assert.deepEqual(byLimits(all), met);
+});
+
+test("a chart reaches to its limits, but not to one far above what was in use", () => {
+  assert.equal(reach([3, null, 8], [10, null, 12]), 12);
+  assert.equal(reach([10, 9], [10, 1_000]), 10, "raised for a moment");
+  assert.equal(reach([40, 5], [1_000, 10]), 40, "lowered for a moment");
+  assert.equal(reach([1, 2], [1_000, 1_000]), 1_000, "so far from all limits is worth seeing");
+  assert.equal(reach([1.5, null], [null, null]), 1.5);
 });
 
 test("a quiet time, and one of which nothing is known, are told from each other", () => {

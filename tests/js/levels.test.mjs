@@ -27,6 +27,10 @@ test("the alarm names the limit that is passed, or both", () => {
   );
 });
 
+test("without Redis nothing is known, and that is the alarm", () => {
+  assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable" })), /^Redis does not answer/);
+});
+
 test("above a lowered limit the gate drains", () => {
   assert.equal(overWords(2), "draining, 2 over");
   assert.equal(overWords(0), "");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/limits.js";
+import { followsWords, limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/limits.js";
 
 const TIME = Date.UTC(2026, 5, 1, 12);
 
@@ -15,6 +15,11 @@ test("zero is no limit, and a group is called by its name", () => {
 test("a limit tells where it is from", () => {
   assert.equal(originWords({ source: "environment", set_by: "", set_at: null }), "environment default");
   assert.match(originWords({ source: "database", set_by: "anna", set_at: TIME }), /^set by anna, 1 Jun/);
+});
+
+test("when workers follow depends on whether Redis could tell them", () => {
+  assert.equal(followsWords({ announced: true }), "within two seconds");
+  assert.match(followsWords({ announced: false }), /half a minute.* Redis does not answer/);
 });
 
 test("a dry run tells since when, by whom and whom it would have refused", () => {

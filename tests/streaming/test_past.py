@@ -34,7 +34,7 @@ def ago(minutes: int) -> int:
 
 def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded() -> None:
     minute(NOON, peak=3, limit=10, mbps=4.5, mbps_peak=6.25, seconds_at_full=1.5, refusals={"limit_reached": 2})
-    minute(NOON + 2, peak=5, limit=8, would_refuse={"limit_reached": 1})
+    minute(NOON + 2, peak=5, limit=8, max_mbps=20.5, would_refuse={"limit_reached": 1})
     minute(NOON + 3, peak=99)  # after what is asked for
     assert history.chart(at(NOON), at(NOON + 3), 1) == {
         "step": 1,
@@ -43,6 +43,7 @@ def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded(
         "limit": [10, None, 8],
         "mbps": [4.5, None, 0],
         "mbps_peak": [6.25, None, 0],
+        "max_mbps": [0, None, 20.5],
         "seconds_at_full": [1.5, None, 0],
         "refusals": {"limit_reached": [2, None, 0]},
         "would_refuse": {"limit_reached": [0, None, 1]},
@@ -55,13 +56,22 @@ def test_a_longer_step_takes_the_highest_peak_the_average_rate_and_sums() -> Non
     minute(NOON + 10, peak=1, limit=8)
     told = history.chart(at(NOON), at(NOON + 15), 5)
     assert told["time"] == [NOON * 60, NOON * 60 + 300, NOON * 60 + 600]
-    assert (told["peak"], told["limit"]) == ([7, None, 1], [10, None, 8])
+    assert (told["peak"], told["limit"]) == ([7, None, 1], [8, None, 8])
     assert (told["mbps"], told["mbps_peak"], told["seconds_at_full"]) == (
         [4.5, None, 0],
         [6, None, 0],
         [3.5, None, 0],
     )
     assert told["refusals"] == {"a": [3, None, 0], "b": [5, None, 0]}
+
+
+def test_a_longer_step_takes_the_limits_of_the_minutes_in_which_most_was_in_use() -> None:
+    minute(NOON, peak=10, limit=10, mbps_peak=9, max_mbps=40)
+    minute(NOON + 1, peak=9, limit=3, mbps_peak=18.5, max_mbps=20)  # drains under a lowered limit
+    minute(NOON + 4, peak=10, limit=1000, mbps_peak=18, max_mbps=0)  # raised for a moment
+    told = history.chart(at(NOON), at(NOON + 5), 5)
+    assert (told["peak"], told["limit"]) == ([10], [10])
+    assert (told["mbps_peak"], told["max_mbps"]) == ([18.5], [20])
 
 
 def test_a_chart_of_no_time_and_one_of_nothing_recorded_are_charts_too() -> None:

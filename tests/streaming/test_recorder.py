@@ -35,6 +35,7 @@ FIELDS = {
     "bytes": 150_000_000,
     "full_ms": 12_500,
     "limit": 10,
+    "max_kbps": 40_500,
     "granted": 5,
     "refused:limit_reached": 2,
     "refused:user_limit_reached": 1,
@@ -115,7 +116,7 @@ def test_a_finished_minute_is_a_row_and_leaves_redis(client: "redis.Redis", redi
     write(redis_server.url)
     row = Minute.objects.get()
     assert (row.minute, row.peak, row.limit, row.granted, row.refused) == (NOON, 8, 10, 5, 3)
-    assert (row.mbps, row.mbps_peak, row.seconds_at_full) == (20, 21.5, 12.5)
+    assert (row.mbps, row.mbps_peak, row.max_mbps, row.seconds_at_full) == (20, 21.5, 40.5, 12.5)
     assert row.refusals == {"limit_reached": 2, "user_limit_reached": 1}
     assert (row.would_refuse, row.arrivals) == ({"limit_reached": 4}, {"7": 3, "8": 2})
     assert left(client) == []

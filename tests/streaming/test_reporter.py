@@ -50,9 +50,11 @@ async def store(redis_server: RedisServer) -> AsyncIterator[LosingReplies]:
     await store.close()
 
 
-def reporter(store: Store, *watching: Watching, worker: str = "w", limit: int = 2) -> tuple[Reporter, Counters]:
+def reporter(
+    store: Store, *watching: Watching, worker: str = "w", limit: int = 2, budget: int = 0
+) -> tuple[Reporter, Counters]:
     counters = Counters()
-    return Reporter(store, worker, counters, lambda: watching, dict, lambda: limit, 15), counters
+    return Reporter(store, worker, counters, lambda: watching, dict, lambda: limit, lambda: budget, 15), counters
 
 
 async def minute(store: Store) -> dict[str, str]:
@@ -93,7 +95,7 @@ async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplie
 
 
 async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: LosingReplies) -> None:
-    reports, counters = reporter(store, limit=5)
+    reports, counters = reporter(store, limit=5, budget=12_500)
     counters.saw(4)
     counters.add("arrivals:3")
     counters.add("granted")
@@ -101,7 +103,7 @@ async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: 
     await reports.send()
     await reports.send()
     found = await minute(store)
-    assert (found["peak"], found["limit"], found["arrivals:3"]) == ("4", "5", "1")
+    assert (found["peak"], found["limit"], found["max_kbps"], found["arrivals:3"]) == ("4", "5", "12500", "1")
     assert (found["granted"], found["refused:limit_reached"]) == ("1", "1")
     assert "arrivals:3" not in await read_totals(store)
 

@@ -12,6 +12,7 @@ import { duration } from "./words.js";
  * @property {(number | null)[]} limit
  * @property {(number | null)[]} mbps average
  * @property {(number | null)[]} mbps_peak
+ * @property {(number | null)[]} max_mbps 0: no budget
  * @property {(number | null)[]} seconds_at_full
  * @property {Record<string, (number | null)[]>} refusals by reason
  * @property {Record<string, (number | null)[]>} would_refuse by reason
@@ -30,6 +31,16 @@ const REASON_WORDS = {
 /** @param {string} reason */
 export function reasonWords(reason) {
   return REASON_WORDS[reason] ?? reason.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+}
+
+/**
+ * Who was refused by a limit, a block, or because neither could be looked at. Who is not logged in, or asks for a camera that
+ * there is not, says nothing about the limits.
+ * @param {Record<string, (number | null)[]>} refusals by reason
+ */
+export function byLimits(refusals) {
+  const others = ["stopped_by_administrator", "gate_unavailable"];
+  return Object.fromEntries(Object.entries(refusals).filter(([name]) => name.endsWith("_reached") || others.includes(name)));
 }
 
 /** The reasons in the order of their words above, so that a colour stays with its reason. */
@@ -58,9 +69,24 @@ export function alarmLines(limit) {
   return { high: line(ALARMS.high), critical: line(ALARMS.critical) };
 }
 
-/** @param {Columns} columns @returns {(number | null)[]} refusals of all reasons */
-export function refusedInAll({ time, refusals }) {
-  const all = Object.values(refusals);
+/**
+ * How high a chart is to reach: a limit that stood far above all that was in use, perhaps for a moment, would flatten it.
+ * @param {(number | null)[]} used
+ * @param {(number | null)[]} limit
+ */
+export function reach(used, limit) {
+  const limits = limit.filter((value) => value !== null);
+  const base = Math.max(...used, limits.length ? Math.min(...limits) : 0);
+  return Math.max(base, ...limits.filter((value) => value <= 2 * base));
+}
+
+/**
+ * @param {Record<string, (number | null)[]>} columns by reason
+ * @param {number[]} time
+ * @returns {number[]} of all reasons
+ */
+export function inAll(columns, time) {
+  const all = Object.values(columns);
   return time.map((_, index) => all.reduce((sum, column) => sum + (column[index] ?? 0), 0));
 }
 
@@ -90,7 +116,7 @@ export function summary(columns, clock) {
   const most = `At most ${peak[index]} of ${limit[index]} streams in use (${clock(time[index])})`;
   const fast = highest(mbps);
   const bandwidth = fast === null ? "" : `, ${rate(mbps[fast])} Mbit/s`;
-  return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals)].filter(Boolean).join(" ");
+  return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), trialWords(columns)].filter(Boolean).join(" ");
 }
 
 function fullWords({ seconds_at_full: full }) {
@@ -104,6 +130,11 @@ function refusalWords(refusals) {
   if (!told.length) return "Nobody was refused.";
   const all = told.reduce((total, [, count]) => total + count, 0);
   return `${all} refused: ${told.map(([reason, count]) => `${reasonWords(reason).toLowerCase()} ${count}`).join(", ")}.`;
+}
+
+function trialWords({ would_refuse: columns, time }) {
+  const count = sum(inAll(columns, time));
+  return count && `A dry run would have refused ${count}.`;
 }
 
 /** @param {(number | null)[]} column @returns {number | null} index of its first highest value */

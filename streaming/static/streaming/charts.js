@@ -4,11 +4,13 @@ import uPlot from "./vendor/uplot/uPlot.esm.js";
 
 import {
   alarmLines,
+  byLimits,
   ends,
   hoursWords,
+  inAll,
   localHours,
+  reach,
   reasonWords,
-  refusedInAll,
   stack,
   summary,
   twice,
@@ -50,7 +52,7 @@ export class History {
     const range = new FormData(place("range")).get("range");
     const past = await ask(this.#url, { range });
     if (asked !== this.#asked) return; // another range was chosen meanwhile
-    this.#past = past;
+    this.#past = { ...past, columns: { ...past.columns, refusals: byLimits(past.columns.refusals) } };
     this.#draw();
   }
 
@@ -60,13 +62,14 @@ export class History {
     const hours = localHours(byUtc, new Date().getTimezoneOffset());
     for (const plot of this.#plots) plot.destroy();
     const refused = stack(columns.refusals);
-    place("chart-refused").hidden = !refused.length;
-    place("no-refused").hidden = refused.length > 0;
     const time = [since, until];
+    const anybody = refused.length > 0 || Object.keys(columns.would_refuse).length > 0;
+    place("chart-refused").hidden = !anybody;
+    place("no-refused").hidden = anybody;
     this.#plots = [
       drawStreams(columns, time),
       drawBandwidth(columns, time),
-      ...(refused.length ? [drawRefused(columns, refused, time)] : []),
+      ...(anybody ? [drawRefused(columns, refused, time)] : []),
       drawHours(hours),
     ];
     say(place("summary"), summary(columns, (seconds) => dayAndClock.format(seconds * 1000)));
@@ -87,13 +90,13 @@ export class History {
     const body = place("points");
     if (!body.closest("details").open || !this.#past) return;
     const { columns } = this.#past;
-    const refused = refusedInAll(columns);
+    const [refused, would] = [columns.refusals, columns.would_refuse].map((reasons) => inAll(reasons, columns.time));
     const known = [...columns.time.keys()].filter((index) => columns.peak[index] !== null).reverse();
     const rows = known.map((index) => {
       const row = document.createElement("tr");
-      const { time, peak, limit, mbps, mbps_peak: most } = columns;
-      const texts = [dayAndClock.format(time[index] * 1000), peak[index], limit[index]];
-      for (const text of [...texts, rate(mbps[index]), rate(most[index]), refused[index]]) row.insertCell().append(String(text));
+      const { time, peak, limit, mbps, mbps_peak: most, max_mbps: budget } = columns;
+      const texts = [dayAndClock.format(time[index] * 1000), peak[index], limit[index], rate(mbps[index]), rate(most[index])];
+      for (const text of [...texts, budget[index] || "none", refused[index], would[index]]) row.insertCell().append(String(text));
       return row;
     });
     body.replaceChildren(...rows);
@@ -103,20 +106,32 @@ export class History {
 const colour = (name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
 
 function drawStreams(columns, time) {
-  const { high, critical } = alarmLines(columns.limit);
-  const series = [
-    { ...line("Peak in use", "peak", whole), fill: colour("peak-fill") },
-    line("Limit", "full", whole),
-    { ...line("90 %", "critical", whole), width: 1, dash: DASHED },
-    { ...line("75 %", "high", whole), width: 1, dash: DASHED },
-  ];
-  return draw("streams", time, series, levels(columns, columns.peak, columns.limit, critical, high), wholeNumbers);
+  const series = [{ ...line("Peak in use", "peak", whole), fill: colour("peak-fill") }, ...limitLines("Limit", whole)];
+  const data = levels(columns, columns.peak, ...limitAndAlarms(columns.limit));
+  return draw("streams", time, series, data, { ...wholeNumbers, top: reach(columns.peak, columns.limit) });
 }
 
-function drawBandwidth(columns, time) {
-  const average = { ...line("Average", "rate", rate), fill: colour("rate-fill") };
-  const highest = { ...line("Highest", "rate-peak", rate), width: 1 };
-  return draw("bandwidth", time, [average, highest], levels(columns, columns.mbps, columns.mbps_peak));
+function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
+  const budget = budgets.map((value) => value || null);
+  const limited = budget.some((value) => value !== null);
+  const series = [
+    { ...line("Average", "rate", rate), fill: colour("rate-fill") },
+    { ...line("Highest", "rate-peak", rate), width: 1 },
+    ...(limited ? limitLines("Budget", rate) : []),
+  ];
+  const data = levels(columns, columns.mbps, columns.mbps_peak, ...(limited ? limitAndAlarms(budget) : []));
+  return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });
+}
+
+const limitLines = (label, words) => [
+  line(label, "full", words),
+  { ...line("90 %", "critical", words), width: 1, dash: DASHED },
+  { ...line("75 %", "high", words), width: 1, dash: DASHED },
+];
+
+function limitAndAlarms(limit) {
+  const { high, critical } = alarmLines(limit);
+  return [limit, critical, high];
 }
 
 const levels = ({ time, step }, ...columns) => [ends(time, step), ...columns.map(twice)];
@@ -135,7 +150,12 @@ function drawRefused(columns, layers, time) {
     points: { show: false },
     value: (plot, _, __, index) => whole(own[index]),
   }));
-  return draw("refused", time, series, [columns.time, ...layers.map(({ stacked }) => stacked)], wholeNumbers);
+  const data = [columns.time, ...layers.map(({ stacked }) => stacked)];
+  if (Object.keys(columns.would_refuse).length) {
+    series.push({ ...line("Dry run", "ink", whole), width: 1, paths: bars({ size: [0.9, 40, 2], align: 1 }) });
+    data.push(inAll(columns.would_refuse, columns.time).map((count) => count || null));
+  }
+  return draw("refused", time, series, data, wholeNumbers);
 }
 
 /** @param {any[]} hours of which each bar is one */
@@ -183,7 +203,7 @@ function timeWords(seconds, increment) {
   return increment >= DAY || midnight ? day.format(moment) : clock.format(moment);
 }
 
-function draw(name, [from, to], series, data, { incrs, x = times } = {}) {
+function draw(name, [from, to], series, data, { incrs, x = times, top } = {}) {
   const host = place(`chart-${name}`);
   const common = { stroke: colour("ink"), font: "12px system-ui, sans-serif" };
   const grid = { stroke: colour("grid"), width: 1 };
@@ -191,7 +211,7 @@ function draw(name, [from, to], series, data, { incrs, x = times } = {}) {
     width: host.getBoundingClientRect().width || 600,
     height: HEIGHTS[name],
     series: [x.named, ...series],
-    scales: { x: { time: x.time, range: () => [from, to] }, y: { range: (plot, low, high) => [0, Math.max(high ?? 0, 1) * 1.08] } },
+    scales: { x: { time: x.time, range: () => [from, to] }, y: { range: (plot, low, high) => [0, Math.max(top ?? high ?? 0, 1) * 1.08] } },
     axes: [
       { ...common, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 30, gap: 4, ...x.axis },
       { ...common, grid, ticks: { show: false }, size: 40, ...(incrs && { incrs }) },

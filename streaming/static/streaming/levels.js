@@ -33,11 +33,18 @@ export function levelOf(used, limit) {
   return share >= ALARMS.high ? "high" : "ok";
 }
 
+/** @param {Gate} gate whose figures, but for the limits, say nothing without Redis */
+export function isUnknown({ state }) {
+  return state === "unavailable";
+}
+
 /**
  * What the administrator has to know without looking for it; empty when all is well.
  * @param {Gate} gate
  */
-export function alarmWords({ in_use: inUse, limit, mbps, max_mbps: budget }) {
+export function alarmWords(gate) {
+  if (isUnknown(gate)) return "Redis does not answer: who is watching is not known, and new viewers are refused";
+  const { in_use: inUse, limit, mbps, max_mbps: budget } = gate;
   const said = [STREAMS[levelOf(inUse, limit)], BANDWIDTH[levelOf(mbps, budget)]];
   return said.filter(Boolean).join(" · ");
 }

@@ -1,7 +1,7 @@
 /** Settings > System: the limits in force, their form, the dry run, and who changed what. */
 
 import { ask, order } from "./http.js";
-import { moment, place, say, showTable } from "./rows.js";
+import { isOff, moment, place, say, showTable, turnOff } from "./rows.js";
 
 const DEBOUNCE = 300; // ms after the last key
 
@@ -44,6 +44,14 @@ export function previewWords({ days, minutes, newcomers, would_be_refused: refus
   return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.`;
 }
 
+/**
+ * When workers go by what was stored: at once where Redis could tell them, else when they next look by themselves.
+ * @param {{announced: boolean}} answer
+ */
+export function followsWords({ announced }) {
+  return announced ? "within two seconds" : "within half a minute, as Redis does not answer";
+}
+
 /** A form of limits: what is typed stays until it is saved or given up, whatever the server says meanwhile. */
 class LimitsForm {
   #form;
@@ -61,11 +69,15 @@ class LimitsForm {
     return [...this.#form.elements].filter((element) => element.name);
   }
 
-  /** Fields that differ from what the server knows. */
+  /** Fields that differ from what the server knows, or hold what is no number: their value is "" then. */
   get changed() {
-    return Object.fromEntries(
-      this.#fields.filter(({ name, value }) => value !== (this.#known[name] ?? "")).map(({ name, value }) => [name, value]),
-    );
+    const differs = ({ name, value, validity }) => validity.badInput || value !== (this.#known[name] ?? "");
+    return Object.fromEntries(this.#fields.filter(differs).map(({ name, value }) => [name, value]));
+  }
+
+  /** Whether sending is in vain: nothing has changed, or what was sent before has not been answered. */
+  get isOff() {
+    return isOff(this.#form.querySelector("[type=submit]"));
   }
 
   get values() {
@@ -95,13 +107,24 @@ class LimitsForm {
    * @returns {Promise<any>} what the server says now, or null
    */
   async send(url, fields) {
-    for (const button of this.#form.querySelectorAll("button")) button.disabled = true;
+    for (const button of this.#buttons) turnOff(button, true);
     const { answer, errors } = await order(url, fields, this.#token);
-    for (const button of this.#form.querySelectorAll("button")) button.disabled = false;
+    for (const button of this.#buttons) turnOff(button, false);
     this.#showErrors(errors ?? {});
     if (errors) this.#render();
     else this.#known = this.values;
     return answer;
+  }
+
+  /** Whether what is typed can be sent; says where not. */
+  check() {
+    const bad = this.#fields.filter(({ validity }) => validity.badInput);
+    this.#showErrors(Object.fromEntries(bad.map(({ name }) => [name, ["Enter a number."]])));
+    return bad.length === 0;
+  }
+
+  get #buttons() {
+    return this.#form.querySelectorAll("button");
   }
 
   /** @param {string} text */
@@ -124,7 +147,7 @@ class LimitsForm {
 
   #render() {
     const dirty = Object.keys(this.changed).length > 0;
-    for (const button of this.#form.querySelectorAll("[data-needs-change]")) button.disabled = !dirty;
+    for (const button of this.#form.querySelectorAll("[data-needs-change]")) turnOff(button, !dirty);
   }
 }
 
@@ -145,13 +168,14 @@ export class Limits {
     if (!place("limits-form")) return; // without the permission there are values only
     this.#form = new LimitsForm(place("limits-form"), token);
     this.#trial = new LimitsForm(place("trial-form"), token);
-    this.#handle("limits-form", () => this.#save());
-    this.#handle("trial-form", () => this.#startTrial());
-    place("undo").addEventListener("click", () => {
+    this.#handle("limits-form", this.#form, () => this.#save());
+    this.#handle("trial-form", this.#trial, () => this.#startTrial());
+    place("undo").addEventListener("click", (event) => {
+      if (isOff(event.target)) return;
       this.#form.undo();
       this.#showPreview("");
     });
-    place("stop-trial").addEventListener("click", () => this.#stopTrial());
+    place("stop-trial").addEventListener("click", (event) => isOff(event.target) || this.#stopTrial());
     place("limits-form").elements.max_concurrent.addEventListener("input", (event) => this.#preview(event.target));
   }
 
@@ -195,10 +219,10 @@ export class Limits {
     say(place("start-trial"), trial === null ? "Start dry run" : "Start again with these");
   }
 
-  #handle(form, act) {
-    place(form).addEventListener("submit", (event) => {
+  #handle(name, form, act) {
+    place(name).addEventListener("submit", (event) => {
       event.preventDefault();
-      act();
+      if (!form.isOff && form.check()) act();
     });
   }
 
@@ -207,21 +231,21 @@ export class Limits {
     if (!answer) return;
     this.show(answer);
     this.#showPreview("");
-    this.#form.say("Saved. In force on every worker within two seconds; nobody is cut off.");
+    this.#form.say(`Saved. In force on every worker ${followsWords(answer)}; nobody is cut off.`);
   }
 
   async #startTrial() {
     const answer = await this.#trial.send(this.#urls.trial, this.#trial.values);
     if (!answer) return;
     this.show(answer);
-    this.#trial.say("Started. Nobody is refused by it; it only counts.");
+    this.#trial.say(`Started on every worker ${followsWords(answer)}. Nobody is refused by it; it only counts.`);
   }
 
   async #stopTrial() {
     const answer = await this.#trial.send(this.#urls.trial, { stop: "1" });
     if (!answer) return;
     this.show(answer);
-    this.#trial.say("Stopped.");
+    this.#trial.say(answer.announced ? "Stopped." : `Stopped on every worker ${followsWords(answer)}.`);
     place("start-trial").focus();
   }
 

@@ -1,6 +1,6 @@
 import { reasonWords } from "./chart-data.js";
 import { ask } from "./http.js";
-import { moment, place, say, showTable } from "./rows.js";
+import { isOff, moment, place, say, showTable, turnOff } from "./rows.js";
 import { QUALITY_WORDS } from "./words.js";
 
 /** Who was refused, the newest first; *more* adds older ones, and none of both goes away by looking again. */
@@ -13,7 +13,7 @@ export class Refusals {
   /** @param {string} url */
   constructor(url) {
     this.#url = url;
-    place("more").addEventListener("click", () => this.#showMore());
+    place("more").addEventListener("click", () => isOff(place("more")) || this.#showMore());
   }
 
   async refresh() {
@@ -29,10 +29,10 @@ export class Refusals {
 
   async #showMore() {
     const oldest = Math.min(...[...this.#known.values()].map(({ time }) => time));
-    place("more").disabled = true;
+    turnOff(place("more"), true);
     // One millisecond twice rather than not at all: what is known already is recognised by its id.
     const answer = await ask(this.#url, { before: oldest + 1 }).catch(() => null);
-    place("more").disabled = false;
+    turnOff(place("more"), false);
     if (!answer) return;
     this.#more = answer.more;
     this.#add(answer.refusals);
@@ -42,8 +42,9 @@ export class Refusals {
     for (const refusal of refusals) this.#known.set(refusal.id, refusal);
     const rows = [...this.#known.values()].sort((one, other) => other.time - one.time);
     showTable("refusals", rows, refusalWords);
-    place("more").hidden = !this.#more;
     say(place("refusals-count"), rows.length ? `${rows.length} shown` : "");
+    if (!this.#more && place("more") === document.activeElement) place("refusals-count").focus();
+    place("more").hidden = !this.#more;
   }
 }
 

@@ -15,7 +15,9 @@ export function showRows(body, template, entries, texts) {
     showFields(row, texts(entry));
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
   });
+  const focused = [...rows.values()].some((row) => row.contains(document.activeElement));
   for (const row of rows.values()) row.remove();
+  if (focused) body.closest("table").caption?.focus();
 }
 
 /**
@@ -28,7 +30,8 @@ function showFields(element, texts) {
     say(cell, texts[cell.dataset.field]);
   }
   for (const button of element.querySelectorAll("[data-about]")) {
-    button.setAttribute("aria-label", `${button.textContent}: ${texts[button.dataset.about]}`); // many are called the same
+    const about = button.dataset.about.split(" ").map((field) => texts[field]);
+    button.setAttribute("aria-label", `${button.textContent}: ${about.join(", ")}`); // many are called the same
   }
 }
 
@@ -40,6 +43,20 @@ function showFields(element, texts) {
 export function say(element, text) {
   const words = String(text ?? "");
   if (element.textContent !== words) element.textContent = words;
+}
+
+/**
+ * A button that does nothing for now. `disabled` would take the focus away from who has just pressed it.
+ * @param {HTMLButtonElement} button
+ * @param {boolean} off
+ */
+export function turnOff(button, off) {
+  button.setAttribute("aria-disabled", String(off));
+}
+
+/** @param {HTMLButtonElement} button */
+export function isOff(button) {
+  return button.getAttribute("aria-disabled") === "true";
 }
 
 /** @param {string} name of a place of the page */

@@ -1,5 +1,5 @@
 import { order } from "./http.js";
-import { say } from "./rows.js";
+import { isOff, say, turnOff } from "./rows.js";
 
 /** Asks for a message and a time of blocking, and stops a viewer, or all of a camera. */
 export class StopDialog {
@@ -8,6 +8,11 @@ export class StopDialog {
   #token;
   /** @type {{url: string, fields: Record<string, string>} | null} what is to be stopped */
   #target = null;
+  #stopped = false;
+  /** @type {HTMLElement | null} whose row vanishes with the stream */
+  #opener = null;
+  /** @type {HTMLElement | null} */
+  #caption = null;
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -20,21 +25,22 @@ export class StopDialog {
     this.#token = token;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#stop();
+      if (!isOff(this.#part("stop"))) this.#stop();
     });
+    dialog.addEventListener("close", () => this.#giveFocusBack());
     this.#part("cancel").addEventListener("click", () => dialog.close());
     this.#form.elements.message.addEventListener("input", () => this.#count());
   }
 
-  /** @param {{id: string, user: string, camera: string}} viewer */
-  askForViewer({ id, user, camera }) {
-    this.#open(`Stop the stream of ${user}?`, `${user} is watching ${camera}.`, this.#urls.stop, { viewing: id });
+  /** @param {{id: string, user: string, camera: string}} viewer @param {HTMLElement} opener in the row of a table */
+  askForViewer({ id, user, camera }, opener) {
+    this.#open(opener, `Stop the stream of ${user}?`, `${user} is watching ${camera}.`, this.#urls.stop, { viewing: id });
   }
 
-  /** @param {{id: string, name: string, viewers: number}} camera */
-  askForCamera({ id, name, viewers }) {
+  /** @param {{id: string, name: string, viewers: number}} camera @param {HTMLElement} opener in the row of a table */
+  askForCamera({ id, name, viewers }, opener) {
     const whom = viewers === 1 ? "1 viewer is" : `${viewers} viewers are`;
-    this.#open(`Stop all streams of ${name}?`, `${whom} watching it.`, this.#urls["stop-camera"], { camera: id });
+    this.#open(opener, `Stop all streams of ${name}?`, `${whom} watching it.`, this.#urls["stop-camera"], { camera: id });
   }
 
   get #form() {
@@ -45,8 +51,11 @@ export class StopDialog {
     return this.#dialog.querySelector(`[data-part="${name}"]`);
   }
 
-  #open(title, text, url, fields) {
+  #open(opener, title, text, url, fields) {
     this.#target = { url, fields };
+    this.#opener = opener;
+    this.#caption = opener.closest("table").caption;
+    this.#stopped = false;
     this.#form.reset();
     say(this.#part("title"), title);
     say(this.#part("text"), text);
@@ -66,10 +75,16 @@ export class StopDialog {
     const { url, fields } = this.#target;
     const { message, block_seconds: block } = this.#form.elements;
     const chosen = this.#part("block").hidden ? {} : { block_seconds: block.value };
-    this.#part("stop").disabled = true;
+    turnOff(this.#part("stop"), true);
     const { errors } = await order(url, { ...fields, ...chosen, message: message.value }, this.#token);
-    this.#part("stop").disabled = false;
+    turnOff(this.#part("stop"), false);
+    this.#stopped = !errors;
     if (errors) say(this.#part("error"), Object.values(errors).flat().join(" "));
     else this.#dialog.close();
+  }
+
+  /** The dialog itself gives it to who opened it. */
+  #giveFocusBack() {
+    if (this.#stopped || !this.#opener.isConnected) this.#caption.focus();
   }
 }

@@ -20,9 +20,12 @@ const limits = new Limits(urls, csrf);
 const refusals = new Refusals(urls.refusals);
 const history = new History(urls.history);
 
+/** They are empty in an answer without Redis: what was known last is shown, and that it is no news. */
+const lists = ({ viewers, cameras, workers }) => ({ viewers, cameras, workers });
+
 function show(answer) {
   const changed = answer.gate.limit !== usage.gate.limit || answer.gate.reserved !== usage.gate.reserved;
-  usage = answer;
+  usage = answer.gate.state === "unavailable" ? { ...answer, ...lists(usage) } : answer;
   showUsage(usage, limits.groupName);
   if (changed) limits.refresh().catch(() => {}); // by somebody else; asked for again soon, if it fails
 }
@@ -59,12 +62,12 @@ function keepFresh(refresh, interval) {
 function offerStops() {
   if (!place("stop-dialog")) return; // without the permission
   const dialog = new StopDialog(place("stop-dialog"), urls, csrf);
-  const ask = { viewers: (viewer) => dialog.askForViewer(viewer), cameras: (camera) => dialog.askForCamera(camera) };
+  const ask = { viewers: (...of) => dialog.askForViewer(...of), cameras: (...of) => dialog.askForCamera(...of) };
   for (const [name, open] of Object.entries(ask)) {
     place(name).addEventListener("click", (event) => {
-      const id = event.target.closest("[data-stop]")?.closest("tr").dataset.id;
-      const entry = usage[name].find((row) => row.id === id);
-      if (entry) open(entry);
+      const button = event.target.closest("[data-stop]");
+      const entry = usage[name].find(({ id }) => id === button?.closest("tr").dataset.id);
+      if (entry) open(entry, button);
     });
   }
 }

@@ -1,6 +1,6 @@
 /** Settings > System: how far the limits are used, and by whom. */
 
-import { alarmWords, budgetWords, levelOf, overWords, rate, reservedWords } from "./levels.js";
+import { alarmWords, budgetWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
 import { place, say, showTable } from "./rows.js";
 import { QUALITY_WORDS, duration } from "./words.js";
 
@@ -24,25 +24,35 @@ export function showUsage({ time, gate, viewers, cameras, workers }, group = "")
   }));
   showTable("cameras", cameras, (camera) => ({ ...mbps(camera), state: CAMERA_WORDS[camera.state] ?? camera.state }));
   showTable("workers", workers, (worker) => ({ ...mbps(worker), seen: `${since(worker.seen)} ago` }));
+  for (const [name, { length }] of Object.entries({ viewers, cameras, workers })) showUnknown(name, isUnknown(gate), length);
+}
+
+/** @param {string} name @param {boolean} unknown @param {number} before how many there were when it was known */
+function showUnknown(name, unknown, before) {
+  say(place(`unknown-${name}`), before ? "Redis does not answer: this was known last." : "Not known while Redis does not answer.");
+  place(`unknown-${name}`).hidden = !unknown;
+  if (unknown) place(`no-${name}`).hidden = true;
 }
 
 /** @param {import("./levels.js").Gate} gate @param {string} group */
 function showGate(gate, group) {
   say(place("in-use"), gate.in_use ?? "–");
   say(place("limit"), gate.limit);
-  say(place("available"), gate.available ?? "–");
+  const unknown = isUnknown(gate);
+  const sent = unknown ? null : gate.mbps;
+  say(place("available"), unknown ? "–" : gate.available);
   say(place("over"), overWords(gate.over));
   say(place("reserved"), reservedWords(gate.reserved, group));
-  say(place("mbps"), rate(gate.mbps));
+  say(place("mbps"), rate(sent));
   say(place("budget"), budgetWords(gate.max_mbps));
   say(place("state"), GATE_WORDS[gate.state] ?? gate.state);
   showMeter("streams", gate.in_use ?? 0, gate.limit);
-  showMeter("bandwidth", gate.mbps, gate.max_mbps);
+  showMeter("bandwidth", sent ?? 0, gate.max_mbps);
   place("system").dataset.gate = gate.state;
   const alarm = alarmWords(gate);
   say(place("alarm"), alarm);
   place("alarm").hidden = !alarm;
-  place("alarm").dataset.level = gate.level;
+  place("alarm").dataset.level = unknown ? "full" : gate.level;
   const over = gate.over ? `, ${overWords(gate.over)}` : "";
   say(place("announcer"), `${gate.in_use ?? "Unknown number"} of ${gate.limit} streams in use${over}`);
 }
