@@ -10,7 +10,7 @@ import pytest
 from streaming import policy
 from streaming.actions import stop
 from streaming.counters import Counters
-from streaming.errors import GateUnavailableError, LimitReachedError
+from streaming.errors import BandwidthReachedError, GateUnavailableError, LimitReachedError
 from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, read_totals, read_usage
 from streaming.leases import Holder, Limit, Rate, Slot, Terms
 from streaming.reporter import Reporter
@@ -92,6 +92,15 @@ async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplie
     (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
     told = json.loads(refusal)
     assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
+
+
+async def test_a_refusal_for_bandwidth_tells_mbit_s(store: LosingReplies) -> None:
+    reports, counters = reporter(store)
+    counters.refused(BandwidthReachedError(mbps=18.5, max_mbps=20.0, expected_mbps=2.0, retry_after=5), ADA)
+    await reports.send()
+    (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
+    told = json.loads(refusal)
+    assert (told["reason"], told["in_use"], told["limit"]) == ("bandwidth_reached", 18.5, 20)
 
 
 async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: LosingReplies) -> None:
