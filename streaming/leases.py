@@ -88,7 +88,7 @@ class Slot:
     fence_at: float = 0.0  # lease_clock() after which not one more frame may be sent
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
     in_use: int = 0  # of the first set, when admitted
-    would_refuse: type[LimitReachedError] | None = None  # what a limit that is only tried would have said
+    would_refuse: LimitReachedError | None = None  # what a limit that is only tried would have said
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
     doubtful: bool = False  # an acquire has no reply: Redis may or may not hold the lease

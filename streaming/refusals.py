@@ -8,10 +8,13 @@ from streaming.errors import BandwidthReachedError, LimitReachedError, StoppedBy
 from streaming.leases import Terms
 
 
-def tried(terms: Terms, position: int) -> type[LimitReachedError] | None:
+def tried(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
+    if not position:
+        return None
     if position < 0:
-        return BandwidthReachedError
-    return terms.limits[position - 1].refusal if position else None
+        return bandwidth(facts)
+    in_use, limit = facts
+    return terms.limits[position - 1].refusal(in_use=in_use, limit=limit)
 
 
 def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:

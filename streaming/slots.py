@@ -109,7 +109,7 @@ class Gate:
             outcome, *facts = await self._acquire(slot, former=False)
             if outcome == "granted":
                 slot.in_use = facts[1]
-                slot.would_refuse = tried(slot.terms, facts[2])
+                slot.would_refuse = tried(slot.terms, *facts[2:])
                 return
             if outcome != "wait":
                 raise refusal(slot.terms, outcome, facts[1:])

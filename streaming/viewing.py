@@ -117,7 +117,7 @@ class Viewing:
         self._counters.add(f"arrivals:{slot.in_use - 1}")
         self._counters.saw(slot.in_use)
         if slot.would_refuse is not None:
-            self._counters.refused(slot.would_refuse(in_use=slot.in_use - 1), self.holder, dry_run=True)
+            self._counters.refused(slot.would_refuse, self.holder, dry_run=True)
 
     def stop(self, error: StreamError) -> None:
         """End the viewing with `error`."""

@@ -4,9 +4,9 @@
 --       6 '1' if the caller held this lease before Redis lost its data,
 --       7 the kbit/s that all leases together may be counted with (0: any), 8 the same of the dry run, 9 the measured rate's field,
 --       10 kbit/s where none was measured, then for each set: its limit, and that of the dry run (0: none)
--- Returns {'granted', generation, in use, dry run}  in use: of the first set, this lease included, and what lapsed since
---                  the last report of any worker; dry run: the position
---                  (from 1) of the set whose trial limit would have refused, -1: the trial budget, 0: nothing
+-- Returns {'granted', generation, in use, dry run...}  in use: of the first set, this lease included, and what lapsed since
+--                  the last report of any worker; dry run: what would have refused: the position (from 1) of a set, in use,
+--                  its trial limit; or -1, kbit/s in use, the trial budget, kbit/s expected; or 0: nothing
 --         {'full', generation, position of the set, in use, limit, ms until the next lease may end}
 --         {'budget', generation, kbit/s in use, budget, kbit/s expected}
 --         {'blocked', generation, ms, message}
@@ -35,7 +35,7 @@ if not former then
   if message then return {'blocked', token, redis.call('PTTL', KEYS[5]), message} end
 end
 
-local trial, first = 0, 0
+local trial, first = {0}, 0
 for i = FIRST, #KEYS do
   local set, limit, tried = KEYS[i], tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
   if limit > 0 or tried > 0 then
@@ -53,7 +53,7 @@ for i = FIRST, #KEYS do
         local next = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
         return {'full', token, i - FIRST + 1, count, limit, tonumber(next[2]) - now}
       end
-      if trial == 0 and tried > 0 and count >= tried then trial = i - FIRST + 1 end
+      if trial[1] == 0 and tried > 0 and count >= tried then trial = {i - FIRST + 1, count, tried} end
     end
     if i == FIRST then first = count end
   end
@@ -66,7 +66,7 @@ if budget > 0 or tried > 0 then
   if budget > 0 and not former and sum + expected > budget and not held() then
     return {'budget', token, sum, budget, expected}
   end
-  if trial == 0 and tried > 0 and sum + expected > tried then trial = -1 end
+  if trial[1] == 0 and tried > 0 and sum + expected > tried then trial = {-1, sum, tried, expected} end
   redis.call('HSET', KEYS[3], id, expected)
   outlive(KEYS[3], lease)
 end
@@ -80,4 +80,4 @@ for i = FIRST + 1, #KEYS do
 end
 redis.call('HSET', KEYS[2], id, ARGV[5])
 outlive(KEYS[2], lease)
-return {'granted', token, first + added, trial}
+return {'granted', token, first + added, unpack(trial)}

@@ -151,7 +151,23 @@ async def test_limits_that_are_only_tried_refuse_nobody_and_tell_whom_they_would
         tried = trial if number < 2 else replace(trial, max_concurrent=9)
         terms = terms_of(replace(BASE, trial=tried), (VIEWER, VIEWER), holder, LOW)
         told.append((await enter(stack, gate, terms, holder)).would_refuse)
-    assert told == [None, LimitReachedError, BandwidthReachedError]
+    assert told[0] is None
+    assert [type(error) for error in told[1:]] == [LimitReachedError, BandwidthReachedError]
+
+
+async def test_a_limit_that_is_only_tried_tells_what_it_met_and_not_what_the_server_has_in_use(
+    gate: Gate, stack: AsyncExitStack
+) -> None:
+    def terms(holder: Holder, **tried: float) -> Terms:
+        return terms_of(replace(BASE, trial=replace(BASE, **tried)), (VIEWER, VIEWER), holder, LOW)  # type: ignore[arg-type]
+
+    for holder in (ADA, BOB, BOB):
+        await enter(stack, gate, terms(holder), holder)
+    camera = (await enter(stack, gate, terms(ADA, max_per_camera=1))).would_refuse
+    budget = (await enter(stack, gate, terms(ADA, max_mbps=4.5))).would_refuse
+    assert isinstance(camera, CameraLimitReachedError) and isinstance(budget, BandwidthReachedError)
+    assert (camera.facts["in_use"], camera.facts["limit"]) == (1, 1)
+    assert (budget.facts["mbps"], budget.facts["max_mbps"]) == (4, 4.5)
 
 
 async def test_a_stop_reaches_the_holders_worker_and_blocks_its_user_alone(
