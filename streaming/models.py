@@ -98,7 +98,7 @@ class Minute(models.Model):
     limit = models.PositiveIntegerField(default=0)
     max_mbps = models.FloatField(default=0, db_default=0)  # the budget, 0: none
     mbps = models.FloatField(default=0)  # on average
-    mbps_peak = models.FloatField(default=0)
+    mbps_peak = models.FloatField(default=0)  # the most that was sent, over five seconds
     seconds_at_full = models.FloatField(default=0)
     granted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)  # the sum of `refusals`

@@ -22,6 +22,7 @@ from streaming.keys import (
     RATES,
     REFUSALS,
     REPORTS,
+    SENT,
     SEQUENCES,
     SERVER_SET,
     TOTALS,
@@ -72,7 +73,7 @@ class Reporter:
         self._one_at_a_time = asyncio.Lock()
         self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
         self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
-        self.keys += [SEQUENCES + worker, ORDERS + worker]
+        self.keys += [SENT, SEQUENCES + worker, ORDERS + worker]
 
     def soon(self) -> None:
         """Something has changed, or an order waits: do not wait for the second."""
@@ -113,11 +114,11 @@ class Reporter:
     async def leave(self) -> None:
         """Tell the last counts, and be a worker no more. Raises GateUnavailableError."""
         await self.send()
-        await self._store.run("release", [REPORTS, REPORTS, WORKERS], [self._worker])
+        await self._store.run("release", [REPORTS, SENT, WORKERS], [self._worker])
 
     def leave_now(self, url: str) -> None:
         """As `leave`, without a loop; what was not reported yet is lost."""
-        run_now(url, "release", [REPORTS, REPORTS, WORKERS], [self._worker])
+        run_now(url, "release", [REPORTS, SENT, WORKERS], [self._worker])
 
     def _arguments(
         self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int, rates: bool
@@ -129,10 +130,12 @@ class Reporter:
             if traffic.whole and rates:
                 field = slot.terms.rate.field
                 measured[field] = max(measured.get(field, 1), round(traffic.kbps * MARGIN))
-        report = {**self._describe(), "mbps": round(sum(sent.values()) / 1000, 3), "viewings": sent}
+        kbps = sum(sent.values())
+        report = {**self._describe(), "mbps": round(kbps / 1000, 3), "viewings": sent}
         streams = {slot.id: (slot.terms.rate.field, slot.terms.rate.kbps) for slot, _ in held}
         news = {
             "peak": peak,
+            "kbps": kbps,
             "counters": counts,
             "measured": measured,
             "streams": streams,

@@ -214,7 +214,7 @@ class HistoryOut(Schema):
     peak: list[int | None] = Field(description="Most slots in use.")
     limit: list[int | None] = Field(description="In the minute of the peak.")
     mbps: list[float | None] = Field(description="On average.")
-    mbps_peak: list[float | None]
+    mbps_peak: list[float | None] = Field(description="The most that was sent, over five seconds.")
     max_mbps: list[float | None] = Field(description="The budget in the minute of `mbps_peak`; 0: none.")
     seconds_at_full: list[float | None]
     refusals: dict[str, list[int | None]] = Field(description="A column for each reason that occurs.")

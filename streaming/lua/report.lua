@@ -1,9 +1,10 @@
 -- Take a worker's report, add up what it has counted, and note what the minute saw; each second, from every worker.
 -- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes, 8 refusals, 9 the limits' version,
---       10 when the gate was last looked at, 11 the server-wide set, 12 the worker's sequence number, 13 its orders
+--       10 when the gate was last looked at, 11 the server-wide set, 12 what each worker sends, 13 the worker's sequence number,
+--       14 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
---       7 JSON: {peak, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field, kbit/s if it was not measured]},
---       refusals [JSON...], done [orders that arrived...]}, 8 the budget in kbit/s (0: none)
+--       7 JSON: {peak, kbps that it sends, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field,
+--       kbit/s if that was not measured]}, refusals [JSON...], done [orders that arrived...]}, 8 the budget in kbit/s (0: none)
 -- Returns {the limits' version, orders (JSON)...}
 -- Counts with a number that was here before are not added again, and orders come until the worker says that they have arrived: a
 -- reply may be lost.
@@ -18,9 +19,10 @@ local function highest(field, value)
   if value > tonumber(redis.call('HGET', record, field) or -1) then redis.call('HSET', record, field, value) end
 end
 
-prune(KEYS[1], now, KEYS[2])
+prune(KEYS[1], now, KEYS[2], KEYS[12])
 redis.call('ZADD', KEYS[1], now + lease, worker)
 redis.call('HSET', KEYS[2], worker, ARGV[3])
+redis.call('HSET', KEYS[12], worker, given.kbps)
 local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
 if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
 
@@ -38,8 +40,8 @@ for id, stream in pairs(given.streams) do
   end
 end
 
-if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[12]) or 0) then
-  redis.call('SET', KEYS[12], ARGV[4], 'PX', DAY)
+if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[13]) or 0) then
+  redis.call('SET', KEYS[13], ARGV[4], 'PX', DAY)
   for name, amount in pairs(given.counters) do
     local of = string.match(name, '^[^:]+')
     if of ~= 'arrivals' then redis.call('HINCRBYFLOAT', KEYS[6], name, amount) end
@@ -57,16 +59,18 @@ local last = tonumber(redis.call('GET', KEYS[10]) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', KEYS[10], now, 'PX', DAY)
   if in_use >= limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
-  highest('peak_kbps', committed(KEYS[11], KEYS[4], now, 0))
+  local sent = 0
+  for _, kbps in ipairs(redis.call('HVALS', KEYS[12])) do sent = sent + kbps end
+  highest('peak_kbps', sent)
 end
 highest('peak', math.max(in_use, given.peak))
 redis.call('HSET', record, 'limit', limit, 'max_kbps', ARGV[8])
 redis.call('PEXPIRE', record, 2 * DAY)
 redis.call('ZADD', KEYS[7], minute, minute)
 
-for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4]}) do outlive(key, lease) end
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12]}) do outlive(key, lease) end
 redis.call('PEXPIRE', KEYS[5], 7 * DAY)
-for _, order in ipairs(given.done) do redis.call('LREM', KEYS[13], 0, order) end
+for _, order in ipairs(given.done) do redis.call('LREM', KEYS[14], 0, order) end
 local answer = {redis.call('GET', KEYS[9]) or ''}
-for _, order in ipairs(redis.call('LRANGE', KEYS[13], 0, -1)) do answer[#answer + 1] = order end
+for _, order in ipairs(redis.call('LRANGE', KEYS[14], 0, -1)) do answer[#answer + 1] = order end
 return answer

@@ -11,7 +11,7 @@ from streaming import policy
 from streaming.actions import stop
 from streaming.counters import Counters
 from streaming.errors import BandwidthReachedError, GateUnavailableError, LimitReachedError
-from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, read_totals, read_usage
+from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, SENT, read_totals, read_usage
 from streaming.leases import Holder, Limit, Rate, Slot, Terms
 from streaming.reporter import Reporter
 from streaming.store import Argument, Store
@@ -115,6 +115,21 @@ async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: 
     assert (found["peak"], found["limit"], found["max_kbps"], found["arrivals:3"]) == ("4", "5", "12500", "1")
     assert (found["granted"], found["refused:limit_reached"]) == ("1", "1")
     assert "arrivals:3" not in await read_totals(store)
+
+
+async def test_a_minute_knows_the_most_that_all_workers_sent_and_not_what_that_is_counted_with(
+    store: LosingReplies,
+) -> None:
+    await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), "a:1")
+    await store.call("HSET", RATES, "a:1", 24_000)
+    sent = {"a": 800, "b": 300}
+    workers = {name: reporter(store, Watching(f"{name}:1", kbps), worker=name)[0] for name, kbps in sent.items()}
+    for name in ("a", "b", "a"):
+        await workers[name].send()
+        await store.call("INCRBY", "nvr:{gate}:looked", -1000)
+    assert (await minute(store))["peak_kbps"] == "1100"
+    await workers["b"].leave()
+    assert await store.call("HGETALL", SENT) == ["a", "800"]
 
 
 async def test_time_at_the_limit_is_counted_once_however_many_workers_look(store: LosingReplies) -> None:
