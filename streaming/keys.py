@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from streaming import embedded
-from streaming.leases import Usage
+from streaming.leases import Rate, Usage
 from streaming.store import Store, run_now
 
 PREFIX = "nvr:{gate}:"  # one hash tag: in a Redis Cluster all keys are in one place
@@ -45,9 +45,14 @@ def open_generation(url: str, grace: float) -> bool:
 
 async def read_usage(store: Store) -> Usage:
     """What Redis knows of holders and workers; raises GateUnavailableError."""
-    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET]
-    now, ready_at, holders, workers = await store.run("usage", keys, [])
-    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers))
+    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
+    now, ready_at, holders, workers, ordinary, counted = await store.run("usage", keys, [])
+    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers), ordinary, counted)
+
+
+async def read_expected(store: Store, rate: Rate) -> int:
+    """kbit/s that one more such stream is counted with; raises GateUnavailableError."""
+    return int(await store.call("HGET", EXPECTED, rate.field) or rate.kbps)
 
 
 async def read_totals(store: Store) -> dict[str, float]:

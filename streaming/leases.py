@@ -76,6 +76,8 @@ class Usage:
     recovering: bool  # newcomers wait: Redis is new or has lost its data
     holders: dict[str, dict[str, Any]]  # lease id -> Holder's fields
     workers: dict[str, dict[str, Any]]  # worker id -> its report
+    ordinary: int  # how many of the holders may not take reserved slots
+    counted: int  # kbit/s that all streams are counted with
 
 
 @dataclass(eq=False)

@@ -25,9 +25,14 @@ GATE = {  # metric -> its figure among the gate's, and what it says
     "streams_in_use": ("in_use", "Streams that are watched now, over all workers."),
     "streams_limit": ("limit", "Streams that may be watched at once."),
     "streams_available": ("available", "Streams that may still be opened; 0 while the gate is recovering."),
+    "streams_available_ordinary": (
+        "available_ordinary",
+        "Streams that may still be opened by those for whom none are reserved.",
+    ),
     "streams_over_limit": ("over", "Streams above a limit that was lowered; they drain."),
     "streams_reserved": ("reserved", "Streams of the limit that are kept for the group of operators."),
     "streams_mbps": ("mbps", "Mbit/s that all streams take together, as measured."),
+    "streams_counted_mbps": ("counted_mbps", "Mbit/s that all streams are counted with: what admission goes by."),
     "streams_max_mbps": ("max_mbps", "Mbit/s that all streams may take together; 0 for any."),
 }
 COUNTS = {  # metric without its _total -> its counter, and what it says

@@ -168,12 +168,18 @@ class GateOut(Schema):
     in_use: int | None
     limit: int
     available: int
+    available_ordinary: int = Field(
+        default=0, description="Of those, open to others than the group with reserved slots."
+    )
     state: str = Field(description="open, recovering or unavailable.")
     over: int = Field(default=0, description="Streams above a limit that was lowered; they may go on.")
     reserved: int = 0
-    mbps: float = 0.0
+    mbps: float = Field(default=0.0, description="What all streams were sent in the last seconds.")
+    counted_mbps: float = Field(default=0.0, description="What they are counted with, by which newcomers are admitted.")
     max_mbps: float = 0.0
-    level: str = Field(default="ok", description="ok, high (from 75 %), critical (from 90 %) or full.")
+    level: str = Field(
+        default="ok", description="ok, high (from 75 %), critical (from 90 %) or full; the worst of all."
+    )
 
 
 class LimitsOut(Schema):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from streaming import conf
 from streaming import policy as limits
 from streaming.errors import (
     AddressLimitReachedError,
@@ -33,6 +34,11 @@ def standings_of(policy: Policy, user: Any) -> Standings:
 
 def _standing(policy: Policy, user: Any) -> Standing:
     return Standing(limits.user_limit(policy, user), limits.is_operator(policy, user))
+
+
+def rate_of(camera_id: str, kind: str) -> Rate:
+    """What a stream of a camera is expected to take; `kind` is its quality, or h264 for the camera's own video."""
+    return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 
 def terms_of(policy: Policy, standings: Standings, holder: Holder, rate: Rate) -> Terms:

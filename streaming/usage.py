@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.errors import GateUnavailableError
-from streaming.keys import read_usage
-from streaming.leases import Usage
+from streaming.keys import read_expected, read_usage
+from streaming.leases import Rate, Usage
 from streaming.policy import Policy
 from streaming.store import Store
 
@@ -28,18 +28,34 @@ class UsageReport:
     _read_at: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def summary(self) -> Row:
-        """In use, limit, available and state ("open", "recovering", "unavailable")."""
+    async def summary(self, *, operator: bool) -> Row:
+        """In use, limit, available and state ("open", "recovering", "unavailable"), as they are for a viewer who may take
+        the reserved slots, or not."""
         gate = self._gate(await self.read())
-        return {name: gate[name] for name in ("in_use", "limit", "available", "state")}
+        available = gate["available" if operator else "available_ordinary"]
+        return {"in_use": gate["in_use"], "limit": gate["limit"], "available": available, "state": gate["state"]}
+
+    async def has_room(self, rate: Rate) -> bool:
+        """Whether the budget has room for one more stream."""
+        usage, budget = await self.read(), self.policy().max_mbps * 1000
+        if not budget:
+            return True
+        try:
+            return usage is not None and usage.counted + await read_expected(self.store, rate) <= budget
+        except GateUnavailableError:
+            return False
 
     async def viewers_of(self, camera: str) -> int:
         usage = await self.read()
         return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0
 
-    async def metrics(self) -> dict[str, object]:
+    async def metrics(self, *, operator: bool) -> dict[str, object]:
         """The gate's figures, and the cameras' over all workers; nothing about persons."""
-        return {"gate": await self.summary(), "cameras": cameras_of(await self.read()), "time": time.time() * 1000}
+        return {
+            "gate": await self.summary(operator=operator),
+            "cameras": cameras_of(await self.read()),
+            "time": time.time() * 1000,
+        }
 
     async def system(self) -> dict[str, object]:
         """For the administrator: the gate, who holds the slots, the cameras and the workers; Mbit/s as measured."""
@@ -70,16 +86,22 @@ class UsageReport:
         policy = self.policy()
         limit, in_use = policy.max_concurrent, len(usage.holders) if usage else None
         mbps = sum(report.get("mbps", 0.0) for report in usage.workers.values()) if usage else 0.0
+        counted = usage.counted / 1000 if usage else 0.0
+        ordinary, most_ordinary = usage.ordinary if usage else 0, limit - policy.reserved_slots
         state = "unavailable" if usage is None else "recovering" if usage.recovering else "open"
-        share = max((in_use or 0) / limit, mbps / policy.max_mbps if policy.max_mbps else 0.0)
+        available = max(limit - (in_use or 0), 0) if state == "open" else 0
+        of_budget = max(mbps, counted) / policy.max_mbps if policy.max_mbps else 0.0
+        share = max((in_use or 0) / limit, ordinary / most_ordinary, of_budget)
         return {
             "in_use": in_use,
             "limit": limit,
-            "available": max(limit - (in_use or 0), 0) if state == "open" else 0,
+            "available": available,
+            "available_ordinary": max(min(available, most_ordinary - ordinary), 0),
             "state": state,
             "over": max((in_use or 0) - limit, 0),
             "reserved": policy.reserved_slots,
             "mbps": round(mbps, 2),
+            "counted_mbps": round(counted, 2),
             "max_mbps": policy.max_mbps,
             "level": "full" if share >= 1 else "critical" if share >= CRITICAL else "high" if share >= HIGH else "ok",
         }

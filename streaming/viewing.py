@@ -26,6 +26,7 @@ from streaming.frames import Format
 from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
 from streaming.leases import Holder, Rate, Slot, Terms
 from streaming.slots import Asked, Gate
+from streaming.terms import rate_of
 from streaming.traffic import Traffic
 from streaming.video import ORIGINAL
 from streaming.viewing_log import log_event
@@ -90,7 +91,7 @@ class Viewing:
     def rate(self) -> Rate:
         """What its quality is expected to take."""
         kind = "h264" if self.holder.quality == ORIGINAL and Format.H264 in self._formats else self.holder.quality
-        return Rate(f"{self.holder.camera_id}:{kind}", conf.ESTIMATES[kind])
+        return rate_of(self.holder.camera_id, kind)
 
     async def run(self, terms: Terms, ask: Asked | None = None) -> None:
         """`ask` is asked for the terms once more if the gate lets newcomers wait."""

@@ -15,10 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.permissions import may_watch
-from streaming import conf, errors, probe, protocol, runtime
+from streaming import conf, errors, policy, probe, protocol, runtime
 from streaming.admissible import admissible
 from streaming.keys import read_totals
 from streaming.metrics import CONTENT_TYPE, exposition
+from streaming.terms import rate_of
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.NotAuthenticatedError: 401,
@@ -56,9 +57,9 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
-    _, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
-    usage = runtime.current().usage
-    gate = await usage.summary()
+    user, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
+    usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
+    gate = await usage.summary(operator=await _is_operator(user))
     path = f"/api/v1/cameras/{found.id}/stream"
     return JsonResponse(
         {
@@ -68,13 +69,18 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
             "websocket_path": path,
             "snapshot_path": f"{path}/snapshot",
             "qualities": list(protocol.QUALITIES),
-            "default_quality": conf.DEFAULT_QUALITY.value,
+            "default_quality": quality,
             "viewers": await usage.viewers_of(str(found.id)),
             "in_use": gate["in_use"],
             "limit": gate["limit"],
-            "is_available": bool(gate["available"]),
+            "is_available": bool(gate["available"]) and await usage.has_room(rate_of(str(found.id), quality)),
         }
     )
+
+
+async def _is_operator(user: Any) -> bool:
+    in_force = runtime.current().policy
+    return bool(in_force.reserved_slots) and await sync_to_async(policy.is_operator)(in_force, user)
 
 
 @require_GET
@@ -97,7 +103,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         raise errors.NotAuthenticatedError
     if not await sync_to_async(may_watch)(user):
         raise errors.PermissionDeniedError
-    return JsonResponse(await runtime.current().usage.metrics())
+    return JsonResponse(await runtime.current().usage.metrics(operator=await _is_operator(user)))
 
 
 @require_GET

@@ -17,6 +17,13 @@ from django.contrib.auth.models import User
 from streaming import policy
 policy.change(User.objects.get(username="admin"), {values!r})
 """
+RESERVE = """
+from django.contrib.auth.models import Group, User
+from streaming import policy
+group = Group.objects.create(name="Operators")
+group.user_set.add(User.objects.get(username="viewer2"))
+policy.change(User.objects.get(username="admin"), {"max_concurrent": 2, "reserved_slots": 1, "reserved_group": group})
+"""
 STOP = """
 import asyncio
 from streaming import actions
@@ -74,6 +81,30 @@ async def test_a_lowered_limit_is_in_force_on_every_worker_and_cuts_nobody(
         await eventually(lambda: gate_of(admin)["limit"] == 10, 2 - (time.monotonic() - changed))
         async with Stream(sessions[1], id) as newcomer:
             await newcomer.live()
+
+
+async def test_a_slot_that_is_reserved_is_available_to_its_group_alone(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    viewer, operator = Session(worker.base), Session(worker.base, "viewer2")
+    await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", RESERVE)
+    await eventually(lambda: gate_of(Session(worker.base, "admin"))["limit"] == 2, 3)
+
+    def told(session: Session) -> tuple[bool, int]:
+        gate = session.json("/api/v1/cameras/stream/metrics")["gate"]
+        return session.json(f"/api/v1/cameras/{id}/stream/info")["is_available"], gate["available"]
+
+    assert (told(viewer), told(operator)) == ((True, 1), (True, 2))
+    async with Stream(viewer, id) as stream:
+        await stream.live()
+        await eventually(lambda: told(viewer) == (False, 0), 2)
+        assert told(operator) == (True, 1)
+        async with Stream(viewer, id) as refused:
+            assert await refused.ended() == 4429
+        async with Stream(operator, id) as admitted:
+            await admitted.live()
 
 
 @pytest.mark.timeout(120)

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { alarmWords, budgetWords, levelOf, overWords, rate, reservedWords } from "../../streaming/static/streaming/levels.js";
+import {
+  alarmWords,
+  budgetWords,
+  countedWords,
+  levelOf,
+  overWords,
+  rate,
+  reservedWords,
+} from "../../streaming/static/streaming/levels.js";
 
-const gate = (facts) => ({ in_use: 0, limit: 20, mbps: 0, max_mbps: 0, over: 0, reserved: 0, state: "open", ...facts });
+const quiet = { in_use: 0, limit: 20, available: 20, available_ordinary: 20, over: 0, reserved: 0, state: "open" };
+const gate = (facts) => ({ ...quiet, mbps: 0, counted_mbps: 0, max_mbps: 0, ...facts });
 
 test("a level begins at its line: 75 %, 90 %, full", () => {
   const levels = [14, 15, 17, 18, 19, 20, 25].map((used) => levelOf(used, 20));
@@ -31,15 +40,23 @@ test("without Redis nothing is known, and that is the alarm", () => {
   assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable" })), /^Redis does not answer/);
 });
 
+test("the alarm goes by what newcomers are admitted by", () => {
+  assert.equal(alarmWords(gate({ mbps: 8, counted_mbps: 18, max_mbps: 20 })), "Above 90 % of the bandwidth");
+  assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), ", 18.0 counted");
+  assert.equal(countedWords(gate({ counted_mbps: 18 })), "");
+  assert.match(alarmWords(gate({ in_use: 15, reserved: 5, available: 5, available_ordinary: 0 })), /^Only reserved/);
+});
+
 test("above a lowered limit the gate drains", () => {
   assert.equal(overWords(2), "draining, 2 over");
   assert.equal(overWords(0), "");
 });
 
 test("reserved slots are told with whom they are for", () => {
-  assert.equal(reservedWords(0, "Operators"), "");
-  assert.equal(reservedWords(1), "1 slot reserved");
-  assert.equal(reservedWords(2, "Operators"), "2 slots reserved for Operators");
+  const reserved = (count) => gate({ reserved: count, available_ordinary: 3 });
+  assert.equal(reservedWords(reserved(0), "Operators"), "");
+  assert.equal(reservedWords(reserved(1)), "1 slot reserved, 3 free for others");
+  assert.equal(reservedWords(reserved(2), "Operators"), "2 slots reserved for Operators, 3 free for others");
 });
 
 test("rates are told as exactly as they are worth", () => {

@@ -34,6 +34,7 @@ from streaming.keys import (
     DETAILS,
     EXPECTED,
     GENERATION,
+    ORDINARY_SET,
     PREFIX,
     RATES,
     REPORTS,
@@ -356,7 +357,8 @@ class Scripts(RuleBasedStateMachine):
 
     @invariant()
     def usage(self) -> None:
-        now, ready_at, holders, _ = self.run("usage", [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET], [])
+        keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
+        now, ready_at, holders, *_ = self.run("usage", keys, [])
         assert dict(zip(holders[::2], holders[1::2], strict=True)) == {id: self.leases[id].details for id in self.held}
         assert (now < ready_at) == (self.generation == "recovering")
         assert (ready_at == 0) == (self.generation == "none")

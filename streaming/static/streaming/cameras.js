@@ -94,6 +94,7 @@ class SlotsPill {
 /** @param {Gate | null} gate */
 function whyNot(gate) {
   const full = gate?.state === "open" && gate.available <= 0;
+  if (full && gate.in_use < gate.limit) return "All free streams are reserved";
   return full ? `All ${gate.limit} streams are in use` : "";
 }
 

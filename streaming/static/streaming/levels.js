@@ -3,6 +3,7 @@
 export const ALARMS = Object.freeze({ high: 0.75, critical: 0.9 }); // shares of a limit
 
 const STREAMS = { high: "Above 75 % of the limit", critical: "Above 90 % of the limit", full: "Full: new viewers are refused" };
+const ONLY_RESERVED = "Only reserved slots are free: other viewers are refused";
 const BANDWIDTH = {
   high: "Above 75 % of the bandwidth",
   critical: "Above 90 % of the bandwidth",
@@ -17,7 +18,9 @@ const BANDWIDTH = {
  * @property {string} state
  * @property {number} over how many above a limit that was lowered
  * @property {number} reserved slots for the members of a group only
+ * @property {number} available_ordinary of those available, the ones that are not reserved
  * @property {number} mbps
+ * @property {number} counted_mbps what newcomers are admitted by
  * @property {number} max_mbps 0: no budget
  */
 
@@ -44,8 +47,10 @@ export function isUnknown({ state }) {
  */
 export function alarmWords(gate) {
   if (isUnknown(gate)) return "Redis does not answer: who is watching is not known, and new viewers are refused";
-  const { in_use: inUse, limit, mbps, max_mbps: budget } = gate;
-  const said = [STREAMS[levelOf(inUse, limit)], BANDWIDTH[levelOf(mbps, budget)]];
+  const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
+  const onlyReserved = gate.available > 0 && gate.available_ordinary === 0;
+  const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];
+  const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)]];
   return said.filter(Boolean).join(" · ");
 }
 
@@ -54,10 +59,15 @@ export function overWords(over) {
   return over > 0 ? `draining, ${over} over` : "";
 }
 
-/** @param {number} reserved @param {string} [group] */
-export function reservedWords(reserved, group = "") {
+/** @param {Gate} gate @param {string} [group] */
+export function reservedWords({ reserved, available_ordinary: others }, group = "") {
   if (!reserved) return "";
-  return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}`;
+  return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}, ${others} free for others`;
+}
+
+/** @param {Gate} gate */
+export function countedWords({ counted_mbps: counted, max_mbps: budget }) {
+  return budget ? `, ${rate(counted)} counted` : "";
 }
 
 /** @param {number} maximum Mbit/s */

@@ -1,6 +1,6 @@
 /** Settings > System: how far the limits are used, and by whom. */
 
-import { alarmWords, budgetWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
+import { alarmWords, budgetWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
 import { place, say, showTable } from "./rows.js";
 import { QUALITY_WORDS, duration } from "./words.js";
 
@@ -42,12 +42,13 @@ function showGate(gate, group) {
   const sent = unknown ? null : gate.mbps;
   say(place("available"), unknown ? "–" : gate.available);
   say(place("over"), overWords(gate.over));
-  say(place("reserved"), reservedWords(gate.reserved, group));
+  say(place("reserved"), reservedWords(gate, group));
   say(place("mbps"), rate(sent));
   say(place("budget"), budgetWords(gate.max_mbps));
+  say(place("counted"), countedWords(gate));
   say(place("state"), GATE_WORDS[gate.state] ?? gate.state);
   showMeter("streams", gate.in_use ?? 0, gate.limit);
-  showMeter("bandwidth", sent ?? 0, gate.max_mbps);
+  showMeter("bandwidth", Math.max(gate.mbps, gate.counted_mbps), gate.max_mbps);
   place("system").dataset.gate = gate.state;
   const alarm = alarmWords(gate);
   say(place("alarm"), alarm);
