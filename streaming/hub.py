@@ -83,7 +83,7 @@ class Reading:
         self.feeds: set[Feed] = set()
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
         self.group: list[Frame] = []  # the camera's own video since the last key, for newcomers
-        self.passes_video = False  # whether the camera sends video that browsers play
+        self.passes_video: bool | None = None  # whether the camera sends video that browsers play; None: not known yet
         self.condition = Condition(State.CONNECTING, time.monotonic())
         self.capture = Capture(
             source,
@@ -275,6 +275,11 @@ class Hub:
         if not done.cancelled() and (error := done.exception()) is not None:
             logger.error("The capture of camera %s died", reading.source, exc_info=error)
             reading.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
+
+    def passes_video(self, camera: str) -> bool | None:
+        """Whether a camera that is read here sends video that browsers play; None: not known."""
+        reading = self._readings.get(camera)
+        return reading.passes_video if reading else None
 
     # What pages and metrics show.
 

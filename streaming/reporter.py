@@ -126,13 +126,14 @@ class Reporter:
         held = [(viewing.slot, viewing.traffic) for viewing in self._viewings() if viewing.slot is not None]
         sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
         measured: dict[str, int] = {}
+        streams: dict[str, tuple[str, int, int]] = {}
         for slot, traffic in held:
+            rate, own = slot.terms.rate, round(traffic.kbps * MARGIN) if traffic.settled else 0
+            streams[slot.id] = rate.field, rate.kbps, own
             if traffic.whole and rates:
-                field = slot.terms.rate.field
-                measured[field] = max(measured.get(field, 1), round(traffic.kbps * MARGIN))
+                measured[rate.field] = max(measured.get(rate.field, 1), own)
         kbps = sum(sent.values())
         report = {**self._describe(), "mbps": round(kbps / 1000, 3), "viewings": sent}
-        streams = {slot.id: (slot.terms.rate.field, slot.terms.rate.kbps) for slot, _ in held}
         news = {
             "peak": peak,
             "kbps": kbps,

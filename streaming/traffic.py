@@ -36,6 +36,11 @@ class Traffic:
         return (after - before) * 8 / 1000 / max(ended - started, 0.001)
 
     @property
+    def settled(self) -> bool:
+        """Whether the rate is that of a whole window."""
+        return len(self._samples) > WINDOW
+
+    @property
     def whole(self) -> bool:
-        """Whether the rate is that of a whole window and of all pictures, so that another viewer would take as much."""
-        return len(self._samples) > WINDOW and self._samples[0][2] == self.dropped
+        """Whether it is also that of all pictures, so that another viewer would take as much."""
+        return self.settled and self._samples[0][2] == self.dropped

@@ -4,6 +4,7 @@ Knows no WebSocket: `Viewer` is all it needs of the other side.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -76,6 +77,7 @@ class Viewing:
         self.holder = holder
         self._formats = formats
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
+        self._counted: Format | None = None  # what came when its rate was looked at last
         self.slot: Slot | None = None
         self._feed: Feed | None = None
         self._sent = 0  # sequence number of the newest frame sent
@@ -89,9 +91,10 @@ class Viewing:
         return self._id
 
     def rate(self) -> Rate:
-        """What its quality is expected to take."""
-        kind = "h264" if self.holder.quality == ORIGINAL and Format.H264 in self._formats else self.holder.quality
-        return rate_of(self.holder.camera_id, kind)
+        """What its quality is expected to take: the camera's own video, unless it is known that JPEG comes instead."""
+        camera, quality = self.holder.camera_id, self.holder.quality
+        video = quality == ORIGINAL and Format.H264 in self._formats and self._hub.passes_video(camera) is not False
+        return rate_of(camera, "h264" if video else quality)
 
     async def run(self, terms: Terms, ask: Asked | None = None) -> None:
         """`ask` is asked for the terms once more if the gate lets newcomers wait."""
@@ -154,6 +157,7 @@ class Viewing:
                 return
         self.slot.terms = replace(self.slot.terms, rate=self.rate())
         self._feed.switch(quality)
+        self._counted = None
         self.traffic.restart()
         self._gate.describe(self.slot, self.holder)
         log_event("quality_changed", quality=quality)
@@ -209,6 +213,19 @@ class Viewing:
             data = protocol.encode_frame(frame, self._sent)
             await self._viewer.send_frame(data)
             self._count_frame(frame.format, len(data), feed.mailbox.missed)
+            if frame.format is not self._counted:
+                self._counted = frame.format
+                await self._recount(slot)
+
+    async def _recount(self, slot: Slot) -> None:
+        """Count the stream with what it turns out to be, though the budget have no room for that: nobody is cut off."""
+        rate = self.rate()
+        if rate == slot.terms.rate:
+            return
+        slot.terms = replace(slot.terms, rate=rate)
+        self.traffic.restart()
+        with contextlib.suppress(GateUnavailableError):  # the next report says it, too
+            await self._gate.reserve(slot, rate, 0)
 
     def _count_frame(self, format: Format, size: int, missed: int) -> None:
         traffic, name = self.traffic, protocol.FORMATS[format]

@@ -4,7 +4,8 @@
 --       14 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
 --       7 JSON: {peak, kbps that it sends, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field,
---       kbit/s if that was not measured]}, refusals [JSON...], done [orders that arrived...]}, 8 the budget in kbit/s (0: none)
+--       kbit/s if that was not measured, its own kbit/s as measured or 0]}, refusals [JSON...], done [orders that arrived...]},
+--       8 the budget in kbit/s (0: none)
 -- Returns {the limits' version, orders (JSON)...}
 -- Counts with a number that was here before are not added again, and orders come until the worker says that they have arrived: a
 -- reply may be lost.
@@ -33,10 +34,14 @@ for field, rate in pairs(given.measured) do
   local before = tonumber(redis.call('HGET', KEYS[5], field) or 0)
   redis.call('HSET', KEYS[5], field, math.ceil(math.max(rate, before * kept)))
 end
--- A stream is counted with what its camera and quality take, though it be slow itself: a link may recover at any moment.
+-- A stream is counted with what its camera and quality take, though it be slow itself: a link may recover at any moment. What it
+-- takes itself, though it misses pictures, is the least that they take, for newcomers too.
 for id, stream in pairs(given.streams) do
   if redis.call('HEXISTS', KEYS[3], id) == 1 then
-    redis.call('HSET', KEYS[4], id, redis.call('HGET', KEYS[5], stream[1]) or stream[2])
+    local field, own = stream[1], stream[3]
+    local expected = tonumber(redis.call('HGET', KEYS[5], field) or stream[2])
+    if own > expected then redis.call('HSET', KEYS[5], field, own) end
+    redis.call('HSET', KEYS[4], id, math.max(expected, own))
   end
 end
 

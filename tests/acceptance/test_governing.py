@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from cameras.simulator import SimulatedCamera
+from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream, eventually
 from tests.servers import Site
 
@@ -31,6 +31,19 @@ from streaming.keys import store_url
 from streaming.store import Store
 print(asyncio.run(actions.{call}))
 """
+
+
+class Late(Stream):
+    """Acknowledges a quarter of a second after each picture, so that it misses some."""
+
+    async def _take(self, message: str | bytes) -> None:
+        await super()._take(message)
+        if isinstance(message, bytes):
+            self._late = asyncio.create_task(self._acknowledge(self.pictures[-1].seq), name="late")
+
+    async def _acknowledge(self, seq: int) -> None:
+        await asyncio.sleep(0.25)
+        await self.send({"type": "ack", "seq": seq})
 
 
 def change(installation: Site, **values: object) -> float:
@@ -189,3 +202,26 @@ async def test_what_two_workers_send_stays_under_the_budget_while_thirty_viewers
             await asyncio.sleep(0.5)
             most = max(most, float(str(gate_of(admin)["mbps"])))
     assert 10 < most <= 20, json.dumps({"most": most})
+
+
+@pytest.mark.timeout(180)
+async def test_viewers_who_miss_pictures_of_a_camera_that_is_shown_as_jpeg_stay_under_the_budget(
+    installation: Site, simulator: Simulator
+) -> None:
+    workers = [installation.start_worker(STREAM_MAX_CONCURRENT="100", STREAM_MAX_MBPS="20") for _ in range(2)]
+    camera = simulator.add(SimulatedCamera("Yard", "yard", width=1280, height=720, fps=15, codec="h265"))
+    id = installation.add_camera("Yard", camera.url)
+    session, admin = Session(workers[0].base), Session(workers[0].base, "admin")
+    query, sent = "?quality=original&formats=jpeg,h264", [0.0]
+    async with AsyncExitStack() as stack:
+        streams: list[Stream] = []
+        for number in range(8):
+            late = Late(session.at(workers[number % 2].base), id, query, acknowledges=False)
+            streams.append(await stack.enter_async_context(late))
+            await late.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+        for _ in range(20):
+            await asyncio.sleep(0.5)
+            sent.append(float(str((await asyncio.to_thread(gate_of, admin))["mbps"])))
+        ends = [stream.close_code for stream in streams]
+    assert 0 < ends.count(None) < 8 and set(ends) == {None, 4429}
+    assert 1 < max(sent) <= 20, sent

@@ -171,6 +171,16 @@ async def test_a_rate_fades_by_a_hundredth_a_second_however_many_report_and_howe
     assert 99_000 <= int(await store.call("HGET", EXPECTED, "c1:low")) <= 99_010
 
 
+async def test_a_viewer_that_misses_pictures_is_counted_with_what_it_takes_itself_where_that_is_more(
+    store: LosingReplies,
+) -> None:
+    await store.call("HSET", "nvr:{gate}:details", "w:1", ADA.as_json("w"))
+    for _ in range(2):
+        await reporter(store, Watching("w:1", 2_000, drops=True))[0].send()
+    assert await store.call("HGET", RATES, "w:1") == "2200"
+    assert await store.call("HGET", EXPECTED, "c1:low") == "2200"  # so is who comes next
+
+
 async def test_a_rate_is_no_trace_of_a_lease_that_is_gone(store: LosingReplies) -> None:
     await reporter(store, Watching("w:1", 800))[0].send()
     assert await store.call("HLEN", RATES) == 0

@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from cameras.simulator import Fault, SimulatedCamera
+from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
+from streaming import conf
 from streaming.capture import Timeouts
 from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
-from streaming.hub import Hub
-from streaming.keys import SERVER_SET, open_generation
+from streaming.frames import Format
+from streaming.hub import JPEG_ONLY, Hub
+from streaming.keys import RATES, SERVER_SET, open_generation
 from streaming.leases import Holder, Limit, Slot, Terms
 from streaming.protocol import HEADER
 from streaming.slots import Gate
@@ -47,16 +50,22 @@ class Bench:
     def __init__(self, gate: Gate, hub: Hub, camera: SimulatedCamera) -> None:
         self.gate, self.hub, self.camera = gate, hub, camera
 
-    def viewing(self, *, acknowledges: bool = True, **patience: float) -> tuple[Viewing, ListViewer]:
-        viewer = ListViewer()
-        holder = Holder(user="Ada", camera="Yard", camera_id="1", quality="low", address="", since=0)
-        times: dict[str, Any] = {"first_frame": 5, "reconnect": 1, "stall": 1, **patience}
-        viewing = Viewing(self.gate, self.hub, viewer, CameraSource(self.camera.url), holder, Patience(**times))
+    def viewing(
+        self, *, acknowledges: bool = True, quality: str = "low", formats: frozenset[Format] = JPEG_ONLY
+    ) -> tuple[Viewing, ListViewer]:
+        viewer, source = ListViewer(), CameraSource(self.camera.url)
+        holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=0)
+        patience = Patience(first_frame=5, reconnect=1, stall=1)
+        viewing = Viewing(self.gate, self.hub, viewer, source, holder, patience, formats)
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 
     async def in_use(self) -> int:
         return len((await self.gate.usage()).holders)
+
+
+def _has_pictures(viewer: ListViewer) -> bool:
+    return len(viewer.sequences) > 1
 
 
 async def until(condition: Any, seconds: float = 5) -> None:
@@ -151,6 +160,25 @@ async def test_a_camera_that_stays_away_ends_the_viewing_and_frees_camera_and_sl
     await asyncio.sleep(0.1)
     assert await bench.in_use() == 0
     assert not bench.hub.conditions()
+
+
+@pytest.mark.parametrize(("codec", "kind"), [("h264", "h264"), ("h265", "original")])
+async def test_original_is_counted_as_jpeg_from_when_the_camera_is_known_to_send_no_video_that_browsers_play(
+    bench: Bench, simulator: Simulator, codec: str, kind: str
+) -> None:
+    bench.camera = simulator.add(SimulatedCamera("Gate", "gate", width=320, height=180, fps=10, codec=codec))
+    tasks, rates, counted = [], [], []
+    for _ in range(2):
+        viewing, viewer = bench.viewing(quality="original", formats=frozenset(Format))
+        rates.append(viewing.rate().field)
+        terms = Terms((Limit(SERVER_SET, 2),), viewing.rate(), budget=100_000)
+        tasks.append(asyncio.create_task(viewing.run(terms)))
+        await until(partial(_has_pictures, viewer))
+        counted.append(await bench.gate._store.call("HGET", RATES, viewing.id))
+    assert counted == [str(conf.ESTIMATES[kind])] * 2
+    assert rates == ["1:h264", f"1:{kind}"]  # the second is counted so from the start
+    for task in tasks:
+        await leave(task)
 
 
 async def test_leaving_at_any_moment_leaves_nothing_behind(bench: Bench) -> None:
