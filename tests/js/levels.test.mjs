@@ -42,7 +42,7 @@ test("without Redis nothing is known, and that is the alarm", () => {
 
 test("the alarm goes by what newcomers are admitted by", () => {
   assert.equal(alarmWords(gate({ mbps: 8, counted_mbps: 18, max_mbps: 20 })), "Above 90 % of the bandwidth");
-  assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), ", 18.0 counted");
+  assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), "Counted as 18.0 Mbit/s, by which newcomers are admitted");
   assert.equal(countedWords(gate({ counted_mbps: 18 })), "");
   assert.match(alarmWords(gate({ in_use: 15, reserved: 5, available: 5, available_ordinary: 0 })), /^Only reserved/);
 });

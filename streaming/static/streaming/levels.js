@@ -67,7 +67,7 @@ export function reservedWords({ reserved, available_ordinary: others }, group = 
 
 /** @param {Gate} gate */
 export function countedWords({ counted_mbps: counted, max_mbps: budget }) {
-  return budget ? `, ${rate(counted)} counted` : "";
+  return budget ? `Counted as ${rate(counted)} Mbit/s, by which newcomers are admitted` : "";
 }
 
 /** @param {number} maximum Mbit/s */
