@@ -152,7 +152,7 @@ class Viewing:
             await self._gate.reserve(self.slot, self.rate(), budget)
         except (BandwidthReachedError, GateUnavailableError) as error:
             if budget:  # where there is none, pictures need no gate
-                self.holder = before
+                self.holder, self._counted = before, None
                 await self._tell_format(*self._told, reason=error.reason)
                 return
         self.slot.terms = replace(self.slot.terms, rate=self.rate())
