@@ -44,6 +44,7 @@ test("the alarm goes by what newcomers are admitted by", () => {
   assert.equal(alarmWords(gate({ mbps: 8, counted_mbps: 18, max_mbps: 20 })), "Above 90 % of the bandwidth");
   assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), "Counted as 18.0 Mbit/s, by which newcomers are admitted");
   assert.equal(countedWords(gate({ counted_mbps: 18 })), "");
+  assert.equal(countedWords(gate({ max_mbps: 20, state: "unavailable" })), "");
   assert.match(alarmWords(gate({ in_use: 15, reserved: 5, available: 5, available_ordinary: 0 })), /^Only reserved/);
 });
 
@@ -57,6 +58,7 @@ test("reserved slots are told with whom they are for", () => {
   assert.equal(reservedWords(reserved(0), "Operators"), "");
   assert.equal(reservedWords(reserved(1)), "1 slot reserved, 3 free for others");
   assert.equal(reservedWords(reserved(2), "Operators"), "2 slots reserved for Operators, 3 free for others");
+  assert.equal(reservedWords({ ...reserved(2), state: "unavailable" }), "2 slots reserved");
 });
 
 test("rates are told as exactly as they are worth", () => {

@@ -60,14 +60,17 @@ export function overWords(over) {
 }
 
 /** @param {Gate} gate @param {string} [group] */
-export function reservedWords({ reserved, available_ordinary: others }, group = "") {
+export function reservedWords(gate, group = "") {
+  const { reserved, available_ordinary: others } = gate;
   if (!reserved) return "";
-  return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}, ${others} free for others`;
+  const free = isUnknown(gate) ? "" : `, ${others} free for others`;
+  return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}${free}`;
 }
 
 /** @param {Gate} gate */
-export function countedWords({ counted_mbps: counted, max_mbps: budget }) {
-  return budget ? `Counted as ${rate(counted)} Mbit/s, by which newcomers are admitted` : "";
+export function countedWords(gate) {
+  if (isUnknown(gate) || !gate.max_mbps) return "";
+  return `Counted as ${rate(gate.counted_mbps)} Mbit/s, by which newcomers are admitted`;
 }
 
 /** @param {number} maximum Mbit/s */
