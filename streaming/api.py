@@ -19,15 +19,15 @@ from cameras.api import find
 from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
-from streaming import actions, history, policy, probe, runtime, schemas
+from streaming import actions, changes, history, policy, probe, runtime, schemas
 from streaming.audit import log_action
 from streaming.errors import GateUnavailableError, NoStreamUrlError
 
 router = Router()
 
 SEE = allowed("streaming.view_system", staff=True)
-STOP = allowed("streaming.stop_stream")
-CHANGE = allowed("streaming.change_limits")
+STOP = allowed("streaming.stop_stream", staff=True)
+CHANGE = allowed("streaming.change_limits", staff=True)
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 Viewing = Annotated[str, Path(max_length=200)]
@@ -204,19 +204,15 @@ def preview_limit(request: HttpRequest, asked: Query[schemas.Asked]) -> dict[str
 async def _change(request: HttpRequest, values: dict[str, Any], *, trial: bool) -> dict[str, Any]:
     def change() -> None:
         try:
-            policy.change(request.auth, values, trial=trial)  # type: ignore[attr-defined]
+            changed = policy.change(request.auth, values, trial)  # type: ignore[attr-defined]
         except ValidationError as error:
             # Each value is within its bounds: what is wrong is wrong beside another.
             raise Problem(409, " ".join(error.messages), "conflicting_limits", fields=error.message_dict) from error
-        text = ", ".join(f"{policy.LABELS[name]}: {_shown(value)}" for name, value in values.items())
-        log_action(request.auth, f"{'Limits tried' if trial else 'Limits'} by the API: {text or 'none'}")  # type: ignore[attr-defined]
+        if changed is not None:
+            log_action(request.auth, f"By the API: {changes.words(changed)}")  # type: ignore[attr-defined]
 
     await sync_to_async(change)()
     return await _limits()
-
-
-def _shown(value: float | None) -> str:
-    return "default" if value is None else f"{value:g}"
 
 
 async def _limits() -> dict[str, Any]:

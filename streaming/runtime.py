@@ -123,7 +123,7 @@ class Runtime:
 
     def budget(self) -> int:
         """kbit/s that all streams together may take, 0: any."""
-        return round(self.policy.max_mbps * 1000)
+        return self.policy.budget
 
     @staticmethod
     def patience() -> Patience:

@@ -147,7 +147,7 @@ def limits(request: HttpRequest) -> dict[str, Any]:
 
 
 def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]:
-    if setter is None or limit["source"] == "environment":
+    if setter is None or limit["source"] != "database":
         return {"set_by": "", "set_at": None}
     return {"set_by": setter.user_name, "set_at": setter.time.timestamp() * 1000}
 
@@ -176,8 +176,9 @@ def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
         values = {name: request.POST[name].strip() for name in policy.LABELS if name in request.POST}
         if trial and not any(values.values()):
             raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
-        change = policy.change(request.user, values, trial=trial)
-    log_action(request.user, changes.words(change))  # type: ignore[arg-type]
+        change = policy.change(request.user, values, trial, anew=trial)
+    if change is not None:
+        log_action(request.user, changes.words(change))  # type: ignore[arg-type]
     return limits(request)
 
 

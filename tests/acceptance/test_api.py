@@ -22,7 +22,8 @@ PEOPLE = {
     "adds": ("cameras.add_camera",),
     "edits": ("cameras.change_camera",),
     "nothing": (),
-    "stranger": ("streaming.view_system",),  # but no staff
+    # These are no staff.
+    "stranger": ("streaming.view_system", "streaming.stop_stream", "streaming.change_limits"),
 }
 MAKE = f"""
 from django.contrib.auth.models import Permission, User
@@ -247,9 +248,26 @@ async def test_a_changed_limit_is_in_force_on_every_worker_within_two_seconds(
         assert await two.ended(5) == 4429
     _, answer = await asyncio.to_thread(admin, "PATCH", "/limits", {"max_concurrent": None})
     assert answer["in_force"] == {**LIMITS, "max_per_camera": 7}
-    assert "Limits by the API: Streams at once: 1, Streams of one camera: 7" in installation.manage(
-        "shell", "-v0", "-c", LOG
-    )
+    log = installation.manage("shell", "-v0", "-c", LOG)
+    assert "By the API: Streams at once: default → 1, Streams of one camera: default → 7\n" in log
+    assert "By the API: Streams at once: 1 → default\n" in log
+
+
+def test_what_changes_nothing_is_not_logged_and_restarts_no_trial(installation: Site, admin: Api) -> None:
+    limits, trial = {**dict.fromkeys(LIMITS), "max_concurrent": 4}, {"max_concurrent": 3}
+    began = [admin("PUT", "/limits", limits)[1], admin("PATCH", "/limits/trial", trial)[1]]
+    log = installation.manage("shell", "-v0", "-c", LOG)
+    told = ("Dry run started: Streams at once 3", "Streams at once: default → 4")
+    assert log.startswith("".join(f"admin: By the API: {text}\n" for text in told))
+    for method, path, body in (
+        ("PUT", "/limits", limits),
+        ("PATCH", "/limits", {}),
+        ("PATCH", "/limits/trial", {}),
+        ("PATCH", "/limits/trial", trial),
+    ):
+        _, answer = admin(method, path, body)
+        assert (answer["changed_at"], answer["trial"]) == (began[0]["changed_at"], began[1]["trial"])
+    assert installation.manage("shell", "-v0", "-c", LOG) == log
 
 
 def test_put_sets_all_limits_and_patch_those_named(admin: Api) -> None:

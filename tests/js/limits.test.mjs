@@ -15,6 +15,7 @@ test("zero is no limit, and a group is called by its name", () => {
 test("a limit tells where it is from", () => {
   assert.equal(originWords({ source: "environment", set_by: "", set_at: null }), "environment default");
   assert.match(originWords({ source: "database", set_by: "anna", set_at: TIME }), /^set by anna, 1 Jun/);
+  assert.equal(originWords({ source: "deleted", set_by: "", set_at: null }), "group deleted");
 });
 
 test("a dry run tells since when, by whom and whom it would have refused", () => {

@@ -98,6 +98,7 @@ def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str)
         ("trial", {}, {"__all__"}),
         ("trial", {"max_concurrent": ""}, {"__all__"}),
         ("trial", {"max_concurrent": "many"}, {"max_concurrent"}),
+        ("trial", {"max_mbps": "0"}, {"max_mbps"}),
     ],
 )
 def test_each_wrong_field_is_named_and_nothing_is_done(
@@ -173,6 +174,28 @@ def test_each_change_is_logged_in_words_on_the_page_and_in_the_administration(cl
     assert [entry.change_message for entry in entries] == told
     assert {(entry.user.get_username(), entry.action_flag) for entry in entries} == {("ada", 2)}
     assert {str(entry.content_type) for entry in entries} == {"Settings | System"}
+
+
+def test_the_log_knows_a_group_that_has_been_deleted(client: Client) -> None:
+    group = Group.objects.create(name="Operators")
+    client.post(url("limits"), {"reserved_slots": "1", "reserved_group": str(group.pk)})
+    client.post(url("trial"), {"reserved_slots": "2", "reserved_group": str(group.pk)})
+    told = [change["text"] for change in client.get(url("limits")).json()["log"]]
+    group.delete()
+    answer = client.get(url("limits"))
+    assert [change["text"] for change in answer.json()["log"]] == told
+    slots = described(answer)["reserved_slots"]
+    assert (slots["value"], slots["source"], slots["set_by"]) == (0, "deleted", "")
+
+
+def test_what_changes_nothing_is_not_logged_and_a_dry_run_begins_anew_when_told(client: Client) -> None:
+    client.post(url("limits"), {"max_concurrent": "3"})
+    assert client.post(url("limits"), {}).status_code == 200
+    assert client.post(url("limits"), {"max_concurrent": "3"}).status_code == 200
+    assert client.post(url("trial"), {"stop": "1"}).status_code == 200
+    assert LogEntry.objects.count() == LimitChange.objects.count() == 1
+    since = [client.post(url("trial"), {"max_concurrent": "2"}).json()["trial"]["since"] for _ in range(2)]
+    assert since[1] > since[0]
 
 
 def test_the_log_has_the_newest_ten(client: Client) -> None:

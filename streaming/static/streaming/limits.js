@@ -11,7 +11,7 @@ const DEBOUNCE = 300; // ms after the last key
  * @property {string} label
  * @property {number | null} value in force
  * @property {number | null} default the environment's
- * @property {"environment" | "database"} source
+ * @property {"environment" | "database" | "deleted"} source
  * @property {string} set_by
  * @property {number | null} set_at Unix milliseconds
  * @property {number | null} trial what is tried instead
@@ -28,6 +28,7 @@ export function limitWords(value, groups) {
 
 /** @param {Limit} limit */
 export function originWords({ source, set_by: who, set_at: when }) {
+  if (source === "deleted") return "group deleted";
   return source === "environment" || when === null ? "environment default" : `set by ${who}, ${moment(when)}`;
 }
 
