@@ -254,6 +254,5 @@ def read_history(request: HttpRequest, span: Query[schemas.Span]) -> dict[str, A
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, part: Query[schemas.Before]) -> dict[str, Any]:
     """Viewers who were refused, and why; the newest first."""
-    found = history.refusals(part.limit, part.before)
-    items = [{**row, "time": _time(row["time"])} for row in found]
-    return {"items": items, "next": items[-1]["time"] if len(items) == part.limit else None}
+    found = history.refused(part.limit, *((part.before.time, part.before.after) if part.before else ()))
+    return {"items": found, "next": schemas.place_of(found[-1]) if len(found) == part.limit else None}

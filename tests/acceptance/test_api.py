@@ -330,6 +330,43 @@ def test_a_preview_says_what_a_limit_would_have_done(admin: Api) -> None:
     assert (status, answer["max_concurrent"], answer["days"]) == (200, 3, 30)
 
 
+MANY = """
+from datetime import timedelta
+from django.utils import timezone
+from streaming.models import Refusal
+now = timezone.now().replace(microsecond=123_600)  # which rounds up to the next millisecond
+Refusal.objects.all().delete()
+for place in range(10):
+    Refusal.objects.create(time=now + timedelta(microseconds=place // 4), user="viewer", reason="limit_reached")
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_refusals_of_one_moment_come_in_parts_and_each_once(installation: Site, admin: Api, limit: int) -> None:
+    installation.manage("shell", "-v0", "-c", MANY)
+    rows: list[Any] = []
+    query = f"limit={limit}"
+    while query:
+        assert len(rows) <= 10
+        _, page = admin("GET", f"/refusals?{query}")
+        rows += page["items"]
+        query = f"limit={limit}&before={page['next']}" if page["next"] else ""
+    times = [row["time"] for row in rows]
+    assert (len({row["id"] for row in rows}), len(rows), times) == (10, 10, sorted(times, reverse=True))
+    for before, count in (
+        ("0001-01-01T00:00:00%2B14:00", 0),
+        ("2020-01-01T00:00:00Z", 0),
+        ("9999-12-31T23:59:59-14:00", 10),
+    ):
+        assert len(admin("GET", f"/refusals?before={before}")[1]["items"]) == count  # a time does as well
+
+
+@pytest.mark.parametrize("before", ["5", "yesterday", "5~6", "2026-01-01T00:00:00"])
+def test_a_part_that_begins_nowhere_is_refused(admin: Api, before: str) -> None:
+    status, answer = admin("GET", f"/refusals?before={before}")
+    assert (status, set(answer["error"]["fields"])) == (422, {"before"})
+
+
 # Test connection.
 
 

@@ -31,4 +31,5 @@ test("a preview tells how many of how many, or that nothing is known", () => {
     "In the last 7 days 3 of 40 viewers would have been refused. Highest peak: 9.",
   );
   assert.match(previewWords({ ...preview, minutes: 0 }), /^Nothing is recorded/);
+  assert.match(previewWords({ ...preview, refused_otherwise: 20 }), /: 9\. 20 were refused for other reasons\.$/);
 });

@@ -39,10 +39,10 @@ export function trialWords(trial) {
   return `Running since ${moment(trial.since)}, started by ${trial.by}: would have refused ${whom}.`;
 }
 
-/** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number}} preview */
-export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak }) {
+/** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number, refused_otherwise?: number}} preview */
+export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak, refused_otherwise: others }) {
   if (!minutes) return `Nothing is recorded of the last ${days} days yet.`;
-  return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.`;
+  return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.${others ? ` ${others} were refused for other reasons.` : ""}`;
 }
 
 /** A form of limits: what is typed stays until it is saved or given up, whatever the server says meanwhile. */
