@@ -34,8 +34,8 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _kept_password(self, cleaned: dict[str, Any]) -> str:
-        stored = Camera.objects.filter(pk=self.instance.pk).first()
-        if stored is None or not stored.has_password:
+        stored = self.instance  # what was typed goes into it after this
+        if not stored.has_password:
             return ""
         if self._moved(stored, cleaned):
             # Else whoever may edit a camera could send its password to a host of his own.
