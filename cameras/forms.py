@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
 from cameras.sources import AddressError, CameraSource, Endpoint
+from cameras.texts import check_line
 
 OTHER_HOST = "The address points to another host: enter the password again."
 
@@ -26,6 +27,12 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Camera
         fields = ("name", "stream_url", "username", "password", "enabled")
+
+    def clean_name(self) -> str:
+        try:
+            return check_line(self.cleaned_data["name"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 from ninja import Schema
-from pydantic import AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from cameras.schemas import Address, Changes, Password, Strict, Username
+from cameras.texts import UNSEEN, check_text
 from streaming import actions
 from streaming.models import Refusal
 from streaming.policy import LABELS, NUMBERS
@@ -97,7 +98,12 @@ class StreamPage(Schema):
 
 
 class StopIn(Strict):
-    message: str = Field(default="", max_length=actions.MESSAGE, description="What the viewer reads.")
+    message: Annotated[str, AfterValidator(check_text)] = Field(
+        default="",
+        max_length=actions.MESSAGE,
+        description="What the viewer reads.",
+        json_schema_extra={"pattern": f"^[^{UNSEEN}]*$"},
+    )
     block_seconds: Annotated[
         int, Field(ge=0, le=actions.BLOCK, description="For how long the viewer is refused."), Strictly
     ] = 0

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from cameras.texts import check_text
 from streaming import actions, changes, conf, history, policy, runtime
 from streaming.audit import log_action
 from streaming.errors import GateUnavailableError
@@ -80,6 +81,12 @@ async def _system_usage() -> dict[str, Any]:
 
 class StopForm(forms.Form):
     message = forms.CharField(max_length=actions.MESSAGE, required=False)
+
+    def clean_message(self) -> str:
+        try:
+            return check_text(self.cleaned_data["message"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
 
 class StopViewerForm(StopForm):

@@ -20,6 +20,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 ORDER = {
     "cameras": (
         "sources",
+        "texts",
         "encryption",
         "models",
         "permissions",

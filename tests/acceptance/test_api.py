@@ -200,6 +200,8 @@ async def test_all_streams_of_a_camera_are_stopped_and_no_other(
     ("body", "field"),
     [
         ({"message": "x" * 201}, "message"),
+        ({"message": "a\0b"}, "message"),
+        ({"message": "a\u202eb"}, "message"),
         ({"block_seconds": -1}, "block_seconds"),
         ({"block_seconds": 86_401}, "block_seconds"),
         ({"block_seconds": "5"}, "block_seconds"),

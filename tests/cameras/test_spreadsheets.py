@@ -57,7 +57,7 @@ def test_rows_become_cameras() -> None:
 
 
 def test_what_was_exported_comes_in_again_and_changes_nothing(stored: Camera) -> None:
-    for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "two\nlines", "a;b", "Ж", "-", "''+"):
+    for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "a;b", "Ж", "-", "''+"):
         Camera.objects.create(name=name, enabled=name != "-")
     before = list(Camera.objects.values())
     outcome = import_cameras(export(Camera.objects.all()).encode())
@@ -164,6 +164,12 @@ def test_a_name_twice_in_a_file_is_wrong() -> None:
 def test_a_name_that_several_cameras_have_is_wrong(stored: Camera) -> None:
     Camera.objects.create(name="Yard")
     assert refused(file("Yard,,,,")) == [(2, "name", "2 cameras have this name. Rename them first.")]
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\u202edraY", "ring\a"])
+def test_a_name_of_more_than_is_seen_is_wrong(name: str) -> None:
+    told = refused(file(f'"{name}",,,,'))
+    assert told == [(2, "name", "Control characters, line breaks and changes of direction are not allowed.")]
 
 
 @pytest.mark.parametrize("header", ["", "stream_url", "name,id", "name,name", "name,", "Yard,rtsp://camera/"])

@@ -88,6 +88,7 @@ def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str)
     [
         ("stop", {}, {"viewing"}),
         ("stop", {"viewing": "a", "message": "x" * 201}, {"message"}),
+        ("stop", {"viewing": "a", "message": "two\nlines\x1b"}, {"message"}),
         ("stop", {"viewing": "a", "block_seconds": "-1"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "86401"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "long"}, {"block_seconds"}),
