@@ -19,7 +19,7 @@ from cameras.api import find
 from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
-from streaming import actions, changes, history, policy, probe, runtime, schemas
+from streaming import actions, blocks, changes, history, policy, probe, runtime, schemas
 from streaming.audit import log_action
 from streaming.errors import GateUnavailableError, NoStreamUrlError
 
@@ -31,6 +31,7 @@ CHANGE = allowed("streaming.change_limits", staff=True)
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 Viewing = Annotated[str, Path(max_length=200)]
+UserKey = Annotated[str, Path(max_length=40)]
 
 # Streams.
 
@@ -69,13 +70,32 @@ async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.S
     response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera."""
+    """End all streams of a camera. Whoever asks for it is not kept out himself."""
     camera = await sync_to_async(find)(camera_id)
-    store = runtime.current().store
-    stopped = await actions.stop_camera(store, str(camera.pk), body.message, body.block_seconds)
+    store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
+    stopped = await actions.stop_camera(
+        store, str(camera.pk), body.message, body.block_seconds, by=user.get_username(), spared=str(user.pk)
+    )
     if stopped:
         await _log(request, f"Stopped all {stopped} streams of {camera}{_conditions(body)}")
     return {"stopped": stopped}
+
+
+@router.get("/blocks", auth=STOP, tags=["streams"], response=answers({200: schemas.BlockPage}, 422, 503))
+async def list_blocks(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
+    """Users who are kept out for a while after they were stopped; those for longest first."""
+    found = await blocks.blocks(runtime.current().store)
+    return {"items": window.of(found), "count": len(found)}
+
+
+@router.delete("/blocks/{user_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
+async def lift_block(request: HttpRequest, user_id: UserKey) -> Status[None]:
+    """Let a user in again."""
+    lifted = await blocks.lift(runtime.current().store, user_id)
+    if lifted is None:
+        raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
+    await _log(request, f"Let {lifted.user} in again")
+    return Status(204, None)
 
 
 async def _viewers() -> list[dict[str, Any]]:
@@ -88,7 +108,8 @@ async def _viewers() -> list[dict[str, Any]]:
 
 async def _stop(request: HttpRequest, viewing_id: str, order: schemas.StopIn) -> None:
     known = next((row for row in await _viewers() if row["id"] == viewing_id), None)
-    if not await actions.stop(runtime.current().store, viewing_id, order.message, order.block_seconds):
+    by = request.auth.get_username()  # type: ignore[attr-defined]
+    if not await actions.stop(runtime.current().store, viewing_id, order.message, order.block_seconds, by):
         raise Problem(404, "There is no such stream, or it has ended already.", "stream_not_found")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else f"the stream {viewing_id}"
     await _log(request, f"Stopped {whose}{_conditions(order)}")

@@ -113,6 +113,19 @@ class StoppedOut(Schema):
     stopped: int
 
 
+class BlockOut(Schema):
+    user_id: str
+    user: str = Field(description="His name when he was blocked.")
+    message: str = Field(description="What he reads.")
+    seconds_left: int
+    by: str = Field(description="Who blocked him.")
+
+
+class BlockPage(Schema):
+    items: list[BlockOut]
+    count: int = Field(description="How many there are altogether.")
+
+
 class AddressIn(Strict):
     stream_url: Annotated[Address, Field(min_length=1)]
     username: Username = ""

@@ -57,6 +57,7 @@ ORDER = {
         "counters",
         "traffic",
         "actions",
+        "blocks",
         "terms",
         "reporter",
         "recorder",

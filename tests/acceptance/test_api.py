@@ -108,6 +108,8 @@ OPERATIONS = [
     ("stops", "DELETE", "/streams/none", None, 404),
     ("stops", "POST", "/streams/none/stop", {}, 404),
     ("stops", "POST", "/cameras/{camera}/stop", {}, 200),
+    ("stops", "GET", "/blocks", None, 200),
+    ("stops", "DELETE", "/blocks/none", None, 404),
     ("changes", "PATCH", "/limits", {}, 200),
     ("changes", "PUT", "/limits", dict.fromkeys(LIMITS), 200),
     ("changes", "PATCH", "/limits/trial", {}, 200),
@@ -169,6 +171,42 @@ async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_
     assert (status, answer["error"]["reason"]) == (404, "stream_not_found")
     log = installation.manage("shell", "-v0", "-c", LOG)
     assert "admin: Stopped the stream of viewer2 at Yard, blocked for 2 s: Needed elsewhere." in log
+
+
+async def test_a_blocked_user_is_listed_and_let_in_again(
+    installation: Site, admin: Api, camera: SimulatedCamera
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    viewer = Session(installation.workers[0].base, "viewer2")
+    async with Stream(viewer, id) as stream:
+        await stream.live()
+        path = f"/streams/{stream.last('info')['viewing_id']}/stop"
+        await asyncio.to_thread(admin, "POST", path, {"message": "Not now.", "block_seconds": 300})
+        assert await stream.ended(2) == 4410
+    _, page = await asyncio.to_thread(admin, "GET", "/blocks")
+    (block,) = page["items"]
+    assert (page["count"], block["user"], block["message"], block["by"]) == (1, "viewer2", "Not now.", "admin")
+    assert 290 < block["seconds_left"] <= 300
+    listed = await asyncio.to_thread(installation.manage, "slots")
+    assert "blocked viewer2: 0:0" in listed and "left, by admin  Not now." in listed
+    path = f"/blocks/{block['user_id']}"
+    assert await asyncio.to_thread(admin, "DELETE", path) == (204, None)
+    async with Stream(viewer, id) as again:
+        await again.live()
+    status, answer = await asyncio.to_thread(admin, "DELETE", path)
+    assert (status, answer["error"]["reason"]) == (404, "block_not_found")
+    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Let viewer2 in again\n")
+
+
+async def test_the_command_lets_a_user_in_again(installation: Site, admin: Api, camera: SimulatedCamera) -> None:
+    viewer = Session(installation.workers[0].base, "viewer2")
+    async with Stream(viewer, installation.add_camera("Yard", camera.url)) as stream:
+        await stream.live()
+        path = f"/streams/{stream.last('info')['viewing_id']}/stop"
+        await asyncio.to_thread(admin, "POST", path, {"block_seconds": 300})
+    lifted = await asyncio.to_thread(installation.manage, "slots", "--unblock", "viewer2")
+    assert "viewer2 may watch again." in lifted
+    assert (await asyncio.to_thread(admin, "GET", "/blocks"))[1]["items"] == []
 
 
 async def test_a_stream_is_stopped_without_a_word(
@@ -410,6 +448,8 @@ def test_without_redis_streams_are_unavailable_and_cameras_are_not(tmp_path: Pat
             ("GET", "/streams", None),
             ("DELETE", "/streams/x", None),
             ("POST", "/streams/x/stop", {}),
+            ("GET", "/blocks", None),
+            ("DELETE", "/blocks/1", None),
         ):
             status, answer = admin(method, path, body)
             assert (status, answer["error"]["reason"]) == (503, "gate_unavailable")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 VIEW, STOP, CHANGE = "view_system", "stop_stream", "change_limits"
 READ = ("usage", "limits", "preview", "history", "refusals")
-ORDERS = {"stop": STOP, "stop-camera": STOP, "limits": CHANGE, "trial": CHANGE}
+ORDERS = {"stop": STOP, "stop-camera": STOP, "blocks": STOP, "limits": CHANGE, "trial": CHANGE}
 
 
 def url(name: str) -> str:
@@ -50,6 +50,10 @@ def client() -> Client:
 @pytest.mark.parametrize("name", READ)
 def test_who_may_not_see_the_page_reads_nothing_of_it(name: str) -> None:
     assert client_of(person(STOP, CHANGE)).get(url(name)).status_code == 403
+
+
+def test_who_may_not_stop_streams_does_not_read_who_is_blocked() -> None:
+    assert client_of(person(VIEW, CHANGE)).get(url("blocks")).status_code == 403
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
@@ -93,6 +97,7 @@ def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str)
         ("stop", {"viewing": "a", "block_seconds": "86401"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "long"}, {"block_seconds"}),
         ("stop-camera", {"camera": "none"}, {"camera"}),
+        ("blocks", {}, {"user"}),
         ("limits", {"max_concurrent": "0", "max_mbps": "-3", "max_per_user": "2.5"}, None),
         ("limits", {"reserved_slots": "2"}, {"reserved_group"}),
         ("limits", {"reserved_group": "999"}, {"reserved_group"}),
