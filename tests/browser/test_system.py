@@ -204,6 +204,7 @@ def test_a_blocked_user_is_seen_and_let_in_and_the_focus_stays(
     expect(blocked).not_to_be_visible(timeout=ACROSS)
     for viewers in (guard, there):
         viewers.enter()
+    wait_until(lambda: len(admin.json(f"{PAGE}usage/")["viewers"]) == 2, 3, "both are known")
     for row in admin.json(f"{PAGE}usage/")["viewers"]:
         seconds = "3600" if row["user"] == "guard" else "300"
         admin.post(f"{PAGE}stop/", {"viewing": row["id"], "message": MESSAGE, "block_seconds": seconds})
