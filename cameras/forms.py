@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
 from cameras.sources import AddressError, CameraSource, Endpoint
+from cameras.texts import check_line
 
 OTHER_HOST = "The address points to another host: enter the password again."
 
@@ -27,6 +28,12 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Camera
         fields = ("name", "stream_url", "username", "password", "enabled")
 
+    def clean_name(self) -> str:
+        try:
+            return check_line(self.cleaned_data["name"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not cleaned.get("password"):
@@ -34,8 +41,8 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _kept_password(self, cleaned: dict[str, Any]) -> str:
-        stored = Camera.objects.filter(pk=self.instance.pk).first()
-        if stored is None or not stored.has_password:
+        stored = self.instance  # what was typed goes into it after this
+        if not stored.has_password:
             return ""
         if self._moved(stored, cleaned):
             # Else whoever may edit a camera could send its password to a host of his own.

@@ -5,9 +5,12 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.dispatch import Signal
 
 from cameras.encryption import EncryptedField, Undecryptable
 from cameras.sources import AddressError, CameraSource, check_address
+
+cameras_changed = Signal()  # many at once, `cameras`, without a post_save of each
 
 
 def validate_stream_url(url: str) -> None:

@@ -8,16 +8,17 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import PATTERN
+from cameras.texts import BREAKS, UNSEEN, check_line
 
 MAX_LIMIT, MAX_OFFSET = 500, 1_000_000
 
 NO_NUL = r"^[^\x00]*$"
-NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"  # blank as Python has it
+NOT_BLANK = rf"^[^{UNSEEN}{BREAKS}]*[^\s{UNSEEN}{BREAKS}][^{UNSEEN}{BREAKS}]*$"
 
 
 def _length(name: str) -> Any:
@@ -36,6 +37,7 @@ Name = Annotated[
         max_length=_length("name"),
         json_schema_extra=_described("Its name on every page.", NOT_BLANK, "Yard"),
     ),
+    AfterValidator(check_line),
 ]
 Address = Annotated[
     str,

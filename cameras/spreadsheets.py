@@ -2,6 +2,9 @@
 
 A row is the camera of its name, a new one if there is none. Each row goes through the form that an operator fills, and
 either all rows come in or none. Passwords go in and never out.
+
+The forms take seconds, in which others must be able to write: they are checked before the transaction, which only looks
+whether the cameras are still those that they were checked against.
 """
 
 import csv
@@ -10,14 +13,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models.functions import Cast
 
 from cameras.forms import CameraForm
-from cameras.models import Camera
+from cameras.models import Camera, cameras_changed
 
 COLUMNS = ("name", "stream_url", "username", "password", "enabled")
 MAX_BYTES = 1_000_000
 MAX_ROWS = 5_000  # each is a form to check: more would hold up a worker's other pages for seconds
+TRIES = 3  # to check a file and store it before somebody changes a camera
+CHANGED = "The cameras were changed meanwhile. Send the file again."
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would execute, and what looks like one escaped here
 WORDS = {
     "": True,
@@ -65,13 +71,37 @@ def export(cameras: Iterable[Camera]) -> str:
 
 def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
     """Create and change the cameras that a file names. Raises FileError, and then has done nothing."""
+    rows = list(_rows(data))
+    for _ in range(TRIES):
+        known = _as_stored(Camera.objects.all())
+        outcome = _checked(rows)
+        if dry_run or _store(outcome, known):
+            return outcome
+    raise FileError([RowError(1, "", CHANGED)])
+
+
+# Storing.
+
+
+def _as_stored(cameras: "models.QuerySet[Camera]") -> set[tuple[object, ...]]:
+    """What is stored of them, their passwords as they are encrypted: whoever changes one encrypts it anew."""
+    password = Cast("password", models.TextField())
+    return set(cameras.values_list("pk", "name", "stream_url", "username", password, "enabled"))
+
+
+def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
+    """Returns whether it did: not, where the cameras are other ones than those `known`."""
     with transaction.atomic():
-        outcome = _checked(list(_rows(data)))
-        if not dry_run:
-            Camera.objects.bulk_create(outcome.created)  # without signals: nobody can be watching them yet
-            for camera in outcome.changed:
-                camera.save()
-    return outcome
+        if _as_stored(Camera.objects.select_for_update()) != known:
+            return False
+        Camera.objects.bulk_create(
+            [*outcome.created, *outcome.changed],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["stream_url", "username", "password", "enabled"],
+        )
+        cameras_changed.send(Camera, cameras=outcome.changed)  # nobody can be watching the new ones yet
+    return True
 
 
 # Reading.
@@ -125,7 +155,7 @@ def _unescaped(cell: str) -> str:
 
 def _checked(rows: list[tuple[int, Row]]) -> Outcome:
     stored: dict[str, list[Camera]] = {}
-    for camera in Camera.objects.select_for_update():
+    for camera in Camera.objects.all():
         stored.setdefault(camera.name, []).append(camera)
     outcome = Outcome()
     errors: list[RowError] = []

@@ -19,18 +19,19 @@ from cameras.api import find
 from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
-from streaming import actions, history, policy, probe, runtime, schemas
+from streaming import actions, blocks, changes, history, policy, probe, runtime, schemas
 from streaming.audit import log_action
 from streaming.errors import GateUnavailableError, NoStreamUrlError
 
 router = Router()
 
 SEE = allowed("streaming.view_system", staff=True)
-STOP = allowed("streaming.stop_stream")
-CHANGE = allowed("streaming.change_limits")
+STOP = allowed("streaming.stop_stream", staff=True)
+CHANGE = allowed("streaming.change_limits", staff=True)
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 Viewing = Annotated[str, Path(max_length=200)]
+UserKey = Annotated[str, Path(max_length=40)]
 
 # Streams.
 
@@ -69,13 +70,32 @@ async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.S
     response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera."""
+    """End all streams of a camera. Whoever asks for it is not kept out himself."""
     camera = await sync_to_async(find)(camera_id)
-    store = runtime.current().store
-    stopped = await actions.stop_camera(store, str(camera.pk), body.message, body.block_seconds)
+    store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
+    stopped = await actions.stop_camera(
+        store, str(camera.pk), body.message, body.block_seconds, by=user.get_username(), spared=str(user.pk)
+    )
     if stopped:
         await _log(request, f"Stopped all {stopped} streams of {camera}{_conditions(body)}")
     return {"stopped": stopped}
+
+
+@router.get("/blocks", auth=STOP, tags=["streams"], response=answers({200: schemas.BlockPage}, 422, 503))
+async def list_blocks(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
+    """Users who are kept out for a while after they were stopped; those for longest first."""
+    found = await blocks.blocks(runtime.current().store)
+    return {"items": window.of(found), "count": len(found)}
+
+
+@router.delete("/blocks/{user_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
+async def lift_block(request: HttpRequest, user_id: UserKey) -> Status[None]:
+    """Let a user in again."""
+    lifted = await blocks.lift(runtime.current().store, user_id)
+    if lifted is None:
+        raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
+    await _log(request, f"Let {lifted.user} in again")
+    return Status(204, None)
 
 
 async def _viewers() -> list[dict[str, Any]]:
@@ -88,7 +108,8 @@ async def _viewers() -> list[dict[str, Any]]:
 
 async def _stop(request: HttpRequest, viewing_id: str, order: schemas.StopIn) -> None:
     known = next((row for row in await _viewers() if row["id"] == viewing_id), None)
-    if not await actions.stop(runtime.current().store, viewing_id, order.message, order.block_seconds):
+    by = request.auth.get_username()  # type: ignore[attr-defined]
+    if not await actions.stop(runtime.current().store, viewing_id, order.message, order.block_seconds, by):
         raise Problem(404, "There is no such stream, or it has ended already.", "stream_not_found")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else f"the stream {viewing_id}"
     await _log(request, f"Stopped {whose}{_conditions(order)}")
@@ -204,19 +225,15 @@ def preview_limit(request: HttpRequest, asked: Query[schemas.Asked]) -> dict[str
 async def _change(request: HttpRequest, values: dict[str, Any], *, trial: bool) -> dict[str, Any]:
     def change() -> None:
         try:
-            policy.change(request.auth, values, trial=trial)  # type: ignore[attr-defined]
+            changed = policy.change(request.auth, values, trial)  # type: ignore[attr-defined]
         except ValidationError as error:
             # Each value is within its bounds: what is wrong is wrong beside another.
             raise Problem(409, " ".join(error.messages), "conflicting_limits", fields=error.message_dict) from error
-        text = ", ".join(f"{policy.LABELS[name]}: {_shown(value)}" for name, value in values.items())
-        log_action(request.auth, f"{'Limits tried' if trial else 'Limits'} by the API: {text or 'none'}")  # type: ignore[attr-defined]
+        if changed is not None:
+            log_action(request.auth, f"By the API: {changes.words(changed)}")  # type: ignore[attr-defined]
 
     await sync_to_async(change)()
     return await _limits()
-
-
-def _shown(value: float | None) -> str:
-    return "default" if value is None else f"{value:g}"
 
 
 async def _limits() -> dict[str, Any]:
@@ -258,6 +275,5 @@ def read_history(request: HttpRequest, span: Query[schemas.Span]) -> dict[str, A
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, part: Query[schemas.Before]) -> dict[str, Any]:
     """Viewers who were refused, and why; the newest first."""
-    found = history.refusals(part.limit, part.before)
-    items = [{**row, "time": _time(row["time"])} for row in found]
-    return {"items": items, "next": items[-1]["time"] if len(items) == part.limit else None}
+    found = history.refused(part.limit, *((part.before.time, part.before.after) if part.before else ()))
+    return {"items": found, "next": schemas.place_of(found[-1]) if len(found) == part.limit else None}

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.auth.models import Group
-
 from streaming.models import LimitChange
 from streaming.policy import LABELS
 
@@ -32,14 +30,13 @@ def _setter(changes: list[LimitChange], name: str) -> LimitChange:
 
 def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
     """The newest changes, trials among them: time (Unix ms), user, trial, and in words what has changed."""
-    groups = dict(Group.objects.values_list("pk", "name"))
     return [
         {
             "id": str(change.pk),
             "time": change.time.timestamp() * 1000,
             "user": change.user_name,
             "trial": change.trial,
-            "text": _words(change, before, groups),
+            "text": _words(change, before),
         }
         for change, before in _with_previous(changes[: count * 4])
     ][:count]
@@ -48,7 +45,7 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
 def words(change: LimitChange) -> str:
     """What a change has changed."""
     before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
-    return _words(change, before, dict(Group.objects.values_list("pk", "name")))
+    return _words(change, before)
 
 
 def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, LimitChange | None]]:
@@ -58,14 +55,12 @@ def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, Li
         yield change, next(older, None)
 
 
-def _words(change: LimitChange, before: LimitChange | None, groups: dict[int, str]) -> str:
+def _words(change: LimitChange, before: LimitChange | None) -> str:
     if change.trial:
-        tried = [
-            f"{LABELS[name]} {_shown(change, name, groups)}" for name in LABELS if _value(change, name) is not None
-        ]
+        tried = [f"{LABELS[name]} {_shown(change, name)}" for name in LABELS if _value(change, name) is not None]
         return f"Dry run started: {', '.join(tried)}" if tried else "Dry run stopped"
     differences = [
-        f"{LABELS[name]}: {_shown(before, name, groups)} → {_shown(change, name, groups)}"
+        f"{LABELS[name]}: {_shown(before, name)} → {_shown(change, name)}"
         for name in LABELS
         if _value(before, name) != _value(change, name)
     ]
@@ -75,11 +70,13 @@ def _words(change: LimitChange, before: LimitChange | None, groups: dict[int, st
 def _value(change: LimitChange | None, name: str) -> Any:
     if change is None:
         return None
-    return change.reserved_group_id if name == "reserved_group" else getattr(change, name)
+    if name == "reserved_group":  # one that is deleted has only its name
+        return change.reserved_group_id or change.reserved_group_name or None
+    return getattr(change, name)
 
 
-def _shown(change: LimitChange | None, name: str, groups: dict[int, str]) -> str:
+def _shown(change: LimitChange | None, name: str) -> str:
     value = _value(change, name)
-    if value is None:
+    if change is None or value is None:
         return "default"
-    return groups.get(value, "a deleted group") if name == "reserved_group" else f"{value:g}"
+    return change.reserved_group_name if name == "reserved_group" else f"{value:g}"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import fmean
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
@@ -17,7 +18,7 @@ from django.utils import timezone
 from streaming.models import Minute, Refusal
 from streaming.recorder import KEEP, purge, run, write_out
 
-__all__ = ["KEEP", "chart", "hour_of_day", "preview", "purge", "refusals", "run", "write_out"]
+__all__ = ["KEEP", "chart", "hour_of_day", "preview", "purge", "refusals", "refused", "run", "write_out"]
 
 MOST_POINTS = 1_500
 MOST_REFUSALS = 500
@@ -111,18 +112,20 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
     An estimate from above for a lower limit: each newcomer meets those who were there then, of whom the limit would
     have kept some out. Whoever was refused by a lower limit than the new one counts as admitted, in `would_be_admitted`.
 
-    minutes: recorded; minutes_above: whose peak was above the new limit; highest_peak; newcomers = granted + refused;
-    would_be_refused: of the newcomers.
+    minutes: recorded; minutes_above: whose peak was above the new limit; highest_peak; newcomers = granted + refused for
+    want of a slot; would_be_refused: of the newcomers; refused_otherwise: by what another `max_concurrent` does not change.
     """
     recorded = _last(days)
     facts = recorded.aggregate(
         minutes=Count("minute"), above=Count("minute", filter=Q(peak__gt=max_concurrent)), highest=Max("peak")
     )
     granted, met_full = _arrivals(recorded, max_concurrent)
-    refused, admitted = 0, 0
+    refused, admitted, otherwise = 0, 0, 0
     for limit, total, reasons in recorded.filter(refused__gt=0).values_list("limit", "refused", "refusals"):
-        refused += total
-        admitted += reasons.get(FULL, 0) if limit < max_concurrent else 0
+        full = reasons.get(FULL, 0)
+        refused += full
+        admitted += full if limit < max_concurrent else 0
+        otherwise += total - full
     return {
         "max_concurrent": max_concurrent,
         "days": days,
@@ -132,6 +135,7 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
         "newcomers": granted + refused,
         "granted": granted,
         "refused": refused,
+        "refused_otherwise": otherwise,
         "would_be_refused": met_full + refused - admitted,
         "would_be_admitted": admitted,
     }
@@ -149,8 +153,17 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 def refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
     """The newest refusals, at most 500, those earlier than `before`; `time` in Unix milliseconds, as all of a viewer's."""
-    found = Refusal.objects.all() if before is None else Refusal.objects.filter(time__lt=before)
-    return [_as_told(refusal) for refusal in found.order_by("-time", "pk")[: max(0, min(limit, MOST_REFUSALS))]]
+    return [_as_told(refusal) for refusal in refused(limit, before)]
+
+
+def refused(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
+    """The same as they are stored, and of `before` itself those that come after the refusal `after`: of one moment there
+    are many, and a part may end among them."""
+    found = Refusal.objects.all()
+    if before is not None:
+        rest = Q(time=before, pk__gt=after) if after is not None else Q()
+        found = found.filter(Q(time__lt=before) | rest)
+    return list(found.order_by("-time", "pk")[: max(0, min(limit, MOST_REFUSALS))])
 
 
 def _as_told(refusal: Refusal) -> dict[str, Any]:

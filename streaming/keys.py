@@ -21,6 +21,7 @@ RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with
 EXPECTED = PREFIX + "expected"  # camera and quality -> kbit/s last measured
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that its viewings send
+BLOCKED = PREFIX + "blocks"  # user -> his name and who blocked him, as JSON
 ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
 
 TOTALS = PREFIX + "totals"  # counter -> number, of all workers that ever were

@@ -43,6 +43,7 @@ class LimitChange(models.Model):
     max_per_address = models.PositiveIntegerField(null=True)
     reserved_slots = models.PositiveIntegerField(null=True)
     reserved_group = models.ForeignKey(Group, models.SET_NULL, null=True, related_name="+")
+    reserved_group_name = models.CharField(max_length=150, default="", db_default="")  # outlives the group
 
     class Meta:
         default_permissions = ()

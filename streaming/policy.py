@@ -40,6 +40,7 @@ SETTINGS = {
 # The environment reserves nothing.
 RESERVED = conf.Number("reserved_slots", 0, "slots", 0, conf.MAX_CONCURRENT.maximum - 1)
 NUMBERS = {**SETTINGS, "reserved_slots": RESERVED}
+RESERVATION = ("reserved_slots", "reserved_group")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class Policy:
     changed_by: str = ""
     trial: "Policy | None" = None
     stored: frozenset[str] = frozenset()  # which limits the database sets; of a trial, which it tries
+    deleted_group: str = ""  # of whom slots were reserved
+
+    @property
+    def budget(self) -> int:
+        """kbit/s that all streams together may take, 0: any. The smallest budget is one all the same."""
+        return max(1, round(self.max_mbps * 1000)) if self.max_mbps else 0
 
 
 # Reading.
@@ -90,7 +97,14 @@ def _changed(policy: Policy, change: LimitChange | None) -> Policy:
         return replace(policy, stored=frozenset())
     given = {name: value for name, value in _values_of(change).items() if value is not None}
     changed = _with(policy, given)
-    return replace(changed, changed_at=change.time, changed_by=change.user_name, stored=frozenset(given))
+    deleted = change.reserved_group_name if change.reserved_group_id is None else ""
+    return replace(
+        changed,
+        changed_at=change.time,
+        changed_by=change.user_name,
+        stored=frozenset(given) - ({"reserved_slots"} if deleted else set()),
+        deleted_group=deleted,
+    )
 
 
 def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
@@ -114,20 +128,26 @@ def _values_of(change: LimitChange | None) -> dict[str, Any]:
 
 def describe(policy: Policy) -> dict[str, dict[str, Any]]:
     """For pages and API, of each limit: label, the value in force, the environment's default, where the value comes
-    from ("environment" or "database"), its bounds, and what is tried instead (None: nothing)."""
+    from ("environment", "database", or "deleted" with the group), its bounds, and what is tried instead (None: nothing)."""
     default = defaults()
     return {
         name: {
             "label": LABELS[name],
             "value": getattr(policy, name),
             "default": getattr(default, name),
-            "source": "database" if name in policy.stored else "environment",
+            "source": _source(policy, name),
             "minimum": _typed(name, NUMBERS[name].minimum) if name in NUMBERS else None,
             "maximum": _typed(name, NUMBERS[name].maximum) if name in NUMBERS else None,
             "trial": getattr(policy.trial, name) if policy.trial and name in policy.trial.stored else None,
         }
         for name in LABELS
     }
+
+
+def _source(policy: Policy, name: str) -> str:
+    if policy.deleted_group and name in RESERVATION:
+        return "deleted"
+    return "database" if name in policy.stored else "environment"
 
 
 # Who.
@@ -161,25 +181,31 @@ def _groups(user: Any) -> list[int]:
 # Changing.
 
 
-def change(user: Any, values: Mapping[str, Any], trial: bool = False) -> LimitChange:
+def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: bool = False) -> LimitChange | None:
     """Set the limits that `values` names, the others staying as they are; None or "" gives a limit back to the
-    environment, or ends its trial. Raises ValidationError with the names of the fields."""
+    environment, or ends its trial. Where all of them are set so already nothing is done, and None returned; `anew`
+    begins all the same, as a trial that is to count from now on. Raises ValidationError with the names of the fields."""
     with transaction.atomic():
         # Whoever changes limits at the same moment waits here, then reads what has become of them.
         LimitChange.objects.select_for_update().order_by("pk").first()
-        merged = _merged(_values_of(newest(trial=trial)), _clean(values), load() if trial else defaults())
+        before, given = _values_of(newest(trial=trial)), _clean(values, trial)
+        merged = _merged(before, given, load() if trial else defaults())
+        if not anew and all(before[name] == value for name, value in given.items()):
+            return None
+        group = merged.pop("reserved_group")
         row = LimitChange.objects.create(
             user=user,
             user_name=user.get_username(),
             trial=trial,
-            reserved_group_id=merged.pop("reserved_group"),
+            reserved_group_id=group,
+            reserved_group_name="" if group is None else Group.objects.get(pk=group).name,
             **merged,
         )
         transaction.on_commit(lambda: setattr(row, "announced", announce()))
     return row
 
 
-def end_trial(user: Any) -> LimitChange:
+def end_trial(user: Any) -> LimitChange | None:
     return change(user, dict.fromkeys(LABELS), trial=True)
 
 
@@ -191,12 +217,14 @@ def announce() -> bool:
     return answered
 
 
-def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
+def _clean(values: Mapping[str, Any], trial: bool) -> dict[str, Any]:
     errors: dict[str, list[str]] = {}
     clean: dict[str, Any] = {}
     for name, value in values.items():
         try:
             clean[name] = None if value in (None, "") else _cleaner(name)(value)
+            if trial and clean[name] == 0:
+                raise ValidationError("0 is no limit: nobody would be refused by it.")
         except ValidationError as error:
             errors[name] = error.messages
     if errors:

@@ -124,7 +124,7 @@ class Runtime:
 
     def budget(self) -> int:
         """kbit/s that all streams together may take, 0: any."""
-        return round(self.policy.max_mbps * 1000)
+        return self.policy.budget
 
     @staticmethod
     def patience() -> Patience:
@@ -182,11 +182,10 @@ class Runtime:
             self.reporter.soon()
         elif event["type"] == "policy":
             self._policy_asked.set()
-        for stream in list(self.streams):
-            if event["type"] == "recheck" and (
-                event.get("camera") == stream.camera or event.get("user") == stream.user
-            ):
-                self._rechecks.ask(stream)
+        elif event["type"] == "recheck":
+            for stream in list(self.streams):
+                if stream.camera in event.get("cameras", ()) or stream.user in event.get("users", ()):
+                    self._rechecks.ask(stream)
 
     # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.
 

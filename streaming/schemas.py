@@ -4,19 +4,26 @@ A number's bounds are those of its setting, in policy.py. What is wrong only bes
 slots than slots, is policy.py's to say.
 """
 
-from datetime import datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 from ninja import Schema
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from cameras.schemas import Address, Changes, Password, Strict, Username
+from cameras.texts import UNSEEN, check_text
 from streaming import actions
+from streaming.models import Refusal
 from streaming.policy import LABELS, NUMBERS
 
 MAX_STEP, MAX_DAYS, MAX_REFUSALS = 1_440, 30, 500
+PLACE = r"^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"  # Unix microseconds, and the id of a refusal
+EPOCH, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9999))  # what every time zone has
+MICROSECOND = timedelta(microseconds=1)
 
 
 def _number(value: object) -> object:
@@ -36,6 +43,33 @@ def _moment(value: object) -> object:
 
 Strictly = BeforeValidator(_number)  # the last of its annotations, or the bounds before it are not described
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part of the refusals begins: before a time, or after a refusal of that time."""
+
+    time: datetime
+    after: UUID | None
+
+
+def _place(value: object) -> Place:
+    if isinstance(value, str) and re.match(PLACE, value):
+        time, _, id = value.partition("~")
+        return Place(EPOCH + int(time) * MICROSECOND, UUID(id))
+    moment = _moment(value)
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ValueError("Input should have timezone info")
+    return Place(min(max(moment, EPOCH), LAST), None)
+
+
+def place_of(refusal: Refusal) -> str:
+    """Where a part of the refusals ends, as a query has it: many may be of one moment."""
+    return f"{(refusal.time - EPOCH) // MICROSECOND}~{refusal.pk}"
+
+
+DESCRIBED = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": PLACE}]}
+PlaceIn = Annotated[Place, PlainValidator(_place), WithJsonSchema(DESCRIBED)]
 
 
 def _nothing() -> Any:
@@ -64,7 +98,12 @@ class StreamPage(Schema):
 
 
 class StopIn(Strict):
-    message: str = Field(default="", max_length=actions.MESSAGE, description="What the viewer reads.")
+    message: Annotated[str, AfterValidator(check_text)] = Field(
+        default="",
+        max_length=actions.MESSAGE,
+        description="What the viewer reads.",
+        json_schema_extra={"pattern": f"^[^{UNSEEN}]*$"},
+    )
     block_seconds: Annotated[
         int, Field(ge=0, le=actions.BLOCK, description="For how long the viewer is refused."), Strictly
     ] = 0
@@ -72,6 +111,19 @@ class StopIn(Strict):
 
 class StoppedOut(Schema):
     stopped: int
+
+
+class BlockOut(Schema):
+    user_id: str
+    user: str = Field(description="His name when he was blocked.")
+    message: str = Field(description="What he reads.")
+    seconds_left: int
+    by: str = Field(description="Who blocked him.")
+
+
+class BlockPage(Schema):
+    items: list[BlockOut]
+    count: int = Field(description="How many there are altogether.")
 
 
 class AddressIn(Strict):
@@ -207,7 +259,10 @@ class PreviewOut(Schema):
     highest_peak: int
     newcomers: int
     granted: int
-    refused: int
+    refused: int = Field(description="For want of a slot.")
+    refused_otherwise: int = Field(
+        description="For other reasons, by which another limit changes nothing; no newcomers."
+    )
     would_be_refused: int
     would_be_admitted: int
 
@@ -244,7 +299,7 @@ class RefusalOut(Schema):
 
 class RefusalPage(Schema):
     items: list[RefusalOut] = Field(description="The newest first.")
-    next: datetime | None = Field(description="`before` of the next part; null at the end.")
+    next: str | None = Field(description="`before` of the next part; null at the end.")
 
 
 class Span(Schema):
@@ -257,7 +312,7 @@ class Span(Schema):
 
 class Before(Schema):
     limit: int = Field(default=100, ge=1, le=MAX_REFUSALS, description="How many at most.")
-    before: Moment = Field(default_factory=_nothing, description="Only those earlier than this.")
+    before: PlaceIn = Field(default_factory=_nothing, description="Only those earlier than this time; or `next`.")
 
 
 class Asked(Schema):

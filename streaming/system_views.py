@@ -1,6 +1,7 @@
 """What the page Settings > System reads and orders, as JSON; each is for staff who may see the page, and what changes
 something needs a permission of its own. `{"errors": {field: [text]}}` says what was wrong, `__all__` what is of no field."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from streaming import actions, changes, conf, history, policy, runtime
+from cameras.texts import check_text
+from streaming import actions, blocks, changes, conf, history, policy, runtime
 from streaming.audit import log_action
 from streaming.errors import GateUnavailableError
 from streaming.models import LimitChange, Refusal
@@ -36,14 +38,16 @@ Answer = Callable[[HttpRequest], dict[str, Any]]
 View = Callable[[HttpRequest], HttpResponse]
 
 
-def endpoint(*, get: Answer | None = None, post: Answer | None = None, permission: str = "") -> View:
-    """A view of `get` and `post`, which needs `permission` for the latter."""
+def endpoint(
+    *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
+) -> View:
+    """A view of `get` and `post`, which needs `permission` for the latter, and `closed` for both."""
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 
     @never_cache
     @require_http_methods(list(answers))
     def view(request: HttpRequest) -> HttpResponse:
-        needed = [VIEW] if request.method == "GET" else [VIEW, permission]
+        needed = [VIEW] if request.method == "GET" and not closed else [VIEW, permission]
         if not request.user.has_perms(needed):
             raise PermissionDenied
         try:
@@ -81,6 +85,12 @@ async def _system_usage() -> dict[str, Any]:
 class StopForm(forms.Form):
     message = forms.CharField(max_length=actions.MESSAGE, required=False)
 
+    def clean_message(self) -> str:
+        try:
+            return check_text(self.cleaned_data["message"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
 
 class StopViewerForm(StopForm):
     viewing = forms.CharField(max_length=200)
@@ -94,7 +104,7 @@ class StopCameraForm(StopForm):
 def stop_viewer(request: HttpRequest) -> dict[str, Any]:
     order = _cleaned(StopViewerForm(request.POST))
     known = _found(system_usage(request)["viewers"], order["viewing"])
-    if not async_to_sync(_stop_viewer)(order):
+    if not async_to_sync(_stop_viewer)(order, request.user.get_username()):
         raise Http404("This stream has ended already.")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else "a stream"
     blocked = f", blocked for {order['block_seconds']} s" if order["block_seconds"] else ""
@@ -102,9 +112,9 @@ def stop_viewer(request: HttpRequest) -> dict[str, Any]:
     return {"stopped": 1}
 
 
-async def _stop_viewer(order: dict[str, Any]) -> bool:
+async def _stop_viewer(order: dict[str, Any], by: str) -> bool:
     store, block = runtime.current().store, order["block_seconds"] or 0
-    return await actions.stop(store, order["viewing"], order["message"], block)
+    return await actions.stop(store, order["viewing"], order["message"], block, by)
 
 
 def stop_camera(request: HttpRequest) -> dict[str, Any]:
@@ -129,6 +139,35 @@ def _said(order: dict[str, Any]) -> str:
     return f": {order['message']}" if order["message"] else ""
 
 
+# Blocks.
+
+
+class LiftForm(forms.Form):
+    user = forms.CharField(max_length=40)
+
+
+def blocked(request: HttpRequest) -> dict[str, Any]:
+    """Users who are kept out for a while, those for longest first."""
+    found = async_to_sync(_blocks)()
+    return {"blocks": [{"id": block.user_id, **dataclasses.asdict(block)} for block in found]}
+
+
+async def _blocks() -> list[blocks.Block]:
+    return await blocks.blocks(runtime.current().store)
+
+
+def lift_block(request: HttpRequest) -> dict[str, Any]:
+    asked = _cleaned(LiftForm(request.POST))
+    lifted = async_to_sync(_lift)(asked["user"])
+    if lifted is not None:  # else it has ended meanwhile: he may watch as well
+        log_action(request.user, f"Let {lifted.user} in again")  # type: ignore[arg-type] # not anonymous
+    return blocked(request)
+
+
+async def _lift(user_id: str) -> blocks.Block | None:
+    return await blocks.lift(runtime.current().store, user_id)
+
+
 # Limits.
 
 
@@ -147,7 +186,7 @@ def limits(request: HttpRequest) -> dict[str, Any]:
 
 
 def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]:
-    if setter is None or limit["source"] == "environment":
+    if setter is None or limit["source"] != "database":
         return {"set_by": "", "set_at": None}
     return {"set_by": setter.user_name, "set_at": setter.time.timestamp() * 1000}
 
@@ -177,9 +216,10 @@ def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
         values = {name: request.POST[name].strip() for name in policy.LABELS if name in request.POST}
         if trial and not any(values.values()):
             raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
-        change = policy.change(request.user, values, trial=trial)
-    log_action(request.user, changes.words(change))  # type: ignore[arg-type]
-    return {**limits(request), "announced": change.announced}
+        change = policy.change(request.user, values, trial, anew=trial)
+    if change is not None:
+        log_action(request.user, changes.words(change))  # type: ignore[arg-type]
+    return {**limits(request), "announced": change is None or change.announced}
 
 
 class PreviewForm(forms.Form):
@@ -232,6 +272,7 @@ ENDPOINTS: dict[str, View] = {
     "usage": endpoint(get=system_usage),
     "stop": endpoint(post=stop_viewer, permission=STOP),
     "stop-camera": endpoint(post=stop_camera, permission=STOP),
+    "blocks": endpoint(get=blocked, post=lift_block, permission=STOP, closed=True),
     "limits": endpoint(get=limits, post=change_limits, permission=CHANGE),
     "trial": endpoint(post=change_trial, permission=CHANGE),
     "preview": endpoint(get=preview),

@@ -58,8 +58,7 @@ def terms_of(policy: Policy, standings: Standings, holder: Holder, rate: Rate) -
         for (key, refusal), maximum, would_be in zip(kinds, now, tried, strict=True)
         if not (key == ORDINARY_SET and standing.operator)
     ]
-    budget, trial_budget = policy.max_mbps, policy.trial.max_mbps if policy.trial else 0
-    return Terms(tuple(sets), rate, round(budget * 1000), round(trial_budget * 1000))
+    return Terms(tuple(sets), rate, policy.budget, policy.trial.budget if policy.trial else 0)
 
 
 def _maxima(policy: Policy, standing: Standing) -> tuple[int, int, int, int, int]:

@@ -20,6 +20,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 ORDER = {
     "cameras": (
         "sources",
+        "texts",
         "encryption",
         "models",
         "permissions",
@@ -56,6 +57,7 @@ ORDER = {
         "counters",
         "traffic",
         "actions",
+        "blocks",
         "terms",
         "reporter",
         "recorder",

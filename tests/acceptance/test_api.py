@@ -22,7 +22,8 @@ PEOPLE = {
     "adds": ("cameras.add_camera",),
     "edits": ("cameras.change_camera",),
     "nothing": (),
-    "stranger": ("streaming.view_system",),  # but no staff
+    # These are no staff.
+    "stranger": ("streaming.view_system", "streaming.stop_stream", "streaming.change_limits"),
 }
 MAKE = f"""
 from django.contrib.auth.models import Permission, User
@@ -107,6 +108,8 @@ OPERATIONS = [
     ("stops", "DELETE", "/streams/none", None, 404),
     ("stops", "POST", "/streams/none/stop", {}, 404),
     ("stops", "POST", "/cameras/{camera}/stop", {}, 200),
+    ("stops", "GET", "/blocks", None, 200),
+    ("stops", "DELETE", "/blocks/none", None, 404),
     ("changes", "PATCH", "/limits", {}, 200),
     ("changes", "PUT", "/limits", dict.fromkeys(LIMITS), 200),
     ("changes", "PATCH", "/limits/trial", {}, 200),
@@ -170,6 +173,42 @@ async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_
     assert "admin: Stopped the stream of viewer2 at Yard, blocked for 2 s: Needed elsewhere." in log
 
 
+async def test_a_blocked_user_is_listed_and_let_in_again(
+    installation: Site, admin: Api, camera: SimulatedCamera
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    viewer = Session(installation.workers[0].base, "viewer2")
+    async with Stream(viewer, id) as stream:
+        await stream.live()
+        path = f"/streams/{stream.last('info')['viewing_id']}/stop"
+        await asyncio.to_thread(admin, "POST", path, {"message": "Not now.", "block_seconds": 300})
+        assert await stream.ended(2) == 4410
+    _, page = await asyncio.to_thread(admin, "GET", "/blocks")
+    (block,) = page["items"]
+    assert (page["count"], block["user"], block["message"], block["by"]) == (1, "viewer2", "Not now.", "admin")
+    assert 290 < block["seconds_left"] <= 300
+    listed = await asyncio.to_thread(installation.manage, "slots")
+    assert "blocked viewer2: 0:0" in listed and "left, by admin  Not now." in listed
+    path = f"/blocks/{block['user_id']}"
+    assert await asyncio.to_thread(admin, "DELETE", path) == (204, None)
+    async with Stream(viewer, id) as again:
+        await again.live()
+    status, answer = await asyncio.to_thread(admin, "DELETE", path)
+    assert (status, answer["error"]["reason"]) == (404, "block_not_found")
+    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Let viewer2 in again\n")
+
+
+async def test_the_command_lets_a_user_in_again(installation: Site, admin: Api, camera: SimulatedCamera) -> None:
+    viewer = Session(installation.workers[0].base, "viewer2")
+    async with Stream(viewer, installation.add_camera("Yard", camera.url)) as stream:
+        await stream.live()
+        path = f"/streams/{stream.last('info')['viewing_id']}/stop"
+        await asyncio.to_thread(admin, "POST", path, {"block_seconds": 300})
+    lifted = await asyncio.to_thread(installation.manage, "slots", "--unblock", "viewer2")
+    assert "viewer2 may watch again." in lifted
+    assert (await asyncio.to_thread(admin, "GET", "/blocks"))[1]["items"] == []
+
+
 async def test_a_stream_is_stopped_without_a_word(
     installation: Site, admin: Api, viewer: Session, camera: SimulatedCamera
 ) -> None:
@@ -199,6 +238,8 @@ async def test_all_streams_of_a_camera_are_stopped_and_no_other(
     ("body", "field"),
     [
         ({"message": "x" * 201}, "message"),
+        ({"message": "a\0b"}, "message"),
+        ({"message": "a\u202eb"}, "message"),
         ({"block_seconds": -1}, "block_seconds"),
         ({"block_seconds": 86_401}, "block_seconds"),
         ({"block_seconds": "5"}, "block_seconds"),
@@ -247,9 +288,26 @@ async def test_a_changed_limit_is_in_force_on_every_worker_within_two_seconds(
         assert await two.ended(5) == 4429
     _, answer = await asyncio.to_thread(admin, "PATCH", "/limits", {"max_concurrent": None})
     assert answer["in_force"] == {**LIMITS, "max_per_camera": 7}
-    assert "Limits by the API: Streams at once: 1, Streams of one camera: 7" in installation.manage(
-        "shell", "-v0", "-c", LOG
-    )
+    log = installation.manage("shell", "-v0", "-c", LOG)
+    assert "By the API: Streams at once: default → 1, Streams of one camera: default → 7\n" in log
+    assert "By the API: Streams at once: 1 → default\n" in log
+
+
+def test_what_changes_nothing_is_not_logged_and_restarts_no_trial(installation: Site, admin: Api) -> None:
+    limits, trial = {**dict.fromkeys(LIMITS), "max_concurrent": 4}, {"max_concurrent": 3}
+    began = [admin("PUT", "/limits", limits)[1], admin("PATCH", "/limits/trial", trial)[1]]
+    log = installation.manage("shell", "-v0", "-c", LOG)
+    told = ("Dry run started: Streams at once 3", "Streams at once: default → 4")
+    assert log.startswith("".join(f"admin: By the API: {text}\n" for text in told))
+    for method, path, body in (
+        ("PUT", "/limits", limits),
+        ("PATCH", "/limits", {}),
+        ("PATCH", "/limits/trial", {}),
+        ("PATCH", "/limits/trial", trial),
+    ):
+        _, answer = admin(method, path, body)
+        assert (answer["changed_at"], answer["trial"]) == (began[0]["changed_at"], began[1]["trial"])
+    assert installation.manage("shell", "-v0", "-c", LOG) == log
 
 
 def test_put_sets_all_limits_and_patch_those_named(admin: Api) -> None:
@@ -314,6 +372,43 @@ def test_a_preview_says_what_a_limit_would_have_done(admin: Api) -> None:
     assert (status, answer["max_concurrent"], answer["days"]) == (200, 3, 30)
 
 
+MANY = """
+from datetime import timedelta
+from django.utils import timezone
+from streaming.models import Refusal
+now = timezone.now().replace(microsecond=123_600)  # which rounds up to the next millisecond
+Refusal.objects.all().delete()
+for place in range(10):
+    Refusal.objects.create(time=now + timedelta(microseconds=place // 4), user="viewer", reason="limit_reached")
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_refusals_of_one_moment_come_in_parts_and_each_once(installation: Site, admin: Api, limit: int) -> None:
+    installation.manage("shell", "-v0", "-c", MANY)
+    rows: list[Any] = []
+    query = f"limit={limit}"
+    while query:
+        assert len(rows) <= 10
+        _, page = admin("GET", f"/refusals?{query}")
+        rows += page["items"]
+        query = f"limit={limit}&before={page['next']}" if page["next"] else ""
+    times = [row["time"] for row in rows]
+    assert (len({row["id"] for row in rows}), len(rows), times) == (10, 10, sorted(times, reverse=True))
+    for before, count in (
+        ("0001-01-01T00:00:00%2B14:00", 0),
+        ("2020-01-01T00:00:00Z", 0),
+        ("9999-12-31T23:59:59-14:00", 10),
+    ):
+        assert len(admin("GET", f"/refusals?before={before}")[1]["items"]) == count  # a time does as well
+
+
+@pytest.mark.parametrize("before", ["5", "yesterday", "5~6", "2026-01-01T00:00:00"])
+def test_a_part_that_begins_nowhere_is_refused(admin: Api, before: str) -> None:
+    status, answer = admin("GET", f"/refusals?before={before}")
+    assert (status, set(answer["error"]["fields"])) == (422, {"before"})
+
+
 # Test connection.
 
 
@@ -355,6 +450,8 @@ def test_without_redis_streams_are_unavailable_and_cameras_are_not(tmp_path: Pat
             ("GET", "/streams", None),
             ("DELETE", "/streams/x", None),
             ("POST", "/streams/x/stop", {}),
+            ("GET", "/blocks", None),
+            ("DELETE", "/blocks/1", None),
         ):
             status, answer = admin(method, path, body)
             assert (status, answer["error"]["reason"]) == (503, "gate_unavailable")

@@ -232,6 +232,38 @@ def test_a_stopped_viewer_reads_why_and_is_kept_out_for_as_long_as_was_chosen_wh
     expect(system.get_by_text(f"Stopped the stream of guard at Yard, blocked for 60 s: {MESSAGE}")).to_be_visible()
 
 
+def test_a_blocked_user_is_seen_and_let_in_and_the_focus_stays(
+    system: Page, pair: Site, yard_id: str, admin: Session, there: Others
+) -> None:
+    guard = Others(Session(pair.workers[0].base, "guard"), yard_id)
+    blocked, rows = system.locator("#blocked"), system.get_by_test_id("block-row")
+    for row in admin.json(f"{PAGE}blocks/")["blocks"]:
+        admin.post(f"{PAGE}blocks/", {"user": row["id"]})  # of the tests before
+    expect(blocked).not_to_be_visible(timeout=ACROSS)
+    for viewers in (guard, there):
+        viewers.enter()
+    wait_until(lambda: len(admin.json(f"{PAGE}usage/")["viewers"]) == 2, 3, "both are known")
+    for row in admin.json(f"{PAGE}usage/")["viewers"]:
+        seconds = "3600" if row["user"] == "guard" else "300"
+        admin.post(f"{PAGE}stop/", {"viewing": row["id"], "message": MESSAGE, "block_seconds": seconds})
+    expect(rows).to_have_count(2, timeout=ACROSS)
+    expect(rows.first).to_contain_text(re.compile(f"guard.*59 min.*{re.escape(MESSAGE)}.*admin", re.DOTALL))
+    button = rows.get_by_role("button", name="Let in: guard")
+    button.focus()
+    with system.expect_response("**/blocks/"):
+        pass
+    expect(button).to_be_focused()
+    system.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_role("button", name="Let in: viewer2")).to_be_focused()
+    guard.enter()
+    system.keyboard.press("Enter")
+    expect(blocked).not_to_be_visible()
+    expect(system.locator("[data-place=blocked-said]")).to_be_focused()
+    expect(system.locator("[data-place=blocked-said]")).to_have_text("viewer2 may watch again.")
+    guard.end()
+
+
 def test_all_viewers_of_a_camera_are_stopped_at_every_worker(system: Page, here: Others, there: Others) -> None:
     here.enter()
     there.enter()

@@ -179,7 +179,7 @@ WRONG = [
     ({}, "name"),
     ({"name": ""}, "name"),
     ({"name": "  "}, "name"),
-    ({"name": "a\0b"}, "name"),
+    *(({"name": f"a{unseen}b"}, "name") for unseen in "\0\n\t\x1b\x85\u2028\u202e\u2067"),
     ({"name": "x" * 101}, "name"),
     ({"name": None}, "name"),
     ({"name": "Gate", "enabled": "true"}, "enabled"),

@@ -2,12 +2,17 @@
 
 import csv
 import io
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.models import Camera
+from cameras import spreadsheets
+from cameras.models import Camera, cameras_changed
 from cameras.spreadsheets import COLUMNS, MAX_ROWS, FileError, Outcome, _escaped, _unescaped, export, import_cameras
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +57,7 @@ def test_rows_become_cameras() -> None:
 
 
 def test_what_was_exported_comes_in_again_and_changes_nothing(stored: Camera) -> None:
-    for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "two\nlines", "a;b", "Ж", "-", "''+"):
+    for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "a;b", "Ж", "-", "''+"):
         Camera.objects.create(name=name, enabled=name != "-")
     before = list(Camera.objects.values())
     outcome = import_cameras(export(Camera.objects.all()).encode())
@@ -161,6 +166,12 @@ def test_a_name_that_several_cameras_have_is_wrong(stored: Camera) -> None:
     assert refused(file("Yard,,,,")) == [(2, "name", "2 cameras have this name. Rename them first.")]
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "\u202edraY", "ring\a"])
+def test_a_name_of_more_than_is_seen_is_wrong(name: str) -> None:
+    told = refused(file(f'"{name}",,,,'))
+    assert told == [(2, "name", "Control characters, line breaks and changes of direction are not allowed.")]
+
+
 @pytest.mark.parametrize("header", ["", "stream_url", "name,id", "name,name", "name,", "Yard,rtsp://camera/"])
 def test_a_header_that_is_not_one_is_row_1(header: str) -> None:
     assert refused(file("Yard", header=header))[0][0] == 1
@@ -191,6 +202,65 @@ def test_a_dry_run_finds_the_same_and_does_nothing(stored: Camera) -> None:
     assert list(Camera.objects.values()) == before
     with pytest.raises(FileError):
         import_cameras(file(",,x"), dry_run=True)
+
+
+def test_what_others_change_while_the_rows_are_checked_is_checked_again(
+    stored: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = spreadsheets._checked
+    meanwhile: list[Callable[[], object]] = [
+        lambda: Camera.objects.update(password="newer s3cret", username="newer"),
+    ]
+
+    def check(rows: Any) -> Outcome:
+        outcome = checked(rows)
+        if meanwhile:
+            meanwhile.pop()()
+        return outcome
+
+    monkeypatch.setattr(spreadsheets, "_checked", check)
+    import_cameras(file("Yard,false", header="name,enabled"))
+    kept = Camera.objects.get()
+    assert (kept.pk, kept.username, kept.password, kept.enabled) == (stored.pk, "newer", "newer s3cret", False)
+    meanwhile += [lambda: Camera.objects.create(name="Gate")] * spreadsheets.TRIES
+    with pytest.raises(FileError, match="meanwhile"):
+        import_cameras(file("Yard,true", header="name,enabled"))
+    assert not Camera.objects.get(name="Yard").enabled
+
+
+def test_running_streams_hear_of_the_changed_cameras_together(stored: Camera) -> None:
+    told: list[list[Camera]] = []
+
+    def hear(cameras: list[Camera], **_: Any) -> None:
+        told.append(cameras)
+
+    cameras_changed.connect(hear)
+    try:
+        import_cameras(file(f"Yard,{URL}/other,,,", "Gate,,,,"))
+        import_cameras(file("Yard,,,,", "Gate,,,,"), dry_run=True)
+    finally:
+        cameras_changed.disconnect(hear)
+    assert told == [[stored]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_others_write_while_rows_are_checked_and_a_dry_run_writes_nothing(
+    stored: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, written = spreadsheets._checked, []
+
+    def check(rows: Any) -> Outcome:
+        assert not connection.in_atomic_block
+        written.append(Camera.objects.filter(name="nobody's").update(enabled=False))
+        return checked(rows)
+
+    monkeypatch.setattr(spreadsheets, "_checked", check)
+    for dry_run in (True, False):
+        with CaptureQueriesContext(connection) as queries:
+            import_cameras(file("Yard,,,,false"), dry_run=dry_run)
+        begun = [query for query in queries if query["sql"].startswith("BEGIN")]
+        assert len(begun) == (0 if dry_run else 1)
+    assert len(written) == 2
 
 
 @pytest.mark.timeout(20)

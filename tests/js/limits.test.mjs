@@ -15,6 +15,7 @@ test("zero is no limit, and a group is called by its name", () => {
 test("a limit tells where it is from", () => {
   assert.equal(originWords({ source: "environment", set_by: "", set_at: null }), "environment default");
   assert.match(originWords({ source: "database", set_by: "anna", set_at: TIME }), /^set by anna, 1 Jun/);
+  assert.equal(originWords({ source: "deleted", set_by: "", set_at: null }), "group deleted");
 });
 
 test("when workers follow depends on whether Redis could tell them", () => {
@@ -35,4 +36,5 @@ test("a preview tells how many of how many, or that nothing is known", () => {
     "In the last 7 days 3 of 40 viewers would have been refused. Highest peak: 9.",
   );
   assert.match(previewWords({ ...preview, minutes: 0 }), /^Nothing is recorded/);
+  assert.match(previewWords({ ...preview, refused_otherwise: 20 }), /: 9\. 20 were refused for other reasons\.$/);
 });

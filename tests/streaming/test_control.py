@@ -1,6 +1,7 @@
 """Control events between workers: heard, sent again after a failure, and never the death of anybody."""
 
 import asyncio
+import contextlib
 import copy
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from django.db import transaction
 from pytest_django import Settings
 
 from cameras.models import Camera
@@ -17,7 +19,7 @@ from nvr import settings as product
 from streaming import control
 from tests.servers import RedisServer
 
-EVENT = {"type": "recheck", "camera": "7"}
+EVENT = {"type": "recheck", "cameras": ["7"]}
 IN_MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
@@ -66,7 +68,7 @@ async def heard(events: "asyncio.Queue[control.Event]", send: Callable[[], Await
 
 
 def of_interest(event: control.Event) -> dict[str, Any]:
-    return {name: event[name] for name in ("type", "camera")}
+    return {name: event[name] for name in ("type", "cameras")}
 
 
 async def test_every_worker_that_listens_hears_an_event() -> None:
@@ -82,7 +84,32 @@ async def test_a_saved_camera_is_looked_at_again_by_the_workers() -> None:
     camera = Camera(name="Yard")
     async with listening(events.put_nowait):
         event = await heard(events, sync_to_async(camera.save))
-    assert of_interest(event) == {"type": "recheck", "camera": str(camera.pk)}
+    assert event["type"] == "recheck"
+    assert str(camera.pk) in event["cameras"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thousands_of_cameras_that_change_together_are_a_few_events_once_they_are_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[control.Event] = []
+    monkeypatch.setattr(control, "send_from_sync", events.append)
+    cameras = Camera.objects.bulk_create(Camera(name=str(number)) for number in range(1_200))
+    ids = {str(camera.pk) for camera in cameras}
+    with transaction.atomic():
+        Camera.objects.all().delete()
+        assert not events
+    assert (len(events), {id for event in events for id in event["cameras"]} >= ids) == (3, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_stored_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[control.Event] = []
+    monkeypatch.setattr(control, "send_from_sync", events.append)
+    with contextlib.suppress(ValueError), transaction.atomic():
+        Camera.objects.create(name="Yard")
+        raise ValueError
+    assert not events
 
 
 async def test_a_handler_that_fails_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:

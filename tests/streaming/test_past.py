@@ -142,7 +142,7 @@ def test_hours_of_the_day_hold_average_and_highest_peak_and_refusals() -> None:
 # A limit tried against the past.
 
 
-def test_a_lower_limit_would_have_refused_who_met_it_full_and_those_refused_anyway() -> None:
+def test_a_lower_limit_would_have_refused_who_met_it_full_and_those_who_found_no_slot_anyway() -> None:
     refused = {"limit_reached": 2, "user_limit_reached": 1}
     minute(ago(10), peak=10, limit=10, granted=6, arrivals={"6": 3, "7": 1, "8": 1, "9": 1}, refusals=refused)
     minute(ago(20), peak=8, limit=10, granted=4, arrivals={"0": 4})
@@ -153,10 +153,11 @@ def test_a_lower_limit_would_have_refused_who_met_it_full_and_those_refused_anyw
         "minutes": 2,
         "minutes_above": 1,
         "highest_peak": 10,
-        "newcomers": 13,
+        "newcomers": 12,
         "granted": 10,
-        "refused": 3,
-        "would_be_refused": 2 + 3,
+        "refused": 2,
+        "refused_otherwise": 1,
+        "would_be_refused": 2 + 2,
         "would_be_admitted": 0,
     }
 
@@ -165,7 +166,14 @@ def test_a_higher_limit_would_have_admitted_whom_the_lower_one_refused_and_nobod
     minute(ago(10), peak=10, limit=10, refusals={"limit_reached": 5, "camera_limit_reached": 2})
     minute(ago(20), peak=30, limit=30, refusals={"limit_reached": 1})
     told = history.preview(20, 7)
-    assert (told["would_be_admitted"], told["would_be_refused"], told["newcomers"]) == (5, 3, 8)
+    assert (told["would_be_admitted"], told["would_be_refused"], told["newcomers"]) == (5, 1, 6)
+    assert told["refused_otherwise"] == 2
+
+
+def test_a_limit_is_not_blamed_for_what_it_does_not_refuse() -> None:
+    minute(ago(10), peak=1, limit=10, refusals={"not_authenticated": 20})
+    told = history.preview(1, 7)
+    assert (told["would_be_refused"], told["newcomers"], told["refused_otherwise"]) == (0, 0, 20)
 
 
 def test_a_limit_that_is_in_force_already_would_have_changed_nothing() -> None:

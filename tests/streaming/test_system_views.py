@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 VIEW, STOP, CHANGE = "view_system", "stop_stream", "change_limits"
 READ = ("usage", "limits", "preview", "history", "refusals")
-ORDERS = {"stop": STOP, "stop-camera": STOP, "limits": CHANGE, "trial": CHANGE}
+ORDERS = {"stop": STOP, "stop-camera": STOP, "blocks": STOP, "limits": CHANGE, "trial": CHANGE}
 
 
 def url(name: str) -> str:
@@ -50,6 +50,10 @@ def client() -> Client:
 @pytest.mark.parametrize("name", READ)
 def test_who_may_not_see_the_page_reads_nothing_of_it(name: str) -> None:
     assert client_of(person(STOP, CHANGE)).get(url(name)).status_code == 403
+
+
+def test_who_may_not_stop_streams_does_not_read_who_is_blocked() -> None:
+    assert client_of(person(VIEW, CHANGE)).get(url("blocks")).status_code == 403
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
@@ -88,16 +92,19 @@ def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str)
     [
         ("stop", {}, {"viewing"}),
         ("stop", {"viewing": "a", "message": "x" * 201}, {"message"}),
+        ("stop", {"viewing": "a", "message": "two\nlines\x1b"}, {"message"}),
         ("stop", {"viewing": "a", "block_seconds": "-1"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "86401"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "long"}, {"block_seconds"}),
         ("stop-camera", {"camera": "none"}, {"camera"}),
+        ("blocks", {}, {"user"}),
         ("limits", {"max_concurrent": "0", "max_mbps": "-3", "max_per_user": "2.5"}, None),
         ("limits", {"reserved_slots": "2"}, {"reserved_group"}),
         ("limits", {"reserved_group": "999"}, {"reserved_group"}),
         ("trial", {}, {"__all__"}),
         ("trial", {"max_concurrent": ""}, {"__all__"}),
         ("trial", {"max_concurrent": "many"}, {"max_concurrent"}),
+        ("trial", {"max_mbps": "0"}, {"max_mbps"}),
     ],
 )
 def test_each_wrong_field_is_named_and_nothing_is_done(
@@ -173,6 +180,28 @@ def test_each_change_is_logged_in_words_on_the_page_and_in_the_administration(cl
     assert [entry.change_message for entry in entries] == told
     assert {(entry.user.get_username(), entry.action_flag) for entry in entries} == {("ada", 2)}
     assert {str(entry.content_type) for entry in entries} == {"Settings | System"}
+
+
+def test_the_log_knows_a_group_that_has_been_deleted(client: Client) -> None:
+    group = Group.objects.create(name="Operators")
+    client.post(url("limits"), {"reserved_slots": "1", "reserved_group": str(group.pk)})
+    client.post(url("trial"), {"reserved_slots": "2", "reserved_group": str(group.pk)})
+    told = [change["text"] for change in client.get(url("limits")).json()["log"]]
+    group.delete()
+    answer = client.get(url("limits"))
+    assert [change["text"] for change in answer.json()["log"]] == told
+    slots = described(answer)["reserved_slots"]
+    assert (slots["value"], slots["source"], slots["set_by"]) == (0, "deleted", "")
+
+
+def test_what_changes_nothing_is_not_logged_and_a_dry_run_begins_anew_when_told(client: Client) -> None:
+    client.post(url("limits"), {"max_concurrent": "3"})
+    assert client.post(url("limits"), {}).status_code == 200
+    assert client.post(url("limits"), {"max_concurrent": "3"}).status_code == 200
+    assert client.post(url("trial"), {"stop": "1"}).status_code == 200
+    assert LogEntry.objects.count() == LimitChange.objects.count() == 1
+    since = [client.post(url("trial"), {"max_concurrent": "2"}).json()["trial"]["since"] for _ in range(2)]
+    assert since[1] > since[0]
 
 
 def test_the_log_has_the_newest_ten(client: Client) -> None:

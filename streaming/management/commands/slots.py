@@ -1,4 +1,4 @@
-"""manage.py slots: who holds the streams' slots; --free ends one of them."""
+"""manage.py slots: who holds the streams' slots, and who is kept out; --free ends one, --unblock lets one in."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.management.base import BaseCommand, CommandError
 
-from streaming import actions, policy, runtime
+from streaming import actions, blocks, policy, runtime
 from streaming.errors import GateUnavailableError
 from streaming.keys import read_usage, revoke, store_url
 from streaming.leases import Usage
@@ -19,26 +19,30 @@ PATIENCE = 3.0  # seconds for a worker to end the viewing itself, so that its vi
 
 
 class Command(BaseCommand):
-    help = "List the holders of slots and the workers, or free one slot."
+    help = "List the holders of slots, the workers and the blocked users; free one slot, or let one user in again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--free", metavar="ID", help="end the stream with this id, or with the only id that ends so"
         )
+        parser.add_argument("--unblock", metavar="USER", help="let the user of this name in again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         runtime.prepare()
         try:
-            asyncio.run(self._run(options["free"]))
+            asyncio.run(self._run(options["free"], options["unblock"]))
         except GateUnavailableError as error:
             raise CommandError("Redis does not answer, so nothing is known of the slots.") from error
 
-    async def _run(self, ending: str | None) -> None:
+    async def _run(self, ending: str | None, name: str | None) -> None:
         store = Store(store_url())
         try:
             usage = await read_usage(store)
-            if ending is None:
+            if name is not None:
+                await self._unblock(store, name)
+            elif ending is None:
                 self._list(usage, (await sync_to_async(policy.load)()).max_concurrent)
+                self._list_blocked(await blocks.blocks(store))
             else:
                 await self._free(store, _only(usage, ending))
         finally:
@@ -52,6 +56,21 @@ class Command(BaseCommand):
             self.stdout.write("  ".join([id, *facts, str(since)]))
         for id, report in sorted(usage.workers.items()):
             self.stdout.write(f"worker {id}: {len(report.get('cameras', {}))} cameras open")
+
+    def _list_blocked(self, found: list[blocks.Block]) -> None:
+        for block in found:
+            left = timedelta(seconds=block.seconds_left)
+            self.stdout.write(
+                f"blocked {block.user}: {left} left, by {block.by or 'somebody'}  {block.message}".rstrip()
+            )
+
+    async def _unblock(self, store: Store, name: str) -> None:
+        found = [block for block in await blocks.blocks(store) if block.user == name]
+        if not found:
+            raise CommandError(f"{name} is not blocked.")
+        for block in found:
+            await blocks.lift(store, block.user_id)
+        self.stdout.write(f"{name} may watch again.")
 
     async def _free(self, store: Store, id: str) -> None:
         await actions.stop(store, id)

@@ -11,7 +11,7 @@ const DEBOUNCE = 300; // ms after the last key
  * @property {string} label
  * @property {number | null} value in force
  * @property {number | null} default the environment's
- * @property {"environment" | "database"} source
+ * @property {"environment" | "database" | "deleted"} source
  * @property {string} set_by
  * @property {number | null} set_at Unix milliseconds
  * @property {number | null} trial what is tried instead
@@ -28,6 +28,7 @@ export function limitWords(value, groups) {
 
 /** @param {Limit} limit */
 export function originWords({ source, set_by: who, set_at: when }) {
+  if (source === "deleted") return "group deleted";
   return source === "environment" || when === null ? "environment default" : `set by ${who}, ${moment(when)}`;
 }
 
@@ -38,10 +39,10 @@ export function trialWords(trial) {
   return `Running since ${moment(trial.since)}, started by ${trial.by}: would have refused ${whom}.`;
 }
 
-/** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number}} preview */
-export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak }) {
+/** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number, refused_otherwise?: number}} preview */
+export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak, refused_otherwise: others }) {
   if (!minutes) return `Nothing is recorded of the last ${days} days yet.`;
-  return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.`;
+  return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.${others ? ` ${others} were refused for other reasons.` : ""}`;
 }
 
 /**

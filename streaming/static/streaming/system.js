@@ -1,5 +1,6 @@
 /** Settings > System: the page from which bandwidth is governed. Each part is asked for again while somebody looks. */
 
+import { Blocks } from "./blocks.js";
 import { History } from "./charts.js";
 import { ask } from "./http.js";
 import { Limits } from "./limits.js";
@@ -8,7 +9,7 @@ import { place, say } from "./rows.js";
 import { StopDialog } from "./stop-dialog.js";
 import { showUsage } from "./usage.js";
 
-const EVERY = { usage: 1_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
+const EVERY = { usage: 1_000, blocks: 2_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
 
 const given = (id) => JSON.parse(document.getElementById(`given-${id}`).textContent);
 const urls = given("urls");
@@ -77,5 +78,10 @@ show(usage);
 offerStops();
 keepFresh(refreshUsage, EVERY.usage);
 keepFresh(() => limits.refresh(), EVERY.limits);
+if (place("blocked")) {
+  // Nobody sees it without the permission.
+  const blocks = new Blocks(urls.blocks, csrf);
+  keepFresh(() => blocks.refresh(), EVERY.blocks)();
+}
 keepFresh(() => refusals.refresh(), EVERY.refusals)();
 keepFresh(() => history.refresh(), EVERY.history)();
