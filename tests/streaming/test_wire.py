@@ -12,7 +12,7 @@ import pytest
 
 from streaming.errors import GateUnavailableError
 from streaming.store import Store
-from streaming.wire import DEADLINE, REPLY_TIMEOUT, Wire, WireLostError, dialer
+from streaming.wire import DEADLINE, REPLY_TIMEOUT, TooLateError, Wire, WireLostError, dialer
 from tests.servers import RedisServer
 
 
