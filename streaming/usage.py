@@ -37,7 +37,7 @@ class UsageReport:
 
     async def has_room(self, rate: Rate) -> bool:
         """Whether the budget has room for one more stream."""
-        usage, budget = await self.read(), self.policy().max_mbps * 1000
+        usage, budget = await self.read(), self.policy().budget
         if not budget:
             return True
         try:

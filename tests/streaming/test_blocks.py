@@ -1,6 +1,5 @@
 """Who is blocked, and let in again: on a real Redis."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -9,24 +8,15 @@ import pytest
 from streaming import actions
 from streaming.blocks import Block, blocks, lift
 from streaming.errors import StoppedByAdministratorError
-from streaming.keys import BLOCKED, BLOCKS, open_generation
+from streaming.keys import BLOCKED, BLOCKS
 from streaming.leases import Holder
 from streaming.slots import Gate
 from streaming.store import Store
-from tests.servers import RedisServer
 from tests.streaming.test_terms import ADA, BOB, budget, enter, gate, stack
 
 __all__ = ["gate", "stack"]
 
 CLEO = replace(ADA, user="Cleo", user_id="3")
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
-    assert open_generation(redis_server.url, 0)
-    opened = Store(redis_server.url)
-    yield opened
-    await opened.close()
 
 
 async def come(stack: AsyncExitStack, gate: Gate, *holders: Holder) -> list[str]:

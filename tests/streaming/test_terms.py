@@ -16,12 +16,11 @@ from streaming.errors import (
     StoppedByAdministratorError,
     UserLimitReachedError,
 )
-from streaming.keys import BLOCKS, EXPECTED, ORDERS, RATES, SERVER_SET, open_generation, read_totals
+from streaming.keys import BLOCKS, EXPECTED, ORDERS, RATES, SERVER_SET, read_totals
 from streaming.leases import Holder, Limit, Rate, Slot, Terms
 from streaming.slots import Gate
 from streaming.store import Store
 from streaming.terms import Standing, terms_of
-from tests.servers import RedisServer
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
@@ -32,14 +31,6 @@ VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
 
 async def no_wait(seconds: float) -> None:
     raise AssertionError(f"told to wait {seconds} s")
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
-    assert open_generation(redis_server.url, 0)
-    opened = Store(redis_server.url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

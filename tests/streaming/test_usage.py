@@ -8,32 +8,20 @@ from typing import Any
 import pytest
 
 from streaming.conf import Timing
-from streaming.keys import EXPECTED, open_generation
+from streaming.keys import EXPECTED
 from streaming.leases import Holder, Rate
 from streaming.policy import Policy
 from streaming.slots import Gate
 from streaming.store import Store
 from streaming.terms import Standing, terms_of
 from streaming.usage import UsageReport
-from tests.servers import RedisServer
+from tests.streaming.test_terms import no_wait
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 MEDIUM = Rate("c1:medium", 3_000)
 VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
 BUDGET = Policy(100, 12, 0, 0, 100)
 RESERVED = Policy(8, 0, 0, 0, 100, reserved_slots=3, reserved_group=7)
-
-
-async def no_wait(seconds: float) -> None:
-    raise AssertionError(f"told to wait {seconds} s")
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
-    assert open_generation(redis_server.url, 0)
-    opened = Store(redis_server.url)
-    yield opened
-    await opened.close()
 
 
 class Site:
