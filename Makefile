@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 WORKERS ?= 4
 BIN := .venv/bin
+# Much of a test is waiting. By whole files and in their order: a file's servers are started once, and the browser's come last.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run cluster test lint bench bench-quick soak help
 
@@ -17,7 +19,7 @@ cluster: .venv/.development ## the same behind nginx, with four workers and Redi
 	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
 
 test: .venv/.development ## every test; those that need a browser skip where none is found
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ process id, and a test folder that a process still uses fails the test.
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +33,14 @@ def nothing_says_a_camera_password(tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests last: once Playwright's synchronous interface runs, no other event loop starts here."""
-    items.sort(key=lambda item: "tests/browser" in str(item.path))
+    """The browser's tests last, in each process: once Playwright's synchronous interface runs, no other event loop starts.
+    Their longest files first, so that the processes end together."""
+    for item in items:
+        if not item.nodeid.endswith(item.name):  # Schemathesis's, which all have one id
+            item._id = type(item.id).parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
+    assert len({item.nodeid for item in items}) == len(items)  # of tests with one id, several processes run one only
+    sizes = Counter(item.path for item in items if "tests/browser" in str(item.path))
+    items.sort(key=lambda item: (item.path in sizes, -sizes[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -24,5 +24,6 @@ os.environ["NVR_VAR_DIR"] = _folder
 
 from nvr.settings import *  # noqa: E402, F403
 
+MIDDLEWARE = [name for name in MIDDLEWARE if "ServeStatic" not in name]  # noqa: F405 - it lists all files for each client
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
