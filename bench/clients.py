@@ -13,7 +13,7 @@ from streaming.frames import Flag, Format
 from streaming.protocol import HEADER
 
 FIRST = 30.0  # seconds for a viewer to have a picture
-VIDEO_WAIT, LEAST_WAIT, BUNDLE = 0.1, 0.025, 5  # when the player acknowledges: static/streaming/acknowledgements.js
+VIDEO_WAIT, LEAST_WAIT, BUNDLE = 0.25, 0.025, 5  # when the player acknowledges: static/streaming/acknowledgements.js
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Pure functions of bytes; H.264 is Annex B throughout (ITU-T H.264, 7.3 and 7.4.1
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 START = b"\x00\x00\x00\x01"
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8  # nal_unit_type
@@ -12,8 +12,7 @@ IDENTIFIED_AT = {SPS: 4, PPS: 1}  # byte of a set at which its identifier begins
 MOST_PREFIX = 65_536  # bytes that may come without a slice
 
 
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
+class AccessUnit(NamedTuple):
     data: bytes
     key: bool  # decoding may start here: an IDR picture with its parameter sets in front
     presented_at: float  # microseconds
@@ -81,7 +80,7 @@ class H264:
         kind, continues = first
         if continues:
             return self._continue(data, key=kind == IDR)
-        unit = replace(self._unit(self._prefix + data, kind, presented_at), read_at=read_at)
+        unit = self._unit(self._prefix + data, kind, presented_at, read_at)
         self._prefix = b""
         done = [self._held] if self._held else []
         if done and not self._proven:
@@ -94,7 +93,7 @@ class H264:
         self._proven = True
         if self._held is not None:
             slices = (START + data[start:end] for type, start, end in nal_units(data) if type in (SLICE, IDR))
-            self._held = replace(self._held, data=self._held.data + b"".join(slices))
+            self._held = self._held._replace(data=self._held.data + b"".join(slices))
         else:
             self._splits.add(key)
             self._broken = True
@@ -121,16 +120,19 @@ class H264:
                 first = kind, not data[start + 1] & 0x80
         return first
 
-    def _unit(self, data: bytes, kind: int, presented_at: float) -> AccessUnit:
+    def _unit(self, data: bytes, kind: int, presented_at: float, read_at: float) -> AccessUnit:
+        plain = AccessUnit(data, key=False, presented_at=presented_at, read_at=read_at)
+        if kind != IDR:
+            return plain
         known = {kind for kind, _ in self._parameters}
         sps = next((unit for (kind, _), unit in self._parameters.items() if kind == SPS), b"")
-        if kind != IDR or PPS not in known or len(sps) < 4:
-            return AccessUnit(data, key=False, presented_at=presented_at)
+        if PPS not in known or len(sps) < 4:
+            return plain
         present = {data[start:end].rstrip(b"\x00") for kind, start, end in nal_units(data) if kind in IDENTIFIED_AT}
         sets = sorted(self._parameters.items())
         missing = b"".join(START + unit for _, unit in sets if unit not in present)
         parameters = b"".join(unit for _, unit in sets)
-        return AccessUnit(missing + data, True, presented_at, f"avc1.{sps[1:4].hex().upper()}", parameters)
+        return AccessUnit(missing + data, True, presented_at, f"avc1.{sps[1:4].hex().upper()}", parameters, read_at)
 
 
 def _exp_golomb(data: bytes) -> int:

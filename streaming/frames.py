@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 
 class Format(IntEnum):
@@ -19,8 +19,7 @@ class Flag(IntFlag):
     BACKLOG = 4  # decode, do not paint: it is older than the live edge
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One coded picture of a camera, shared by all viewers of its quality."""
 
     format: Format
@@ -62,7 +61,7 @@ class Mailbox:
         """A group of pictures up to the live edge, so that a newcomer does not wait for the next key."""
         self._drop_all()
         *backlog, newest = group
-        self._frames.extend(replace(frame, flags=frame.flags | Flag.BACKLOG) for frame in backlog)
+        self._frames.extend(frame._replace(flags=frame.flags | Flag.BACKLOG) for frame in backlog)
         self._frames.append(newest)
         self._needs_key, self.dropped, self._backlog = False, 0, len(backlog)
         self._wake()
@@ -90,4 +89,4 @@ class Mailbox:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)
         dropped, self.dropped = self.dropped, 0
         self.missed += dropped
-        return replace(frame, flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame
+        return frame._replace(flags=frame.flags | Flag.DISCONTINUITY) if dropped else frame

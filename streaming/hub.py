@@ -38,14 +38,9 @@ class Feed:
         self.condition = reading.condition
         self._changed = asyncio.Event()
 
-    def wants(self, format: Format, quality: str) -> bool:
-        """Whether frames of this kind are for this viewer: the camera's own video where there is any and it plays it."""
-        if quality != self.quality:
-            return False
-        return format is self.format
-
     @property
     def format(self) -> Format:
+        """The camera's own video where there is any, it is asked for and the viewer plays it."""
         video = self.quality == ORIGINAL and Format.H264 in self.formats and self._reading.passes_video
         return Format.H264 if video else Format.JPEG
 
@@ -81,6 +76,7 @@ class Reading:
         self._loop, self._on_change, self._on_reopen = asyncio.get_running_loop(), on_change, on_reopen
         self.source = source
         self.feeds: set[Feed] = set()
+        self._takers: dict[tuple[Format, str], list[Feed]] = {}  # format and quality -> whom such frames are for
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
         self.group: list[Frame] = []  # the camera's own video since the last key, for newcomers
         self.passes_video: bool | None = None  # whether the camera sends video that browsers play; None: not known yet
@@ -110,9 +106,8 @@ class Reading:
             self.newest[frame.quality] = frame
         else:
             self._keep(frame)
-        for feed in self.feeds:
-            if feed.wants(frame.format, frame.quality):
-                feed.mailbox.put(frame)
+        for feed in self._takers.get((frame.format, frame.quality), ()):
+            feed.mailbox.put(frame)
 
     def _keep(self, frame: Frame) -> None:
         """Collect the running group of pictures; one that grows beyond measure is given up until the next key."""
@@ -166,8 +161,11 @@ class Reading:
         return max(fresh, key=lambda frame: (frame.quality == quality, frame.read_at), default=None)
 
     def update(self) -> None:
-        """Have encoded what is watched as JPEG, and nothing else."""
-        self.capture.want(frozenset(feed.quality for feed in self.feeds if feed.format is Format.JPEG))
+        """Who watches, or what, has changed. What is watched as JPEG is encoded, and nothing else."""
+        self._takers = {}
+        for feed in self.feeds:
+            self._takers.setdefault((feed.format, feed.quality), []).append(feed)
+        self.capture.want(frozenset(quality for format, quality in self._takers if format is Format.JPEG))
 
     def reopen(self, source: CameraSource) -> None:
         if source != self.source:

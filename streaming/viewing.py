@@ -199,11 +199,12 @@ class Viewing:
     # The tasks of a running viewing; the first to fail ends all.
 
     async def _pump(self, slot: Slot, feed: Feed) -> None:
+        mailbox = feed.mailbox
         while True:
-            while self._sent - self._acked >= protocol.WINDOW[feed.format]:
+            while self._sent - self._acked >= protocol.WINDOW[self._told[0]]:
                 self._progress.clear()
                 await self._progress.wait()
-            frame = await feed.mailbox.take()
+            frame = await mailbox.take()
             slot.check()
             if self._told != (frame.format, frame.codec):
                 await self._tell_format(frame.format, frame.codec)
@@ -212,7 +213,7 @@ class Viewing:
             self._sent += 1
             data = protocol.encode_frame(frame, self._sent)
             await self._viewer.send_frame(data)
-            self._count_frame(frame.format, len(data), feed.mailbox.missed)
+            self._count_frame(frame.format, len(data), mailbox.missed)
             if frame.format is not self._counted:
                 self._counted = frame.format
                 await self._recount(slot)
@@ -246,7 +247,9 @@ class Viewing:
             if waited >= self._patience.stall:
                 slot.check()
                 raise ViewerUnresponsiveError
-            pause, asleep = min(self._patience.stall - waited, 1.0), time.monotonic()
+            asleep = time.monotonic()
+            # At full seconds, so that all viewings of a worker look at the same moment: waking costs more than looking.
+            pause = min(self._patience.stall - waited, 1.0 - asleep % 1.0)
             await asyncio.sleep(pause)
             # Slept for longer: this worker was paused, and what the viewer has sent meanwhile is still to be read.
             self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)

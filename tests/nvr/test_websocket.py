@@ -35,6 +35,7 @@ class Watched(DirectProtocol):
     """Without Daphne's applications, and with an eye on the long ways."""
 
     parsed = 0  # times that autobahn took a message apart
+    client_addr = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +60,9 @@ class Watched(DirectProtocol):
         self.parsed += 1
         super()._dataReceived(data)
 
+    def send(self, data: bytes) -> None:
+        self.handle_reply({"type": "websocket.send", "bytes": data})
+
     async def text(self) -> bytes:
         return await asyncio.wait_for(self.texts.get(), 5)
 
@@ -66,7 +70,7 @@ class Watched(DirectProtocol):
 class Ordinary(Watched):
     """All the long ways."""
 
-    sendData = WebSocketProtocol.sendData
+    handle_reply = WebSocketProtocol.handle_reply
     dataReceived = WebSocketProtocol.dataReceived
 
 
@@ -150,8 +154,8 @@ def writes(client: Client, monkeypatch: pytest.MonkeyPatch) -> Writes:
 
 
 async def test_a_message_goes_straight_to_the_socket(client: Client, writes: Writes) -> None:
-    for size in (1, 200, 50_000, 70_000):
-        client.server.sendMessage(bytes(size), True)
+    for size in (1, 125, 126, 50_000, 65_535, 65_536, 70_000):
+        client.server.send(bytes(size))
         assert await client.receive() == (BINARY, bytes(size))
     assert not writes.count
 
@@ -170,13 +174,13 @@ async def test_what_a_slow_viewer_does_not_take_at_once_comes_whole_and_in_order
 ) -> None:
     messages = [bytes([number]) * 900_000 for number in range(40)]
     for message in messages:
-        client.server.sendMessage(message, True)
-    client.server.sendMessage(b"the end", False)
+        client.server.send(message)
+    client.server.handle_reply({"type": "websocket.send", "text": "the end"})
     assert writes.count
     assert [await client.receive() for _ in messages] == [(BINARY, message) for message in messages]
     assert await client.receive() == (TEXT, b"the end")
     writes.count = 0
-    client.server.sendMessage(b"again", True)  # all is written: straight again
+    client.server.send(b"again")  # all is written: straight again
     assert await client.receive() == (BINARY, b"again")
     assert not writes.count
 
@@ -228,7 +232,7 @@ async def test_whoever_acknowledges_is_alive_whatever_became_of_its_pong(client:
 async def test_to_a_viewer_that_is_gone_nothing_is_sent_and_nothing_raised(client: Client) -> None:
     client.writer.transport.abort()
     for _ in range(3):
-        client.server.sendMessage(bytes(100_000), True)
+        client.server.send(bytes(100_000))
     await asyncio.wait_for(client.server.closed, 5)
 
 

@@ -1,7 +1,6 @@
 """The mailbox of one viewer: of JPEG the newest, of video all or from the next key on, and nothing lost on the way."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -20,7 +19,7 @@ def unit(number: int, *, key: bool = False) -> Frame:
 
 
 def after_a_drop(frame: Frame) -> Frame:
-    return replace(frame, flags=frame.flags | Flag.DISCONTINUITY)
+    return frame._replace(flags=frame.flags | Flag.DISCONTINUITY)
 
 
 async def started(mailbox: Mailbox) -> "asyncio.Task[Frame]":

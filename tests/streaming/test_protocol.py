@@ -4,7 +4,6 @@ import json
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # whic
 def test_a_frame_is_a_header_of_24_bytes_big_endian_and_the_payload_untouched(
     format: Format, kind: int, flags: Flag, byte: int
 ) -> None:
-    message = protocol.encode_frame(replace(FRAME, format=format, flags=flags), 4_000_000_000)
+    message = protocol.encode_frame(FRAME._replace(format=format, flags=flags), 4_000_000_000)
     assert message[:8] == bytes([1, kind, byte, 255]) + (4_000_000_000).to_bytes(4, "big")
     assert struct.unpack(">dd", message[8:24]) == (FRAME.read_at, FRAME.presented_at)
     assert message[24:] == FRAME.data

@@ -1,7 +1,7 @@
 import { FrameKind } from "./protocol.js";
 
 const AT_LEAST = 25; // ms between two messages: the server takes a viewer that sends more than 60 a second for a flood
-const AT_MOST = 100; // ms that a decoded picture of video waits for others
+const AT_MOST = 250; // ms that a decoded picture of video waits for others
 const TOGETHER = 5; // pictures of video
 
 /** Tells the server what has been decoded: each JPEG, and video in bundles. Cumulative, so the newest says it all. */
