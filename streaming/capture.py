@@ -6,7 +6,6 @@ crashes the process.
 
 import logging
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -14,21 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Read by OpenCV at each opening. Only network protocols: by default a path, file:, concat: and their kind would open
-# too. Setting it replaces OpenCV's own options, so TCP is asked for again. Small probes open in a tenth of the time.
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = (
-    "rtsp_transport;tcp|protocol_whitelist;rtsp,rtsps,rtp,rtcp,udp,tcp,tls,http,https,httpproxy"
-    "|probesize;200000|analyzeduration;200000"
-)
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # from INFO on it prints addresses with their passwords
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-import cv2
-
 from cameras.sources import AddressError, CameraSource
 from streaming.access_units import units_of
 from streaming.entries import Arrival, Loss, Opening
 from streaming.frames import Frame
+from streaming.opencv import cv2
 from streaming.pictures import DecodingError
 from streaming.sharing import Join, Line, alone
 from streaming.video import Video
@@ -43,7 +32,6 @@ CODECS = {
     "mjpg": "mjpeg",
     "mp4v": "mpeg4",
 }
-cv2.setNumThreads(1)  # one camera, one thread: OpenCV's own pool costs more than it gives at these sizes
 
 SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
 BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds before each reopening; the last one repeats

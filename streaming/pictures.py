@@ -11,6 +11,11 @@ import av.error
 import numpy as np
 import simplejpeg
 
+from streaming.opencv import cv2
+
+BT_601 = {2, 3, 5, 6}  # color spaces of FFmpeg's that are, or are taken for, BT.601: 2 is "unspecified"
+FULL_RANGE = 2  # of FFmpeg's color ranges
+
 MAX_MESSAGE = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 
 
@@ -67,21 +72,41 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
-    # What JPEG is made of: all values from 0 to 255, in the colours of BT.601, whatever the camera's video has.
+    width, height = _even(picture.width * scale), _even(picture.height * scale)
+    planes = _planes_of_jpeg(picture, width, height)
+    for level in (quality.jpeg, quality.jpeg - 25, quality.jpeg - 50):
+        data = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=level)
+        if len(data) <= MAX_MESSAGE:
+            return data, width, height
+    raise DecodingError("The picture is too large to be sent.")
+
+
+def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
+    """What JPEG is made of: all values from 0 to 255, in the colours of BT.601, whatever the camera's video has."""
+    same_size = (picture.width, picture.height) == (width, height)
+    if same_size and picture.format.name == "yuv420p" and picture.colorspace in BT_601:
+        planes = [_rows(plane) for plane in picture.planes]
+        if picture.color_range == FULL_RANGE:
+            return planes
+        # Most cameras' case, in two fifths of the time.
+        luma, *chroma = planes
+        return [_stretched(luma, 16, 219, 0), *(_stretched(plane, 128, 224, 128) for plane in chroma)]
     picture = picture.reformat(
-        _even(picture.width * scale),
-        _even(picture.height * scale),
+        width,
+        height,
         format="yuvj420p",
         dst_colorspace="ITU601",
         dst_color_range="JPEG",
         interpolation="AREA",
         threads=1,
     )
-    for level in (quality.jpeg, quality.jpeg - 25, quality.jpeg - 50):
-        data = simplejpeg.encode_jpeg_yuv_planes(*(_rows(plane) for plane in picture.planes), quality=level)
-        if len(data) <= MAX_MESSAGE:
-            return data, picture.width, picture.height
-    raise DecodingError("The picture is too large to be sent.")
+    return [_rows(plane) for plane in picture.planes]
+
+
+def _stretched(plane: Any, base: int, span: int, new_base: int) -> Any:
+    """`span` values made 255: those at `base` become `new_base`; what is beyond 0 or 255 then, becomes 0 or 255."""
+    factor = 255 / span
+    return cv2.addWeighted(plane, factor, plane, 0, new_base - base * factor)
 
 
 def _even(pixels: float) -> int:

@@ -81,7 +81,6 @@ class Outbox:
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._bytes = 0
-        self._closed = False
         self._changed = threading.Condition()
 
     @property
@@ -94,16 +93,11 @@ class Outbox:
             self._bytes += entry.size
             self._changed.notify()
 
-    def close(self) -> None:
-        """Have whoever waits for entries wait no more."""
+    def take(self, seconds: float) -> list[Entry]:
+        """All that waits, in order; nothing when nothing comes within `seconds`."""
         with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-    def take(self) -> list[Entry]:
-        """All that waits, in order; what comes next where nothing does."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._entries or self._closed)
+            if not self._entries:
+                self._changed.wait(seconds)
             entries, self._entries, self._bytes = self._entries, [], 0
             return entries
 
@@ -143,7 +137,6 @@ class Sharing:
     def close(self) -> None:
         """Blocks for a second at most."""
         self._closed.set()
-        self.outbox.close()
         deadline = time.monotonic() + 1
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
@@ -189,7 +182,7 @@ class Sharing:
 
     def _send_forever(self) -> None:
         while not self._closed.is_set():
-            entries = [entry for entry in self.outbox.take() if not entry.line.left]
+            entries = [entry for entry in self.outbox.take(BEAT) if not entry.line.left]
             try:
                 self._send(entries)
                 continue

@@ -63,6 +63,7 @@ ORDER = {
         "recorder",
         "history",
         "access_units",
+        "opencv",
         "pictures",
         "video",
         "entries",
@@ -96,7 +97,7 @@ ORDER = {
 
 # Library -> the only files, or folders, that may import it.
 HOMES = {
-    "cv2": ("streaming/capture.py", "cameras/simulator/"),
+    "cv2": ("streaming/opencv.py", "cameras/simulator/"),
     "simplejpeg": ("streaming/pictures.py",),
     "av": ("streaming/pictures.py", "streaming/probe.py", "cameras/simulator/"),  # decodes; names FFmpeg's reasons
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
@@ -132,7 +133,7 @@ HOMES = {
 
 # Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told
 # its settings' name before it is imported.
-WRITERS = ("streaming/capture.py", "nvr/asgi.py", "manage.py")
+WRITERS = ("streaming/opencv.py", "nvr/asgi.py", "manage.py")
 
 # Where any exception may be caught without its traceback being logged, and why.
 CATCHES_ALL = {

@@ -127,6 +127,15 @@ def test_video_that_says_nothing_of_its_values_has_those_of_video() -> None:
     np.testing.assert_allclose(colours(decoded(data)), colours(PATCHES), atol=8)
 
 
+def test_what_is_beyond_black_and_white_is_black_and_white() -> None:
+    """Video may hold such values, though it should not."""
+    luma = np.repeat(np.arange(256, dtype=np.uint8), 4)[None].repeat(64, 0)
+    yuv = np.vstack((luma, np.full((32, 1024), 128, np.uint8)))
+    data, _, _ = encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), "high")
+    shown = decoded(data)[32, 2::4].mean(axis=1)
+    np.testing.assert_allclose(shown, np.clip((np.arange(256) - 16) * 255 / 219, 0, 255), atol=6)
+
+
 BYTE, TEN, TWELVE, HIGH_TEN = b"\x80", b"\x00\x02", b"\x00\x08", b"\x00\x80"  # half of the most that a sample can be
 FORMATS = {
     BYTE: [
