@@ -1,6 +1,6 @@
-"""Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: half of what a frame costs a viewer
-(docs/design.md). Whatever is not plain and simple goes the way of the libraries, and so does everything under versions of
-theirs that no longer have the attributes that tell.
+"""Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: about half of what a frame costs a
+viewer (docs/design.md). Whatever is not plain and simple goes the way of the libraries, and so does everything under
+versions of theirs that no longer have the attributes that tell.
 
 Out: Daphne and autobahn pass a message on through five calls and copy it behind its header, and Twisted keeps it until its
 reactor finds the socket writable, which it nearly always is: two system calls for epoll and a turn of the loop for each
@@ -37,12 +37,12 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
         transport, size = self.transport, len(data)
         if type(transport) not in PLAIN or not _none(UNWRITTEN, transport) or not _none(UNSENT, self):
             return False
-        if self.state != self.STATE_OPEN or not transport.connected or 0 < self.maxMessagePayloadSize < size:
-            return False
         header = frame_header(size)
         try:
+            if self.state != self.STATE_OPEN or not transport.connected or 0 < self.maxMessagePayloadSize < size:
+                return False
             sent = transport.getHandle().sendmsg((header, data))
-        except OSError:  # full, or gone: Twisted meets the same and does what is to be done
+        except (AttributeError, OSError):  # full, or gone: Twisted meets the same and does what is to be done
             return False
         if sent < len(header) + size:
             transport.write((header + data)[sent:])

@@ -43,8 +43,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _end_logged = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges ten to
-        twenty-five times a second and touches no database by it, so its messages are awaited plainly."""
+        """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges four
+        to fifteen times a second and touches no database by it, so its messages are awaited plainly."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
         try:
             with contextlib.suppress(StopConsumer):

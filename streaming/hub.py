@@ -45,11 +45,12 @@ class Feed:
         return Format.H264 if video else Format.JPEG
 
     def switch(self, quality: str, formats: frozenset[Format] | None = None) -> None:
-        """Pictures of `quality` from now on."""
+        """Pictures of `quality` from now on; of a feed that was left meanwhile, none."""
         self.quality = quality
         self.formats = self.formats if formats is None else formats
         self.mailbox.clear()
-        self._reading.join(self)
+        if self in self._reading.feeds:
+            self._reading.join(self)
 
     def tell(self, condition: Condition) -> None:
         self.condition = condition

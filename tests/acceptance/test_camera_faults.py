@@ -1,6 +1,5 @@
 """Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are told, and nothing is left behind."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,23 +113,19 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
         await eventually(lambda: camera.connections == 0, 8)
         await eventually(lambda: in_use(session) == 0, 2)
 
-    async def held() -> tuple[int, int]:
-        """Threads and descriptors, the least of a second: a look at the database takes three for a moment."""
-        looks = []
-        for _ in range(20):
-            looks.append((process.num_threads(), process.num_fds()))
-            await asyncio.sleep(0.05)
-        return min(threads for threads, _ in looks), min(descriptors for _, descriptors in looks)
-
     for number in range(3):  # what is made once, such as pools and caches, is made now
         await one_round(number)
     await quiet()
-    before = await held()
+    before = process.num_threads(), process.num_fds()
     for number in range(50):
         await one_round(number)
     await quiet()
-    after = await held()
-    record("camera, 50 rounds: threads left", after[0] - before[0], "")
-    record("camera, 50 rounds: descriptors left", after[1] - before[1], "")
-    assert after[0] <= before[0] + 1
-    assert after[1] <= before[1] + 3
+
+    def left() -> tuple[int, int]:
+        return process.num_threads() - before[0], process.num_fds() - before[1]
+
+    # What leaks by rounds leaves fifty. A pool may have grown by a thread or two, and a look at the database takes three
+    # descriptors; sockets of this test's own requests are still being closed.
+    await eventually(lambda: left()[0] <= 4 and left()[1] <= 4, 10)
+    record("camera, 50 rounds: threads left", left()[0], "")
+    record("camera, 50 rounds: descriptors left", left()[1], "")

@@ -84,6 +84,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterato
 
 
 @pytest.fixture
+def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    """In a folder of a short name: Unix sockets take a hundred bytes of path."""
+    with Site(tmp_path_factory.mktemp("site"), template) as created:
+        yield created
+
+
+@pytest.fixture
 def yard(cluster: Cluster, camera: SimulatedCamera) -> Iterator[str]:
     id = cluster.site.add_camera("Yard", camera.url)
     yield id

@@ -4,6 +4,7 @@ Over both kinds of origin: a secure one, where the camera's own video plays, and
 """
 
 import re
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -148,9 +149,12 @@ def test_a_camera_that_drops_is_reconnected(cards: Page, gate: Gate, yard: Simul
 def test_a_worker_that_is_gone_is_reconnected_to_when_it_is_back(cards: Page, gate: Gate, house: Site) -> None:
     open_modal(cards)
     old = house.workers.pop()
-    old.process.end()
-    becomes(cards, "state", "reconnecting")
-    house.start_worker(port=old.port, **HOUSE)
+    try:
+        old.process.signal(signal.SIGTERM)
+        becomes(cards, "state", "reconnecting")
+    finally:
+        old.process.end()
+        house.start_worker(port=old.port, **HOUSE)
     is_live_again(cards, 40)
     gate.becomes(1)
 

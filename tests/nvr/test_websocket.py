@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketServerFactory
 from daphne.ws_protocol import WebSocketProtocol
 from hypothesis import given
@@ -60,8 +61,8 @@ class Watched(DirectProtocol):
         self.parsed += 1
         super()._dataReceived(data)
 
-    def send(self, data: bytes) -> None:
-        self.handle_reply({"type": "websocket.send", "bytes": data})
+    def send(self, data: bytes | str) -> None:
+        self.handle_reply({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
 
     async def text(self) -> bytes:
         return await asyncio.wait_for(self.texts.get(), 5)
@@ -175,7 +176,7 @@ async def test_what_a_slow_viewer_does_not_take_at_once_comes_whole_and_in_order
     messages = [bytes([number]) * 900_000 for number in range(40)]
     for message in messages:
         client.server.send(message)
-    client.server.handle_reply({"type": "websocket.send", "text": "the end"})
+    client.server.send("the end")
     assert writes.count
     assert [await client.receive() for _ in messages] == [(BINARY, message) for message in messages]
     assert await client.receive() == (TEXT, b"the end")
@@ -183,6 +184,37 @@ async def test_what_a_slow_viewer_does_not_take_at_once_comes_whole_and_in_order
     client.server.send(b"again")  # all is written: straight again
     assert await client.receive() == (BINARY, b"again")
     assert not writes.count
+
+
+async def test_messages_of_all_kinds_keep_their_order(client: Client) -> None:
+    """Text and pings wait for Twisted's next turn, and what a full socket has not taken for several."""
+    sent: list[tuple[int, bytes]] = []
+
+    async def say() -> None:
+        for number in range(60):
+            text, picture = f"text {number}", bytes([number]) * (900_000 if number % 3 else 50)
+            client.server.send(text)
+            client.server.send(picture)
+            client.server.sendPing(picture[:5])
+            client.server.send(picture)
+            sent.extend([(TEXT, text.encode()), (BINARY, picture), (PING, picture[:5]), (BINARY, picture)])
+            await asyncio.sleep(0)
+
+    saying = asyncio.create_task(say())
+    received = [await client.receive() for _ in range(240)]
+    await saying
+    assert received == sent
+
+
+async def test_after_a_close_nothing_is_sent(client: Client) -> None:
+    client.server.send("the end")
+    client.server.handle_reply({"type": "websocket.close", "code": 4429})
+    with pytest.raises(Disconnected):
+        client.server.send(b"one more")
+    assert await client.receive() == (TEXT, b"the end")
+    assert await client.receive() == (CLOSE, (4429).to_bytes(2, "big"))
+    with pytest.raises(Disconnected):
+        client.server.send(b"though nothing waits to be written")
 
 
 async def test_messages_that_come_together_in_pieces_or_in_fragments_are_all_heard(client: Client) -> None:

@@ -86,6 +86,16 @@ async def test_a_quality_is_switched_within_the_same_feed(hub: Hub, simulator: S
     assert camera.connections_total == 1
 
 
+async def test_a_feed_that_was_left_is_not_taken_up_again_by_a_late_change_of_quality(
+    hub: Hub, camera: SimulatedCamera
+) -> None:
+    async with hub.feed("1", CameraSource(camera.url), "low") as feed:
+        await first(feed)
+    feed.switch("medium")
+    await eventually(lambda: camera.connections == 0, 3)
+    assert not hub.conditions()
+
+
 async def test_a_changed_address_is_followed_by_those_who_watch(hub: Hub, simulator: Simulator) -> None:
     old = simulator.add(SimulatedCamera(name="Old", path="old", width=640, height=360, fps=25))
     new = simulator.add(SimulatedCamera(name="New", path="new", width=320, height=240, fps=25))
