@@ -18,10 +18,9 @@ from twisted.internet import tcp, unix
 
 PLAIN = (tcp.Server, unix.Server)  # exactly these: their kinds, such as those with TLS, write in another way
 UNWRITTEN = attrgetter("TLS", "disconnecting", "dataBuffer", "_tempDataBuffer")  # of Twisted's connection
-UNSENT = attrgetter(
-    "send_queue", "_perMessageCompress", "maskServerFrames", "autoFragmentSize"
-)  # of autobahn's protocol
-UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutCall")  # of the same
+# Of autobahn's protocol:
+UNSENT = attrgetter("send_queue", "_perMessageCompress", "maskServerFrames", "autoFragmentSize")
+UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutCall")
 
 
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]

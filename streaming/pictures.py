@@ -84,12 +84,9 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
     """What JPEG is made of: all values from 0 to 255, in the colours of BT.601, whatever the camera's video has."""
     same_size = (picture.width, picture.height) == (width, height)
-    if same_size and picture.format.name == "yuv420p" and picture.colorspace in BT_601:
-        planes = [_rows(plane) for plane in picture.planes]
-        if picture.color_range == FULL_RANGE:
-            return planes
-        # Most cameras' case, in two fifths of the time.
-        luma, *chroma = planes
+    is_plain = picture.format.name == "yuv420p" and picture.colorspace in BT_601 and picture.color_range != FULL_RANGE
+    if same_size and is_plain:  # most cameras' case, in two fifths of the time
+        luma, *chroma = (_rows(plane) for plane in picture.planes)
         return [_stretched(luma, 16, 219, 0), *(_stretched(plane, 128, 224, 128) for plane in chroma)]
     picture = picture.reformat(
         width,

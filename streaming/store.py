@@ -151,12 +151,8 @@ class ThreadStore:
 
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | bytes]) -> list[Any]:
         """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
-        with _translated():
-            try:
-                answer = self._client.evalsha(_digest(script), len(keys), *keys, *arguments)
-            except redis.exceptions.NoScriptError:
-                answer = self._client.eval(_source(script), len(keys), *keys, *arguments)
-        return cast(list[Any], answer)
+        (answer,) = self.run_all(script, [(keys, arguments)])
+        return answer
 
     def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
         """Run a script many times in one round trip. Raises GateUnavailableError; some may have run then."""
