@@ -22,6 +22,6 @@ websocket.install()
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns))),
+        "websocket": websocket.offered(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
     }
 )

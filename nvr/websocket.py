@@ -1,20 +1,27 @@
-"""Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: about half of what a frame costs a
-viewer (docs/design.md). Whatever is not plain and simple goes the way of the libraries, and so does everything under
-versions of theirs that no longer have the attributes that tell.
+"""Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: more than half of what a frame costs a
+viewer (docs/design.md). The application finds them in its scope (`streaming/direct.py`). Whatever is not plain and simple
+goes the way of the libraries, and so does everything under versions of theirs that no longer have the attributes that tell.
 
 Out: Daphne and autobahn pass a message on through five calls and copy it behind its header, and Twisted keeps it until its
 reactor finds the socket writable, which it nearly always is: two system calls for epoll and a turn of the loop for each
 message. Here header and message are handed to the socket at once, and Twisted gets what the socket does not take.
-In: autobahn takes a message apart in two rounds, each with hooks and validators, and formats a line for a log that
-nobody reads. Here an acknowledgement, one masked frame of ASCII text that came alone, is unmasked and handed on.
+In: autobahn takes a message apart in two rounds, each with hooks and validators, formats a line for a log that nobody
+reads, and Daphne puts it into a queue, for which the application's task is woken. Here an acknowledgement, one masked frame
+of ASCII text that came alone, is unmasked and handed on.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import tcp, unix
+
+from streaming.direct import EXTENSION
+
+Scope = dict[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 PLAIN = (tcp.Server, unix.Server)  # exactly these: their kinds, such as those with TLS, write in another way
 UNWRITTEN = attrgetter("TLS", "disconnecting", "dataBuffer", "_tempDataBuffer")  # of Twisted's connection
@@ -24,33 +31,30 @@ UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutC
 
 
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
-    __hash__ = object.__hash__  # Daphne's is the same, but in Python, and is asked twice for each message
+    take_text: Callable[[str], bool] | None = None  # what the application takes without a turn of the loop
 
-    def handle_reply(self, message: dict[str, Any]) -> None:
-        data = message.get("bytes")
-        if not data or message["type"] != "websocket.send" or message.get("text") or not self._send_at_once(data):
-            super().handle_reply(message)
-
-    def _send_at_once(self, data: bytes) -> bool:
-        """Send a binary message, if that is plain and simple; returns whether it was."""
-        transport, size = self.transport, len(data)
+    def send_at_once(self, *parts: bytes) -> bool:
+        """Send a binary message of these parts, if that is plain and simple; returns whether it was."""
+        transport, size = self.transport, sum(map(len, parts))
         if type(transport) not in PLAIN or not _none(UNWRITTEN, transport) or not _none(UNSENT, self):
             return False
         header = frame_header(size)
         try:
             if self.state != self.STATE_OPEN or not transport.connected or 0 < self.maxMessagePayloadSize < size:
                 return False
-            sent = transport.getHandle().sendmsg((header, data))
+            sent = transport.getHandle().sendmsg((header, *parts))
         except (AttributeError, OSError):  # full, or gone: Twisted meets the same and does what is to be done
             return False
         if sent < len(header) + size:
-            transport.write((header + data)[sent:])
+            transport.write(b"".join((header, *parts))[sent:])
         return True
 
     def dataReceived(self, data: bytes) -> None:
         text = short_text(data)
         if text is None or self.state != self.STATE_OPEN or not _none(UNREAD, self):
             super().dataReceived(data)
+        elif self.take_text is not None and not self.muted and self.take_text(text.decode("ascii")):
+            self.last_ping = time.time()  # as with every message, so that no ping is due
         else:
             self.onMessage(text, False)
 
@@ -83,3 +87,15 @@ def short_text(data: bytes) -> bytes | None:
 def install() -> None:
     """Have Daphne make its WebSockets of this kind."""
     WebSocketFactory.protocol = DirectProtocol
+
+
+def offered(application: Application) -> Application:
+    """`application` with the WebSocket itself in its scope's extensions, under Daphne."""
+
+    async def call(scope: Scope, receive: Any, send: Any) -> None:
+        protocol = next(iter(getattr(send, "args", ())), None)  # Daphne sends with a `partial` of it
+        if isinstance(protocol, DirectProtocol):
+            scope = {**scope, "extensions": {**scope.get("extensions", {}), EXTENSION: protocol}}
+        await application(scope, receive, send)
+
+    return call

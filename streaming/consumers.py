@@ -18,7 +18,7 @@ from django.db import DatabaseError
 
 from cameras.models import Camera
 from cameras.sources import CameraSource
-from streaming import conf, errors, protocol, runtime, viewing_log
+from streaming import conf, direct, errors, protocol, runtime, viewing_log
 from streaming.admissible import admissible_session
 from streaming.frames import Format
 from streaming.leases import Holder, Slot, Terms
@@ -36,6 +36,7 @@ Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
 
+    _direct: direct.Direct | None = None
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
     _holder: Holder | None = None
@@ -46,6 +47,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges four
         to fifteen times a second and touches no database by it, so its messages are awaited plainly."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
+        self._direct = scope.get("extensions", {}).get(direct.EXTENSION)
+        if self._direct is not None:
+            self._direct.take_text = self._take_ack
         try:
             with contextlib.suppress(StopConsumer):
                 while True:
@@ -55,6 +59,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     else:
                         await self.dispatch(message)
         finally:
+            if self._direct is not None:
+                self._direct.take_text = None
             # Also where `disconnect` is not called: on SIGTERM, and after an exception in a handler.
             await self._end()
 
@@ -244,8 +250,16 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def send_message(self, message: dict[str, object]) -> None:
         await self.send(text_data=json.dumps(message))
 
-    async def send_frame(self, data: bytes) -> None:
-        await self.base_send({"type": "websocket.send", "bytes": data})
+    async def send_frame(self, header: bytes, payload: bytes) -> None:
+        await self.base_send({"type": "websocket.send", "bytes": header + payload})
+
+    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool:
+        return self._direct is not None and self._direct.send_at_once(header, payload)
+
+    def _take_ack(self, text: str) -> bool:
+        """Take what the server hands on by the short cut; returns whether it was news, and so needs nothing else."""
+        seq = protocol.parse_ack(text)
+        return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
 
 
 class Flood:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ class Mailbox:
     """What waits for one viewer. Nobody waits for the viewer: a slow one misses pictures.
 
     Of JPEG the newest only. Of video all, in order, until `most` are waiting: then everything up to the next key is dropped.
+    A frame that finds its reader waiting is offered to `pass_on` first, and is put by only where that declines: to wake a
+    reader costs more than to send a frame.
     """
 
     def __init__(self, most: int = 25) -> None:
@@ -44,6 +47,7 @@ class Mailbox:
         self._arrival: asyncio.Future[None] | None = None  # what the one reader waits for
         self._needs_key = True
         self._backlog = 0  # of the frames that wait: preloaded ones, which are no sign of a slow viewer
+        self.pass_on: Callable[[Frame], bool] = lambda frame: False  # returns whether it has taken the frame
         self.dropped = 0  # since the last take
         self.missed = 0  # of all that its viewer should have had
 
@@ -54,6 +58,8 @@ class Mailbox:
             self.dropped += 1
             return
         self._needs_key = False
+        if self._awaited is not None and not self.dropped and self.pass_on(frame):
+            return
         self._frames.append(frame)
         self._wake()
 
@@ -66,9 +72,14 @@ class Mailbox:
         self._needs_key, self.dropped, self._backlog = False, 0, len(backlog)
         self._wake()
 
+    @property
+    def _awaited(self) -> "asyncio.Future[None] | None":
+        """What the reader waits for, if it does."""
+        return self._arrival if self._arrival is not None and not self._arrival.done() else None
+
     def _wake(self) -> None:
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+        if (arrival := self._awaited) is not None:
+            arrival.set_result(None)
 
     def _drop_all(self) -> None:
         self.dropped += len(self._frames)
@@ -79,11 +90,19 @@ class Mailbox:
         """Forget what waits: other pictures are asked for."""
         self._drop_all()
 
-    async def take(self) -> Frame:
-        """Wait for a frame, flagged where others before it were dropped. Cancelled: nothing is taken."""
+    async def arrival(self) -> None:
+        """Wait until there is a frame."""
         while not self._frames:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
+
+    async def take(self) -> Frame:
+        """Wait for a frame, flagged where others before it were dropped. Cancelled: nothing is taken."""
+        await self.arrival()
+        return self.pop()
+
+    def pop(self) -> Frame:
+        """As `take`, where there is a frame."""
         frame = self._frames.popleft()
         if self._backlog:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)

@@ -17,7 +17,7 @@ from streaming.capture import Capture, Condition, State, Timeouts
 from streaming.errors import CameraUnreachableError
 from streaming.frames import Flag, Format, Frame, Mailbox
 from streaming.sharing import Join, Sharing, alone
-from streaming.threads import FullError, ThreadPerJobExecutor
+from streaming.threads import FullError, Inbox, ThreadPerJobExecutor
 from streaming.video import GROUP_BYTES, ORIGINAL
 
 logger = logging.getLogger(__name__)
@@ -74,10 +74,11 @@ class Reading:
         on_reopen: Callable[[], None],
         join: Join,
     ) -> None:
-        self._loop, self._on_change, self._on_reopen = asyncio.get_running_loop(), on_change, on_reopen
+        self._on_change, self._on_reopen = on_change, on_reopen
         self.source = source
         self.feeds: set[Feed] = set()
         self._takers: dict[tuple[Format, str], list[Feed]] = {}  # format and quality -> whom such frames are for
+        self._inbox = Inbox()
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
         self.group: list[Frame] = []  # the camera's own video since the last key, for newcomers
         self.passes_video: bool | None = None  # whether the camera sends video that browsers play; None: not known yet
@@ -85,7 +86,7 @@ class Reading:
         self.capture = Capture(
             source,
             timeouts,
-            on_frame=lambda frame: self.post(self._fan_out, frame),
+            on_frame=lambda frame: self.post(self._fan_out, frame, urgent=self._is_taken(frame)),
             on_group=lambda group: self.post(self._begin, group),
             on_video=lambda passes: self.post(self._set_video, passes),
             on_condition=lambda condition: self.post(self.tell, condition),
@@ -95,12 +96,16 @@ class Reading:
         self.linger: asyncio.TimerHandle | None = None
         self._group_bytes = 0
 
-    def post(self, handler: Callable[[Any], None], value: object) -> None:
-        """From the capture's thread: have the loop call `handler(value)`."""
+    def post(self, handler: Callable[[Any], None], value: object, *, urgent: bool = True) -> None:
+        """From the capture's thread: have the loop call `handler(value)`, after what was posted before."""
         try:
-            self._loop.call_soon_threadsafe(handler, value)
+            self._inbox.put(handler, value, urgent=urgent)
         except RuntimeError:  # the loop is closed: this process ends
             self.capture.stop()
+
+    def _is_taken(self, frame: Frame) -> bool:
+        """Whether anybody here watches it; else it is kept for newcomers, who look into the inbox first."""
+        return (frame.format, frame.quality) in self._takers
 
     def _fan_out(self, frame: Frame) -> None:
         if frame.format is Format.JPEG:
@@ -146,6 +151,7 @@ class Reading:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
+        self._inbox.handle()
         self.feeds.add(feed)
         self.update()
         if feed.format is Format.H264 and self.group and self.condition.state is State.LIVE:

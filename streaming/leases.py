@@ -95,9 +95,14 @@ class Slot:
     described: bool = True
     doubtful: bool = False  # an acquire has no reply: Redis may or may not hold the lease
 
+    @property
+    def is_lost(self) -> bool:
+        """Asked before each frame: after a long pause no timer has run yet."""
+        return self.lost.is_set() or lease_clock() >= self.fence_at
+
     def check(self) -> None:
-        """Raise SlotLostError if the slot is lost. Asked before each frame: after a long pause no timer has run yet."""
-        if self.lost.is_set() or lease_clock() >= self.fence_at:
+        """Raise SlotLostError if the slot is lost."""
+        if self.is_lost:
             raise SlotLostError
 
     @property

@@ -47,10 +47,9 @@ def error_message(error: errors.StreamError) -> dict[str, object]:
     return {"type": "error", "code": close_code(error), "reason": error.reason, "message": str(error), **error.facts}
 
 
-def encode_frame(frame: Frame, sequence: int) -> bytes:
-    """Header and payload of a binary message. Copies the payload once: each viewer has its own sequence."""
-    header = HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
-    return header + frame.data
+def encode_header(frame: Frame, sequence: int) -> bytes:
+    """What comes before the payload in a binary message: each viewer has its own sequence."""
+    return HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,18 @@ class Ping:
 ViewerMessage = Ack | QualityChange | Ping
 
 
+def parse_ack(text: str) -> int | None:
+    """What an acknowledgement in its usual form acknowledges; None where it is something else, or in another form."""
+    match = ACK.fullmatch(text)
+    return int(match[1]) if match else None
+
+
 def parse(text: str | None) -> ViewerMessage:
     """Read a viewer's message; raises ProtocolError for what is none."""
     if text is None:
         raise errors.ProtocolError("Viewers send text messages only.")
-    if (ack := ACK.fullmatch(text)) is not None:  # nearly all that comes, at a quarter of the cost
-        return Ack(int(ack[1]))
+    if (seq := parse_ack(text)) is not None:  # nearly all that comes, at a quarter of the cost
+        return Ack(seq)
     if len(text.encode()) > MAX_MESSAGE:
         raise errors.ProtocolError(f"A message has {MAX_MESSAGE} bytes at most.")
     try:

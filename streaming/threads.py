@@ -1,11 +1,9 @@
-"""The executor of the capture threads: a thread for each camera, as many as a worker may open.
+"""The capture threads: their executor, a thread for each camera, as many as a worker may open; and their way to the loop."""
 
-Not a ThreadPoolExecutor: the interpreter waits for the threads of one without a limit when it ends, and before any
-hook of ours can ask them to stop. These are daemon threads, told to stop by their owner and joined for a limited time.
-"""
-
+import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -16,6 +14,10 @@ class FullError(RuntimeError):
 
 
 class ThreadPerJobExecutor(Executor):
+    """Not a ThreadPoolExecutor: the interpreter waits for the threads of one without a limit when it ends, and before any
+    hook of ours can ask them to stop. These are daemon threads, told to stop by their owner and joined for a limited time.
+    """
+
     def __init__(self, most: int, name: str) -> None:
         self._most, self._name = most, name
         self._threads: set[threading.Thread] = set()
@@ -52,3 +54,28 @@ class ThreadPerJobExecutor(Executor):
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
         return not self._threads
+
+
+class Inbox:
+    """What a thread hands to the loop on which this was made, handled in the order in which it came.
+
+    To wake the loop costs more than most of what it then does: what is not urgent waits for what is.
+    """
+
+    MOST = 25  # that wait: then the loop is woken for them
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
+
+    def put(self, handler: Callable[[Any], None], value: object, *, urgent: bool) -> None:
+        """From any thread: have the loop call `handler(value)`. Raises RuntimeError where the loop is closed."""
+        self._waiting.append((handler, value))
+        if urgent or len(self._waiting) > self.MOST:
+            self._loop.call_soon_threadsafe(self.handle)
+
+    def handle(self) -> None:
+        """On the loop: all that waits."""
+        while self._waiting:
+            handler, value = self._waiting.popleft()
+            handler(value)

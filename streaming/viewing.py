@@ -5,6 +5,7 @@ Knows no WebSocket: `Viewer` is all it needs of the other side.
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from streaming.errors import (
     StreamError,
     ViewerUnresponsiveError,
 )
-from streaming.frames import Format
+from streaming.frames import Format, Frame
 from streaming.hub import JPEG_ONLY, REFUSALS, Feed, Hub
 from streaming.leases import Holder, Rate, Slot, Terms
 from streaming.slots import Asked, Gate
@@ -38,7 +39,8 @@ RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which it
 
 class Viewer(Protocol):
     async def send_message(self, message: dict[str, object]) -> None: ...
-    async def send_frame(self, data: bytes) -> None: ...
+    async def send_frame(self, header: bytes, payload: bytes) -> None: ...
+    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool: ...  # False: only `send_frame` can
     def admitted(self, slot: Slot) -> None: ...
 
 
@@ -77,6 +79,7 @@ class Viewing:
         self.holder = holder
         self._formats = formats
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
+        self._window = protocol.WINDOW[Format.JPEG]  # frames that may be in flight, of the format told last
         self._counted: Format | None = None  # what came when its rate was looked at last
         self.slot: Slot | None = None
         self._feed: Feed | None = None
@@ -166,7 +169,7 @@ class Viewing:
     # What the viewer is told.
 
     async def _tell_format(self, format: Format, codec: str = "", **facts: object) -> None:
-        self._told = format, codec
+        self._told, self._window = (format, codec), protocol.WINDOW[format]
         await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec), **facts})
 
     def _describe(self, format: Format, codec: str = "") -> dict[str, object]:
@@ -200,23 +203,46 @@ class Viewing:
 
     async def _pump(self, slot: Slot, feed: Feed) -> None:
         mailbox = feed.mailbox
+        mailbox.pass_on = functools.partial(self._send_at_once, slot, feed)
         while True:
-            while self._sent - self._acked >= protocol.WINDOW[self._told[0]]:
+            await mailbox.arrival()
+            if self._sent - self._acked >= self._window:
                 self._progress.clear()
                 await self._progress.wait()
-            frame = await mailbox.take()
+                continue  # what waited may have been dropped meanwhile
+            frame = mailbox.pop()
+            if self._send_at_once(slot, feed, frame):
+                continue
             slot.check()
             if self._told != (frame.format, frame.codec):
                 await self._tell_format(frame.format, frame.codec)
-            if self._sent == self._acked:
-                self._waiting_since = time.monotonic()
-            self._sent += 1
-            data = protocol.encode_frame(frame, self._sent)
-            await self._viewer.send_frame(data)
-            self._count_frame(frame.format, len(data), mailbox.missed)
+            header = protocol.encode_header(frame, self._sent + 1)
+            self._one_more_in_flight()
+            await self._viewer.send_frame(header, frame.data)
+            self._count_frame(frame, mailbox.missed)
             if frame.format is not self._counted:
                 self._counted = frame.format
                 await self._recount(slot)
+
+    def _send_at_once(self, slot: Slot, feed: Feed, frame: Frame) -> bool:
+        """Send a frame that needs nothing but to be sent, if the viewer takes it without a wait; returns whether it did."""
+        if (
+            frame.format is not self._counted
+            or self._told != (frame.format, frame.codec)
+            or self._sent - self._acked >= self._window
+            or slot.is_lost
+        ):
+            return False
+        if not self._viewer.send_frame_at_once(protocol.encode_header(frame, self._sent + 1), frame.data):
+            return False
+        self._one_more_in_flight()
+        self._count_frame(frame, feed.mailbox.missed)
+        return True
+
+    def _one_more_in_flight(self) -> None:
+        if self._sent == self._acked:
+            self._waiting_since = time.monotonic()
+        self._sent += 1
 
     async def _recount(self, slot: Slot) -> None:
         """Count the stream with what it turns out to be, though the budget have no room for that: nobody is cut off."""
@@ -228,8 +254,8 @@ class Viewing:
         with contextlib.suppress(GateUnavailableError):  # the next report says it, too
             await self._gate.reserve(slot, rate, 0)
 
-    def _count_frame(self, format: Format, size: int, missed: int) -> None:
-        traffic, name = self.traffic, protocol.FORMATS[format]
+    def _count_frame(self, frame: Frame, missed: int) -> None:
+        traffic, name, size = self.traffic, protocol.FORMATS[frame.format], protocol.HEADER.size + len(frame.data)
         if not traffic.frames:
             self._counters.observe("first_picture", time.monotonic() - self._opened)
             log_event("first_picture", ms=round(viewing_log.elapsed() * 1000, 1))

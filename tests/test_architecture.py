@@ -42,6 +42,7 @@ ORDER = {
         "models",
         "frames",
         "protocol",
+        "direct",
         "leases",
         "refusals",
         "threads",

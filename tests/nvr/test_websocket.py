@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
-from nvr.websocket import DirectProtocol, short_text
+from nvr.websocket import DirectProtocol, offered, short_text
+from streaming.direct import EXTENSION
 
 ACK = b'{"type": "ack", "seq": 1}'
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -62,16 +64,16 @@ class Watched(DirectProtocol):
         super()._dataReceived(data)
 
     def send(self, data: bytes | str) -> None:
-        self.handle_reply({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        if isinstance(data, str) or not self.send_at_once(data):
+            self.handle_reply({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
 
     async def text(self) -> bytes:
         return await asyncio.wait_for(self.texts.get(), 5)
 
 
 class Ordinary(Watched):
-    """All the long ways."""
+    """Reads the long way."""
 
-    handle_reply = WebSocketProtocol.handle_reply
     dataReceived = WebSocketProtocol.dataReceived
 
 
@@ -165,6 +167,59 @@ async def test_an_acknowledgement_is_not_taken_apart_by_autobahn(client: Client)
     await client.send(frame(ACK))
     assert await client.server.text() == ACK
     assert not client.server.parsed
+
+
+async def test_a_message_in_parts_is_one_message(client: Client) -> None:
+    for size in (1, 30_000, 900_000):
+        assert client.server.send_at_once(b"header", bytes(size))
+        assert await client.receive() == (BINARY, b"header" + bytes(size))
+
+
+async def test_the_application_is_offered_each_short_text_and_hears_in_the_usual_way_of_what_it_does_not_take(
+    client: Client,
+) -> None:
+    offers: list[str] = []
+
+    def take(text: str) -> bool:
+        offers.append(text)
+        return text == ACK.decode()
+
+    client.server.take_text, client.server.last_ping = take, 0.0
+    await client.send(frame(ACK))
+    assert client.server.last_ping > 0  # it counts as alive
+    await client.send(frame(b"other"), frame(b"l" * 200))
+    assert [await client.server.text() for _ in range(2)] == [b"other", b"l" * 200]
+    assert offers == [ACK.decode(), "other"]
+    client.server.muted = True  # after an error of the application
+    await client.send(frame(ACK))
+    assert len(offers) == 2
+
+
+async def test_a_socket_that_is_full_or_closing_takes_nothing_at_once(client: Client) -> None:
+    while client.server.send_at_once(bytes(900_000)):
+        pass  # the last one in part, the rest of which waits
+    client.server.send("then this")
+    client.server.handle_reply({"type": "websocket.close", "code": 4429})
+    assert not client.server.send_at_once(b"nor this")
+    while (received := await client.receive())[0] == BINARY:
+        assert received[1] == bytes(900_000)
+    assert received == (TEXT, b"then this")
+    assert await client.receive() == (CLOSE, (4429).to_bytes(2, "big"))
+
+
+async def test_an_application_finds_the_websocket_in_its_scope_under_daphne_and_nothing_elsewhere() -> None:
+    async def send(protocol: object, message: object) -> None:
+        pass
+
+    found: list[object] = []
+
+    async def application(scope: dict[str, Any], receive: object, send: object) -> None:
+        found.append(scope.get("extensions", {}))
+
+    server = DirectProtocol()
+    for way in (partial(send, server), partial(send, object()), send):
+        await offered(application)({"extensions": {"other": {}}}, None, way)
+    assert found == [{"other": {}, EXTENSION: server}, {"other": {}}, {"other": {}}]
 
 
 # And nothing else is different.

@@ -112,6 +112,70 @@ async def test_a_reader_woken_by_a_frame_that_was_cleared_meanwhile_waits_for_th
     assert (await reader).read_at == 2
 
 
+# To whoever waits, at once.
+
+
+class Taker:
+    """Takes what it is offered, or not."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.takes, self.offered = True, list[Frame]()
+        mailbox.pass_on = self
+
+    def __call__(self, frame: Frame) -> bool:
+        self.offered.append(frame)
+        return self.takes
+
+
+async def test_a_frame_that_finds_its_reader_waiting_is_passed_on_and_the_reader_left_asleep() -> None:
+    mailbox = Mailbox()
+    taker, reader = Taker(mailbox), await started(mailbox)
+    mailbox.put(frame(1))
+    mailbox.put(frame(2))
+    await asyncio.sleep(0)
+    assert taker.offered == [frame(1), frame(2)]
+    assert not reader.done()
+    taker.takes = False
+    mailbox.put(frame(3))
+    assert await reader == frame(3)
+
+
+async def test_what_the_reader_has_not_come_for_yet_is_not_overtaken() -> None:
+    mailbox = Mailbox()
+    taker = Taker(mailbox)
+    mailbox.put(unit(1, key=True))  # nobody waits
+    reader = await started(mailbox)
+    mailbox.put(unit(2))
+    assert await reader == unit(1, key=True)
+    assert await mailbox.take() == unit(2)
+    assert taker.offered == []
+
+
+async def test_a_reader_that_was_woken_or_has_left_is_not_passed_by() -> None:
+    mailbox = Mailbox()
+    taker, reader = Taker(mailbox), await started(mailbox)
+    taker.takes = False
+    mailbox.put(unit(1, key=True))
+    mailbox.put(unit(2))
+    assert taker.offered == [unit(1, key=True)]
+    assert await reader == unit(1, key=True)
+    await mailbox.take()
+    leaving = await started(mailbox)
+    leaving.cancel()
+    mailbox.put(unit(3))
+    assert taker.offered == [unit(1, key=True)]
+    assert await mailbox.take() == unit(3)
+
+
+async def test_after_a_drop_the_reader_is_woken_to_say_so() -> None:
+    mailbox = Mailbox()
+    taker, reader = Taker(mailbox), await started(mailbox)
+    mailbox.put(unit(1))  # no key yet
+    mailbox.put(unit(2, key=True))
+    assert taker.offered == []
+    assert await reader == after_a_drop(unit(2, key=True))
+
+
 # Video.
 
 

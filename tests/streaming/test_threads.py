@@ -1,5 +1,6 @@
-"""The executor of the capture threads."""
+"""The capture threads' executor, and their way to the event loop."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streaming.threads import FullError, ThreadPerJobExecutor
+from streaming.threads import FullError, Inbox, ThreadPerJobExecutor
 
 
 @pytest.fixture
@@ -89,3 +90,58 @@ def test_joining_takes_no_longer_than_it_may_and_says_what_is_left(
 
 def test_a_job_that_hangs_does_not_keep_the_process_alive(executor: ThreadPerJobExecutor) -> None:
     assert executor.submit(threading.current_thread).result(5).daemon
+
+
+# What threads hand to the loop.
+
+
+@pytest.fixture
+async def inbox() -> Inbox:
+    return Inbox()
+
+
+async def test_the_loop_is_woken_for_what_is_urgent_and_handles_what_waited_before_it(inbox: Inbox) -> None:
+    seen: list[object] = []
+    for number in range(3):
+        await asyncio.to_thread(inbox.put, seen.append, number, urgent=False)
+    await asyncio.sleep(0.05)
+    assert seen == []
+    await asyncio.to_thread(inbox.put, seen.append, 3, urgent=True)
+    await asyncio.sleep(0.05)
+    assert seen == [0, 1, 2, 3]
+
+
+async def test_whoever_looks_has_all_that_waits(inbox: Inbox) -> None:
+    seen: list[object] = []
+    inbox.put(seen.append, 1, urgent=False)
+    inbox.handle()
+    inbox.handle()
+    assert seen == [1]
+
+
+async def test_what_is_never_urgent_does_not_pile_up(inbox: Inbox) -> None:
+    seen: list[object] = []
+    for number in range(Inbox.MOST + 1):
+        inbox.put(seen.append, number, urgent=False)
+    await asyncio.sleep(0)
+    assert seen == list(range(Inbox.MOST + 1))
+
+
+async def test_a_handler_that_fails_takes_nothing_away_from_the_others(inbox: Inbox) -> None:
+    seen: list[object] = []
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    inbox.put(seen.remove, "not there", urgent=True)
+    inbox.put(seen.append, 1, urgent=True)
+    await asyncio.sleep(0.05)
+    assert seen == [1]
+    assert len(failures) == 1
+
+
+def test_a_loop_that_is_gone_is_told_of() -> None:
+    async def made() -> Inbox:
+        return Inbox()
+
+    inbox = asyncio.run(made())
+    with pytest.raises(RuntimeError):
+        inbox.put(print, 1, urgent=True)

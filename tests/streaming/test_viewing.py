@@ -28,7 +28,10 @@ LIMITS = Terms((Limit(SERVER_SET, 2),))
 
 
 class ListViewer:
-    def __init__(self) -> None:
+    """Takes frames as they come, without a wait, or each with a turn of the loop, as other servers do."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self.at_once = at_once
         self.messages: list[dict[str, object]] = []
         self.sequences: list[int] = []
         self.viewing: Viewing | None = None  # set: acknowledges
@@ -39,21 +42,30 @@ class ListViewer:
     def admitted(self, slot: Slot) -> None:
         self.messages.append({"type": "admitted"})
 
-    async def send_frame(self, data: bytes) -> None:
-        sequence = HEADER.unpack_from(data)[4]
+    async def send_frame(self, header: bytes, payload: bytes) -> None:
+        self._take(header)
+        await asyncio.sleep(0)
+
+    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool:
+        if self.at_once:
+            self._take(header)
+        return self.at_once
+
+    def _take(self, header: bytes) -> None:
+        sequence = HEADER.unpack(header)[4]
         self.sequences.append(sequence)
         if self.viewing is not None:
-            self.viewing.acknowledge(sequence)
+            asyncio.get_running_loop().call_soon(self.viewing.acknowledge, sequence)
 
 
 class Bench:
-    def __init__(self, gate: Gate, hub: Hub, camera: SimulatedCamera) -> None:
-        self.gate, self.hub, self.camera = gate, hub, camera
+    def __init__(self, gate: Gate, hub: Hub, camera: SimulatedCamera, *, at_once: bool) -> None:
+        self.gate, self.hub, self.camera, self.at_once = gate, hub, camera, at_once
 
     def viewing(
         self, *, acknowledges: bool = True, quality: str = "low", formats: frozenset[Format] = JPEG_ONLY
     ) -> tuple[Viewing, ListViewer]:
-        viewer, source = ListViewer(), CameraSource(self.camera.url)
+        viewer, source = ListViewer(at_once=self.at_once), CameraSource(self.camera.url)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=0)
         patience = Patience(first_frame=5, reconnect=1, stall=1)
         viewing = Viewing(self.gate, self.hub, viewer, source, holder, patience, formats)
@@ -74,14 +86,16 @@ async def until(condition: Any, seconds: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-async def bench(redis_server: RedisServer, camera: SimulatedCamera) -> AsyncIterator[Bench]:
+@pytest.fixture(params=[True, False], ids=["at-once", "by-turns"])
+async def bench(
+    redis_server: RedisServer, camera: SimulatedCamera, request: pytest.FixtureRequest
+) -> AsyncIterator[Bench]:
     open_generation(redis_server.url, 0)
     store = Store(redis_server.url)
     hub = Hub(Timeouts(1, 1), most=2, linger=0.1)
     gate = Gate(store, Timing(1.5), "w")
     gate.start()
-    yield Bench(gate, hub, camera)
+    yield Bench(gate, hub, camera, at_once=request.param)
     hub.stop()
     await gate.stop(2)
     assert await asyncio.to_thread(hub.join, 5)
@@ -138,6 +152,32 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     await bench.gate._store.run("release", ["x", "y", SERVER_SET], [viewing.id])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, 3)
+
+
+async def test_not_one_picture_is_sent_past_the_end_of_the_lease_though_no_timer_has_run(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: len(viewer.sequences) >= 3)
+    assert viewing.slot is not None
+    viewing.slot.fence_at = 0.0
+    sent = len(viewer.sequences)
+    with pytest.raises(SlotLostError):
+        await asyncio.wait_for(task, 1)
+    assert len(viewer.sequences) == sent
+
+
+async def test_a_viewer_is_told_of_another_format_before_its_first_picture(bench: Bench) -> None:
+    viewing, viewer = bench.viewing(formats=frozenset(Format))
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: len(viewer.sequences) >= 3)
+    before = len(viewer.sequences)
+    await viewing.change_quality("original")
+    await until(lambda: len(viewer.sequences) > before)
+    assert viewer.messages[-1]["format"] == "h264"
+    assert viewer.messages[-1]["codec"]
+    await until(lambda: len(viewer.sequences) > before + 30)  # more than a window
+    assert viewer.sequences == list(range(1, len(viewer.sequences) + 1))
+    await leave(task)
 
 
 async def test_an_administrator_ends_a_viewing(bench: Bench) -> None:
