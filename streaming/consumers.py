@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -36,6 +37,7 @@ Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
 
+    send_frame_at_once: Callable[[bytes, bytes], bool] | None = None
     _direct: direct.Direct | None = None
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
@@ -45,11 +47,13 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges four
-        to fifteen times a second and touches no database by it, so its messages are awaited plainly."""
+        to fifteen times a second and touches no database by it, so its messages are awaited plainly; under Daphne most
+        do not come this way at all (`direct.py`)."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self._direct = scope.get("extensions", {}).get(direct.EXTENSION)
         if self._direct is not None:
             self._direct.take_text = self._take_ack
+            self.send_frame_at_once = self._direct.send_at_once
         try:
             with contextlib.suppress(StopConsumer):
                 while True:
@@ -252,9 +256,6 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def send_frame(self, header: bytes, payload: bytes) -> None:
         await self.base_send({"type": "websocket.send", "bytes": header + payload})
-
-    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool:
-        return self._direct is not None and self._direct.send_at_once(header, payload)
 
     def _take_ack(self, text: str) -> bool:
         """Take what the server hands on by the short cut; returns whether it was news, and so needs nothing else."""

@@ -37,8 +37,8 @@ class Mailbox:
     """What waits for one viewer. Nobody waits for the viewer: a slow one misses pictures.
 
     Of JPEG the newest only. Of video all, in order, until `most` are waiting: then everything up to the next key is dropped.
-    A frame that finds its reader waiting is offered to `pass_on` first, and is put by only where that declines: to wake a
-    reader costs more than to send a frame.
+    A frame that finds its reader waiting, and follows the last one without a gap, is offered to `pass_on` first, and put by
+    only where that declines: to wake a reader costs more than to send a frame.
     """
 
     def __init__(self, most: int = 25) -> None:

@@ -1,6 +1,6 @@
 """One capture per camera in this worker, however many watch: start, linger, stop, fan out.
 
-The capture's thread calls `Reading.post` only, which is the one crossing from a thread to the event loop.
+The capture's thread calls `Reading.post` only, by callbacks: the one crossing from a thread to the event loop.
 """
 
 import asyncio
@@ -56,6 +56,11 @@ class Feed:
         self.condition = condition
         self._changed.set()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether the condition has changed since the last call of `changed`: frames do not overtake that."""
+        return self._changed.is_set()
+
     async def changed(self) -> Condition:
         """Wait until the camera's condition has changed since the last call."""
         await self._changed.wait()
@@ -64,7 +69,7 @@ class Feed:
 
 
 class Reading:
-    """One camera being read, and those who watch it. Lives on the loop, but for `post`."""
+    """One camera being read, and those who watch it. Lives on the loop, but for `post` and `_is_taken`."""
 
     def __init__(
         self,
@@ -151,9 +156,9 @@ class Reading:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
-        self._inbox.handle()
         self.feeds.add(feed)
         self.update()
+        self._inbox.handle()  # by who watches now: nobody gets what he does not watch any more, or misses what was told
         if feed.format is Format.H264 and self.group and self.condition.state is State.LIVE:
             feed.mailbox.preload(self.group)
         elif feed.format is Format.JPEG and (frame := self._first_picture(feed.quality)) is not None:
@@ -169,10 +174,11 @@ class Reading:
 
     def update(self) -> None:
         """Who watches, or what, has changed. What is watched as JPEG is encoded, and nothing else."""
-        self._takers = {}
+        takers: dict[tuple[Format, str], list[Feed]] = {}
         for feed in self.feeds:
-            self._takers.setdefault((feed.format, feed.quality), []).append(feed)
-        self.capture.want(frozenset(quality for format, quality in self._takers if format is Format.JPEG))
+            takers.setdefault((feed.format, feed.quality), []).append(feed)
+        self._takers = takers  # whole: the capture's thread looks, too
+        self.capture.want(frozenset(quality for format, quality in takers if format is Format.JPEG))
 
     def reopen(self, source: CameraSource) -> None:
         if source != self.source:
@@ -198,8 +204,8 @@ class Hub:
         """Watch `camera` while the block lasts. A running capture is shared; a lingering one is taken up again."""
         reading = await self._reading(camera, source)
         feed = Feed(reading, quality, formats)
-        reading.join(feed)
         try:
+            reading.join(feed)
             yield feed
         finally:
             reading.feeds.discard(feed)

@@ -18,7 +18,7 @@ QUALITIES = ("low", "medium", "high", "original")
 FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # what a viewer may be able to play
 WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video about a second
 MAX_MESSAGE = 1024  # bytes of a viewer's message
-MAX_MESSAGES = 60  # of a viewer in a second, acknowledgements included
+MAX_MESSAGES = 60  # of a viewer in a second, besides those that acknowledge a frame
 
 ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # as JSON encoders write it
 HEADER = struct.Struct("!BBBBIdd")  # version, kind, flags, epoch, sequence, read at (ms), presented at (us)

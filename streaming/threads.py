@@ -69,13 +69,17 @@ class Inbox:
         self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
 
     def put(self, handler: Callable[[Any], None], value: object, *, urgent: bool) -> None:
-        """From any thread: have the loop call `handler(value)`. Raises RuntimeError where the loop is closed."""
+        """From any thread: have the loop call `handler(value)`. Raises RuntimeError where it is to be woken and closed."""
         self._waiting.append((handler, value))
         if urgent or len(self._waiting) > self.MOST:
             self._loop.call_soon_threadsafe(self.handle)
 
     def handle(self) -> None:
         """On the loop: all that waits."""
-        while self._waiting:
-            handler, value = self._waiting.popleft()
-            handler(value)
+        try:
+            while self._waiting:
+                handler, value = self._waiting.popleft()
+                handler(value)
+        finally:
+            if self._waiting:  # one handler has failed, which is nothing to the others
+                self._loop.call_soon(self.handle)

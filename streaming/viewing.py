@@ -38,9 +38,11 @@ RENEWED_FOR = 5.0  # seconds on top of a viewing's own deadlines, after which it
 
 
 class Viewer(Protocol):
+    # Sends header and payload of a frame if that needs no wait, and returns whether it did. None: it may always need one.
+    send_frame_at_once: Callable[[bytes, bytes], bool] | None
+
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, header: bytes, payload: bytes) -> None: ...
-    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool: ...  # False: only `send_frame` can
     def admitted(self, slot: Slot) -> None: ...
 
 
@@ -159,8 +161,8 @@ class Viewing:
                 await self._tell_format(*self._told, reason=error.reason)
                 return
         self.slot.terms = replace(self.slot.terms, rate=self.rate())
+        self._counted = None  # before it may come: it is told of first
         self._feed.switch(quality)
-        self._counted = None
         self.traffic.restart()
         self._gate.describe(self.slot, self.holder)
         log_event("quality_changed", quality=quality)
@@ -226,14 +228,16 @@ class Viewing:
 
     def _send_at_once(self, slot: Slot, feed: Feed, frame: Frame) -> bool:
         """Send a frame that needs nothing but to be sent, if the viewer takes it without a wait; returns whether it did."""
+        send = self._viewer.send_frame_at_once
         if (
-            frame.format is not self._counted
+            send is None
+            or frame.format is not self._counted
             or self._told != (frame.format, frame.codec)
             or self._sent - self._acked >= self._window
+            or feed.has_news
             or slot.is_lost
+            or not send(protocol.encode_header(frame, self._sent + 1), frame.data)
         ):
-            return False
-        if not self._viewer.send_frame_at_once(protocol.encode_header(frame, self._sent + 1), frame.data):
             return False
         self._one_more_in_flight()
         self._count_frame(frame, feed.mailbox.missed)

@@ -10,7 +10,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming import video
-from streaming.capture import State, Timeouts
+from streaming.capture import Condition, State, Timeouts
 from streaming.errors import CameraUnreachableError
 from streaming.frames import Flag, Format, Frame
 from streaming.hub import Feed, Hub
@@ -273,6 +273,43 @@ async def test_one_feed_is_switched_between_the_original_and_jpeg(hub: Hub, simu
             feed.switch("low")
             assert (await take(feed, 1, seconds=2))[0].format is Format.JPEG
     assert camera.connections_total == 1
+
+
+async def test_video_that_was_not_handled_yet_is_nothing_to_who_watches_jpeg_by_then(
+    hub: Hub, simulator: Simulator
+) -> None:
+    source = CameraSource(add(simulator, gop_seconds=LONG_GROUP).url)
+    async with hub.feed("1", source, "original", BOTH) as feed, hub.feed("1", source, "low"):
+        await take(feed, 30)
+        reading = hub._readings["1"]
+        key = reading.group[0]
+        assert key.flags & Flag.KEY
+        reading.post(reading._fan_out, key, urgent=False)
+        feed.switch("low")
+        (frame,) = await take(feed, 1)
+        assert (frame.format, frame.flags) == (Format.JPEG, Flag.KEY)
+
+
+async def test_a_newcomer_is_told_of_a_change_that_was_not_handled_yet(hub: Hub, camera: SimulatedCamera) -> None:
+    source = CameraSource(camera.url)
+    async with hub.feed("1", source, "low") as feed:
+        await take(feed, 1)
+        reading = hub._readings["1"]
+        reading.post(reading.tell, Condition(State.RECONNECTING, 0), urgent=False)
+        async with hub.feed("1", source, "low") as newcomer:
+            assert newcomer.condition.state is State.RECONNECTING
+
+
+async def test_a_newcomer_to_video_that_nobody_watched_has_all_of_it(hub: Hub, simulator: Simulator) -> None:
+    source = CameraSource(add(simulator, gop_seconds=LONG_GROUP).url)
+    async with hub.feed("1", source, "low") as jpeg:
+        await of_format(jpeg, Format.JPEG)
+        await asyncio.sleep(1.0)
+        read = hub._readings["1"].capture.frames_read
+        async with hub.feed("1", source, "original", BOTH) as feed:
+            frames = await take(feed, read)
+            assert frames[0].flags & Flag.KEY
+            assert not any(picture.is_corrupt for picture in pictures(frames))
 
 
 async def test_viewers_of_all_formats_share_one_connection(hub: Hub, camera: SimulatedCamera) -> None:

@@ -131,10 +131,12 @@ async def test_a_handler_that_fails_takes_nothing_away_from_the_others(inbox: In
     seen: list[object] = []
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-    inbox.put(seen.remove, "not there", urgent=True)
-    inbox.put(seen.append, 1, urgent=True)
+    inbox.put(seen.append, 1, urgent=False)
+    inbox.put(seen.remove, "not there", urgent=False)
+    inbox.put(seen.append, 2, urgent=False)
+    inbox.put(seen.append, 3, urgent=True)
     await asyncio.sleep(0.05)
-    assert seen == [1]
+    assert seen == [1, 2, 3]
     assert len(failures) == 1
 
 

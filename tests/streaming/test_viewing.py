@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.capture import Timeouts
+from streaming.capture import Condition, State, Timeouts
 from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.frames import Format
@@ -31,13 +31,15 @@ class ListViewer:
     """Takes frames as they come, without a wait, or each with a turn of the loop, as other servers do."""
 
     def __init__(self, *, at_once: bool) -> None:
-        self.at_once = at_once
         self.messages: list[dict[str, object]] = []
         self.sequences: list[int] = []
+        self.events: list[object] = []  # sequences, states and the other messages' types, as they came
+        self.send_frame_at_once: Callable[[bytes, bytes], bool] | None = self._take_at_once if at_once else None
         self.viewing: Viewing | None = None  # set: acknowledges
 
     async def send_message(self, message: dict[str, object]) -> None:
         self.messages.append(message)
+        self.events.append(message.get("state", message["type"]))
 
     def admitted(self, slot: Slot) -> None:
         self.messages.append({"type": "admitted"})
@@ -46,14 +48,14 @@ class ListViewer:
         self._take(header)
         await asyncio.sleep(0)
 
-    def send_frame_at_once(self, header: bytes, payload: bytes) -> bool:
-        if self.at_once:
-            self._take(header)
-        return self.at_once
+    def _take_at_once(self, header: bytes, payload: bytes) -> bool:
+        self._take(header)
+        return True
 
     def _take(self, header: bytes) -> None:
         sequence = HEADER.unpack(header)[4]
         self.sequences.append(sequence)
+        self.events.append(sequence)
         if self.viewing is not None:
             asyncio.get_running_loop().call_soon(self.viewing.acknowledge, sequence)
 
@@ -177,6 +179,36 @@ async def test_a_viewer_is_told_of_another_format_before_its_first_picture(bench
     assert viewer.messages[-1]["codec"]
     await until(lambda: len(viewer.sequences) > before + 30)  # more than a window
     assert viewer.sequences == list(range(1, len(viewer.sequences) + 1))
+    await leave(task)
+
+
+async def test_a_viewer_is_told_of_another_quality_before_its_first_picture_which_is_there_already(
+    bench: Bench,
+) -> None:
+    (one, viewer), (other, others) = bench.viewing(quality="low"), bench.viewing(quality="medium")
+    tasks = [asyncio.create_task(viewing.run(LIMITS)) for viewing in (one, other)]
+    await until(lambda: len(viewer.sequences) >= 3 and len(others.sequences) >= 3)
+    before = len(viewer.events)
+    await one.change_quality("medium")
+    await until(lambda: len(viewer.events) > before)
+    assert viewer.events[before] == "quality_changed"
+    for task in tasks:
+        await leave(task)
+
+
+async def test_a_viewer_is_told_of_the_cameras_state_before_the_picture_that_comes_with_it(bench: Bench) -> None:
+    viewing, viewer = bench.viewing()
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: len(viewer.sequences) >= 3)
+    feed = viewing._feed
+    assert feed is not None
+    frame = bench.hub.newest("1", "low")
+    assert frame is not None
+    before = len(viewer.events)
+    feed.tell(Condition(State.RECONNECTING, 0))
+    feed.mailbox.put(frame)
+    await until(lambda: len(viewer.events) > before)
+    assert viewer.events[before] == "reconnecting"
     await leave(task)
 
 
