@@ -4,7 +4,7 @@ The picture stays in the planes of its video from decoder to encoder, and is nev
 """
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import av.error
@@ -13,8 +13,25 @@ import simplejpeg
 
 from streaming.opencv import cv2
 
-BT_601 = {2, 3, 5, 6}  # color spaces of FFmpeg's that are, or are taken for, BT.601: 2 is "unspecified"
-FULL_RANGE = 2  # of FFmpeg's color ranges
+# Of FFmpeg's color spaces, color ranges and pixel formats:
+BT_709, UNSPECIFIED, BT_601 = 1, 2, (5, 6)
+FULL_RANGE = 2
+PLAIN = ("yuv420p", "yuvj420p")  # the second is of the full range by its name
+HD = (
+    720  # lines from which on video of 16 to 235 that says nothing of its colors has those of BT.709: for browsers, too
+)
+
+
+class Values(NamedTuple):
+    black: int  # in the plane of luma
+    luma: int  # steps from black to white
+    color: int  # steps of a difference of colors, 128 in their middle
+
+
+OF_VIDEO, FULL = Values(16, 219, 224), Values(0, 255, 255)
+
+# What (Cb, Cr) of BT.709 are in BT.601, which is JPEG's: their parts in Y, Cb and Cr, by the weights of R, G and B in both.
+IN_LUMA, IN_BLUE, IN_RED = (0.1016, 0.1961), (0.9899, -0.1107), (-0.0725, 0.9834)
 
 MAX_MESSAGE = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 
@@ -83,15 +100,28 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
     """What JPEG is made of: all values from 0 to 255, in the colours of BT.601, whatever the camera's video has."""
-    same_size = (picture.width, picture.height) == (width, height)
-    is_plain = picture.format.name == "yuv420p" and picture.colorspace in BT_601 and picture.color_range != FULL_RANGE
-    if same_size and is_plain:  # most cameras' case, in two fifths of the time
-        luma, *chroma = (_rows(plane) for plane in picture.planes)
-        return [_stretched(luma, 16, 219, 0), *(_stretched(plane, 128, 224, 128) for plane in chroma)]
+    is_full = picture.color_range == FULL_RANGE or picture.format.name.startswith("yuvj")
+    colours = picture.colorspace
+    if colours == UNSPECIFIED:
+        colours = BT_709 if picture.height >= HD and not is_full else BT_601[0]
+    if picture.format.name not in PLAIN or colours not in (BT_709, *BT_601):
+        return _planes_by_swscale(picture, width, height, colours)
+    # Nearly all cameras'. By OpenCV: swscale takes longer for the values, and by far longer for the colours.
+    values = FULL if is_full else OF_VIDEO
+    if (picture.width, picture.height) != (width, height):
+        picture = picture.reformat(width, height, interpolation="AREA", threads=1)
+    luma, blue, red = (_rows(plane) for plane in picture.planes)
+    if colours == BT_709:
+        return _from_709(luma, blue, red, values)
+    return [luma, blue, red] if values is FULL else _stretched(luma, blue, red, values)
+
+
+def _planes_by_swscale(picture: Any, width: int, height: int, colours: int) -> "list[np.ndarray[Any, Any]]":
     picture = picture.reformat(
         width,
         height,
         format="yuvj420p",
+        src_colorspace=colours,
         dst_colorspace="ITU601",
         dst_color_range="JPEG",
         interpolation="AREA",
@@ -100,10 +130,33 @@ def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[A
     return [_rows(plane) for plane in picture.planes]
 
 
-def _stretched(plane: Any, base: int, span: int, new_base: int) -> Any:
-    """`span` values made 255: those at `base` become `new_base`; what is beyond 0 or 255 then, becomes 0 or 255."""
-    factor = 255 / span
-    return cv2.addWeighted(plane, factor, plane, 0, new_base - base * factor)
+def _stretched(luma: Any, blue: Any, red: Any, values: Values) -> "list[np.ndarray[Any, Any]]":
+    """What is beyond 0 or 255 then, becomes 0 or 255."""
+
+    def scaled(plane: Any, factor: float, offset: float) -> Any:
+        return cv2.addWeighted(plane, factor, plane, 0, offset)
+
+    of_luma, of_color = 255 / values.luma, 255 / values.color
+    offset = 128 - 128 * of_color
+    return [
+        scaled(luma, of_luma, -values.black * of_luma),
+        scaled(blue, of_color, offset),
+        scaled(red, of_color, offset),
+    ]
+
+
+def _from_709(luma: Any, blue: Any, red: Any, values: Values) -> "list[np.ndarray[Any, Any]]":
+    def mixed(parts: tuple[float, float]) -> Any:
+        by_blue, by_red = (part * 255 / values.color for part in parts)
+        return cv2.addWeighted(blue, by_blue, red, by_red, 128 - 128 * (by_blue + by_red))
+
+    more = cv2.resize(mixed(IN_LUMA), luma.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    factor = 255 / values.luma
+    offset = -values.black * factor - 128
+    luma = cv2.addWeighted(
+        luma, factor, more, 1, offset, dst=more
+    )  # into a plane that is there: in a third of the time
+    return [luma, mixed(IN_BLUE), mixed(IN_RED)]
 
 
 def _even(pixels: float) -> int:

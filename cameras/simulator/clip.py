@@ -39,8 +39,11 @@ class ClipPicture:
     def draw(self, now_ms: int) -> Yuv:
         """Raises av.FFmpegError when the file breaks or goes away."""
         frame = next(self._frames)
+        plain = frame.reformat(
+            self.width, self.height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
+        )
         # A copy: the decoder still refers to its own.
-        picture = frame.to_ndarray(format="yuv420p", width=self.width, height=self.height).astype(np.uint8)
+        picture = plain.to_ndarray().astype(np.uint8)
         stamp(picture, now_ms)
         return picture
 

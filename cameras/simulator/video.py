@@ -6,6 +6,7 @@ import av
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from .nal import SYNTAX, split
@@ -49,6 +50,8 @@ def _open_context(stream: StreamFormat) -> VideoCodecContext:
     context = cast(VideoCodecContext, av.CodecContext.create(LIBRARIES[stream.codec], "w"))
     context.width, context.height, context.pix_fmt = stream.width, stream.height, "yuv420p"
     context.framerate, context.time_base = stream.rate, 1 / stream.rate
+    # As the scene is drawn; untold, HD would be taken for BT.709.
+    context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG
     context.bit_rate = stream.bit_rate
     context.gop_size = _gop_size(stream)
     context.thread_count = 1

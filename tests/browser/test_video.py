@@ -1,9 +1,14 @@
 """The camera's own H.264 in the page, and JPEG where it cannot be."""
 
+import base64
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
+import av
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -68,6 +73,76 @@ def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
     assert figure(cards, "Streams") == "1 of 2 in use"
     cards.get_by_role("button", name="Figures").click()
     expect(cards.locator(f"{VIEWER} .figures")).not_to_be_visible()
+
+
+PATCHES = np.array([(0, 0, 0), (255, 255, 255), (60, 60, 200), (60, 200, 60), (200, 60, 60)], np.uint8)  # as RGB
+
+DECODE = """async (text) => {
+    const { H264Decoder } = await import("/static/streaming/video-decoder.js");
+    const picture = await new Promise((resolve, reject) => {
+        const decoder = new H264Decoder(window, { onPicture: resolve, onSkipped: reject, onError: reject });
+        decoder.configure("avc1.42C01F");
+        const payload = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+        decoder.push({ kind: 2, flags: 1, epoch: 0, seq: 1, readAt: 0, presentedAt: 0, payload });
+    });
+    const pen = new OffscreenCanvas(picture.displayWidth, picture.displayHeight).getContext("2d");
+    pen.drawImage(picture, 0, 0);
+    const middle = (number) => [(number + 0.5) * pen.canvas.width / 5, pen.canvas.height / 2, 1, 1];
+    return [0, 1, 2, 3, 4].map((number) => [...pen.getImageData(...middle(number)).data.slice(0, 3)]);
+}"""
+
+
+def key_picture(height: int, colours: str, says: int, values: int) -> bytes:
+    """Of the patches, by libx264; `says` is the matrix it tells of, 2 for none."""
+    context: Any = av.CodecContext.create("libx264", "w")
+    context.width, context.height, context.pix_fmt = 1280, height, "yuv420p"
+    context.time_base, context.thread_count = Fraction(1, 25), 1
+    context.colorspace, context.color_range = says, values
+    context.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "10"}
+    picture = av.VideoFrame.from_ndarray(np.repeat(PATCHES[None], height, 0).repeat(256, 1), format="rgb24")
+    picture = picture.reformat(format="yuv420p", dst_colorspace=colours, dst_color_range=values)
+    picture.pts = 0
+    return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
+
+
+OF_VIDEO, ALL = 1, 2  # values: 16 to 235, or 0 to 255
+
+
+@pytest.mark.parametrize(
+    ("height", "colours", "says", "values"),
+    [
+        (720, "ITU709", 1, OF_VIDEO),
+        (720, "ITU709", 1, ALL),
+        (480, "ITU709", 1, OF_VIDEO),
+        (720, "ITU601", 6, OF_VIDEO),
+        (720, "ITU601", 5, ALL),
+        (720, "ITU709", 2, OF_VIDEO),
+        (480, "ITU601", 2, OF_VIDEO),
+        (720, "ITU601", 2, ALL),
+        (480, "ITU601", 2, ALL),
+    ],
+)
+def test_video_has_the_colours_that_the_camera_saw(
+    cards: Page, height: int, colours: str, says: int, values: int
+) -> None:
+    sent = base64.b64encode(key_picture(height, colours, says, values)).decode()
+    np.testing.assert_allclose(cards.evaluate(DECODE, sent), PATCHES, atol=9)
+
+
+def test_the_camera_s_own_video_and_jpeg_of_it_look_the_same(cards: Page, gate: Gate) -> None:
+    open_modal(cards)
+    looks = []
+    for choice in ("original", "medium"):
+        choose(cards, choice)
+        becomes(cards, "quality", choice)
+        becomes(cards, "format", {"original": "h264", "medium": "jpeg"}[choice])
+        cards.wait_for_timeout(1_000)
+        url = cards.locator(f"{VIEWER} canvas").evaluate("canvas => canvas.toDataURL('image/png')")
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        looks.append(cv2.resize(image, (32, 18), interpolation=cv2.INTER_AREA).astype(int))
+    differences = np.abs(looks[0] - looks[1]).max(axis=2)
+    assert np.percentile(differences, 90) <= 1  # the rest is the clock, and what moves
 
 
 def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house: Site, camera_id: str) -> None:

@@ -44,9 +44,11 @@ function push(flags = 0, fields = {}) {
 const inside = () => FakeVideoDecoder.all.at(-1);
 const seen = () => pictures.map(([number]) => number);
 
-test("asked for low delay and without a description, as Annex B has none", () => {
+test("asked for low delay, without a description, as Annex B has none, and with the colours of the first picture", () => {
   push(KEY);
-  assert.deepEqual(inside().configuration, { codec: CODEC, optimizeForLatency: true });
+  const { colorSpace, ...others } = inside().configuration;
+  assert.deepEqual(others, { codec: CODEC, optimizeForLatency: true });
+  assert.deepEqual(colorSpace, { primaries: "bt709", transfer: "bt709", matrix: "bt709", fullRange: false });
   assert.equal(inside().chunks[0].type, "key");
 });
 

@@ -127,6 +127,23 @@ def test_video_that_says_nothing_of_its_values_has_those_of_video() -> None:
     np.testing.assert_allclose(colours(decoded(data)), colours(PATCHES), atol=8)
 
 
+@pytest.mark.parametrize("lines", [480, 720, 1080])
+@pytest.mark.parametrize(("format", "values"), [("yuv420p", "MPEG"), ("yuvj420p", "JPEG"), ("nv12", "MPEG")])
+@pytest.mark.parametrize("name", ["low", "original"])
+def test_video_that_says_nothing_of_its_colours_has_those_that_browsers_take_it_for(
+    name: str, format: str, values: str, lines: int
+) -> None:
+    """So that the camera's own video and JPEG of it look the same."""
+    colours_of = "ITU709" if lines >= 720 and values == "MPEG" else "ITU601"
+    size = WIDTH * lines // HEIGHT, lines
+    patches = np.asarray(cv2.resize(PATCHES, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    seen = av.VideoFrame.from_ndarray(patches, format="bgr24")
+    video = seen.reformat(format=format, dst_colorspace=colours_of, dst_color_range=values)
+    video.colorspace = 2
+    shown = cv2.resize(decoded(encode(video, name)[0]), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(colours(shown), colours(PATCHES), atol=8)
+
+
 def test_what_is_beyond_black_and_white_is_black_and_white() -> None:
     """Video may hold such values, though it should not."""
     luma = np.repeat(np.arange(256, dtype=np.uint8), 4)[None].repeat(64, 0)

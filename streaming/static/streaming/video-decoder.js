@@ -1,3 +1,4 @@
+import { colorSpaceOf } from "./color-space.js";
 import { FrameFlag } from "./protocol.js";
 
 const COMMON_CODEC = "avc1.42E01F"; // baseline, 1280x720: what can be played at all is asked before a camera is known
@@ -86,7 +87,7 @@ export class H264Decoder {
   #decode(frame, key) {
     const timestamp = this.#remember(frame);
     try {
-      this.#decoder ??= this.#open();
+      this.#decoder ??= this.#open(frame);
       const chunk = { type: key ? "key" : "delta", timestamp, data: frame.payload };
       this.#decoder.decode(new this.#page.EncodedVideoChunk(chunk));
       this.#silence ??= setTimeout(() => this.#fail(null), SILENT_AFTER);
@@ -95,13 +96,14 @@ export class H264Decoder {
     }
   }
 
-  #open() {
+  /** @param {Frame} key the first picture: it says what colours it and those after it have */
+  #open(key) {
     const decoder = new this.#page.VideoDecoder({
       output: (picture) => this.#onOutput(picture, decoder),
       error: (error) => decoder === this.#decoder && this.#fail(error),
     });
     this.#decoder = decoder; // before `configure`, which may fail at once
-    decoder.configure(configuration(this.#codec));
+    decoder.configure({ ...configuration(this.#codec), colorSpace: colorSpaceOf(key.payload) });
     return decoder;
   }
 
