@@ -107,13 +107,12 @@ def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[A
     if picture.format.name not in PLAIN or colours not in (BT_709, *BT_601):
         return _planes_by_swscale(picture, width, height, colours)
     # Nearly all cameras'. By OpenCV: swscale takes longer for the values, and by far longer for the colours.
-    values = FULL if is_full else OF_VIDEO
     if (picture.width, picture.height) != (width, height):
         picture = picture.reformat(width, height, interpolation="AREA", threads=1)
     luma, blue, red = (_rows(plane) for plane in picture.planes)
-    if colours == BT_709:
-        return _from_709(luma, blue, red, values)
-    return [luma, blue, red] if values is FULL else _stretched(luma, blue, red, values)
+    if is_full and colours != BT_709:
+        return [luma, blue, red]
+    return _converted(luma, blue, red, FULL if is_full else OF_VIDEO, is_709=colours == BT_709)
 
 
 def _planes_by_swscale(picture: Any, width: int, height: int, colours: int) -> "list[np.ndarray[Any, Any]]":
@@ -130,33 +129,21 @@ def _planes_by_swscale(picture: Any, width: int, height: int, colours: int) -> "
     return [_rows(plane) for plane in picture.planes]
 
 
-def _stretched(luma: Any, blue: Any, red: Any, values: Values) -> "list[np.ndarray[Any, Any]]":
+def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) -> "list[np.ndarray[Any, Any]]":
     """What is beyond 0 or 255 then, becomes 0 or 255."""
 
-    def scaled(plane: Any, factor: float, offset: float) -> Any:
-        return cv2.addWeighted(plane, factor, plane, 0, offset)
-
-    of_luma, of_color = 255 / values.luma, 255 / values.color
-    offset = 128 - 128 * of_color
-    return [
-        scaled(luma, of_luma, -values.black * of_luma),
-        scaled(blue, of_color, offset),
-        scaled(red, of_color, offset),
-    ]
-
-
-def _from_709(luma: Any, blue: Any, red: Any, values: Values) -> "list[np.ndarray[Any, Any]]":
-    def mixed(parts: tuple[float, float]) -> Any:
+    def mixed(*parts: float) -> Any:
         by_blue, by_red = (part * 255 / values.color for part in parts)
         return cv2.addWeighted(blue, by_blue, red, by_red, 128 - 128 * (by_blue + by_red))
 
-    more = cv2.resize(mixed(IN_LUMA), luma.shape[::-1], interpolation=cv2.INTER_NEAREST)
     factor = 255 / values.luma
-    offset = -values.black * factor - 128
-    luma = cv2.addWeighted(
-        luma, factor, more, 1, offset, dst=more
-    )  # into a plane that is there: in a third of the time
-    return [luma, mixed(IN_BLUE), mixed(IN_RED)]
+    offset = -values.black * factor
+    if not is_709:
+        return [cv2.addWeighted(luma, factor, luma, 0, offset), mixed(1, 0), mixed(0, 1)]
+    more = cv2.resize(mixed(*IN_LUMA), luma.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    # Into a plane that is there: in a third of the time.
+    luma = cv2.addWeighted(luma, factor, more, 1, offset - 128, dst=more)
+    return [luma, mixed(*IN_BLUE), mixed(*IN_RED)]
 
 
 def _even(pixels: float) -> int:

@@ -78,10 +78,8 @@ class Viewing:
         self._counters, self._budget = counters or Counters(), budget
         self.traffic = Traffic()
         self._source, self._patience = source, patience
-        self.holder = holder
-        self._formats = formats
+        self.holder, self._formats = holder, formats
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
-        self._window = protocol.WINDOW[Format.JPEG]  # frames that may be in flight, of the format told last
         self._counted: Format | None = None  # what came when its rate was looked at last
         self.slot: Slot | None = None
         self._feed: Feed | None = None
@@ -171,7 +169,7 @@ class Viewing:
     # What the viewer is told.
 
     async def _tell_format(self, format: Format, codec: str = "", **facts: object) -> None:
-        self._told, self._window = (format, codec), protocol.WINDOW[format]
+        self._told = format, codec
         await self._viewer.send_message({"type": "quality_changed", **self._describe(format, codec), **facts})
 
     def _describe(self, format: Format, codec: str = "") -> dict[str, object]:
@@ -208,7 +206,7 @@ class Viewing:
         mailbox.pass_on = functools.partial(self._send_at_once, slot, feed)
         while True:
             await mailbox.arrival()
-            if self._sent - self._acked >= self._window:
+            if self._is_full():
                 self._progress.clear()
                 await self._progress.wait()
                 continue  # what waited may have been dropped meanwhile
@@ -218,9 +216,8 @@ class Viewing:
             slot.check()
             if self._told != (frame.format, frame.codec):
                 await self._tell_format(frame.format, frame.codec)
-            header = protocol.encode_header(frame, self._sent + 1)
             self._one_more_in_flight()
-            await self._viewer.send_frame(header, frame.data)
+            await self._viewer.send_frame(protocol.encode_header(frame, self._sent), frame.data)
             self._count_frame(frame, mailbox.missed)
             if frame.format is not self._counted:
                 self._counted = frame.format
@@ -233,7 +230,7 @@ class Viewing:
             send is None
             or frame.format is not self._counted
             or self._told != (frame.format, frame.codec)
-            or self._sent - self._acked >= self._window
+            or self._is_full()
             or feed.has_news
             or slot.is_lost
             or not send(protocol.encode_header(frame, self._sent + 1), frame.data)
@@ -242,6 +239,9 @@ class Viewing:
         self._one_more_in_flight()
         self._count_frame(frame, feed.mailbox.missed)
         return True
+
+    def _is_full(self) -> bool:
+        return self._sent - self._acked >= protocol.WINDOW[self._told[0]]
 
     def _one_more_in_flight(self) -> None:
         if self._sent == self._acked:

@@ -162,11 +162,15 @@ def canvas_width(page: Page) -> int:
     return width
 
 
+def image_of(url: str) -> Any:
+    """What a canvas gives as a data URL: rows, columns, BGR."""
+    return cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+
+
 def picture_age(page: Page) -> float | None:
     """Milliseconds by which the clock in the picture on the canvas is behind; None if it cannot be read."""
     url, now = page.locator(f"{VIEWER} canvas").evaluate("canvas => [canvas.toDataURL('image/jpeg', 0.9), Date.now()]")
-    image: Any = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
-    return age_ms(image, now)
+    return age_ms(image_of(url), now)
 
 
 def ages_of(page: Page, count: int = 10) -> list[float]:

@@ -22,6 +22,7 @@ from tests.browser.conftest import (
     both_origins,
     canvas_width,
     choose,
+    image_of,
     log_in,
     open_modal,
 )
@@ -138,9 +139,7 @@ def test_the_camera_s_own_video_and_jpeg_of_it_look_the_same(cards: Page, gate: 
         becomes(cards, "format", {"original": "h264", "medium": "jpeg"}[choice])
         cards.wait_for_timeout(1_000)
         url = cards.locator(f"{VIEWER} canvas").evaluate("canvas => canvas.toDataURL('image/png')")
-        image = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
-        assert image is not None
-        looks.append(cv2.resize(image, (32, 18), interpolation=cv2.INTER_AREA).astype(int))
+        looks.append(cv2.resize(image_of(url), (32, 18), interpolation=cv2.INTER_AREA).astype(int))
     differences = np.abs(looks[0] - looks[1]).max(axis=2)
     assert np.percentile(differences, 90) <= 1  # the rest is the clock, and what moves
 
