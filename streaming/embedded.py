@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -104,23 +104,28 @@ def _start_keeper(directory: Path) -> None:
 def keep(directory: Path) -> None:
     """Run the server until nobody uses it; restart it when it dies. The keeper's whole life."""
     unused = threading.Event()
-    threading.Thread(target=_wait_until_unused, args=(directory, unused), daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: unused.set())
-    while not unused.is_set():
-        server = _run_server(directory)
-        while server.poll() is None and not unused.wait(0.2):
-            pass
-        if server.poll() is None:
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        unused.set()
+        for server in servers:
             server.terminate()
-        server.wait()
+
+    threading.Thread(target=_wait_until_unused, args=(directory, end), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    while not unused.is_set():
+        servers[:] = [_run_server(directory)]
+        if unused.is_set():  # just before there was one to be ended
+            end()
+        servers[0].wait()
         unused.wait(RESTART_SECONDS)
 
 
-def _wait_until_unused(directory: Path, unused: threading.Event) -> None:
+def _wait_until_unused(directory: Path, end: Callable[[], None]) -> None:
     with open(directory / "users.lock", "wb") as users:
         fcntl.flock(users, fcntl.LOCK_EX)
-        unused.set()
+        end()
         threading.Event().wait()  # keeps the lock until the process is gone, so that a newcomer waits for that
 
 

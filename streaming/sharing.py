@@ -70,10 +70,6 @@ class Entry:
     keep: str  # which entries stay with it: "from here", "few" or "all"
     fields: Fields
 
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.fields.values()))
-
 
 class Outbox:
     """Entries on their way to Redis, bounded by their bytes."""
@@ -81,6 +77,7 @@ class Outbox:
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._bytes = 0
+        self._closed = False
         self._changed = threading.Condition()
 
     @property
@@ -90,16 +87,20 @@ class Outbox:
     def put(self, entry: Entry) -> None:
         with self._changed:
             self._entries.append(entry)
-            self._bytes += entry.size
+            self._bytes += sum(map(len, entry.fields.values()))
             self._changed.notify()
 
-    def take(self, seconds: float) -> list[Entry]:
-        """All that waits, in order; nothing when nothing comes within `seconds`."""
+    def take(self) -> list[Entry]:
+        """All that waits, in order, as soon as there is something; nothing once this is closed."""
         with self._changed:
-            if not self._entries:
-                self._changed.wait(seconds)
+            self._changed.wait_for(lambda: self._entries or self._closed)
             entries, self._entries, self._bytes = self._entries, [], 0
             return entries
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
 
 
 class Sharing:
@@ -137,6 +138,7 @@ class Sharing:
     def close(self) -> None:
         """Blocks for a second at most."""
         self._closed.set()
+        self.outbox.close()
         deadline = time.monotonic() + 1
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
@@ -182,7 +184,7 @@ class Sharing:
 
     def _send_forever(self) -> None:
         while not self._closed.is_set():
-            entries = [entry for entry in self.outbox.take(BEAT) if not entry.line.left]
+            entries = [entry for entry in self.outbox.take() if not entry.line.left]
             try:
                 self._send(entries)
                 continue

@@ -9,7 +9,8 @@ import contextlib
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import hiredis
 import redis
 
 from streaming.errors import GateUnavailableError
-from streaming.wire import DEADLINE, TooLateError, Wire, WireLostError, dialer
+from streaming.wire import DEADLINE, ThreadWire, TooLateError, Wire, WireLostError, dialer
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class Store:
             raise self._failure(script, error) from error
 
     def _failure(self, script: str, error: hiredis.ReplyError) -> GateUnavailableError:
-        text = str(error)  # before Redis 7 a script's own comes first: "ERR Error running script ...: -READONLY ..."
-        if any(word in text for word in NOT_A_MASTER) and self._wire is not None:
+        text = str(error)
+        if _is_no_master(error) and self._wire is not None:
             self._wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
         if not any(word in text for word in PASSING) and self._complaint != text:
             logger.error("Redis refuses the script %s: %s", script, text)
@@ -142,59 +143,90 @@ def _retrieved(opening: "asyncio.Task[Wire]") -> None:
 
 
 class ThreadStore:
-    """For threads, on connections of their own: access units must not stand in front of the gate's calls."""
+    """For threads, on connections of their own: access units must not stand in front of the gate's calls.
+
+    All methods raise GateUnavailableError when Redis does not answer in time.
+    """
 
     def __init__(self, url: str) -> None:
-        self._client = redis.Redis.from_url(
+        self._pool = redis.ConnectionPool.from_url(
             url, socket_timeout=CALL_TIMEOUT, socket_connect_timeout=CALL_TIMEOUT, retry=None
         )
+        self._pool.connection_kwargs["protocol"] = 2  # whatever the address says
+        self._idle: deque[ThreadWire] = deque()
 
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | bytes]) -> list[Any]:
-        """Run `lua/<script>.lua`; raises GateUnavailableError when Redis does not answer in time."""
+        """Run `lua/<script>.lua`."""
         (answer,) = self.run_all(script, [(keys, arguments)])
         return answer
 
     def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
-        """Run a script many times in one round trip. Raises GateUnavailableError; some may have run then."""
+        """Run a script many times in one round trip; some may have run where this raises."""
         if not calls:
             return []
-        with _translated():
-            answers = self._ask(script, calls)
-            if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
-                self._client.script_load(_source(script))
-                answers = self._ask(script, calls)
-            failure = next((answer for answer in answers if isinstance(answer, Exception)), None)
-            if failure is not None:
-                raise failure
-            return answers
-
-    def _ask(self, script: str, calls: Sequence[Call]) -> list[Any]:
-        pipe = self._client.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipe.evalsha(_digest(script), len(keys), *keys, *arguments)
-        return pipe.execute(raise_on_error=False)
+        commands = [("EVALSHA", _digest(script), len(keys), *keys, *arguments) for keys, arguments in calls]
+        answers = self._ask(commands)
+        if any(isinstance(answer, hiredis.ReplyError) and "NOSCRIPT" in str(answer) for answer in answers):
+            self._one("SCRIPT", "LOAD", _source(script))
+            answers = self._ask(commands)
+        for answer in answers:
+            _refuse_error(answer)
+        return answers
 
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """The entries of a stream after an identifier; waits `wait` seconds for one. Raises GateUnavailableError."""
-        with _translated():
-            found = cast(Any, self._client.xread({stream: after}, block=round(wait * 1000)))
-        return found[0][1] if found else []
+        """The entries of a stream after an identifier; waits `wait` seconds for one."""
+        found = self._one("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
+        entries = found[0][1] if found else []
+        return [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
 
     def pop(self, lists: Sequence[str], wait: float) -> None:
-        """Take an element off one of the lists, or wait `wait` seconds for one. Raises GateUnavailableError."""
-        with _translated():
-            self._client.blpop(list(lists), timeout=wait)
+        """Take an element off one of the lists, or wait `wait` seconds for one."""
+        self._one("BLPOP", *lists, str(wait))
 
     def close(self) -> None:
-        self._client.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _one(self, *command: str | int | bytes) -> Any:
+        (answer,) = self._ask([command])
+        _refuse_error(answer)
+        return answer
+
+    def _ask(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+        """The answers, Redis's own errors among them."""
+        try:
+            with contextlib.suppress(IndexError):
+                return self._answers(self._idle.pop(), commands)
+        except TimeoutError as error:
+            raise GateUnavailableError from error
+        except OSError:
+            pass  # it was closed while it was idle
+        try:
+            return self._answers(ThreadWire.open(self._pool), commands)
+        except (redis.RedisError, OSError) as error:
+            raise GateUnavailableError from error
+
+    def _answers(self, wire: ThreadWire, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+        try:
+            answers = wire.ask(commands)
+        except BaseException:
+            wire.close()
+            raise
+        if any(isinstance(answer, hiredis.ReplyError) and _is_no_master(answer) for answer in answers):
+            wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
+        else:
+            self._idle.append(wire)
+        return answers
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise GateUnavailableError from error
+def _refuse_error(answer: object) -> None:
+    if isinstance(answer, hiredis.ReplyError):
+        raise GateUnavailableError from answer
+
+
+def _is_no_master(error: hiredis.ReplyError) -> bool:
+    """Before Redis 7 a script's own words come first: "ERR Error running script ...: -READONLY ..."."""
+    return any(word in str(error) for word in NOT_A_MASTER)
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:

@@ -1,4 +1,4 @@
-"""One connection to Redis on which calls follow each other, for the gate.
+"""Connections to Redis: one on which calls follow each other, for the gate, and one for a thread, which waits.
 
 A client with a pool takes a connection, sends, waits and gives it back: half of what an admission cost was spent there.
 Here a call is written at once and its reply read when it comes, by whoever it comes to: replies have the order of the
@@ -10,9 +10,11 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, cast
 
 import hiredis
+import redis
 from redis.asyncio.connection import Connection, ConnectionPool
 
 CONNECT_TIMEOUT = 0.7  # seconds for connecting
@@ -138,3 +140,33 @@ class Wire(asyncio.Protocol):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+
+class ThreadWire:
+    """As `Wire`, for one thread at a time. All methods raise OSError, `open` RedisError as well."""
+
+    def __init__(self, connection: redis.Connection) -> None:
+        self._connection, self._reader = connection, hiredis.Reader()
+        self._socket = cast(socket.socket, connection._sock)
+
+    @classmethod
+    def open(cls, pool: redis.ConnectionPool) -> "ThreadWire":
+        connection = cast(redis.Connection, pool.make_connection())
+        connection.connect()  # type: ignore[no-untyped-call]
+        return cls(connection)
+
+    def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+        """The replies to all of them in one round trip; redis's ReplyErrors are among them and not raised."""
+        self._socket.sendall(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
+        return [self._next_reply() for _ in commands]
+
+    def _next_reply(self) -> Any:
+        while (reply := self._reader.gets()) is False:
+            data = self._socket.recv(65_536)
+            if not data:
+                raise ConnectionResetError("Redis has closed the connection.")
+            self._reader.feed(data)
+        return reply
+
+    def close(self) -> None:
+        self._connection.disconnect()  # type: ignore[no-untyped-call]

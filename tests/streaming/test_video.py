@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -337,6 +338,79 @@ def test_each_quality_is_encoded_at_its_own_rate(simulator: Simulator) -> None:
     for name in ("low", "medium"):
         assert 0.5 * QUALITIES[name].rate < counted.count(name) / seconds < 1.2 * QUALITIES[name].rate
     assert counted.count("medium") > counted.count("low")
+
+
+class Timed:
+    """A decoder of nothing, which takes its time."""
+
+    def __init__(self, clock: list[float], seconds: float) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.calls: list[bytes] = []
+
+    def decode(self, data: bytes) -> bytes:
+        self.clock[0] += self.seconds
+        self.calls.append(data)
+        return data
+
+
+# 10 pictures/s of 25: the first, third, sixth, eighth and eleventh are shown.
+@pytest.mark.parametrize(
+    ("codec", "seconds", "together"),
+    [
+        ("h264", 0.001, [[0], [1, 2], [3, 4, 5], [6, 7], [8, 9, 10]]),
+        ("h264", 0.002, [[0], [1, 2], [3, 4, 5], [6, 7], [8, 9, 10]]),
+        ("h264", 0.004, [[0], [1, 2], [3, 4], [5], [6, 7], [8, 9], [10]]),
+        ("h264", 0.006, [[0], [1], [2], [3], [4], [5], [6], [7], [8], [9], [10]]),
+        ("mjpeg", 0.020, [[0], [2], [5], [7], [10]]),
+    ],
+)
+def test_what_is_not_shown_is_decoded_with_the_next_that_is_where_that_is_not_too_much_and_mjpeg_never(
+    monkeypatch: pytest.MonkeyPatch, codec: str, seconds: float, together: list[list[int]]
+) -> None:
+    clock = [100.0]
+    decoder = Timed(clock, seconds)
+    monkeypatch.setattr(video, "Decoder", lambda *_: decoder)
+    monkeypatch.setattr("streaming.video.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
+    hand = Hand(codec)
+    hand.wanted = frozenset({"medium"})
+    done = []
+    for number in range(11):
+        clock[0] = max(clock[0], 100 + number * 0.04)
+        known = len(decoder.calls)
+        hand.video.take(AccessUnit(bytes([number]), codec == "mjpeg", 0.0))
+        if decoded := [data[0] for data in decoder.calls[known:]]:
+            done.append(decoded)
+    assert done == together
+    assert [frame.data[0] for frame in hand.frames if frame.format is Format.JPEG] == [0, 2, 5, 7, 10]
+
+
+@pytest.mark.parametrize(("codec", "decoded"), [("h264", [0, 2]), ("hevc", [0, 1, 2])])
+def test_before_a_key_nothing_is_decoded_that_is_not_shown_where_nothing_after_it_needs_that(
+    monkeypatch: pytest.MonkeyPatch, codec: str, decoded: list[int]
+) -> None:
+    clock = [100.0]
+    decoder = Timed(clock, 0.001)
+    monkeypatch.setattr(video, "Decoder", lambda *_: decoder)
+    monkeypatch.setattr("streaming.video.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
+    hand = Hand(codec)
+    hand.wanted = frozenset({"medium"})
+    for number, at in enumerate((0, 0.04, 0.08)):
+        clock[0] = 100 + at
+        hand.video.take(AccessUnit(bytes([number]), number != 1, 0.0))
+    assert [data[0] for data in decoder.calls] == decoded
+
+
+def test_a_quality_that_is_due_has_the_next_picture_that_can_be_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = iter([None, None, b"picture"])
+    monkeypatch.setattr(video, "Decoder", lambda *_: SimpleNamespace(decode=lambda data: next(pictures)))
+    monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
+    hand = Hand()
+    hand.wanted = frozenset({"low"})
+    for unit in units_of_reads(key(1), other(2), other(3)):
+        hand.video.take(unit)
+    assert [frame.data for frame in hand.frames if frame.format is Format.JPEG] == [b"picture"]
 
 
 # What can be passed on at all.

@@ -4,14 +4,15 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hiredis
 import pytest
 
 from streaming.errors import GateUnavailableError
-from streaming.store import Store
+from streaming.store import CALL_TIMEOUT, Store, ThreadStore
 from streaming.wire import DEADLINE, REPLY_TIMEOUT, TooLateError, Wire, WireLostError, dialer
 from tests.servers import RedisServer
 
@@ -88,6 +89,78 @@ async def test_a_connection_that_breaks_between_two_calls_is_not_noticed(store: 
     await store.call("PING")
     await store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
     assert await store.call("PING") == "PONG"
+
+
+# For threads.
+
+
+@pytest.fixture
+def thread_store(redis_server: RedisServer) -> Iterator[ThreadStore]:
+    store = ThreadStore(redis_server.url)
+    yield store
+    store.close()
+
+
+def once(store: ThreadStore) -> list[object]:
+    return store.run("once", ["nvr:{gate}:test"], ["token", 1000])
+
+
+def test_a_script_that_redis_has_been_told_to_forget_is_sent_again(thread_store: ThreadStore) -> None:
+    once(thread_store)
+    thread_store._one("SCRIPT", "FLUSH")
+    assert thread_store.run_all("once", [(["nvr:{gate}:a"], ["a", 1000]), (["nvr:{gate}:b"], ["b", 1000])])
+
+
+def test_a_thread_s_connection_that_breaks_between_two_calls_is_not_noticed(thread_store: ThreadStore) -> None:
+    once(thread_store)
+    with pytest.raises(GateUnavailableError):  # redis answers before it hangs up, or hangs up
+        thread_store._one("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+        thread_store._one("no command")
+    once(thread_store)
+
+
+def test_a_thread_is_told_in_time_that_redis_says_nothing_or_is_gone(
+    thread_store: ThreadStore, redis_server: RedisServer
+) -> None:
+    once(thread_store)
+    assert redis_server.process is not None
+    redis_server.process.signal(signal.SIGSTOP)
+    started = time.monotonic()
+    try:
+        with pytest.raises(GateUnavailableError):
+            once(thread_store)
+    finally:
+        redis_server.process.signal(signal.SIGCONT)
+    assert time.monotonic() - started < 2 * CALL_TIMEOUT
+    once(thread_store)
+    redis_server.kill()
+    with pytest.raises(GateUnavailableError):
+        once(thread_store)
+    redis_server.start()
+    once(thread_store)
+
+
+def test_threads_that_ask_at_the_same_time_get_their_own_answers(thread_store: ThreadStore) -> None:
+    def ask(number: int) -> bool:
+        return all(thread_store._one("ECHO", f"{number}") == b"%d" % number for _ in range(50))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(8)))
+    thread_store.close()
+    assert thread_store._one("CLIENT", "LIST").count(b"\n") == 1
+
+
+def test_a_thread_s_server_that_became_a_replica_is_left(thread_store: ThreadStore) -> None:
+    once(thread_store)
+    before = thread_store._one("CLIENT", "ID")
+    thread_store._one("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(GateUnavailableError):
+        once(thread_store)
+    thread_store._one("REPLICAOF", "NO", "ONE")
+    assert thread_store._one("CLIENT", "ID") != before
+
+
+# Addresses.
 
 
 async def test_passwords_and_databases_of_the_address_hold(tmp_path: Path) -> None:
