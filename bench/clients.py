@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import struct
 import sys
 import time
@@ -13,7 +14,9 @@ from streaming.frames import Flag, Format
 from streaming.protocol import HEADER
 
 FIRST = 30.0  # seconds for a viewer to have a picture
-VIDEO_WAIT, LEAST_WAIT, BUNDLE = 0.25, 0.025, 5  # when the player acknowledges: static/streaming/acknowledgements.js
+# When the player acknowledges: static/streaming/acknowledgements.js.
+LEAST_WAIT, MOST_WAIT = 0.025, 0.25
+VIDEO_TOGETHER, JPEG_TOGETHER = 5, 2
 
 
 @dataclass(frozen=True)
@@ -201,13 +204,16 @@ class StreamClient(WebSocketClient):
 
     _told = 0
     _told_at = 0.0
+    _read_at = math.nan
     _timer: asyncio.TimerHandle | None = None
 
     def message(self, payload: bytes, size: int) -> None:
         _, kind, flags, _, sequence, read_at, _ = HEADER.unpack_from(payload)
         self.arrived(size, payload, read_at, flags)
-        bundles = kind == Format.H264 and sequence - self._told < BUNDLE
-        wait = self._told_at + (VIDEO_WAIT if bundles else LEAST_WAIT) - time.monotonic()
+        age, interval, self._read_at = time.time() * 1000 - read_at, read_at - self._read_at, read_at
+        together = VIDEO_TOGETHER if kind == Format.H264 else JPEG_TOGETHER if 2 * age < interval else 1
+        waits = MOST_WAIT if sequence - self._told < together else LEAST_WAIT
+        wait = self._told_at + waits - time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
         if wait <= 0:

@@ -6,6 +6,7 @@
 local lease = tonumber(ARGV[1])
 local now = now_ms()
 local answer = {(generation(KEYS[1], ARGV[3], tonumber(ARGV[2]), now))}
+local renewed = {}
 
 for i = 4, #ARGV, 2 do
   local id, sets, held = ARGV[i], {}, true
@@ -16,9 +17,7 @@ for i = 4, #ARGV, 2 do
   for _, set in ipairs(sets) do
     if held then
       redis.call('ZADD', set, 'XX', now + lease, id)
-      outlive(set, lease)
-      outlive(KEYS[2], lease)
-      outlive(KEYS[3], lease)
+      renewed[set], renewed[KEYS[2]], renewed[KEYS[3]] = true, true, true
     else
       redis.call('ZREM', set, id)
     end
@@ -29,6 +28,7 @@ for i = 4, #ARGV, 2 do
     answer[#answer + 1] = id
   end
 end
+for key in pairs(renewed) do outlive(key, lease) end
 -- What has lapsed beside them: a set without a limit is looked at by no admission.
 for i = 5, #KEYS do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) end
 return answer

@@ -77,13 +77,33 @@ test("a flood of pictures makes no flood of acknowledgements", () => {
   const sent = [];
   const acknowledgements = new Acknowledgements((seq) => sent.push(seq));
   for (let seq = 1; seq <= 1000; seq += 1) {
-    acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG });
+    acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG, readAt: seq }, 0);
     mock.timers.tick(1);
   }
   assert.ok(sent.length <= 41, sent.length);
   mock.timers.tick(250);
   assert.equal(sent.at(-1), 1000);
 });
+
+for (const [age, interval, expected] of [
+  [5, 100, [1, 3, 5, 7, 9]],
+  [49, 100, [1, 3, 5, 7, 9]],
+  [50, 100, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+  [5, 66, [1, 3, 5, 7, 9]],
+  [40, 66, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+]) {
+  test(`JPEG that is ${age} ms old, each ${interval} ms: an acknowledgement of two is there before a third, or not made`, () => {
+    const sent = [];
+    const acknowledgements = new Acknowledgements((seq) => sent.push(seq));
+    for (let seq = 1; seq <= 10; seq += 1) {
+      acknowledgements.add({ seq, kind: JPEG, readAt: seq * interval }, age);
+      mock.timers.tick(interval);
+    }
+    assert.deepEqual(sent, expected);
+    mock.timers.tick(250);
+    assert.equal(sent.at(-1), 10, "the last one does not wait for more");
+  });
+}
 
 test("pictures that wait for a key are acknowledged, or the server would wait with the key", () => {
   for (let seq = 1; seq <= 5; seq += 1) send(seq);

@@ -1,15 +1,17 @@
 import { FrameKind } from "./protocol.js";
 
 const AT_LEAST = 25; // ms between two messages: the server takes a viewer that sends more than 60 a second for a flood
-const AT_MOST = 250; // ms that a decoded picture of video waits for others
-const TOGETHER = 5; // pictures of video
+const AT_MOST = 250; // ms that a decoded picture waits for others
+const VIDEO_TOGETHER = 5; // of the 25 that the server sends ahead
+const JPEG_TOGETHER = 2; // both that it sends ahead
 
-/** Tells the server what has been decoded: each JPEG, and video in bundles. Cumulative, so the newest says it all. */
+/** Tells the server what has been decoded, in bundles where that holds nothing up. Cumulative: the newest says it all. */
 export class Acknowledgements {
   #send;
   #done = 0; // seq
   #told = 0; // seq
   #toldAt = -Infinity;
+  #readAt = NaN; // of the newest
   #timer;
 
   /** @param {(seq: number) => void} send */
@@ -17,12 +19,19 @@ export class Acknowledgements {
     this.#send = send;
   }
 
-  /** @param {import("./protocol.js").Frame} frame it, and those before it, need nothing more */
-  add({ seq, kind }) {
+  /**
+   * @param {import("./protocol.js").Frame} frame it, and those before it, need nothing more
+   * @param {number} age of it, ms; half a round trip at least
+   */
+  add({ seq, kind, readAt }, age) {
     if (seq <= this.#done) return;
     this.#done = seq;
-    const waits = kind === FrameKind.H264 && seq - this.#told < TOGETHER ? AT_MOST : AT_LEAST;
-    const wait = this.#toldAt + waits - Date.now();
+    const interval = readAt - this.#readAt;
+    this.#readAt = readAt;
+    // That of two JPEGs is with the server before it has a third, or each has its own.
+    const jpegTogether = 2 * age < interval ? JPEG_TOGETHER : 1;
+    const together = kind === FrameKind.H264 ? VIDEO_TOGETHER : jpegTogether;
+    const wait = this.#toldAt + (seq - this.#told < together ? AT_MOST : AT_LEAST) - Date.now();
     clearTimeout(this.#timer);
     if (wait <= 0) this.#tell();
     else this.#timer = setTimeout(() => this.#tell(), wait);

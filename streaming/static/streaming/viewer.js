@@ -153,7 +153,7 @@ export class Viewer extends EventTarget {
     this.#acknowledgements = new Acknowledgements((seq) => connection.send({ type: ViewerMessage.ACK, seq }));
     this.#decoding = new Decoding(this.#env, {
       // Acknowledged when decoded, so that the server waits for what this machine can decode.
-      onDone: (frame) => this.#acknowledgements.add(frame),
+      onDone: (frame) => this.#acknowledgements.add(frame, this.#clock.now() - frame.readAt),
       onPicture: (picture, frame) => this.#onPicture(picture, frame),
       onLost: (frame) => this.figures.lost(frame),
       onVideoFailure: () => this.dispatchEvent(new Event("videofailure")),
