@@ -149,10 +149,12 @@ class ThreadStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._pool = redis.ConnectionPool.from_url(
+        pool = redis.ConnectionPool.from_url(
             url, socket_timeout=CALL_TIMEOUT, socket_connect_timeout=CALL_TIMEOUT, retry=None
         )
-        self._pool.connection_kwargs["protocol"] = 2  # whatever the address says
+        pool.connection_kwargs["protocol"] = 2  # whatever the address says
+        # Not the pool's own way: that counts what it has made, and makes a hundred at most.
+        self._dial = functools.partial(pool.connection_class, **pool.connection_kwargs)
         self._idle: deque[ThreadWire] = deque()
 
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | bytes]) -> list[Any]:
@@ -193,16 +195,16 @@ class ThreadStore:
         return answer
 
     def _ask(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
-        """The answers, Redis's own errors among them."""
+        """The answers, Redis's own errors among them. On a connection that nobody else uses meanwhile."""
         try:
-            with contextlib.suppress(IndexError):
-                return self._answers(self._idle.pop(), commands)
-        except TimeoutError as error:
-            raise GateUnavailableError from error
-        except OSError:
-            pass  # it was closed while it was idle
+            wire = self._idle.pop()
+        except IndexError:
+            wire = None
         try:
-            return self._answers(ThreadWire.open(self._pool), commands)
+            if wire is not None:
+                with contextlib.suppress(ConnectionError):  # closed while it was idle
+                    return self._answers(wire, commands)
+            return self._answers(ThreadWire(self._dial()), commands)
         except (redis.RedisError, OSError) as error:
             raise GateUnavailableError from error
 

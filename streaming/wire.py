@@ -143,17 +143,12 @@ class Wire(asyncio.Protocol):
 
 
 class ThreadWire:
-    """As `Wire`, for one thread at a time. All methods raise OSError, `open` RedisError as well."""
+    """As `Wire`, for one thread at a time, which connects and waits. Raises OSError, when it connects RedisError as well."""
 
     def __init__(self, connection: redis.Connection) -> None:
+        connection.connect()  # type: ignore[no-untyped-call]
         self._connection, self._reader = connection, hiredis.Reader()
         self._socket = cast(socket.socket, connection._sock)
-
-    @classmethod
-    def open(cls, pool: redis.ConnectionPool) -> "ThreadWire":
-        connection = cast(redis.Connection, pool.make_connection())
-        connection.connect()  # type: ignore[no-untyped-call]
-        return cls(connection)
 
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The replies to all of them in one round trip; redis's ReplyErrors are among them and not raised."""

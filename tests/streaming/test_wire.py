@@ -140,6 +140,13 @@ def test_a_thread_is_told_in_time_that_redis_says_nothing_or_is_gone(
     once(thread_store)
 
 
+def test_a_thread_connects_as_often_as_it_is_cut_off(thread_store: ThreadStore) -> None:
+    for _ in range(150):
+        assert thread_store._one("PING")
+        thread_store.close()
+    assert thread_store._one("CLIENT", "LIST").count(b"\n") == 1
+
+
 def test_threads_that_ask_at_the_same_time_get_their_own_answers(thread_store: ThreadStore) -> None:
     def ask(number: int) -> bool:
         return all(thread_store._one("ECHO", f"{number}") == b"%d" % number for _ in range(50))
