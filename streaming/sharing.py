@@ -22,6 +22,7 @@ from streaming.entries import Arrival, Fields, Loss, Opening, fields_of, opening
 from streaming.errors import GateUnavailableError
 from streaming.keys import PREFIX
 from streaming.store import Call, ThreadStore
+from streaming.wire import Word
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class Sharing:
         calls: list[Call] = []
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
-            arguments: list[str | int | bytes] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *words]
+            arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *words]
             calls.append(([entry.line.reader, entry.line.units], arguments))
         refused = {
             entry.line for entry, (mine,) in zip(entries, self.store.run_all("publish", calls), strict=True) if not mine

@@ -18,14 +18,12 @@ import hiredis
 import redis
 
 from streaming.errors import GateUnavailableError
-from streaming.wire import DEADLINE, ThreadWire, TooLateError, Wire, WireLostError, dialer
+from streaming.wire import DEADLINE, ThreadWire, TooLateError, Wire, WireLostError, Word, dialer, thread_dialer
 
 logger = logging.getLogger(__name__)
 
-CALL_TIMEOUT = 0.7  # seconds for connecting and for one reply, in a thread
-
 Argument = str | int
-Call = tuple[Sequence[str], Sequence[str | int | bytes]]  # a script's keys and arguments
+Call = tuple[Sequence[str], Sequence[Word]]  # a script's keys and arguments
 Greeting = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # a script, its keys and arguments
 
 NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # said by a server that was one before
@@ -67,7 +65,7 @@ class Store:
         try:
             return cast(list[Any], await self.call(*command))
         except hiredis.ReplyError as error:
-            if not str(error).startswith("NOSCRIPT"):
+            if not _is_unknown_script(error):
                 raise self._failure(script, error) from error
         # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
         try:
@@ -78,7 +76,7 @@ class Store:
     def _failure(self, script: str, error: hiredis.ReplyError) -> GateUnavailableError:
         text = str(error)
         if _is_no_master(error) and self._wire is not None:
-            self._wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
+            self._wire.close()
         if not any(word in text for word in PASSING) and self._complaint != text:
             logger.error("Redis refuses the script %s: %s", script, text)
             self._complaint = text
@@ -149,15 +147,10 @@ class ThreadStore:
     """
 
     def __init__(self, url: str) -> None:
-        pool = redis.ConnectionPool.from_url(
-            url, socket_timeout=CALL_TIMEOUT, socket_connect_timeout=CALL_TIMEOUT, retry=None
-        )
-        pool.connection_kwargs["protocol"] = 2  # whatever the address says
-        # Not the pool's own way: that counts what it has made, and makes a hundred at most.
-        self._dial = functools.partial(pool.connection_class, **pool.connection_kwargs)
+        self._dial = thread_dialer(url)
         self._idle: deque[ThreadWire] = deque()
 
-    def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | bytes]) -> list[Any]:
+    def run(self, script: str, keys: Sequence[str], arguments: Sequence[Word]) -> list[Any]:
         """Run `lua/<script>.lua`."""
         (answer,) = self.run_all(script, [(keys, arguments)])
         return answer
@@ -168,12 +161,10 @@ class ThreadStore:
             return []
         commands = [("EVALSHA", _digest(script), len(keys), *keys, *arguments) for keys, arguments in calls]
         answers = self._ask(commands)
-        if any(isinstance(answer, hiredis.ReplyError) and "NOSCRIPT" in str(answer) for answer in answers):
+        if any(_is_unknown_script(answer) for answer in answers):
             self._one("SCRIPT", "LOAD", _source(script))
             answers = self._ask(commands)
-        for answer in answers:
-            _refuse_error(answer)
-        return answers
+        return _without_errors(answers)
 
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries of a stream after an identifier; waits `wait` seconds for one."""
@@ -189,12 +180,11 @@ class ThreadStore:
         while self._idle:
             self._idle.pop().close()
 
-    def _one(self, *command: str | int | bytes) -> Any:
-        (answer,) = self._ask([command])
-        _refuse_error(answer)
+    def _one(self, *command: Word) -> Any:
+        (answer,) = _without_errors(self._ask([command]))
         return answer
 
-    def _ask(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+    def _ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers, Redis's own errors among them. On a connection that nobody else uses meanwhile."""
         try:
             wire = self._idle.pop()
@@ -208,27 +198,34 @@ class ThreadStore:
         except (redis.RedisError, OSError) as error:
             raise GateUnavailableError from error
 
-    def _answers(self, wire: ThreadWire, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+    def _answers(self, wire: ThreadWire, commands: Sequence[Sequence[Word]]) -> list[Any]:
         try:
             answers = wire.ask(commands)
         except BaseException:
             wire.close()
             raise
-        if any(isinstance(answer, hiredis.ReplyError) and _is_no_master(answer) for answer in answers):
-            wire.close()  # after a failover the address leads elsewhere, and only a new connection follows it
+        if any(_is_no_master(answer) for answer in answers):
+            wire.close()
         else:
             self._idle.append(wire)
         return answers
 
 
-def _refuse_error(answer: object) -> None:
-    if isinstance(answer, hiredis.ReplyError):
-        raise GateUnavailableError from answer
+def _without_errors(answers: list[Any]) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, hiredis.ReplyError):
+            raise GateUnavailableError from answer
+    return answers
 
 
-def _is_no_master(error: hiredis.ReplyError) -> bool:
-    """Before Redis 7 a script's own words come first: "ERR Error running script ...: -READONLY ..."."""
-    return any(word in str(error) for word in NOT_A_MASTER)
+def _is_unknown_script(answer: object) -> bool:
+    return isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT")
+
+
+def _is_no_master(answer: object) -> bool:
+    """After a failover: the address leads elsewhere then, and only a new connection follows it."""
+    # Before Redis 7 a script's own words come first: "ERR Error running script ...: -READONLY ...".
+    return isinstance(answer, hiredis.ReplyError) and any(word in str(answer) for word in NOT_A_MASTER)
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:

@@ -340,17 +340,29 @@ def test_each_quality_is_encoded_at_its_own_rate(simulator: Simulator) -> None:
     assert counted.count("medium") > counted.count("low")
 
 
-class Timed:
-    """A decoder of nothing, which takes its time."""
+class TimedHand(Hand):
+    """A Video with a clock that `monkeypatch` lends it, and a decoder that takes `seconds` for each number."""
 
-    def __init__(self, clock: list[float], seconds: float) -> None:
-        self.clock, self.seconds = clock, seconds
-        self.calls: list[bytes] = []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, codec: str, seconds: float) -> None:
+        super().__init__(codec)
+        self.wanted = frozenset({"medium"})
+        self.now, self.seconds = 100.0, seconds
+        self.decoded: list[int] = []
+        monkeypatch.setattr(video, "Decoder", lambda *_: self)
+        monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
+        monkeypatch.setattr("streaming.video.time", SimpleNamespace(monotonic=lambda: self.now))
 
     def decode(self, data: bytes) -> bytes:
-        self.clock[0] += self.seconds
-        self.calls.append(data)
+        self.now += self.seconds
+        self.decoded.append(data[0])
         return data
+
+    def take(self, number: int, *, key: bool) -> list[int]:
+        """What is decoded when the picture of this number comes, one each 40 ms."""
+        self.now = max(self.now, 100 + number * 0.04)
+        known = len(self.decoded)
+        self.video.take(AccessUnit(bytes([number]), key, 0.0))
+        return self.decoded[known:]
 
 
 # 10 pictures/s of 25: the first, third, sixth, eighth and eleventh are shown.
@@ -367,21 +379,9 @@ class Timed:
 def test_what_is_not_shown_is_decoded_with_the_next_that_is_where_that_is_not_too_much_and_mjpeg_never(
     monkeypatch: pytest.MonkeyPatch, codec: str, seconds: float, together: list[list[int]]
 ) -> None:
-    clock = [100.0]
-    decoder = Timed(clock, seconds)
-    monkeypatch.setattr(video, "Decoder", lambda *_: decoder)
-    monkeypatch.setattr("streaming.video.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
-    hand = Hand(codec)
-    hand.wanted = frozenset({"medium"})
-    done = []
-    for number in range(11):
-        clock[0] = max(clock[0], 100 + number * 0.04)
-        known = len(decoder.calls)
-        hand.video.take(AccessUnit(bytes([number]), codec == "mjpeg", 0.0))
-        if decoded := [data[0] for data in decoder.calls[known:]]:
-            done.append(decoded)
-    assert done == together
+    hand = TimedHand(monkeypatch, codec, seconds)
+    done = [hand.take(number, key=codec == "mjpeg") for number in range(11)]
+    assert [decoded for decoded in done if decoded] == together
     assert [frame.data[0] for frame in hand.frames if frame.format is Format.JPEG] == [0, 2, 5, 7, 10]
 
 
@@ -389,17 +389,10 @@ def test_what_is_not_shown_is_decoded_with_the_next_that_is_where_that_is_not_to
 def test_before_a_key_nothing_is_decoded_that_is_not_shown_where_nothing_after_it_needs_that(
     monkeypatch: pytest.MonkeyPatch, codec: str, decoded: list[int]
 ) -> None:
-    clock = [100.0]
-    decoder = Timed(clock, 0.001)
-    monkeypatch.setattr(video, "Decoder", lambda *_: decoder)
-    monkeypatch.setattr("streaming.video.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))
-    hand = Hand(codec)
-    hand.wanted = frozenset({"medium"})
-    for number, at in enumerate((0, 0.04, 0.08)):
-        clock[0] = 100 + at
-        hand.video.take(AccessUnit(bytes([number]), number != 1, 0.0))
-    assert [data[0] for data in decoder.calls] == decoded
+    hand = TimedHand(monkeypatch, codec, 0.001)
+    for number in range(3):
+        hand.take(number, key=number != 1)
+    assert hand.decoded == decoded
 
 
 def test_a_quality_that_is_due_has_the_next_picture_that_can_be_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ const SAMPLES = 12; // a minute of pings: old samples leave, so a clock that was
 export class ServerClock {
   /** @type {{trip: number, offset: number}[]} */
   #samples = [];
+  #offset = 0;
 
   /**
    * @param {number} sent local time at which the question left, milliseconds
@@ -13,12 +14,11 @@ export class ServerClock {
   sample(sent, received, serverTime) {
     this.#samples.push({ trip: received - sent, offset: serverTime - (sent + received) / 2 });
     if (this.#samples.length > SAMPLES) this.#samples.shift();
+    this.#offset = this.#samples.reduce((best, next) => (next.trip < best.trip ? next : best)).offset;
   }
 
   /** @returns {number} the server's time now, Unix milliseconds; the local time until there is a sample */
   now() {
-    const [first, ...others] = this.#samples;
-    if (!first) return Date.now();
-    return Date.now() + others.reduce((best, next) => (next.trip < best.trip ? next : best), first).offset;
+    return Date.now() + this.#offset;
   }
 }
