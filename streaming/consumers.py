@@ -219,6 +219,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not (isinstance(message, protocol.Ack) and self._viewing and self._viewing.acknowledge(message.seq)):
                 self._flood.count()
                 await self._handle(message)
+        except Disconnected:
+            pass  # the connection is being closed: its `websocket.disconnect` is the next event
         except errors.ProtocolError as error:
             if self._viewing is not None:
                 self._viewing.stop(error)

@@ -87,7 +87,7 @@ class Mailbox:
         self._needs_key, self._backlog = True, 0
 
     def clear(self) -> None:
-        """Forget what waits: other pictures are asked for."""
+        """Forget what waits: it is not to be shown any more."""
         self._drop_all()
 
     async def arrival(self) -> None:

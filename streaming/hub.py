@@ -46,14 +46,15 @@ class Feed:
 
     def switch(self, quality: str, formats: frozenset[Format] | None = None) -> None:
         """Pictures of `quality` from now on; of a feed that was left meanwhile, none."""
-        self.quality = quality
-        self.formats = self.formats if formats is None else formats
+        self.quality, self.formats = quality, self.formats if formats is None else formats
         self.mailbox.clear()
         if self in self._reading.feeds:
             self._reading.join(self)
 
     def tell(self, condition: Condition) -> None:
         self.condition = condition
+        if condition.state is State.RECONNECTING:
+            self.mailbox.clear()  # a picture from before would look as if the camera were back
         self._changed.set()
 
     @property

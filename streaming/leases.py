@@ -105,6 +105,11 @@ class Slot:
         if self.is_lost:
             raise SlotLostError
 
+    async def watch(self) -> None:
+        """Raise SlotLostError as soon as the slot is lost."""
+        await self.lost.wait()
+        raise SlotLostError
+
     @property
     def limits(self) -> tuple[Limit, ...]:
         return self.terms.limits

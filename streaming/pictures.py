@@ -54,8 +54,11 @@ QUALITIES = {
 }
 
 
+SMALLER = {"original": "high", "high": "medium", "medium": "low"}  # `low` fits into a message, whatever it shows
+
+
 class DecodingError(Exception):
-    """This codec cannot be decoded here, or a picture stays too large to be sent."""
+    """This codec cannot be decoded here."""
 
 
 class Decoder:
@@ -83,9 +86,8 @@ class Decoder:
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     """Scale an av.VideoFrame into the quality's box, never up, and encode it. Returns JPEG, width and height in pixels,
-    both even: of odd planes libjpeg-turbo reads more than there is.
-
-    Raises DecodingError when the picture stays larger than a message may be.
+    both even: of odd planes libjpeg-turbo reads more than there is. A picture that stays larger than a message may be is
+    made coarser, and then smaller.
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
@@ -95,7 +97,7 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
         data = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=level)
         if len(data) <= MAX_MESSAGE:
             return data, width, height
-    raise DecodingError("The picture is too large to be sent.")
+    return encode(picture, SMALLER[name])
 
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":

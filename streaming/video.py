@@ -83,8 +83,8 @@ class Video:
             self.collect(unit)
         if self._codec == "h264" and before and not newest.key:
             self._cut = not self.group or any(len(unit.data) > MAX_MESSAGE for unit in self.group)
+            self._on_video(not self._cut)
             if not self._cut:
-                self._on_video(True)
                 self._on_group([self._frame(unit) for unit in self.group])
         self.take(newest)
 
@@ -102,13 +102,14 @@ class Video:
             self._group_bytes += len(unit.data)
 
     def _pass_on(self, unit: AccessUnit) -> None:
-        now = time.monotonic()
+        now, fits = time.monotonic(), len(unit.data) <= MAX_MESSAGE
         if unit.key:
             self._without_key_since = now
-            self._on_video(True)
+        if unit.key or not fits:
+            self._on_video(fits)  # from a picture that does not fit to the next key, JPEG is shown
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:
             self._on_video(False)
-        self._cut = len(unit.data) > MAX_MESSAGE or (self._cut and not unit.key)
+        self._cut = not fits or (self._cut and not unit.key)
         if self._name and not self._cut:
             self._on_frame(self._frame(unit))
 

@@ -20,7 +20,6 @@ from streaming.errors import (
     CameraLostError,
     CameraUnreachableError,
     GateUnavailableError,
-    SlotLostError,
     StreamError,
     ViewerUnresponsiveError,
 )
@@ -73,18 +72,16 @@ class Viewing:
     ) -> None:
         """`budget` tells the kbit/s that all streams together may take now, 0: any."""
         self._gate, self._hub, self._viewer = gate, hub, viewer
-        self._opened = time.monotonic()
-        self._id = id or gate.new_id()
+        self._id, self._opened = id or gate.new_id(), time.monotonic()
         self._counters, self._budget = counters or Counters(), budget
         self.traffic = Traffic()
-        self._source, self._patience = source, patience
-        self.holder, self._formats = holder, formats
+        self._source, self._patience, self._formats = source, patience, formats
+        self.holder, self._asked = holder, holder.quality
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
         self._counted: Format | None = None  # what came when its rate was looked at last
         self.slot: Slot | None = None
         self._feed: Feed | None = None
-        self._sent = 0  # sequence number of the newest frame sent
-        self._acked = 0
+        self._sent = self._acked = 0  # sequence number of the newest frame sent, acknowledged
         self._progress = asyncio.Event()
         self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
         self._waiting_since = 0.0  # time.monotonic() of the last progress while frames are in flight
@@ -114,8 +111,10 @@ class Viewing:
             await self._viewer.send_message(self._info(slot, slot.limits[0].maximum))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
+                if self._asked != self.holder.quality:
+                    await self.change_quality(self._asked)
                 await _first_error(
-                    self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(slot), _watch_slot(slot)
+                    self._pump(slot, feed), self._follow(slot, feed), self._watch_stall(slot, feed), slot.watch()
                 )
 
     def _count_admission(self, slot: Slot, seconds: float) -> None:
@@ -144,9 +143,10 @@ class Viewing:
 
     async def change_quality(self, quality: str) -> None:
         """The same slot and feed, other pictures; the same ones, if the budget has no room for what is asked for."""
-        before, self.holder = self.holder, replace(self.holder, quality=quality)
         if self.slot is None or self._feed is None:
+            self._asked = quality  # of a viewing that has no feed yet, and changes when it has
             return
+        before, self.holder = self.holder, replace(self.holder, quality=quality)
         if quality == before.quality:
             await self._tell_format(*self._told)
             return
@@ -206,6 +206,9 @@ class Viewing:
         mailbox.pass_on = functools.partial(self._send_at_once, slot, feed)
         while True:
             await mailbox.arrival()
+            if feed.has_news:
+                await asyncio.sleep(0)  # for `_follow`, which tells it first
+                await mailbox.arrival()  # what waited may have been dropped meanwhile
             if self._is_full():
                 self._progress.clear()
                 await self._progress.wait()
@@ -270,9 +273,11 @@ class Viewing:
             self._counters.add("dropped:" + name, missed - traffic.dropped)
             traffic.dropped = missed
 
-    async def _watch_stall(self, slot: Slot) -> None:
+    async def _watch_stall(self, slot: Slot, feed: Feed) -> None:
         """A viewer with frames in flight has to make progress; Daphne's own pings are fooled by any message."""
         while True:
+            if feed.condition.state is not State.LIVE:
+                self._waiting_since = time.monotonic()  # decoders keep pictures back until others come
             waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
             if waited >= self._patience.stall:
                 slot.check()
@@ -308,11 +313,6 @@ class Viewing:
                     condition = await feed.changed()
             except TimeoutError as error:
                 raise _gone(condition) from error
-
-
-async def _watch_slot(slot: Slot) -> None:
-    await slot.lost.wait()
-    raise SlotLostError
 
 
 def _gone(condition: Condition) -> StreamError:

@@ -19,6 +19,7 @@ import redis
 from redis.asyncio.connection import Connection, ConnectionPool
 
 CONNECT_TIMEOUT = 0.7  # seconds for connecting
+AT_ONCE = 65_536  # bytes that a thread hands to its socket together: they have to be taken within a REPLY_TIMEOUT
 REPLY_TIMEOUT = 0.7  # seconds of silence while a reply is due; no script takes a tenth of it
 DEADLINE = 1.5  # seconds for a whole call: a refusal must be out within 2 s
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -163,7 +164,9 @@ class ThreadWire:
 
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The replies to all of them in one round trip; redis's ReplyErrors are among them and not raised."""
-        self._socket.sendall(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
+        asked = memoryview(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
+        for start in range(0, len(asked), AT_ONCE):
+            self._socket.sendall(asked[start : start + AT_ONCE])
         return [self._next_reply() for _ in commands]
 
     def _next_reply(self) -> Any:

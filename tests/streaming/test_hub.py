@@ -120,6 +120,19 @@ async def test_a_lost_camera_is_told_and_comes_back(hub: Hub, camera: SimulatedC
     assert states[-2:] == [State.RECONNECTING, State.LIVE]
 
 
+async def test_no_picture_from_before_follows_the_word_that_a_camera_is_lost(hub: Hub, camera: SimulatedCamera) -> None:
+    """To a viewer whose link is slow it would look as if the camera were back."""
+    async with hub.feed("1", CameraSource(camera.url), "low") as feed:
+        old = await first(feed)
+        async with asyncio.timeout(5):
+            await feed.mailbox.arrival()
+        camera.drop_connections()
+        async with asyncio.timeout(10):
+            while (await feed.changed()).state is not State.RECONNECTING:
+                pass
+        assert (await first(feed)).epoch == old.epoch + 1
+
+
 async def test_more_cameras_than_a_worker_may_open_are_refused_but_an_unwatched_one_makes_room(
     hub: Hub, simulator: Simulator
 ) -> None:

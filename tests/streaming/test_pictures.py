@@ -77,9 +77,19 @@ def test_a_picture_too_rich_for_one_message_is_encoded_coarser() -> None:
     assert decoded(coarser).shape == (1080, 1920, 3)
 
 
-def test_a_picture_too_rich_whatever_is_done_is_an_error_that_says_so() -> None:
-    with pytest.raises(DecodingError, match="too large to be sent"):
-        encode(noise(4000, 4000, 127), "original")
+def test_a_picture_too_rich_at_its_size_is_made_smaller() -> None:
+    """And not an error: its camera would be lost to all who watch it otherwise."""
+    data, width, height = encode(noise(4000, 3000, 127), "original")
+    assert len(data) <= MAX_MESSAGE
+    assert (width, height) == (1440, 1080)
+    assert decoded(data).shape == (1080, 1440, 3)
+
+
+def test_the_richest_picture_fits_into_a_message_at_the_lowest_quality() -> None:
+    image = np.random.default_rng(1).integers(0, 2, (540, 640), np.uint8) * 255
+    data, width, height = encode(av.VideoFrame.from_ndarray(image, format="yuvj420p"), "low")
+    assert len(data) <= MAX_MESSAGE
+    assert (width, height) == (640, 360)
 
 
 def test_the_strip_of_a_scaled_picture_stays_readable() -> None:

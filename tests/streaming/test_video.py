@@ -215,6 +215,26 @@ def test_nothing_is_passed_on_that_depends_on_a_picture_that_was_too_large() -> 
     assert hand.push(*reads) == [SETS + key(1), other(2), SETS + key(6), other(7)]
 
 
+@pytest.mark.parametrize("large", [key(2), other(2)], ids=["key", "other"])
+def test_from_a_picture_that_was_too_large_to_the_next_key_jpeg_is_shown(large: bytes) -> None:
+    """Of a camera whose key pictures all are, always: else nobody would ever see it at *Original*."""
+    hand = Hand()
+    hand.push(key(1), large + bytes(MAX_MESSAGE), other(3), other(4))
+    assert hand.videos[-1] is False
+    hand.push(key(5), other(6))
+    assert hand.videos[-1] is True
+
+
+def test_who_joins_in_a_group_with_a_picture_that_was_too_large_is_shown_jpeg_until_the_next_key() -> None:
+    hand = Hand()
+    reads = [key(1) + bytes(MAX_MESSAGE), other(2), other(3), key(4), other(5)]
+    *units, after, _ = [unit for read in [*reads, key(6)] for unit in hand.units.push(read, 0.0, 0.0)]
+    hand.video.join(units[:3])
+    assert (hand.videos[-1], hand.groups, hand.frames) == (False, [[]], [])
+    hand.video.take(units[3] if len(units) > 3 else after)
+    assert hand.videos[-1] is True
+
+
 def test_the_group_kept_for_a_decoder_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "GROUP_PICTURES", 10)
     decoded: list[bytes] = []

@@ -196,6 +196,36 @@ async def test_a_viewer_is_told_of_another_quality_before_its_first_picture_whic
         await leave(task)
 
 
+async def test_a_quality_that_is_chosen_before_the_camera_may_be_opened_holds(bench: Bench) -> None:
+    viewing, viewer = bench.viewing(quality="medium")
+    ending = bench.hub._ending["1"] = asyncio.get_running_loop().create_future()  # a capture that still has the camera
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewing.slot is not None)
+    await viewing.change_quality("low")
+    del bench.hub._ending["1"]
+    ending.set_result(None)
+    await until(partial(_has_pictures, viewer))
+    assert [message["quality"] for message in viewer.messages if message["type"] == "quality_changed"] == ["low"]
+    assert viewing._feed is not None
+    assert viewing._feed.quality == viewing.holder.quality == "low"
+    await until(lambda: viewing.slot is not None and viewing.slot.described)
+    (holder,) = (await bench.gate.usage()).holders.values()
+    assert holder["quality"] == "low"
+    await leave(task)
+
+
+async def test_a_viewer_need_not_acknowledge_while_the_camera_is_away(bench: Bench) -> None:
+    """It may be unable to: decoders keep pictures back until others come."""
+    viewing, viewer = bench.viewing(acknowledges=False)
+    viewing._patience = Patience(first_frame=5, reconnect=3, stall=1)
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewer.sequences)
+    bench.camera.fault = Fault.REFUSE
+    bench.camera.drop_connections()
+    with pytest.raises(CameraLostError):
+        await asyncio.wait_for(task, 10)
+
+
 async def test_a_viewer_is_told_of_the_cameras_state_before_the_picture_that_comes_with_it(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ import pytest
 
 from streaming.errors import GateUnavailableError
 from streaming.store import Store, ThreadStore
-from streaming.wire import DEADLINE, REPLY_TIMEOUT, TooLateError, Wire, WireLostError, dialer
+from streaming.wire import DEADLINE, REPLY_TIMEOUT, ThreadWire, TooLateError, Wire, WireLostError, dialer
 from tests.servers import RedisServer
 
 
@@ -150,6 +152,43 @@ def test_a_thread_connects_as_often_as_it_is_cut_off(thread_store: ThreadStore) 
         assert thread_store._one("PING")
         thread_store.close()
     assert thread_store._one("CLIENT", "LIST").count(b"\n") == 1
+
+
+class SlowConnection:
+    """A Redis behind a slow link: it takes what is sent bit by bit, and answers when it has all."""
+
+    def __init__(self, total: int) -> None:
+        self._sock, self._theirs = socket.socketpair()
+        self._sock.settimeout(REPLY_TIMEOUT)
+        for end in (self._sock, self._theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        self._total = total
+        self._thread = threading.Thread(target=self._take)
+
+    def connect(self) -> None:
+        self._thread.start()
+
+    def _take(self) -> None:
+        taken = 0
+        while taken < self._total:
+            time.sleep(REPLY_TIMEOUT / 10)
+            taken += len(self._theirs.recv(65_536))
+        self._theirs.sendall(b"+OK\r\n")
+
+    def disconnect(self) -> None:
+        self._thread.join()
+        self._sock.close()
+        self._theirs.close()
+
+
+def test_a_thread_may_send_much_over_a_slow_link() -> None:
+    """The time-out is for silence, not for a whole batch."""
+    command = ("SET", "key", bytes(2_000_000))
+    wire = ThreadWire(SlowConnection(len(hiredis.pack_command(command))))  # type: ignore[arg-type]
+    started = time.monotonic()
+    assert wire.ask([command]) == [b"OK"]
+    assert time.monotonic() - started > 2 * REPLY_TIMEOUT
+    wire.close()
 
 
 def test_threads_that_ask_at_the_same_time_get_their_own_answers(thread_store: ThreadStore) -> None:
