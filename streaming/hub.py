@@ -44,9 +44,9 @@ class Feed:
         video = self.quality == ORIGINAL and Format.H264 in self.formats and self._reading.passes_video
         return Format.H264 if video else Format.JPEG
 
-    def switch(self, quality: str, formats: frozenset[Format] | None = None) -> None:
+    def switch(self, quality: str) -> None:
         """Pictures of `quality` from now on; of a feed that was left meanwhile, none."""
-        self.quality, self.formats = quality, self.formats if formats is None else formats
+        self.quality = quality
         self.mailbox.clear()
         if self in self._reading.feeds:
             self._reading.join(self)

@@ -52,8 +52,6 @@ QUALITIES = {
     "high": Quality(1920, 1080, 15, 90),
     "original": Quality(7680, 4320, 15, 90),  # where the camera's own video cannot be passed on
 }
-
-
 SMALLER = {"original": "high", "high": "medium", "medium": "low"}  # `low` fits into a message, whatever it shows
 
 

@@ -82,7 +82,7 @@ class Video:
         for unit in before:
             self.collect(unit)
         if self._codec == "h264" and before and not newest.key:
-            self._cut = not self.group or any(len(unit.data) > MAX_MESSAGE for unit in self.group)
+            self._cut = not self.group or not all(map(_fits, self.group))
             self._on_video(not self._cut)
             if not self._cut:
                 self._on_group([self._frame(unit) for unit in self.group])
@@ -102,7 +102,7 @@ class Video:
             self._group_bytes += len(unit.data)
 
     def _pass_on(self, unit: AccessUnit) -> None:
-        now, fits = time.monotonic(), len(unit.data) <= MAX_MESSAGE
+        now, fits = time.monotonic(), _fits(unit)
         if unit.key:
             self._without_key_since = now
         if unit.key or not fits:
@@ -122,7 +122,7 @@ class Video:
         if not wanted:
             self._decoder = None
             return
-        if self._codec == "mjpeg" and ORIGINAL in wanted and len(unit.data) <= MAX_MESSAGE:
+        if self._codec == "mjpeg" and ORIGINAL in wanted and _fits(unit):
             self._send_jpeg(ORIGINAL, unit.data, unit)
             wanted -= {ORIGINAL}
             if not wanted:
@@ -156,3 +156,8 @@ class Video:
         if name not in self._pacers:
             self._pacers[name] = Pacer(QUALITIES[name].rate)
         return self._pacers[name]
+
+
+def _fits(unit: AccessUnit) -> bool:
+    """Into one message."""
+    return len(unit.data) <= MAX_MESSAGE

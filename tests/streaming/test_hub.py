@@ -275,10 +275,10 @@ async def test_a_slow_viewer_of_the_original_costs_the_others_nothing(hub: Hub, 
 async def test_one_feed_is_switched_between_the_original_and_jpeg(hub: Hub, simulator: Simulator) -> None:
     camera = add(simulator, gop_seconds=LONG_GROUP)
     source = CameraSource(camera.url)
-    async with hub.feed("2", source, "low") as feed:
+    async with hub.feed("2", source, "low", BOTH) as feed:
         assert (await of_format(feed, Format.JPEG)).quality == "low"
         for _ in range(2):
-            feed.switch("original", BOTH)
+            feed.switch("original")
             frames = await take(feed, 10, seconds=2)  # before the next key
             assert {frame.format for frame in frames} == {Format.H264}
             assert frames[0].flags & Flag.KEY

@@ -227,11 +227,11 @@ def test_from_a_picture_that_was_too_large_to_the_next_key_jpeg_is_shown(large: 
 
 def test_who_joins_in_a_group_with_a_picture_that_was_too_large_is_shown_jpeg_until_the_next_key() -> None:
     hand = Hand()
-    reads = [key(1) + bytes(MAX_MESSAGE), other(2), other(3), key(4), other(5)]
-    *units, after, _ = [unit for read in [*reads, key(6)] for unit in hand.units.push(read, 0.0, 0.0)]
-    hand.video.join(units[:3])
+    reads = key(1) + bytes(MAX_MESSAGE), other(2), other(3), key(4)
+    *before, following = [unit for read in reads for unit in hand.units.push(read, 0.0, 0.0)]
+    hand.video.join(before)
     assert (hand.videos[-1], hand.groups, hand.frames) == (False, [[]], [])
-    hand.video.take(units[3] if len(units) > 3 else after)
+    hand.video.take(following)
     assert hand.videos[-1] is True
 
 
