@@ -31,12 +31,11 @@ from streaming.store import Argument, Store
 from tests.servers import RedisServer
 
 OF_IT = "of it, the call to Redis"
-HELD = 100  # slots at once at most
+HELD = 100  # slots at once at most: each of ten users watches ten cameras
 CORES = sorted(os.sched_getaffinity(0))
 ROOM = 100_000  # of each limited set
 TIMING = Timing(lease=15)
-SETS = (SERVER_SET, *(set + "bench" for set in (USER_SET, CAMERA_SET, ADDRESS_SET)))
-TERMS = Terms(tuple(map(Limit, SETS, (ROOM, 0, 0, ROOM))), Rate("bench:medium", 7_000))  # limited as by default
+RATE = Rate("bench:medium", 7_000)
 
 
 async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
@@ -48,7 +47,7 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
         incr, bare, script, acquire = list[float](), list[float](), list[float](), list[float]()
         for start in range(0, rounds, HELD):
             async with AsyncExitStack() as slots:
-                for _ in range(min(HELD, rounds - start)):
+                for number in range(min(HELD, rounds - start)):
                     before = time.perf_counter()
                     await client.incr("bench")
                     incr.append(time.perf_counter() - before)
@@ -58,10 +57,11 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
                     before = time.perf_counter()
                     await store.call("EVALSHA", empty, 0)
                     script.append(time.perf_counter() - before)
-                    slot = ours.slot(holder(), TERMS, _no_wait)
+                    slot = ours.slot(*newcomer(number), _no_wait)
                     before = time.perf_counter()
-                    await slots.enter_async_context(slot)
+                    await slot.__aenter__()
                     acquire.append(time.perf_counter() - before)
+                    slots.push_async_exit(slot)
             while (await read_usage(store)).holders:  # noqa: ASYNC110 - the keeper gives them back behind our backs
                 await asyncio.sleep(0.01)
     base = p50_p95("us", [value * 1e6 for value in incr[HELD:]])
@@ -77,10 +77,12 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
         results.add(what=what, cores=cores, rounds=len(values) - HELD, **row, ratio=ratio)
 
 
-def holder() -> Holder:
-    return Holder(
-        user="bench", camera="bench", camera_id="bench", quality="medium", address="bench", since=time.time() * 1000
-    )
+def newcomer(number: int) -> tuple[Holder, Terms]:
+    """One of `HELD`, limited as by default."""
+    user, camera = f"user {number % 10}", f"camera {number // 10}"
+    sets = SERVER_SET, USER_SET + user, CAMERA_SET + camera, ADDRESS_SET + user
+    limits = tuple(map(Limit, sets, (ROOM, 0, 0, ROOM)))
+    return Holder(user, camera, camera, "medium", user, time.time() * 1000), Terms(limits, RATE)
 
 
 class TimedStore(Store):
