@@ -36,15 +36,24 @@ def _address(name: str, schemes: tuple[str, ...]) -> str:
     return text
 
 
+def _as_it_stands(name: str) -> str:
+    """`env.str` takes a value that begins with $ for the name of another variable."""
+    return str(env.ENVIRON.get(name, "")).strip()
+
+
+def _list(name: str) -> list[str]:
+    return [entry for part in env.list(name, default=[]) if (entry := part.strip())]
+
+
 def _secret(name: str, file: str) -> str:
-    text: str = env.str(name, default="").strip()
+    text = _as_it_stands(name)
     if text and len(text) < 16:
         raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
     return text or stored_key(VAR_DIR / file)
 
 
 def _token(name: str) -> str:
-    text: str = env.str(name, default="").strip()
+    text = _as_it_stands(name)
     if text and len(text) < 16:
         raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
     if not re.fullmatch("[!-~]*", text):
@@ -60,8 +69,8 @@ DEBUG = _flag("DEBUG", default=False)
 HTTPS = _flag("HTTPS", default=False)
 SECRET_KEY = _secret("SECRET_KEY", "secret.key")
 CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or ["localhost", "127.0.0.1", "[::1]"]
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)

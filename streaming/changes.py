@@ -1,6 +1,7 @@
 """Who set which limit and when, read from the rows of LimitChange. Asks the database."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from streaming.models import LimitChange
@@ -38,8 +39,8 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
             "trial": change.trial,
             "text": _words(change, before),
         }
-        for change, before in _with_previous(changes[: count * 4])
-    ][:count]
+        for change, before in islice(_with_previous(changes), count)
+    ]
 
 
 def words(change: LimitChange) -> str:
@@ -79,4 +80,4 @@ def _shown(change: LimitChange | None, name: str) -> str:
     value = _value(change, name)
     if change is None or value is None:
         return "default"
-    return change.reserved_group_name if name == "reserved_group" else f"{value:g}"
+    return change.reserved_group_name if name == "reserved_group" else f"{value:.15g}"

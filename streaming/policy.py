@@ -273,7 +273,7 @@ def _merged(before: Mapping[str, Any], given: Mapping[str, Any], base: Policy) -
             raise ValidationError({"reserved_group": "Choose the group for which the slots are reserved."})
         merged["reserved_slots"] = None  # the group has been deleted, or is given up
     reserved, limit = resulting("reserved_slots"), resulting("max_concurrent")
-    if reserved >= limit:
+    if reserved >= limit and not given.keys().isdisjoint(("max_concurrent", "reserved_slots", "reserved_group")):
         if "reserved_slots" in given:
             raise ValidationError({"reserved_slots": f"Must be fewer than the {limit} streams at once."})
         raise ValidationError({"max_concurrent": f"Must be more than the {reserved} slots reserved for a group."})

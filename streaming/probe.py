@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import av.error
+from django.core.exceptions import ValidationError
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
@@ -34,9 +35,7 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
     """The source that the form's fields describe, or what is wrong with them. A stored password stands in for none."""
-    id = data.get("id")
-    instance = Camera.objects.filter(pk=id).first() if id else None
-    form = CameraForm(data, instance=instance)
+    form = CameraForm(data, instance=_stored(data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
         return " ".join(str(message) for messages in form.errors.values() for message in messages)
@@ -44,6 +43,12 @@ def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
     if not cleaned["stream_url"]:
         return "Enter the camera's address first."
     return CameraSource(cleaned["stream_url"], cleaned["username"], cleaned["password"])
+
+
+def _stored(id: Any) -> Camera | None:
+    with contextlib.suppress(ValidationError):  # it is no id
+        return Camera.objects.filter(pk=id).first() if id else None
+    return None
 
 
 async def try_camera(source: CameraSource) -> dict[str, Any]:

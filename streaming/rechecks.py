@@ -2,6 +2,7 @@
 time, and at once when a control event says so. One task for the worker; streams of one session and camera cost one look."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import defaultdict
@@ -50,17 +51,24 @@ class Rechecks:
 
     async def run(self) -> None:
         """For ever: what was asked for at once, everything each `RECHECK`."""
+        due = self._next()
         while True:
-            try:
-                jitter = random.uniform(0.8, 1.0)  # noqa: S311 - workers do not all ask at once
-                await asyncio.wait_for(self._ask.wait(), conf.RECHECK * jitter)
-                self._ask.clear()
-                asked, self._asked = self._asked, set()
-            except TimeoutError:
-                asked = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._ask.wait()
+            self._ask.clear()
+            asked, self._asked = self._asked, set()
+            everything = asyncio.get_running_loop().time() >= due
             for key, streams in self._groups().items():
-                if asked is None or key in asked:
+                if everything or key in asked:
                     await self._look(key, streams)
+            if everything:
+                due = self._next()
+
+    def _next(self) -> float:
+        """When all are due again, loop time."""
+        jitter = random.uniform(0.8, 1.0)  # noqa: S311 - workers do not all ask at once
+        return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
         groups: dict[Key, list[Stream]] = defaultdict(list)

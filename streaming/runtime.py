@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 from twisted.internet import tcp
 
@@ -165,7 +165,7 @@ class Runtime:
             self._policy_asked.clear()
             version = self._version
             try:
-                self.policy = await sync_to_async(policy.load)()
+                self.policy = await database_sync_to_async(policy.load)()
                 self._loaded = version
             except Exception:
                 logger.exception("The limits could not be read; those known so far stay in force")

@@ -145,8 +145,9 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:
-    user = request.user
-    return user.is_staff and (user.has_perm("cameras.add_camera") or user.has_perm("cameras.change_camera"))
+    """A stored camera is opened with its password, so trying it takes the right to change it."""
+    user, permission = request.user, "cameras.change_camera" if request.POST.get("id") else "cameras.add_camera"
+    return user.is_staff and user.has_perm(permission)
 
 
 @require_GET

@@ -114,6 +114,7 @@ HOMES = {
         "streaming/control.py",
         "streaming/rechecks.py",
         "streaming/recorder.py",
+        "streaming/runtime.py",
         "nvr/",
     ),
     "cryptography": ("cameras/encryption.py",),

@@ -42,6 +42,23 @@ def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right
         assert expected in done.stderr
 
 
+def test_secrets_may_begin_with_any_character_and_lists_have_spaces(tmp_path: Path) -> None:
+    secrets = {name: f"$ecret of {name}" for name in ("SECRET_KEY", "CAMERA_KEY")} | {
+        "METRICS_TOKEN": "$ecret-of-metrics"
+    }
+    lists = {"ALLOWED_HOSTS": "nvr.example, localhost", "CSRF_TRUSTED_ORIGINS": "https://nvr.example, "}
+    names = [*secrets, *lists]
+    done = subprocess.run(
+        [sys.executable, "-c", f"from nvr import settings; print([getattr(settings, name) for name in {names}])"],
+        cwd=ROOT,
+        env=environment_of(tmp_path, **secrets, **lists),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.strip() == str([*secrets.values(), ["nvr.example", "localhost"], ["https://nvr.example"]])
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("fifteen letters", "has 15 characters, and needs at least 16"), ("sixteen letters é", "no spaces")],

@@ -152,6 +152,19 @@ def test_what_is_typed_stays_while_the_page_follows_and_when_the_server_objects(
     expect(system.get_by_test_id("budget")).to_have_text("of 12.5 Mbit/s")
 
 
+def test_what_a_colleague_has_changed_is_not_taken_back_by_who_only_had_the_field_under_the_cursor(
+    system: Page, admin: Session
+) -> None:
+    concurrent = system.get_by_test_id("limit-max_concurrent")
+    concurrent.focus()
+    assert admin.post(f"{PAGE}limits/", {"max_concurrent": "4"})[0] == 200
+    expect(concurrent).to_have_value("4", timeout=ACROSS)
+    save_limit(system, "max_mbps", "12.5")
+    expect(system.get_by_test_id("limits-said")).to_contain_text("Saved")
+    expect(system.get_by_test_id("change-row").first).to_have_text(re.compile("default → 12.5$|default → 12.5[^,]*$"))
+    expect(system.get_by_test_id("value-max_concurrent")).to_have_text("4")
+
+
 def test_what_is_no_number_is_said_at_its_field_and_takes_no_limit_away(system: Page) -> None:
     sent: list[str] = []
     save_limit(system, "max_mbps", "15")

@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from streaming import control, policy
+from streaming import changes, control, policy
 from streaming.keys import POLICY
 from streaming.models import GroupLimit, LimitChange, UserLimit
 from tests.servers import RedisServer, wait_until
@@ -228,6 +228,19 @@ def test_an_environment_lowered_later_leaves_a_slot_that_is_not_reserved(
     policy.change(ada, {"reserved_slots": 5, "reserved_group": operators})
     settings.STREAM_MAX_CONCURRENT = 3
     assert policy.load().reserved_slots == 2
+    policy.change(ada, {"max_mbps": 50})  # which has nothing to do with it
+    assert (policy.load().max_mbps, policy.load().reserved_slots) == (50, 2)
+    assert list(refused(ada, max_concurrent=4)) == ["max_concurrent"]
+
+
+def test_the_log_tells_what_was_before_however_much_was_tried_since_and_whole_numbers(ada: User) -> None:
+    policy.change(ada, {"max_mbps": 999_999.5})
+    for _ in range(3):
+        policy.change(ada, {"max_concurrent": 5}, trial=True)
+        policy.end_trial(ada)
+    policy.change(ada, {"max_mbps": 1_000_000})
+    newest = changes.log(changes.rows(), 1)
+    assert [entry["text"] for entry in newest] == ["Mbit/s of all streams: 999999.5 → 1000000"]
 
 
 # For whom.

@@ -2,37 +2,67 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from streaming import policy, runtime
 from streaming.errors import GateUnavailableError
 from tests.servers import RedisServer
 
+STORED = replace(policy.defaults(), max_concurrent=3)
+
+
+@pytest.fixture
+async def worker(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[runtime.Runtime]:
+    """One that reads the limits again at once where that has failed."""
+    monkeypatch.setattr(runtime, "POLICY_RETRY", 0.05)
+    worker = runtime.Runtime(redis_server.url)
+    keeping = asyncio.create_task(worker._keep_policy())
+    yield worker
+    keeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await keeping
+    await worker.store.close()
+
+
+async def read(worker: runtime.Runtime) -> None:
+    async with asyncio.timeout(2):
+        while worker.policy != STORED:
+            await asyncio.sleep(0.01)
+
 
 async def test_nobody_is_admitted_by_limits_that_were_never_read_and_they_are_read_again_soon(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    worker: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "POLICY_RETRY", 0.05)
-    stored = replace(policy.defaults(), max_concurrent=3)
     failures = [RuntimeError("locked"), RuntimeError("locked")]
 
     def load() -> policy.Policy:
         if failures:
             raise failures.pop()
-        return stored
+        return STORED
 
     monkeypatch.setattr(policy, "load", load)
-    worker = runtime.Runtime(redis_server.url)
-    keeping = asyncio.create_task(worker._keep_policy())
     with pytest.raises(GateUnavailableError, match="limits"):
         await worker.known_policy()
-    async with asyncio.timeout(2):
-        while worker.policy != stored:
-            await asyncio.sleep(0.01)
-    assert await worker.known_policy() == stored
-    keeping.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await keeping
-    await worker.store.close()
+    await read(worker)
+    assert await worker.known_policy() == STORED
+
+
+async def test_limits_are_read_again_though_the_database_s_restart_has_broken_the_connection(
+    worker: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[BaseDatabaseWrapper] = []
+    monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda self: looked_at.append(self))
+
+    def load() -> policy.Policy:
+        assert connection.vendor  # there is one in this thread
+        if not looked_at:
+            raise OperationalError("server closed the connection unexpectedly")
+        return STORED
+
+    monkeypatch.setattr(policy, "load", load)
+    await read(worker)

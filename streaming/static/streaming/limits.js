@@ -89,7 +89,7 @@ class LimitsForm {
   show(values) {
     const touched = this.changed;
     for (const field of this.#fields) {
-      if (!(field.name in touched) && field !== document.activeElement) field.value = values[field.name] ?? "";
+      if (!(field.name in touched)) field.value = values[field.name] ?? "";
     }
     this.#known = values;
     this.#render();
