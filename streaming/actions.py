@@ -11,15 +11,15 @@ KEPT = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """End one viewing; its viewer reads `message`, and is refused for `block_seconds`, `by` whom the page says. Returns
-    whether there is such a viewing. Raises GateUnavailableError."""
+    """End one viewing; its viewer reads `message`, and is refused for `block_seconds`, `by` whom the page says: then his
+    others end too. Returns whether there is such a viewing. Raises GateUnavailableError."""
     return bool(await _order(store, "id", viewing_id, message, block_seconds, by))
 
 
 async def stop_camera(
     store: Store, camera_id: str, message: str = "", block_seconds: int = 0, by: str = "", spared: str = ""
 ) -> int:
-    """The same for all viewings of a camera; returns how many they are. The user with the key `spared` is not blocked.
+    """The same for all viewings of a camera; returns how many have ended. The user with the key `spared` is not blocked.
     Raises GateUnavailableError."""
     return len(await _order(store, "camera_id", camera_id, message, block_seconds, by, spared))
 

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import contextlib
+import contextvars
 import functools
 import logging
 import os
@@ -237,7 +238,8 @@ def current() -> Runtime:
     global _current
     if _current is None:
         _current = Runtime(store_url())
-        _current.start()
+        # Not in the context of the request that asks: its thread for the database is gone with it.
+        contextvars.Context().run(_current.start)
         atexit.register(_current.end)
         _handle_signals(_current)
     return _current

@@ -105,7 +105,11 @@ class StopIn(Strict):
         json_schema_extra={"pattern": f"^[^{UNSEEN}]*$"},
     )
     block_seconds: Annotated[
-        int, Field(ge=0, le=actions.BLOCK, description="For how long the viewer is refused."), Strictly
+        int,
+        Field(
+            ge=0, le=actions.BLOCK, description="For how long the viewer is refused: whatever else he watches ends too."
+        ),
+        Strictly,
     ] = 0
 
 

@@ -171,6 +171,7 @@ async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_
     assert (status, answer["error"]["reason"]) == (404, "stream_not_found")
     log = installation.manage("shell", "-v0", "-c", LOG)
     assert "admin: Stopped the stream of viewer2 at Yard, blocked for 2 s: Needed elsewhere." in log
+    await eventually(lambda: admin("GET", "/blocks")[1]["count"] == 0, 3)
 
 
 async def test_a_blocked_user_is_listed_and_let_in_again(

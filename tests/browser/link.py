@@ -20,6 +20,7 @@ class Link(TcpProxy):
         self._web_sockets_pass = threading.Event()
         self._web_sockets_pass.set()
         self._is_cut = False
+        self._vanished = set[socket.socket]()
         self._line = threading.Lock()
         super().__init__(target)
 
@@ -36,6 +37,14 @@ class Link(TcpProxy):
         for end in self._sockets:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def vanish(self) -> None:
+        """Every connection ends for the browser, and the worker is not told: a phone that changes networks."""
+        for end in self._sockets:
+            with contextlib.suppress(OSError):
+                if end.getsockname()[1] == self.port:
+                    self._vanished.add(end)
+                    end.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         self._is_cut = False
@@ -67,6 +76,8 @@ class Link(TcpProxy):
                     if self.refuses_web_sockets:
                         break
                 sink.sendall(data)
+        if not self._vanished.isdisjoint((source, sink)):
+            return
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

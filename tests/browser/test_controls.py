@@ -7,6 +7,7 @@ import cv2
 import pytest
 from playwright.sync_api import Page, expect
 
+from cameras.simulator import Fault, SimulatedCamera
 from tests.browser.conftest import VIEWER, Gate, becomes, open_modal
 from tests.servers import wait_until
 
@@ -99,6 +100,37 @@ def test_picture_in_picture_keeps_the_stream_of_a_hidden_page(cards: Page, gate:
         lambda: bool(cards.evaluate("document.pictureInPictureElement === null")), 5, "the small window is closed"
     )
     gate.becomes(0)
+
+
+SMALL_WINDOW = """() => {
+    HTMLVideoElement.prototype.requestPictureInPicture = async function () { window.small = this; };
+    document.exitPictureInPicture = async () => {};
+}"""
+BRIGHTNESS = """() => {
+    const context = Object.assign(document.createElement("canvas"), { width: 64, height: 36 }).getContext("2d");
+    context.drawImage(window.small, 0, 0, 64, 36);
+    const { data } = context.getImageData(0, 0, 64, 36);
+    return data.reduce((sum, value) => sum + value, 0) / data.length;
+}"""
+
+
+def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
+    cards: Page, gate: Gate, yard: SimulatedCamera
+) -> None:
+    """Its window is the browser's own: what it is given is looked at."""
+    cards.evaluate(SMALL_WINDOW)
+    open_modal(cards)
+    becomes(cards, "picture", "live")
+    cards.get_by_role("button", name="Picture in picture").click()
+    cards.wait_for_function("window.small?.videoWidth === 1280")
+    cards.wait_for_timeout(500)
+    live = cards.evaluate(BRIGHTNESS)
+    yard.fault = Fault.SILENT
+    becomes(cards, "state", "reconnecting", 15)
+    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) < 0.8 * live), 5, "the small window is dimmed")
+    yard.fault = Fault.NONE
+    becomes(cards, "state", "live", 30)
+    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) > 0.95 * live), 5, "the small window is bright again")
 
 
 def test_a_card_under_the_pointer_gets_a_fresh_still_and_takes_no_slot(cards: Page, gate: Gate) -> None:

@@ -74,8 +74,14 @@ def notes(page: Page, state: str, title: str, text: str, seconds: float = 15) ->
     becomes(page, "state", state, seconds)
     expect(part(page, "noticeTitle")).to_have_text(title)
     expect(part(page, "noticeText")).to_have_text(re.compile(f"^{text}$"))
+    assert_no_word_is_cut_off(page)
     said = re.compile(rf"{title}\. {text}")
     wait_until(lambda: bool(said.fullmatch(announced(page)[-1])), 5, f"{title!r} is announced")
+
+
+def assert_no_word_is_cut_off(page: Page) -> None:
+    shown, whole = part(page, "noticeText").evaluate("text => [text.clientHeight, text.scrollHeight]")
+    assert 0 < whole <= shown + 1, (shown, whole)
 
 
 def watch(page: Page) -> None:
@@ -136,6 +142,19 @@ def test_a_network_that_is_cut_is_reconnected_to(cards: Page, gate: Gate, link: 
     gate.becomes(1)
 
 
+def test_who_is_back_before_the_server_knows_that_he_was_gone_is_not_refused_because_of_himself(
+    cards: Page, gate: Gate, link: Link, others: Others
+) -> None:
+    others.enter()
+    open_modal(cards)
+    gate.becomes(2)
+    link.vanish()
+    says(cards, "reconnecting", RECONNECTING)
+    is_live_again(cards, 30)
+    assert announced(cards)[-2:] == [RECONNECTING, "Live"]
+    gate.becomes(2)
+
+
 def test_a_camera_that_drops_is_reconnected(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
     open_modal(cards)
     yard.fault = Fault.SILENT
@@ -172,12 +191,13 @@ def test_at_the_limit_the_viewer_is_refused_with_the_reason_and_offered_the_next
     expect(part(cards, "noticeTitle")).to_have_text("2 of 2 in use")
     expect(part(cards, "noticeText")).to_have_text(MESSAGE)
     expect(part(cards, "announcer")).to_have_text(f"2 of 2 in use. {MESSAGE}")
+    assert_no_word_is_cut_off(cards)
     becomes(cards, "picture", "snapshot", 20)
     expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
     record_announcements(cards)
     others.leave()
     notes(cards, "refused", "A stream is free", r"Watch now\?")
-    cards.get_by_role("button", name="Retry").click()
+    cards.get_by_role("button", name="Watch", exact=True).click()
     is_live_again(cards)
     gate.becomes(2)
 

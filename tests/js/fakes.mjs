@@ -67,7 +67,9 @@ export class FakeBrowser {
   sockets = [];
   fetched = [];
   snapshot = null;
+  denied = false; // of snapshots
   random = () => 0.5;
+  steady = () => Date.now();
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   page = Object.assign(new EventTarget(), { location: { protocol: "http:", host: "nvr.test" } });
   decode = async () => new FakeBitmap();
@@ -82,7 +84,7 @@ export class FakeBrowser {
     };
     this.fetch = async (path) => {
       this.fetched.push(path);
-      if (!this.snapshot) return { ok: false, headers: new Headers() };
+      if (!this.snapshot) return { ok: false, status: this.denied ? 401 : 503, headers: new Headers() };
       const headers = new Headers({ "X-Frame-Time": String(this.snapshot) });
       return { ok: true, headers, blob: async () => new Blob(["jpeg"]) };
     };

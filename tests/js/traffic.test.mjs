@@ -65,7 +65,7 @@ test("a link is measured by a still, and by what arrives beside it", async (cont
     context.mock.timers.tick(900); // until the server has one: not the link's time
     return { ok: true, arrayBuffer };
   };
-  assert.equal(await measureLink("/still", traffic, fetch), 1_600);
+  assert.equal(await measureLink("/still", traffic, fetch, Date.now), 1_600);
   assert.deepEqual(asked, ["/still"]);
   assert.equal(await measureLink("/still", traffic, async () => ({ ok: false, arrayBuffer })), Infinity);
   assert.equal(await measureLink("/still", traffic, () => Promise.reject(new TypeError("offline"))), Infinity);

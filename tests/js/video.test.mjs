@@ -75,7 +75,7 @@ test("video is acknowledged every five pictures or after a quarter of a second, 
 
 test("a flood of pictures makes no flood of acknowledgements", () => {
   const sent = [];
-  const acknowledgements = new Acknowledgements((seq) => sent.push(seq));
+  const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
   for (let seq = 1; seq <= 1000; seq += 1) {
     acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG, readAt: seq }, 0);
     mock.timers.tick(1);
@@ -94,7 +94,7 @@ for (const [age, interval, expected] of [
 ]) {
   test(`JPEG that is ${age} ms old, each ${interval} ms: an acknowledgement of two is there before a third, or not made`, () => {
     const sent = [];
-    const acknowledgements = new Acknowledgements((seq) => sent.push(seq));
+    const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
     for (let seq = 1; seq <= 10; seq += 1) {
       acknowledgements.add({ seq, kind: JPEG, readAt: seq * interval }, age);
       mock.timers.tick(interval);

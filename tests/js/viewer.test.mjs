@@ -140,6 +140,50 @@ test("refused: the server's own message and figures, and no attempt of its own",
   assert.equal(viewer.status.state, State.CONNECTING);
 });
 
+test("a picture finds the state that it makes: even the slowest link's are live ones, for who decides on the quality", async () => {
+  await goLive();
+  const seen = [];
+  viewer.addEventListener("picture", () => seen.push([viewer.status.state, viewer.picture.takenAt]));
+  mock.timers.tick(2_500);
+  assert.equal(viewer.status.state, State.STALE);
+  browser.socket.sendFrame({ seq: 2, readAt: 7 });
+  await settle();
+  assert.deepEqual(seen, [[State.LIVE, 7]]);
+});
+
+test("who is refused because the server still holds the slot of his lost connection waits for it", async () => {
+  await goLive();
+  browser.socket.end(1006);
+  const started = Date.now();
+  const waits = [];
+  while (viewer.status.state === State.RECONNECTING) {
+    const opened = browser.sockets.length;
+    while (browser.sockets.length === opened) mock.timers.tick(100);
+    waits.push(Date.now() - started);
+    browser.socket.accept();
+    browser.socket.end(4429, FULL);
+  }
+  assert.deepEqual(waits, [500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500]);
+  assert.equal(viewer.status.state, State.REFUSED);
+  assert.equal(viewer.status.inUse, 10);
+});
+
+test("who never had a slot, or whose connection the server ended, is refused at once", async () => {
+  open();
+  browser.socket.end(1006);
+  mock.timers.tick(500);
+  browser.socket.accept();
+  browser.socket.end(4429, FULL);
+  assert.equal(viewer.status.state, State.REFUSED);
+  viewer.close();
+  await goLive();
+  browser.socket.end(4409, { reason: "slot_lost" });
+  mock.timers.tick(500);
+  browser.socket.accept();
+  browser.socket.end(4429, FULL);
+  assert.equal(viewer.status.state, State.REFUSED);
+});
+
 test("a lost connection is opened again with growing waits, until a picture comes", async () => {
   await goLive();
   browser.socket.end(1006);
@@ -242,6 +286,18 @@ test("an unreachable camera: snapshots every two seconds, and a failed one keeps
   assert.equal(browser.fetched.length, before + 1);
   assert.deepEqual(viewer.picture, { kind: "snapshot", takenAt: 2_000 });
   assert.equal(browser.sockets.length, 1);
+});
+
+test("who is logged out meanwhile learns it from the stills", async () => {
+  open();
+  browser.socket.accept();
+  browser.socket.end(4503, { reason: "camera_unreachable" });
+  await settle();
+  browser.denied = true;
+  mock.timers.tick(2_000);
+  await settle();
+  assert.equal(viewer.status.state, State.CLOSED);
+  assert.equal(viewer.status.reason, "not_authenticated");
 });
 
 test("a snapshot never replaces a newer live picture", async () => {
@@ -349,6 +405,17 @@ test("a page hidden for fifteen seconds gives its slot back, and returns when it
   assert.equal(viewer.status.state, State.RECONNECTING);
   mock.timers.tick(60_000);
   assert.equal(browser.sockets.length, 1, "nobody looks");
+  browser.show("visible");
+  assert.equal(browser.sockets.length, 2);
+});
+
+test("a page that was opened in the background gives its slot back like one that was hidden", async () => {
+  browser.document.visibilityState = "hidden";
+  await goLive();
+  mock.timers.tick(9_000);
+  browser.socket.sendFrame({ seq: 2 });
+  mock.timers.tick(6_000);
+  assert.equal(browser.socket.closedWith, 1000);
   browser.show("visible");
   assert.equal(browser.sockets.length, 2);
 });

@@ -11,8 +11,10 @@ test("a refused viewer is offered a free stream", () => {
   assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), false), {
     title: "3 of 3 in use",
     text: "Please close another stream first.",
+    action: "Retry",
   });
-  assert.equal(notice(refused(Reason.LIMIT_REACHED), true).title, "A stream is free");
+  const free = { title: "A stream is free", text: "Watch now?", action: "Watch" };
+  assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), true), free);
 });
 
 test("a viewer at a limit of their own is not: a free stream of the server's does not help", () => {
@@ -44,7 +46,7 @@ test("a limit that is not the server's is called by its name, not by how far the
 
 test("a stopped viewer reads the administrator's message", () => {
   const stopped = { state: State.CLOSED, reason: Reason.STOPPED_BY_ADMINISTRATOR, message: "Shift is over.", until: null };
-  assert.deepEqual(notice(stopped, false), { title: "Stream stopped", text: "Shift is over." });
+  assert.deepEqual(notice(stopped, false), { title: "Stream stopped", text: "Shift is over.", action: "Retry" });
   assert.equal(notice({ ...stopped, message: null }, false).text, "An administrator stopped this stream.");
 });
 

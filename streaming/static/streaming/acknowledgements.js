@@ -8,15 +8,20 @@ const JPEG_TOGETHER = 2; // both that it sends ahead
 /** Tells the server what has been decoded, in bundles where that holds nothing up. Cumulative: the newest says it all. */
 export class Acknowledgements {
   #send;
+  #now;
   #done = 0; // seq
   #told = 0; // seq
   #toldAt = -Infinity;
   #readAt = NaN; // of the newest
   #timer;
 
-  /** @param {(seq: number) => void} send */
-  constructor(send) {
+  /**
+   * @param {(seq: number) => void} send
+   * @param {() => number} now milliseconds of a clock that nobody sets
+   */
+  constructor(send, now) {
     this.#send = send;
+    this.#now = now;
   }
 
   /**
@@ -31,7 +36,7 @@ export class Acknowledgements {
     // That of two JPEGs is with the server before it has a third, or each has its own.
     const jpegTogether = 2 * age < interval ? JPEG_TOGETHER : 1;
     const together = kind === FrameKind.H264 ? VIDEO_TOGETHER : jpegTogether;
-    const wait = this.#toldAt + (seq - this.#told < together ? AT_MOST : AT_LEAST) - Date.now();
+    const wait = this.#toldAt + (seq - this.#told < together ? AT_MOST : AT_LEAST) - this.#now();
     clearTimeout(this.#timer);
     if (wait <= 0) this.#tell();
     else this.#timer = setTimeout(() => this.#tell(), wait);
@@ -43,7 +48,7 @@ export class Acknowledgements {
 
   #tell() {
     this.#told = this.#done;
-    this.#toldAt = Date.now();
+    this.#toldAt = this.#now();
     this.#send(this.#done);
   }
 }

@@ -39,7 +39,7 @@ export class AutoQuality {
    * @param {() => Promise<number>} options.measure kbit/s that the link can carry; Infinity: not known
    * @param {() => number} [options.now] milliseconds
    */
-  constructor({ ladder, traffic, measure, now = Date.now }) {
+  constructor({ ladder, traffic, measure, now = () => performance.now() }) {
     this.#ladder = ladder;
     this.#traffic = traffic;
     this.#measure = measure;

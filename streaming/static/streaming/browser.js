@@ -6,6 +6,7 @@ export const browser = () => ({
   VideoDecoder: window.VideoDecoder,
   EncodedVideoChunk: window.EncodedVideoChunk,
   random: Math.random,
+  steady: () => performance.now(), // milliseconds of a clock that nobody sets
   page: window,
   document,
 });

@@ -49,7 +49,7 @@ export class CameraViewer extends HTMLElement {
     if (this.#painter) return;
     for (const part of this.querySelectorAll("[data-part]")) this.#parts[part.dataset.part] = part;
     const { canvas, quality, retry, noticeRetry, fullscreen, figures, figuresToggle, pip, save, unzoom } = this.#parts;
-    this.#painter = new Painter(canvas);
+    this.#painter = new Painter(canvas, () => this.#drawElsewhere());
     this.#menu = new QualityMenu(quality, (choice) => this.#choose(choice));
     this.#fullScreen = new FullScreen(this, fullscreen);
     this.#figures = new FiguresPanel(figures, figuresToggle);
@@ -183,6 +183,7 @@ export class CameraViewer extends HTMLElement {
     if (status.state === State.CLOSED && status.until) this.#renderWords(status); // how long is left
     this.#renderAge();
     this.#renderFigures();
+    if (status.state !== State.LIVE) this.#drawElsewhere();
   }
 
   #render() {
@@ -196,6 +197,7 @@ export class CameraViewer extends HTMLElement {
     if (entered && status.state === State.REFUSED) this.#slotFree = false;
     this.#renderWords(status);
     this.#renderAge();
+    this.#drawElsewhere();
     this.#announce();
     if (entered && status.state === State.REFUSED) {
       this.dispatchEvent(new CustomEvent("refused", { detail: status, bubbles: true }));
@@ -208,6 +210,7 @@ export class CameraViewer extends HTMLElement {
     state.textContent = said ? "" : stateWords(status);
     noticeTitle.textContent = said?.title ?? "";
     noticeText.textContent = said?.text ?? "";
+    noticeRetry.textContent = said?.action ?? "";
     noticeRetry.hidden = status.reason === Reason.NOT_AUTHENTICATED;
     login.hidden = !noticeRetry.hidden;
     // One Retry at a time: in the notice while there is one, else among the controls. The focus moves with it.
@@ -235,7 +238,13 @@ export class CameraViewer extends HTMLElement {
   }
 
   #save() {
-    if (this.dataset.picture) savePicture(this.#parts.canvas, this.#camera.name);
+    if (this.dataset.picture) savePicture(this.#parts.canvas, this.#camera.name, this.#viewer.age);
+  }
+
+  #drawElsewhere() {
+    const { noticeTitle, state, age } = this.#parts;
+    const words = [noticeTitle, state, age].map(({ textContent }) => textContent).filter(Boolean);
+    this.#inPicture.draw(this.dataset.state === State.LIVE ? [] : words);
   }
 
   /** @param {boolean} shown in picture in picture */

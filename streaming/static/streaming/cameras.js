@@ -9,6 +9,8 @@ const METRICS_INTERVAL = 2_000; // ms
 const METRICS_TIMEOUT = 5_000; // ms
 const AFTER_LEAVING = 300; // ms in which the server gives the slot back
 
+const MAXIMUM = "Maximum concurrent streams reached. Please close another stream first.";
+
 const STATE_WORDS = {
   idle: "Ready",
   connecting: "Connecting…",
@@ -16,6 +18,7 @@ const STATE_WORDS = {
   reconnecting: "Reconnecting…",
   lost: "Not answering",
 };
+const NO_STILL = "No picture";
 
 /** @typedef {{in_use: number | null, limit: number, available: number | null, state: string}} Gate */
 
@@ -26,6 +29,8 @@ class Card {
   #reason;
   #state;
   #watchable;
+  #feed;
+  #hasStill = true; // as far as is known
 
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -34,6 +39,10 @@ class Card {
     this.#reason = element.querySelector("[data-reason]");
     this.#state = element.querySelector("[data-state-words]");
     this.#watchable = !this.#button.hasAttribute("aria-disabled");
+    element.addEventListener("still", ({ detail }) => {
+      this.#hasStill = detail;
+      this.showFeed(this.#feed);
+    });
   }
 
   get camera() {
@@ -44,18 +53,21 @@ class Card {
   opens(modal) {
     this.#button.addEventListener("click", () => {
       // Disabled for everybody, yet in reach of the keyboard and a screen reader, which may ask why.
-      if (this.#button.hasAttribute("aria-disabled")) showToast(this.#reason.textContent, "");
-      else modal.open(this.camera, this.#button);
+      const reason = this.#reason.textContent;
+      if (!this.#button.hasAttribute("aria-disabled")) modal.open(this.camera, this.#button);
+      else if (this.#watchable) showToast(MAXIMUM, reason);
+      else showToast(reason, "");
     });
   }
 
   /** @param {{state: string, viewers: number} | undefined} feed */
   showFeed(feed) {
     if (!this.#watchable) return;
+    this.#feed = feed;
     const state = feed?.state ?? "idle";
     const watching = state === "live" && feed.viewers ? ` · ${feed.viewers} watching` : "";
     this.#element.dataset.feed = state;
-    this.#state.textContent = (STATE_WORDS[state] ?? state) + watching;
+    this.#state.textContent = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
   }
 
   /** @param {string} reason why nothing can be watched now; empty when it can */
@@ -95,7 +107,8 @@ class SlotsPill {
 function whyNot(gate) {
   const full = gate?.state === "open" && gate.available <= 0;
   if (full && gate.in_use < gate.limit) return "All free streams are reserved";
-  return full ? `All ${gate.limit} streams are in use` : "";
+  if (!full) return "";
+  return gate.limit === 1 ? "The only stream is in use" : `All ${gate.limit} streams are in use`;
 }
 
 async function readMetrics() {

@@ -54,15 +54,22 @@ class CardStill {
     try {
       await next.decode();
       image.replaceWith(next);
+      this.#tell(true);
       this.schedule(INTERVAL);
     } catch {
       image.hidden = true;
+      this.#tell(false);
       this.schedule(AFTER_FAILURE);
     }
+  }
+
+  #tell(success) {
+    this.#frame.dispatchEvent(new CustomEvent("still", { detail: success, bubbles: true }));
   }
 }
 
 /**
+ * Dispatches `still` on a frame, with whether there was one.
  * @param {Iterable<HTMLElement>} frames each with `data-still="<camera id>"`
  * @param {() => boolean} mayRun false while something covers the cards
  * @returns {() => void} call it when `mayRun` may have become true

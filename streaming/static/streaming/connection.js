@@ -22,7 +22,8 @@ export class Connection {
   #listener;
   #opened = false;
   #error = null;
-  #heard = 0;
+  #now;
+  #heard = 0; // by `steady`
   #openTimer;
   #pingTimer;
 
@@ -30,11 +31,12 @@ export class Connection {
    * @param {string} address
    * @param {import("./clock.js").ServerClock} clock
    * @param {Listener} listener
-   * @param {typeof WebSocket} Socket
+   * @param {{WebSocket: typeof WebSocket, steady: () => number}} browser
    */
-  constructor(address, clock, listener, Socket) {
+  constructor(address, clock, listener, { WebSocket: Socket, steady }) {
     this.#clock = clock;
     this.#listener = listener;
+    this.#now = steady;
     this.#socket = new Socket(address);
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#onOpen();
@@ -56,21 +58,21 @@ export class Connection {
 
   #onOpen() {
     this.#opened = true;
-    this.#heard = Date.now();
+    this.#heard = this.#now();
     clearTimeout(this.#openTimer);
     this.#pingTimer = setInterval(() => this.#ping(), PING_INTERVAL);
     this.#ping();
   }
 
   #ping() {
-    if (Date.now() - this.#heard > SILENCE) this.#end(CONNECTION_LOST);
+    if (this.#now() - this.#heard > SILENCE) this.#end(CONNECTION_LOST);
     else this.send({ type: ViewerMessage.PING, time: Date.now() });
   }
 
   /** @param {string | ArrayBuffer} data */
   #onMessage(data) {
     if (!this.#listener) return;
-    this.#heard = Date.now();
+    this.#heard = this.#now();
     let message;
     try {
       message = typeof data === "string" ? JSON.parse(data) : parseFrame(data);
@@ -79,7 +81,7 @@ export class Connection {
       return;
     }
     if (typeof data !== "string") this.#listener.onFrame(message);
-    else if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, this.#heard, message.server_time);
+    else if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, Date.now(), message.server_time);
     else if (message.type === ServerMessage.ERROR) this.#error = message;
     else this.#listener.onMessage(message);
   }

@@ -5,10 +5,15 @@ export class Painter {
   /** @type {ImageBitmap | VideoFrame | null} */
   #next = null;
   #requested = 0;
+  #onDrawn;
 
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {() => void} onDrawn
+   */
+  constructor(canvas, onDrawn) {
     this.#canvas = canvas;
+    this.#onDrawn = onDrawn;
     this.#context = canvas.getContext("2d", { alpha: false });
   }
 
@@ -45,5 +50,6 @@ export class Painter {
     }
     this.#context.drawImage(picture, 0, 0, width, height);
     picture.close();
+    this.#onDrawn();
   }
 }

@@ -23,6 +23,7 @@ export class Presence {
     page.addEventListener("online", () => listener.hurry(), { signal });
     page.addEventListener("pagehide", () => listener.leave(), { signal });
     page.addEventListener("pageshow", () => listener.comeBack(), { signal });
+    if (document.visibilityState !== "visible") this.#leaveLater(); // opened in the background
   }
 
   stop() {

@@ -1,12 +1,13 @@
 const QUALITY = 0.95; // of the JPEG
 
 /**
- * Download what a canvas shows, named after the camera and the local time.
+ * Download what a canvas shows, named after the camera and the local time at which it was so.
  * @param {HTMLCanvasElement} canvas
  * @param {string} name
+ * @param {number} age of the picture, seconds
  */
-export function savePicture(canvas, name) {
-  const file = fileName(name, new Date());
+export function savePicture(canvas, name, age) {
+  const file = fileName(name, new Date(Date.now() - age * 1000));
   canvas.toBlob((blob) => blob && download(blob, file), "image/jpeg", QUALITY);
 }
 

@@ -1,23 +1,27 @@
 import { snapshotPath } from "./protocol.js";
 
 const TIMEOUT = 10_000; // ms
+const UNAUTHORIZED = 401;
 
 /** The latest still picture of a camera: once, or again and again while there is nothing better. */
 export class Stills {
   #cameraId;
   #fetch;
   #onStill;
+  #onLoggedOut;
   /** @type {AbortController | null} */
   #running = null;
 
   /**
    * @param {string} cameraId
    * @param {(blob: Blob, takenAt: number) => void} onStill `takenAt`: the server's clock, Unix milliseconds
+   * @param {() => void} onLoggedOut
    * @param {typeof fetch} fetch
    */
-  constructor(cameraId, onStill, fetch) {
+  constructor(cameraId, onStill, onLoggedOut, fetch) {
     this.#cameraId = cameraId;
     this.#onStill = onStill;
+    this.#onLoggedOut = onLoggedOut;
     this.#fetch = fetch;
   }
 
@@ -57,7 +61,9 @@ export class Stills {
       const answer = await this.#fetch(path, { signal: request.signal, cache: "no-store" });
       const takenAt = Number(answer.headers.get("X-Frame-Time"));
       const blob = answer.ok ? await answer.blob() : null;
-      if (blob && !signal.aborted) this.#onStill(blob, takenAt);
+      if (signal.aborted) return;
+      if (blob) this.#onStill(blob, takenAt);
+      else if (answer.status === UNAUTHORIZED) this.#onLoggedOut();
     } catch {
       // Offline, aborted or timed out.
     } finally {

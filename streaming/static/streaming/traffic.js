@@ -54,15 +54,16 @@ export class Traffic {
  * @param {string} path of the still
  * @param {Traffic} traffic
  * @param {typeof fetch} [fetch]
+ * @param {() => number} [now] milliseconds
  * @returns {Promise<number>} kbit/s; Infinity: not known, as there is no still
  */
-export async function measureLink(path, traffic, fetch = window.fetch.bind(window)) {
+export async function measureLink(path, traffic, fetch = window.fetch.bind(window), now = () => performance.now()) {
   try {
     const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-    const [started, before] = [Date.now(), traffic.received];
+    const [started, before] = [now(), traffic.received];
     const still = await answer.arrayBuffer();
     const bytes = still.byteLength + traffic.received - before;
-    return answer.ok ? (bytes * 8) / Math.max(1, Date.now() - started) : Infinity;
+    return answer.ok ? (bytes * 8) / Math.max(1, now() - started) : Infinity;
   } catch {
     return Infinity;
   }

@@ -5,7 +5,7 @@ import { place, say, showTable } from "./rows.js";
 import { QUALITY_WORDS, duration } from "./words.js";
 
 const GATE_WORDS = {
-  open: "Open: new streams are admitted while slots are free.",
+  open: "Exact: every slot is counted, over all workers.",
   recovering: "Recovering: the count was lost. Streams already running re-enter first; new ones wait.",
   unavailable: "Unavailable: the count cannot be read. New streams are refused.",
 };

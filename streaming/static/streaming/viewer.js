@@ -2,12 +2,13 @@ import { Acknowledgements } from "./acknowledgements.js";
 import { Backoff } from "./backoff.js";
 import { browser } from "./browser.js";
 import { ServerClock } from "./clock.js";
-import { Connection } from "./connection.js";
+import { CONNECTION_LOST, Connection } from "./connection.js";
 import { Decoding } from "./decoding.js";
 import { Figures } from "./figures.js";
 import { Presence } from "./presence.js";
 import {
   Outcome,
+  Reason,
   ServerMessage,
   StreamState,
   ViewerMessage,
@@ -22,6 +23,8 @@ import { Traffic } from "./traffic.js";
 const STALE_AFTER = 2_000; // ms
 const SLOT_RELEASE = 300; // ms in which the server gets a slot back: else a retry could be refused because of itself
 const SNAPSHOT_INTERVAL = 2_000; // ms
+const GHOST = 20_000; // ms for which the slot of a lost connection may still be taken: the server waits 10 s for a sign, or a lease
+const GHOST_RETRY = 4_000; // ms between two tries in that time, at most
 const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
 
 /** @typedef {{kind: "live" | "snapshot", takenAt: number}} Picture `takenAt`: the server's clock, Unix milliseconds */
@@ -60,6 +63,8 @@ export class Viewer extends EventTarget {
   #failedOpenings = 0;
   #received = 0; // seq
   #liveAfter = 0; // frames up to this seq came before the server said that the camera was lost
+  #admitted = false; // on this connection
+  #ghostUntil = -Infinity; // `steady` time
   #suspended = false;
   #retryTimer;
   #staleTimer;
@@ -83,7 +88,12 @@ export class Viewer extends EventTarget {
     this.#traffic = traffic;
     this.#paint = paint;
     this.#backoff = new Backoff(this.#env.random);
-    this.#stills = new Stills(cameraId, (blob, takenAt) => this.#showStill(blob, takenAt), this.#env.fetch);
+    this.#stills = new Stills(
+      cameraId,
+      (blob, takenAt) => this.#showStill(blob, takenAt),
+      () => this.#onLoggedOut(),
+      this.#env.fetch,
+    );
   }
 
   open() {
@@ -139,6 +149,7 @@ export class Viewer extends EventTarget {
   #connect() {
     clearTimeout(this.#retryTimer);
     this.#received = this.#liveAfter = 0;
+    this.#admitted = false;
     const connection = new Connection(
       streamAddress(this.#cameraId, this.wanted, this.#env.page.location, this.#video),
       this.#clock,
@@ -147,10 +158,10 @@ export class Viewer extends EventTarget {
         onFrame: (frame) => this.#onFrame(frame),
         onEnd: (end) => this.#onEnd(end),
       },
-      this.#env.WebSocket,
+      this.#env,
     );
     this.#connection = connection;
-    this.#acknowledgements = new Acknowledgements((seq) => connection.send({ type: ViewerMessage.ACK, seq }));
+    this.#acknowledgements = new Acknowledgements((seq) => connection.send({ type: ViewerMessage.ACK, seq }), this.#env.steady);
     this.#decoding = new Decoding(this.#env, {
       // Acknowledged when decoded, so that the server waits for what this machine can decode.
       onDone: (frame) => this.#acknowledgements.add(frame, this.#clock.now() - frame.readAt),
@@ -183,6 +194,7 @@ export class Viewer extends EventTarget {
   }
 
   #onInfo({ quality, in_use: inUse, limit }) {
+    this.#admitted = true;
     this.gate = { inUse, limit };
     if (this.wanted && this.wanted !== quality) this.setQuality(this.wanted); // chosen while it was being opened
   }
@@ -206,11 +218,12 @@ export class Viewer extends EventTarget {
     this.#decoding.push(frame);
   }
 
-  #onPicture(picture, frame) {
-    this.#traffic.shown(frame, picture);
-    this.#show(picture, { kind: "live", takenAt: frame.readAt });
+  #onPicture(bitmap, frame) {
+    this.#traffic.shown(frame, bitmap);
+    this.picture = { kind: "live", takenAt: frame.readAt };
     this.figures.shown(this.age);
-    if (frame.seq > this.#liveAfter) this.#onLivePicture();
+    if (frame.seq > this.#liveAfter) this.#onLivePicture(); // so that `picture` finds the state that it makes
+    this.#show(bitmap);
   }
 
   #onLivePicture() {
@@ -226,12 +239,15 @@ export class Viewer extends EventTarget {
   async #showStill(blob, takenAt) {
     const bitmap = await this.#env.decode(blob).catch(() => null);
     const late = this.#closed || takenAt <= (this.picture?.takenAt ?? 0);
-    if (late) bitmap?.close();
-    else if (bitmap) this.#show(bitmap, { kind: "snapshot", takenAt });
+    if (late || !bitmap) {
+      bitmap?.close();
+      return;
+    }
+    this.picture = { kind: "snapshot", takenAt };
+    this.#show(bitmap);
   }
 
-  #show(bitmap, picture) {
-    this.picture = picture;
+  #show(bitmap) {
     this.#paint(bitmap);
     this.dispatchEvent(new Event("picture"));
   }
@@ -243,7 +259,10 @@ export class Viewer extends EventTarget {
     const until = error?.retry_after ? Date.now() + error.retry_after * 1000 : null;
     const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };
     const outcome = outcomeOf(code, reason);
-    if (outcome === Outcome.REFUSED) this.#stop(State.REFUSED, facts);
+    const now = this.#env.steady();
+    if (this.#admitted && code === CONNECTION_LOST) this.#ghostUntil = now + GHOST;
+    if (outcome === Outcome.REFUSED && now < this.#ghostUntil) this.#waitForGhost();
+    else if (outcome === Outcome.REFUSED) this.#stop(State.REFUSED, facts);
     else if (outcome === Outcome.ENDED) this.#stop(State.CLOSED, facts);
     else if (outcome === Outcome.UNAVAILABLE) this.#fallBack(facts);
     else this.#reconnectLater(facts, error?.retry_after ?? 0);
@@ -264,9 +283,22 @@ export class Viewer extends EventTarget {
     else this.#change(State.RECONNECTING, facts);
   }
 
+  /** Refused perhaps because of itself: the server may not know yet that the lost connection is gone. */
+  #waitForGhost() {
+    this.#retryTimer = setTimeout(() => this.#connect(), Math.min(this.#backoff.next(), GHOST_RETRY));
+    this.#change(State.RECONNECTING, { reason: LocalReason.CONNECTION_LOST });
+  }
+
   #fallBack(facts) {
     this.#stills.every(SNAPSHOT_INTERVAL);
     this.#change(State.UNAVAILABLE, facts);
+  }
+
+  /** Where there is a connection, or will be one, that says it. */
+  #onLoggedOut() {
+    if (this.status.state !== State.UNAVAILABLE) return;
+    this.#disconnect();
+    this.#stop(State.CLOSED, { reason: Reason.NOT_AUTHENTICATED });
   }
 
   /** Nobody looks, or the page goes away: give the slot back, and remember to return. */

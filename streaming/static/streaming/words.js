@@ -39,10 +39,12 @@ const CLOSED = {
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page and the server do not understand each other. Reload the page."],
 };
 
+const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
+
 /** @param {string} reason why another quality cannot be had */
 export function keptWords(reason) {
   return reason === Reason.BANDWIDTH_REACHED
-    ? "There is no bandwidth left for a higher one."
+    ? "There is no bandwidth left for what was chosen."
     : "Whether there is bandwidth for another one cannot be checked right now.";
 }
 
@@ -73,18 +75,18 @@ export function stateWords({ state, reason }) {
  * What stands over the picture when there is no stream to wait for, or null.
  * @param {import("./states.js").Status} status
  * @param {boolean} slotFree
- * @returns {{title: string, text: string} | null}
+ * @returns {{title: string, text: string, action: string} | null} `action`: what its button is called
  */
 export function notice(status, slotFree) {
-  const title = stateWords(status);
+  const [title, action] = [stateWords(status), "Retry"];
   switch (status.state) {
     case State.REFUSED:
-      if (slotFree && status.reason === Reason.LIMIT_REACHED) return { title: "A stream is free", text: "Watch now?" };
-      return { title: refusalTitle(status), text: status.message ?? "" };
+      if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
+      return { title: refusalTitle(status), text: status.message ?? "", action };
     case State.UNAVAILABLE:
-      return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "" };
+      return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "", action };
     case State.CLOSED:
-      return title ? { title, text: whyClosed(status) } : null;
+      return title ? { title, text: whyClosed(status), action } : null;
     default:
       return null;
   }
