@@ -16,11 +16,19 @@ from tests.servers import RedisServer
 STORED = replace(policy.defaults(), max_concurrent=3)
 
 
-@pytest.fixture
-async def worker(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[runtime.Runtime]:
-    """One that reads the limits again at once where that has failed."""
+@pytest.fixture(autouse=True)
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[BaseDatabaseWrapper]:
+    """The connections to a database of which it was asked whether they still hold."""
+    looked_at: list[BaseDatabaseWrapper] = []
+    monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda self: looked_at.append(self))
+    return looked_at
+
+
+@contextlib.asynccontextmanager
+async def reading(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[runtime.Runtime]:
+    """A worker that reads the limits again at once where that has failed."""
     monkeypatch.setattr(runtime, "POLICY_RETRY", 0.05)
-    worker = runtime.Runtime(redis_server.url)
+    worker = runtime.Runtime(url)
     keeping = asyncio.create_task(worker._keep_policy())
     yield worker
     keeping.cancel()
@@ -36,7 +44,7 @@ async def read(worker: runtime.Runtime) -> None:
 
 
 async def test_nobody_is_admitted_by_limits_that_were_never_read_and_they_are_read_again_soon(
-    worker: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [RuntimeError("locked"), RuntimeError("locked")]
 
@@ -46,18 +54,16 @@ async def test_nobody_is_admitted_by_limits_that_were_never_read_and_they_are_re
         return STORED
 
     monkeypatch.setattr(policy, "load", load)
-    with pytest.raises(GateUnavailableError, match="limits"):
-        await worker.known_policy()
-    await read(worker)
-    assert await worker.known_policy() == STORED
+    async with reading(redis_server.url, monkeypatch) as worker:
+        with pytest.raises(GateUnavailableError, match="limits"):
+            await worker.known_policy()
+        await read(worker)
+        assert await worker.known_policy() == STORED
 
 
 async def test_limits_are_read_again_though_the_database_s_restart_has_broken_the_connection(
-    worker: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, looked_at: list[BaseDatabaseWrapper], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[BaseDatabaseWrapper] = []
-    monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda self: looked_at.append(self))
-
     def load() -> policy.Policy:
         assert connection.vendor  # there is one in this thread
         if not looked_at:
@@ -65,4 +71,5 @@ async def test_limits_are_read_again_though_the_database_s_restart_has_broken_th
         return STORED
 
     monkeypatch.setattr(policy, "load", load)
-    await read(worker)
+    async with reading(redis_server.url, monkeypatch) as worker:
+        await read(worker)
