@@ -130,13 +130,11 @@ class Gate:
             self._candidate,
             slot.holder.as_json(self.worker),
             int(former),
-            terms.budget,
-            terms.trial_budget,
-            terms.rate.field,
-            terms.rate.kbps,
         ]
         for limit in terms.limits:
             arguments += (limit.maximum, limit.trial)
+        if terms.budget or terms.trial_budget:
+            arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
         # Cancelled, or failed, before the answer is here: Redis may or may not hold the lease then.
         slot.doubtful = True
         answer = await self._store.run("acquire", keys, arguments)

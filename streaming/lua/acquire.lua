@@ -2,8 +2,9 @@
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates last measured, 5 the user's block, 6 totals, 7.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease ms, 3 grace ms, 4 candidate generation, 5 details (JSON),
 --       6 '1' if the caller held this lease before Redis lost its data,
---       7 the kbit/s that all leases together may be counted with (0: any), 8 the same of the dry run, 9 the measured rate's field,
---       10 kbit/s where none was measured, then for each set: its limit, and that of the dry run (0: none)
+--       then for each set: its limit, and that of the dry run (0: none); then, unless bandwidth is of no concern:
+--       the kbit/s that all leases together may be counted with (0: any), the same of the dry run, the measured rate's field,
+--       kbit/s where none was measured
 -- Returns {'granted', generation, in use, dry run...}  in use: of the first set, this lease included, and what lapsed since
 --                  the last report of any worker; dry run: what would have refused: the position (from 1) of a set, in use,
 --                  its trial limit; or -1, kbit/s in use, the trial budget, kbit/s expected; or 0: nothing
@@ -37,7 +38,7 @@ end
 
 local trial, first = {0}, 0
 for i = FIRST, #KEYS do
-  local set, limit, tried = KEYS[i], tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
+  local set, limit, tried = KEYS[i], tonumber(ARGV[2 * i - 7]), tonumber(ARGV[2 * i - 6])
   if limit > 0 or tried > 0 then
     local count = redis.call('ZCARD', set)
     if (limit > 0 and count >= limit) or (tried > 0 and count >= tried) then
@@ -59,25 +60,25 @@ for i = FIRST, #KEYS do
   end
 end
 
-local budget, tried = tonumber(ARGV[7]), tonumber(ARGV[8])
-if budget > 0 or tried > 0 then
-  local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[9]) or ARGV[10])
+local last = 2 * #KEYS - 6
+if #ARGV > last then
+  local budget, tried = tonumber(ARGV[last + 1]), tonumber(ARGV[last + 2])
+  local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[last + 3]) or ARGV[last + 4])
   local sum = committed(KEYS[FIRST], KEYS[3], now, expected)
   if budget > 0 and not former and sum + expected > budget and not held() then
     return {'budget', token, sum, budget, expected}
   end
   if trial[1] == 0 and tried > 0 and sum + expected > tried then trial = {-1, sum, tried, expected} end
   redis.call('HSET', KEYS[3], id, expected)
-  outlive(KEYS[3], lease)
+  outlive(lease, KEYS[3])
 end
 
 local ends = string.format('%.0f', now + lease)  -- once: Redis's own way from number to text is slow
 local added = redis.call('ZADD', KEYS[FIRST], ends, id)
-outlive(KEYS[FIRST], lease)
+redis.call('HSET', KEYS[2], id, ARGV[5])
+outlive(lease, KEYS[FIRST], KEYS[2])  -- of the same leases
 for i = FIRST + 1, #KEYS do
   redis.call('ZADD', KEYS[i], ends, id)
-  outlive(KEYS[i], lease)
+  outlive(lease, KEYS[i])
 end
-redis.call('HSET', KEYS[2], id, ARGV[5])
-outlive(KEYS[2], lease)
 return {'granted', token, first + added, unpack(trial)}

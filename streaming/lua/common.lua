@@ -49,7 +49,10 @@ local function committed(set, rates, now, unknown)
   return sum
 end
 
--- A key outlives its last lease, so that abandoned keys vanish; never shortened, and not told anew with each lease.
-local function outlive(key, lease)
-  if redis.call('PTTL', key) < 2 * lease then redis.call('PEXPIRE', key, 3 * lease) end
+-- A key outlives its last lease, so that abandoned keys vanish; never shortened, and not told anew with each lease. So do
+-- `others`, where there are any, that come and go with it.
+local function outlive(lease, key, ...)
+  if redis.call('PTTL', key) < 2 * lease then
+    for _, each in ipairs({key, ...}) do redis.call('PEXPIRE', each, 3 * lease) end
+  end
 end

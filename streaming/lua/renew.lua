@@ -28,7 +28,7 @@ for i = 4, #ARGV, 2 do
     answer[#answer + 1] = id
   end
 end
-for key in pairs(renewed) do outlive(key, lease) end
+for key in pairs(renewed) do outlive(lease, key) end
 -- What has lapsed beside them: a set without a limit is looked at by no admission.
 for i = 5, #KEYS do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) end
 return answer

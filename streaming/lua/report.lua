@@ -73,7 +73,7 @@ redis.call('HSET', record, 'limit', limit, 'max_kbps', ARGV[8])
 redis.call('PEXPIRE', record, 2 * DAY)
 redis.call('ZADD', KEYS[7], minute, minute)
 
-for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12]}) do outlive(key, lease) end
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12]}) do outlive(lease, key) end
 redis.call('PEXPIRE', KEYS[5], 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', KEYS[14], 0, order) end
 local answer = {redis.call('GET', KEYS[9]) or ''}

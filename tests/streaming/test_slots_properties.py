@@ -196,7 +196,7 @@ class Scripts(RuleBasedStateMachine):
             lease.admitted = self.limits.step
         details = json.dumps({"id": lease.id})
         keys = [GENERATION, DETAILS, RATES, EXPECTED, BLOCKS + "1", TOTALS, *lease.sets]
-        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, "new", details, int(former), 0, 0, "1:low", 100]
+        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, "new", details, int(former)]
         for key in lease.sets:
             arguments += (self.limits.now[key], 0)
         answer = self.run("acquire", keys, arguments)
