@@ -36,9 +36,12 @@ def _address(name: str, schemes: tuple[str, ...]) -> str:
     return text
 
 
-def _as_it_stands(name: str) -> str:
-    """`env.str` takes a value that begins with $ for the name of another variable."""
-    return str(env.ENVIRON.get(name, "")).strip()
+def _secret_text(name: str) -> str:
+    # As it stands: `env.str` takes a value that begins with $ for the name of another variable.
+    text = str(env.ENVIRON.get(name, "")).strip()
+    if text and len(text) < 16:
+        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
+    return text
 
 
 def _list(name: str) -> list[str]:
@@ -46,16 +49,11 @@ def _list(name: str) -> list[str]:
 
 
 def _secret(name: str, file: str) -> str:
-    text = _as_it_stands(name)
-    if text and len(text) < 16:
-        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
-    return text or stored_key(VAR_DIR / file)
+    return _secret_text(name) or stored_key(VAR_DIR / file)
 
 
 def _token(name: str) -> str:
-    text = _as_it_stands(name)
-    if text and len(text) < 16:
-        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
+    text = _secret_text(name)
     if not re.fullmatch("[!-~]*", text):
         raise ImproperlyConfigured(
             f"{name} is not valid: it may have letters, digits and punctuation of ASCII only, and no spaces."

@@ -243,8 +243,8 @@ export class CameraViewer extends HTMLElement {
 
   #drawElsewhere() {
     const { noticeTitle, state, age } = this.#parts;
-    const words = [noticeTitle, state, age].map(({ textContent }) => textContent).filter(Boolean);
-    this.#inPicture.draw(this.dataset.state === State.LIVE ? [] : words);
+    const parts = this.dataset.state === State.LIVE ? [] : [noticeTitle, state, age];
+    this.#inPicture.draw(parts.map(({ textContent }) => textContent).filter(Boolean));
   }
 
   /** @param {boolean} shown in picture in picture */

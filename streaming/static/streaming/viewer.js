@@ -256,16 +256,19 @@ export class Viewer extends EventTarget {
     this.#disconnect();
     this.#failedOpenings = opened ? 0 : this.#failedOpenings + 1;
     const reason = error?.reason ?? defaultReason(code) ?? LocalReason.CONNECTION_LOST;
-    const until = error?.retry_after ? Date.now() + error.retry_after * 1000 : null;
+    const retryAfter = (error?.retry_after ?? 0) * 1000;
+    const until = retryAfter ? Date.now() + retryAfter : null;
     const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };
     const outcome = outcomeOf(code, reason);
     const now = this.#env.steady();
     if (this.#admitted && code === CONNECTION_LOST) this.#ghostUntil = now + GHOST;
-    if (outcome === Outcome.REFUSED && now < this.#ghostUntil) this.#waitForGhost();
+    // Refused perhaps because of itself: the server may not know yet that the lost connection is gone.
+    const ghost = outcome === Outcome.REFUSED && now < this.#ghostUntil;
+    if (ghost) this.#reconnectLater({ reason: LocalReason.CONNECTION_LOST }, 0, GHOST_RETRY);
     else if (outcome === Outcome.REFUSED) this.#stop(State.REFUSED, facts);
     else if (outcome === Outcome.ENDED) this.#stop(State.CLOSED, facts);
     else if (outcome === Outcome.UNAVAILABLE) this.#fallBack(facts);
-    else this.#reconnectLater(facts, error?.retry_after ?? 0);
+    else this.#reconnectLater(facts, retryAfter);
   }
 
   /** Until the viewer asks again. A refused one sees one still behind the refusal. */
@@ -275,18 +278,12 @@ export class Viewer extends EventTarget {
     this.#change(state, facts);
   }
 
-  /** @param {number} atLeast seconds */
-  #reconnectLater(facts, atLeast) {
-    const wait = Math.max(this.#backoff.next(), atLeast * 1000);
+  /** @param {number} atLeast ms @param {number} [atMost] ms */
+  #reconnectLater(facts, atLeast, atMost = Infinity) {
+    const wait = Math.min(Math.max(this.#backoff.next(), atLeast), atMost);
     this.#retryTimer = setTimeout(() => this.#connect(), wait);
     if (this.#failedOpenings >= OPENINGS_BEFORE_FALLBACK) this.#fallBack({ reason: LocalReason.NO_WEBSOCKET });
     else this.#change(State.RECONNECTING, facts);
-  }
-
-  /** Refused perhaps because of itself: the server may not know yet that the lost connection is gone. */
-  #waitForGhost() {
-    this.#retryTimer = setTimeout(() => this.#connect(), Math.min(this.#backoff.next(), GHOST_RETRY));
-    this.#change(State.RECONNECTING, { reason: LocalReason.CONNECTION_LOST });
   }
 
   #fallBack(facts) {
