@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from bench.results import FOLDER
 from cameras.simulator.clock import age_ms
 from cameras.sources import CameraSource
-from streaming.capture import Reader, Timeouts
+from streaming.capture import Allowance, Reader
 from streaming.pictures import Decoder
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
@@ -93,7 +93,7 @@ async def _watch(base: str, camera: str, count: int, parent: Connection) -> None
 
 def read(url: str, parent: Connection) -> None:
     """Read and decode the camera until `parent` says something; answers with what was measured of each picture."""
-    reader = Reader(CameraSource(url), Timeouts(opening=10, reading=5))
+    reader = Reader(CameraSource(url), Allowance(opening=10, reading=5))
     decoder = Decoder(reader.codec, reader.extradata)
     ages: list[tuple[float, float, float]] = []  # when decoded (Unix ms), milliseconds old when read, and when decoded
     parent.send("live")

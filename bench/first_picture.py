@@ -28,7 +28,7 @@ from bench.readers import reading
 from bench.results import Results, arguments, p50_p95
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.capture import Reader, Timeouts
+from streaming.capture import Allowance, Reader
 from streaming.frames import Flag
 
 QUALITIES = ("original", "medium")
@@ -99,7 +99,7 @@ async def cold(serving: Serving, repetitions: int, results: Results) -> None:
 def opencv_alone(url: str) -> float:
     """Seconds to open a camera that nobody watches and to read a first time."""
     started = time.monotonic()
-    reader = Reader(CameraSource(url), Timeouts(5, 5))
+    reader = Reader(CameraSource(url), Allowance(5, 5))
     try:
         reader.read()
         return time.monotonic() - started

@@ -22,7 +22,7 @@ import cv2
 from bench.pictures import gray
 from cameras.simulator import age_ms
 from cameras.sources import CameraSource
-from streaming.capture import Reader, Timeouts
+from streaming.capture import Allowance, Reader
 from streaming.pictures import Decoder
 from tests.servers import ROOT
 
@@ -31,7 +31,7 @@ Seen = tuple[float, Any]  # when a picture arrived, Unix seconds, and the pictur
 
 def opencv(url: str) -> Iterator[Seen]:
     """OpenCV's raw read with the product's options; taken before the picture is decoded, which the clock needs."""
-    reader = Reader(CameraSource(url), Timeouts(5, 5))
+    reader = Reader(CameraSource(url), Allowance(5, 5))
     decoder = Decoder("h264", reader.extradata)
     while True:
         data, arrived = reader.read(), time.time()

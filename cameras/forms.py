@@ -1,14 +1,18 @@
 """What an operator types about a camera."""
 
+import contextlib
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
+from cameras.networks import may_hold_cameras
 from cameras.sources import AddressError, CameraSource, Endpoint
 from cameras.texts import check_line
 
+OTHER_NETWORK = "Cameras may not be at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address points to another host: enter the password again."
 
 
@@ -33,6 +37,15 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
             return check_line(self.cleaned_data["name"])
         except ValueError as error:
             raise ValidationError(str(error)) from error
+
+    def clean_stream_url(self) -> str:
+        """An IP address is checked here, a name when it is resolved."""
+        url = str(self.cleaned_data["stream_url"])
+        with contextlib.suppress(AddressError, ValueError):  # blank, or a name
+            _, host, _ = CameraSource(url).endpoint
+            if not may_hold_cameras(host or "", settings.CAMERA_NETWORKS):
+                raise ValidationError(OTHER_NETWORK, code="other_network")
+        return url
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from cameras.networks import Network, parse_networks
 from nvr.keys import stored_key
 from streaming import conf
 from streaming.embedded import socket_path
@@ -48,6 +49,17 @@ def _list(name: str) -> list[str]:
     return [entry for part in env.list(name, default=[]) if (entry := part.strip())]
 
 
+def _networks(name: str) -> tuple[Network, ...]:
+    text: str = env.str(name, default="").strip()
+    try:
+        return parse_networks(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}={text} is not valid: {error}. It must be networks, separated by commas, "
+            "for example 192.168.10.0/24,fd12:3456:789a::/48."
+        ) from error
+
+
 def _secret(name: str, file: str) -> str:
     return _secret_text(name) or stored_key(VAR_DIR / file)
 
@@ -76,6 +88,7 @@ STREAM_LEASE_SECONDS = conf.LEASE.read(env.ENVIRON)
 STREAM_FIRST_FRAME_SECONDS = conf.FIRST_FRAME.read(env.ENVIRON)
 STREAM_READ_TIMEOUT_SECONDS = conf.READ_TIMEOUT.read(env.ENVIRON)
 STREAM_RECONNECT_SECONDS = conf.RECONNECT.read(env.ENVIRON)
+STREAM_MAX_PICTURE_MB = conf.MAX_PICTURE.read(env.ENVIRON)
 STREAM_MAX_CAMERAS_PER_WORKER = conf.MAX_CAMERAS.read(env.ENVIRON)
 STREAM_SHARE_CAMERAS = conf.SHARE_CAMERAS.read(env.ENVIRON)
 STREAM_MAX_MBPS = conf.MAX_MBPS.read(env.ENVIRON)
@@ -83,6 +96,8 @@ STREAM_MAX_PER_CAMERA = conf.MAX_PER_CAMERA.read(env.ENVIRON)
 STREAM_MAX_PER_USER = conf.MAX_PER_USER.read(env.ENVIRON)
 STREAM_MAX_PER_ADDRESS = conf.MAX_PER_ADDRESS.read(env.ENVIRON)
 STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
+
+CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in cameras.networks.REFUSED
 
 METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: /metrics is for staff only
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)

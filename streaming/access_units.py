@@ -10,6 +10,7 @@ START = b"\x00\x00\x00\x01"
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8  # nal_unit_type
 IDENTIFIED_AT = {SPS: 4, PPS: 1}  # byte of a set at which its identifier begins, Exp-Golomb coded
 MOST_PREFIX = 65_536  # bytes that may come without a slice
+LARGEST = 8_000_000  # bytes of one access unit
 
 
 class AccessUnit(NamedTuple):
@@ -47,9 +48,9 @@ class Passing:
         return self._codec == "mjpeg"
 
 
-def units_of(codec: str, extradata: bytes) -> "H264 | Passing":
-    """What makes access units of a camera's reads."""
-    return H264(extradata, hold_first=True) if codec == "h264" else Passing(codec)
+def units_of(codec: str, extradata: bytes, largest: int = LARGEST) -> "H264 | Passing":
+    """What makes access units of a camera's reads, of `largest` bytes at most."""
+    return H264(extradata, hold_first=True, largest=largest) if codec == "h264" else Passing(codec)
 
 
 class H264:
@@ -62,7 +63,8 @@ class H264:
     - Recovery points that are not IDR pictures are no keys: browsers do not start from them.
     """
 
-    def __init__(self, extradata: bytes = b"", *, hold_first: bool = False) -> None:
+    def __init__(self, extradata: bytes = b"", *, hold_first: bool = False, largest: int = LARGEST) -> None:
+        self._largest = largest
         self._parameters: dict[tuple[int, int], bytes] = {}  # type and identifier of a set -> the latest one
         self._remember(extradata)
         # Whether keys (True) and other pictures (False) come in halves. Of the first key nobody knows yet.
@@ -94,6 +96,8 @@ class H264:
         if self._held is not None:
             slices = (START + data[start:end] for type, start, end in nal_units(data) if type in (SLICE, IDR))
             self._held = self._held._replace(data=self._held.data + b"".join(slices))
+            if len(self._held.data) > self._largest:
+                self._held, self._broken = None, True
         else:
             self._splits.add(key)
             self._broken = True

@@ -13,8 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cameras.sources import AddressError, CameraSource
-from streaming.access_units import units_of
+from django.conf import settings
+
+from cameras.networks import Network
+from cameras.sources import AddressError, CameraSource, check_address
+from streaming import conf
+from streaming.access_units import LARGEST, units_of
+from streaming.camera_proxy import TOO_LARGE, CameraProxy
+from streaming.camera_socket import ConnectError
 from streaming.entries import Arrival, Loss, Opening
 from streaming.frames import Frame
 from streaming.opencv import cv2
@@ -56,47 +62,65 @@ class Condition:
 
 
 class CaptureError(Exception):
-    """The camera could not be opened, or stopped sending. The message is fit to be shown."""
+    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for who runs the camera."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 @dataclass(frozen=True)
-class Timeouts:
-    """Seconds for opening and for each read."""
+class Allowance:
+    """What a camera may take and send."""
 
-    opening: float
-    reading: float
+    opening: float  # seconds
+    reading: float  # seconds for each read
+    largest_picture: int = LARGEST  # bytes of an access unit
+    networks: tuple[Network, ...] = ()  # in which cameras may be; none: everywhere but in cameras.networks.REFUSED
+
+    @classmethod
+    def of_settings(cls) -> "Allowance":
+        seconds = conf.READ_TIMEOUT.value
+        return cls(seconds, seconds, round(conf.MAX_PICTURE.value * 1_000_000), settings.CAMERA_NETWORKS)
 
 
 class Reader:
     """An open camera that gives its access units undecoded. Used and closed by the thread that made it."""
 
-    def __init__(self, source: CameraSource, timeouts: Timeouts) -> None:
+    def __init__(self, source: CameraSource, allowance: Allowance) -> None:
         started = time.monotonic()
+        self._most = allowance.largest_picture
         try:
-            address = source.address()
+            check_address(source.url)
+            self._proxy = CameraProxy(source, allowance.opening, self._most, allowance.networks)
         except AddressError as error:
             raise CaptureError(str(error)) from error
+        except ConnectError as error:
+            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), str(error)) from error
         parameters = [
             cv2.CAP_PROP_FORMAT,
             -1,  # the camera's own access units
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            round(timeouts.opening * 1000),
+            round(max(allowance.opening - (time.monotonic() - started), 0.5) * 1000),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            round(timeouts.reading * 1000),
+            round(allowance.reading * 1000),
             cv2.CAP_PROP_N_THREADS,
             1,
         ]
         self._silence = "The camera was opened, but sent no picture in time."
-        self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, parameters)
+        self._capture = cv2.VideoCapture(self._proxy.address, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
-            self._capture.release()
-            raise CaptureError(_why_not_opened(time.monotonic() - started, timeouts))
+            self.close()
+            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), self._proxy.problem)
 
     def read(self) -> bytes:
-        """The next access unit; raises CaptureError when nothing comes in time."""
+        """The next access unit; raises CaptureError when nothing comes in time, or too much."""
         done, data = self._capture.read()
         if not done or data is None or not data.size:
-            raise CaptureError(self._silence)
+            raise CaptureError(self._silence, self._proxy.problem)
+        if data.size > self._most:
+            raise CaptureError(self._silence, TOO_LARGE)
+        self._proxy.picture_came()
         self._silence = "The camera stopped sending pictures."
         return data.tobytes()
 
@@ -126,11 +150,12 @@ class Reader:
 
     def close(self) -> None:
         self._capture.release()
+        self._proxy.close()
 
 
-def _why_not_opened(seconds: float, timeouts: Timeouts) -> str:
-    if seconds >= timeouts.opening * 0.9:
-        return f"The camera did not answer within {timeouts.opening:g} s."
+def _why_not_opened(seconds: float, allowance: Allowance) -> str:
+    if seconds >= allowance.opening * 0.9:
+        return f"The camera did not answer within {allowance.opening:g} s."
     return "The camera refused the connection, the log-in or the address."
 
 
@@ -140,14 +165,14 @@ class Capture:
     def __init__(
         self,
         source: CameraSource,
-        timeouts: Timeouts,
+        allowance: Allowance,
         on_frame: Callable[[Frame], None],
         on_group: Callable[[list[Frame]], None],
         on_video: Callable[[bool], None],
         on_condition: Callable[[Condition], None],
         join: Join = alone,
     ) -> None:
-        self._source, self._timeouts, self._join = source, timeouts, join
+        self._source, self._allowance, self._join = source, allowance, join
         self._on_frame, self._on_group = on_frame, on_group
         self._on_video, self._on_condition = on_video, on_condition
         self._line = Line()
@@ -204,7 +229,7 @@ class Capture:
                 failures = 1 if self.frames_read > before else failures + 1
                 cause = str(error)
                 if failures == 1:
-                    logger.warning("Camera %s: %s", source, error)
+                    logger.warning("Camera %s: %s", source, error.reason)
             except Exception:
                 failures += 1
                 cause = "The camera's pictures cannot be read."
@@ -222,10 +247,10 @@ class Capture:
 
     def _read(self, source: CameraSource, line: Line) -> None:
         """Read `source` until something else is to be done. Raises CaptureError when it is lost."""
-        reader = Reader(source, self._timeouts)
+        reader = Reader(source, self._allowance)
         try:
             codec, extradata = reader.codec, reader.extradata
-            units, video = units_of(codec, extradata), self._video(codec, extradata)
+            units, video = units_of(codec, extradata, self._allowance.largest_picture), self._video(codec, extradata)
             line.opened(codec, extradata)
             self._arrivals.clear()
             live = False

@@ -74,6 +74,7 @@ LEASE: Number = Number("STREAM_LEASE_SECONDS", 15, "seconds", 1, 300, fraction=T
 FIRST_FRAME: Number = Number("STREAM_FIRST_FRAME_SECONDS", 10, "seconds", 1, 120, fraction=True)
 READ_TIMEOUT: Number = Number("STREAM_READ_TIMEOUT_SECONDS", 5, "seconds", 0.5, 60, fraction=True)
 RECONNECT: Number = Number("STREAM_RECONNECT_SECONDS", 30, "seconds", 1, 600, fraction=True)
+MAX_PICTURE: Number = Number("STREAM_MAX_PICTURE_MB", 8, "MB", 1, 64, fraction=True)
 MAX_CAMERAS: Number = Number("STREAM_MAX_CAMERAS_PER_WORKER", 32, "cameras", 1, 1_000)
 
 SHARE_CAMERAS: Choice = Choice("STREAM_SHARE_CAMERAS", "on", ("on", "off"))
@@ -91,6 +92,7 @@ ALL: tuple[Number | Choice, ...] = (
     FIRST_FRAME,
     READ_TIMEOUT,
     RECONNECT,
+    MAX_PICTURE,
     MAX_CAMERAS,
     SHARE_CAMERAS,
     MAX_MBPS,

@@ -13,7 +13,7 @@ from contextvars import Context
 from typing import Any
 
 from cameras.sources import CameraSource
-from streaming.capture import Capture, Condition, State, Timeouts
+from streaming.capture import Allowance, Capture, Condition, State
 from streaming.errors import CameraUnreachableError
 from streaming.frames import Flag, Format, Frame, Mailbox
 from streaming.sharing import Join, Sharing, alone
@@ -75,7 +75,7 @@ class Reading:
     def __init__(
         self,
         source: CameraSource,
-        timeouts: Timeouts,
+        allowance: Allowance,
         on_change: Callable[[], None],
         on_reopen: Callable[[], None],
         join: Join,
@@ -91,7 +91,7 @@ class Reading:
         self.condition = Condition(State.CONNECTING, time.monotonic())
         self.capture = Capture(
             source,
-            timeouts,
+            allowance,
             on_frame=lambda frame: self.post(self._fan_out, frame, urgent=self._is_taken(frame)),
             on_group=lambda group: self.post(self._begin, group),
             on_video=lambda passes: self.post(self._set_video, passes),
@@ -190,8 +190,8 @@ class Reading:
 class Hub:
     """This worker's cameras. Raises CameraUnreachableError where a feed cannot be had."""
 
-    def __init__(self, timeouts: Timeouts, most: int, linger: float, sharing: Sharing | None = None) -> None:
-        self._timeouts, self._most, self._linger, self._sharing = timeouts, most, linger, sharing
+    def __init__(self, allowance: Allowance, most: int, linger: float, sharing: Sharing | None = None) -> None:
+        self._allowance, self._most, self._linger, self._sharing = allowance, most, linger, sharing
         self.on_change: Callable[[], None] = lambda: None  # told when a camera's state or number of viewers changes
         self.on_reopen: Callable[[str], None] = lambda camera: None  # told when a camera is lost and opened again
         self._executor = ThreadPerJobExecutor(most, name="capture")
@@ -243,7 +243,7 @@ class Hub:
 
     def _start(self, camera: str, source: CameraSource) -> Reading:
         join = functools.partial(self._sharing.line, camera) if self._sharing else alone
-        reading = Reading(source, self._timeouts, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
+        reading = Reading(source, self._allowance, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
         try:
             future = self._executor.submit(reading.capture.run)
         except FullError as error:

@@ -33,6 +33,7 @@ OF_VIDEO, FULL = Values(16, 219, 224), Values(0, 255, 255)
 # What (Cb, Cr) of BT.709 are in BT.601, which is JPEG's: their parts in Y, Cb and Cr, by the weights of R, G and B in both.
 IN_LUMA, IN_BLUE, IN_RED = (0.1016, 0.1961), (0.9899, -0.1107), (-0.0725, 0.9834)
 
+MOST_PIXELS = 64_000_000  # of a picture: twice 8K; three bytes of memory for two of them
 MAX_MESSAGE = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 
 
@@ -69,6 +70,7 @@ class Decoder:
             raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
         if extradata:
             self._context.extradata = extradata
+        self._context.options = {"max_pixels": str(MOST_PIXELS)}
         self._context.thread_count = 1  # each thread more delays the picture by one frame
 
     def decode(self, data: bytes) -> Any | None:

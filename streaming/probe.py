@@ -1,7 +1,4 @@
-"""*Test connection*: open a camera once, and say what it sends or why it does not.
-
-Opens it as the live view does. Only when that fails PyAV asks again, because it names FFmpeg's reason and OpenCV does not.
-"""
+"""*Test connection*: open a camera once, as the live view does, and say what it sends or why it does not."""
 
 import asyncio
 import base64
@@ -10,27 +7,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import av
-import av.error
 from django.core.exceptions import ValidationError
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import CameraSource
-from streaming import conf
-from streaming.capture import CaptureError, Reader, Timeouts
+from streaming.capture import Allowance, CaptureError, Reader
 from streaming.pictures import Decoder, DecodingError, encode
+from streaming.threads import FullError, ThreadPerJobExecutor
 
-REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (av.error.HTTPUnauthorizedError, "The camera refused the user name or the password."),
-    (av.error.HTTPForbiddenError, "The camera refused access to this address."),
-    (av.error.HTTPNotFoundError, "The camera has nothing at this path."),
-    (av.error.ConnectionRefusedError, "Nothing listens at this host and port."),
-    (av.error.ExitError, "The camera did not answer in time."),
-    (av.error.TimeoutError, "The camera did not answer in time."),
-    (av.error.InvalidDataError, "The address answers, but not with video."),
-    (OSError, "The host cannot be reached."),
-)
+MOST_TRIALS = 8  # at once in a worker
+# Of its own: cameras that stay silent would take up the loop's few threads for everybody.
+_threads = ThreadPerJobExecutor(MOST_TRIALS, name="test connection")
 
 
 def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
@@ -53,21 +41,23 @@ def _stored(id: Any) -> Camera | None:
 
 async def try_camera(source: CameraSource) -> dict[str, Any]:
     """JSON-ready: ok, and picture (a data URL), width, height, frames_per_second, codec; or message."""
-    return await asyncio.to_thread(_try_in_thread, source)
+    try:
+        return await asyncio.wrap_future(_threads.submit(_try_in_thread, source))
+    except FullError:
+        return {"ok": False, "message": f"{MOST_TRIALS} cameras are being tested here already. Try again in a moment."}
 
 
 def _try_in_thread(source: CameraSource) -> dict[str, Any]:
-    seconds = conf.READ_TIMEOUT.value
     try:
-        return {"ok": True, **_look(source, Timeouts(seconds, seconds))}
+        return {"ok": True, **_look(source, Allowance.of_settings())}
     except CaptureError as error:
-        return {"ok": False, "message": _reason(source, seconds) or str(error)}
+        return {"ok": False, "message": error.reason}
 
 
-def _look(source: CameraSource, timeouts: Timeouts) -> dict[str, Any]:
-    reader = Reader(source, timeouts)
+def _look(source: CameraSource, allowance: Allowance) -> dict[str, Any]:
+    reader = Reader(source, allowance)
     try:
-        picture = _first_picture(reader, time.monotonic() + timeouts.reading)
+        picture = _first_picture(reader, time.monotonic() + allowance.reading)
         data, _, _ = encode(picture, "low")
         return {
             "picture": "data:image/jpeg;base64," + base64.b64encode(data).decode(),
@@ -89,13 +79,3 @@ def _first_picture(reader: Reader, deadline: float) -> Any:
         if picture is not None:
             return picture
     raise CaptureError("The camera was opened, but sent no picture in time.")
-
-
-def _reason(source: CameraSource, seconds: float) -> str:
-    """FFmpeg's reason in words, "" where it has none. Its own text is not shown: it may hold the address."""
-    options = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtsps,rtp,rtcp,udp,tcp,tls,http,https,httpproxy"}
-    try:
-        with contextlib.closing(av.open(source.address(), options=options, timeout=(seconds, seconds))):
-            return ""
-    except Exception as error:  # noqa: BLE001 - any failure is looked up, none is raised
-        return next((text for kind, text in REASONS if isinstance(error, kind)), "")

@@ -22,7 +22,7 @@ from django.conf import settings
 from twisted.internet import tcp
 
 from streaming import conf, control, embedded, history, policy
-from streaming.capture import Timeouts
+from streaming.capture import Allowance
 from streaming.counters import Counters
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
 from streaming.hub import Hub
@@ -71,9 +71,8 @@ class Runtime:
         self._version = ""  # of the limits, heard last
         self._loaded: str | None = None  # the version that was loaded last
         self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
-        reading = conf.READ_TIMEOUT.value
         self._sharing = Sharing(url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
-        self.hub = Hub(Timeouts(reading, reading), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
+        self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url))
         self.reporter = Reporter(
             self.store,

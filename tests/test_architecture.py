@@ -20,6 +20,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 ORDER = {
     "cameras": (
         "sources",
+        "networks",
         "texts",
         "encryption",
         "models",
@@ -65,6 +66,8 @@ ORDER = {
         "history",
         "access_units",
         "opencv",
+        "camera_socket",
+        "camera_proxy",
         "pictures",
         "video",
         "entries",
@@ -100,7 +103,7 @@ ORDER = {
 HOMES = {
     "cv2": ("streaming/opencv.py", "cameras/simulator/"),
     "simplejpeg": ("streaming/pictures.py",),
-    "av": ("streaming/pictures.py", "streaming/probe.py", "cameras/simulator/"),  # decodes; names FFmpeg's reasons
+    "av": ("streaming/pictures.py", "cameras/simulator/"),
     "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
     "redis": ("streaming/store.py", "streaming/wire.py"),
     "hiredis": ("streaming/store.py", "streaming/wire.py"),
@@ -143,7 +146,6 @@ CATCHES_ALL = {
     "streaming/control.py:listen": "the layer is down for a while and says so each time",
     "streaming/control.py:_stay_in_group": "the receiver notices the same failure, and says so",
     "streaming/views.py:_answers": "a health check: whatever it is, the answer is no",
-    "streaming/probe.py:_reason": "looks any failure up in a table; the text may hold the address",
     "streaming/threads.py:_run": "hands it to whoever waits for the future",
     "streaming/consumers.py:_end_of": "around the close after a failure that was logged: the socket may be gone",
     "streaming/consumers.py:_refuse": "the socket may be gone, then there is nobody to tell",

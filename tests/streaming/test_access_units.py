@@ -324,3 +324,13 @@ def test_of_other_codecs_each_read_passes_as_one_picture(codec: str, key: bool) 
 def test_a_random_access_point_of_h265_is_a_key(kind: int, key: bool) -> None:
     read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
     assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]
+
+
+def test_a_picture_that_goes_on_without_an_end_is_left_out_with_what_depends_on_it() -> None:
+    units = H264(hold_first=True, largest=1000)
+    more = [key(goes_on=True)] * 200
+    assert pushed(units, SETS + key(1), *more, other(1), SETS + key(2), other(2), other(3)) == [
+        SETS + key(2),
+        other(2),
+        other(3),
+    ]

@@ -10,7 +10,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming import video
-from streaming.capture import Condition, State, Timeouts
+from streaming.capture import Allowance, Condition, State
 from streaming.errors import CameraUnreachableError
 from streaming.frames import Flag, Format, Frame
 from streaming.hub import Feed, Hub
@@ -21,7 +21,7 @@ from tests.streaming.watched import size_of
 
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
-    hub = Hub(Timeouts(2, 2), most=2, linger=0.5)
+    hub = Hub(Allowance(2, 2), most=2, linger=0.5)
     yield hub
     hub.stop()
     assert await asyncio.to_thread(hub.join, 5)

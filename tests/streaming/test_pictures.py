@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from cameras.simulator import SimulatedCamera, read_clock
 from cameras.simulator.encoder import open_encoder
 from cameras.simulator.scene import ScenePicture
 from cameras.simulator.stream import Codec, StreamFormat
+from streaming import pictures
 from streaming.access_units import START
 from streaming.pictures import MAX_MESSAGE, QUALITIES, Decoder, DecodingError, encode
 
@@ -261,3 +263,10 @@ def test_whatever_is_decoded_nothing_is_raised(data: st.DataObject) -> None:
 def test_a_codec_that_nobody_knows_is_an_error_that_names_it() -> None:
     with pytest.raises(DecodingError, match="codec vc-9 cannot be decoded"):
         Decoder("vc-9")
+
+
+def test_a_picture_of_more_pixels_than_any_camera_has_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    jpeg = simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8))
+    assert Decoder("mjpeg").decode(jpeg) is not None
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 64 * 64 - 1)
+    assert Decoder("mjpeg").decode(jpeg) is None

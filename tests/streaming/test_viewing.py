@@ -11,7 +11,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.capture import Condition, State, Timeouts
+from streaming.capture import Allowance, Condition, State
 from streaming.conf import Timing
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.frames import Format
@@ -94,7 +94,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     open_generation(redis_server.url, 0)
     store = Store(redis_server.url)
-    hub = Hub(Timeouts(1, 1), most=2, linger=0.1)
+    hub = Hub(Allowance(1, 1), most=2, linger=0.1)
     gate = Gate(store, Timing(1.5), "w")
     gate.start()
     yield Bench(gate, hub, camera, at_once=request.param)

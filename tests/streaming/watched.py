@@ -10,12 +10,12 @@ import numpy as np
 
 from cameras.simulator import read_clock
 from cameras.sources import CameraSource
-from streaming.capture import Capture, Condition, Timeouts
+from streaming.capture import Allowance, Capture, Condition
 from streaming.frames import Format, Frame
 from streaming.sharing import Join, alone
 from tests.servers import wait_until
 
-TIMEOUTS = Timeouts(2, 2)
+TIMEOUTS = Allowance(2, 2)
 
 
 def image_of(frame: Frame) -> Any:

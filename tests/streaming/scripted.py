@@ -1,0 +1,185 @@
+"""Cameras that answer by a script: what a real one, or the simulator, would never send. On loopback, in threads."""
+
+import contextlib
+import datetime
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.servers import wait_until
+
+SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
+
+Script = Callable[[socket.socket], None]
+
+
+class Server:
+    """Runs `script` for each connection, and counts them."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self._open: set[socket.socket] = set()
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    @property
+    def open(self) -> int:
+        return len(self._open)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._open.add(connection)
+                threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            self._script(connection)
+            while connection.recv(65536):
+                pass
+        self._open.discard(connection)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        self._listener.close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not self._open, 5, "the scripts have ended")
+
+
+@contextmanager
+def server(script: Script = lambda _: None) -> Iterator[Server]:
+    """By default one that accepts and says nothing."""
+    running = Server(script)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@contextmanager
+def silent_before_accepting() -> Iterator[int]:
+    """The port of a listener whose queue is full: the system answers no SYN."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port: int = listener.getsockname()[1]
+        while True:
+            filler = held.enter_context(socket.socket())
+            filler.settimeout(0.2)
+            try:
+                filler.connect(("127.0.0.1", port))
+            except TimeoutError:
+                break
+        yield port
+
+
+def request_of(connection: socket.socket) -> bytes:
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        more = connection.recv(4096)
+        if not more:
+            raise ConnectionResetError
+        data += more
+    return data
+
+
+def rtsp_reply(request: bytes, status: str = "200 OK", headers: bytes = b"", body: bytes = b"") -> bytes:
+    sequence = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"cseq"))
+    length = b"Content-Length: %d\r\n" % len(body) if body else b""
+    return b"RTSP/1.0 " + status.encode() + b"\r\n" + sequence + b"\r\n" + headers + length + b"\r\n" + body
+
+
+def rtsp(**replies: Callable[[bytes], bytes]) -> Script:
+    """A camera that answers as it should, but for the methods named: their reply, b"" for silence from there on."""
+    plain = {
+        b"DESCRIBE": lambda request: rtsp_reply(request, headers=b"Content-Type: application/sdp\r\n", body=SDP),
+        b"SETUP": lambda request: rtsp_reply(
+            request, headers=b"Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n"
+        ),
+    }
+    special = {name.encode(): reply for name, reply in replies.items()}
+
+    def script(connection: socket.socket) -> None:
+        while True:
+            request = request_of(connection)
+            method = request.split(b" ", 1)[0]
+            reply = special.get(method) or plain.get(method, rtsp_reply)
+            if not (data := reply(request)):
+                return
+            connection.sendall(data)
+            if method == b"PLAY":
+                return
+
+    return script
+
+
+def http(head: bytes, body: Iterator[bytes] | tuple[bytes, ...] = ()) -> Script:
+    def script(connection: socket.socket) -> None:
+        request_of(connection)
+        connection.sendall(head)
+        for part in body:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+
+    return script
+
+
+def certificate(folder: Path) -> Path:
+    """A self-signed certificate with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "camera.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def with_tls(port: int, certificate: Path) -> Script:
+    """Passes on to `port` what comes with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def script(connection: socket.socket) -> None:
+        with (
+            context.wrap_socket(connection.dup(), server_side=True) as outer,
+            socket.create_connection(("127.0.0.1", port)) as inner,
+        ):
+            outer.settimeout(0.005)
+            inner.settimeout(0.005)
+            while True:
+                for source, sink in ((outer, inner), (inner, outer)):
+                    with contextlib.suppress(TimeoutError):
+                        if not (data := source.recv(65536)):
+                            return
+                        sink.settimeout(5)
+                        sink.sendall(data)
+                        sink.settimeout(0.005)
+                time.sleep(0.001)
+
+    return script
