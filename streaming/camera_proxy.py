@@ -19,7 +19,8 @@ from streaming.camera_socket import NO_ANSWER, ConnectError, Connection, connect
 
 LARGEST_HEAD = 64 * 1024  # bytes of a message's header lines
 LARGEST_BODY = 1024 * 1024  # bytes of a session description
-IN_SOCKETS = 8_000_000  # bytes that may wait between here and FFmpeg while it is busy
+SEND_BUFFER = 256 * 1024  # bytes
+IN_SOCKETS = 8_000_000  # bytes that may wait between here and FFmpeg while it is busy: Linux lets it have 6 MB unread
 AT_ONCE = 64 * 1024  # bytes of one read
 MOST_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP log-in takes two
 
@@ -54,8 +55,7 @@ class CameraProxy:
         self._passed = 0  # bytes since the last picture that FFmpeg gave
         self.problem = ""  # what stands against the camera, as far as it is known here
         self._parts = urlsplit(source.url)
-        self._scheme = self._parts.scheme.lower()
-        self._closed = False
+        self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
         self._camera: Connection | None = connect(source, timeout, networks)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self._thread = threading.Thread(target=self._run, name="camera proxy", daemon=True)
@@ -68,7 +68,7 @@ class CameraProxy:
         if self._source.username or self._source.password:
             credentials = f"{quote(self._source.username, safe='')}:{quote(self._source.password, safe='')}@"
         host, port = self._listener.getsockname()
-        scheme = self._scheme.removesuffix("s")  # TLS ends here
+        scheme = "rtsp" if self._is_rtsp else "http"  # TLS ends here
         return self._parts._replace(scheme=scheme, netloc=f"{credentials}{host}:{port}").geturl()
 
     def picture_came(self) -> None:
@@ -77,7 +77,6 @@ class CameraProxy:
 
     def close(self) -> None:
         """Disconnect from the camera. Blocks until that is done, a second at most."""
-        self._closed = True
         _shut(self._listener)
         if (camera := self._camera) is not None:
             _shut(camera)
@@ -87,21 +86,26 @@ class CameraProxy:
     # In the thread.
 
     def _run(self) -> None:
-        for _ in range(MOST_CONNECTIONS):
-            try:
-                client, _ = self._listener.accept()
-                with client, self._connection() as camera:
-                    self._serve(client, camera)
-            except (ProxyError, ConnectError) as error:
-                self.problem = str(error)
-                break
-            except TimeoutError:
-                self.problem = NO_ANSWER
-                break
-            except OSError:  # either side has gone
-                if self._closed:
-                    break
-        self._listener.close()
+        try:
+            for _ in range(1 if self._is_rtsp else MOST_CONNECTIONS):
+                self._accept()
+        except (ProxyError, ConnectError) as error:
+            self.problem = str(error)
+        except TimeoutError:
+            self.problem = NO_ANSWER
+        except OSError:  # closed
+            pass
+        finally:
+            self._listener.close()
+            if self._camera is not None:
+                self._camera.close()
+
+    def _accept(self) -> None:
+        """One connection of FFmpeg's, from its beginning to its end. Raises OSError when there will be none."""
+        client, _ = self._listener.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        with contextlib.suppress(ConnectionError), client, self._connection() as camera:
+            self._serve(client, camera)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -116,7 +120,7 @@ class CameraProxy:
     def _serve(self, client: socket.socket, camera: Connection) -> None:
         client.settimeout(self._timeout)
         camera.settimeout(self._timeout)
-        begin = self._set_up if self._scheme.startswith("rtsp") else self._fetch
+        begin = self._set_up if self._is_rtsp else self._fetch
         client.sendall(begin(client, camera))
         client.settimeout(None)
         camera.settimeout(None)
@@ -136,8 +140,10 @@ class CameraProxy:
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
         """One request, and the head of its reply."""
-        netloc = self._parts.netloc.encode("idna" if not self._parts.netloc.isascii() else "ascii")
-        request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + netloc, Messages(client).next(), count=1)
+        host = (
+            self._parts.netloc if self._parts.netloc.isascii() else (self._parts.hostname or "").encode("idna").decode()
+        )
+        request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + host.encode(), Messages(client).next(), count=1)
         camera.sendall(request)
         replies = Messages(camera)
         return self._checked(replies.next_head()) + replies.rest

@@ -141,6 +141,23 @@ def http(head: bytes, body: Iterator[bytes] | tuple[bytes, ...] = ()) -> Script:
     return script
 
 
+SILENT = ("SYN", "OPTIONS", "DESCRIBE", "PLAY", "GET")  # where cameras fall silent
+
+
+@contextmanager
+def silent(kind: str) -> Iterator[str]:
+    """The address of a camera that says nothing before the connection, or after this request."""
+    if kind == "SYN":
+        with silent_before_accepting() as port:
+            yield f"rtsp://127.0.0.1:{port}/"
+    elif kind == "GET":
+        with server() as camera:
+            yield f"http://127.0.0.1:{camera.port}/"
+    else:
+        with server(rtsp(**{kind: lambda _: b""})) as camera:
+            yield f"rtsp://127.0.0.1:{camera.port}/"
+
+
 def certificate(folder: Path) -> Path:
     """A self-signed certificate with its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -7,7 +7,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from streaming.opencv import cv2
 from tests.servers import free_port, wait_until
 from tests.streaming.scripted import (
     SDP,
+    SILENT,
     Script,
     Server,
     certificate,
@@ -32,6 +32,7 @@ from tests.streaming.scripted import (
     rtsp,
     rtsp_reply,
     server,
+    silent,
     silent_before_accepting,
     with_tls,
 )
@@ -273,6 +274,18 @@ def test_an_http_camera_is_asked_for_its_own_host() -> None:
     assert b"\r\nHost: 127.0.0.1:%d\r\n" % camera.port in asked[0]
 
 
+def test_an_http_camera_with_a_password_is_asked_again_with_it(simulator: Simulator) -> None:
+    camera = SimulatedCamera("Yard", "yard", 64, 64, transport="http", codec="mjpeg", username="ada", password="p@ss:/")
+    url = simulator.add(camera).url
+    reader = Reader(CameraSource(url, "ada", "p@ss:/"), ALLOWANCE)
+    try:
+        assert reader.codec == "mjpeg"
+        assert reader.read().startswith(b"\xff\xd8")
+    finally:
+        reader.close()
+    assert why_not(url) == "The camera refused the user name or the password."
+
+
 # Why a camera cannot be opened.
 
 
@@ -354,21 +367,7 @@ def seconds_to_first_picture(url: str) -> float:
     return seconds
 
 
-@contextmanager
-def silent(kind: str) -> Iterator[str]:
-    """The address of a camera that says nothing before the connection, or after this request."""
-    if kind == "SYN":
-        with silent_before_accepting() as port:
-            yield f"rtsp://127.0.0.1:{port}/"
-    elif kind == "GET":
-        with server() as camera:
-            yield f"http://127.0.0.1:{camera.port}/"
-    else:
-        with server(rtsp(**{kind: lambda _: b""})) as camera:
-            yield f"rtsp://127.0.0.1:{camera.port}/"
-
-
-@pytest.mark.parametrize("kind", ["SYN", "OPTIONS", "DESCRIBE", "PLAY", "GET"])
+@pytest.mark.parametrize("kind", SILENT)
 def test_cameras_that_accept_and_stay_silent_hold_up_no_other(simulator: Simulator, kind: str) -> None:
     healthy = simulator.add(SimulatedCamera("Yard", "yard", 320, 180)).url
     alone = seconds_to_first_picture(healthy)
