@@ -72,3 +72,14 @@ def test_an_installations_settings_are_ones_that_the_product_reads() -> None:
     documented = set(re.findall(r"^#? ?([A-Z_]+)=", (DEPLOY / "nvr.env.example").read_text(), re.M))
     sources = (DEPLOY.parent / "nvr/settings.py").read_text() + (DEPLOY.parent / "streaming/conf.py").read_text()
     assert {name for name in documented if f'"{name}"' not in sources} == set()
+
+
+def test_example_documents_and_units_agree_who_owns_the_settings() -> None:
+    root = DEPLOY.parent
+    installed = re.compile(r"install -m (\d+) -o (\w+) \S*deploy/nvr\.env\.example /opt/nvr/\.env")
+    said = {
+        name: installed.findall((root / name).read_text()) for name in ("deploy/nvr.env.example", "docs/operating.md")
+    }
+    assert said == dict.fromkeys(said, [("400", "nvr")])
+    assert unit("nvr-worker@.service")["Service"]["User"] == "nvr"
+    assert re.search(r"^user=nvr$", (DEPLOY / "supervisor.conf").read_text(), re.M)
