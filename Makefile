@@ -25,11 +25,11 @@ cluster: .venv/.development ## the same behind nginx, with four workers and Redi
 test: .venv/.development ## every test; those that need a browser skip where none is found
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed
+lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	$(BIN)/pip-audit --local --progress-spinner off
+	$(BIN)/python -m tests.vulnerabilities requirements-dev.lock
 
 lock: ## requirements*.lock from requirements*.txt; OPTIONS=--upgrade raises what they need in turn as well
 	test -x $(BIN)/uv || $(MAKE) .venv/.development
