@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cameras.management.commands.cluster import DEPLOY
+from streaming import conf
 
 UNITS = DEPLOY / "systemd"
 
@@ -18,6 +19,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed: its units are not tested")
     service = (UNITS / "nvr-worker@.service").read_text()
+    service = re.sub("^#(?=IPAddress)", "", service, flags=re.M)  # the example has to be right as well
     # What only an installation has: its program, user and documentation.
     service = service.replace("/opt/nvr/deploy/worker", "/bin/true").replace("User=nvr", "User=root")
     service = re.sub(r"^(Documentation|Group)=.*\n", "", service, flags=re.M)
@@ -49,6 +51,15 @@ def test_a_worker_under_systemd_drains_and_is_started_again() -> None:
     assert service["Restart"] == "on-failure"
     assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
     assert service["RuntimeDirectoryPreserve"] == "yes"  # else the first worker to stop takes the others' sockets along
+
+
+def test_a_worker_has_the_same_bounds_under_systemd_and_in_a_container() -> None:
+    service, container = unit("nvr-worker@.service")["Service"], (DEPLOY / "compose.yaml").read_text()
+    memory, tasks = service["MemoryMax"].lower(), int(service["TasksMax"])
+    assert f"mem_limit: {memory} #" in container and f"memswap_limit: {memory} #" in container
+    assert service["MemorySwapMax"] == "0"
+    assert f"pids_limit: {tasks}\n" in container
+    assert tasks > conf.MAX_CAMERAS.default * 2  # a thread for each camera
 
 
 def test_an_installations_settings_are_ones_that_the_product_reads() -> None:
