@@ -48,7 +48,7 @@ def unit(name: str) -> dict[str, dict[str, str]]:
 def test_a_worker_under_systemd_drains_and_is_started_again() -> None:
     service = unit("nvr-worker@.service")["Service"]
     assert service["KillSignal"] == "SIGTERM"
-    assert service["Restart"] == "on-failure"
+    assert service["Restart"] == "always"  # as under supervisor
     assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
     assert service["RuntimeDirectoryPreserve"] == "yes"  # else the first worker to stop takes the others' sockets along
 
@@ -75,3 +75,11 @@ def test_example_documents_and_units_agree_who_owns_the_settings() -> None:
         assert installed.findall((root / name).read_text()) == [("400", "nvr")]
     assert unit("nvr-worker@.service")["Service"]["User"] == "nvr"
     assert re.search(r"^user=nvr$", (DEPLOY / "supervisor.conf").read_text(), re.M)
+
+
+def test_log_lines_that_an_operator_is_told_to_look_for_are_written() -> None:
+    root = DEPLOY.parent
+    named = set(re.findall(r"`((?:A|The|Redis|Running) [a-z][^`]+)`", (root / "docs/operating.md").read_text()))
+    assert len(named) >= 5
+    sources = "".join(path.read_text() for path in (root / "streaming").rglob("*.py"))
+    assert {line for line in named if line not in sources} == set()
