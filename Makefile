@@ -4,10 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 WORKERS ?= 4
 BIN := .venv/bin
+# What requirements*.txt ask for, with all that it needs in turn, each by the hash of its file.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-build --emit-build-options --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 # Much of a test is waiting. By whole files and in their order: a file's servers are started once, and the browser's come last.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run cluster test lint bench bench-quick soak help
+.PHONY: run cluster test lint lock bench bench-quick soak help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -21,11 +25,17 @@ cluster: .venv/.development ## the same behind nginx, with four workers and Redi
 test: .venv/.development ## every test; those that need a browser skip where none is found
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed
+lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	$(BIN)/pip-audit --local --progress-spinner off
+	$(BIN)/python -m tests.vulnerabilities requirements-dev.lock
+
+lock: ## requirements*.lock from requirements*.txt; OPTIONS=--upgrade raises what they need in turn as well
+	test -x $(BIN)/uv || $(MAKE) .venv/.development
+	$(LOCK) $(OPTIONS) requirements.txt --output-file requirements.lock
+	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
 soak: .venv/.development ## half an hour of faults and loads, each with its promise
 	$(BIN)/python -m bench.soak --minutes 10
@@ -39,16 +49,16 @@ bench: .venv/.bench ## what the product costs and how old its pictures are, into
 bench-quick: .venv/.bench ## whether the benchmark runs: its figures mean little
 	$(BIN)/python -m bench --quick
 
-.venv/.runtime: requirements.txt
+.venv/.runtime: requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.venv/.development: requirements.txt requirements-dev.txt
+.venv/.development: requirements.lock requirements-dev.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.lock
 	@touch .venv/.runtime $@
 
-.venv/.bench: requirements-bench.txt .venv/.development
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+.venv/.bench: requirements-bench.lock .venv/.development
+	$(INSTALL) -r requirements-bench.lock
 	@touch $@

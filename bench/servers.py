@@ -110,7 +110,7 @@ def main() -> None:
 
 def _check_installed(server: str) -> None:
     if not importlib.util.find_spec(server):
-        raise NotInstalledError(f"{server} is not installed (pip install -r requirements-bench.txt)")
+        raise NotInstalledError(f"{server} is not installed (pip install --require-hashes -r requirements-bench.lock)")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Django's settings, and the only reader of the environment (and of `.env`). Each is documented in README.md."""
 
+import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from cameras.networks import Network, parse_networks
+from nvr.dotenv import read_dotenv
 from nvr.keys import stored_key
 from streaming import conf
 from streaming.embedded import socket_path
@@ -16,8 +18,7 @@ from streaming.embedded import socket_path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-if (BASE_DIR / ".env").is_file():
-    environ.Env.read_env(BASE_DIR / ".env")
+env.read_env(io.StringIO(read_dotenv(BASE_DIR / ".env")))
 
 
 def _flag(name: str, *, default: bool) -> bool:

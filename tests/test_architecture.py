@@ -96,7 +96,7 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
+    "nvr": ("dotenv", "keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.

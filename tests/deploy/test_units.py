@@ -1,4 +1,4 @@
-"""The systemd units and the container files: as far as they can be checked without a systemd or a Docker that runs."""
+"""The systemd units and an installation's settings: as far as they can be checked without a systemd that runs."""
 
 import configparser
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cameras.management.commands.cluster import DEPLOY
+from streaming import conf
 
 UNITS = DEPLOY / "systemd"
 
@@ -18,6 +19,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed: its units are not tested")
     service = (UNITS / "nvr-worker@.service").read_text()
+    service = re.sub("^#(?=IPAddress)", "", service, flags=re.M)  # the example has to be right as well
     # What only an installation has: its program, user and documentation.
     service = service.replace("/opt/nvr/deploy/worker", "/bin/true").replace("User=nvr", "User=root")
     service = re.sub(r"^(Documentation|Group)=.*\n", "", service, flags=re.M)
@@ -46,29 +48,38 @@ def unit(name: str) -> dict[str, dict[str, str]]:
 def test_a_worker_under_systemd_drains_and_is_started_again() -> None:
     service = unit("nvr-worker@.service")["Service"]
     assert service["KillSignal"] == "SIGTERM"
-    assert service["Restart"] == "on-failure"
+    assert service["Restart"] == "always"  # as under supervisor
     assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
     assert service["RuntimeDirectoryPreserve"] == "yes"  # else the first worker to stop takes the others' sockets along
 
 
-def test_the_image_holds_what_the_product_imports() -> None:
-    copied = set(re.findall(r"^COPY (.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.M))
-    names = {word for line in copied for word in line.split()}
-    root = DEPLOY.parent
-    packages = {path.parent.name for path in root.glob("*/__init__.py")} - {"tests", "bench"}
-    assert packages | {"manage.py", "templates", "requirements.txt"} <= names
-    kept = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
-    assert {f"!{name}" for name in names} <= set(kept)
-
-
-def test_compose_has_a_worker_for_each_of_nginxs_lines() -> None:
-    compose, site = (DEPLOY / "compose.yaml").read_text(), (DEPLOY / "nginx.conf").read_text()
-    started = re.findall(r"command: \[deploy/worker, (\S+)\]", compose)
-    asked = re.findall(r"deploy/ready\.py, (\S+), /healthz\]", compose)
-    assert started == asked == re.findall(r"server unix:(\S+) ", site)
+def test_a_worker_has_the_same_bounds_under_systemd_and_in_a_container() -> None:
+    service, container = unit("nvr-worker@.service")["Service"], (DEPLOY / "compose.yaml").read_text()
+    memory, tasks = service["MemoryMax"].lower(), int(service["TasksMax"])
+    assert f"mem_limit: {memory} #" in container and f"memswap_limit: {memory} #" in container
+    assert service["MemorySwapMax"] == "0"
+    assert f"pids_limit: {tasks}\n" in container
+    assert tasks > conf.MAX_CAMERAS.default * 4  # a few threads for each camera
 
 
 def test_an_installations_settings_are_ones_that_the_product_reads() -> None:
     documented = set(re.findall(r"^#? ?([A-Z_]+)=", (DEPLOY / "nvr.env.example").read_text(), re.M))
     sources = (DEPLOY.parent / "nvr/settings.py").read_text() + (DEPLOY.parent / "streaming/conf.py").read_text()
     assert {name for name in documented if f'"{name}"' not in sources} == set()
+
+
+def test_example_documents_and_units_agree_who_owns_the_settings() -> None:
+    root = DEPLOY.parent
+    installed = re.compile(r"install -m (\d+) -o (\w+) \S*deploy/nvr\.env\.example /opt/nvr/\.env")
+    for name in ("deploy/nvr.env.example", "docs/operating.md"):
+        assert installed.findall((root / name).read_text()) == [("400", "nvr")]
+    assert unit("nvr-worker@.service")["Service"]["User"] == "nvr"
+    assert re.search(r"^user=nvr$", (DEPLOY / "supervisor.conf").read_text(), re.M)
+
+
+def test_log_lines_that_an_operator_is_told_to_look_for_are_written() -> None:
+    root = DEPLOY.parent
+    named = set(re.findall(r"`((?:A|The|Redis|Running) [a-z][^`]+)`", (root / "docs/operating.md").read_text()))
+    assert len(named) >= 5
+    sources = "".join(path.read_text() for path in (root / "streaming").rglob("*.py"))
+    assert {line for line in named if line not in sources} == set()
