@@ -342,10 +342,10 @@ def test_without_redis_the_page_says_that_nothing_is_known_and_when_workers_foll
     for figure in ("in-use", "available", "mbps"):
         expect(page.get_by_test_id(figure)).to_have_text("\N{EN DASH}")
     expect(page.get_by_test_id("viewer-row")).to_have_count(1)
-    expect(page.locator("#viewers")).to_contain_text("this was known last")
+    expect(page.locator("#viewers")).to_contain_text("This was known last.")
     assert viewers.refused()["reason"] == "gate_unavailable"
     page.reload()
-    expect(page.locator("#viewers")).to_contain_text("Not known while Redis does not answer.")
+    expect(page.locator("#viewers")).to_contain_text("Not known. Redis does not answer.")
     expect(page.get_by_text("Nobody is watching.")).not_to_be_visible()
     save_limit(page, "max_concurrent", "3")
     expect(page.get_by_test_id("limits-said")).to_contain_text("half a minute, as Redis does not answer")
