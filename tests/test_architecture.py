@@ -37,6 +37,7 @@ ORDER = {
         "apps",
     ),
     "streaming": (
+        "complaints",
         "errors",
         "conf",
         "models",
@@ -68,6 +69,7 @@ ORDER = {
         "pictures",
         "video",
         "entries",
+        "outbox",
         "sharing",
         "capture",
         "slots",
