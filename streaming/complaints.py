@@ -1,4 +1,4 @@
-"""What Redis says where it does not do what it is asked, in plain English and with its own word. No secret is among it."""
+"""Why Redis refused a call, in plain English and with Redis's own error code. Contains no secrets."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ MOST_TEXT = 300  # characters of Redis's own text
 
 @dataclass(frozen=True)
 class Complaint:
-    """`str()` of it is for pages; `in_full` has Redis's own text and is for the log."""
+    """`str()` is for pages; `in_full` adds Redis's own text and is for the log."""
 
-    code: str  # Redis's own word; "": it says nothing
+    code: str  # Redis's error code; "": no answer
     meaning: str
     text: str = ""
 
@@ -23,23 +23,23 @@ class Complaint:
 
 
 SILENCE = Complaint("", "Redis does not answer")
-UNKNOWN = Complaint("ERR", "Redis refuses what it is asked")
+UNKNOWN = Complaint("ERR", "Redis refuses the command")
 
 MEANINGS = {
     "OOM": "Redis is full: its memory has reached maxmemory",
-    "MISCONF": "Redis cannot write to its disk, so it takes nothing",
-    "READONLY": "This Redis is a replica, which takes nothing",
+    "MISCONF": "Redis cannot write to its disk, and accepts no writes",
+    "READONLY": "This Redis is a read-only replica",
     "MASTERDOWN": "This Redis is a replica that has lost its master",
     "LOADING": "Redis is still reading its data from the disk",
     "BUSY": "Redis is busy with a script",
-    "NOAUTH": "Redis asks for a password, and REDIS_URL has none",
-    "WRONGPASS": "Redis refuses the user or password of REDIS_URL",
-    "NOPERM": "The user of REDIS_URL lacks a permission in Redis",
-    "CERTIFICATE_VERIFY_FAILED": "The certificate of Redis is not trusted here",
+    "NOAUTH": "Redis asks for a password, and its address has none",
+    "WRONGPASS": "Redis refuses the user or password of its address",
+    "NOPERM": "The user of its address lacks a permission in Redis",
+    "CERTIFICATE_VERIFY_FAILED": "This host does not trust the certificate of Redis",
     "SSL": "TLS with Redis fails",
     "ERR": UNKNOWN.meaning,
 }
-# redis-py leaves out the word of what was said while it connected; older servers have another text.
+# redis-py drops the code of errors while it connects; older servers have another text.
 WORDLESS = {
     "invalid username-password pair": "WRONGPASS",
     "invalid password": "WRONGPASS",
@@ -48,12 +48,12 @@ WORDLESS = {
 
 
 def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
-    """What a reply of Redis's, or a failed connection to it, means; `otherwise` where its text has no known word."""
+    """Explains the text of an error reply or of a failed connection; returns `otherwise` if it has no known code."""
     for words, code in WORDLESS.items():
         if words in text:
             return Complaint(code, MEANINGS[code], text)
     for code, meaning in MEANINGS.items():
-        # Not only at the beginning: of an error in a script, older servers tell first where it was.
+        # Not only at the beginning: older servers begin with the position in the script.
         if code != UNKNOWN.code and (found := re.search(rf"\b{code}\b", text)):
             return Complaint(code, meaning, text[found.start() :])
     return Complaint(otherwise.code, otherwise.meaning, text)

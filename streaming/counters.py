@@ -43,8 +43,8 @@ class Counters:
         self._peak = max(self._peak, in_use)
 
     def refused(self, error: StreamError, holder: Holder | None, *, dry_run: bool = False) -> None:
-        """Somebody was refused, or would have been by limits that are only tried; who, where it is known: of a viewer that
-        comes again and again once in `STORED`."""
+        """Somebody was refused, or would have been by limits that are only tried; who, where it is known, but at most
+        once in `STORED` for each viewer."""
         self.add(f"{'would_refuse' if dry_run else 'refused'}:{error.reason}")
         if holder is None or len(self._refusals) >= MOST_REFUSALS:
             return

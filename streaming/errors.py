@@ -120,7 +120,7 @@ class GateUnavailableError(UnavailableError):
     reason = "gate_unavailable"
 
     def __init__(self, message: str = "", complaint: Complaint = SILENCE, **facts: object) -> None:
-        """`complaint`: what Redis answered; for administrators, so it is no fact for the viewer."""
+        """`complaint`: what Redis answered; for administrators, so it is not among the facts for the viewer."""
         super().__init__(message, **facts)
         self.complaint = complaint
 

@@ -30,7 +30,7 @@ MINUTES = PREFIX + "minutes"  # those that the database has not got
 REFUSALS = PREFIX + "refusals"  # JSON each, for the database
 POLICY = PREFIX + "policy"  # version of the limits in force
 LOOKED = PREFIX + "looked"  # when the gate was last looked at for the minute's record, Unix ms
-HELD = PREFIX + "held"  # cameras whose pictures are held, in the pictures' Redis, by when those expire
+HELD = PREFIX + "held"  # cameras with pictures in the pictures' Redis, scored by expiry
 WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 
 
@@ -46,7 +46,7 @@ def open_generation(url: str, grace: float) -> bool:
 
 
 def pictures_url() -> str:
-    """Where the Redis of the cameras' pictures is: apart from the gate's, it may be full or gone without harm to it."""
+    """Where the Redis for shared pictures is. If it is another one, it may be full or gone without harm to the gate."""
     return settings.PICTURES_REDIS_URL or store_url()
 
 

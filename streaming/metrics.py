@@ -97,8 +97,8 @@ def exposition(system: Mapping[str, Any], totals: Totals | None) -> bytes:
 def families(system: Mapping[str, Any], totals: Totals | None) -> Iterator[Metric]:
     gate = system["gate"]
     up = totals is not None and gate["state"] != "unavailable"
-    yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers and takes what it is told.", up)
-    refuses = GaugeMetricFamily("gate_refuses", "1 for what Redis answers instead of taking it.", labels=["answer"])
+    yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers and accepts writes.", up)
+    refuses = GaugeMetricFamily("gate_refuses", "1 for the error code with which Redis refuses.", labels=["answer"])
     for answer in MEANINGS:
         refuses.add_metric([answer], answer == gate.get("answer"))
     yield refuses

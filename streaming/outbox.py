@@ -1,4 +1,4 @@
-"""What readers of cameras say, on its way from their threads to the one that sends it to Redis."""
+"""Queues what the readers' threads publish for the thread that sends it to Redis."""
 
 import threading
 from dataclasses import dataclass

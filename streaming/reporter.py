@@ -70,7 +70,7 @@ class Reporter:
         self._limit, self._budget = limit, budget
         self._lease_ms = round(lease * 1000)
         self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
-        self.complaint: Complaint | None = None  # why Redis did not take the last report
+        self.complaint: Complaint | None = None  # why Redis refused the last report
         self._soon = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._arrived: list[str] = []  # orders of the last answer, for Redis to forget

@@ -53,7 +53,7 @@ def prepare() -> None:
         logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
     # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
-        logger.warning("Streams are refused until Redis takes what it is told")
+        logger.warning("Streams are refused until Redis accepts writes")
 
 
 class Runtime:

@@ -32,10 +32,9 @@ FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last wor
 TRIES = 2  # openings in a row that fail before a reader lets a follower try
 STANDS_BACK = 3.0  # seconds for which it does not read then
 PATIENCE = 1.0  # seconds without an answer of Redis after which a worker reads for itself
-MOST_HELD = (
-    24_000_000  # bytes that Redis holds of one camera: a group that is kept, and one picture; more is not shared
-)
-MOST_HELD_OF_ALL = 512_000_000  # and of all cameras together, an equal part for each
+MOST_HELD = 24_000_000  # bytes of one camera in Redis: a group and one picture; the newest picture stays in any case
+LARGEST = 64_000_000  # bytes of a picture that is handed on: as large as STREAM_MAX_PICTURE_MB may be
+MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
 
 
 class Line:
@@ -243,7 +242,7 @@ class SharedLine(Line):
             self._known_interruptions, self._is_sending = self._interruptions, False
         if not self.followed:
             return
-        too_much = self._sharing.outbox.is_full or len(unit.data) > MOST_HELD
+        too_much = self._sharing.outbox.is_full or len(unit.data) > LARGEST
         if too_much or (self._awaits_key and group and not unit.key):
             self._awaits_key = True  # and not the group again: that is more of what is too much already
             return

@@ -235,8 +235,8 @@ def _is_no_master(answer: object) -> bool:
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, in half a second at most; for the start and the very end of a process. Says in
-    the log why it could not."""
+    """Run a script without an event loop, in half a second at most; for the start and the very end of a process. Logs
+    why it failed."""
     client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
     try:
         client.eval(_source(script), len(keys), *keys, *arguments)

@@ -25,7 +25,7 @@ class UsageReport:
 
     store: Store
     policy: Callable[[], Policy]
-    refused: Callable[[], Complaint | None] = lambda: None  # what Redis says when it is written to
+    refused: Callable[[], Complaint | None] = lambda: None  # why Redis refused the last write
     _usage: Usage | None = None
     _complaint: Complaint | None = None
     _read_at: float = 0.0
@@ -75,7 +75,7 @@ class UsageReport:
         }
 
     async def read(self) -> Usage | None:
-        """None: Redis does not answer, or takes nothing: what it knows grows old then."""
+        """None: Redis does not answer, or accepts no writes, so what it holds is out of date."""
         async with self._lock:
             if time.monotonic() - self._read_at > FRESH:
                 try:

@@ -55,7 +55,7 @@ if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[13]) or 0) then
       redis.call('HINCRBYFLOAT', record, name, amount)
     end
   end
-  -- Of one viewer once a second, whichever workers it comes to.
+  -- At most one per viewer and second, over all workers.
   for _, refusal in ipairs(given.refusals) do
     local of = cjson.decode(refusal)
     local viewer = KEYS[8] .. ':' .. tostring(of.user_id) .. ':' .. tostring(of.address) .. ':' .. tostring(of.dry_run)

@@ -372,6 +372,7 @@ def test_the_chart_shows_a_minutes_refusals(system: Page, here: Others, there: O
     before = rows.count()
     for viewers in (here, there, there):
         assert viewers.refused()["code"] == 4429
+        system.wait_for_timeout(2_200)  # of one viewer a refusal a second is listed at most, by when workers report it
     expect(rows).to_have_count(before + 3, timeout=WRITTEN)
     expect(rows.first).to_contain_text("1 of 1")
     wait_until(lambda: refused_in_chart(system) >= in_chart + 3, ENDED, "the chart has the minute")

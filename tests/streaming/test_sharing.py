@@ -270,7 +270,7 @@ def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
     with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
-        huge = AccessUnit(bytes(sharing.MOST_HELD + 1), True, 1)
+        huge = AccessUnit(bytes(sharing.LARGEST + 1), True, 1)
         first.publish(huge, [huge])
         first.publish(OTHER, [huge, OTHER])
         first.publish(KEY, [KEY])
