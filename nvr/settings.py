@@ -106,6 +106,8 @@ LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVI
 # Empty: the embedded Redis of streaming/embedded.py, for the processes of this checkout on this machine.
 REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
 EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
+# Of the cameras' pictures that workers share. Empty: the same Redis.
+PICTURES_REDIS_URL = _address("PICTURES_REDIS_URL", ("redis", "rediss", "unix"))
 
 # Small control events between workers; frames never pass through here.
 CHANNEL_LAYERS = {

@@ -15,6 +15,7 @@ from streaming.errors import StreamError
 from streaming.leases import Holder
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of every histogram
+STORED = 1.0  # seconds in which a viewer's further refusals are counted only; so has `lua/report.lua`, for all workers
 MOST_REFUSALS = 1_000  # kept by a worker for the next report; a storm's others are counted only
 
 
@@ -22,6 +23,7 @@ class Counters:
     def __init__(self) -> None:
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._refusals: list[str] = []
+        self._stored: dict[tuple[str, str, bool], float] = {}  # viewer, and whether in dry run -> time.monotonic()
         self._peak = 0
         self._sequence = 0
         self._sent: tuple[dict[str, float], list[str], int] | None = None
@@ -41,9 +43,14 @@ class Counters:
         self._peak = max(self._peak, in_use)
 
     def refused(self, error: StreamError, holder: Holder | None, *, dry_run: bool = False) -> None:
-        """Somebody was refused, or would have been by limits that are only tried; who, where it is known."""
+        """Somebody was refused, or would have been by limits that are only tried; who, where it is known, but at most
+        once in `STORED` for each viewer."""
         self.add(f"{'would_refuse' if dry_run else 'refused'}:{error.reason}")
-        if holder is not None and len(self._refusals) < MOST_REFUSALS:
+        if holder is None or len(self._refusals) >= MOST_REFUSALS:
+            return
+        viewer, now = (holder.user_id, holder.address, dry_run), time.monotonic()
+        if now - self._stored.get(viewer, -STORED) >= STORED:
+            self._stored[viewer] = now
             self._refusals.append(_as_json(error, holder, dry_run))
 
     def take(self) -> tuple[int, dict[str, float], list[str], int]:
@@ -53,6 +60,8 @@ class Counters:
             self._sent = dict(self._counts), self._refusals, self._peak
             self._counts.clear()
             self._refusals, self._peak = [], 0
+            oldest = time.monotonic() - STORED
+            self._stored = {viewer: at for viewer, at in self._stored.items() if at > oldest}
             self._sequence += 1
         return self._sequence, *self._sent
 

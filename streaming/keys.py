@@ -30,6 +30,7 @@ MINUTES = PREFIX + "minutes"  # those that the database has not got
 REFUSALS = PREFIX + "refusals"  # JSON each, for the database
 POLICY = PREFIX + "policy"  # version of the limits in force
 LOOKED = PREFIX + "looked"  # when the gate was last looked at for the minute's record, Unix ms
+HELD = PREFIX + "held"  # cameras with pictures in the pictures' Redis, scored by expiry
 WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 
 
@@ -42,6 +43,11 @@ def open_generation(url: str, grace: float) -> bool:
     """Make this Redis's generation if it has none of its own, so that newcomers' waiting (`grace` seconds) begins with the
     worker and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
     return run_now(url, "open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+
+
+def pictures_url() -> str:
+    """Where the Redis for shared pictures is. If it is another one, it may be full or gone without harm to the gate."""
+    return settings.PICTURES_REDIS_URL or store_url()
 
 
 async def read_usage(store: Store) -> Usage:

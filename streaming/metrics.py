@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from streaming import errors
 from streaming.capture import State
+from streaming.complaints import MEANINGS
 from streaming.counters import BOUNDS
 from streaming.protocol import FORMATS
 
@@ -96,7 +97,11 @@ def exposition(system: Mapping[str, Any], totals: Totals | None) -> bytes:
 def families(system: Mapping[str, Any], totals: Totals | None) -> Iterator[Metric]:
     gate = system["gate"]
     up = totals is not None and gate["state"] != "unavailable"
-    yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers; if not, this is all that is known.", up)
+    yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers and accepts writes.", up)
+    refuses = GaugeMetricFamily("gate_refuses", "1 for the error code with which Redis refuses.", labels=["answer"])
+    for answer in MEANINGS:
+        refuses.add_metric([answer], answer == gate.get("answer"))
+    yield refuses
     if totals is None or not up:
         return
     recovering = gate["state"] == "recovering"

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from streaming.complaints import Complaint
 from streaming.counters import Counters
 from streaming.errors import GateUnavailableError
 from streaming.keys import (
@@ -69,6 +70,7 @@ class Reporter:
         self._limit, self._budget = limit, budget
         self._lease_ms = round(lease * 1000)
         self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
+        self.complaint: Complaint | None = None  # why Redis refused the last report
         self._soon = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
@@ -106,7 +108,12 @@ class Reporter:
         """Report now; with the cameras' rates once a second, as they fade by it. Raises GateUnavailableError."""
         async with self._one_at_a_time:
             arguments = self._arguments(*self._counters.take(), rates)
-            version, *orders = await self._store.run("report", self.keys, arguments)
+            try:
+                version, *orders = await self._store.run("report", self.keys, arguments)
+            except GateUnavailableError as error:
+                self.complaint = error.complaint
+                raise
+            self.complaint = None
             self._counters.taken()
             self._arrived = orders
         self.on_answer(version, [json.loads(order) for order in orders])

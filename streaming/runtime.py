@@ -26,7 +26,7 @@ from streaming.capture import Allowance
 from streaming.counters import Counters
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
 from streaming.hub import Hub
-from streaming.keys import open_generation, store_url
+from streaming.keys import open_generation, pictures_url, store_url
 from streaming.rechecks import Rechecks, Stream
 from streaming.reporter import Order, Reporter
 from streaming.sharing import Sharing
@@ -53,13 +53,14 @@ def prepare() -> None:
         logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
     # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
-        logger.warning("Redis does not answer yet; streams are refused until it does")
+        logger.warning("Streams are refused until Redis accepts writes")
 
 
 class Runtime:
     """Made once per process, on the loop that serves it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pictures: str = "") -> None:
+        """`url`: the gate's Redis; `pictures`: that of the pictures which workers share, the same where it is empty."""
         self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.started = time.time() * 1000
         self.draining = False
@@ -71,7 +72,7 @@ class Runtime:
         self._version = ""  # of the limits, heard last
         self._loaded: str | None = None  # the version that was loaded last
         self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
-        self._sharing = Sharing(url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
+        self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url))
         self.reporter = Reporter(
@@ -87,7 +88,7 @@ class Runtime:
         self.reporter.on_answer = self._hear
         self.hub.on_change = self.reporter.soon
         self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
-        self.usage = UsageReport(self.store, lambda: self.policy)
+        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
         self._tasks: list[asyncio.Task[None]] = []
@@ -236,7 +237,7 @@ def current() -> Runtime:
     """This process's runtime, started by the first to ask on the loop that serves. No await: nobody can come between."""
     global _current
     if _current is None:
-        _current = Runtime(store_url())
+        _current = Runtime(store_url(), pictures_url())
         # Not in the context of the request that asks: its thread for the database is gone with it.
         contextvars.Context().run(_current.start)
         atexit.register(_current.end)

@@ -219,7 +219,7 @@ class TrialOut(Schema):
 
 
 class GateOut(Schema):
-    """Null in use: Redis does not answer."""
+    """Null in use: Redis does not answer, or accepts no writes."""
 
     in_use: int | None
     limit: int
@@ -228,6 +228,8 @@ class GateOut(Schema):
         default=0, description="Of those, open to others than the group with reserved slots."
     )
     state: str = Field(description="open, recovering or unavailable.")
+    cause: str = Field(default="", description="Why the state is unavailable, in words.")
+    answer: str = Field(default="", description="Redis's error code, such as OOM.")
     over: int = Field(default=0, description="Streams above a limit that was lowered; they may go on.")
     reserved: int = 0
     mbps: float = Field(default=0.0, description="What all streams were sent in the last seconds.")

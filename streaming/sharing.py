@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 
 from django.utils.crypto import salted_hmac
 
@@ -20,7 +19,8 @@ from cameras.sources import CameraSource
 from streaming.access_units import AccessUnit
 from streaming.entries import Arrival, Fields, Loss, Opening, fields_of, opening_of, sound, unit_of
 from streaming.errors import GateUnavailableError
-from streaming.keys import PREFIX
+from streaming.keys import HELD, PREFIX
+from streaming.outbox import Entry, Outbox
 from streaming.store import Call, ThreadStore
 from streaming.wire import Word
 
@@ -32,7 +32,9 @@ FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last wor
 TRIES = 2  # openings in a row that fail before a reader lets a follower try
 STANDS_BACK = 3.0  # seconds for which it does not read then
 PATIENCE = 1.0  # seconds without an answer of Redis after which a worker reads for itself
-MOST_WAITING = 8_000_000  # bytes on their way to Redis, above which pictures are left out
+MOST_HELD = 24_000_000  # bytes of one camera in Redis: a group and one picture; the newest picture stays in any case
+LARGEST = 64_000_000  # bytes of a picture that is handed on: as large as STREAM_MAX_PICTURE_MB may be
+MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
 
 
 class Line:
@@ -63,57 +65,18 @@ def alone(source: CameraSource) -> AbstractContextManager[Line]:
     return nullcontext(Line())
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What a reader says, on its way to Redis."""
-
-    line: "SharedLine"
-    keep: str  # which entries stay with it: "from here", "few" or "all"
-    fields: Fields
-
-
-class Outbox:
-    """Entries on their way to Redis, bounded by their bytes."""
-
-    def __init__(self) -> None:
-        self._entries: list[Entry] = []
-        self._bytes = 0
-        self._closed = False
-        self._changed = threading.Condition()
-
-    @property
-    def is_full(self) -> bool:
-        return self._bytes > MOST_WAITING
-
-    def put(self, entry: Entry) -> None:
-        with self._changed:
-            self._entries.append(entry)
-            self._bytes += sum(map(len, entry.fields.values()))
-            self._changed.notify()
-
-    def take(self) -> list[Entry]:
-        """All that waits, in order, as soon as there is something; nothing once this is closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._entries or self._closed)
-            entries, self._entries, self._bytes = self._entries, [], 0
-            return entries
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-
 class Sharing:
     """This worker's share in the reading of cameras. Called from the captures' threads; has two threads of its own."""
 
     def __init__(self, url: str, worker: str) -> None:
-        self.worker, self.store, self.outbox = worker, ThreadStore(url), Outbox()
+        self.worker, self.store = worker, ThreadStore(url)
+        self.outbox = Outbox[SharedLine]()
         self._lines: set[SharedLine] = set()
         self._lock = threading.Lock()  # of the lines; never held over a call of Redis
         self._turns = itertools.count(1)
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._complaint = ""  # why pictures cannot be shared, as it was logged
 
     @contextmanager
     def line(self, camera: str, source: CameraSource) -> Iterator[Line]:
@@ -152,12 +115,22 @@ class Sharing:
         stands = [int(line.stands_back_until <= now) for line in lines]
         try:
             answer = self.store.run("contend", keys, [self.worker, LEASE_MS, FOLLOWED_MS, *stands])
-        except GateUnavailableError:
+        except GateUnavailableError as error:
+            self._say(error.complaint.in_full)
             for line in lines:
                 line.unanswered()
         else:
+            self._say("")
             for line, reads, followed in zip(lines, answer[::2], answer[1::2], strict=True):
                 line.answered(turn, bool(reads), bool(followed))
+
+    def _say(self, complaint: str) -> None:
+        with self._lock:
+            before, self._complaint = self._complaint, complaint
+        if complaint and complaint != before:
+            logger.warning("Pictures are not shared between workers, so each reads its cameras itself. %s", complaint)
+        elif before and not complaint:
+            logger.warning("Pictures are shared between workers again")
 
     def _beat_forever(self) -> None:
         while not self._closed.is_set():
@@ -196,12 +169,13 @@ class Sharing:
             for entry in entries:
                 entry.line.interrupt()
 
-    def _send(self, entries: list[Entry]) -> None:
+    def _send(self, entries: "list[Entry[SharedLine]]") -> None:
         calls: list[Call] = []
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
-            arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *words]
-            calls.append(([entry.line.reader, entry.line.units], arguments))
+            bounds = [MOST_HELD, MOST_HELD_OF_ALL]
+            arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
+            calls.append(([entry.line.reader, entry.line.units, HELD], arguments))
         refused = {
             entry.line for entry, (mine,) in zip(entries, self.store.run_all("publish", calls), strict=True) if not mine
         }
@@ -229,7 +203,7 @@ class SharedLine(Line):
         self._number = 0  # of the newest picture of this opening
         self._interruptions = self._known_interruptions = 0
         self._is_sending = False  # what is published goes on from what was published last
-        self._awaits_key = False  # Redis was too slow for all pictures
+        self._awaits_key = False  # there was too much for Redis
 
     # The election.
 
@@ -268,7 +242,8 @@ class SharedLine(Line):
             self._known_interruptions, self._is_sending = self._interruptions, False
         if not self.followed:
             return
-        if self._sharing.outbox.is_full or (self._awaits_key and group and not unit.key):
+        too_much = self._sharing.outbox.is_full or len(unit.data) > LARGEST
+        if too_much or (self._awaits_key and group and not unit.key):
             self._awaits_key = True  # and not the group again: that is more of what is too much already
             return
         units = [unit] if self._is_sending else group or [unit]

@@ -11,7 +11,7 @@ No counter exists that could drift. Promises, each with its test in tests/stream
 - Redis that has lost its data, or has started anew with what its disk kept, admits former holders only, for as long as
   any of them may still be streaming.
 
-Redis away: newcomers are refused, running streams go on until their fence.
+Redis away, or refusing: newcomers are refused, running streams go on until their fence.
 """
 
 import asyncio
@@ -238,18 +238,19 @@ class Gate:
     # The heartbeat: renewals.
 
     async def _beat_forever(self) -> None:
-        away = False
+        complaint = ""
         while True:
             try:
                 await self._renew()
-                if away:
+                if complaint:
                     logger.warning("Redis answers again")
-                away = False
+                complaint = ""
                 await asyncio.sleep(self._timing.heartbeat * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
-            except GateUnavailableError:
-                if not away:
-                    logger.warning("Redis does not answer; running streams go on until their leases must be given up")
-                away = True
+            except GateUnavailableError as error:  # refused or unanswered: the fence is not moved
+                if complaint != str(error.complaint):
+                    said = error.complaint.in_full
+                    logger.warning("Running streams go on until their leases must be given up. %s", said)
+                complaint = str(error.complaint)
                 await asyncio.sleep(RETRY)
             except Exception:
                 logger.exception("The gate's heartbeat failed; it tries again")

@@ -17,6 +17,7 @@ from typing import Any, cast
 import hiredis
 import redis
 
+from streaming.complaints import SILENCE, UNKNOWN, complaint_of
 from streaming.errors import GateUnavailableError
 from streaming.wire import DEADLINE, ThreadWire, TooLateError, Wire, WireLostError, Word, dialer, thread_dialer
 
@@ -80,14 +81,14 @@ class Store:
         if not any(word in text for word in PASSING) and self._complaint != text:
             logger.error("Redis refuses the script %s: %s", script, text)
             self._complaint = text
-        return GateUnavailableError()
+        return _unavailable(error)
 
     async def ping(self) -> None:
         """Raises GateUnavailableError."""
         try:
             await self.call("PING")
         except hiredis.ReplyError as error:
-            raise GateUnavailableError from error
+            raise _unavailable(error) from error
 
     async def close(self) -> None:
         if self._opening is not None:
@@ -109,7 +110,7 @@ class Store:
                 wire = await self._connected()
                 return await wire.call(*command)
         except (redis.RedisError, OSError, TimeoutError, WireLostError, TooLateError) as error:
-            raise GateUnavailableError from error
+            raise _unavailable(error) from error
 
     async def _connected(self) -> Wire:
         """However many ask, one connects for all; who leaves meanwhile does not stop it."""
@@ -196,7 +197,7 @@ class ThreadStore:
                     return self._answers(wire, commands)
             return self._answers(ThreadWire(self._dial()), commands)
         except (redis.RedisError, OSError) as error:
-            raise GateUnavailableError from error
+            raise _unavailable(error) from error
 
     def _answers(self, wire: ThreadWire, commands: Sequence[Sequence[Word]]) -> list[Any]:
         try:
@@ -211,10 +212,15 @@ class ThreadStore:
         return answers
 
 
+def _unavailable(error: Exception) -> GateUnavailableError:
+    otherwise = UNKNOWN if isinstance(error, hiredis.ReplyError) else SILENCE
+    return GateUnavailableError(complaint=complaint_of(str(error), otherwise))
+
+
 def _without_errors(answers: list[Any]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, hiredis.ReplyError):
-            raise GateUnavailableError from answer
+            raise _unavailable(answer) from answer
     return answers
 
 
@@ -229,11 +235,13 @@ def _is_no_master(answer: object) -> bool:
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, in half a second at most; for the very end of a process."""
+    """Run a script without an event loop, in half a second at most; for the start and the very end of a process. Logs
+    why it failed."""
     client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
     try:
         client.eval(_source(script), len(keys), *keys, *arguments)
-    except redis.RedisError:
+    except redis.RedisError as error:
+        logger.warning("%s", complaint_of(str(error)).in_full)
         return False
     finally:
         client.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
 from streaming.keys import read_expected, read_usage
 from streaming.leases import Rate, Usage
@@ -24,7 +25,9 @@ class UsageReport:
 
     store: Store
     policy: Callable[[], Policy]
+    refused: Callable[[], Complaint | None] = lambda: None  # why Redis refused the last write
     _usage: Usage | None = None
+    _complaint: Complaint | None = None
     _read_at: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -72,12 +75,14 @@ class UsageReport:
         }
 
     async def read(self) -> Usage | None:
-        """None: Redis does not answer."""
+        """None: Redis does not answer, or accepts no writes, so what it holds is out of date."""
         async with self._lock:
             if time.monotonic() - self._read_at > FRESH:
                 try:
-                    self._usage = await read_usage(self.store)
-                except GateUnavailableError:
+                    self._usage, self._complaint = await read_usage(self.store), self.refused()
+                except GateUnavailableError as error:
+                    self._complaint = error.complaint
+                if self._complaint:
                     self._usage = None
                 self._read_at = time.monotonic()
             return self._usage
@@ -98,6 +103,8 @@ class UsageReport:
             "available": available,
             "available_ordinary": max(min(available, most_ordinary - ordinary), 0),
             "state": state,
+            "cause": str(self._complaint or ""),
+            "answer": self._complaint.code if self._complaint else "",
             "over": max((in_use or 0) - limit, 0),
             "reserved": policy.reserved_slots,
             "mbps": round(mbps, 2),

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from cameras.permissions import may_watch
 from streaming import conf, errors, policy, probe, protocol, runtime
 from streaming.admissible import admissible
+from streaming.complaints import SILENCE
 from streaming.keys import read_totals
 from streaming.metrics import CONTENT_TYPE, exposition
 from streaming.terms import rate_of
@@ -164,7 +165,8 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     worker = runtime.current()
     checks = {"redis": await _answers(worker.check_gate()), "database": await _answers(sync_to_async(_ask_database)())}
     ready = all(checks.values()) and not worker.draining
-    return JsonResponse({"ready": ready, **checks, "draining": worker.draining}, status=200 if ready else 503)
+    says = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
+    return JsonResponse({"ready": ready, **checks, **says, "draining": worker.draining}, status=200 if ready else 503)
 
 
 async def _answers(question: Awaitable[None]) -> bool:

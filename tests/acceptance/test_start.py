@@ -77,18 +77,19 @@ def test_a_wrong_metrics_token_stops_the_start_and_is_not_repeated(tmp_path: Pat
     assert value not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["REDIS_URL", "PICTURES_REDIS_URL"])
 @pytest.mark.parametrize("value", ["localhost:6379", "http://localhost"])
-def test_a_wrong_redis_url_stops_the_start(tmp_path: Path, value: str) -> None:
+def test_a_wrong_redis_url_stops_the_start(tmp_path: Path, name: str, value: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env=environment_of(tmp_path, REDIS_URL=value),
+        env=environment_of(tmp_path, **{name: value}),
         capture_output=True,
         text=True,
         timeout=30,
     )
     assert done.returncode != 0
-    assert "REDIS_URL" in done.stderr and "unix://" in done.stderr
+    assert f" {name}=" in done.stderr and "unix://" in done.stderr
 
 
 def redis_servers(folder: Path) -> list[int]:

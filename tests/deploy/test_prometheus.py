@@ -67,7 +67,7 @@ def test_every_metric_is_on_the_dashboard_but_those_that_stand_for_others() -> N
     families = set(re.findall(r"^# TYPE (\w+)", exposition(SYSTEM, TOTALS).decode(), re.M))
     missing = {name for name in families if name not in shown and f"{name}_bucket" not in shown}
     available = {"streams_available", "streams_available_ordinary"}
-    assert missing == {"gate_recovering", "streams_reserved", "cameras_mbps", *available}
+    assert missing == {"gate_recovering", "gate_refuses", "streams_reserved", "cameras_mbps", *available}
 
 
 def test_prometheus_reads_every_query_of_the_dashboard(promtool: Promtool, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ test("the alarm names the limit that is passed, or both", () => {
 
 test("without Redis nothing is known, and that is the alarm", () => {
   assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable" })), /^Redis does not answer/);
+  const cause = "Redis is full (OOM)";
+  assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable", cause })), /^Redis is full \(OOM\): /);
 });
 
 test("the alarm goes by what newcomers are admitted by", () => {

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -161,6 +161,49 @@ def test_a_folder_too_deep_for_a_socket_gets_a_server_all_the_same(
         with redis.Redis(unix_socket_path=str(socket_path(deep))) as client:
             assert client.ping()
     until_gone(deep)
+
+
+def open_to_all(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o755)
+
+
+def elsewhere(folder: Path) -> None:
+    (folder.parent / "elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+def nowhere(folder: Path) -> None:
+    folder.symlink_to(folder.parent / "nowhere")
+
+
+def of_somebody_else(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can make a folder of somebody else's")
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65_534, 65_534)
+
+
+@pytest.mark.parametrize("prepare", [open_to_all, elsewhere, nowhere, of_somebody_else])
+def test_a_folder_for_the_socket_that_is_not_this_user_s_alone_is_refused_by_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], None]
+) -> None:
+    """It lies where anybody may make one."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    deep = tmp_path / ("deep" * 20) / "redis"
+    short = socket_path(deep).parent
+    prepare(short)
+    with pytest.raises(RuntimeError, match=f"{short} .* NVR_VAR_DIR"):
+        socket_path(deep)  # whoever connects asks here
+    with User(deep) as user:
+        assert user.is_first() == []
+    deep.mkdir(parents=True, exist_ok=True)
+    server = [sys.executable, "-m", "streaming.embedded", str(deep)]
+    done = subprocess.run(server, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0
+    assert str(short) in done.stderr
+    assert not processes(tmp_path)
 
 
 def test_only_this_user_may_reach_the_server(folder: Path) -> None:

@@ -156,4 +156,13 @@ def test_no_person_is_told(text: bytes) -> None:
 def test_a_gate_that_is_down_is_said_and_nothing_is_made_up(lost: str) -> None:
     gone = {"gate": {"in_use": None, "limit": 10, "available": 0, "state": "unavailable"}, "workers": [], "cameras": []}
     text = exposition(gone, TOTALS) if lost == "usage" else exposition(SYSTEM, None)
-    assert samples_of(text) == {"gate_up": 0}
+    assert {name: value for name, value in samples_of(text).items() if not name.startswith("gate_refuses")} == {
+        "gate_up": 0
+    }
+
+
+def test_what_redis_answers_is_told_by_its_own_word() -> None:
+    refusing = {"gate": {**SYSTEM["gate"], "state": "unavailable", "answer": "OOM"}, "workers": [], "cameras": []}
+    for system, told in ((refusing, ['gate_refuses{answer="OOM"}']), (SYSTEM, [])):
+        samples = samples_of(exposition(system, TOTALS))
+        assert [name for name, value in samples.items() if name.startswith("gate_refuses") and value] == told

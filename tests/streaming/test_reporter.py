@@ -1,15 +1,17 @@
 """Reports on a real Redis: counts once whatever is lost, what a minute saw, orders, and what a stream is counted with."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from streaming import policy
 from streaming.actions import stop
-from streaming.counters import Counters
+from streaming.counters import MOST_REFUSALS, Counters
 from streaming.errors import BandwidthReachedError, GateUnavailableError, LimitReachedError
 from streaming.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, SENT, read_totals, read_usage
 from streaming.leases import Holder, Limit, Rate, Slot, Terms
@@ -92,6 +94,44 @@ async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplie
     (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
     told = json.loads(refusal)
     assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
+
+
+BOB = replace(ADA, user="Bob", user_id="2")
+ELSEWHERE = replace(ADA, address="::2")
+
+
+async def stored(store: Store) -> list[tuple[str, str, bool]]:
+    rows = [json.loads(text) for text in await store.call("LRANGE", REFUSALS, 0, -1)]
+    return [(row["user"], row["address"], row["dry_run"]) for row in rows]
+
+
+async def test_refusals_of_one_viewer_are_counted_all_and_stored_once_a_second_at_all_workers(
+    store: LosingReplies,
+) -> None:
+    for worker in ("a", "b"):
+        reports, counters = reporter(store, worker=worker)
+        for _ in range(3):
+            for holder in (ADA, BOB, ELSEWHERE):
+                counters.refused(LimitReachedError(in_use=2, limit=2), holder)
+            counters.refused(LimitReachedError(in_use=2, limit=2), ADA, dry_run=True)
+            await reports.send()
+    totals = await read_totals(store)
+    assert (totals["refused:limit_reached"], totals["would_refuse:limit_reached"]) == (18, 6)
+    once = [("Ada", "::1", False), ("Bob", "::1", False), ("Ada", "::2", False), ("Ada", "::1", True)]
+    assert await stored(store) == once
+    await asyncio.sleep(1)
+    counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
+    await reports.send()
+    assert await stored(store) == [*once, once[0]]
+
+
+async def test_a_viewer_that_hammers_takes_no_room_from_others(store: LosingReplies) -> None:
+    reports, counters = reporter(store)
+    for _ in range(MOST_REFUSALS):
+        counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
+    counters.refused(LimitReachedError(in_use=2, limit=2), BOB)
+    await reports.send()
+    assert await stored(store) == [("Ada", "::1", False), ("Bob", "::1", False)]
 
 
 async def test_a_refusal_for_bandwidth_tells_mbit_s(store: LosingReplies) -> None:

@@ -13,7 +13,7 @@ import redis
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
-from streaming import sharing
+from streaming import outbox, sharing
 from streaming.access_units import AccessUnit
 from streaming.capture import State
 from streaming.entries import Arrival, Loss
@@ -208,14 +208,74 @@ def test_pictures_beyond_what_redis_takes_are_left_out_up_to_a_key(
     with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
-        monkeypatch.setattr(sharing, "MOST_WAITING", -1)
+        monkeypatch.setattr(outbox, "MOST_WAITING", -1)
         first.publish(KEY, [KEY])
-        monkeypatch.setattr(sharing, "MOST_WAITING", 1_000_000)
+        monkeypatch.setattr(outbox, "MOST_WAITING", 1_000_000)
         first.publish(OTHER, [KEY, OTHER])
         first.publish(KEY, [KEY])
         first.publish(OTHER, [KEY, OTHER])
         until(lambda: len(follower.units) == 2, "the group arrives")
         assert follower.units == [KEY, OTHER]
+
+
+def held(redis_server: RedisServer) -> int:
+    """Bytes of all that this Redis holds."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        return sum(client.memory_usage(key, samples=0) or 0 for key in client.scan_iter())
+
+
+def publish_all(line: Line, follower: Follower, units: list[AccessUnit], group: list[AccessUnit]) -> None:
+    """One after the other, as a camera sends them; each arrives."""
+    for number, unit in enumerate(units, start=len(follower.units) + 1):
+        line.publish(unit, [*group, unit] if group else [])
+        until(lambda number=number: len(follower.units) == number, "the picture arrives")
+
+
+@pytest.mark.parametrize("group", [[], [KEY]], ids=["too long to be kept", "kept"])
+def test_what_redis_holds_of_a_camera_is_bounded_in_bytes_and_who_follows_misses_nothing(
+    ann: Sharing, bob: Sharing, redis_server: RedisServer, group: list[AccessUnit]
+) -> None:
+    large = [AccessUnit(bytes(5_000_000), False, number) for number in range(12)]
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        if group:
+            first.publish(KEY, group)
+            until(lambda: len(follower.units) == 1, "the key arrives")
+        publish_all(first, follower, large, group)
+        assert follower.units == [*group, *large]
+        assert 5_000_000 < held(redis_server) < sharing.MOST_HELD + 100_000
+
+
+def test_what_redis_holds_of_all_cameras_is_bounded_and_each_has_its_part(
+    ann: Sharing, bob: Sharing, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "MOST_HELD_OF_ALL", 4_000_000)
+    with ExitStack() as stay:
+        cameras = []
+        for camera in ("1", "2", "3", "4"):
+            first, second = (stay.enter_context(each.line(camera, SOURCE)) for each in (ann, bob))
+            cameras.append((first, stay.enter_context(Follower(second))))
+            until(lambda first=first: first.followed, "the reader is followed")
+            first.opened("h264", b"")
+        for number in range(20):
+            for first, follower in cameras:
+                publish_all(first, follower, [AccessUnit(bytes(200_000), False, number)], [])
+        assert 1_000_000 < held(redis_server) < 4_100_000
+
+
+def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
+    ann: Sharing, bob: Sharing, redis_server: RedisServer
+) -> None:
+    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        huge = AccessUnit(bytes(sharing.LARGEST + 1), True, 1)
+        first.publish(huge, [huge])
+        first.publish(OTHER, [huge, OTHER])
+        first.publish(KEY, [KEY])
+        until(lambda: len(follower.units) == 1, "the key arrives")
+        assert follower.units == [KEY]
 
 
 def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing) -> None:

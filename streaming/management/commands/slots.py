@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             asyncio.run(self._run(options["free"], options["unblock"]))
         except GateUnavailableError as error:
-            raise CommandError("Redis does not answer, so nothing is known of the slots.") from error
+            raise CommandError(f"Nothing is known of the slots. {error.complaint.in_full}") from error
 
     async def _run(self, ending: str | None, name: str | None) -> None:
         store = Store(store_url())

@@ -16,6 +16,7 @@ const BANDWIDTH = {
  * @property {number} limit
  * @property {number | null} available
  * @property {string} state
+ * @property {string} [cause] what Redis answers where the state is "unavailable"
  * @property {number} over how many above a limit that was lowered
  * @property {number} reserved slots for the members of a group only
  * @property {number} available_ordinary of those available, the ones that are not reserved
@@ -41,12 +42,17 @@ export function isUnknown({ state }) {
   return state === "unavailable";
 }
 
+/** @param {Gate} gate why its figures are not known */
+export function causeWords({ cause }) {
+  return cause || "Redis does not answer";
+}
+
 /**
  * What the administrator has to know without looking for it; empty when all is well.
  * @param {Gate} gate
  */
 export function alarmWords(gate) {
-  if (isUnknown(gate)) return "Redis does not answer: who is watching is not known, and new viewers are refused";
+  if (isUnknown(gate)) return `${causeWords(gate)}: who is watching is not known, and new viewers are refused`;
   const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
   const onlyReserved = gate.available > 0 && gate.available_ordinary === 0;
   const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];

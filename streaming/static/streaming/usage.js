@@ -1,6 +1,6 @@
 /** Settings > System: how far the limits are used, and by whom. */
 
-import { alarmWords, budgetWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
+import { alarmWords, budgetWords, causeWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
 import { place, say, showTable } from "./rows.js";
 import { QUALITY_WORDS, duration } from "./words.js";
 
@@ -24,12 +24,13 @@ export function showUsage({ time, gate, viewers, cameras, workers }, group = "")
   }));
   showTable("cameras", cameras, (camera) => ({ ...mbps(camera), state: CAMERA_WORDS[camera.state] ?? camera.state }));
   showTable("workers", workers, (worker) => ({ ...mbps(worker), seen: `${since(worker.seen)} ago` }));
-  for (const [name, { length }] of Object.entries({ viewers, cameras, workers })) showUnknown(name, isUnknown(gate), length);
+  for (const [name, { length }] of Object.entries({ viewers, cameras, workers })) showUnknown(name, gate, length);
 }
 
-/** @param {string} name @param {boolean} unknown @param {number} before how many there were when it was known */
-function showUnknown(name, unknown, before) {
-  say(place(`unknown-${name}`), before ? "Redis does not answer: this was known last." : "Not known while Redis does not answer.");
+/** @param {string} name @param {any} gate @param {number} before how many there were when it was known */
+function showUnknown(name, gate, before) {
+  const unknown = isUnknown(gate);
+  say(place(`unknown-${name}`), before ? "This was known last." : `Not known. ${causeWords(gate)}.`);
   place(`unknown-${name}`).hidden = !unknown;
   if (unknown) place(`no-${name}`).hidden = true;
 }

@@ -1,0 +1,59 @@
+"""Why Redis refused a call, in plain English and with Redis's own error code. Contains no secrets."""
+
+import re
+from dataclasses import dataclass
+
+MOST_TEXT = 300  # characters of Redis's own text
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """`str()` is for pages; `in_full` adds Redis's own text and is for the log."""
+
+    code: str  # Redis's error code; "": no answer
+    meaning: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.meaning} ({self.code})" if self.code else self.meaning
+
+    @property
+    def in_full(self) -> str:
+        return f"{self}: {self.text[:MOST_TEXT]}" if self.code else self.meaning
+
+
+SILENCE = Complaint("", "Redis does not answer")
+UNKNOWN = Complaint("ERR", "Redis refuses the command")
+
+MEANINGS = {
+    "OOM": "Redis is full: its memory has reached maxmemory",
+    "MISCONF": "Redis cannot write to its disk, and accepts no writes",
+    "READONLY": "This Redis is a read-only replica",
+    "MASTERDOWN": "This Redis is a replica that has lost its master",
+    "LOADING": "Redis is still reading its data from the disk",
+    "BUSY": "Redis is busy with a script",
+    "NOAUTH": "Redis asks for a password, and its address has none",
+    "WRONGPASS": "Redis refuses the user or password of its address",
+    "NOPERM": "The user of its address lacks a permission in Redis",
+    "CERTIFICATE_VERIFY_FAILED": "This host does not trust the certificate of Redis",
+    "SSL": "TLS with Redis fails",
+    "ERR": UNKNOWN.meaning,
+}
+# redis-py drops the code of errors while it connects; older servers have another text.
+WORDLESS = {
+    "invalid username-password pair": "WRONGPASS",
+    "invalid password": "WRONGPASS",
+    "Authentication required": "NOAUTH",
+}
+
+
+def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
+    """Explains the text of an error reply or of a failed connection; returns `otherwise` if it has no known code."""
+    for words, code in WORDLESS.items():
+        if words in text:
+            return Complaint(code, MEANINGS[code], text)
+    for code, meaning in MEANINGS.items():
+        # Not only at the beginning: older servers begin with the position in the script.
+        if code != UNKNOWN.code and (found := re.search(rf"\b{code}\b", text)):
+            return Complaint(code, meaning, text[found.start() :])
+    return Complaint(otherwise.code, otherwise.meaning, text)

@@ -1,0 +1,245 @@
+"""What Redis answers where it does not do what it is asked: real servers that are full, replicas, locked or not trusted."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from streaming.complaints import SILENCE, Complaint, complaint_of
+from streaming.conf import Timing
+from streaming.errors import GateUnavailableError
+from streaming.keys import open_generation
+from streaming.leases import Slot
+from streaming.slots import Gate
+from streaming.store import Store, ThreadStore
+from tests.servers import RedisServer, free_port, wait_until
+from tests.streaming.test_slots import held
+
+PASSWORD = "Jk4-never-said-aloud"
+LEASE = 3.0  # seconds; the fence is at 2.4, the heartbeat at 1
+
+
+# Ways in which a server refuses, and back.
+
+
+def fill(client: redis.Redis, folder: Path) -> None:
+    client.config_set("maxmemory", 1)
+
+
+def empty(client: redis.Redis, folder: Path) -> None:
+    client.config_set("maxmemory", 0)
+
+
+def follow(client: redis.Redis, folder: Path) -> None:
+    client.replicaof("127.0.0.1", 1)
+
+
+def lead(client: redis.Redis, folder: Path) -> None:
+    client.replicaof("NO", "ONE")
+
+
+def lose_disk(client: redis.Redis, folder: Path) -> None:
+    """Its folder is gone, so that a snapshot fails: as on a full disk, it takes nothing then."""
+    gone = folder / "gone"
+    gone.mkdir()
+    client.config_set("dir", str(gone))
+    client.config_set("save", "3600 1")
+    gone.rmdir()
+    with suppress(redis.ResponseError):
+        client.bgsave()
+    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", 5, "the snapshot has failed")
+
+
+def regain_disk(client: redis.Redis, folder: Path) -> None:
+    client.config_set("save", "")
+
+
+def lock(client: redis.Redis, folder: Path) -> None:
+    """Its password is another one now, for all who come."""
+    client.config_set("requirepass", "another password")
+    client.client_kill_filter(_type="normal", skipme=True)
+
+
+def unlock(client: redis.Redis, folder: Path) -> None:
+    client.config_set("requirepass", "")
+
+
+Change = Callable[[redis.Redis, Path], None]
+WAYS: dict[str, tuple[Change, Change]] = {
+    "OOM": (fill, empty),
+    "READONLY": (follow, lead),
+    "MISCONF": (lose_disk, regain_disk),
+    "NOAUTH": (lock, unlock),
+}
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_server.url, single_connection_client=True) as connected:
+        yield connected
+
+
+# What is said.
+
+
+async def complaints(url: str) -> list[Complaint]:
+    """Of the gate's connection, and of the threads'."""
+    store, threads = Store(url), ThreadStore(url)
+    with pytest.raises(GateUnavailableError) as gate:
+        await store.run("once", ["nvr:{gate}:test"], ["token", 1000])
+    with pytest.raises(GateUnavailableError) as thread:
+        await asyncio.to_thread(threads.run, "once", ["nvr:{gate}:test"], ["token", 1000])
+    await store.close()
+    threads.close()
+    return [gate.value.complaint, thread.value.complaint]
+
+
+@pytest.mark.parametrize("code", WAYS)
+async def test_what_redis_answers_is_told_by_its_word_and_in_plain_english(
+    redis_server: RedisServer, client: redis.Redis, tmp_path: Path, code: str
+) -> None:
+    WAYS[code][0](client, tmp_path)
+    for complaint in await complaints(redis_server.url):
+        assert (complaint.code, str(complaint)) == (code, f"{complaint.meaning} ({code})")
+        assert len(complaint.in_full) > len(str(complaint))
+
+
+async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+    (tmp_path / "appendonly.aof").symlink_to("/dev/full")
+    with RedisServer(tmp_path, appendonly="yes", appendfsync="everysec") as server:
+        with redis.Redis.from_url(server.url) as client, suppress(redis.ResponseError):
+            client.set("first", 1)  # is taken, and cannot be written
+        for complaint in await complaints(server.url):
+            assert complaint.code == "MISCONF"
+            assert "No space left on device" in complaint.in_full
+
+
+async def test_a_wrong_password_is_told_and_not_repeated(redis_server: RedisServer, client: redis.Redis) -> None:
+    client.config_set("requirepass", "another password")
+    for complaint in await complaints(redis_server.url.replace("unix://", f"unix://:{PASSWORD}@")):
+        assert complaint.code == "WRONGPASS"
+        assert PASSWORD not in complaint.in_full
+
+
+async def test_a_server_that_is_gone_says_nothing(redis_server: RedisServer) -> None:
+    redis_server.kill()
+    for complaint in await complaints(redis_server.url):
+        assert complaint.code == ""
+        assert complaint.in_full == str(complaint) == str(SILENCE) == "Redis does not answer"
+
+
+def test_what_nobody_has_heard_of_is_told_as_it_is() -> None:
+    assert complaint_of("-ERR something new", Complaint("ERR", "")).in_full.endswith("ERR something new")
+    assert len(complaint_of("OOM " + "x" * 10_000).in_full) < 500
+
+
+@pytest.fixture
+def untrusted(tmp_path: Path) -> Iterator[str]:
+    """The address of a server whose certificate nobody has signed but itself."""
+    program = shutil.which("redis-server")
+    if program is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
+        pytest.fail("redis-server is not installed")
+    if program is None:
+        pytest.skip(
+            "redis-server is not installed: the embedded one knows no TLS (Debian: apt-get install redis-server)"
+        )
+    make_certificate(tmp_path)
+    port = free_port()
+    flags = {"tls-port": str(port), "bind": "127.0.0.1", "tls-auth-clients": "no"}
+    files = {"tls-cert-file": str(tmp_path / "crt.pem"), "tls-key-file": str(tmp_path / "key.pem")}
+    server = RedisServer(tmp_path, **flags, **files, **{"tls-ca-cert-file": files["tls-cert-file"]})
+    server.program = program
+    with server:
+        yield f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
+
+
+def make_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "crt.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+
+
+async def test_a_certificate_that_is_not_trusted_is_told(untrusted: str) -> None:
+    for complaint in await complaints(untrusted):
+        assert complaint.code == "CERTIFICATE_VERIFY_FAILED"
+        assert PASSWORD not in complaint.in_full
+
+
+async def test_a_certificate_is_trusted_that_the_address_names(untrusted: str, tmp_path: Path) -> None:
+    store = Store(f"{untrusted.replace(f':{PASSWORD}@', '')}?ssl_ca_certs={tmp_path / 'crt.pem'}")
+    await store.ping()
+    await store.close()
+
+
+# What becomes of running streams.
+
+
+@pytest.fixture
+async def slot(redis_server: RedisServer) -> AsyncIterator[Slot]:
+    """A running stream's."""
+    assert open_generation(redis_server.url, 0)
+    store = Store(redis_server.url)
+    gate = Gate(store, Timing(LEASE), "w")
+    gate.start()
+    async with AsyncExitStack() as stack:
+        yield await held(stack, gate, 1)
+    await gate.stop(2)
+    await store.close()
+
+
+@pytest.mark.parametrize("code", WAYS)
+async def test_a_stream_goes_on_to_its_fence_while_redis_refuses_and_the_log_says_why_once(
+    slot: Slot,
+    redis_server: RedisServer,
+    client: redis.Redis,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    code: str,
+) -> None:
+    WAYS[code][0](client, tmp_path)
+    await asyncio.sleep(LEASE / 3)  # a renewal is due in it
+    fence_at = slot.fence_at
+    async with asyncio.timeout(LEASE):
+        while f"({code})" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert not slot.is_lost
+        await slot.lost.wait()
+    assert slot.fence_at == fence_at
+    assert caplog.text.count("Running streams go on until their leases must be given up") == 1
+    WAYS[code][1](client, tmp_path)
+
+
+@pytest.mark.parametrize("code", WAYS)
+async def test_a_stream_survives_a_redis_that_refuses_for_a_while(
+    slot: Slot, client: redis.Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture, code: str
+) -> None:
+    WAYS[code][0](client, tmp_path)
+    async with asyncio.timeout(LEASE):
+        while f"({code})" not in caplog.text:
+            await asyncio.sleep(0.01)
+    fence_at = slot.fence_at
+    WAYS[code][1](client, tmp_path)
+    async with asyncio.timeout(LEASE):
+        while slot.fence_at == fence_at:
+            await asyncio.sleep(0.01)
+    assert not slot.is_lost
+    assert "Redis answers again" in caplog.text
