@@ -42,7 +42,7 @@ def test_compose_passes_every_setting(service: str) -> None:
 
 
 def test_a_setting_that_is_passed_is_the_one_of_that_name_and_has_the_products_default() -> None:
-    made_here = {"REDIS_URL", "DATABASE_URL", "NVR_VAR_DIR"}
+    made_here = {"REDIS_URL", "PICTURES_REDIS_URL", "DATABASE_URL", "NVR_VAR_DIR"}
     for name, value in SERVICES["worker-0"]["environment"].items():
         if name not in made_here:
             assert value in (f"${{{name}:-}}", f"${{{name}:?set it in .env}}")
@@ -59,7 +59,7 @@ def test_redis_and_the_database_are_reached_by_workers_only_and_reach_nothing() 
     members = {
         name: {service for service in SERVICES if name in SERVICES[service]["networks"]} for name in COMPOSE["networks"]
     }
-    assert members["backend"] == {"redis", "postgres", "migrate", *WORKERS}
+    assert members["backend"] == {"redis", "redis-pictures", "postgres", "migrate", *WORKERS}
     assert members["cameras"] == set(WORKERS)
     assert members["site"] == {"nginx"}
     assert COMPOSE["networks"]["backend"] == {"internal": True}
@@ -69,10 +69,11 @@ def test_redis_and_the_database_are_reached_by_workers_only_and_reach_nothing() 
 
 def test_redis_asks_for_the_password_that_the_workers_have() -> None:
     password = "${REDIS_PASSWORD:?set it in .env}"
-    redis = SERVICES["redis"]
-    assert redis["command"][redis["command"].index("--requirepass") + 1] == password
-    assert redis["environment"]["REDISCLI_AUTH"] == password
-    assert SERVICES["worker-0"]["environment"]["REDIS_URL"] == f"redis://:{password}@redis:6379/0"
+    for name, setting in (("redis", "REDIS_URL"), ("redis-pictures", "PICTURES_REDIS_URL")):
+        redis = SERVICES[name]
+        assert redis["command"][redis["command"].index("--requirepass") + 1] == password
+        assert redis["environment"]["REDISCLI_AUTH"] == password
+        assert SERVICES["worker-0"]["environment"][setting] == f"redis://:{password}@{name}:6379/0"
 
 
 def test_images_are_pinned_by_digest() -> None:
