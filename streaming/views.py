@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -27,6 +28,7 @@ HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.CameraNotFoundError: 404,
     errors.NoStreamUrlError: 409,
     errors.ProtocolError: 400,
+    errors.LimitReachedError: 429,
     errors.UnavailableError: 503,
 }
 
@@ -47,7 +49,9 @@ def _answers_errors(view: AsyncView) -> AsyncView:
             return await view(request, *args, **kwargs)
         except errors.StreamError as error:
             status = next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
-            return JsonResponse({"error": {"reason": error.reason, "message": str(error)}}, status=status)
+            body = {"error": {"reason": error.reason, "message": str(error)}}
+            headers = {"Retry-After": str(error.facts["retry_after"])} if "retry_after" in error.facts else {}
+            return JsonResponse(body, status=status, headers=headers)
 
     return wrapped
 
@@ -88,10 +92,18 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    _, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    user, found, source = await sync_to_async(admissible)(await request.auser(), camera)
     worker = runtime.current()
-    frame = await worker.snapshots.take(str(found.id), source, quality)
-    return HttpResponse(frame.data, content_type="image/jpeg", headers={"X-Frame-Time": str(round(frame.read_at))})
+    worker.still_limits.ask(str(user.pk))
+    still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
+    tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        return unchanged
+    await worker.still_limits.send(len(still.data))
+    return HttpResponse(
+        still.data, content_type="image/jpeg", headers={"X-Frame-Time": f"{still.read_at:.0f}", "ETag": tag}
+    )
 
 
 @require_GET

@@ -77,6 +77,7 @@ ORDER = {
         "admissible",
         "rechecks",
         "usage",
+        "still_limits",
         "metrics",
         "runtime",
         "probe",
