@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from nvr.deadlines import LOCK
 from nvr.keys import stored_key
 from streaming import conf
 from streaming.embedded import socket_path
@@ -132,6 +133,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "nvr.unavailable.DatabaseUnavailableMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
 ]
 
@@ -158,10 +160,12 @@ DATABASES = {"default": env.db_url_config(_database_url or f"sqlite:///{VAR_DIR 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several workers share the file: wait for a lock instead of failing, and let readers read while one writes.
     DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
+        "timeout": LOCK,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    DATABASES["default"]["ENGINE"] = "nvr.postgresql"  # Django's, with an end to waiting
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

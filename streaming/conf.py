@@ -137,4 +137,5 @@ ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, 
 
 STALL = 10.0  # seconds a viewer may leave frames unacknowledged, and a handler may go without progress
 LINGER = 5.0  # seconds a camera stays open after its last viewer left
+DATABASE = 4.5  # seconds in which a handshake hears of its session and camera
 RECHECK = 10.0  # seconds between two looks at session, permission and camera of a running stream

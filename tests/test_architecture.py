@@ -94,7 +94,7 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
+    "nvr": ("keys", "deadlines", "settings", "origins", "websocket", "unavailable", "api", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -118,6 +118,7 @@ HOMES = {
         "streaming/runtime.py",
         "nvr/",
     ),
+    "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/metrics.py",),
     "pythonjsonlogger": ("streaming/viewing_log.py",),
