@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from cameras.simulator import SimulatedCamera
-from tests.client import Session, Stream
+from tests.client import Session, Stream, eventually
 from tests.figures import record
 from tests.postgresql import PostgresServer
 from tests.servers import PASSWORD, ROOT, SEED, Site, environment_of, wait_until
@@ -125,6 +125,7 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         assert longest < 1
         assert running.close_code is None
         database.resume()
+        await eventually(lambda: timed(session, "/readyz")[1] == 200, 5)
         async with Stream(session, id) as newcomer:
             await newcomer.live()
 
