@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from cameras.networks import Network, parse_networks
+from nvr.deadlines import LOCK
 from nvr.dotenv import read_dotenv
 from nvr.keys import stored_key
 from streaming import conf
@@ -96,6 +97,8 @@ STREAM_MAX_MBPS = conf.MAX_MBPS.read(env.ENVIRON)
 STREAM_MAX_PER_CAMERA = conf.MAX_PER_CAMERA.read(env.ENVIRON)
 STREAM_MAX_PER_USER = conf.MAX_PER_USER.read(env.ENVIRON)
 STREAM_MAX_PER_ADDRESS = conf.MAX_PER_ADDRESS.read(env.ENVIRON)
+STREAM_STILL_SECONDS = conf.STILL.read(env.ENVIRON)
+STREAM_STILLS_PER_USER = conf.STILLS_PER_USER.read(env.ENVIRON)
 STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
 
 CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in cameras.networks.REFUSED
@@ -148,6 +151,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "nvr.unavailable.DatabaseUnavailableMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
 ]
 
@@ -174,10 +178,12 @@ DATABASES = {"default": env.db_url_config(_database_url or f"sqlite:///{VAR_DIR 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several workers share the file: wait for a lock instead of failing, and let readers read while one writes.
     DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
+        "timeout": LOCK,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    DATABASES["default"]["ENGINE"] = "nvr.postgresql"  # Django's, with an end to waiting
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

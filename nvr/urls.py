@@ -4,7 +4,9 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, re_path
 
-from nvr import api
+from nvr import api, unavailable
+
+handler500 = unavailable.handler500
 
 urlpatterns = [
     path("", include("cameras.urls")),

@@ -83,6 +83,8 @@ MAX_MBPS: Number = Number("STREAM_MAX_MBPS", 0, "Mbit/s, 0 for none,", 0, 1_000_
 MAX_PER_CAMERA: Number = Number("STREAM_MAX_PER_CAMERA", 0, "streams, 0 for none,", 0, 100_000)
 MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 0, "streams, 0 for none,", 0, 100_000)
 MAX_PER_ADDRESS: Number = Number("STREAM_MAX_PER_ADDRESS", 1_000, "streams", 1, 100_000)
+STILL: Number = Number("STREAM_STILL_SECONDS", 2, "seconds", 1, 60, fraction=True)
+STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills in a second", 1, 10_000)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress at a worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
@@ -99,6 +101,8 @@ ALL: tuple[Number | Choice, ...] = (
     MAX_PER_CAMERA,
     MAX_PER_USER,
     MAX_PER_ADDRESS,
+    STILL,
+    STILLS_PER_USER,
     MAX_HANDSHAKES,
 )
 
@@ -135,4 +139,5 @@ ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, 
 
 STALL = 10.0  # seconds a viewer may leave frames unacknowledged, and a handler may go without progress
 LINGER = 5.0  # seconds a camera stays open after its last viewer left
+DATABASE = 4.5  # seconds in which a handshake hears of its session and camera
 RECHECK = 10.0  # seconds between two looks at session, permission and camera of a running stream

@@ -15,7 +15,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import DatabaseError
+from django.db import Error, InterfaceError, OperationalError
 
 from cameras.models import Camera
 from cameras.sources import CameraSource
@@ -30,6 +30,7 @@ from streaming.viewing import Viewing
 from streaming.viewing_log import log_event
 
 logger = logging.getLogger(__name__)
+UNKNOWN = "Your log-in cannot be checked right now."
 
 Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
 
@@ -112,9 +113,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._refuse(error)
         except Disconnected:
             pass  # the viewer left while a frame was on its way: its `websocket.disconnect` is the next event
-        except DatabaseError:
-            logger.exception("The database does not answer")
-            unknown = errors.GateUnavailableError("Your log-in cannot be checked right now.", retry_after=5)
+        except Error as error:
+            passing = isinstance(error, OperationalError | InterfaceError)
+            logger.error("The database does not answer: %s", error, exc_info=None if passing else error)
+            unknown = errors.GateUnavailableError(UNKNOWN, retry_after=5)
             self._count(worker, unknown)
             await self._refuse(unknown)
         except Exception:
@@ -180,7 +182,12 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return policy, user, camera, source, standings_of(policy, user)
 
         while True:
-            found: Admissible = await database_sync_to_async(look)(await worker.known_policy())
+            policy = await worker.known_policy()
+            try:
+                async with asyncio.timeout(conf.DATABASE):  # others may stand before this one
+                    found: Admissible = await database_sync_to_async(look)(policy)
+            except TimeoutError as error:
+                raise errors.GateUnavailableError(UNKNOWN, retry_after=5) from error
             if found[0] == worker.policy:  # reading takes its time on a busy worker: they may have been changed
                 return found
 

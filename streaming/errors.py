@@ -96,6 +96,12 @@ class AddressLimitReachedError(LimitReachedError):
     reason = "address_limit_reached"
 
 
+class StillLimitReachedError(LimitReachedError):
+    """You are asking for too many still pictures. Please try again later."""
+
+    reason = "still_limit_reached"
+
+
 class UnavailableError(StreamError):
     """The stream is unavailable."""
 

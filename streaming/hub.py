@@ -306,12 +306,10 @@ class Hub:
             for camera, reading in self._readings.items()
         }
 
-    def newest(self, camera: str, quality: str) -> Frame | None:
-        """The newest frame of a camera that is live here and watched at `quality`."""
+    def newest(self, camera: str) -> dict[str, Frame] | None:
+        """Quality -> the newest frame of a camera that is live here; None: it is not."""
         reading = self._readings.get(camera)
-        if reading is None or reading.condition.state is not State.LIVE:
-            return None
-        return reading.newest.get(quality)
+        return reading.newest if reading is not None and reading.condition.state is State.LIVE else None
 
     # The end.
 

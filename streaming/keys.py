@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
+from cameras.sources import CameraSource
 from streaming import embedded
 from streaming.leases import Rate, Usage
 from streaming.store import Store, run_now
@@ -17,10 +19,11 @@ GENERATION = PREFIX + "generation"
 SERVER_SET, ORDINARY_SET = PREFIX + "set:server", PREFIX + "set:ordinary"
 USER_SET, ADDRESS_SET, CAMERA_SET = (PREFIX + f"set:{kind}:" for kind in ("user", "address", "camera"))  # + its id
 DETAILS = PREFIX + "details"  # lease -> Holder as JSON
-RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with
+RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; "stills" -> what all workers' stills take
 EXPECTED = PREFIX + "expected"  # camera and quality -> kbit/s last measured
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
-SENT = PREFIX + "sent"  # worker -> kbit/s that its viewings send
+SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
+STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills
 BLOCKED = PREFIX + "blocks"  # user -> his name and who blocked him, as JSON
 ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
 
@@ -37,6 +40,13 @@ WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batc
 def store_url() -> str:
     """Where Redis is."""
     return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
+
+
+def name_of(camera: str, source: CameraSource) -> str:
+    """What the names of a camera's keys in Redis begin with. By address and not by camera alone: who has heard of a new
+    address must not get pictures of the old one."""
+    secret = "\n".join((source.url, source.username, source.password))
+    return f"{PREFIX}camera:{camera}:{salted_hmac('streaming.sharing', secret).hexdigest()[:16]}"
 
 
 def open_generation(url: str, grace: float) -> bool:

@@ -32,7 +32,7 @@ GATE = {  # metric -> its figure among the gate's, and what it says
     ),
     "streams_over_limit": ("over", "Streams above a limit that was lowered; they drain."),
     "streams_reserved": ("reserved", "Streams of the limit that are kept for the group of operators."),
-    "streams_mbps": ("mbps", "Mbit/s that all streams take together, as measured."),
+    "streams_mbps": ("mbps", "Mbit/s that all streams and stills take together, as measured."),
     "streams_counted_mbps": ("counted_mbps", "Mbit/s that all streams are counted with: what admission goes by."),
     "streams_max_mbps": ("max_mbps", "Mbit/s that all streams may take together; 0 for any."),
 }

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
 
 from streaming import conf
 from streaming.admissible import admissible_session
@@ -83,6 +84,10 @@ class Rechecks:
         except StreamError as error:
             for stream in streams:
                 stream.stop(error)
+        except (OperationalError, InterfaceError) as error:
+            logger.error(
+                "Running streams could not be checked; they are tried again: %s", str(error).partition("\n")[0]
+            )
         except Exception:
             logger.exception("Running streams could not be checked; they are tried again")
         else:

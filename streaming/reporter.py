@@ -26,6 +26,7 @@ from streaming.keys import (
     SENT,
     SEQUENCES,
     SERVER_SET,
+    STILLS,
     TOTALS,
     WORKERS,
 )
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
 MARGIN = 1.1  # what a stream is counted with beyond what was measured: scenes grow busier after viewers were admitted
 SOON = 0.05  # seconds: changes that come together make one report
+MADE = ([REPORTS, SENT, WORKERS], [STILLS, SENT])  # where a worker is named, for `lua/release.lua`
 
 Order = dict[str, Any]  # id of the viewing, message, block (ms)
 
@@ -64,18 +66,20 @@ class Reporter:
         limit: Callable[[], int],
         budget: Callable[[], int],
         lease: float,
+        stills: Traffic | None = None,
     ) -> None:
         self._store, self._worker, self._counters = store, worker, counters
         self._viewings, self._describe = viewings, describe
         self._limit, self._budget = limit, budget
         self._lease_ms = round(lease * 1000)
+        self._stills = stills or Traffic()
         self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
         self.complaint: Complaint | None = None  # why Redis refused the last report
         self._soon = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
         self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
-        self.keys += [SENT, SEQUENCES + worker, ORDERS + worker]
+        self.keys += [SENT, SEQUENCES + worker, ORDERS + worker, STILLS]
 
     def soon(self) -> None:
         """Something has changed, or an order waits: do not wait for the second."""
@@ -103,6 +107,7 @@ class Reporter:
     def _sample(self) -> None:
         for viewing in self._viewings():
             viewing.traffic.sample()
+        self._stills.sample()
 
     async def send(self, *, rates: bool = True) -> None:
         """Report now; with the cameras' rates once a second, as they fade by it. Raises GateUnavailableError."""
@@ -121,11 +126,13 @@ class Reporter:
     async def leave(self) -> None:
         """Tell the last counts, and be a worker no more. Raises GateUnavailableError."""
         await self.send()
-        await self._store.run("release", [REPORTS, SENT, WORKERS], [self._worker])
+        for keys in MADE:
+            await self._store.run("release", keys, [self._worker])
 
     def leave_now(self, url: str) -> None:
         """As `leave`, without a loop; what was not reported yet is lost."""
-        run_now(url, "release", [REPORTS, SENT, WORKERS], [self._worker])
+        for keys in MADE:
+            run_now(url, "release", keys, [self._worker])
 
     def _arguments(
         self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int, rates: bool
@@ -139,11 +146,13 @@ class Reporter:
             streams[slot.id] = rate.field, rate.kbps, own
             if traffic.whole and rates:
                 measured[rate.field] = max(measured.get(rate.field, 1), own)
-        kbps = sum(sent.values())
-        report = {**self._describe(), "mbps": round(kbps / 1000, 3), "viewings": sent}
+        stills = round(self._stills.kbps)
+        kbps = sum(sent.values()) + stills
+        report = {**self._describe(), "mbps": round(kbps / 1000, 3), "stills": stills, "viewings": sent}
         news = {
             "peak": peak,
             "kbps": kbps,
+            "stills": stills,
             "counters": counts,
             "measured": measured,
             "streams": streams,

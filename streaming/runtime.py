@@ -32,6 +32,7 @@ from streaming.reporter import Order, Reporter
 from streaming.sharing import Sharing
 from streaming.slots import Gate
 from streaming.snapshots import Snapshots
+from streaming.still_limits import StillLimits
 from streaming.store import Store
 from streaming.usage import UsageReport
 from streaming.viewing import Patience, Viewing
@@ -75,6 +76,8 @@ class Runtime:
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url))
+        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
+        self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(
             self.store,
             self.worker,
@@ -84,12 +87,13 @@ class Runtime:
             lambda: self.policy.max_concurrent,
             self.budget,
             conf.LEASE.value,
+            self.still_limits.traffic,
         )
         self.reporter.on_answer = self._hear
         self.hub.on_change = self.reporter.soon
         self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
-        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
-        self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value)
+        shared = self._sharing.store if self._sharing else None
+        self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -13,13 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from django.utils.crypto import salted_hmac
-
 from cameras.sources import CameraSource
 from streaming.access_units import AccessUnit
 from streaming.entries import Arrival, Fields, Loss, Opening, fields_of, opening_of, sound, unit_of
 from streaming.errors import GateUnavailableError
-from streaming.keys import HELD, PREFIX
+from streaming.keys import HELD, name_of
 from streaming.outbox import Entry, Outbox
 from streaming.store import Call, ThreadStore
 from streaming.wire import Word
@@ -188,9 +186,7 @@ class SharedLine(Line):
     """A camera's line to the workers that share it."""
 
     def __init__(self, sharing: Sharing, camera: str, source: CameraSource) -> None:
-        # By address and not by camera alone: who has heard of a new address must not get pictures of the old one.
-        secret = "\n".join((source.url, source.username, source.password))
-        name = f"{PREFIX}camera:{camera}:{salted_hmac('streaming.sharing', secret).hexdigest()[:16]}"
+        name = name_of(camera, source)
         self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
         self.reader, _, self.units, self.knocks = self.keys
         self._sharing = sharing

@@ -1,71 +1,155 @@
-"""Still pictures: the running feed's newest frame, else one grab, shared by all who ask within 2 s.
+"""Still pictures: one new one of each camera and quality in `period` seconds serves everybody, whoever watches.
 
-A still takes no slot. What it may cost is bounded: one grab per camera at a time, `GRABS` in a worker, and a
-camera that failed is left alone for a moment.
+A still takes no slot. What it may cost is bounded: one grab per camera at a time, `GRABS` openings in a worker of which a
+user has `PER_USER` at most, and a camera that failed is left alone for a moment. What is sent: `still_limits.py`.
+The workers show each other their stills through Redis, where they share cameras; else each has its own.
 """
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
 
 from cameras.sources import CameraSource
-from streaming.errors import CameraUnreachableError
+from streaming.errors import CameraUnreachableError, GateUnavailableError, UnavailableError
 from streaming.frames import Frame
-from streaming.hub import REFUSALS, Feed, Hub
+from streaming.hub import FRESH, REFUSALS, Feed, Hub
+from streaming.keys import name_of
+from streaming.store import ThreadStore
+from streaming.wire import Word
 
-KEPT = 2.0  # seconds a picture serves everybody
-LEFT_ALONE = 5.0  # seconds a failure serves everybody
-GRABS = 4  # cameras opened at once for stills
+LEFT_ALONE = 5.0  # seconds a failure, of a camera or of Redis, serves everybody
+GRABS = 8  # cameras opened at once for stills
+PER_USER = 4  # of them for one user
+LARGEST = 1_000_000  # bytes of a still that is shown to other workers
 
-Key = tuple[str, str]  # camera id, quality
+Key = tuple[str, CameraSource, str]  # camera id, source, quality
+Tasks = dict[Any, "asyncio.Task[Still]"]
+
+
+@dataclass(frozen=True)
+class Still:
+    data: bytes  # JPEG
+    read_at: float  # Unix milliseconds
+    until: float  # time.monotonic() up to which it serves everybody
 
 
 class Snapshots:
-    def __init__(self, hub: Hub, patience: float) -> None:
-        self._hub, self._patience = hub, patience
-        self._pictures: dict[Key, Frame] = {}
+    """`period`: seconds that a still serves everybody; `shared`: where the other workers' are, None: nowhere."""
+
+    def __init__(self, hub: Hub, patience: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:
+        self._hub, self._patience, self._period, self._shared = hub, patience, period, shared
+        self._stills: dict[Key, Still] = {}
         self._failures: dict[Key, tuple[float, CameraUnreachableError]] = {}
-        self._grabs: dict[Key, asyncio.Task[Frame]] = {}
-        self._room = asyncio.Semaphore(GRABS)
+        self._grabs: Tasks = {}  # by Key
+        self._turns: Tasks = {}  # by Key and user
+        self._room = Room()
+        self._ask_again = 0.0  # time.monotonic() from which Redis is asked
 
-    async def take(self, camera: str, source: CameraSource, quality: str) -> Frame:
-        """Raises CameraUnreachableError when no picture comes within the first-frame time-out."""
-        key = camera, quality
-        self._forget_old()
-        frame = self._hub.newest(camera, quality) or self._pictures.get(key)
-        if frame is not None and _is_fresh(frame):
-            return frame
-        if key in self._failures:
+    async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
+        """Raises CameraUnreachableError when no picture comes within the first-frame time-out, and UnavailableError
+        when the user's turn does not."""
+        key = camera, source, quality
+        if (still := self._known(key)) is not None:
+            return still
+        if key in self._grabs or self._hub.newest(camera) is not None:
+            task = self._grab(key)
+        else:
+            task = _one(self._turns, (key, user), lambda: self._in_turn(key, user))
+        return await asyncio.shield(task)  # a viewer who leaves does not take the others' picture away
+
+    def _known(self, key: Key) -> Still | None:
+        """The still that serves now, if there is one. Raises the failure that does."""
+        now = time.monotonic()
+        self._stills = {one: still for one, still in self._stills.items() if still.until > now}
+        self._failures = {one: failure for one, failure in self._failures.items() if failure[0] > now - LEFT_ALONE}
+        if key not in self._stills and key in self._failures:
             raise self._failures[key][1]
-        if key not in self._grabs:
-            self._grabs[key] = asyncio.create_task(self._grab(key, source), name=f"snapshot {camera}")
-            self._grabs[key].add_done_callback(lambda done: self._keep(key, done))
-        return await asyncio.shield(self._grabs[key])  # who leaves does not take the others' picture away
+        return self._stills.get(key)
 
-    async def _grab(self, key: Key, source: CameraSource) -> Frame:
-        camera, quality = key
+    async def _in_turn(self, key: Key, user: str) -> Still:
+        async with self._room.place(user, self._patience):
+            return self._known(key) or await self._grab(key)
+
+    def _grab(self, key: Key) -> "asyncio.Task[Still]":
+        return _one(self._grabs, key, lambda: self._renew(key))
+
+    async def _renew(self, key: Key) -> Still:
+        """The still that serves from now on: another worker's, else a new one."""
+        still = await self._shown(key)
+        if still is None:
+            frame = await self._frame(key)
+            own = Still(frame.data, frame.read_at, time.monotonic() + self._period)
+            still = await self._shown(key, own) or own
+        self._stills[key] = still
+        return still
+
+    async def _frame(self, key: Key) -> Frame:
+        camera, source, quality = key
+        newest = (self._hub.newest(camera) or {}).get(quality)
+        if newest is not None and newest.read_at >= (time.time() - FRESH) * 1000:
+            return newest
         try:
-            async with asyncio.timeout(self._patience), self._room, self._hub.feed(camera, source, quality) as feed:
+            async with asyncio.timeout(self._patience), self._hub.feed(camera, source, quality) as feed:
                 return await _first_frame(feed)
-        except TimeoutError as error:
-            raise CameraUnreachableError from error
+        except (TimeoutError, CameraUnreachableError) as error:
+            failure = error if isinstance(error, CameraUnreachableError) else CameraUnreachableError()
+            self._failures[key] = time.monotonic(), failure
+            raise failure from error
 
-    def _keep(self, key: Key, grab: "asyncio.Task[Frame]") -> None:
-        del self._grabs[key]
-        if grab.cancelled():
-            return
-        if (error := grab.exception()) is None:
-            self._pictures[key] = grab.result()
-        elif isinstance(error, CameraUnreachableError):
-            self._failures[key] = time.monotonic(), error
+    async def _shown(self, key: Key, offered: Still | None = None) -> Still | None:
+        """The still that serves all workers, which is the first that was offered; None where there is none."""
+        if self._shared is None or time.monotonic() < self._ask_again or (offered and len(offered.data) > LARGEST):
+            return None
+        camera, source, quality = key
+        words: list[Word] = [round(self._period * 1000), str(offered.read_at), offered.data] if offered else []
+        try:
+            found = await asyncio.to_thread(
+                self._shared.run, "still", [f"{name_of(camera, source)}:still:{quality}"], words
+            )
+        except GateUnavailableError:
+            self._ask_again = time.monotonic() + LEFT_ALONE
+            return None
+        return Still(found[2], float(found[1]), time.monotonic() + found[0] / 1000) if found else None
 
-    def _forget_old(self) -> None:
-        self._pictures = {key: frame for key, frame in self._pictures.items() if _is_fresh(frame)}
-        oldest = time.monotonic() - LEFT_ALONE
-        self._failures = {key: failure for key, failure in self._failures.items() if failure[0] > oldest}
+
+class Room:
+    """Who may open a camera for a still: `GRABS` at once, `PER_USER` of them for one user."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(GRABS)
+        self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def place(self, user: str, patience: float) -> AsyncIterator[None]:
+        """Hold a place while the block lasts. Raises UnavailableError when none gets free in `patience` seconds."""
+        each = self._each.setdefault(user, asyncio.Semaphore(PER_USER))
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(patience):
+                    await stack.enter_async_context(each)
+                    await stack.enter_async_context(self._all)
+            except TimeoutError as error:
+                message = "Too many cameras are being opened for stills. Please try again."
+                raise UnavailableError(message, retry_after=2) from error
+            yield
 
 
-def _is_fresh(frame: Frame) -> bool:
-    return frame.read_at >= (time.time() - KEPT) * 1000
+def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]]) -> "asyncio.Task[Still]":
+    """The task that runs under `key`; it is started where there is none."""
+
+    def ended(task: "asyncio.Task[Still]") -> None:
+        del tasks[key]
+        if not task.cancelled():
+            task.exception()  # where nobody waits any more, nobody is to be told
+
+    if key not in tasks:
+        tasks[key] = asyncio.create_task(job(), name="still")
+        tasks[key].add_done_callback(ended)
+    return tasks[key]
 
 
 async def _first_frame(feed: Feed) -> Frame:

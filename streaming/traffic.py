@@ -1,9 +1,11 @@
 """What a viewing sends, measured where frames are handed to the socket."""
 
+import math
 import time
 from collections import deque
 
 WINDOW = 5  # seconds over which a rate is measured: longer than the usual group of pictures
+EARLY = 0.9  # of a second, after which the next sample may come already
 
 
 class Traffic:
@@ -34,6 +36,11 @@ class Traffic:
             return 0.0
         (started, before, _), (ended, after, _) = self._samples[0], self._samples[-1]
         return (after - before) * 8 / 1000 / max(ended - started, 0.001)
+
+    def kbps_with(self, size: int) -> float:
+        """The rate of the last seconds up to this moment, were `size` bytes sent now."""
+        started, before, _ = self._samples[0] if self._samples else (-math.inf, 0, 0)
+        return (self.bytes + size - before) * 8 / 1000 / min(max(time.monotonic() - started, EARLY), EARLY * WINDOW)
 
     @property
     def settled(self) -> bool:

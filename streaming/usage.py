@@ -48,6 +48,13 @@ class UsageReport:
         except GateUnavailableError:
             return False
 
+    async def has_room_for_stills(self, worker: str, kbps: float) -> bool:
+        """Whether the budget has room for so many kbit/s of a worker's stills, in place of those that it has reported. While
+        Redis does not answer: beside nothing else."""
+        usage, budget = await self.read(), self.policy().budget
+        others = usage.counted - usage.workers.get(worker, {}).get("stills", 0) if usage else 0
+        return not budget or others + kbps <= budget
+
     async def viewers_of(self, camera: str) -> int:
         usage = await self.read()
         return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0

@@ -1,5 +1,6 @@
 """The HTTP side of a stream: info, snapshot, metrics, Test connection, Prometheus, health."""
 
+import asyncio
 import functools
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -28,6 +30,7 @@ HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.CameraNotFoundError: 404,
     errors.NoStreamUrlError: 409,
     errors.ProtocolError: 400,
+    errors.LimitReachedError: 429,
     errors.UnavailableError: 503,
 }
 
@@ -48,7 +51,9 @@ def _answers_errors(view: AsyncView) -> AsyncView:
             return await view(request, *args, **kwargs)
         except errors.StreamError as error:
             status = next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
-            return JsonResponse({"error": {"reason": error.reason, "message": str(error)}}, status=status)
+            body = {"error": {"reason": error.reason, "message": str(error)}}
+            headers = {"Retry-After": str(error.facts["retry_after"])} if "retry_after" in error.facts else {}
+            return JsonResponse(body, status=status, headers=headers)
 
     return wrapped
 
@@ -89,10 +94,18 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    _, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    user, found, source = await sync_to_async(admissible)(await request.auser(), camera)
     worker = runtime.current()
-    frame = await worker.snapshots.take(str(found.id), source, quality)
-    return HttpResponse(frame.data, content_type="image/jpeg", headers={"X-Frame-Time": str(round(frame.read_at))})
+    worker.still_limits.ask(str(user.pk))
+    still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
+    tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        return unchanged
+    await worker.still_limits.send(len(still.data))
+    return HttpResponse(
+        still.data, content_type="image/jpeg", headers={"X-Frame-Time": f"{still.read_at:.0f}", "ETag": tag}
+    )
 
 
 @require_GET
@@ -161,9 +174,11 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """May take viewers: Redis and the database answer, and the worker is not draining."""
+    """May take viewers: Redis and the database answer, and the worker is not draining. Both are asked at once, so that the
+    answer comes in time though neither does."""
     worker = runtime.current()
-    checks = {"redis": await _answers(worker.check_gate()), "database": await _answers(sync_to_async(_ask_database)())}
+    redis, database = await asyncio.gather(_answers(worker.check_gate()), _answers(_check_database()))
+    checks = {"redis": redis, "database": database}
     ready = all(checks.values()) and not worker.draining
     says = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
     return JsonResponse({"ready": ready, **checks, **says, "draining": worker.draining}, status=200 if ready else 503)
@@ -175,6 +190,11 @@ async def _answers(question: Awaitable[None]) -> bool:
     except Exception:  # noqa: BLE001 - whatever it is, the answer is no
         return False
     return True
+
+
+async def _check_database() -> None:
+    async with asyncio.timeout(runtime.CHECK):
+        await sync_to_async(_ask_database)()
 
 
 def _ask_database() -> None:

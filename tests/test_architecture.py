@@ -82,6 +82,7 @@ ORDER = {
         "admissible",
         "rechecks",
         "usage",
+        "still_limits",
         "metrics",
         "runtime",
         "probe",
@@ -98,7 +99,7 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("dotenv", "keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
+    "nvr": ("dotenv", "keys", "deadlines", "settings", "origins", "websocket", "unavailable", "api", "urls", "asgi"),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -122,6 +123,7 @@ HOMES = {
         "streaming/runtime.py",
         "nvr/",
     ),
+    "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/metrics.py",),
     "pythonjsonlogger": ("streaming/viewing_log.py",),

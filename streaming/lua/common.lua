@@ -38,10 +38,12 @@ local function prune(set, now, ...)
   end
 end
 
--- The kbit/s that the leases of a set are counted with, together; one that has not been reported yet with `unknown`.
+-- The kbit/s that the leases of a set are counted with, together, and those of stills; a lease that has not been reported yet
+-- is counted with `unknown`.
 -- Nothing is kept that could drift from them.
 local function committed(set, rates, now, unknown)
-  local leases, sum = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0
+  local leases = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf')
+  local sum = tonumber(redis.call('HGET', rates, 'stills') or 0)
   for first = 1, #leases, 500 do
     local found = redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))
     for _, rate in ipairs(found) do sum = sum + (tonumber(rate) or unknown) end

@@ -2,9 +2,9 @@
 -- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes,
 --       8 refusals (what begins so: a viewer whose refusal was stored within a second), 9 the limits' version,
 --       10 when the gate was last looked at, 11 the server-wide set, 12 what each worker sends, 13 the worker's sequence number,
---       14 its orders
+--       14 its orders, 15 what each worker's stills take
 -- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
---       7 JSON: {peak, kbps that it sends, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field,
+--       7 JSON: {peak, kbps that it sends, stills: kbps of them, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field,
 --       kbit/s if that was not measured, its own kbit/s as measured or 0]}, refusals [JSON...], done [orders that arrived...]},
 --       8 the budget in kbit/s (0: none)
 -- Returns {the limits' version, orders (JSON)...}
@@ -21,10 +21,19 @@ local function highest(field, value)
   if value > tonumber(redis.call('HGET', record, field) or -1) then redis.call('HSET', record, field, value) end
 end
 
-prune(KEYS[1], now, KEYS[2], KEYS[12])
+local function keep(hash, field, value)
+  if value > 0 then redis.call('HSET', hash, field, value) else redis.call('HDEL', hash, field) end
+end
+
+prune(KEYS[1], now, KEYS[2], KEYS[12], KEYS[15])
 redis.call('ZADD', KEYS[1], now + lease, worker)
 redis.call('HSET', KEYS[2], worker, ARGV[3])
 redis.call('HSET', KEYS[12], worker, given.kbps)
+-- Stills hold no lease: they are counted as they are, by all workers together.
+local stills = 0
+keep(KEYS[15], worker, given.stills)
+for _, kbps in ipairs(redis.call('HVALS', KEYS[15])) do stills = stills + kbps end
+keep(KEYS[4], 'stills', stills)
 local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
 if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
 
@@ -79,7 +88,7 @@ redis.call('HSET', record, 'limit', limit, 'max_kbps', ARGV[8])
 redis.call('PEXPIRE', record, 2 * DAY)
 redis.call('ZADD', KEYS[7], minute, minute)
 
-for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12]}) do outlive(lease, key) end
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12], KEYS[15]}) do outlive(lease, key) end
 redis.call('PEXPIRE', KEYS[5], 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', KEYS[14], 0, order) end
 local answer = {redis.call('GET', KEYS[9]) or ''}

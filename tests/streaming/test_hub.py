@@ -16,7 +16,7 @@ from streaming.frames import Flag, Format, Frame
 from streaming.hub import Feed, Hub
 from streaming.snapshots import Snapshots
 from tests.client import eventually
-from tests.streaming.watched import size_of
+from tests.streaming.watched import image_size, size_of
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def test_more_cameras_than_a_worker_may_open_are_refused_but_an_unwatched_
 async def test_snapshots_share_one_grab_and_a_failure_is_kept_for_a_moment(hub: Hub, camera: SimulatedCamera) -> None:
     snapshots = Snapshots(hub, patience=5)
     source = CameraSource(camera.url)
-    frames = await asyncio.gather(*(snapshots.take("1", source, "low") for _ in range(5)))
+    frames = await asyncio.gather(*(snapshots.take("1", source, "low", "ada") for _ in range(5)))
     assert all(frame is frames[0] for frame in frames)
     assert camera.connections_total == 1
     camera.fault = Fault.REFUSE
@@ -161,7 +161,7 @@ async def test_snapshots_share_one_grab_and_a_failure_is_kept_for_a_moment(hub: 
     await asyncio.sleep(2.1)  # until the picture kept is too old
     for _ in range(2):
         with pytest.raises(CameraUnreachableError):
-            await snapshots.take("1", source, "low")
+            await snapshots.take("1", source, "low", "ada")
 
 
 # The camera's own video.
@@ -386,5 +386,5 @@ async def test_a_still_of_the_original_is_a_jpeg_of_the_camera_s_own_size(
     hub: Hub, simulator: Simulator, codec: str
 ) -> None:
     source = CameraSource(add(simulator, codec=codec).url)
-    frame = await Snapshots(hub, patience=5).take("1", source, "original")
-    assert size_of(frame) == (320, 240)
+    still = await Snapshots(hub, patience=5).take("1", source, "original", "ada")
+    assert image_size(still.data) == (320, 240)

@@ -172,6 +172,25 @@ async def test_a_minute_knows_the_most_that_all_workers_sent_and_not_what_that_i
     assert await store.call("HGETALL", SENT) == ["a", "800"]
 
 
+async def test_the_stills_of_all_workers_are_counted_in_the_budget_until_a_worker_leaves(store: LosingReplies) -> None:
+    workers = []
+    for name, kbps in (("a", 800), ("b", 300)):
+        counters, stills = Counters(), Watching("", kbps).traffic
+        workers.append(Reporter(store, name, counters, list, dict, lambda: 2, lambda: 1_200, 15, stills))
+        await workers[-1].send()
+    usage = await read_usage(store)
+    assert usage.counted == 1_100
+    assert [report["mbps"] for report in usage.workers.values()] == [0.8, 0.3]
+    assert await store.call("HGETALL", SENT) == ["a", "800", "b", "300"]
+    limits = replace(policy.defaults(), max_mbps=1.2)
+    report = UsageReport(store, lambda: limits)
+    assert not await report.has_room(Rate("c1:low", 200))
+    assert await report.has_room_for_stills("b", 400) and not await report.has_room_for_stills("b", 401)
+    await workers[0].leave()
+    await workers[1].send()
+    assert (await read_usage(store)).counted == 300
+
+
 async def test_time_at_the_limit_is_counted_once_however_many_workers_look(store: LosingReplies) -> None:
     await store.call("ZADD", "nvr:{gate}:set:server", round((time.time() + 60) * 1000), "x:1")
     workers = [reporter(store, worker=worker, limit=1)[0] for worker in ("a", "b", "c")]

@@ -21,14 +21,23 @@ TIMEOUTS = Allowance(2, 2)
 def image_of(frame: Frame) -> Any:
     """The picture of a JPEG frame."""
     assert frame.format is Format.JPEG
-    image = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR)
+    return decoded(frame.data)
+
+
+def decoded(data: bytes) -> Any:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     return image
 
 
 def size_of(frame: Frame) -> tuple[int, int]:
     """Width and height of a JPEG frame, pixels."""
-    height, width, _ = image_of(frame).shape
+    assert frame.format is Format.JPEG
+    return image_size(frame.data)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    height, width, _ = decoded(data).shape
     return width, height
 
 

@@ -2,6 +2,7 @@ import { snapshotPath } from "./protocol.js";
 
 const INTERVAL = 10_000; // ms
 const AFTER_FAILURE = 30_000; // ms: a camera that does not answer is not asked as often
+const TOO_MANY = 429; // stills: of this user, or for the bandwidth
 const WARM_AFTER = 150; // ms that a pointer or the focus rests on a card, which may be about to be opened
 const WARM = 3_000; // ms that a still is fresh enough for that
 const STAGGER = 200; // ms between the first requests of neighbouring cards
@@ -50,8 +51,14 @@ class CardStill {
     const image = this.#frame.querySelector("img");
     const next = image.cloneNode();
     next.hidden = false;
-    next.src = `${this.#path}&at=${Date.now()}`;
     try {
+      const answer = await fetch(this.#path, { cache: "no-store" });
+      if (answer.status === TOO_MANY) {
+        this.schedule(INTERVAL); // the still that is shown stays
+        return;
+      }
+      if (!answer.ok) throw new Error(answer.statusText);
+      next.src = URL.createObjectURL(await answer.blob());
       await next.decode();
       image.replaceWith(next);
       this.#tell(true);
@@ -60,6 +67,8 @@ class CardStill {
       image.hidden = true;
       this.#tell(false);
       this.schedule(AFTER_FAILURE);
+    } finally {
+      URL.revokeObjectURL(next.src);
     }
   }
 

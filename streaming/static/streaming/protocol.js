@@ -33,6 +33,7 @@ export const Reason = Object.freeze({
   CAMERA_LIMIT_REACHED: "camera_limit_reached",
   USER_LIMIT_REACHED: "user_limit_reached",
   ADDRESS_LIMIT_REACHED: "address_limit_reached",
+  STILL_LIMIT_REACHED: "still_limit_reached",
   CAMERA_UNREACHABLE: "camera_unreachable",
   CAMERA_LOST: "camera_lost",
   GATE_UNAVAILABLE: "gate_unavailable",

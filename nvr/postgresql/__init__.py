@@ -1,0 +1,1 @@
+"""Django's backend of PostgreSQL, with an end to waiting for a server that hangs."""

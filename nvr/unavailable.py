@@ -1,0 +1,42 @@
+"""A database that does not answer is no fault of the page: 503 with the reason, without asking the database again."""
+
+import logging
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.deprecation import MiddlewareMixin
+from django.views.defaults import server_error
+
+from cameras.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+MESSAGE = "The database does not answer right now. Please try again in a moment."
+RETRY_AFTER = 5  # seconds
+
+
+class DatabaseUnavailableMiddleware(MiddlewareMixin):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.error("The database does not answer: %s", str(exception).splitlines()[0])
+        return _unavailable(request)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """For what fails outside a view, such as storing the session."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _unavailable(request)
+    return server_error(request)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    answer: HttpResponse
+    if request.path.startswith("/api/"):
+        answer = Problem(503, MESSAGE, "database_unavailable").response()
+    else:
+        answer = HttpResponse(render_to_string("503.html", {"message": MESSAGE}), status=503)
+    answer["Retry-After"] = str(RETRY_AFTER)
+    return answer

@@ -1,0 +1,143 @@
+"""A database that hangs: stopped and not gone, so that connections are accepted and nothing is answered."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cameras.simulator import SimulatedCamera
+from tests.client import Session, Stream, eventually
+from tests.figures import record
+from tests.postgresql import PostgresServer
+from tests.servers import PASSWORD, ROOT, SEED, Site, environment_of, wait_until
+
+IN_TIME = 5.0  # seconds
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        environment = environment_of(tmp_path, DATABASE_URL=server.url)
+        for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", SEED]):
+            subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
+        yield server
+
+
+@pytest.fixture
+def hanging(installation: Site, database: PostgresServer) -> Site:
+    """An installation whose database is `database`, with a worker."""
+    installation.environment["DATABASE_URL"] = database.url
+    installation.start_worker(STREAM_RECONNECT_SECONDS="30")
+    return installation
+
+
+def add_camera(database: PostgresServer, url: str) -> str:
+    id = str(uuid.uuid4())
+    with psycopg.connect(database.url) as connection:
+        connection.execute(
+            "INSERT INTO cameras_camera (id, name, stream_url, username, password, enabled)"
+            " VALUES (%s, 'Yard', %s, '', '', true)",
+            (id, url),
+        )
+    return id
+
+
+def timed(session: Session, path: str) -> tuple[float, int, str, bytes]:
+    """Seconds, status, media type and body of an answer."""
+    started = time.monotonic()
+    host = session.base.removeprefix("http://")
+    with contextlib.closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+        connection.request("GET", path, headers={"Cookie": session.cookie})
+        answer = connection.getresponse()
+        body = answer.read()
+    return time.monotonic() - started, answer.status, answer.headers.get_content_type(), body
+
+
+def test_pages_and_the_api_say_so_within_five_seconds_and_are_back_with_the_database(
+    hanging: Site, database: PostgresServer
+) -> None:
+    session = Session(hanging.workers[0].base, "admin")
+    paths = ["/", "/admin/", "/api/v1/cameras", "/api/v1/cameras/stream/metrics", "/admin/streaming/system/usage/"]
+    database.pause()
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda path: (path, *timed(session, path)), paths * 12))
+    record("database hangs: slowest of 60 pages asked for at once", max(seconds for _, seconds, *_ in answers))
+    for path, seconds, status, media_type, body in answers:
+        assert (path, status) == (path, 503)
+        assert seconds < IN_TIME, path
+        if path.startswith("/api/"):
+            assert media_type == "application/json"
+            assert json.loads(body)["error"]["reason"] == "database_unavailable"
+        else:
+            assert b"The database does not answer" in body
+    database.resume()
+    wait_until(lambda: all(timed(session, path)[1] == 200 for path in paths), 5, "pages are back")
+    assert "Internal Server Error" not in hanging.logs()
+
+
+def test_readyz_names_the_database_and_the_process_stays_alive(hanging: Site, database: PostgresServer) -> None:
+    session = Session(hanging.workers[0].base, "")
+    database.pause()
+    seconds, status, _, body = timed(session, "/readyz")
+    assert (status, seconds < IN_TIME) == (503, True)
+    assert json.loads(body) == {"ready": False, "redis": True, "database": False, "draining": False}
+    seconds, status, *_ = timed(session, "/healthz")
+    assert (status, seconds < 1) == (200, True)
+    database.resume()
+    wait_until(lambda: timed(session, "/readyz")[1] == 200, 5, "the worker is ready again")
+
+
+async def test_handshakes_are_told_in_time_and_running_streams_go_on(
+    hanging: Site, database: PostgresServer, camera: SimulatedCamera
+) -> None:
+    id = add_camera(database, camera.url)
+    session = Session(hanging.workers[0].base)
+    async with Stream(session, id) as running:
+        await running.live()
+        database.pause()
+        started = time.monotonic()
+        newcomers = [Stream(session, id) for _ in range(10)]
+        for newcomer in newcomers:
+            await newcomer.__aenter__()
+        for newcomer in newcomers:
+            assert await newcomer.ended() == 4503
+            assert newcomer.last("error")["message"] == "Your log-in cannot be checked right now."
+            assert newcomer.closed - newcomer.opened < IN_TIME
+        longest = 0.0
+        while time.monotonic() - started < 25:  # two looks at session and camera, and a page now and then
+            count, before = running.count, time.monotonic()
+            await running.until(lambda stream, count=count: stream.count > count, 5)  # type: ignore[misc]
+            longest = max(longest, time.monotonic() - before)
+            if int(before - started) % 5 == 0:
+                await asyncio.to_thread(timed, session, "/healthz")
+        record("database hangs: a running stream's longest gap", longest)
+        assert longest < 1
+        assert running.close_code is None
+        database.resume()
+        await eventually(lambda: timed(session, "/readyz")[1] == 200, 5)
+        async with Stream(session, id) as newcomer:
+            await newcomer.live()
+
+
+def test_a_sqlite_file_that_another_keeps_locked_holds_a_page_no_longer(installation: Site) -> None:
+    session = Session(installation.start_worker().base, "")
+    session.get("/accounts/login/")
+    with contextlib.closing(sqlite3.connect(installation.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        status, body = session.post("/accounts/login/", {"username": "viewer", "password": PASSWORD})
+        assert time.monotonic() - started < IN_TIME
+        assert (status, b"The database does not answer" in body) == (503, True)
+        other.execute("ROLLBACK")
+    assert Session(session.base).get("/")[0] == 200

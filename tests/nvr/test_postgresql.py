@@ -1,0 +1,75 @@
+"""The backend of PostgreSQL on a real server that hangs, or is slow."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import environ
+import pytest
+from django.db import OperationalError
+from django.db.utils import ConnectionHandler
+
+from nvr.deadlines import LEFT_ALONE, SILENCE, limited
+from nvr.postgresql.base import outage
+from tests.postgresql import PostgresServer
+from tests.servers import wait_until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer() as running:
+        yield running
+
+
+@pytest.fixture
+def connection(server: PostgresServer, django_db_blocker: Any) -> Iterator[Any]:
+    configuration = {**environ.Env.db_url_config(server.url), "ENGINE": "nvr.postgresql"}
+    connection = ConnectionHandler({"default": configuration})["default"]
+    limited.set()
+    with django_db_blocker.unblock():
+        yield connection
+    limited.clear()
+    connection.close()
+    outage._until = 0.0
+
+
+def seconds_of(connection: Any, statement: str = "SELECT 1") -> float:
+    started = time.monotonic()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    except OperationalError:
+        connection.close_if_unusable_or_obsolete()  # as Django does after a request
+    return time.monotonic() - started
+
+
+def test_a_server_that_hangs_in_a_statement_is_left_in_time_and_not_asked_again_at_once(
+    server: PostgresServer, connection: Any
+) -> None:
+    seconds_of(connection)
+    server.pause()
+    try:
+        assert SILENCE <= seconds_of(connection) < SILENCE + 0.5
+        assert connection.connection is None
+        assert seconds_of(connection) < 0.2
+        time.sleep(LEFT_ALONE)
+        assert 1.9 < seconds_of(connection) < 2.5  # one tries
+    finally:
+        server.resume()
+    with pytest.raises(OperationalError, match="a moment ago"):
+        connection.ensure_connection()
+    wait_until(lambda: seconds_of(connection) < 1 and connection.connection is not None, 5, "it answers again")
+
+
+def test_a_slow_statement_is_ended_by_the_server_and_the_connection_stays(
+    server: PostgresServer, connection: Any
+) -> None:
+    with connection.cursor() as cursor, pytest.raises(OperationalError, match="statement timeout"):
+        cursor.execute("SELECT pg_sleep(10)")
+    assert connection.is_usable()
+
+
+def test_what_nobody_waits_for_may_take_its_time(server: PostgresServer, connection: Any) -> None:
+    limited.clear()
+    assert seconds_of(connection, f"SELECT pg_sleep({SILENCE + 0.2})") > SILENCE
+    assert connection.is_usable()
