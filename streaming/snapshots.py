@@ -6,6 +6,7 @@ The workers show each other their stills through Redis, where they share cameras
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,8 +23,11 @@ from streaming.store import ThreadStore
 from streaming.wire import Word
 
 LEFT_ALONE = 5.0  # seconds a failure, of a camera or of Redis, serves everybody
-GRABS = 8  # cameras opened at once for stills
-PER_USER = 4  # of them for one user
+GRABS = 12  # cameras opened at once for stills
+PER_USER = 8  # of them for one user
+DOUBTFUL = 2  # of them that failed the last time
+QUICK = 1.0  # seconds in which a camera answers: one that stays silent for longer leaves its place to others
+SILENT = 4  # cameras that are waited for without a place; more of them fail at once
 LARGEST = 1_000_000  # bytes of a still that is shown to other workers
 
 Key = tuple[str, CameraSource, str]  # camera id, source, quality
@@ -47,6 +51,9 @@ class Snapshots:
         self._grabs: Tasks = {}  # by Key
         self._turns: Tasks = {}  # by Key and user
         self._room = Room()
+        self._failed: set[str] = set()  # cameras that gave no picture the last time
+        self._doubtful = asyncio.Semaphore(DOUBTFUL)
+        self._silent = 0  # cameras that are waited for without a place
         self._ask_again = 0.0  # time.monotonic() from which Redis is asked
 
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
@@ -71,8 +78,19 @@ class Snapshots:
         return self._stills.get(key)
 
     async def _in_turn(self, key: Key, user: str) -> Still:
-        async with self._room.place(user, self._patience):
-            return self._known(key) or await self._grab(key)
+        doubtful = self._doubtful if key[0] in self._failed else contextlib.nullcontext()
+        async with doubtful, self._room.place(user, self._patience):
+            if (still := self._known(key)) is not None:
+                return still
+            grab = self._grab(key)
+            await asyncio.wait([grab], timeout=QUICK)
+            if self._sends(key):
+                return await grab
+        return await grab
+
+    def _sends(self, key: Key) -> bool:
+        """Whether the camera sends, though a picture to start from may be seconds away."""
+        return self._hub.newest(key[0]) is not None
 
     def _grab(self, key: Key) -> "asyncio.Task[Still]":
         return _one(self._grabs, key, lambda: self._renew(key))
@@ -94,11 +112,30 @@ class Snapshots:
             return newest
         try:
             async with asyncio.timeout(self._patience), self._hub.feed(camera, source, quality) as feed:
-                return await _first_frame(feed)
+                frame = await self._first_frame(key, feed)
+                self._failed.discard(camera)
+                return frame
         except (TimeoutError, CameraUnreachableError) as error:
             failure = error if isinstance(error, CameraUnreachableError) else CameraUnreachableError()
             self._failures[key] = time.monotonic(), failure
+            self._failed.add(camera)
             raise failure from error
+
+    async def _first_frame(self, key: Key, feed: Feed) -> Frame:
+        frame = asyncio.ensure_future(_first_frame(feed))
+        try:
+            await asyncio.wait([frame], timeout=QUICK)
+            if frame.done() or self._sends(key):
+                return await frame
+            if self._silent >= SILENT:
+                raise CameraUnreachableError
+            self._silent += 1
+            try:
+                return await frame
+            finally:
+                self._silent -= 1
+        finally:
+            frame.cancel()
 
     async def _shown(self, key: Key, offered: Still | None = None) -> Still | None:
         """The still that serves all workers, which is the first that was offered; None where there is none."""
