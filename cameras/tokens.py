@@ -56,9 +56,9 @@ class EndWithPassword:
         return "Your API tokens end when your password changes."
 
     def password_changed(self, password: str, user: AbstractBaseUser | None = None) -> None:
-        now = timezone.now()
-        valid = Q(expires=None) | Q(expires__gt=now)
-        ApiToken.objects.filter(valid, user_id=user.pk if user else None).update(expires=now)
+        if user is not None:
+            now = timezone.now()
+            ApiToken.objects.filter(Q(expires=None) | Q(expires__gt=now), user_id=user.pk).update(expires=now)
 
 
 def _digest(token: str) -> str:
