@@ -21,7 +21,7 @@ class SameOriginValidator:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"origin", b"host")}
-        # The site is either plain HTTP or HTTPS: with HTTPS=true nobody gets a page by HTTP. Daphne tells no scheme.
+        # With HTTPS=true nobody gets a page by HTTP, so that no page of the site's has that scheme. Daphne tells none.
         secure = settings.SECURE_SSL_REDIRECT or scope.get("scheme") == "wss"
         if is_allowed(headers.get(b"origin", ""), headers.get(b"host", ""), "https" if secure else "http"):
             return await self.application(scope, receive, send)

@@ -225,7 +225,7 @@ if HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in {"subdomains", "preload"}
     SECURE_HSTS_PRELOAD = HSTS == "preload"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    # These three checks ask for what HSTS does not: other hosts of the domain are not this site's to decide about.
+    # These three checks ask for more than HSTS=on: whether other hosts have HTTPS is not for this site to say.
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 else:
     # Plain HTTP is supported, on a network of one's own. These four checks ask for what HTTPS=true switches on.

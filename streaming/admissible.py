@@ -18,14 +18,14 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class AsStored(dict[str, Any]):
-    """A session that is only read. Django gives one that was made under an older SECRET_KEY a new name, of which the
-    browser must hear: that is for the next request."""
+    """A copy of a session, to be read. Django renames one that was made under an older SECRET_KEY, and the browser has to
+    hear the new name: the next HTTP request does that."""
 
     def cycle_key(self) -> None:
-        """Not here."""
+        """Changes nothing."""
 
     def flush(self) -> None:
-        """Not here."""
+        """Changes nothing."""
 
 
 def admissible_session(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:

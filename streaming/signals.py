@@ -16,9 +16,7 @@ from streaming import control, policy
 from streaming.models import GroupLimit, UserLimit
 
 BATCH = 500  # in one event
-_changed = (
-    threading.local()
-)  # "cameras", "users", "sessions": keys of those that the transaction of this thread has changed
+_changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction has changed
 
 
 def _recheck(kind: str, objects: Iterable[Any]) -> None:
