@@ -22,7 +22,7 @@ run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.
 cluster: .venv/.development ## the same behind nginx, with four workers and Redis, from the files of deploy/
 	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
 
-test: .venv/.development ## every test; those that need a browser skip where none is found
+test: .venv/.development ## every test; those that need a browser or PostgreSQL skip where none is found
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed (or a loud NOT CHECKED)

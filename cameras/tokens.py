@@ -45,5 +45,21 @@ def user_of(token: str) -> AbstractBaseUser | None:
     return row.user
 
 
+class EndWithPassword:
+    """Refuses no password. Django tells its validators, and them alone, of one that has changed: then all tokens of the
+    user end. A stronger hash of the same password, which Django makes at a log-in, is no change."""
+
+    def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
+        """Every password will do."""
+
+    def get_help_text(self) -> str:
+        return "Your API tokens end when your password changes."
+
+    def password_changed(self, password: str, user: AbstractBaseUser | None = None) -> None:
+        if user is not None:
+            now = timezone.now()
+            ApiToken.objects.filter(Q(expires=None) | Q(expires__gt=now), user_id=user.pk).update(expires=now)
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -4,11 +4,13 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 
 from cameras.models import Camera
 from cameras.permissions import may_watch
 
 
+@never_cache
 @login_required
 def camera_list(request: HttpRequest) -> HttpResponse:
     allowed = may_watch(request.user)

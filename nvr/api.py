@@ -10,6 +10,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -120,15 +121,17 @@ def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 
 def _in_shape(pattern: URLPattern) -> URLPattern:
-    """The library refuses a method that an address does not have in plain text, and leaves no place to say otherwise."""
+    """The library refuses a method that an address does not have in plain text, and leaves no place to say otherwise, nor
+    one to say that no answer may be stored."""
     view = pattern.callback
 
     def reshaped(response: HttpResponse) -> HttpResponse:
-        if not isinstance(response, HttpResponseNotAllowed):
-            return response
-        problem = Problem(405, "This address does not have this method.").response()
-        problem["Allow"] = response["Allow"]
-        return problem
+        if isinstance(response, HttpResponseNotAllowed):
+            allowed = response["Allow"]
+            response = Problem(405, "This address does not have this method.").response()
+            response["Allow"] = allowed
+        add_never_cache_headers(response)
+        return response
 
     @functools.wraps(view)
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:

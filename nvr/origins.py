@@ -21,25 +21,28 @@ class SameOriginValidator:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"origin", b"host")}
-        if is_allowed(headers.get(b"origin", ""), headers.get(b"host", "")):
+        # With HTTPS=true nobody gets a page by HTTP, so that no page of the site's has that scheme. Daphne tells none.
+        secure = settings.SECURE_SSL_REDIRECT or scope.get("scheme") == "wss"
+        if is_allowed(headers.get(b"origin", ""), headers.get(b"host", ""), "https" if secure else "http"):
             return await self.application(scope, receive, send)
         return await WebsocketDenier()(scope, receive, send)
 
 
-def is_allowed(origin: str, host: str) -> bool:
-    """Whether a page of `origin` may open a socket at `host` (the Host header). No origin, no stream."""
+def is_allowed(origin: str, host: str, scheme: str) -> bool:
+    """Whether a page of `origin` may open a socket at `host` (the Host header) of a site that is reached over `scheme`,
+    "http" or "https". No origin, no stream."""
     if not origin or not host:
         return False
     try:
         page, server = urlsplit(origin), urlsplit(f"//{host}")
         if any(_matches(page, urlsplit(trusted)) for trusted in settings.CSRF_TRUSTED_ORIGINS):
             return True
-        default = DEFAULT_PORTS.get(page.scheme)
-        same = (page.hostname, page.port or default) == (server.hostname, server.port or default)
+        default = DEFAULT_PORTS[scheme]
+        is_same_server = (page.hostname, page.port or default) == (server.hostname, server.port or default)
     except ValueError:
         return False
     name, _ = split_domain_port(host)  # keeps the brackets of an IPv6 address, as ALLOWED_HOSTS has them
-    return same and default is not None and validate_host(name, settings.ALLOWED_HOSTS)
+    return page.scheme == scheme and is_same_server and validate_host(name, settings.ALLOWED_HOSTS)
 
 
 def _matches(page: SplitResult, trusted: SplitResult) -> bool:

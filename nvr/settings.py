@@ -66,6 +66,15 @@ def _secret(name: str, file: str) -> str:
     return _secret_text(name) or stored_key(VAR_DIR / file)
 
 
+def _secrets(name: str) -> list[str]:
+    keys = [key for part in str(env.ENVIRON.get(name, "")).split(",") if (key := part.strip())]
+    if any(len(key) < 16 for key in keys):
+        raise ImproperlyConfigured(
+            f"{name} is not valid: each key needs at least 16 characters, with commas between them."
+        )
+    return keys
+
+
 def _token(name: str) -> str:
     text = _secret_text(name)
     if not re.fullmatch("[!-~]*", text):
@@ -79,7 +88,9 @@ VAR_DIR = Path(env.str("NVR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
 DEBUG = _flag("DEBUG", default=False)
 HTTPS = _flag("HTTPS", default=False)
+HSTS = conf.Choice("HSTS", "on", ("off", "on", "subdomains", "preload")).read(env.ENVIRON)
 SECRET_KEY = _secret("SECRET_KEY", "secret.key")
+SECRET_KEY_FALLBACKS = _secrets("SECRET_KEY_FALLBACKS")
 CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
@@ -192,6 +203,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+if _flag("API_TOKENS_END_WITH_PASSWORD", default=False):
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "cameras.tokens.EndWithPassword"})
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out.
 AXES_FAILURE_LIMIT = 10
@@ -232,10 +245,12 @@ if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-    SECURE_HSTS_SECONDS = 365 * 24 * 3600
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
+    SECURE_HSTS_SECONDS = 0 if HSTS == "off" else 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in {"subdomains", "preload"}
+    SECURE_HSTS_PRELOAD = HSTS == "preload"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    # These three checks ask for more than HSTS=on: whether other hosts have HTTPS is not for this site to say.
+    SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 else:
     # Plain HTTP is supported, on a network of one's own. These four checks ask for what HTTPS=true switches on.
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]

@@ -17,9 +17,20 @@ from streaming import errors
 User = AbstractBaseUser | AnonymousUser
 
 
+class AsStored(dict[str, Any]):
+    """A copy of a session, to be read. Django renames one that was made under an older SECRET_KEY, and the browser has to
+    hear the new name: the next HTTP request does that."""
+
+    def cycle_key(self) -> None:
+        """Changes nothing."""
+
+    def flush(self) -> None:
+        """Changes nothing."""
+
+
 def admissible_session(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
     """`admissible` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody."""
-    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    session = AsStored(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
     # All that Django asks of a request here is its session.
     return admissible(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
 

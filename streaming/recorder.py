@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import Error, models, transaction
 from django.utils import timezone
 
@@ -187,12 +188,15 @@ async def purge_in_turn(store: Store) -> None:
 
 
 def purge(keep: timedelta = KEEP) -> int:
-    """Delete what is older than `keep`, a bounded number of rows; returns how many."""
-    before = timezone.now() - keep
+    """Delete what is older than `keep`, and log-ins that have expired, which Django itself leaves there: a bounded number
+    of rows; returns how many."""
+    now = timezone.now()
+    before = now - keep
     olds: tuple[models.QuerySet[Any], ...] = (
         Minute.objects.filter(minute__lt=before.timestamp() // 60).order_by("minute"),
         Refusal.objects.filter(time__lt=before).order_by("time"),
         Batch.objects.filter(time__lt=before).order_by("time"),
+        Session.objects.filter(expire_date__lt=now).order_by("expire_date"),
     )
     return sum(_purge(old) for old in olds)
 

@@ -188,8 +188,9 @@ class Runtime:
         elif event["type"] == "policy":
             self._policy_asked.set()
         elif event["type"] == "recheck":
+            cameras, users, sessions = (event.get(kind, ()) for kind in ("cameras", "users", "sessions"))
             for stream in list(self.streams):
-                if stream.camera in event.get("cameras", ()) or stream.user in event.get("users", ()):
+                if stream.camera in cameras or stream.user in users or stream.session in sessions:
                     self._rechecks.ask(stream)
 
     # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
@@ -16,7 +16,7 @@ from streaming import control, policy
 from streaming.models import GroupLimit, UserLimit
 
 BATCH = 500  # in one event
-_changed = threading.local()  # "cameras", "users": keys of those that the transaction of this thread has changed
+_changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction has changed
 
 
 def _recheck(kind: str, objects: Iterable[Any]) -> None:
@@ -43,13 +43,13 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
     _recheck("cameras", cameras)
 
 
-@receiver(user_logged_out)
-def logged_out(user: Any, **_: Any) -> None:
-    if user is not None:
-        _recheck("users", [user])
+@receiver(post_delete, sender=Session)
+def session_ended(instance: Session, **_: Any) -> None:
+    """A log-out's as well: Django's own signal of it comes before the session is gone."""
+    _recheck("sessions", [instance])
 
 
-@receiver(post_save, sender=get_user_model())
+@receiver([post_save, post_delete], sender=get_user_model())
 @receiver(m2m_changed, sender=get_user_model().groups.through)
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
 def person_changed(instance: Any, **_: Any) -> None:

@@ -148,6 +148,7 @@ async def _scraper_status(request: HttpRequest) -> int:
 
 
 @require_POST
+@never_cache
 async def test_connection(request: HttpRequest) -> HttpResponse:
     """For the administrator's form: a picture and facts, or the reason."""
     if not await sync_to_async(_may_edit_cameras)(request):

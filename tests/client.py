@@ -46,14 +46,27 @@ class Session:
     def get(self, path: str) -> tuple[int, bytes]:
         return self._open(urllib.request.Request(self.base + path))
 
+    def headers(self, path: str, data: dict[str, str] | None = None) -> tuple[int, Any]:
+        """What an answer to GET, or with `data` to POST, says before its body."""
+        request = self._form(path, data) if data is not None else urllib.request.Request(self.base + path)
+        try:
+            with self._opener.open(request, timeout=20) as response:
+                return response.status, response.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers
+
     def json(self, path: str) -> Any:
         status, body = self.get(path)
         assert status == 200, (path, status, body[:200])
         return json.loads(body)
 
     def post(self, path: str, data: dict[str, str]) -> tuple[int, bytes]:
+        return self._open(self._form(path, data))
+
+    def _form(self, path: str, data: dict[str, str]) -> urllib.request.Request:
         form = urllib.parse.urlencode({**data, "csrfmiddlewaretoken": self._cookies().get("csrftoken", "")})
-        return self._open(urllib.request.Request(self.base + path, form.encode(), {"Referer": self.base + path}))
+        return urllib.request.Request(self.base + path, form.encode(), {"Referer": self.base + path})
 
     def _open(self, request: urllib.request.Request) -> tuple[int, bytes]:
         try:

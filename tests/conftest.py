@@ -3,7 +3,8 @@
 Three floors. `tests/cameras` and `tests/streaming` mirror the applications and run in this process, on a real Redis and
 real RTSP cameras of `cameras/simulator`. `tests/acceptance` runs the product as an operator does: Daphne processes with
 an installation of their own, and viewers that speak the protocol (`tests/servers.py`, `tests/client.py`).
-`tests/browser` adds a real Chromium; without one it skips.
+`tests/browser` adds a real Chromium; without one it skips. The database is SQLite; `tests/test_postgresql.py` runs the
+tests that ask it once more on PostgreSQL, and the last lines say so.
 
 Nothing is faked but what reality cannot produce on demand, and then at the socket. A test waits for events, not for
 time; where time is the subject, settings shrink it. Every server takes a free port of loopback and is ended by its
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.promtool import Promtool
@@ -30,6 +32,18 @@ def nothing_says_a_camera_password(tmp_path_factory: pytest.TempPathFactory) -> 
     yield
     files = [path for path in tmp_path_factory.getbasetemp().rglob("*") if path.is_file()]
     assert not [path for path in files if CAMERA_PASSWORD.encode() in path.read_bytes()]
+
+
+def pytest_report_header() -> str:
+    return f"database: {connection.vendor}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has to say to who reads the last lines, also when it passed, in whichever process."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(str(value))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -172,9 +172,9 @@ class Site:
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             connection.execute(statement, values)
 
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
+    def manage(self, *arguments: str, **settings: str) -> str:
+        command, environment = [sys.executable, "manage.py", *arguments], {**self.environment, **settings}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
         return done.stdout
 
     def logs(self) -> str:

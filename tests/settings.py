@@ -14,7 +14,11 @@ for _name in (
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
     "DEBUG",
+    "HTTPS",
+    "HSTS",
+    "API_TOKENS_END_WITH_PASSWORD",
     "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
     "CAMERA_KEY",
     "METRICS_TOKEN",
     "LOG_FORMAT",
@@ -22,6 +26,7 @@ for _name in (
 ):
     os.environ[_name] = ""  # set and empty: the default, whatever `.env` says
 os.environ["NVR_VAR_DIR"] = _folder
+os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # other than SQLite: tests/test_postgresql.py
 
 from nvr.settings import *  # noqa: E402, F403
 

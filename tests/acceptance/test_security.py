@@ -2,12 +2,16 @@
 
 import asyncio
 import http.cookies
+import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets.asyncio.client
+from django.urls import get_resolver
 from websockets.exceptions import InvalidStatus
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
@@ -38,6 +42,35 @@ async def test_a_running_stream_ends_when_its_right_is_gone_though_nobody_says_s
         installation.execute(REMOVALS[removal])
         code = await stream.ended(PUT_OUT)
         assert code == (4403 if "permission" in removal or "group" in removal else 4401)
+
+
+def _log_out(session: Session) -> None:
+    session.post("/accounts/logout/", {})
+
+
+def _change_password(session: Session) -> None:
+    new = "another-pass-word-1"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    session.get("/admin/password_change/")
+    assert b"Password change successful" in session.post("/admin/password_change/", form)[1]
+
+
+async def test_a_stream_ends_at_once_when_its_viewer_logs_out_or_changes_the_password(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    other = Session(worker.base, "admin")
+    async with Stream(other, id) as kept:
+        await kept.live()
+        for leave in (_log_out, _log_out, _log_out, _change_password):  # not by luck: all are looked at each 10 s
+            session = Session(worker.base, "admin")
+            async with Stream(session, id) as stream:
+                await stream.live()
+                assert kept.close_code is None, "a log-out ends the streams of its own session"
+                await asyncio.to_thread(leave, session)
+                assert await stream.ended(2) == 4401
+        assert await kept.ended(2) == 4401, "a changed password ends them all"
 
 
 async def test_every_host_allowed_is_not_every_origin_allowed(installation: Site, camera: SimulatedCamera) -> None:
@@ -105,6 +138,41 @@ def test_guessing_a_password_is_throttled_and_locks_nobody_else_out(installation
     Session(worker.base, "viewer2")
 
 
+EXEMPT = {"/admin/jsi18n/", "/admin/password_change/", "/admin/password_change/done/"}  # no camera is named there
+
+
+def addresses(patterns: Iterable[Any], prefix: str = "") -> Iterator[str]:
+    """Every address of the site, with its parameters as `<name>`."""
+    for pattern in patterns:
+        route = prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", str(pattern.pattern))
+        yield from addresses(pattern.url_patterns, route) if hasattr(pattern, "url_patterns") else [f"/{route}"]
+
+
+async def test_what_names_a_camera_is_stored_by_no_browser_and_no_proxy(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker()
+    id = installation.add_camera("Yard", camera.url)
+    admin = Session(worker.base, "admin")
+    storable, answered = {}, set()
+    async with Stream(admin, id) as stream:
+        await stream.live()
+        for address in sorted(set(addresses(get_resolver("nvr.urls").url_patterns)) - {"/accounts/logout/"}):
+            path = re.sub(r"<(camera|camera_id|id|object_id)>", id, address)
+            if re.search(r"[<^\[(]", path):
+                continue
+            status, headers = await asyncio.to_thread(admin.headers, path)
+            if status == 200:
+                answered.add(address)
+                if "no-store" not in headers.get("Cache-Control", "") and path not in EXEMPT:
+                    storable[path] = headers.get("Cache-Control")
+    assert not storable
+    expected = {"/", "/api/v1/cameras", "/api/v1/streams", "/api/v1/cameras/export", "/admin/cameras/camera/"}
+    assert expected | {"/api/v1/cameras/<camera>/stream/snapshot", "/admin/streaming/system/usage/"} <= answered
+    asked = await asyncio.to_thread(admin.headers, "/api/v1/cameras/test-connection", {"stream_url": camera.url})
+    assert "no-store" in asked[1].get("Cache-Control", "")
+
+
 def test_pages_carry_security_headers(installation: Site) -> None:
     import urllib.request
 
@@ -131,6 +199,22 @@ def test_the_deployment_check_is_clean(tmp_path: Path, https: str) -> None:
         timeout=30,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hsts", "header"),
+    [
+        ("", "max-age=31536000"),
+        ("off", None),
+        ("subdomains", "max-age=31536000; includeSubDomains"),
+        ("preload", "max-age=31536000; includeSubDomains; preload"),
+    ],
+)
+def test_browsers_are_told_of_https_what_was_asked_for(installation: Site, hsts: str, header: str | None) -> None:
+    installation.manage("check", "--deploy", "--fail-level", "INFO", HTTPS="true", HSTS=hsts, SECRET_KEY="")
+    code = "from django.test import Client; print(Client().get('/accounts/login/', secure=True).headers)"
+    said = installation.manage("shell", "-v0", "-c", code, HTTPS="true", HSTS=hsts, ALLOWED_HOSTS="testserver")
+    assert (f"'Strict-Transport-Security': '{header}'" in said) if header else ("Strict-Transport" not in said)
 
 
 async def test_a_camera_password_is_used_and_never_said(installation: Site, simulator: Simulator) -> None:

@@ -25,6 +25,8 @@ from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free
         ("STREAM_STILLS_PER_USER", "0", "a whole number of stills in a second from 1"),
         ("DEBUG", "maybe", "true or false"),
         ("LOG_FORMAT", "xml", "plain, json"),
+        ("HSTS", "true", "off, on, subdomains, preload"),
+        ("API_TOKENS_END_WITH_PASSWORD", "maybe", "true or false"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right(
@@ -49,6 +51,7 @@ def test_secrets_may_begin_with_any_character_and_lists_have_spaces(tmp_path: Pa
         "METRICS_TOKEN": "$ecret-of-metrics"
     }
     lists = {"ALLOWED_HOSTS": "nvr.example, localhost", "CSRF_TRUSTED_ORIGINS": "https://nvr.example, "}
+    lists["SECRET_KEY_FALLBACKS"] = "$ecret of last year, an older secret key, "
     names = [*secrets, *lists]
     done = subprocess.run(
         [sys.executable, "-c", f"from nvr import settings; print([getattr(settings, name) for name in {names}])"],
@@ -58,7 +61,28 @@ def test_secrets_may_begin_with_any_character_and_lists_have_spaces(tmp_path: Pa
         text=True,
         timeout=30,
     )
-    assert done.stdout.strip() == str([*secrets.values(), ["nvr.example", "localhost"], ["https://nvr.example"]])
+    assert done.stdout.strip() == str(
+        [
+            *secrets.values(),
+            ["nvr.example", "localhost"],
+            ["https://nvr.example"],
+            ["$ecret of last year", "an older secret key"],
+        ]
+    )
+
+
+def test_a_short_key_among_older_ones_stops_the_start_and_is_not_repeated(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=environment_of(tmp_path, SECRET_KEY_FALLBACKS="$ the key of last year, too short"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode != 0
+    assert "SECRET_KEY_FALLBACKS is not valid: each key needs at least 16 characters" in done.stderr
+    assert "last year" not in done.stderr and "too short" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """Camera passwords at rest: what the database holds, and what becomes of it when keys change."""
 
 import logging
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import CharField
+from django.db.models.functions import Cast
 from pytest_django import Settings
 
 from cameras.encryption import Undecryptable
@@ -62,6 +66,32 @@ def test_after_a_new_key_was_put_before_the_old_one_passwords_are_read_and_saved
     camera.save()
     settings.CAMERA_KEY = NEW
     assert Camera.objects.get().password == PASSWORD
+
+
+def test_all_passwords_are_encrypted_again_with_the_newest_key(settings: Settings) -> None:
+    for number in range(3):
+        make(f"{PASSWORD} {number}")
+    make(password="")
+    settings.CAMERA_KEY = f"{NEW}, {OLD}"
+    said = StringIO()
+    call_command("rotate_camera_key", stdout=said)
+    assert said.getvalue().startswith("3 camera passwords")
+    settings.CAMERA_KEY = NEW
+    assert sorted(camera.password for camera in Camera.objects.all()) == ["", *(f"{PASSWORD} {n}" for n in range(3))]
+
+
+def test_keys_are_not_changed_by_half(settings: Settings) -> None:
+    camera = make()
+    settings.CAMERA_KEY = "a key that is lost by now"
+    lost = make()
+    Camera.objects.filter(pk=lost.pk).update(name="Gate")
+    settings.CAMERA_KEY = f"{NEW}, {OLD}"
+    before = list(Camera.objects.values_list("pk", Cast("password", CharField())))
+    with pytest.raises(CommandError, match=rf"Nothing was changed.*Gate \({lost.pk}\)"):
+        call_command("rotate_camera_key")
+    assert list(Camera.objects.values_list("pk", Cast("password", CharField()))) == before
+    settings.CAMERA_KEY = OLD
+    assert Camera.objects.get(pk=camera.pk).password == PASSWORD
 
 
 def test_with_a_wrong_key_the_camera_is_still_listed_and_cannot_be_opened(

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from cameras import tokens
 from cameras.models import ApiToken
@@ -52,6 +52,43 @@ def test_the_token_of_a_user_who_is_not_active_speaks_for_nobody(person: User) -
     token = tokens.issue(person, "backup")
     User.objects.update(is_active=False)
     assert tokens.user_of(token) is None
+
+
+@pytest.fixture
+def end_with_password(settings: Settings) -> None:
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": "cameras.tokens.EndWithPassword"}]
+
+
+def change_password(user: User) -> None:
+    user.set_password("another-pass-word-1")
+    user.save()
+
+
+def test_a_token_outlives_a_change_of_the_password(person: User) -> None:
+    token = tokens.issue(person, "backup")
+    change_password(person)
+    assert tokens.user_of(token) == person
+
+
+@pytest.mark.usefixtures("end_with_password")
+def test_a_token_ends_with_the_password_where_that_is_asked_for(person: User, admin_user: User) -> None:
+    token, other = tokens.issue(person, "backup"), tokens.issue(admin_user, "backup")
+    change_password(person)
+    assert (tokens.user_of(token), tokens.user_of(other)) == (None, admin_user)
+    assert tokens.user_of(tokens.issue(person, "new")) == person
+
+
+@pytest.mark.usefixtures("end_with_password")
+def test_a_stronger_hash_of_the_same_password_ends_no_token(person: User, settings: Settings) -> None:
+    change_password(person)
+    token, before = tokens.issue(person, "backup"), person.password
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
+    assert person.check_password("another-pass-word-1")
+    assert User.objects.get(pk=person.pk).password != before
+    assert tokens.user_of(token) == person
 
 
 def test_the_last_use_is_written_once_a_minute(person: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:

@@ -16,20 +16,34 @@ def _hosts(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "host"),
+    ("origin", "host", "scheme"),
     [
-        ("http://localhost:8000", "localhost:8000"),
-        ("http://LOCALHOST:8000", "localhost:8000"),
-        ("http://127.0.0.1", "127.0.0.1"),
-        ("http://127.0.0.1", "127.0.0.1:80"),
-        ("https://hall.nvr.example", "hall.nvr.example"),
-        ("https://hall.nvr.example", "hall.nvr.example:443"),
-        ("https://portal.example", "hall.nvr.example"),
-        ("http://[::1]:8000", "[::1]:8000"),
+        ("http://localhost:8000", "localhost:8000", "http"),
+        ("http://LOCALHOST:8000", "localhost:8000", "http"),
+        ("http://127.0.0.1", "127.0.0.1", "http"),
+        ("http://127.0.0.1", "127.0.0.1:80", "http"),
+        ("https://hall.nvr.example", "hall.nvr.example", "https"),
+        ("https://hall.nvr.example", "hall.nvr.example:443", "https"),
+        ("https://portal.example", "hall.nvr.example", "https"),
+        ("https://portal.example", "hall.nvr.example", "http"),
+        ("http://[::1]:8000", "[::1]:8000", "http"),
     ],
 )
-def test_pages_of_this_server_and_of_trusted_origins_may(origin: str, host: str) -> None:
-    assert is_allowed(origin, host)
+def test_pages_of_this_server_and_of_trusted_origins_may(origin: str, host: str, scheme: str) -> None:
+    assert is_allowed(origin, host, scheme)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "scheme"),
+    [
+        ("http://hall.nvr.example", "hall.nvr.example", "https"),
+        ("https://hall.nvr.example", "hall.nvr.example", "http"),
+        ("http://hall.nvr.example:8443", "hall.nvr.example:8443", "https"),
+        ("https://hall.nvr.example:8000", "hall.nvr.example:8000", "http"),
+    ],
+)
+def test_a_page_of_the_same_host_and_port_by_the_other_scheme_may_not(origin: str, host: str, scheme: str) -> None:
+    assert not is_allowed(origin, host, scheme)
 
 
 @pytest.mark.parametrize(
@@ -55,28 +69,32 @@ def test_pages_of_this_server_and_of_trusted_origins_may(origin: str, host: str)
     ],
 )
 def test_all_other_pages_may_not(origin: str, host: str) -> None:
-    assert not is_allowed(origin, host)
+    assert not is_allowed(origin, host, "http")
+    assert not is_allowed(origin, host, "https")
 
 
 def test_a_server_that_answers_to_every_name_still_asks_for_its_own_pages(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
-    assert is_allowed("http://any.example", "any.example")
-    assert not is_allowed("http://evil.example", "any.example")
+    assert is_allowed("http://any.example", "any.example", "http")
+    assert not is_allowed("http://evil.example", "any.example", "http")
 
 
 @pytest.mark.django_db  # Channels closes old connections around each consumer, the one that refuses included
 @pytest.mark.parametrize(
-    ("headers", "opened"),
+    ("headers", "https", "opened"),
     [
-        ([(b"host", b"localhost"), (b"origin", b"http://localhost")], True),
-        ([(b"host", b"localhost"), (b"origin", b"http://evil.example")], False),
-        ([(b"host", b"localhost")], False),
-        ([(b"host", b"localhost"), (b"origin", b"http://\xff\xfe")], False),
+        ([(b"host", b"localhost"), (b"origin", b"http://localhost")], False, True),
+        ([(b"host", b"localhost"), (b"origin", b"https://localhost")], True, True),
+        ([(b"host", b"localhost"), (b"origin", b"http://localhost")], True, False),
+        ([(b"host", b"localhost"), (b"origin", b"http://evil.example")], False, False),
+        ([(b"host", b"localhost")], False, False),
+        ([(b"host", b"localhost"), (b"origin", b"http://\xff\xfe")], False, False),
     ],
 )
 async def test_a_page_that_may_not_is_refused_before_the_stream_hears_of_it(
-    headers: list[tuple[bytes, bytes]], opened: bool
+    settings: Settings, headers: list[tuple[bytes, bytes]], https: bool, opened: bool
 ) -> None:
+    settings.SECURE_SSL_REDIRECT = https
     reached = []
 
     async def stream(scope: Any, receive: Any, send: Any) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.test import Client
 from pytest_django import Settings
 
 from cameras.models import Camera
@@ -110,6 +113,29 @@ def test_what_is_not_stored_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None
         Camera.objects.create(name="Yard")
         raise ValueError
     assert not events
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_out_is_told_once_the_session_is_gone(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[list[str], bool]] = []
+
+    def send(event: control.Event) -> None:
+        told.append((event.get("sessions", []), Session.objects.exists()))
+
+    client.force_login(User.objects.create_user("viewer"))
+    key = client.session.session_key
+    monkeypatch.setattr(control, "send_from_sync", send)
+    client.post("/accounts/logout/")
+    assert told == [([key], False)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_who_is_deleted_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = User.objects.create_user("viewer")
+    id, events = str(user.pk), list[control.Event]()
+    monkeypatch.setattr(control, "send_from_sync", events.append)
+    user.delete()
+    assert events == [{"type": "recheck", "users": [id]}]
 
 
 async def test_a_handler_that_fails_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:

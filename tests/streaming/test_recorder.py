@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -356,6 +357,14 @@ def test_what_is_older_than_thirty_days_goes_and_the_rest_stays(monkeypatch: pyt
     assert recorder.purge() == 3 * 38
     assert [Minute.objects.count(), Refusal.objects.count(), Batch.objects.count()] == [24] * 3
     assert recorder.purge() == 0
+
+
+def test_sessions_that_have_expired_are_deleted_and_no_others() -> None:
+    now = timezone.now()
+    for key, expires in (("old", now - timedelta(seconds=1)), ("valid", now + timedelta(minutes=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+    assert recorder.purge() == 1
+    assert [session.pk for session in Session.objects.all()] == ["valid"]
 
 
 def test_a_purge_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

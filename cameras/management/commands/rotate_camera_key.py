@@ -1,0 +1,26 @@
+"""`manage.py rotate_camera_key`: encrypt every stored camera password with the newest key of `CAMERA_KEY`."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from cameras.encryption import Undecryptable
+from cameras.models import Camera
+
+
+class Command(BaseCommand):
+    help = "Encrypt all stored camera passwords with the first key of CAMERA_KEY, so that the others can be taken away."
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        cameras = list(Camera.objects.select_for_update().exclude(password=""))
+        unreadable = [camera for camera in cameras if isinstance(camera.password, Undecryptable)]
+        if unreadable:
+            names = ", ".join(f"{camera.name} ({camera.pk})" for camera in unreadable)
+            raise CommandError(
+                f"Nothing was changed: no key of CAMERA_KEY decrypts the password of {names}. "
+                "Add the key that does, or enter these passwords again."
+            )
+        Camera.objects.bulk_update(cameras, ["password"], batch_size=500)
+        self.stdout.write(f"{len(cameras)} camera passwords are encrypted with the newest key of CAMERA_KEY.")
