@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "nvr.logins.BusyMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
 ]
 
@@ -169,10 +170,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out.
+PASSWORD_HASHERS = [
+    "nvr.passwords.QueuedPBKDF2PasswordHasher",  # reads and makes the same hashes as Django's
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out. nvr/logins.py
+# throttles an address alone as well, at ten times as many failures.
+AXES_HANDLER = "nvr.logins.LogInHandler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nothing is stored while locked out
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_VERBOSE = False
