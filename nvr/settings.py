@@ -228,11 +228,16 @@ else:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"viewing": {"()": "streaming.viewing_log.ViewingFilter"}},
+    "filters": {
+        "viewing": {"()": "streaming.viewing_log.ViewingFilter"},
+        "refusals": {"()": "nvr.logs.RefusalFilter"},
+    },
     "formatters": {
         "plain": {"()": "streaming.viewing_log.PlainFormatter"},
         "json": {"()": "streaming.viewing_log.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing"]}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing", "refusals"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
 }
