@@ -11,13 +11,14 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 
-from nvr import websocket
+from nvr import requests, websocket
 from nvr.origins import SameOriginValidator
 from streaming import runtime
 from streaming.routing import websocket_urlpatterns
 
 runtime.prepare()
 websocket.install()
+requests.install()
 
 application = ProtocolTypeRouter(
     {

