@@ -97,10 +97,11 @@ async def _open_pages(session: Session, figures: Figures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="of each flood (default 60)")
+    parser.add_argument("--addresses", type=int, nargs="+", default=[1, CLIENTS], help="from which the floods come")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     broken = []
-    for addresses in (1, CLIENTS):
+    for addresses in options.addresses:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nvr-")))
             for part in ("s", "template"):

@@ -3,15 +3,15 @@
 A hash costs a third of a second on purpose, and each log-in needs one. Few may wait; the others are told to try again.
 """
 
-import contextlib
 import os
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 NICENESS = 10  # about a tenth of a core when streams want all of it
-PLACES = 4  # hashes of one worker that are being made or wait
+PLACES = 8  # hashes of one worker that are being made or wait
 PATIENCE = 5.0  # seconds that a request waits; nginx takes a worker that says nothing for 9 s for dead
 
 
@@ -20,7 +20,7 @@ class TooManyLogIns(Exception):
 
 
 def _lower_priority() -> None:
-    with contextlib.suppress(AttributeError, OSError):  # not on Linux, or not allowed
+    if sys.platform == "linux":  # elsewhere a priority is the process's
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 

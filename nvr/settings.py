@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from nvr.keys import stored_key
@@ -172,8 +173,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
     "nvr.passwords.QueuedPBKDF2PasswordHasher",  # reads and makes the same hashes as Django's
-    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    *global_settings.PASSWORD_HASHERS[1:],
 ]
 # Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out. nvr/logins.py
 # throttles an address alone as well, at ten times as many failures.
