@@ -42,6 +42,7 @@ soak: .venv/.development ## half an hour of faults and loads, each with its prom
 	$(BIN)/python -m bench.load --scenario many
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused
+	$(BIN)/python -m bench.logins
 
 bench: .venv/.bench ## what the product costs and how old its pictures are, into docs/performance.md; 15 minutes, on a quiet machine
 	$(BIN)/python -m bench

@@ -11,7 +11,7 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 
-from nvr import deadlines, websocket
+from nvr import deadlines, requests, websocket
 from nvr.origins import SameOriginValidator
 from streaming import runtime
 from streaming.routing import websocket_urlpatterns
@@ -19,6 +19,7 @@ from streaming.routing import websocket_urlpatterns
 runtime.prepare()
 websocket.install()
 deadlines.limited.set()
+requests.install()
 
 application = ProtocolTypeRouter(
     {

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from cameras.networks import Network, parse_networks
@@ -162,6 +163,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "nvr.logins.BusyMiddleware",
     "nvr.unavailable.DatabaseUnavailableMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
 ]
@@ -206,10 +208,17 @@ AUTH_PASSWORD_VALIDATORS = [
 if _flag("API_TOKENS_END_WITH_PASSWORD", default=False):
     AUTH_PASSWORD_VALIDATORS.append({"NAME": "cameras.tokens.EndWithPassword"})
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out.
+PASSWORD_HASHERS = [
+    "nvr.passwords.QueuedPBKDF2PasswordHasher",  # reads and makes the same hashes as Django's
+    *global_settings.PASSWORD_HASHERS[1:],
+]
+# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out. nvr/logins.py
+# throttles an address alone as well, at ten times as many failures.
+AXES_HANDLER = "nvr.logins.LogInHandler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nothing is stored while locked out
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_VERBOSE = False
@@ -258,11 +267,16 @@ else:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"viewing": {"()": "streaming.viewing_log.ViewingFilter"}},
+    "filters": {
+        "viewing": {"()": "streaming.viewing_log.ViewingFilter"},
+        "refusals": {"()": "nvr.logs.RefusalFilter"},
+    },
     "formatters": {
         "plain": {"()": "streaming.viewing_log.PlainFormatter"},
         "json": {"()": "streaming.viewing_log.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing"]}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing", "refusals"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
 }

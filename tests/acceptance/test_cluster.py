@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +18,9 @@ from cameras.management.commands.cluster import PACKAGES, find_program, worker_i
 from cameras.simulator import SimulatedCamera
 from tests.acceptance.test_limit import MESSAGE
 from tests.client import Session, Stream, eventually
-from tests.servers import Process, Site, free_port, wait_until
+from tests.cluster import WORKERS, Cluster
+from tests.servers import Site, wait_until
 
-WORKERS = 4
 USAGE = "/admin/streaming/system/usage/"
 
 
@@ -34,42 +33,6 @@ def programs() -> None:
             if os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
                 pytest.fail(str(error))
             pytest.skip(f"What runs behind nginx is not tested: {error}")
-
-
-class Cluster:
-    """`manage.py cluster` of an installation of the test's own; ended with Ctrl-C's signal."""
-
-    def __init__(self, site: Site, **settings: str) -> None:
-        self.site, self.port = site, free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        self.folder = site.folder / "cluster"
-        words = ["cluster", "--workers", str(WORKERS), "--port", str(self.port), "--cameras", "0"]
-        environment = {**site.environment, **settings, "PYTHONUNBUFFERED": "1"}
-        self.process = Process([sys.executable, "manage.py", *words], environment, site.folder / "cluster.log")
-        try:
-            wait_until(self._greets, 60, f"the cluster has started: {self.output()}")
-        except BaseException:
-            self.process.end()
-            raise
-
-    def output(self) -> str:
-        return self.process.log.read_text(errors="replace")
-
-    def _greets(self) -> bool:
-        assert self.process.popen.poll() is None, self.output()
-        return "Ctrl-C ends" in self.output()
-
-    def pid(self, worker: int) -> int:
-        """The process id of a worker, as supervisor tells it last."""
-        log = (self.folder / "supervisord.log").read_text()
-        return int(re.findall(rf"spawned: 'worker-{worker}' with pid (\d+)", log)[-1])
-
-    def log(self, name: str) -> str:
-        return (self.folder / name).read_text(errors="replace")
-
-    def interrupt(self) -> int:
-        self.process.signal(signal.SIGINT)
-        return self.process.wait(45)
 
 
 @pytest.fixture(scope="module")
@@ -240,8 +203,9 @@ def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         first, second = (sorted(seconds_of_answers(session, 2 * WORKERS)) for _ in range(2))
-        assert 8 < first[-1] < 12  # the one that met it waits for nginx's time-out, and is answered by the next
-        assert first[-2] < 2
+        # The two that met it wait for nginx's time-out, and are answered by the next worker. One may be slow, not dead.
+        assert all(8 < seconds < 12 for seconds in first[-2:])
+        assert first[-3] < 2
         assert second[-1] < 2
         assert not worker_is_ready(path)
     finally:

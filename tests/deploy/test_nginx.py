@@ -79,6 +79,14 @@ class Front:
             http.client.HTTPSConnection("127.0.0.1", self.https, context=trusting(self.folder)), path, headers
         )
 
+    def request(self, method: str, path: str) -> int:
+        connection = http.client.HTTPSConnection("127.0.0.1", self.https, context=trusting(self.folder), timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            with connection.getresponse() as response:
+                response.read()
+                return response.status
+
     def end(self) -> None:
         self.nginx.end()
         self.worker.end()
@@ -148,6 +156,14 @@ def test_answers_name_no_software_version(front: Front) -> None:
 
 def test_a_client_cannot_move_the_site_with_daphnes_own_header(front: Front) -> None:
     assert front.get("/", **{"Daphne-Root-Path": "/elsewhere"})[1]["Location"] == "/accounts/login/?next=/"
+
+
+def test_log_ins_of_one_address_are_limited_and_other_requests_are_not(front: Front) -> None:
+    for path in ("/accounts/login/", "/admin/login/", "/admin//%6cogin/"):
+        statuses = [front.request("POST", path) for _ in range(22)]
+        assert 429 in statuses, path
+        assert 429 not in [front.request("GET", path) for _ in range(30)]
+    assert front.request("POST", "/accounts/logout/") == 403  # Django's, for want of a token
 
 
 def seconds(name: str, text: str) -> list[int]:

@@ -1,0 +1,54 @@
+"""Log-in under attack: when an address is locked out, and the answer while too many passwords are being checked."""
+
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessAttempt
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
+
+from nvr.passwords import TooManyLogIns
+
+ADDRESS_FACTOR = 10  # failures of an address, over all user names, that count as one of a user name at it
+RETRY_AFTER = 5  # seconds
+
+
+class LogInHandler(AxesDatabaseHandler):  # type: ignore[misc]
+    """Counts by user name and address together, and by the address alone with a limit `ADDRESS_FACTOR` times as high.
+
+    A stranger elsewhere locks nobody out, and an office behind one address may mistype often.
+    """
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        pair: int = super().get_failures(request, credentials)
+        return max(pair, _failures_of_address(request) // ADDRESS_FACTOR)
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
+        super().user_login_failed(sender, credentials, request, **kwargs)
+        # axes appends the form of each try to the row.
+        AccessAttempt.objects.exclude(get_data="", post_data="").update(get_data="", post_data="")
+
+
+def _failures_of_address(request: Any) -> int:
+    if not request.axes_ip_address:
+        return 0
+    recent = AccessAttempt.objects.filter(
+        ip_address=request.axes_ip_address, attempt_time__gte=get_cool_off_threshold(request)
+    )
+    return int(recent.aggregate(sum=Sum("failures_since_start"))["sum"] or 0)
+
+
+class BusyMiddleware(MiddlewareMixin):
+    """Answers 429 where the queue of password hashes is full."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, TooManyLogIns):
+            return None
+        response = render(request, "registration/busy.html", status=429)
+        response["Retry-After"] = str(RETRY_AFTER)
+        return response

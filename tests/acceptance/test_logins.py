@@ -1,0 +1,27 @@
+"""A flood of failing log-ins, through the shipped nginx."""
+
+import pytest
+
+from bench.logins import CLIENTS, measure
+from cameras.simulator import SimulatedCamera
+from tests.acceptance.test_cluster import installation, programs
+from tests.client import Session, eventually
+from tests.cluster import Cluster
+from tests.servers import Site
+
+__all__ = ["installation", "programs"]  # fixtures
+
+
+@pytest.mark.parametrize("addresses", [1, CLIENTS])
+async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_failing_log_ins(
+    installation: Site, camera: SimulatedCamera, addresses: int
+) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    cluster = Cluster(installation, workers=2)
+    try:
+        figures = await measure(cluster, [id], 10, addresses)
+        assert not figures.broken(), figures
+        if addresses > 1:  # the flood over, anybody may log in: nginx counts addresses
+            await eventually(lambda: Session(cluster.base), 15)
+    finally:
+        cluster.process.end()
