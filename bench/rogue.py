@@ -29,7 +29,6 @@ from tests.servers import RedisServer, Site, Worker, make_template, site
 HEALTHY = 4  # cameras
 QUALITIES = ("original", "medium")
 SETTINGS = {"STREAM_MAX_CONCURRENT": "100", "STREAM_MAX_PER_USER": "100", "STREAM_FIRST_FRAME_SECONDS": "6"}
-SETTLES = 10.0  # seconds for the healthy viewers alone, before memory is measured
 ANSWER = 5.0  # seconds for the gate
 STILLS = 2  # pollers
 
@@ -81,7 +80,7 @@ class Trial:
         watching = [await self._open(Healthy, id, quality) for id in self.healthy for quality in QUALITIES]
         for viewer in watching:
             await viewer.picture()
-        await asyncio.sleep(SETTLES)
+        await asyncio.sleep(self.options.settle)
         for viewer in watching:
             viewer.gap = 0.0
         self.findings.before = await self._memory()
@@ -227,6 +226,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=6, help="rogue viewers")
     parser.add_argument("--viewing", type=float, default=12, help="seconds that a rogue camera is watched at most")
     parser.add_argument("--linger", type=float, default=0, help="seconds between two modes, with --at-once 1")
+    parser.add_argument("--settle", type=float, default=10, help="seconds for the healthy viewers alone, at first")
     parser.add_argument("--calm", type=float, default=30, help="seconds between the last rogue viewer and the end")
     parser.add_argument("--cap-mb", type=float, default=1_000, help="of a rogue camera's connection")
     parser.add_argument("--mb-per-second", type=float, default=40, help="of all rogue cameras")

@@ -11,6 +11,7 @@ from bench import rogue_video as video
 from bench.rogue_line import Line
 
 OK = "RTSP/1.0 200 OK"
+ANY = "0.0.0.0"  # noqa: S104 - as cameras write it
 SESSION = "Session: 1;timeout=60"
 FLOOD = frozenset({"endless-unit", "endless-picture", "huge-pictures"})  # as fast as the reader takes it
 
@@ -69,9 +70,9 @@ def described(asked: Asked, body: bytes, base: str = "") -> bytes:
     return asked.response("Content-Type: application/sdp", f"Content-Base: {base or asked.base}/", body=body)
 
 
-def sdp(media: str = "", control: str = "track1", host: str = "0.0.0.0") -> bytes:  # noqa: S104 - as cameras write it
-    sets = ",".join(base64.b64encode(nal).decode() for nal in video.sets())
-    usual = f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"
+def sdp(media: str = "", control: str = "track1", host: str = ANY, sets: tuple[bytes, ...] = ()) -> bytes:
+    sprop = ",".join(base64.b64encode(nal).decode() for nal in sets or video.sets())
+    usual = f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={sprop}"
     head = f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\na=control:*\r\n"
     return f"{head}m=video 0 RTP/AVP 96\r\n{media or usual}\r\na=control:{control}\r\n".encode()
 
@@ -137,6 +138,10 @@ def unknown_codec(asked: Asked) -> Answer:
     yield described(asked, sdp("a=rtpmap:96 X-MP4V-ES/0\r\na=fmtp:96 config=" + "F" * 5_000))
 
 
+def huge_dimensions(asked: Asked) -> Answer:
+    yield described(asked, sdp(sets=(video.huge_sps(), *video.sets()[1:])))
+
+
 def other_base(asked: Asked) -> Answer:
     yield described(asked, sdp(host="127.0.0.2"), f"rtsp://{asked.elsewhere}/{asked.mode}")
 
@@ -187,6 +192,7 @@ MODES: dict[str, dict[str, Hook]] = {
     "sdp-many-tracks": {"DESCRIBE": many_tracks},
     "sdp-wrong-codec": {"DESCRIBE": wrong_codec},
     "sdp-unknown-codec": {"DESCRIBE": unknown_codec},
+    "sdp-huge-dimensions": {"DESCRIBE": huge_dimensions},
     "other-base": {"DESCRIBE": other_base},
     "other-control": {"DESCRIBE": other_control},
     "other-transport": {"SETUP": other_transport},
@@ -215,6 +221,7 @@ PLAYS: dict[str, Callable[[], Answer]] = {
     "bit-flips": lambda: video.pictures(damage=video.flipped),
     "truncated": lambda: video.pictures(damage=video.truncated),
     "resize": lambda: video.pictures(*video.SIZES),
+    "sdp-huge-dimensions": lambda: video.pictures(damage=video.huge_sets),
     "huge-dimensions": lambda: video.pictures(damage=video.huge_sets),
     "endless-unit": video.endless_unit,
     "endless-picture": video.endless_picture,
