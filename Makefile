@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-bui
 # Much of a test is waiting. By whole files and in their order: a file's servers are started once, and the browser's come last.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run cluster test lint lock bench bench-quick soak help
+.PHONY: run cluster test lint lock bench bench-quick soak rogue help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,10 @@ soak: .venv/.development ## half an hour of faults and loads, each with its prom
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused
 	$(BIN)/python -m bench.logins
+
+rogue: .venv/.development ## half an hour of cameras that misbehave in every way, beside healthy ones
+	$(BIN)/python -m bench.openings
+	$(BIN)/python -m bench.rogue --minutes 30
 
 bench: .venv/.bench ## what the product costs and how old its pictures are, into docs/performance.md; 15 minutes, on a quiet machine
 	$(BIN)/python -m bench

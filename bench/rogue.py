@@ -1,0 +1,248 @@
+"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or hurt anybody's view?
+
+    .venv/bin/python -m bench.rogue --minutes 30
+
+Viewers and stills go through all modes of `bench/rogue_camera.py` again and again, while others watch healthy cameras and
+a probe asks the gate each second. Exit code 1 if a promise was broken. `--once` goes through each mode a single time;
+`--modes` chooses some, and `--at-once 1` tells which of them costs what.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from bench.cameras import Cameras, camera
+from bench.clients import StreamClient, Watch
+from bench.meter import Meter
+from bench.rogue_camera import RogueCamera, modes
+from bench.rogue_findings import Findings, of_workers, plain, promises, table
+from tests.client import Session
+from tests.servers import RedisServer, Site, Worker, make_template, site
+
+HEALTHY = 4  # cameras
+QUALITIES = ("original", "medium")
+SETTINGS = {"STREAM_MAX_CONCURRENT": "100", "STREAM_MAX_PER_USER": "100", "STREAM_FIRST_FRAME_SECONDS": "6"}
+ANSWER = 5.0  # seconds for the gate
+STILLS = 2  # pollers
+
+
+class Healthy(StreamClient):
+    """Keeps the longest gap, and no pictures."""
+
+    gap, newest, pictures = 0.0, 0.0, 0
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self.answered = asyncio.Event()
+
+    def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:
+        super().arrived(size, data, read_at, flags)
+        self.record.arrivals.clear()
+        now = time.monotonic()
+        if self.newest:
+            self.gap = max(self.gap, now - self.newest)
+        self.newest = now
+        self.pictures += 1
+
+    def text(self, payload: bytes) -> None:
+        super().text(payload)
+        self.answered.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.answered.set()
+
+
+class Trial:
+    def __init__(self, options: argparse.Namespace, place: Site, store: RedisServer, healthy: list[str]) -> None:
+        self.options, self.site, self.healthy = options, place, healthy
+        self.ids: dict[str, str] = {}  # mode -> camera
+        assert store.process is not None
+        names = {f"worker {number}": worker for number, worker in enumerate(place.workers)}
+        self.meters = {name: Meter(worker.process.popen.pid) for name, worker in names.items()}
+        self.meters["redis"] = Meter(store.process.popen.pid)
+        self.findings = Findings()
+        self._active: dict[str, float] = {}  # mode -> MB of the workers when its viewing began
+        self._used = 0.0
+        self._session = Session(place.workers[0].base)
+        self._workers = itertools.cycle(place.workers)
+        self._over = asyncio.Event()
+
+    async def run(self, rogue: RogueCamera) -> Findings:
+        self.ids = {mode: self.site.add_camera(mode, rogue.address(mode)) for mode in self.options.modes}
+        watching = [await self._open(Healthy, id, quality) for id in self.healthy for quality in QUALITIES]
+        for viewer in watching:
+            await viewer.picture()
+        await asyncio.sleep(self.options.settle)
+        for viewer in watching:
+            viewer.gap = 0.0
+        self.findings.before = await self._memory()
+        self._used = of_workers(self.findings.before)
+        tasks = [asyncio.create_task(job) for job in (self._sample(), self._probe())]
+        await self._disturb()
+        await asyncio.sleep(self.options.calm)
+        self._over.set()
+        await asyncio.gather(*tasks)
+        self.findings.after = await self._memory()
+        self._judge(watching)
+        self.findings.touched = rogue.touched()
+        for viewer in watching:
+            await viewer.close()
+        return self.findings
+
+    async def _disturb(self) -> None:
+        """Rogue viewers and stills, until the time is over or each mode was seen once."""
+        ends = time.monotonic() + self.options.minutes * 60
+        chosen = self.options.modes
+        queue = iter(chosen) if self.options.once else itertools.cycle(chosen)
+        stills = itertools.cycle(chosen)
+        viewing = [asyncio.create_task(self._view(queue, ends)) for _ in range(self.options.at_once)]
+        polling = [asyncio.create_task(self._poll(stills)) for _ in range(STILLS if self.options.at_once > 1 else 0)]
+        await asyncio.gather(*viewing)
+        for task in polling:
+            task.cancel()
+        await asyncio.gather(*polling, return_exceptions=True)
+
+    async def _view(self, queue: Iterator[str], ends: float) -> None:
+        for mode in queue:
+            if self.findings.crashed or (not self.options.once and time.monotonic() > ends):
+                return
+            self._active[mode] = self._used
+            found = self.findings.modes[mode]
+            found.viewings += 1
+            with suppress(OSError):
+                viewer = await self._open(Healthy, self.ids[mode], QUALITIES[found.viewings % 2])
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(viewer.gone.wait(), self.options.viewing)
+                found.pictures += viewer.pictures
+                found.ended.add(viewer.record.ended or "watched on")
+                await viewer.close()
+            if self.options.at_once == 1:
+                await asyncio.sleep(self.options.linger)
+            self._active.pop(mode, None)
+
+    async def _poll(self, queue: Iterator[str]) -> None:
+        for mode in queue:
+            status = await asyncio.to_thread(self._still, mode)
+            self.findings.modes[mode].stills += status == 200
+
+    def _still(self, mode: str) -> int:
+        session = self._session.at(next(self._workers).base)
+        with suppress(OSError):
+            return session.get(f"/api/v1/cameras/{self.ids[mode]}/stream/snapshot?quality=low")[0]
+        return 0
+
+    async def _open(self, kind: type[Healthy], id: str, quality: str, worker: Worker | None = None) -> Healthy:
+        path = f"/api/v1/cameras/{id}/stream?quality={quality}&formats=jpeg,h264"
+        base = (worker or next(self._workers)).base
+        return await kind(Watch(base, path, self._session.cookie)).open()
+
+    async def _probe(self) -> None:
+        """Open a healthy stream each second, at each worker in turn, and close it once the gate has answered."""
+        for worker in itertools.cycle(self.site.workers):
+            if self._over.is_set():
+                return
+            self.findings.probes += 1
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(ANSWER):
+                    viewer = await self._open(Healthy, self.healthy[0], "low", worker)
+                    await viewer.answered.wait()
+                    self._note_answer(viewer, time.monotonic() - started)
+                    await viewer.close()
+            except (OSError, TimeoutError) as error:
+                self.findings.failed_probes.append(type(error).__name__)
+            await asyncio.sleep(max(0.0, started + 1 - time.monotonic()))
+
+    def _note_answer(self, viewer: Healthy, seconds: float) -> None:
+        self.findings.slowest_probe = max(self.findings.slowest_probe, seconds)
+        if not viewer.record.informed:
+            self.findings.failed_probes.append(viewer.record.ended)
+
+    async def _sample(self) -> None:
+        """Memory, and whether all workers live."""
+        while not self._over.is_set():
+            for number, worker in enumerate(self.site.workers):
+                code = worker.process.popen.poll()
+                if code is not None and not self.findings.crashed:
+                    self.findings.crashed.append(f"worker {number}: exit code {code} while {', '.join(self._active)}")
+            memory = await self._memory()
+            for name, size in memory.items():
+                self.findings.peak[name] = max(size, self.findings.peak.get(name, 0.0))
+            self._used = of_workers(memory)
+            for mode, used in self._active.items():
+                found = self.findings.modes[mode]
+                found.memory = max(found.memory, self._used - used)
+            await asyncio.sleep(0.5)
+
+    async def _memory(self) -> dict[str, float]:
+        sizes: dict[str, float] = {}
+        for name, meter in self.meters.items():
+            with suppress(OSError, LookupError):
+                sizes[name] = await asyncio.to_thread(meter.memory)
+        return sizes
+
+    def _judge(self, watching: list[Healthy]) -> None:
+        now = time.monotonic()
+        findings = self.findings
+        findings.longest_gap = max(max(viewer.gap, now - viewer.newest) for viewer in watching)
+        findings.healthy_pictures = min(viewer.pictures for viewer in watching)
+        findings.lost_viewers = [viewer.record.ended for viewer in watching if viewer.gone.is_set()]
+
+
+def trial(options: argparse.Namespace, folder: Path) -> Findings:
+    for part in ("site", "template", "redis"):
+        (folder / part).mkdir()
+    template = make_template(folder / "template")
+    healthy = [camera(f"healthy{number}", width=640, height=360) for number in range(options.healthy)]
+    bounds = round(options.cap_mb * 1e6), options.mb_per_second * 1e6
+    with (
+        Cameras(*healthy) as on_air,
+        RogueCamera(*bounds) as rogue,
+        RedisServer(folder / "redis") as store,
+        site(folder / "site", template, REDIS_URL=store.url, **SETTINGS) as installation,
+    ):
+        ids = [installation.add_camera(url.rpartition("/")[2], url) for url in on_air.urls]
+        for _ in range(options.workers):
+            installation.start_worker()
+        return asyncio.run(Trial(options, installation, store, ids).run(rogue))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--once", action="store_true", help="each mode a single time")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--healthy", type=int, default=HEALTHY, help="healthy cameras, each with a viewer of two qualities"
+    )
+    parser.add_argument("--at-once", type=int, default=6, help="rogue viewers")
+    parser.add_argument("--viewing", type=float, default=12, help="seconds that a rogue camera is watched at most")
+    parser.add_argument("--linger", type=float, default=0, help="seconds between two modes, with --at-once 1")
+    parser.add_argument("--settle", type=float, default=10, help="seconds for the healthy viewers alone, at first")
+    parser.add_argument("--calm", type=float, default=30, help="seconds between the last rogue viewer and the end")
+    parser.add_argument("--cap-mb", type=float, default=1_000, help="of a rogue camera's connection")
+    parser.add_argument("--mb-per-second", type=float, default=40, help="of all rogue cameras")
+    parser.add_argument("--modes", nargs="+", default=modes(), choices=modes(), metavar="MODE")
+    parser.add_argument("--json", type=Path, help="file for the promises and the figures")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nvr-rogue-") as name:
+        findings = trial(options, Path(name))
+    kept = promises(findings)
+    table(findings)
+    for promise, is_kept in kept.items():
+        print(f"  {'PASS' if is_kept else 'FAIL'}  {promise}")
+    if options.json:
+        options.json.write_text(json.dumps({"promises": kept, **vars(findings)}, default=plain, indent=1))
+    sys.exit(0 if all(kept.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""A camera that misbehaves, over RTSP and HTTP, in the way that its path names; and the canary, whom nobody may ask.
+
+Both live in a process of their own, on addresses of loopback: `rtsp://127.0.0.1:port/endless-unit`. The canary's are what
+playlists, redirects and descriptions name; whatever connects to it is told.
+"""
+
+import multiprocessing
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self
+
+from bench import rogue_http, rogue_rtsp, rogue_video
+from bench.rogue_line import Line, Throttle
+
+CANARIES = ("127.0.0.1", "127.0.0.2")
+PICTURELESS = ("redirect-", "playlist", "text")  # a picture of such a camera would be somebody else's secret
+
+
+def modes() -> list[str]:
+    """Such as "rtsp endless-unit"."""
+    return [f"rtsp {mode}" for mode in rogue_rtsp.MODES] + [f"http {mode}" for mode in rogue_http.MODES]
+
+
+class RogueCamera:
+    """On the air while the block lasts. `most` bytes on a connection, `rate` bytes/s on all."""
+
+    def __init__(self, most: int, rate: float) -> None:
+        self._bounds = most, rate
+
+    def __enter__(self) -> Self:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, *self._bounds), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._port: int = self._pipe.recv()
+        return self
+
+    def address(self, mode: str) -> str:
+        scheme, _, path = mode.partition(" ")
+        return f"{scheme}://127.0.0.1:{self._port}/{path}{'?.txt' if path == 'text' else ''}"
+
+    def touched(self) -> list[str]:
+        """The first line of each request that the canary got so far."""
+        self._pipe.send("touched")
+        answer: list[str] = self._pipe.recv()
+        return answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipe.close()
+        self._process.join(10)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def _serve(pipe: Connection, most: int, rate: float) -> None:
+    """The whole life of the process: until the one that started it hangs up, however it ended."""
+    for size in rogue_video.SIZES:  # before threads ask for them
+        rogue_video.units(*size)
+    rogue_http.jpeg()
+    touched: list[str] = []
+    canaries = [_canary(host, touched) for host in CANARIES]
+    throttle, number = Throttle(rate), iter(range(1 << 60))
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+
+        def talk(connection: socket.socket) -> None:
+            line = Line(connection, throttle, most)
+            first = line.request()
+            elsewhere = canaries[next(number) % len(canaries)]
+            speak = rogue_rtsp.converse if b"rtsp://" in first.partition(b"\r\n")[0] else rogue_http.converse
+            if first:
+                speak(line, first, elsewhere)
+
+        _accept(listener, talk)
+        with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+            pipe.send(listener.getsockname()[1])
+            while pipe.recv():
+                pipe.send(list(touched))
+
+
+def _canary(host: str, touched: list[str]) -> str:
+    """Host and port of one."""
+    listener = socket.create_server((host, 0))
+
+    def note(connection: socket.socket) -> None:
+        touched.append("a connection")  # of one that says nothing, too
+        place = len(touched) - 1
+        connection.settimeout(2)
+        touched[place] = connection.recv(200).partition(b"\r\n")[0].decode("latin-1") or touched[place]
+
+    _accept(listener, note)
+    return f"{host}:{listener.getsockname()[1]}"
+
+
+def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+    """Serve each connection in a thread of its own."""
+
+    def one(connection: socket.socket) -> None:
+        with connection, suppress(OSError, ValueError, IndexError):  # hung up, or no request at all
+            serve(connection)
+
+    def run() -> None:
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=run, daemon=True).start()

@@ -1,0 +1,63 @@
+"""A rogue camera's side of a connection. Amounts are bounded: each connection's in all, all connections' per second."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+
+
+class Throttle:
+    """Lets `rate` bytes/s pass, over all threads."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._lock, self._free_at = rate, threading.Lock(), 0.0
+
+    def wait(self, amount: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + amount / self._rate
+            seconds = self._free_at - now
+        if seconds > 0.005:
+            time.sleep(seconds)
+
+
+class Line:
+    """Its methods raise OSError once the other side has hung up."""
+
+    def __init__(self, connection: socket.socket, throttle: Throttle, most: int) -> None:
+        self._connection, self._throttle, self._most = connection, throttle, most
+        self.sent = 0
+
+    def request(self) -> bytes:
+        """The next request's lines, b"" at the end; what is interleaved before it is dropped."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = self._connection.recv(4096)
+            if not more:
+                return b""
+            data = (data + more)[-16_384:]
+        return data.rpartition(b"$")[2] if data.startswith(b"$") else data
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+        self.sent += len(data)
+
+    def send_all(self, parts: Iterable[bytes]) -> None:
+        """As fast as the throttle lets; then, or at an empty part, silence."""
+        for data in parts:
+            if not data or self.sent > self._most:
+                self.wait_for_the_end()
+            self._throttle.wait(len(data))
+            self.send(data)
+
+    def wait_for_the_end(self) -> None:
+        """Read until the other side hangs up. Raises ConnectionError then."""
+        while self._connection.recv(65_536):
+            pass
+        raise ConnectionError("the other side has hung up")
+
+    def reset(self) -> None:
+        """End with RST. Raises ConnectionError."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise ConnectionError("reset")
