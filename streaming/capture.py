@@ -26,6 +26,7 @@ from streaming.frames import Frame
 from streaming.opencv import cv2
 from streaming.pictures import DecodingError
 from streaming.sharing import Join, Line, alone
+from streaming.threads import trim_memory
 from streaming.video import Video
 
 logger = logging.getLogger(__name__)
@@ -209,11 +210,14 @@ class Capture:
 
     def run(self) -> None:
         """In its thread: read or follow until stopped, and open again, later each time, what was lost."""
-        while not self._stop.is_set():
-            source = self._source
-            with self._join(source) as line:
-                self._line = line
-                self._serve(source, line)
+        try:
+            while not self._stop.is_set():
+                source = self._source
+                with self._join(source) as line:
+                    self._line = line
+                    self._serve(source, line)
+        finally:
+            trim_memory()
 
     def _serve(self, source: CameraSource, line: Line) -> None:
         failures = 0

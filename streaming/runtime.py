@@ -34,6 +34,7 @@ from streaming.slots import Gate
 from streaming.snapshots import Snapshots
 from streaming.still_limits import StillLimits
 from streaming.store import Store
+from streaming.threads import bound_memory
 from streaming.usage import UsageReport
 from streaming.viewing import Patience, Viewing
 
@@ -48,6 +49,7 @@ STOP = 6.0  # seconds in which its captures leave their cameras: a read in progr
 
 def prepare() -> None:
     """Have Redis at hand before the first viewer comes. Blocks while the embedded one starts; raises RuntimeError."""
+    bound_memory()
     alone = False
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.streaming.test_viewing import LIMITS, Bench, bench, until
+from tests.streaming.test_viewing import LIMITS, Bench, bench, lease, until
 
-__all__ = ["bench"]
+__all__ = ["bench", "lease"]
 
 SETTLE = 0.15  # seconds in which a viewing that is left alone reaches its first pictures
 
