@@ -24,10 +24,11 @@ from bench.clients import StreamClient
 from bench.place import Serving, place
 from bench.results import Results, arguments, p50_p95
 from streaming.conf import Timing
-from streaming.keys import ADDRESS_SET, CAMERA_SET, SERVER_SET, USER_SET, open_generation, read_usage
-from streaming.leases import Holder, Limit, Rate, Terms
-from streaming.slots import Gate
-from streaming.store import Argument, Store
+from streaming.gate.leases import Holder, Limit, Rate, Terms
+from streaming.gate.readings import open_generation, read_usage
+from streaming.gate.slots import Gate
+from streaming.store.keys import ADDRESS_SET, CAMERA_SET, SERVER_SET, USER_SET
+from streaming.store.scripts import Argument, Store
 from tests.servers import RedisServer
 
 OF_IT = "of it, the call to Redis"

@@ -28,10 +28,10 @@ import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench.results import FOLDER
-from cameras.simulator.clock import age_ms
+from cameras.simulator.picture.clock import age_ms
 from cameras.sources import CameraSource
-from streaming.capture import Allowance, Reader
-from streaming.pictures import Decoder
+from streaming.ingest.capture import Allowance, Reader
+from streaming.ingest.pictures import Decoder
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
 from tests.servers import Process, Site, make_template, site, wait_until
@@ -45,7 +45,7 @@ MEGABYTE = 1_000_000
 Row = dict[str, object]
 
 # Reads the strip off the canvas right after every third picture was painted there: a bit is the mean of the middle half of
-# a block, in the middle row of the strip. cameras/simulator/clock.py draws it.
+# a block, in the middle row of the strip. cameras/simulator/picture/clock.py draws it.
 SAMPLE = """() => {
     const context = document.querySelector("camera-viewer canvas").getContext("2d");
     let count = 0;

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from streaming.frames import Flag, Format
-from streaming.protocol import HEADER
+from streaming.ingest.frames import Flag, Format
+from streaming.viewing.protocol import HEADER
 
 FIRST = 30.0  # seconds for a viewer to have a picture
-# When the player acknowledges: static/streaming/acknowledgements.js.
+# When the player acknowledges: static/streaming/engine/acknowledgements.js.
 LEAST_WAIT, MOST_WAIT = 0.025, 0.25
 VIDEO_TOGETHER, JPEG_TOGETHER = 5, 2
 

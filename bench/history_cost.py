@@ -34,8 +34,8 @@ AIM = 1.0  # percent of a core
 
 
 def fill(client: "redis.Redis", minute: int) -> None:
-    from streaming.keys import MINUTE, MINUTES
-    from streaming.keys import REFUSALS as LIST
+    from streaming.store.keys import MINUTE, MINUTES
+    from streaming.store.keys import REFUSALS as LIST
 
     counts = {"granted": 60, "peak": VIEWERS, "limit": VIEWERS, "peak_kbps": 210_000, "bytes": 1_500_000_000}
     reasons = ("limit_reached", "user_limit_reached", "camera_limit_reached", "bandwidth_reached")
@@ -68,8 +68,8 @@ def refusal(number: int) -> dict[str, object]:
 
 
 async def measure(server: RedisServer, minutes: int, results: Results) -> None:
-    from streaming import history
-    from streaming.store import Store
+    from streaming.reports import history
+    from streaming.store.scripts import Store
 
     assert server.process is not None
     process = psutil.Process(server.process.popen.pid)
@@ -95,8 +95,8 @@ async def purge(minutes: int) -> float:
     """Seconds of CPU for each minute that goes, with its refusals."""
     from channels.db import database_sync_to_async
 
-    from streaming import history
     from streaming.models import Refusal
+    from streaming.reports import history
 
     began = time.process_time()
     deleted = await database_sync_to_async(history.purge)()
@@ -123,11 +123,11 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
     """The report of each second: every viewing's rate, counts, and what the minute saw."""
-    from streaming.counters import Counters
-    from streaming.leases import Holder, Limit, Rate, Slot, Terms
-    from streaming.reporter import Reporter
-    from streaming.store import Store
-    from streaming.traffic import Traffic
+    from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
+    from streaming.reports.counters import Counters
+    from streaming.reports.reporter import Reporter
+    from streaming.reports.traffic import Traffic
+    from streaming.store.scripts import Store
 
     @dataclass
     class Viewing:

@@ -30,7 +30,7 @@ import redis
 
 from bench.clients import masked, take_frame
 from bench.meter import FULL
-from streaming.keys import SERVER_SET
+from streaming.store.keys import SERVER_SET
 from tests.client import HEADER, Session
 from tests.servers import Process, RedisServer, Site, Worker, free_port, make_template, site, wait_until
 

@@ -25,7 +25,7 @@ from tests.servers import ROOT, make_template, site
 CLIENTS = 30
 STREAMS = 4
 KEPT = 0.9  # of the frames a second that came before the flood
-PAGES = ("/", "/readyz", "/accounts/login/", "/static/streaming/viewer.js")
+PAGES = ("/", "/readyz", "/accounts/login/", "/static/streaming/engine/viewer.js")
 
 
 @dataclass

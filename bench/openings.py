@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.openings --openings 1000 --threads 16
 
 Cameras over RTSP, RTSPS and HTTP that answer, refuse, have another path, drop the connection or stay silent are
-opened, read and closed by `streaming.capture.Reader`, in a process of its own. Exit code 1 if that process crashed, or a
-camera that is well could not be read.
+opened, read and closed by `streaming.ingest.capture.Reader`, in a process of its own. Exit code 1 if that process crashed,
+or a camera that is well could not be read.
 """
 
 import argparse
@@ -32,9 +32,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cameras.simulator import SimulatedCamera, Simulator
-from cameras.simulator.loop_thread import LoopThread
+from cameras.simulator.server.loop_thread import LoopThread
 from cameras.sources import CameraSource
-from streaming.capture import Allowance, CaptureError, Reader
+from streaming.ingest.capture import Allowance, CaptureError, Reader
 from tests.servers import ROOT, free_port
 
 TIMEOUTS = Allowance(opening=10.0, reading=5.0)  # seconds

@@ -33,7 +33,7 @@ from bench.place import Place, place
 from bench.results import ROOT, NotInstalledError, Results, Row, arguments, p50_p95
 from bench.viewers import cost, figures, watched
 from cameras.simulator import age_ms
-from streaming.pictures import QUALITIES
+from streaming.ingest.qualities import QUALITIES
 from tests.servers import Process, free_port, wait_until
 
 NPM = ["rtsp-relay@1.9.0", "express@4.21.2"]

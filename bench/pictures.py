@@ -9,9 +9,9 @@ import numpy as np
 from bench.clients import Arrival, Record
 from bench.meter import Window
 from cameras.simulator import age_ms
-from streaming.frames import Format
-from streaming.pictures import Decoder
-from streaming.protocol import HEADER
+from streaming.ingest.frames import Format
+from streaming.ingest.pictures import Decoder
+from streaming.viewing.protocol import HEADER
 
 
 def drawn_at(messages: Iterable[bytes]) -> dict[float, float]:

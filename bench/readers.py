@@ -22,8 +22,8 @@ import cv2
 from bench.pictures import gray
 from cameras.simulator import age_ms
 from cameras.sources import CameraSource
-from streaming.capture import Allowance, Reader
-from streaming.pictures import Decoder
+from streaming.ingest.capture import Allowance, Reader
+from streaming.ingest.pictures import Decoder
 from tests.servers import ROOT
 
 Seen = tuple[float, Any]  # when a picture arrived, Unix seconds, and the picture

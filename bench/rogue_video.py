@@ -10,9 +10,9 @@ from itertools import count, cycle
 
 import numpy as np
 
-from cameras.simulator.encoder import open_encoder
-from cameras.simulator.repetition import Repetition
-from cameras.simulator.rtp import RtpStream
+from cameras.simulator.coding.encoder import open_encoder
+from cameras.simulator.coding.repetition import Repetition
+from cameras.simulator.server.rtp import RtpStream
 from cameras.simulator.stream import AccessUnit, Codec, StreamFormat
 
 RATE = 25  # frames/s

@@ -23,7 +23,8 @@ from bench.pictures import drawn_at
 from bench.place import FLAGS, Place, Serving, place
 from bench.results import NotInstalledError, Results, Row, arguments
 from bench.viewers import cost, figures, watched
-from streaming.keys import SERVER_SET, open_generation
+from streaming.gate.readings import open_generation
+from streaming.store.keys import SERVER_SET
 from tests.servers import RedisServer, wait_until
 
 SHAPES = {"original": (10_000, 25.0), "medium": (82_000, 10.0)}  # bytes and messages/s, for the bare application

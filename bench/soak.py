@@ -33,7 +33,7 @@ from bench.history import Event, Recorder, Report, check, monotonic, read
 from bench.load import COUNT
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from streaming.conf import Timing
-from streaming.keys import SERVER_SET
+from streaming.store.keys import SERVER_SET
 from tests.client import Session, Stream, eventually
 from tests.servers import RedisServer, Site, Worker, make_template, site
 

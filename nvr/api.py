@@ -19,9 +19,9 @@ from ninja.operation import Operation
 from cameras.access import Bearer, allowed
 from cameras.api import router as cameras
 from cameras.problems import Problem, invalid, invalid_values
-from streaming.api import router as streaming
 from streaming.errors import StreamError
-from streaming.views import HTTP_STATUS
+from streaming.web.api import router as streaming
+from streaming.web.views import HTTP_STATUS
 
 DESCRIPTION = """
 Cameras, running streams and their limits, for programs. `docs/api.md` has examples.

@@ -15,7 +15,7 @@ from nvr.deadlines import LOCK
 from nvr.dotenv import read_dotenv
 from nvr.keys import stored_key
 from streaming import conf
-from streaming.embedded import socket_path
+from streaming.store.embedded import socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -118,7 +118,7 @@ CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in camer
 METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: /metrics is for staff only
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)
 
-# Empty: the embedded Redis of streaming/embedded.py, for the processes of this checkout on this machine.
+# Empty: the embedded Redis of streaming/store/embedded.py, for the processes of this checkout on this machine.
 REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
 EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
 # Of the cameras' pictures that workers share. Empty: the same Redis.
@@ -268,12 +268,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "viewing": {"()": "streaming.viewing_log.ViewingFilter"},
+        "viewing": {"()": "streaming.viewing.log.ViewingFilter"},
         "refusals": {"()": "nvr.logs.RefusalFilter"},
     },
     "formatters": {
-        "plain": {"()": "streaming.viewing_log.PlainFormatter"},
-        "json": {"()": "streaming.viewing_log.JsonFormatter"},
+        "plain": {"()": "streaming.viewing.log.PlainFormatter"},
+        "json": {"()": "streaming.viewing.log.JsonFormatter"},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["viewing", "refusals"]}

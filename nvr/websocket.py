@@ -1,5 +1,5 @@
 """Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: more than half of what a frame costs a
-viewer (docs/design.md). The application finds them in its scope (`streaming/direct.py`). Whatever is not plain and simple
+viewer (docs/design.md). The application finds them in its scope (`viewing/fast_path.py`). Whatever is not plain and simple
 goes the way of the libraries, and so does everything under versions of theirs that no longer have the attributes that tell.
 
 Out: Daphne and autobahn pass a message on through five calls and copy it behind its header, and Twisted keeps it until its
@@ -18,7 +18,7 @@ from typing import Any
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import tcp, unix
 
-from streaming.direct import EXTENSION
+from streaming.viewing.fast_path import EXTENSION
 
 Scope = dict[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]

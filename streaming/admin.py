@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from streaming import actions, policy, system_views
+from streaming.gate import stop_orders
+from streaming.limits import policy
 from streaming.models import System
+from streaming.web import system_views
 
 URL_NAME = "streaming_system_"
 BLOCKS = ((0, "Not blocked"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
@@ -48,7 +50,7 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "may_change": request.user.has_perm(system_views.CHANGE),
             "blocks": BLOCKS,
             "farewell": FAREWELL,
-            "most_characters": actions.MESSAGE,
+            "most_characters": stop_orders.MESSAGE,
         }
         return TemplateResponse(request, "admin/settings/system.html", context)
 

@@ -6,4 +6,5 @@ class StreamingConfig(AppConfig):
     verbose_name = "Settings"  # the section of the administration's index that holds *System*
 
     def ready(self) -> None:
-        from streaming import checks, limits_admin, signals  # noqa: F401 - registered by being imported
+        from streaming import checks, signals  # noqa: F401 - registered by being imported
+        from streaming.limits import admin  # noqa: F401

@@ -3,7 +3,7 @@
 from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
-from streaming.consumers import StreamConsumer
+from streaming.web.consumer import StreamConsumer
 
 websocket_urlpatterns = [
     path("api/v1/cameras/<uuid:camera>/stream", StreamConsumer.as_asgi()),

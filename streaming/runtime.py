@@ -4,39 +4,38 @@ import asyncio
 import atexit
 import contextlib
 import contextvars
-import functools
 import logging
 import os
 import secrets
-import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from twisted.internet import tcp
 
-from streaming import conf, control, embedded, history, policy
-from streaming.capture import Allowance
-from streaming.counters import Counters
+from streaming import conf, shutdown
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
-from streaming.hub import Hub
-from streaming.keys import open_generation, pictures_url, store_url
-from streaming.rechecks import Rechecks, Stream
-from streaming.reporter import Order, Reporter
-from streaming.sharing import Sharing
-from streaming.slots import Gate
-from streaming.snapshots import Snapshots
-from streaming.still_limits import StillLimits
-from streaming.store import Store
-from streaming.threads import bound_memory
-from streaming.usage import UsageReport
-from streaming.viewing import Patience, Viewing
+from streaming.gate.readings import open_generation
+from streaming.gate.slots import Gate
+from streaming.ingest.capture import Allowance
+from streaming.ingest.hub import Hub
+from streaming.ingest.sharing import Sharing
+from streaming.ingest.snapshots import Snapshots
+from streaming.ingest.threads import bound_memory
+from streaming.limits import policy
+from streaming.reports import history
+from streaming.reports.counters import Counters
+from streaming.reports.reporter import Order, Reporter
+from streaming.reports.usage import UsageReport
+from streaming.store import embedded, worker_events
+from streaming.store.keys import pictures_url, store_url
+from streaming.store.scripts import Store
+from streaming.viewing.open_streams import Stream
+from streaming.viewing.rechecks import Rechecks
+from streaming.viewing.still_limits import StillLimits
+from streaming.viewing.viewing import Patience, Viewing
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ class Runtime:
             asyncio.create_task(self.reporter.run(), name="reports"),
             asyncio.create_task(self._keep_policy(), name="limits"),
             asyncio.create_task(history.run(self.store), name="history"),
-            asyncio.create_task(control.listen(self._handle_event), name="control events"),
+            asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
         ]
 
@@ -184,7 +183,7 @@ class Runtime:
                 async with asyncio.timeout(POLICY_AGE):
                     await self._policy_asked.wait()
 
-    def _handle_event(self, event: control.Event) -> None:
+    def _handle_event(self, event: worker_events.Event) -> None:
         if event["type"] == "orders":
             self.reporter.soon()
         elif event["type"] == "policy":
@@ -195,7 +194,7 @@ class Runtime:
                 if stream.camera in cameras or stream.user in users or stream.session in sessions:
                     self._rechecks.ask(stream)
 
-    # The end. Daphne cancels its applications on SIGTERM without a time limit and tells no consumer.
+    # The end.
 
     async def drain(self) -> None:
         """Refuse newcomers, tell the viewers, give the slots back. Bounded by `DRAIN`."""
@@ -203,7 +202,7 @@ class Runtime:
             return
         self.draining = True
         logger.info("Draining: %d streams are told to reconnect elsewhere", len(self.streams))
-        _stop_listening()
+        shutdown.stop_listening()
         for stream in list(self.streams):
             stream.stop(DrainingError())
         self.hub.stop()
@@ -248,51 +247,5 @@ def current() -> Runtime:
         # Not in the context of the request that asks: its thread for the database is gone with it.
         contextvars.Context().run(_current.start)
         atexit.register(_current.end)
-        _handle_signals(_current)
+        shutdown.drain_on_signals(_current.drain)
     return _current
-
-
-def _stop_listening() -> None:
-    """Daphne listens until it exits: newcomers of its last moments would be accepted and cut without a word."""
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None:
-        for port in [reader for reader in reactor.getReaders() if isinstance(reader, tcp.Port)]:
-            port.stopListening()  # type: ignore[no-untyped-call]
-
-
-def _handle_signals(runtime: Runtime) -> None:
-    """On SIGTERM and SIGINT drain first, then do what was to be done (Daphne's reactor stops).
-
-    Only the main thread may set a handler. Under runserver's autoreloader the loop has another thread: `end` does it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(number)
-        signal.signal(number, functools.partial(_drain_then, runtime, loop, before))
-
-
-def _drain_then(
-    runtime: Runtime, loop: asyncio.AbstractEventLoop, before: Any, number: int, frame: FrameType | None
-) -> None:
-    async def drain() -> None:
-        try:
-            await runtime.drain()
-        finally:
-            signal.signal(number, before)
-            signal.raise_signal(number)
-
-    if runtime.draining or loop.is_closed():
-        signal.signal(number, before)
-        signal.raise_signal(number)
-    else:
-        loop.call_soon_threadsafe(lambda: _keep(loop.create_task(drain(), name="drain")))
-
-
-_draining: set[asyncio.Task[None]] = set()
-
-
-def _keep(task: asyncio.Task[None]) -> None:
-    _draining.add(task)
-    task.add_done_callback(_draining.discard)

@@ -12,8 +12,9 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from cameras.models import Camera, cameras_changed
-from streaming import control, policy
+from streaming.limits import policy
 from streaming.models import GroupLimit, UserLimit
+from streaming.store import worker_events
 
 BATCH = 500  # in one event
 _changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction has changed
@@ -30,7 +31,7 @@ def _send(kind: str) -> None:
     goes with the next, and is looked at in vain."""
     keys = sorted(vars(_changed).pop(kind, ()))
     for start in range(0, len(keys), BATCH):
-        control.send_from_sync({"type": "recheck", kind: keys[start : start + BATCH]})
+        worker_events.send_from_sync({"type": "recheck", kind: keys[start : start + BATCH]})
 
 
 @receiver([post_save, post_delete], sender=Camera)

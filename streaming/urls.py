@@ -1,6 +1,6 @@
 from django.urls import path
 
-from streaming import views
+from streaming.web import views
 
 urlpatterns = [
     path("api/v1/cameras/<uuid:camera>/stream/info", views.info, name="stream-info"),

@@ -18,7 +18,7 @@ import numpy as np
 import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
-from cameras.simulator.clock import age_ms
+from cameras.simulator.picture.clock import age_ms
 from tests.servers import PASSWORD
 
 HEADER = struct.Struct("!BBBBIdd")

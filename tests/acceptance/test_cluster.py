@@ -95,7 +95,7 @@ def test_pages_are_served_on_one_port_and_log_ins_are_printed(cluster: Cluster) 
     session = Session(cluster.base)
     for _ in range(2 * WORKERS):
         assert session.get("/")[0] == 200
-        assert session.get("/static/streaming/viewer.js")[0] == 200
+        assert session.get("/static/streaming/engine/viewer.js")[0] == 200
         assert session.get("/readyz")[0] == 200
 
 

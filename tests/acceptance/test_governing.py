@@ -14,22 +14,22 @@ from tests.servers import Site, Worker, wait_until
 
 CHANGE = """
 from django.contrib.auth.models import User
-from streaming import policy
+from streaming.limits import policy
 policy.change(User.objects.get(username="admin"), {values!r})
 """
 RESERVE = """
 from django.contrib.auth.models import Group, User
-from streaming import policy
+from streaming.limits import policy
 group = Group.objects.create(name="Operators")
 group.user_set.add(User.objects.get(username="viewer2"))
 policy.change(User.objects.get(username="admin"), {"max_concurrent": 2, "reserved_slots": 1, "reserved_group": group})
 """
 STOP = """
 import asyncio
-from streaming import actions
-from streaming.keys import store_url
-from streaming.store import Store
-print(asyncio.run(actions.{call}))
+from streaming.gate import stop_orders
+from streaming.store.keys import store_url
+from streaming.store.scripts import Store
+print(asyncio.run(stop_orders.{call}))
 """
 
 
@@ -171,7 +171,7 @@ async def test_a_stop_arrives_though_the_channel_layer_is_deaf(installation: Sit
     worker = installation.start_worker()
     id = installation.add_camera("Yard", camera.url)
     call = 'stop(Store(store_url()), "{}", "Gone.")'
-    deaf = "from streaming import control\ncontrol.GROUP = 'nobody'\n"
+    deaf = "from streaming.store import worker_events\nworker_events.GROUP = 'nobody'\n"
     async with Stream(Session(worker.base), id) as stream:
         await stream.live()
         script = deaf + STOP.format(call=call.format(stream.last("info")["viewing_id"]))

@@ -133,7 +133,7 @@ def test_health_needs_no_login(installation: Site) -> None:
 
 
 def test_static_files_are_served_by_the_worker(session: Session) -> None:
-    assert session.get("/static/streaming/viewer.js")[0] == 200
+    assert session.get("/static/streaming/engine/viewer.js")[0] == 200
     assert session.get("/static/admin/css/base.css")[0] == 200
 
 

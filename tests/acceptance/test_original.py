@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cameras.simulator import SimulatedCamera, Simulator, age_ms, read_clock
-from cameras.simulator.nal import split
+from cameras.simulator.coding.nal import split
 from tests.acceptance.test_worker_faults import in_use
 from tests.cameras.simulator.clients import RawRead, read_raw, watch
 from tests.client import Picture, Session, Stream, eventually

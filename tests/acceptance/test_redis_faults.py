@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from cameras.simulator import SimulatedCamera
-from streaming.keys import SERVER_SET
+from streaming.store.keys import SERVER_SET
 from tests.acceptance.test_worker_faults import fill
 from tests.client import Session, Stream, eventually
 from tests.figures import record
@@ -65,7 +65,7 @@ class Watched:
 @pytest.fixture
 def generation(installation: Site, redis_server: RedisServer) -> None:
     """Nobody has to wait."""
-    from streaming.keys import open_generation
+    from streaming.gate.readings import open_generation
 
     open_generation(redis_server.url, 0)
 
@@ -208,7 +208,7 @@ def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 async def test_a_lost_reply_counts_a_viewer_once(
     installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
 ) -> None:
-    from streaming.keys import open_generation
+    from streaming.gate.readings import open_generation
 
     open_generation(redis_server.url, 0)
     worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")

@@ -13,7 +13,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream
 from tests.figures import record
 from tests.servers import Site, site
-from tests.streaming.scripted import SILENT, silent
+from tests.streaming.ingest.scripted import SILENT, silent
 
 DISCONTINUITY = 2
 

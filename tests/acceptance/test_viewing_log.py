@@ -111,7 +111,7 @@ async def test_what_ends_a_running_stream_is_told_and_other_lines_meanwhile_bear
     assert names(lines)[-1] == "ended"
     assert (lines[-1]["code"], lines[-1]["reason"]) == (4503, "camera_lost")
     others = [json.loads(line) for line in worker.process.log.read_text().splitlines() if line.startswith("{")]
-    captures = [line for line in others if line["logger"] == "streaming.capture"]
+    captures = [line for line in others if line["logger"] == "streaming.ingest.capture"]
     assert captures
     assert {line["viewing"] for line in captures} == {"-"}  # a capture serves many
 

@@ -12,8 +12,8 @@ import pytest
 from bench import report
 from bench.clients import Client, MjpegClient, StreamClient, Watch
 from bench.results import NotInstalledError, Results
-from streaming.frames import Flag, Format
-from streaming.protocol import HEADER
+from streaming.ingest.frames import Flag, Format
+from streaming.viewing.protocol import HEADER
 from tests.servers import ROOT
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from cameras.simulator import SimulatedCamera
-from streaming.keys import open_generation
+from streaming.gate.readings import open_generation
 from tests.browser.chromium import enter
 from tests.browser.conftest import VIEWER, open_modal
 from tests.browser.others import Others

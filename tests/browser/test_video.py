@@ -79,7 +79,7 @@ def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
 PATCHES = np.array([(0, 0, 0), (255, 255, 255), (60, 60, 200), (60, 200, 60), (200, 60, 60)], np.uint8)  # as RGB
 
 DECODE = """async (text) => {
-    const { H264Decoder } = await import("/static/streaming/video-decoder.js");
+    const { H264Decoder } = await import("/static/streaming/engine/video-decoder.js");
     const picture = await new Promise((resolve, reject) => {
         const decoder = new H264Decoder(window, { onPicture: resolve, onSkipped: reject, onError: reject });
         decoder.configure("avc1.42C01F");

@@ -172,7 +172,7 @@ def seconds(name: str, text: str) -> list[int]:
 
 def test_time_outs_fit_daphnes_pings_and_the_player() -> None:
     text = (DEPLOY / "nginx.conf").read_text()
-    player = (DEPLOY.parent / "streaming/static/streaming/connection.js").read_text()
+    player = (DEPLOY.parent / "streaming/static/streaming/engine/connection.js").read_text()
     opening = re.search(r"OPEN_TIMEOUT = ([\d_]+); // ms", player)
     assert opening is not None
     ping, look = 5, 2  # deploy/worker's --ping-interval; Daphne looks every two seconds

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cameras.management.commands.cluster import DEPLOY
-from streaming.metrics import exposition
+from streaming.web.prometheus import exposition
 from tests.promtool import Promtool
-from tests.streaming.test_metrics import SYSTEM, TOTALS
+from tests.streaming.web.test_prometheus import SYSTEM, TOTALS
 
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "nvr-live.json").read_text())
 ALERTS = DEPLOY / "prometheus-alerts.yml"

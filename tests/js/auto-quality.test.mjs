@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { AutoQuality } from "../../streaming/static/streaming/auto-quality.js";
-import { AUTO, QualityChoice } from "../../streaming/static/streaming/quality-choice.js";
+import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
+import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
 
 const LADDER = ["original", "medium", "low"];
 const GOOD = { age: 0.1, gap: false };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Backoff, DELAYS } from "../../streaming/static/streaming/backoff.js";
+import { Backoff, DELAYS } from "../../streaming/static/streaming/engine/backoff.js";
 
 test("waits grow to fifteen seconds and stay there", () => {
   const backoff = new Backoff(() => 0.5);

@@ -13,7 +13,7 @@ import {
   stack,
   summary,
   twice,
-} from "../../streaming/static/streaming/chart-data.js";
+} from "../../streaming/static/streaming/system/chart-data.js";
 
 const columns = (facts = {}) => ({
   step: 1,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ServerClock } from "../../streaming/static/streaming/clock.js";
+import { ServerClock } from "../../streaming/static/streaming/engine/clock.js";
 
 test("the sample with the shortest round trip decides", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 10_000 });

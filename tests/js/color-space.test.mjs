@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { colorSpaceOf } from "../../streaming/static/streaming/color-space.js";
+import { colorSpaceOf } from "../../streaming/static/streaming/engine/color-space.js";
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 

@@ -9,7 +9,7 @@ import {
   overWords,
   rate,
   reservedWords,
-} from "../../streaming/static/streaming/levels.js";
+} from "../../streaming/static/streaming/system/levels.js";
 
 const quiet = { in_use: 0, limit: 20, available: 20, available_ordinary: 20, over: 0, reserved: 0, state: "open" };
 const gate = (facts) => ({ ...quiet, mbps: 0, counted_mbps: 0, max_mbps: 0, ...facts });

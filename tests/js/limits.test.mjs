@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { followsWords, limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/limits.js";
+import { followsWords, limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/system/limits.js";
 
 const TIME = Date.UTC(2026, 5, 1, 12);
 

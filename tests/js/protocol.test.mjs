@@ -13,7 +13,7 @@ import {
   parseFrame,
   snapshotPath,
   streamAddress,
-} from "../../streaming/static/streaming/protocol.js";
+} from "../../streaming/static/streaming/shared/protocol.js";
 import { frameBytes } from "./fakes.mjs";
 
 test("every field of a header is read, big-endian", () => {

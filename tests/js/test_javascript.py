@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.pictures import QUALITIES
+from streaming.ingest.qualities import QUALITIES
 
 FOLDER = Path(__file__).parent
 MODULES = FOLDER.parent.parent / "streaming" / "static" / "streaming"
@@ -27,7 +27,7 @@ def test_javascript() -> None:
 
 def test_what_the_player_reckons_with_is_what_the_server_sends() -> None:
     mirrored = re.findall(
-        r"(\w+): \{ pixels: (\d+) \* (\d+), framesPerSecond: (\d+) \}", (MODULES / "traffic.js").read_text()
+        r"(\w+): \{ pixels: (\d+) \* (\d+), framesPerSecond: (\d+) \}", (MODULES / "engine/traffic.js").read_text()
     )
     sent = [(name, str(q.width), str(q.height), f"{q.rate:.0f}") for name, q in QUALITIES.items() if name != "original"]
     assert mirrored == sent

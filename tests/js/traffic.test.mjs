@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.js";
-import { Traffic, measureLink } from "../../streaming/static/streaming/traffic.js";
+import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
+import { Traffic, measureLink } from "../../streaming/static/streaming/engine/traffic.js";
 
 const { H264, JPEG } = FrameKind;
 

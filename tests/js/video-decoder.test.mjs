@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.js";
-import { H264Decoder, playsH264 } from "../../streaming/static/streaming/video-decoder.js";
+import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
+import { H264Decoder, playsH264 } from "../../streaming/static/streaming/engine/video-decoder.js";
 import { FakeChunk, FakeVideoDecoder } from "./fakes.mjs";
 
 const { KEY, DISCONTINUITY, BACKLOG } = FrameFlag;

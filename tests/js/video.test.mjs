@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Acknowledgements } from "../../streaming/static/streaming/acknowledgements.js";
-import { Figures } from "../../streaming/static/streaming/figures.js";
-import { FrameFlag, FrameKind } from "../../streaming/static/streaming/protocol.js";
-import { fileName } from "../../streaming/static/streaming/save-picture.js";
-import { State } from "../../streaming/static/streaming/states.js";
-import { Viewer } from "../../streaming/static/streaming/viewer.js";
+import { Acknowledgements } from "../../streaming/static/streaming/engine/acknowledgements.js";
+import { Figures } from "../../streaming/static/streaming/engine/figures.js";
+import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
+import { fileName } from "../../streaming/static/streaming/player/save-picture.js";
+import { State } from "../../streaming/static/streaming/engine/states.js";
+import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
 import { FakeBrowser, FakeChunk, FakeVideoDecoder, settle } from "./fakes.mjs";
 
 const { KEY, BACKLOG } = FrameFlag;

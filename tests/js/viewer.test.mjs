@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { State } from "../../streaming/static/streaming/states.js";
-import { Viewer } from "../../streaming/static/streaming/viewer.js";
+import { State } from "../../streaming/static/streaming/engine/states.js";
+import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
 import { FakeBitmap, FakeBrowser, settle } from "./fakes.mjs";
 
 const INFO = { type: "info", quality: "medium", in_use: 1, limit: 10, server_time: 0 };

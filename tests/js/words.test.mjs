@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Reason } from "../../streaming/static/streaming/protocol.js";
-import { State } from "../../streaming/static/streaming/states.js";
-import { figureWords, notice, refusalTitle } from "../../streaming/static/streaming/words.js";
+import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
+import { State } from "../../streaming/static/streaming/engine/states.js";
+import { figureWords, notice, refusalTitle } from "../../streaming/static/streaming/player/texts.js";
 
 const refused = (reason) => ({ state: State.REFUSED, reason, message: "Please close another stream first.", inUse: 3, limit: 3 });
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from nvr.websocket import DirectProtocol, offered, short_text
-from streaming.direct import EXTENSION
+from streaming.viewing.fast_path import EXTENSION
 
 ACK = b'{"type": "ack", "seq": 1}'
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10

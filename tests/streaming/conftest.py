@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streaming.keys import open_generation
-from streaming.store import Store
+from streaming.gate.readings import open_generation
+from streaming.store.scripts import Store
 from tests.servers import RedisServer
 
 

@@ -19,12 +19,12 @@ from cryptography.x509.oid import NameOID
 from streaming.complaints import SILENCE, Complaint, complaint_of
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
-from streaming.keys import open_generation
-from streaming.leases import Slot
-from streaming.slots import Gate
-from streaming.store import Store, ThreadStore
+from streaming.gate.leases import Slot
+from streaming.gate.readings import open_generation
+from streaming.gate.slots import Gate
+from streaming.store.scripts import Store, ThreadStore
 from tests.servers import RedisServer, free_port, wait_until
-from tests.streaming.test_slots import held
+from tests.streaming.gate.test_slots import held
 
 PASSWORD = "Jk4-never-said-aloud"
 LEASE = 3.0  # seconds; the fence is at 2.4, the heartbeat at 1
@@ -97,9 +97,9 @@ async def complaints(url: str) -> list[Complaint]:
     """Of the gate's connection, and of the threads'."""
     store, threads = Store(url), ThreadStore(url)
     with pytest.raises(GateUnavailableError) as gate:
-        await store.run("once", ["nvr:{gate}:test"], ["token", 1000])
+        await store.run("reports/claim_turn", ["nvr:{gate}:test"], ["token", 1000])
     with pytest.raises(GateUnavailableError) as thread:
-        await asyncio.to_thread(threads.run, "once", ["nvr:{gate}:test"], ["token", 1000])
+        await asyncio.to_thread(threads.run, "reports/claim_turn", ["nvr:{gate}:test"], ["token", 1000])
     await store.close()
     threads.close()
     return [gate.value.complaint, thread.value.complaint]

@@ -9,8 +9,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from streaming import policy, runtime
+from streaming import runtime
 from streaming.errors import GateUnavailableError
+from streaming.limits import policy
 from tests.servers import RedisServer
 
 STORED = replace(policy.defaults(), max_concurrent=3)

@@ -9,11 +9,14 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.management.base import BaseCommand, CommandError
 
-from streaming import actions, blocks, policy, runtime
+from streaming import runtime
 from streaming.errors import GateUnavailableError
-from streaming.keys import read_usage, revoke, store_url
-from streaming.leases import Usage
-from streaming.store import Store
+from streaming.gate import blocks, stop_orders
+from streaming.gate.leases import Usage
+from streaming.gate.readings import read_usage, revoke
+from streaming.limits import policy
+from streaming.store.keys import store_url
+from streaming.store.scripts import Store
 
 PATIENCE = 3.0  # seconds for a worker to end the viewing itself, so that its viewer is told why
 
@@ -73,7 +76,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{name} may watch again.")
 
     async def _free(self, store: Store, id: str) -> None:
-        await actions.stop(store, id)
+        await stop_orders.stop(store, id)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if id not in (await read_usage(store)).holders:

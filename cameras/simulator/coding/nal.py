@@ -1,0 +1,48 @@
+"""NAL units, of which H.264 and H.265 streams are made."""
+
+import re
+from dataclasses import dataclass
+
+from ..stream import Codec
+
+
+@dataclass(frozen=True)
+class NalSyntax:
+    """The parts of a codec's NAL unit header that the simulator reads."""
+
+    shift: int  # where the type stands in the first byte
+    mask: int
+    sets: tuple[int, ...]  # types of the parameter sets, in the order in which they are sent
+    pictures: range  # types that carry a slice of a picture
+    messages: int  # the type of supplemental information (SEI)
+    header: int  # bytes
+
+    def type_of(self, nal: bytes) -> int:
+        return nal[0] >> self.shift & self.mask
+
+    def is_set(self, nal: bytes) -> bool:
+        return self.type_of(nal) in self.sets
+
+    def is_slice(self, nal: bytes) -> bool:
+        return self.type_of(nal) in self.pictures
+
+    def is_banner(self, nal: bytes) -> bool:
+        """True for the encoder's advertisement of itself: SEI that is "user data unregistered"."""
+        return self.type_of(nal) == self.messages and nal[self.header] == USER_DATA_UNREGISTERED
+
+
+USER_DATA_UNREGISTERED = 5
+"""A payload type of SEI, the same in both codecs."""
+
+H264 = NalSyntax(shift=0, mask=0x1F, sets=(7, 8), pictures=range(1, 6), messages=6, header=1)
+"""Types of H.264 table 7-1: SPS, PPS."""
+
+H265 = NalSyntax(shift=1, mask=0x3F, sets=(32, 33, 34), pictures=range(32), messages=39, header=2)
+"""Types of H.265 table 7-1: VPS, SPS, PPS."""
+
+SYNTAX = {Codec.H264: H264, Codec.H265: H265}
+
+
+def split(stream: bytes) -> tuple[bytes, ...]:
+    """The NAL units of an Annex B stream, cut at its start codes."""
+    return tuple(nal for nal in re.split(rb"\x00{2,3}\x01", stream) if nal)

@@ -1,0 +1,50 @@
+"""A picture kept in the encoder's own colour space, so that a frame costs a copy and a few small pastes."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..stream import NEUTRAL_CHROMA, Yuv
+from .clock import draw_clock, strip_height
+
+Bgr = npt.NDArray[np.uint8]
+"""Rows x columns x 3."""
+
+BLACK, WHITE = 16, 235
+"""Luma of limited range (BT.601)."""
+
+
+def to_yuv(image: Bgr) -> Yuv:
+    """`image`, of even sides, as 4:2:0."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), dtype=np.uint8)
+
+
+def luma(picture: Yuv) -> Yuv:
+    """A view of the brightness, height x width."""
+    return picture[: picture.shape[0] * 2 // 3]
+
+
+def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
+    """Views of both colour planes, height / 2 x width / 2."""
+    rows, width = picture.shape
+    half = (rows // 3, width // 2)
+    u, v = picture[rows * 2 // 3 :].reshape(2, *half)
+    return u, v
+
+
+def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
+    """Put a patch of even sides at an even place inside the picture."""
+    height, width = patch.shape[:2]
+    small = to_yuv(patch)
+    luma(picture)[y : y + height, x : x + width] = luma(small)
+    for plane, part in zip(chroma(picture), chroma(small), strict=True):
+        plane[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2] = part
+
+
+def stamp(picture: Yuv, now_ms: int) -> None:
+    """Draw the clock strip."""
+    bright = luma(picture)
+    rows = strip_height(len(bright))
+    draw_clock(bright, now_ms, BLACK, WHITE)
+    for plane in chroma(picture):
+        plane[: (rows + 1) // 2] = NEUTRAL_CHROMA

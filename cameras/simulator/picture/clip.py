@@ -1,0 +1,60 @@
+"""A real clip, looped, with the clock strip drawn onto it."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from ..stream import Yuv
+from .canvas import stamp
+
+FALLBACK_RATE = Fraction(25)
+
+
+class NotAVideo(ValueError):
+    """The file is missing, or no video that can be read."""
+
+    def __init__(self, file: Path | str) -> None:
+        super().__init__(f"{file} is missing, or no video that can be read")
+
+
+class ClipPicture:
+    """The clip's frames, one per call, whatever the time. Raises NotAVideo."""
+
+    def __init__(self, file: Path | str, width: int = 0, height: int = 0) -> None:
+        if not Path(file).is_file():
+            raise NotAVideo(file)
+        self._file = str(file)
+        self.rate = FALLBACK_RATE
+        self._frames = self._loop()
+        try:
+            first = next(self._frames)
+        except (av.FFmpegError, IndexError) as error:
+            raise NotAVideo(file) from error
+        self.width = width or first.width // 2 * 2
+        self.height = height or first.height // 2 * 2
+
+    def draw(self, now_ms: int) -> Yuv:
+        """Raises av.FFmpegError when the file breaks or goes away."""
+        frame = next(self._frames)
+        plain = frame.reformat(
+            self.width, self.height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
+        )
+        # A copy: the decoder still refers to its own.
+        picture = plain.to_ndarray().astype(np.uint8)
+        stamp(picture, now_ms)
+        return picture
+
+    def _loop(self) -> Iterator[av.VideoFrame]:
+        """Opened anew for each round, as not every format can be rewound."""
+        while True:
+            frame = None
+            with av.open(self._file) as container:
+                stream = container.streams.video[0]
+                self.rate = stream.average_rate or self.rate
+                for frame in container.decode(stream):
+                    yield frame
+            if frame is None:
+                raise NotAVideo(self._file)

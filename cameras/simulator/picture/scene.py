@@ -1,0 +1,34 @@
+"""A drawn camera picture: a still background, something that moves, a caption and the clock strip."""
+
+import zlib
+
+import numpy as np
+
+from ..camera import SimulatedCamera
+from ..stream import Yuv
+from .canvas import paste, stamp, to_yuv
+from .caption import Caption
+from .movers import MOVERS, Mover
+from .scenes import SCENES
+
+
+class ScenePicture:
+    """Everything still is drawn once, here; `draw` copies it and adds what changes."""
+
+    def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:
+        names = sorted(SCENES)
+        scene = camera.scene or names[zlib.crc32(camera.path.encode()) % len(names)]
+        background = SCENES[scene](width, height)
+        self._caption = Caption(camera.name, width, height)
+        self._caption.draw_bar(background)
+        self._mover = Mover(MOVERS[scene], background)
+        self._background = to_yuv(background)
+        self._picture = np.empty_like(self._background)
+
+    def draw(self, now_ms: int) -> Yuv:
+        np.copyto(self._picture, self._background)
+        patch, x, y = self._mover.draw(now_ms)
+        paste(self._picture, patch, x, y)
+        self._caption.draw_clock(self._picture, now_ms)
+        stamp(self._picture, now_ms)
+        return self._picture

@@ -1,0 +1,50 @@
+"""Where a camera's pictures come from: a drawn scene or a clip."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from ..camera import SimulatedCamera
+from ..stream import Codec, StreamFormat, Yuv, check_format
+from .clip import ClipPicture
+from .scene import ScenePicture
+
+
+class Picture(Protocol):
+    def draw(self, now_ms: int) -> Yuv:
+        """The picture at `now_ms` (Unix milliseconds); valid until the next call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    picture: Picture
+    stream: StreamFormat
+
+
+def open_source(camera: SimulatedCamera, codec: Codec, width: int, height: int) -> Source:
+    """The camera's pictures in this codec and size; 0 x 0 is a clip's own.
+
+    Raises clip.NotAVideo, and ValueError for a clip whose own size the codec cannot have.
+    """
+    if camera.file is None:
+        picture = ScenePicture(camera, width, height)
+        return Source(picture, _stream(camera, codec, width, height, Fraction(camera.fps)))
+    clip = ClipPicture(camera.file, width, height)
+    return Source(clip, _stream(camera, codec, clip.width, clip.height, clip.rate))
+
+
+def _stream(camera: SimulatedCamera, codec: Codec, width: int, height: int, rate: Fraction) -> StreamFormat:
+    check_format(codec, camera.transport, camera.slices, width, height)
+    return StreamFormat(
+        width,
+        height,
+        rate,
+        camera.bit_rate,
+        camera.gop_seconds,
+        codec,
+        camera.b_frames,
+        camera.slices,
+        camera.intra_refresh,
+        camera.open_gop,
+        camera.profile,
+    )

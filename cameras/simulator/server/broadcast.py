@@ -1,0 +1,127 @@
+"""One camera on the air: its feed, and everyone who watches it."""
+
+from typing import Protocol
+
+from ..camera import SimulatedCamera
+from ..coding.encoder import parameter_sets
+from ..coding.repetition import Repetition
+from ..picture.source import Source, open_source
+from ..stream import AccessUnit, Codec, StreamFormat
+from .authentication import Authentication
+from .damage import Damage
+from .faults import Fault
+from .feed import Feed
+from .loop_thread import LoopThread
+from .sdp import describe
+
+
+class Viewer(Protocol):
+    """A connection, as its camera sees it. Called on the loop."""
+
+    @property
+    def is_set_up(self) -> bool: ...
+    @property
+    def is_playing(self) -> bool: ...
+    def deliver(self, unit: AccessUnit) -> None: ...
+    def apply_fault(self, fault: Fault) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Broadcast:
+    """Starts the feed with the first viewer that plays and pauses it with the last.
+
+    `join`, `leave`, `update` and `play` belong to the loop; the rest, to any other thread.
+    """
+
+    def __init__(self, camera: SimulatedCamera, loop: LoopThread, url: str) -> None:
+        self.camera = camera
+        self.url = url
+        self.connections_total = 0
+        self._loop = loop
+        self._viewers: set[Viewer] = set()
+        self.authentication = Authentication(camera.username, camera.password)
+        self.repetition = Repetition(camera.repeat_parameter_sets)
+        source = open_source(camera, Codec(camera.codec), camera.width, camera.height)
+        self._adopt(source.stream, self._describe(source.stream))
+        damage = Damage(camera.truncate_every, camera.lose_every)
+        self._feed = Feed(camera.path, source, damage, self._post_unit, self._post_cut)
+
+    @property
+    def connections(self) -> int:
+        return sum(viewer.is_set_up for viewer in tuple(self._viewers))
+
+    def join(self, viewer: Viewer) -> None:
+        self._viewers.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        self.update()
+
+    def play(self) -> None:
+        """A viewer has begun, or begins again."""
+        camera = self.camera
+        self._feed.play(key=camera.idr_on_play and not (camera.intra_refresh or camera.open_gop))
+
+    def update(self) -> None:
+        """Pause the feed when nobody plays any more."""
+        if not any(viewer.is_playing for viewer in self._viewers):
+            self._feed.pause()
+
+    def apply_fault(self, fault: Fault) -> None:
+        self._loop.call(self._apply_fault, fault)
+
+    def drop_connections(self) -> None:
+        self._loop.call(self._cut_all)
+
+    def resize(self, width: int, height: int) -> None:
+        self._restart(Codec(self.camera.codec), width, height, cut=self.repetition is Repetition.NONE)
+
+    def change_codec(self, codec: Codec, width: int, height: int) -> None:
+        self._restart(codec, width, height, cut=True)
+
+    def close(self) -> None:
+        """End the feed, then the connections."""
+        self._feed.close()
+        self.drop_connections()
+
+    def _restart(self, codec: Codec, width: int, height: int, cut: bool) -> None:
+        source = open_source(self.camera, codec, width, height)
+        self._loop.call(self._switch, source, self._describe(source.stream), cut)
+
+    def _describe(self, stream: StreamFormat) -> bytes:
+        return describe(self.camera.name, stream, parameter_sets(stream))
+
+    def _switch(self, source: Source, description: bytes, cut: bool) -> None:
+        """In one step of the loop, so that nobody is told of one stream and sent the other."""
+        self._adopt(source.stream, description)
+        self._feed.show(source)
+        if cut:
+            self._cut_all()
+
+    def _adopt(self, stream: StreamFormat, description: bytes) -> None:
+        self._stream = stream
+        self.description = description
+        self.camera.width, self.camera.height = stream.width, stream.height
+        self.camera.codec = stream.codec.value
+
+    def _apply_fault(self, fault: Fault) -> None:
+        for viewer in tuple(self._viewers):
+            viewer.apply_fault(fault)
+        if any(viewer.is_playing for viewer in self._viewers):
+            self.play()
+
+    def _cut_all(self) -> None:
+        for viewer in tuple(self._viewers):
+            viewer.cut()
+
+    def _post_cut(self) -> None:
+        self._loop.post(self._cut_all)
+
+    def _post_unit(self, unit: AccessUnit) -> None:
+        self._loop.post(self._deliver, unit)
+
+    def _deliver(self, unit: AccessUnit) -> None:
+        if unit.stream is not self._stream:
+            return  # encoded before a switch
+        for viewer in tuple(self._viewers):
+            viewer.deliver(unit)

@@ -1,0 +1,34 @@
+"""What a bad line does to a stream: pictures cut short, pictures left out."""
+
+from dataclasses import replace
+
+from ..stream import AccessUnit, Codec
+
+SHORTEST = 4
+"""Bytes that stay of a part, so that its header does."""
+
+
+class Damage:
+    """Key pictures are spared; of MJPEG, where each picture is one, none is."""
+
+    def __init__(self, truncate_every: int, lose_every: int) -> None:
+        self._truncate_every = truncate_every
+        self._lose_every = lose_every
+        self._count = 0
+
+    def inflict(self, unit: AccessUnit) -> AccessUnit:
+        """The unit as it leaves the camera."""
+        if unit.key and unit.stream.codec is not Codec.MJPEG:
+            return unit
+        self._count += 1
+        if self._lose_every and self._count % self._lose_every == 0:
+            return replace(unit, lost=True)
+        if self._truncate_every and self._count % self._truncate_every == 0:
+            return _truncate(unit)
+        return unit
+
+
+def _truncate(unit: AccessUnit) -> AccessUnit:
+    """Without the second half of its last part."""
+    *whole, last = unit.parts
+    return replace(unit, parts=(*whole, last[: max(SHORTEST, len(last) // 2)]))

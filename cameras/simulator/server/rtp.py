@@ -1,0 +1,69 @@
+"""RTP packets (RFC 3550) inside an RTSP connection, and their sender reports."""
+
+import secrets
+import struct
+from collections.abc import Iterator
+
+from ..coding.payload import PAYLOAD_TYPES, PAYLOADS, jpeg_payloads
+from ..coding.repetition import InBandSets, Repetition
+from ..stream import AccessUnit, Codec
+
+NTP_EPOCH = 2_208_988_800
+"""Seconds from 1900 to 1970."""
+
+
+class RtpStream:
+    """One session's sequence numbers and time stamps, from random starts."""
+
+    def __init__(self, channel: int, repetition: Repetition) -> None:
+        self.ssrc = secrets.randbits(32)
+        self.sequence = secrets.randbits(16)
+        self._channel = channel
+        self._sets = InBandSets(repetition)
+        self._offset = secrets.randbits(32)
+        self._packets = 0
+        self._octets = 0
+
+    def begin(self) -> None:
+        """A play starts."""
+        self._sets.begin()
+
+    def timestamp(self, ticks: int) -> int:
+        return (ticks + self._offset) & 0xFFFFFFFF
+
+    def frames(self, unit: AccessUnit) -> Iterator[bytes]:
+        """The unit's packets. A sequence number is spent as its packet is taken, so a unit may be left."""
+        payloads = list(self._payloads(unit))
+        timestamp = self.timestamp(unit.ticks)
+        kind = PAYLOAD_TYPES[unit.stream.codec]
+        for index, payload in enumerate(payloads, start=1):
+            marker = 0x80 if index == len(payloads) else 0
+            yield _interleaved(self._channel, self._packet(payload, timestamp, kind | marker))
+
+    def report(self, unit: AccessUnit) -> bytes:
+        """An RTCP sender report that ties the unit's time stamp to the time of day."""
+        seconds = unit.drawn_at + NTP_EPOCH
+        ntp = (int(seconds) << 32) | int(seconds % 1 * (1 << 32))
+        counts = (self._packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF)
+        packet = struct.pack("!BBHIQIII", 0x80, 200, 6, self.ssrc, ntp, self.timestamp(unit.ticks), *counts)
+        return _interleaved(self._channel + 1, packet)
+
+    def _payloads(self, unit: AccessUnit) -> Iterator[bytes]:
+        stream = unit.stream
+        if stream.codec is Codec.MJPEG:
+            yield from jpeg_payloads(stream.width, stream.height, *unit.parts)
+            return
+        for nal in self._sets.nals(unit):
+            yield from PAYLOADS[stream.codec](nal)
+
+    def _packet(self, payload: bytes, timestamp: int, kind: int) -> bytes:
+        header = struct.pack("!BBHII", 0x80, kind, self.sequence, timestamp, self.ssrc)
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self._packets += 1
+        self._octets += len(payload)
+        return header + payload
+
+
+def _interleaved(channel: int, packet: bytes) -> bytes:
+    """`packet` framed for an RTSP connection (RFC 2326, 10.12)."""
+    return struct.pack("!cBH", b"$", channel, len(packet)) + packet

@@ -1,0 +1,75 @@
+"""The simulator: one loop thread that serves every camera, RTSP or HTTP, on one port."""
+
+import asyncio
+import socket
+from typing import Self
+
+from ..camera import SimulatedCamera
+from .broadcast import Broadcast
+from .connection import Connection
+from .loop_thread import LoopThread
+
+
+class Simulator:
+    """Listens from its construction until `close`. Raises OSError where it cannot listen."""
+
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._socket = socket.create_server((host, port))
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        self._cameras: list[SimulatedCamera] = []
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._opened: set[Connection] = set()
+        self._loop = LoopThread("camera simulator")
+        self._server = self._loop.run(self._listen())
+        self._closed = False
+
+    def add(self, camera: SimulatedCamera) -> SimulatedCamera:
+        """Put the camera on the air.
+
+        Raises ValueError for a path in use or a clip's impossible size,
+        NotAVideo for a bad file.
+        """
+        if camera.path in self._broadcasts:
+            raise ValueError(f"Another camera has the path {camera.path!r}")
+        url = f"{camera.transport}://{self.host}:{self.port}/{camera.path}"
+        broadcast = Broadcast(camera, self._loop, url)
+        self._broadcasts[camera.path] = broadcast
+        self._cameras.append(camera)
+        camera.attach(broadcast)
+        return camera
+
+    def remove(self, camera: SimulatedCamera) -> None:
+        """Take the camera off the air and close its connections; its path answers 404."""
+        if camera not in self._cameras:
+            return
+        self._cameras.remove(camera)
+        self._broadcasts.pop(camera.path).close()
+        camera.attach(None)
+
+    def close(self) -> None:
+        """End every socket, encoder and thread. Once is enough; more does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for camera in tuple(self._cameras):
+            self.remove(camera)
+        self._loop.run(self._hang_up())
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    async def _listen(self) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self._broadcasts, self._opened), sock=self._socket)
+
+    async def _hang_up(self) -> None:
+        self._server.close()
+        connections = tuple(self._opened)
+        for connection in connections:
+            connection.cut()
+        await asyncio.gather(*(connection.lost for connection in connections))

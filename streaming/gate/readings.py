@@ -1,0 +1,53 @@
+"""What can be asked of the gate's data, or done to them, without a Gate."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from streaming.gate.leases import Rate, Usage
+from streaming.store.keys import (
+    DETAILS,
+    EXPECTED,
+    GENERATION,
+    ORDINARY_SET,
+    RATES,
+    REPORTS,
+    SERVER_SET,
+    TOTALS,
+    WORKERS,
+)
+from streaming.store.scripts import Store, run_now
+
+
+def open_generation(url: str, grace: float) -> bool:
+    """Make this Redis's generation if it has none of its own, so that newcomers' waiting (`grace` seconds) begins with the
+    worker and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
+    return run_now(url, "gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+
+
+async def read_usage(store: Store) -> Usage:
+    """What Redis knows of holders and workers; raises GateUnavailableError."""
+    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
+    now, ready_at, holders, workers, ordinary, counted = await store.run("gate/usage", keys, [])
+    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers), ordinary, counted)
+
+
+async def read_expected(store: Store, rate: Rate) -> int:
+    """kbit/s that one more such stream is counted with; raises GateUnavailableError."""
+    return int(await store.call("HGET", EXPECTED, rate.field) or rate.kbps)
+
+
+async def read_totals(store: Store) -> dict[str, float]:
+    """What all workers have counted so far, by name (`counters.py`); raises GateUnavailableError."""
+    pairs = await store.run("gate/totals", [TOTALS], [])
+    return {name: float(amount) for name, amount in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+async def revoke(store: Store, lease: str) -> None:
+    """Take a lease out of the server-wide set, whoever holds it; its viewing ends when it next renews."""
+    await store.run("gate/release", [DETAILS, RATES, SERVER_SET], [lease])
+
+
+def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {id: json.loads(text) for id, text in zip(pairs[::2], pairs[1::2], strict=True)}

@@ -1,0 +1,83 @@
+"""Who set which limit and when, read from the rows of LimitChange. Asks the database."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from streaming.limits.policy import LABELS
+from streaming.models import LimitChange
+
+LOOKED_AT = 500  # newest rows; who set something before them is not told any more
+
+
+def rows() -> list[LimitChange]:
+    return list(LimitChange.objects.order_by("-pk")[:LOOKED_AT])
+
+
+def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
+    """Limit -> the change that gave it the value that the newest row has, trials apart."""
+    effective = [change for change in changes if not change.trial]
+    return {name: _setter(effective, name) for name in LABELS} if effective else {}
+
+
+def _setter(changes: list[LimitChange], name: str) -> LimitChange:
+    setter = changes[0]
+    for change in changes:
+        if _value(change, name) != _value(setter, name):
+            break
+        setter = change
+    return setter
+
+
+def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
+    """The newest changes, trials among them: time (Unix ms), user, trial, and in words what has changed."""
+    return [
+        {
+            "id": str(change.pk),
+            "time": change.time.timestamp() * 1000,
+            "user": change.user_name,
+            "trial": change.trial,
+            "text": _words(change, before),
+        }
+        for change, before in islice(_with_previous(changes), count)
+    ]
+
+
+def words(change: LimitChange) -> str:
+    """What a change has changed."""
+    before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
+    return _words(change, before)
+
+
+def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, LimitChange | None]]:
+    """Each with the one before it of its own kind."""
+    for index, change in enumerate(changes):
+        older = (other for other in changes[index + 1 :] if other.trial == change.trial)
+        yield change, next(older, None)
+
+
+def _words(change: LimitChange, before: LimitChange | None) -> str:
+    if change.trial:
+        tried = [f"{LABELS[name]} {_shown(change, name)}" for name in LABELS if _value(change, name) is not None]
+        return f"Dry run started: {', '.join(tried)}" if tried else "Dry run stopped"
+    differences = [
+        f"{LABELS[name]}: {_shown(before, name)} → {_shown(change, name)}"
+        for name in LABELS
+        if _value(before, name) != _value(change, name)
+    ]
+    return ", ".join(differences) or "Nothing changed"
+
+
+def _value(change: LimitChange | None, name: str) -> Any:
+    if change is None:
+        return None
+    if name == "reserved_group":  # one that is deleted has only its name
+        return change.reserved_group_id or change.reserved_group_name or None
+    return getattr(change, name)
+
+
+def _shown(change: LimitChange | None, name: str) -> str:
+    value = _value(change, name)
+    if change is None or value is None:
+        return "default"
+    return change.reserved_group_name if name == "reserved_group" else f"{value:.15g}"

@@ -1,0 +1,156 @@
+/** What the pages say. One place, so that the same thing is called the same everywhere. */
+
+import { duration } from "../shared/format.js";
+import { Reason } from "../shared/protocol.js";
+import { LocalReason, State } from "../engine/states.js";
+
+export const NEEDS_HTTPS = "Needs HTTPS for the camera's own video";
+
+const REFUSED = {
+  [Reason.BANDWIDTH_REACHED]: "The bandwidth for streams is used up",
+  [Reason.CAMERA_LIMIT_REACHED]: "This camera has all the viewers it may",
+  [Reason.USER_LIMIT_REACHED]: "Your streams are all in use",
+  [Reason.ADDRESS_LIMIT_REACHED]: "The streams of your address are all in use",
+};
+
+const RECONNECTING = {
+  [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
+  [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
+  [Reason.SLOT_LOST]: "The stream lost its slot. Reconnecting…",
+  [Reason.VIEWER_UNRESPONSIVE]: "This device fell behind. Reconnecting…",
+  [Reason.DRAINING]: "The server is restarting. Reconnecting…",
+  [Reason.GATE_UNAVAILABLE]: "The stream limit cannot be checked right now. Trying again…",
+  [Reason.GATE_RECOVERING]: "Waiting for the server to recover its stream count…",
+};
+
+const UNAVAILABLE = {
+  [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached.",
+  [Reason.CAMERA_LOST]: "The connection to the camera was lost.",
+  [LocalReason.NO_WEBSOCKET]: "The live connection cannot be opened from here. Still trying.",
+};
+
+const CLOSED = {
+  [Reason.CAMERA_NOT_FOUND]: ["Camera not found", "It may have been removed. Reload the page to see the cameras there are."],
+  [Reason.NO_STREAM_URL]: ["No stream address", "This camera has no stream address. An administrator can enter one."],
+  [Reason.NOT_AUTHENTICATED]: ["You are logged out", "Log in again to go on watching."],
+  [Reason.PERMISSION_DENIED]: ["Not allowed", "You may not watch this camera. Ask an administrator."],
+  [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
+  [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page and the server do not understand each other. Reload the page."],
+};
+
+const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
+
+/** @param {string} reason why another quality cannot be had */
+export function keptWords(reason) {
+  return reason === Reason.BANDWIDTH_REACHED
+    ? "There is no bandwidth left for what was chosen."
+    : "Whether there is bandwidth for another one cannot be checked right now.";
+}
+
+/**
+ * A state in a few words.
+ * @param {import("../engine/states.js").Status} status
+ */
+export function stateWords({ state, reason }) {
+  switch (state) {
+    case State.CONNECTING:
+      return reason === Reason.GATE_RECOVERING ? RECONNECTING[reason] : "Connecting…";
+    case State.LIVE:
+      return "Live";
+    case State.STALE:
+      return "No new picture";
+    case State.RECONNECTING:
+      return RECONNECTING[reason] ?? "The camera does not answer. Reconnecting…";
+    case State.REFUSED:
+      return REFUSED[reason] ?? "All streams are in use";
+    case State.UNAVAILABLE:
+      return "Stream unavailable";
+    default:
+      return CLOSED[reason]?.[0] ?? "";
+  }
+}
+
+/**
+ * What stands over the picture when there is no stream to wait for, or null.
+ * @param {import("../engine/states.js").Status} status
+ * @param {boolean} slotFree
+ * @returns {{title: string, text: string, action: string} | null} `action`: what its button is called
+ */
+export function notice(status, slotFree) {
+  const [title, action] = [stateWords(status), "Retry"];
+  switch (status.state) {
+    case State.REFUSED:
+      if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
+      return { title: refusalTitle(status), text: status.message ?? "", action };
+    case State.UNAVAILABLE:
+      return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "", action };
+    case State.CLOSED:
+      return title ? { title, text: whyClosed(status), action } : null;
+    default:
+      return null;
+  }
+}
+
+/**
+ * Whose limit it was; of the server's, how far it is used.
+ * @param {import("../engine/states.js").Status} status
+ */
+export function refusalTitle(status) {
+  return REFUSED[status.reason] ?? slotsInUse(status) ?? stateWords(status);
+}
+
+/** A stopped viewer reads what the administrator wrote, and until when asking again is in vain. */
+function whyClosed({ reason, message, until }) {
+  const text = CLOSED[reason][1];
+  if (reason !== Reason.STOPPED_BY_ADMINISTRATOR) return text;
+  return [message || text, blockWords(until)].filter(Boolean).join(" ");
+}
+
+/** @param {number | null} until Unix milliseconds */
+function blockWords(until) {
+  if (until === null) return "";
+  const left = Math.ceil((until - Date.now()) / 1000);
+  if (left <= 0) return "You may watch again now.";
+  return `You may watch again in ${duration(left)}, at ${new Date(until).toLocaleTimeString("en-GB")}.`;
+}
+
+/** @param {{inUse: number | null, limit: number | null}} gate */
+export function slotsInUse({ inUse, limit }) {
+  return inUse === null || limit === null ? null : `${inUse} of ${limit} in use`;
+}
+
+/**
+ * What the figures say, as pairs of a name and a value.
+ * @param {import("../engine/figures.js").Reading} reading
+ * @param {{format: string | null, width: number, height: number, gate: {inUse: number | null, limit: number | null}}} facts
+ * @returns {[string, string][]}
+ */
+export function figureWords(reading, { format, width, height, gate }) {
+  // Below, the two machines' clocks are not known well enough.
+  const least = (seconds) => (seconds < 0.01 ? "under 10 ms" : `${Math.round(seconds * 1000)} ms`);
+  const age = (seconds) => (seconds === null ? "–" : least(seconds));
+  return [
+    ["Format", format ?? "–"],
+    ["Size", `${width} × ${height}`],
+    ["Frames/s", reading.framesPerSecond.toFixed(1)],
+    ["kbit/s", reading.kilobitsPerSecond.toFixed(0)],
+    ["Age", `${age(reading.ageMedian)} (95 %: ${age(reading.ageHigh)})`],
+    ["Dropped", String(reading.dropped)],
+    ["Streams", slotsInUse(gate) ?? "–"],
+  ];
+}
+
+/**
+ * How old the picture on the screen is, and of what kind.
+ * @param {string} state
+ * @param {"live" | "snapshot"} kind
+ * @param {number} seconds
+ */
+export function pictureAge(state, kind, seconds) {
+  if (state === State.LIVE) {
+    const behind = seconds < 10 ? `${Math.max(0.1, seconds).toFixed(1)} s` : duration(seconds);
+    return `Live · ${behind} behind`;
+  }
+  const what = kind === "snapshot" ? "Snapshot" : "Last picture";
+  return seconds < 1 ? `${what} just now` : `${what} ${duration(seconds)} ago`;
+}

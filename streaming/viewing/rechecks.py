@@ -1,0 +1,77 @@
+"""Running streams whose right is gone: Channels tells no consumer of a log-out, so each is looked at again from time to
+time, and at once when a control event says so. One task for the worker; streams of one session and camera cost one look."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
+
+from streaming import conf
+from streaming.errors import StreamError
+from streaming.ingest.hub import Hub
+from streaming.viewing.access import admissible_session
+from streaming.viewing.open_streams import Stream
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str | None, str]  # session, camera
+
+
+class Rechecks:
+    def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub) -> None:
+        self._streams, self._hub = streams, hub
+        self._asked: set[Key] = set()
+        self._ask = asyncio.Event()
+
+    def ask(self, stream: Stream) -> None:
+        """Look at `stream` now."""
+        self._asked.add((stream.session, stream.camera))
+        self._ask.set()
+
+    async def run(self) -> None:
+        """For ever: what was asked for at once, everything each `RECHECK`."""
+        due = self._next()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._ask.wait()
+            self._ask.clear()
+            asked, self._asked = self._asked, set()
+            everything = asyncio.get_running_loop().time() >= due
+            for key, streams in self._groups().items():
+                if everything or key in asked:
+                    await self._look(key, streams)
+            if everything:
+                due = self._next()
+
+    def _next(self) -> float:
+        """When all are due again, loop time."""
+        jitter = random.uniform(0.8, 1.0)  # noqa: S311 - workers do not all ask at once
+        return asyncio.get_running_loop().time() + conf.RECHECK * jitter
+
+    def _groups(self) -> dict[Key, list[Stream]]:
+        groups: dict[Key, list[Stream]] = defaultdict(list)
+        for stream in self._streams():
+            if stream.viewing is not None:
+                groups[stream.session, stream.camera].append(stream)
+        return groups
+
+    async def _look(self, key: Key, streams: list[Stream]) -> None:
+        try:
+            _, camera, source = await database_sync_to_async(admissible_session)(*key)
+        except StreamError as error:
+            for stream in streams:
+                stream.stop(error)
+        except (OperationalError, InterfaceError) as error:
+            logger.error(
+                "Running streams could not be checked; they are tried again: %s", str(error).partition("\n")[0]
+            )
+        except Exception:
+            logger.exception("Running streams could not be checked; they are tried again")
+        else:
+            self._hub.reopen(str(camera.id), source)

@@ -1,0 +1,206 @@
+"""The HTTP side of a stream: info, snapshot, metrics, Test connection, Prometheus, health."""
+
+import asyncio
+import functools
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from cameras.permissions import may_watch
+from streaming import conf, errors, runtime
+from streaming.complaints import SILENCE
+from streaming.gate.readings import read_totals
+from streaming.ingest import probe
+from streaming.limits import policy
+from streaming.limits.admission import rate_of
+from streaming.viewing import protocol
+from streaming.viewing.access import admissible
+from streaming.web.prometheus import CONTENT_TYPE, exposition
+
+HTTP_STATUS: dict[type[errors.StreamError], int] = {
+    errors.NotAuthenticatedError: 401,
+    errors.PermissionDeniedError: 403,
+    errors.CameraNotFoundError: 404,
+    errors.NoStreamUrlError: 409,
+    errors.ProtocolError: 400,
+    errors.LimitReachedError: 429,
+    errors.UnavailableError: 503,
+}
+
+SCRAPER_REFUSALS = {
+    401: "Send METRICS_TOKEN as a bearer token, or log in.",
+    403: "Your log-in lacks the permission to view the system.",
+}
+
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
+
+
+def _answers_errors(view: AsyncView) -> AsyncView:
+    """Turn a StreamError into its status and `{"error": {"reason", "message"}}`."""
+
+    @functools.wraps(view)
+    async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return await view(request, *args, **kwargs)
+        except errors.StreamError as error:
+            status = next(HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in HTTP_STATUS)
+            body = {"error": {"reason": error.reason, "message": str(error)}}
+            headers = {"Retry-After": str(error.facts["retry_after"])} if "retry_after" in error.facts else {}
+            return JsonResponse(body, status=status, headers=headers)
+
+    return wrapped
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
+    """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
+    user, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
+    usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
+    gate = await usage.summary(operator=await _is_operator(user))
+    path = f"/api/v1/cameras/{found.id}/stream"
+    return JsonResponse(
+        {
+            "type": "websocket",
+            "camera": str(found.id),
+            "name": found.name,
+            "websocket_path": path,
+            "snapshot_path": f"{path}/snapshot",
+            "qualities": list(protocol.QUALITIES),
+            "default_quality": quality,
+            "viewers": await usage.viewers_of(str(found.id)),
+            "in_use": gate["in_use"],
+            "limit": gate["limit"],
+            "is_available": bool(gate["available"]) and await usage.has_room(rate_of(str(found.id), quality)),
+        }
+    )
+
+
+async def _is_operator(user: Any) -> bool:
+    in_force = runtime.current().policy
+    return bool(in_force.reserved_slots) and await sync_to_async(policy.is_operator)(in_force, user)
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
+    quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
+    user, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    worker = runtime.current()
+    worker.still_limits.ask(str(user.pk))
+    still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
+    tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        return unchanged
+    await worker.still_limits.send(len(still.data))
+    return HttpResponse(
+        still.data, content_type="image/jpeg", headers={"X-Frame-Time": f"{still.read_at:.0f}", "ETag": tag}
+    )
+
+
+@require_GET
+@never_cache
+@_answers_errors
+async def metrics(request: HttpRequest) -> HttpResponse:
+    user = await request.auser()
+    if not user.is_authenticated:
+        raise errors.NotAuthenticatedError
+    if not await sync_to_async(may_watch)(user):
+        raise errors.PermissionDeniedError
+    return JsonResponse(await runtime.current().usage.metrics(operator=await _is_operator(user)))
+
+
+@require_GET
+@never_cache
+async def prometheus(request: HttpRequest) -> HttpResponse:
+    """For a scraper with the token, or staff who may see the system. Redis away is an answer, too: `gate_up 0`."""
+    status = await _scraper_status(request)
+    if status != 200:
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return HttpResponse(f"{SCRAPER_REFUSALS[status]}\n", "text/plain", status, headers=headers)
+    worker = runtime.current()
+    try:
+        totals = await read_totals(worker.store)
+    except errors.GateUnavailableError:
+        totals = None
+    return HttpResponse(exposition(await worker.usage.system(), totals), CONTENT_TYPE)
+
+
+async def _scraper_status(request: HttpRequest) -> int:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        known: str = settings.METRICS_TOKEN
+        return 200 if known and constant_time_compare(token.strip(), known) else 401
+    user = await request.auser()
+    if not user.is_authenticated:
+        return 401
+    return 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
+
+
+@require_POST
+@never_cache
+async def test_connection(request: HttpRequest) -> HttpResponse:
+    """For the administrator's form: a picture and facts, or the reason."""
+    if not await sync_to_async(_may_edit_cameras)(request):
+        raise PermissionDenied
+    source = await sync_to_async(probe.source_of_form)(request.POST)
+    if isinstance(source, str):
+        return JsonResponse({"ok": False, "message": source})
+    return JsonResponse(await probe.try_camera(source))
+
+
+def _may_edit_cameras(request: HttpRequest) -> bool:
+    """A stored camera is opened with its password, so trying it takes the right to change it."""
+    user, permission = request.user, "cameras.change_camera" if request.POST.get("id") else "cameras.add_camera"
+    return user.is_staff and user.has_perm(permission)
+
+
+@require_GET
+@never_cache
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """Alive: this process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+@never_cache
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """May take viewers: Redis and the database answer, and the worker is not draining. Both are asked at once, so that the
+    answer comes in time though neither does."""
+    worker = runtime.current()
+    redis, database = await asyncio.gather(_answers(worker.check_gate()), _answers(_check_database()))
+    checks = {"redis": redis, "database": database}
+    ready = all(checks.values()) and not worker.draining
+    says = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
+    return JsonResponse({"ready": ready, **checks, **says, "draining": worker.draining}, status=200 if ready else 503)
+
+
+async def _answers(question: Awaitable[None]) -> bool:
+    try:
+        await question
+    except Exception:  # noqa: BLE001 - whatever it is, the answer is no
+        return False
+    return True
+
+
+async def _check_database() -> None:
+    async with asyncio.timeout(runtime.CHECK):
+        await sync_to_async(_ask_database)()
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

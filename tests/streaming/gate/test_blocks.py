@@ -1,0 +1,71 @@
+"""Who is blocked, and let in again: on a real Redis."""
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from streaming.errors import StoppedByAdministratorError
+from streaming.gate import stop_orders
+from streaming.gate.blocks import Block, blocks, lift
+from streaming.gate.leases import Holder
+from streaming.gate.slots import Gate
+from streaming.store.keys import BLOCKED, BLOCKS
+from streaming.store.scripts import Store
+from tests.streaming.limits.test_admission import ADA, BOB, budget, enter, gate, stack
+
+__all__ = ["gate", "stack"]
+
+CLEO = replace(ADA, user="Cleo", user_id="3")
+
+
+async def come(stack: AsyncExitStack, gate: Gate, *holders: Holder) -> list[str]:
+    return [(await enter(stack, gate, budget(0), holder)).id for holder in holders]
+
+
+async def test_who_is_blocked_is_told_with_why_by_whom_and_for_how_long(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    ada, bob = await come(stack, gate, ADA, BOB)
+    assert await blocks(store) == []
+    await stop_orders.stop(store, ada, "Night “rest”.", 60, "anna")
+    await stop_orders.stop(store, ada, "Night “rest”.", 60, "anna")  # as where a reply was lost
+    await stop_orders.stop(store, bob, "", 3600)
+    told = await blocks(store)
+    assert [replace(block, seconds_left=0) for block in told] == [
+        Block("2", "Bob", "", 0, ""),
+        Block("1", "Ada", "Night “rest”.", 0, "anna"),
+    ]
+    assert 3598 <= told[0].seconds_left <= 3600 and 58 <= told[1].seconds_left <= 60
+
+
+async def test_who_is_let_in_may_watch_at_once_and_nobody_else(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+    for id in await come(stack, gate, ADA, BOB):
+        await stop_orders.stop(store, id, "", 60)
+    lifted = await lift(store, "1")
+    assert lifted and lifted.user == "Ada"
+    await come(stack, gate, ADA)
+    with pytest.raises(StoppedByAdministratorError):
+        await come(stack, gate, BOB)
+    assert [block.user for block in await blocks(store)] == ["Bob"]
+    assert await lift(store, "1") is None
+
+
+async def test_the_list_follows_the_blocks_themselves(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+    for id in await come(stack, gate, ADA, BOB):
+        await stop_orders.stop(store, id, "", 60)
+    await store.call("DEL", BLOCKS + "1")  # ended
+    assert [block.user for block in await blocks(store)] == ["Bob"]
+    assert await store.call("HKEYS", BLOCKED) == ["2"]
+    assert 0 < await store.call("PTTL", BLOCKED) <= 60_000
+    await store.call("SET", BLOCKS + "4", "of a worker that knows no list", "PX", 60_000)
+    assert (await lift(store, "4")) is not None
+
+
+async def test_stopping_a_camera_blocks_its_viewers_but_not_who_asks(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    await come(stack, gate, ADA, CLEO)
+    assert await stop_orders.stop_camera(store, ADA.camera_id, "", 60, by="Cleo", spared=CLEO.user_id) == 2
+    assert [(block.user, block.by) for block in await blocks(store)] == [("Ada", "Cleo")]
+    await come(stack, gate, CLEO)

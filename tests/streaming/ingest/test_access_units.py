@@ -1,0 +1,336 @@
+"""Reads of a camera in, access units out: bytes only, written by hand.
+
+A slice's first bit after its header is set where it begins a picture (first_mb_in_slice is 0).
+"""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.ingest.access_units import H264, IDR, PPS, SLICE, SPS, START, AccessUnit, Passing, nal_units
+
+SET, PICTURE_SET = b"\x67\x42\xc0\x1e\xab", b"\x68\xce\x3c\x80"
+OTHER_SET, OTHER_PICTURE_SET = b"\x67\x64\x00\x28\xac", b"\x68\xee\x01"
+SETS = START + SET + START + PICTURE_SET
+MESSAGE = START + b"\x06\x06\x01\xc4\x80"  # a recovery point
+DELIMITER = START + b"\x09\xf0"
+
+
+def key(number: int = 0, *, goes_on: bool = False) -> bytes:
+    return START + bytes([0x65, 0x00 if goes_on else 0x80, number, 0xAA])
+
+
+def other(number: int = 0, *, goes_on: bool = False) -> bytes:
+    return START + bytes([0x41, 0x00 if goes_on else 0x80, number, 0xAA])
+
+
+def pushed(units: H264, *reads: bytes) -> list[bytes]:
+    return [unit.data for read in reads for unit in units.push(read, 0)]
+
+
+def facts(unit: AccessUnit) -> tuple[bytes, bool, float, str]:
+    return unit.data, unit.key, unit.presented_at, unit.codec
+
+
+def only(units: list[AccessUnit]) -> AccessUnit:
+    (unit,) = units
+    return unit
+
+
+# NAL units.
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"", []),
+        (b"no start code", []),
+        (b"\x00\x00\x01", []),
+        (b"\x00\x00\x00\x01\x65\x88", [(5, b"\x65\x88")]),
+        (b"\x00\x00\x01\x67\x01\x00\x00\x01\x68\x02", [(7, b"\x67\x01"), (8, b"\x68\x02")]),
+        (b"rest\x00\x00\x01\x41", [(1, b"\x41")]),
+        (b"\x00\x00\x01\x00\x00\x01\x41", [(1, b"\x41")]),
+    ],
+)
+def test_nal_units_are_found_behind_start_codes_of_three_or_four_bytes(
+    data: bytes, found: list[tuple[int, bytes]]
+) -> None:
+    assert [(kind, data[first:end]) for kind, first, end in nal_units(data)] == found
+
+
+# Parameter sets.
+
+
+def test_a_whole_key_picture_passes_as_it_is() -> None:
+    unit = only(H264().push(SETS + key(), 40_000))
+    assert facts(unit) == (SETS + key(), True, 40_000, "avc1.42C01E")
+
+
+def test_a_key_without_parameter_sets_is_given_those_of_the_session_description() -> None:
+    unit = only(H264(extradata=SETS).push(key(), 0))
+    assert (unit.data, unit.key, unit.codec) == (SETS + key(), True, "avc1.42C01E")
+
+
+def test_a_key_without_parameter_sets_is_given_the_latest_ones() -> None:
+    units = H264(extradata=SETS)
+    changed = START + OTHER_SET + START + OTHER_PICTURE_SET
+    units.push(changed + key(1), 0)
+    unit = only(units.push(key(2), 0))
+    assert (unit.data, unit.codec) == (changed + key(2), "avc1.640028")
+
+
+def test_only_what_is_missing_is_put_in_front() -> None:
+    unit = only(H264(extradata=SETS).push(START + PICTURE_SET + key(), 0))
+    assert unit.data == SETS + key()
+
+
+def test_start_codes_of_three_bytes_leave_no_zero_at_the_end_of_a_parameter_set() -> None:
+    short = SETS.replace(START, START[1:])
+    assert only(H264(extradata=short).push(key(), 0)).data == SETS + key()
+    assert only(H264(extradata=SETS + b"\x00").push(key(), 0)).data == SETS + key()
+
+
+def test_other_pictures_are_given_no_parameter_sets_and_no_codec() -> None:
+    unit = only(H264(extradata=SETS).push(other(), 0))
+    assert facts(unit) == (other(), False, 0, "")
+
+
+def test_a_key_whose_parameter_sets_were_never_seen_is_no_key() -> None:
+    units = H264()
+    assert not only(units.push(key(1), 0)).key
+    assert not only(units.push(START + SET + key(2), 0)).key
+    assert only(units.push(START + PICTURE_SET + key(3), 0)).key
+
+
+def test_a_camera_with_several_picture_parameter_sets_is_given_all_of_them() -> None:
+    described = SETS + START + b"\x68\x5e\x3c\x80"  # pic_parameter_set_id 0 and 1
+    assert only(H264(extradata=described).push(key(), 0)).data == described + key()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "codec"),
+    [
+        (b"\x67\x42\xc0\x1e\xab", "avc1.42C01E"),
+        (b"\x67\x4d\x40\x29\xab", "avc1.4D4029"),
+        (b"\x67\x64\x00\x0a\xac", "avc1.64000A"),
+    ],
+)
+def test_the_codec_is_named_after_profile_constraints_and_level(parameters: bytes, codec: str) -> None:
+    assert only(H264().push(START + parameters + START + PICTURE_SET + key(), 0)).codec == codec
+
+
+# What is a key.
+
+
+def test_a_recovery_point_that_is_no_idr_picture_is_no_key() -> None:
+    unit = only(H264().push(SETS + MESSAGE + other(), 0))
+    assert facts(unit) == (SETS + MESSAGE + other(), False, 0, "")
+
+
+def test_a_picture_of_several_slices_in_one_read_is_one_unit() -> None:
+    read = SETS + key(1) + key(2, goes_on=True)
+    assert only(H264().push(read, 0)).data == read
+
+
+# Units without a slice.
+
+
+def test_what_comes_without_a_slice_belongs_to_the_next_picture() -> None:
+    units = H264()
+    assert pushed(units, DELIMITER, SETS, MESSAGE) == []
+    unit = only(units.push(key(), 7))
+    assert facts(unit) == (DELIMITER + SETS + MESSAGE + key(), True, 7, "avc1.42C01E")
+    assert pushed(units, other()) == [other()]
+
+
+def test_parameter_sets_of_a_read_of_their_own_are_the_latest() -> None:
+    units = H264(extradata=SETS)
+    pushed(units, START + OTHER_SET, START + OTHER_PICTURE_SET, other())
+    assert only(units.push(key(), 0)).codec == "avc1.640028"
+
+
+def test_a_camera_that_sends_no_slices_costs_no_memory() -> None:
+    units = H264()
+    megabyte = MESSAGE + bytes(1_000_000)
+    for _ in range(40):
+        units.push(megabyte, 0)
+    assert sum(len(unit.data) for unit in units.push(SETS + key(), 0)) < 20_000_000
+
+
+# Pictures in halves.
+
+
+def test_the_first_split_key_is_left_out_with_what_depends_on_it_and_the_next_ones_are_whole() -> None:
+    units = H264()
+    assert pushed(units, SETS + key(1)) == [SETS + key(1)]  # nobody can know yet
+    assert pushed(units, key(1, goes_on=True), other(2), other(3)) == []
+    assert pushed(units, SETS + key(4), key(4, goes_on=True)) == []  # held back
+    assert pushed(units, other(5)) == [SETS + key(4) + key(4, goes_on=True), other(5)]
+    assert pushed(units, other(6)) == [other(6)]  # of other pictures none is held back
+
+
+def test_a_merged_key_keeps_the_time_and_the_codec_of_its_first_half() -> None:
+    units = H264()
+    pushed(units, SETS + key(1), key(1, goes_on=True))
+    units.push(SETS + key(2), 100)
+    units.push(key(2, goes_on=True), 101)
+    first, second = units.push(other(3), 200)
+    assert (first.key, first.presented_at, first.codec) == (True, 100, "avc1.42C01E")
+    assert (second.key, second.presented_at) == (False, 200)
+
+
+def test_a_key_of_three_parts_is_merged_too() -> None:
+    units = H264()
+    pushed(units, SETS + key(1), key(2, goes_on=True), key(3, goes_on=True))
+    pushed(units, SETS + key(4), key(5, goes_on=True), key(6, goes_on=True))
+    merged = SETS + key(4) + key(5, goes_on=True) + key(6, goes_on=True)
+    assert pushed(units, other(7)) == [merged, other(7)]
+
+
+def test_keys_that_follow_each_other_are_each_whole() -> None:
+    units = H264()
+    pushed(units, SETS + key(1), key(1, goes_on=True), SETS + key(2), key(2, goes_on=True))
+    assert pushed(units, SETS + key(3), key(3, goes_on=True)) == [SETS + key(2) + key(2, goes_on=True)]
+    assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
+
+
+def test_a_key_that_comes_whole_after_all_is_held_back_by_one_read_and_not_lost() -> None:
+    units = H264()
+    pushed(units, SETS + key(1), key(1, goes_on=True))
+    assert pushed(units, SETS + key(2)) == []
+    assert pushed(units, other(3)) == [SETS + key(2), other(3)]
+
+
+def test_of_other_pictures_too_the_halves_are_merged_once_one_has_been_seen() -> None:
+    units = H264()
+    assert pushed(units, SETS + key(1), other(2)) == [SETS + key(1), other(2)]
+    assert pushed(units, other(2, goes_on=True), other(3), other(3, goes_on=True), other(4)) == []  # up to the next key
+    assert pushed(units, SETS + key(5)) == [SETS + key(5)]
+    assert pushed(units, other(6), other(6, goes_on=True), other(7)) == [other(6) + other(6, goes_on=True)]
+
+
+def test_a_merged_picture_has_no_parameter_sets_between_its_slices() -> None:
+    """Such sets begin the next picture (7.4.1.2.3), for a decoder that goes by NAL units and not by whole messages."""
+    units = H264()
+    halves = SETS + key(1), SETS + key(1, goes_on=True)
+    merged = only([unit for read in (*halves, *halves, other(2)) for unit in units.push(read, 0) if unit.key][1:])
+    kinds = [kind for kind, _, _ in nal_units(merged.data)]
+    assert kinds == [SPS, PPS, IDR, IDR]
+
+
+def test_the_first_key_of_all_may_be_held_back_until_it_is_known_to_be_whole() -> None:
+    units = H264(hold_first=True)
+    assert pushed(units, SETS + key(1)) == []
+    assert pushed(units, other(2)) == [SETS + key(1), other(2)]
+    assert pushed(units, other(3), SETS + key(4)) == [other(3), SETS + key(4)]  # from now on nothing is held back
+
+
+def test_a_first_key_that_is_held_back_is_whole_and_so_are_the_next_ones() -> None:
+    units = H264(hold_first=True)
+    assert pushed(units, SETS + key(1), SETS + key(1, goes_on=True)) == []
+    assert pushed(units, other(2)) == [SETS + key(1) + key(1, goes_on=True), other(2)]
+    assert pushed(units, SETS + key(3), SETS + key(3, goes_on=True)) == []
+    assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
+
+
+def test_where_the_first_key_is_held_back_what_comes_before_it_is_not() -> None:
+    units = H264(hold_first=True)
+    assert pushed(units, other(1), other(2)) == [other(1), other(2)]
+    assert pushed(units, SETS + key(3)) == []
+    assert pushed(units, other(4)) == [SETS + key(3), other(4)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 31])
+def test_a_set_takes_the_place_of_the_one_with_its_identifier_and_leaves_the_others(number: int) -> None:
+    identified = int(f"{number + 1:b}".rjust(2 * (number + 1).bit_length() - 1, "0").ljust(16, "0"), 2)
+    one, other_one = (b"\x68" + identified.to_bytes(2, "big") + end for end in (b"\x80", b"\xc0"))
+    fixed = START + SET + START + b"\x68\x19\x80"  # pic_parameter_set_id 11
+    units = H264(extradata=fixed + START + one)
+    only_now = only(units.push(START + other_one + key(), 0))
+    assert START + other_one in only_now.data and START + SET in only_now.data
+    assert b"\x68\x19\x80" in only_now.data
+    assert START + one not in only_now.data
+
+
+def test_the_rest_of_a_picture_whose_beginning_never_came_is_no_picture() -> None:
+    units = H264()
+    assert pushed(units, key(1, goes_on=True), other(2)) == []
+    pushed(units, SETS + key(3))
+    assert pushed(units, other(4)) == [SETS + key(3), other(4)]
+
+
+# Anything at all.
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([START, START[1:], SETS, START + SET, START + PICTURE_SET, MESSAGE, DELIMITER, b"\x00"]),
+    st.builds(key, st.integers(0, 255), goes_on=st.booleans()),
+    st.builds(other, st.integers(0, 255), goes_on=st.booleans()),
+)
+READS = st.lists(st.lists(PIECES, max_size=5).map(b"".join), max_size=20)
+
+
+@given(st.binary(max_size=60), READS)
+def test_whatever_a_camera_sends_nothing_is_raised_and_a_key_can_be_started_from(
+    extradata: bytes, reads: list[bytes]
+) -> None:
+    units = H264(extradata)
+    for number, read in enumerate(reads):
+        for unit in units.push(read, number):
+            kinds = {kind for kind, _, _ in nal_units(unit.data)}
+            assert kinds & {SLICE, IDR}
+            assert not unit.key or kinds >= {SPS, PPS, IDR}
+            assert bool(unit.codec) is unit.key
+            assert unit.presented_at <= number
+
+
+def test_a_codec_that_is_named_is_named_in_full() -> None:
+    unit = only(H264().push(START + b"\x67\x42" + START + PICTURE_SET + key(), 0))
+    assert re.fullmatch(r"(avc1\.[0-9A-F]{6})?", unit.codec)
+
+
+@given(READS)
+def test_no_picture_is_invented_repeated_or_reordered(reads: list[bytes]) -> None:
+    """What comes out is what went in, in its order, but for parameter sets put in front."""
+    units, position = H264(SETS), 0
+    sent = b"".join(reads)
+    for read in reads:
+        for unit in units.push(read, 0):
+            slices = [unit.data[first:end] for kind, first, end in nal_units(unit.data) if kind in (SLICE, IDR)]
+            for one in slices:
+                position = sent.index(one.rstrip(b"\x00"), position)
+
+
+@given(st.binary(max_size=200))
+def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
+    end = 0
+    for kind, first, last in nal_units(data):
+        assert end + 3 <= first < last <= len(data)
+        assert kind == data[first] & 0x1F
+        end = last
+
+
+# Other codecs.
+
+
+@pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False), ("hevc", False)])
+def test_of_other_codecs_each_read_passes_as_one_picture(codec: str, key: bool) -> None:
+    assert Passing(codec).push(b"a picture", 5, 7) == [AccessUnit(b"a picture", key, 5, read_at=7)]
+
+
+@pytest.mark.parametrize(("kind", "key"), [(1, False), (15, False), (16, True), (19, True), (21, True), (32, False)])
+def test_a_random_access_point_of_h265_is_a_key(kind: int, key: bool) -> None:
+    read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
+    assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]
+
+
+def test_a_picture_that_goes_on_without_an_end_is_left_out_with_what_depends_on_it() -> None:
+    units = H264(hold_first=True, largest=1000)
+    more = [key(goes_on=True)] * 200
+    assert pushed(units, SETS + key(1), *more, other(1), SETS + key(2), other(2), other(3)) == [
+        SETS + key(2),
+        other(2),
+        other(3),
+    ]

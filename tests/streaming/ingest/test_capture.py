@@ -1,0 +1,217 @@
+"""The thread of one camera: what it opens and what it never does, when it opens again, and its end."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cameras.simulator import Fault, SimulatedCamera, Simulator
+from cameras.sources import CameraSource
+from streaming.ingest import capture
+from streaming.ingest.access_units import START
+from streaming.ingest.capture import CaptureError, Reader
+from streaming.ingest.condition import State
+from tests.servers import ROOT, wait_until
+from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
+
+# What is opened.
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A video that OpenCV can read."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 64))
+    for _ in range(10):
+        writer.write(np.full((64, 64, 3), 128, np.uint8))
+    writer.release()
+    return path
+
+
+def spellings(path: Path) -> list[str]:
+    """Ways to name a file to FFmpeg."""
+    size = path.stat().st_size
+    return [
+        str(path),
+        f"file:{path}",
+        f"file://{path}",
+        f"concat:{path}",
+        f"subfile,,start,0,end,{size},,:{path}",
+        f"async:{path}",
+        f"cache:{path}",
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_reader_opens_no_file_however_it_is_named_and_whoever_asks(clip: Path, number: int) -> None:
+    with pytest.raises(CaptureError, match="must begin with"):
+        Reader(CameraSource(spellings(clip)[number]), TIMEOUTS)
+
+
+def opened(before: str, addresses: list[str]) -> list[bool]:
+    """Whether OpenCV opens each, in a process of its own that ran `before`."""
+    program = (
+        f"import cv2, json, sys\n{before}\n"
+        "captures = [cv2.VideoCapture(address, cv2.CAP_FFMPEG) for address in json.loads(sys.argv[1])]\n"
+        "print(json.dumps([capture.isOpened() and capture.read()[0] for capture in captures]))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(addresses)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    answers: list[bool] = json.loads(done.stdout)
+    return answers
+
+
+def test_where_cameras_are_opened_ffmpeg_itself_opens_no_file_even_if_the_check_of_addresses_were_passed(
+    clip: Path,
+) -> None:
+    """The address is checked, but a camera may redirect, or answer with a playlist that names files."""
+    names = spellings(clip)
+    assert opened("", names) == [True] * len(names)
+    assert opened("import streaming.ingest.capture", names) == [False] * len(names)
+
+
+def test_credentials_with_special_characters_reach_the_camera(simulator: Simulator) -> None:
+    locked = simulator.add(SimulatedCamera("Safe", "safe", 64, 64, username="an operator", password="p@ss:/?#%"))
+    reader = Reader(CameraSource(locked.url, "an operator", "p@ss:/?#%"), TIMEOUTS)
+    try:
+        assert reader.codec == "h264"
+        assert reader.read().startswith(START)
+    finally:
+        reader.close()
+    with pytest.raises(CaptureError, match="refused"):
+        Reader(CameraSource(locked.url, "an operator", "wrong"), TIMEOUTS)
+
+
+# The thread.
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "BACK_OFF", (0.1, 0.3, 0.5))
+
+
+def test_pictures_of_a_camera_arrive_and_stopping_leaves_the_camera(camera: SimulatedCamera) -> None:
+    with watching(camera.url, "low", "high") as watched:
+        low = watched.until_frame(lambda frame: frame.quality == "low")
+        high = watched.until_frame(lambda frame: frame.quality == "high")
+        assert size_of(low) == size_of(high) == (640, 360)
+        assert low.epoch == high.epoch == 0
+        assert low.data.startswith(b"\xff\xd8") and low.data.endswith(b"\xff\xd9")
+        assert abs(time.time() * 1000 - high.read_at) < 2000
+        assert [condition.state for condition in watched.conditions] == [State.LIVE]
+        assert camera.connections == 1
+        watched.stop(2)
+    wait_until(lambda: camera.connections == 0, 2, "the camera is left")
+
+
+def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
+    camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "SILENT", 0.5)
+    with watching(camera.url) as watched:
+        wait_until(lambda: abs(watched.capture.rate - 25) < 3, 10, "25 frames/s are measured")
+        camera.fault = Fault.SILENT
+        wait_until(lambda: watched.capture.rate == 0, 2, "no frames are measured")
+
+
+def test_what_nobody_wants_is_read_and_not_encoded(camera: SimulatedCamera) -> None:
+    with watching(camera.url) as watched:
+        wait_until(lambda: watched.capture.frames_read >= 25, 10, "the camera is read")
+        assert not watched.jpegs
+        watched.capture.want(frozenset({"medium"}))
+        assert watched.until_jpeg().quality == "medium"
+
+
+def test_a_camera_that_hangs_up_is_opened_again_and_its_pictures_tell_so(camera: SimulatedCamera, quick: None) -> None:
+    with watching(camera.url, "low") as watched:
+        assert watched.until_jpeg().epoch == 0
+        camera.drop_connections()
+        assert watched.until_jpeg(lambda frame: frame.epoch > 0).epoch == 1
+        states = [(condition.state, condition.failures) for condition in watched.conditions]
+        assert states == [(State.LIVE, 0), (State.RECONNECTING, 1), (State.LIVE, 0)]
+
+
+def test_a_camera_that_refuses_is_tried_again_later_each_time_and_each_failure_is_told(
+    camera: SimulatedCamera, quick: None
+) -> None:
+    camera.fault = Fault.REFUSE
+    with watching(camera.url, "low") as watched:
+        wait_until(lambda: len(watched.conditions) >= 4, 10, "four openings have failed")
+        failed = watched.conditions[:4]
+        assert [condition.failures for condition in failed] == [1, 2, 3, 4]
+        assert {condition.state for condition in failed} == {State.CONNECTING}
+        assert {condition.cause for condition in failed} == {
+            "The camera refused the connection, the log-in or the address."
+        }
+        pauses = [after.since - before.since for before, after in itertools.pairwise(failed)]
+        assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.3, 0.5), strict=True))
+        camera.fault = Fault.NONE
+        watched.until_frame()
+
+
+def test_a_silent_camera_is_given_up_after_the_time_out_and_said_to_be_so(camera: SimulatedCamera, quick: None) -> None:
+    camera.fault = Fault.SILENT
+    with watching(camera.url, "low") as watched:
+        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        assert watched.conditions[0].cause == "The camera did not answer within 2 s."
+
+
+def test_stopping_does_not_wait_for_the_next_try(camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "BACK_OFF", (60.0,))
+    camera.fault = Fault.REFUSE
+    with watching(camera.url, "low") as watched:
+        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        watched.stop(1)
+
+
+def test_another_address_is_read_from_the_next_frame_on(simulator: Simulator, camera: SimulatedCamera) -> None:
+    other = simulator.add(SimulatedCamera("Gate", "gate", 320, 180))
+    with watching(camera.url, "low") as watched:
+        assert size_of(watched.until_jpeg()) == (640, 360)
+        watched.capture.reopen(CameraSource(other.url))
+        frame = watched.until_jpeg(lambda frame: frame.epoch > 0)
+        assert size_of(frame) == (320, 180)
+        assert frame.epoch == 1
+        assert State.RECONNECTING not in {condition.state for condition in watched.conditions}
+        wait_until(lambda: camera.connections == 0, 2, "the first camera is left")
+
+
+def test_a_file_is_not_read_though_the_thread_goes_on_and_takes_the_right_address_later(
+    camera: SimulatedCamera, clip: Path, quick: None
+) -> None:
+    with watching(f"file:{clip}", "low") as watched:
+        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        assert "must begin with" in watched.conditions[0].cause
+        watched.capture.reopen(CameraSource(camera.url))
+        watched.until_frame()
+
+
+def test_neither_credentials_nor_query_of_a_failing_camera_are_logged(
+    camera: SimulatedCamera, quick: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    camera.fault = Fault.UNAUTHORIZED
+    source = CameraSource(f"{camera.url}?token=t0ken", "operator", "s3cret")
+    watched = Watched(source, frozenset())
+    watched.thread.start()
+    try:
+        wait_until(lambda: len(watched.conditions) >= 2, 5, "two openings have failed")
+    finally:
+        watched.stop(5)
+    printed = caplog.text + "".join(capfd.readouterr()) + str(watched.conditions)
+    assert "/yard" in printed
+    assert not any(secret in printed for secret in ("operator", "s3cret", "t0ken"))

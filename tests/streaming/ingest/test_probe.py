@@ -1,0 +1,69 @@
+"""*Test connection* on cameras of every codec."""
+
+import base64
+import uuid
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from cameras.models import Camera
+from cameras.simulator import SimulatedCamera, Simulator
+from cameras.sources import CameraSource
+from streaming.ingest.probe import try_camera
+
+
+@pytest.mark.parametrize(
+    ("transport", "codec", "name"),
+    [
+        ("rtsp", "h264", "h264"),
+        ("rtsp", "h265", "hevc"),
+        ("rtsp", "mjpeg", "mjpeg"),
+        ("http", "mjpeg", "mjpeg"),
+    ],
+)
+async def test_a_camera_of_any_codec_shows_its_picture_its_size_and_its_codec(
+    simulator: Simulator, transport: str, codec: str, name: str
+) -> None:
+    camera = simulator.add(SimulatedCamera("Yard", "yard", 320, 240, 15, transport=transport, codec=codec))
+    result = await try_camera(CameraSource(camera.url))
+    assert result["ok"], result
+    assert (result["width"], result["height"], result["codec"]) == (320, 240, name)
+    assert base64.b64decode(result["picture"].partition(",")[2]).startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+async def test_a_camera_that_describes_its_parameter_sets_and_sends_none_shows_its_picture(
+    simulator: Simulator, codec: str
+) -> None:
+    camera = SimulatedCamera("Yard", "yard", 320, 240, 15, codec=codec, repeat_parameter_sets="none")
+    result = await try_camera(CameraSource(simulator.add(camera).url))
+    assert result["ok"], result
+
+
+@pytest.mark.django_db
+def test_only_who_may_change_a_camera_tries_it_with_its_password(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[CameraSource] = []
+
+    async def try_camera(source: CameraSource) -> dict[str, Any]:
+        tried.append(source)
+        return {"ok": True}
+
+    monkeypatch.setattr("streaming.ingest.probe.try_camera", try_camera)
+    camera = Camera.objects.create(name="Yard", stream_url="rtsp://10.0.0.5/yard", username="ada", password="s3cret")
+    user = User.objects.create_user("staff", is_staff=True)
+    client.force_login(user)
+
+    def status(**fields: Any) -> int:
+        return client.post(
+            "/api/v1/cameras/test-connection", {"stream_url": "rtsp://10.0.0.5/other"} | fields
+        ).status_code
+
+    user.user_permissions.set(Permission.objects.filter(codename="add_camera"))
+    assert [status(), status(id=camera.pk)] == [200, 403]
+    user.user_permissions.set(Permission.objects.filter(codename="change_camera"))
+    assert [status(), status(id=camera.pk), status(id=uuid.uuid4()), status(id="x")] == [403, 200, 200, 200]
+    assert [source.password for source in tried] == ["", "s3cret", "", ""]

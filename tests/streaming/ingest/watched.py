@@ -1,0 +1,101 @@
+"""What the tests of a camera's thread share: a capture that remembers what it told, and eyes for a frame."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cameras.simulator import read_clock
+from cameras.sources import CameraSource
+from streaming.ingest.capture import Allowance, Capture
+from streaming.ingest.condition import Condition
+from streaming.ingest.frames import Format, Frame
+from streaming.ingest.sharing import Join, alone
+from tests.servers import wait_until
+
+TIMEOUTS = Allowance(2, 2)
+
+
+def image_of(frame: Frame) -> Any:
+    """The picture of a JPEG frame."""
+    assert frame.format is Format.JPEG
+    return decoded(frame.data)
+
+
+def decoded(data: bytes) -> Any:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return image
+
+
+def size_of(frame: Frame) -> tuple[int, int]:
+    """Width and height of a JPEG frame, pixels."""
+    assert frame.format is Format.JPEG
+    return image_size(frame.data)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    height, width, _ = decoded(data).shape
+    return width, height
+
+
+def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
+    """What the strips of JPEG frames say; None where one is unreadable."""
+    return [read_clock(image_of(frame)) for frame in frames]
+
+
+class Watched:
+    """A capture in its thread, and what it has told so far."""
+
+    def __init__(self, source: CameraSource, qualities: frozenset[str], join: Join = alone) -> None:
+        self.frames: list[Frame] = []
+        self.groups: list[list[Frame]] = []
+        self.videos: list[bool] = []
+        self.conditions: list[Condition] = []
+        self.capture = Capture(
+            source,
+            TIMEOUTS,
+            self.frames.append,
+            self.groups.append,
+            self.videos.append,
+            self.conditions.append,
+            join,
+        )
+        self.capture.want(qualities)
+        self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
+
+    @property
+    def jpegs(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.format is Format.JPEG]
+
+    @property
+    def video(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.format is Format.H264]
+
+    def stop(self, seconds: float) -> None:
+        self.capture.stop()
+        self.thread.join(seconds)
+        assert not self.thread.is_alive()
+
+    def until_frame(self, condition: Callable[[Frame], bool] = lambda _: True) -> Frame:
+        """The next frame from now on for which it holds."""
+        known = len(self.frames)
+        wait_until(lambda: any(condition(frame) for frame in self.frames[known:]), 10, "such a frame arrives")
+        return next(frame for frame in self.frames[known:] if condition(frame))
+
+    def until_jpeg(self, condition: Callable[[Frame], bool] = lambda _: True) -> Frame:
+        return self.until_frame(lambda frame: frame.format is Format.JPEG and condition(frame))
+
+
+@contextmanager
+def watching(url: str, *qualities: str, join: Join = alone) -> Iterator[Watched]:
+    """The camera at `url`, with these qualities encoded as JPEG."""
+    watched = Watched(CameraSource(url), frozenset(qualities), join)
+    watched.thread.start()
+    try:
+        yield watched
+    finally:
+        watched.stop(5)

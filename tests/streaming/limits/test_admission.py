@@ -1,0 +1,179 @@
+"""What a newcomer is admitted by, on a real Redis: budgets, reservations, limits that are only tried, blocks."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from streaming.conf import Timing
+from streaming.errors import (
+    BandwidthReachedError,
+    CameraLimitReachedError,
+    LimitReachedError,
+    StoppedByAdministratorError,
+    UserLimitReachedError,
+)
+from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
+from streaming.gate.readings import read_totals
+from streaming.gate.slots import Gate
+from streaming.gate.stop_orders import stop
+from streaming.limits import policy
+from streaming.limits.admission import Standing, terms_of
+from streaming.store.keys import BLOCKS, EXPECTED, ORDERS, RATES, SERVER_SET
+from streaming.store.scripts import Store
+
+ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
+BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
+LOW, HIGH = Rate("c1:low", 1_000), Rate("c1:high", 5_000)
+BASE = policy.Policy(10, 0, 0, 0, 100)
+VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
+
+
+async def no_wait(seconds: float) -> None:
+    raise AssertionError(f"told to wait {seconds} s")
+
+
+@pytest.fixture
+async def gate(store: Store) -> AsyncIterator[Gate]:
+    gate = Gate(store, Timing(2), "w")
+    gate.start()
+    yield gate
+    await gate.stop(2)
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+def budget(mbps: float, rate: Rate = LOW, *, trial: float = 0) -> Terms:
+    return Terms((Limit(SERVER_SET, 100),), rate, round(mbps * 1000), round(trial * 1000))
+
+
+async def enter(stack: AsyncExitStack, gate: Gate, terms: Terms, holder: Holder = ADA) -> Slot:
+    slot = await stack.enter_async_context(gate.slot(holder, terms, no_wait))
+    slot.progressed(100)
+    return slot
+
+
+async def test_who_would_pass_the_budget_is_refused_with_the_figures(gate: Gate, stack: AsyncExitStack) -> None:
+    for _ in range(3):
+        await enter(stack, gate, budget(3.5))
+    with pytest.raises(BandwidthReachedError) as refused:
+        await enter(stack, gate, budget(3.5))
+    assert refused.value.facts == {"mbps": 3.0, "max_mbps": 3.5, "expected_mbps": 1.0, "retry_after": 5}
+
+
+async def test_what_was_measured_counts_more_than_the_estimate(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+    await store.call("HSET", EXPECTED, LOW.field, 250)
+    for _ in range(4):
+        await enter(stack, gate, budget(1))
+    with pytest.raises(BandwidthReachedError):
+        await enter(stack, gate, budget(1))
+
+
+async def test_a_budget_that_comes_later_counts_those_who_are_there(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    first = await enter(stack, gate, budget(0))
+    with pytest.raises(BandwidthReachedError):  # not reported yet: counted as the newcomer is
+        await enter(stack, gate, budget(1.9))
+    await store.call("HSET", RATES, first.id, 500)
+    await enter(stack, gate, budget(1.9))
+
+
+async def test_a_higher_quality_has_to_fit_and_a_lower_one_always_does(gate: Gate, stack: AsyncExitStack) -> None:
+    slot = await enter(stack, gate, budget(7))
+    await enter(stack, gate, budget(7))
+    await gate.reserve(slot, HIGH, 7_000)
+    with pytest.raises(BandwidthReachedError):
+        await enter(stack, gate, budget(7, Rate("c1:medium", 1_001)))
+    other = await enter(stack, gate, budget(7))
+    with pytest.raises(BandwidthReachedError):
+        await gate.reserve(other, HIGH, 7_000)
+    await gate.reserve(slot, LOW, 1)
+    await gate.reserve(other, HIGH, 7_000)
+
+
+async def test_a_budget_does_not_keep_out_who_streams_already(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+    slot = await enter(stack, gate, budget(1))
+    slot.terms = replace(slot.terms, budget=1)
+    await store.call("FLUSHALL")
+    await gate._renew()
+    slot.check()
+
+
+async def test_per_camera_and_per_user_limits_say_which_they_are(gate: Gate, stack: AsyncExitStack) -> None:
+    limited = replace(BASE, max_per_camera=1)
+    await enter(stack, gate, terms_of(limited, (VIEWER, None), ADA, LOW))
+    with pytest.raises(CameraLimitReachedError) as refused:
+        await enter(stack, gate, terms_of(limited, (VIEWER, None), replace(BOB, camera_id="c1"), LOW), BOB)
+    assert (refused.value.facts["in_use"], refused.value.facts["limit"]) == (1, 1)
+    await enter(stack, gate, terms_of(limited, (VIEWER, None), BOB, LOW), BOB)
+    with pytest.raises(UserLimitReachedError):
+        await enter(stack, gate, terms_of(BASE, (Standing(1, False), None), replace(BOB, camera_id="c3"), LOW), BOB)
+
+
+async def test_reserved_slots_are_the_groups_alone(gate: Gate, stack: AsyncExitStack) -> None:
+    reserved = replace(BASE, max_concurrent=3, reserved_slots=2, reserved_group=7)
+
+    async def come(standing: Standing, name: str) -> None:
+        holder = replace(ADA, user_id=name, camera_id=name)
+        await enter(stack, gate, terms_of(reserved, (standing, None), holder, LOW), holder)
+
+    await come(VIEWER, "a")
+    with pytest.raises(LimitReachedError) as refused:
+        await come(VIEWER, "b")
+    assert (refused.value.facts["in_use"], refused.value.facts["limit"]) == (1, 1)
+    await come(OPERATOR, "c")
+    await come(OPERATOR, "d")
+    with pytest.raises(LimitReachedError):
+        await come(OPERATOR, "e")
+
+
+async def test_limits_that_are_only_tried_refuse_nobody_and_tell_whom_they_would_have(
+    gate: Gate, stack: AsyncExitStack
+) -> None:
+    trial = replace(BASE, max_concurrent=1, max_mbps=1.5)
+    told = []
+    for number in range(3):
+        holder = replace(ADA, user_id=str(number))
+        tried = trial if number < 2 else replace(trial, max_concurrent=9)
+        terms = terms_of(replace(BASE, trial=tried), (VIEWER, VIEWER), holder, LOW)
+        told.append((await enter(stack, gate, terms, holder)).would_refuse)
+    assert told[0] is None
+    assert [type(error) for error in told[1:]] == [LimitReachedError, BandwidthReachedError]
+
+
+async def test_a_limit_that_is_only_tried_tells_what_it_met_and_not_what_the_server_has_in_use(
+    gate: Gate, stack: AsyncExitStack
+) -> None:
+    def terms(holder: Holder, **tried: float) -> Terms:
+        return terms_of(replace(BASE, trial=replace(BASE, **tried)), (VIEWER, VIEWER), holder, LOW)  # type: ignore[arg-type]
+
+    for holder in (ADA, BOB, BOB):
+        await enter(stack, gate, terms(holder), holder)
+    camera = (await enter(stack, gate, terms(ADA, max_per_camera=1))).would_refuse
+    budget = (await enter(stack, gate, terms(ADA, max_mbps=4.5))).would_refuse
+    assert isinstance(camera, CameraLimitReachedError) and isinstance(budget, BandwidthReachedError)
+    assert (camera.facts["in_use"], camera.facts["limit"]) == (1, 1)
+    assert (budget.facts["mbps"], budget.facts["max_mbps"]) == (4, 4.5)
+
+
+async def test_a_stop_reaches_the_holders_worker_and_blocks_its_user_alone(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    terms = terms_of(BASE, (VIEWER, None), ADA, LOW)
+    slot = await enter(stack, gate, terms)
+    assert not await stop(store, "w:nobody", "x")
+    assert await stop(store, slot.id, "Maintenance “at” 5", 60)
+    assert [slot.id in order for order in await store.call("LRANGE", ORDERS + "w", 0, -1)] == [True]
+    with pytest.raises(StoppedByAdministratorError, match="Maintenance “at” 5") as refused:
+        await enter(stack, gate, terms)
+    assert 58 <= int(str(refused.value.facts["retry_after"])) <= 60
+    await enter(stack, gate, terms_of(BASE, (VIEWER, None), BOB, LOW), BOB)
+    await store.call("DEL", BLOCKS + "1")
+    await enter(stack, gate, terms)
+    assert (await read_totals(store))["stopped"] == 1
