@@ -1,7 +1,7 @@
 """The gate: how many streams may be watched at once, exact over every worker and host.
 
 A *slot* is a lease: a member of one or more limited sets in Redis, with the time at which it ends by Redis's own clock.
-No counter exists that could drift. Promises, each with its test in tests/streaming/test_slots.py:
+No counter exists that could drift. Promises, each with its test in tests/streaming/gate/test_slots.py:
 
 - Admission is one Lua script: below every limit, in all sets; or in none, with the facts.
 - A lease id is made before the call, so a repeated or doubtful acquire counts once.

@@ -1,4 +1,4 @@
-"""The connections to Redis; with `wire.py` the home of its client library.
+"""The connections to Redis; with `connection.py` the home of its client library.
 
 The driver's errors are translated here, once. Every call ends within `DEADLINE`: the library's defaults had not given
 up after 40 s against a Redis that accepts and never answers.
