@@ -25,10 +25,11 @@ cluster: .venv/.development ## the same behind nginx, with four workers and Redi
 test: .venv/.development ## every test; those that need a browser or PostgreSQL skip where none is found
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-lint: .venv/.development ## ruff, mypy, known vulnerabilities of what is installed (or a loud NOT CHECKED)
+lint: .venv/.development ## ruff, mypy, links of the documents, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/pytest --quiet tests/test_docs.py
 	$(BIN)/python -m tests.vulnerabilities requirements-dev.lock
 
 lock: ## requirements*.lock from requirements*.txt; OPTIONS=--upgrade raises what they need in turn as well
