@@ -9,9 +9,7 @@ or a camera that is well could not be read.
 
 import argparse
 import asyncio
-import datetime
 import faulthandler
-import ipaddress
 import json
 import os
 import random
@@ -26,15 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.server.loop_thread import LoopThread
 from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, CaptureError, Reader
+from tests.certificates import make_certificate
 from tests.servers import ROOT, free_port
 
 TIMEOUTS = Allowance(opening=10.0, reading=5.0)  # seconds
@@ -46,7 +40,8 @@ MOST_READS = 8
 @contextmanager
 def cameras(folder: Path) -> Iterator[dict[str, str]]:
     """Kind and scheme, such as "dropped rtsps" -> address."""
-    secure = _certificate(folder)
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(*make_certificate(folder))
     loop = LoopThread("relays")
     with Simulator(port=0) as simulator:
         for transport in ("rtsp", "http"):
@@ -109,28 +104,6 @@ async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, l
             left -= len(data)
             target.write(data)
             await target.drain()
-
-
-def _certificate(folder: Path) -> ssl.SSLContext:
-    """A server's context with a certificate that it signed itself, as cameras do."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "camera.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 def open_all(addresses: dict[str, str], openings: int, threads: int) -> None:

@@ -5,16 +5,10 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from streaming.complaints import SILENCE, Complaint, complaint_of
 from streaming.conf import Timing
@@ -23,6 +17,7 @@ from streaming.gate.leases import Slot
 from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.store.scripts import Store, ThreadStore
+from tests.certificates import make_certificate
 from tests.servers import RedisServer, free_port, wait_until
 from tests.streaming.gate.test_slots import held
 
@@ -154,28 +149,14 @@ def untrusted(tmp_path: Path) -> Iterator[str]:
         pytest.skip(
             "redis-server is not installed: the embedded one knows no TLS (Debian: apt-get install redis-server)"
         )
-    make_certificate(tmp_path)
+    certificate, key = map(str, make_certificate(tmp_path))
     port = free_port()
     flags = {"tls-port": str(port), "bind": "127.0.0.1", "tls-auth-clients": "no"}
-    files = {"tls-cert-file": str(tmp_path / "crt.pem"), "tls-key-file": str(tmp_path / "key.pem")}
-    server = RedisServer(tmp_path, **flags, **files, **{"tls-ca-cert-file": files["tls-cert-file"]})
+    files = {"tls-cert-file": certificate, "tls-key-file": key, "tls-ca-cert-file": certificate}
+    server = RedisServer(tmp_path, **flags, **files)
     server.program = program
     with server:
         yield f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
-
-
-def make_certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "crt.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
 
 
 async def test_a_certificate_that_is_not_trusted_is_told(untrusted: str) -> None:

@@ -1,7 +1,6 @@
 """Cameras that answer by a script: what a real one, or the simulator, would never send. On loopback, in threads."""
 
 import contextlib
-import datetime
 import socket
 import ssl
 import threading
@@ -10,11 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from tests.certificates import make_certificate
 from tests.servers import wait_until
 
 SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
@@ -158,29 +153,10 @@ def silent(kind: str) -> Iterator[str]:
             yield f"rtsp://127.0.0.1:{camera.port}/"
 
 
-def certificate(folder: Path) -> Path:
-    """A self-signed certificate with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "camera.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-def with_tls(port: int, certificate: Path) -> Script:
-    """Passes on to `port` what comes with TLS."""
+def with_tls(port: int, folder: Path) -> Script:
+    """Passes on to `port` what comes with TLS. `folder`: for the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(*make_certificate(folder))
 
     def script(connection: socket.socket) -> None:
         with (

@@ -27,7 +27,6 @@ from tests.streaming.ingest.scripted import (
     SILENT,
     Script,
     Server,
-    certificate,
     http,
     rtsp,
     rtsp_reply,
@@ -322,7 +321,7 @@ def test_who_does_not_listen_speak_or_exist_is_told_apart(monkeypatch: pytest.Mo
 
 def test_a_camera_with_tls_is_read(simulator: Simulator, tmp_path: Path) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 64, 64, username="ada", password="p@ss"))
-    with server(with_tls(simulator.port, certificate(tmp_path))) as outside:
+    with server(with_tls(simulator.port, tmp_path)) as outside:
         url = camera.url.replace("rtsp:", "rtsps:").replace(f":{simulator.port}", f":{outside.port}")
         reader = Reader(CameraSource(url, "ada", "p@ss"), ALLOWANCE)
         try:
