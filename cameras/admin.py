@@ -33,7 +33,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Everybody makes and sees his own tokens; a superuser those of all. A token acts as its user: whoever could make one
+    """Users make and see their own tokens; a superuser those of all. A token acts as its user: whoever could make one
     for another would have that one's permissions."""
 
     list_display = ("name", "prefix", "user", "created", "last_used", "expires")

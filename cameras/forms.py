@@ -58,7 +58,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         if not stored.has_password:
             return ""
         if self._moved(stored, cleaned):
-            # Else whoever may edit a camera could send its password to a host of his own.
+            # Else an editor of the camera could send its password to another host.
             self.add_error("password", ValidationError(OTHER_HOST, code="other_host"))
         return str(stored.password) if stored.password else stored.password
 

@@ -1,4 +1,4 @@
-"""Tokens for programs: each acts as its user, for as long as he is active and the token has not expired.
+"""Tokens for programs: each acts as its user, for as long as the user is active and the token has not expired.
 
 A token is 256 random bits behind a word that tells a leaked one apart. Being random, it needs no slow hash.
 """

@@ -49,7 +49,7 @@ def for_readers(view: View) -> View:
             return problem.response()
         if welcome:
             return view(request, **kwargs)  # type: ignore[no-any-return]
-        if request.user.is_authenticated:  # not to the log-in, which would send him back here
+        if request.user.is_authenticated:  # not to the log-in, which would redirect back here
             return Problem(403, "This is for the staff.").response()
         if request.path.endswith(str(api.docs_url)):
             return redirect_to_login(request.get_full_path())

@@ -11,10 +11,10 @@ from streaming.store.scripts import Store
 @dataclass(frozen=True)
 class Block:
     user_id: str
-    user: str  # his name when he was blocked
-    message: str  # what he reads
+    user: str  # the name at the time of the block
+    message: str  # to the user
     seconds_left: int
-    by: str  # who blocked him; empty where that is not known
+    by: str  # who set it; empty where that is not known
 
 
 async def blocks(store: Store) -> list[Block]:
@@ -29,7 +29,7 @@ async def blocks(store: Store) -> list[Block]:
 
 
 async def lift(store: Store, user_id: str) -> Block | None:
-    """Let a user in again; returns his block, None where there was none. Raises GateUnavailableError."""
+    """Lift a block and return it; None where there was none. Raises GateUnavailableError."""
     # Asked first: were the reply of what removes it lost, the second call would find nothing.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)
     (removed,) = await store.run("gate/unblock", [BLOCKED, BLOCKS + user_id], [user_id])

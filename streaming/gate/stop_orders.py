@@ -11,8 +11,8 @@ KEPT = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """End one viewing; its viewer reads `message`, and is refused for `block_seconds`, `by` whom the page says: then his
-    others end too. Returns whether there is such a viewing. Raises GateUnavailableError."""
+    """End one viewing with `message` to its viewer. With `block_seconds` the user is blocked, in the name of `by`, and the
+    user's other viewings end too. Returns whether there is such a viewing. Raises GateUnavailableError."""
     return bool(await _order(store, "id", viewing_id, message, block_seconds, by))
 
 

@@ -161,7 +161,7 @@ class Reading:
     def join(self, feed: Feed) -> None:
         self.feeds.add(feed)
         self.update()
-        self._inbox.handle()  # by who watches now: nobody gets what he does not watch any more, or misses what was told
+        self._inbox.handle()  # deliver what is queued to the viewers that are subscribed now
         if feed.format is Format.H264 and self.group and self.condition.state is State.LIVE:
             feed.mailbox.preload(self.group)
         elif feed.format is Format.JPEG and (frame := self._first_picture(feed.quality)) is not None:

@@ -81,28 +81,28 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
-    """What JPEG is made of: all values from 0 to 255, in the colours of BT.601, whatever the camera's video has."""
+    """What JPEG is made of: all values from 0 to 255, in the colors of BT.601, whatever the camera's video has."""
     is_full = picture.color_range == FULL_RANGE or picture.format.name.startswith("yuvj")
-    colours = picture.colorspace
-    if colours == UNSPECIFIED:
-        colours = BT_709 if picture.height >= HD and not is_full else BT_601[0]
-    if picture.format.name not in PLAIN or colours not in (BT_709, *BT_601):
-        return _planes_by_swscale(picture, width, height, colours)
-    # Nearly all cameras'. By OpenCV: swscale takes longer for the values, and by far longer for the colours.
+    colors = picture.colorspace
+    if colors == UNSPECIFIED:
+        colors = BT_709 if picture.height >= HD and not is_full else BT_601[0]
+    if picture.format.name not in PLAIN or colors not in (BT_709, *BT_601):
+        return _planes_by_swscale(picture, width, height, colors)
+    # Nearly all cameras'. By OpenCV: swscale takes longer for the values, and by far longer for the colors.
     if (picture.width, picture.height) != (width, height):
         picture = picture.reformat(width, height, interpolation="AREA", threads=1)
     luma, blue, red = (_rows(plane) for plane in picture.planes)
-    if is_full and colours != BT_709:
+    if is_full and colors != BT_709:
         return [luma, blue, red]
-    return _converted(luma, blue, red, FULL if is_full else OF_VIDEO, is_709=colours == BT_709)
+    return _converted(luma, blue, red, FULL if is_full else OF_VIDEO, is_709=colors == BT_709)
 
 
-def _planes_by_swscale(picture: Any, width: int, height: int, colours: int) -> "list[np.ndarray[Any, Any]]":
+def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "list[np.ndarray[Any, Any]]":
     picture = picture.reformat(
         width,
         height,
         format="yuvj420p",
-        src_colorspace=colours,
+        src_colorspace=colors,
         dst_colorspace="ITU601",
         dst_color_range="JPEG",
         interpolation="AREA",

@@ -18,7 +18,7 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 @dataclass(frozen=True)
 class Standing:
-    """What a user may under one policy: streams at once (0: any), and whether the reserved slots are his, too."""
+    """What a user may under one policy: streams at once (0: any), and whether the reserved slots are available to them."""
 
     streams: int
     operator: bool

@@ -155,7 +155,7 @@ def _source(policy: Policy, name: str) -> str:
 
 
 def user_limit(policy: Policy, user: Any) -> int:
-    """Streams that `user` may watch at once: his own rule, else the highest of his groups', else everybody's. 0: any."""
+    """Streams that `user` may watch at once: by the user's rule, else the highest of groups, else the default. 0: any."""
     own = policy.user_limits.get(str(user.pk))
     if own is not None:
         return own

@@ -17,7 +17,7 @@ EXPECTED = PREFIX + "expected"  # camera and quality -> kbit/s last measured
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
 STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills
-BLOCKED = PREFIX + "blocks"  # user -> his name and who blocked him, as JSON
+BLOCKED = PREFIX + "blocks"  # user -> name, message and who set the block, as JSON
 ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
 
 TOTALS = PREFIX + "totals"  # counter -> number, of all workers that ever were

@@ -63,7 +63,7 @@ async def end_stream(request: HttpRequest, viewing_id: Viewing) -> Status[None]:
     response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message that its viewer reads; he may be refused for some time."""
+    """End a stream with a message to its viewer, who may be blocked for some time."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -75,7 +75,7 @@ async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.S
     response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera. Whoever asks for it is not kept out himself."""
+    """End all streams of a camera. The user who asks for it is not blocked."""
     camera = await sync_to_async(find)(camera_id)
     store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
     stopped = await stop_orders.stop_camera(

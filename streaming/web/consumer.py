@@ -176,7 +176,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return protocol.known_formats(query.get("formats", ["jpeg"])[0])
 
     async def _admissible(self, worker: runtime.Runtime) -> Admissible:
-        """The limits, who asks, for which camera, and what he may under them; raises what stands against it."""
+        """The policy, the user, the camera and the user's limits. Raises if access is denied."""
 
         def look(policy: Policy) -> Admissible:
             user, camera, source = admissible_session(self._session, self._camera)

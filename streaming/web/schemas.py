@@ -109,7 +109,7 @@ class StopIn(Strict):
         Field(
             ge=0,
             le=stop_orders.BLOCK,
-            description="For how long the viewer is refused: whatever else he watches ends too.",
+            description="For how long the user is blocked: all of the user's streams end.",
         ),
         Strictly,
     ] = 0
@@ -121,10 +121,10 @@ class StoppedOut(Schema):
 
 class BlockOut(Schema):
     user_id: str
-    user: str = Field(description="His name when he was blocked.")
-    message: str = Field(description="What he reads.")
+    user: str = Field(description="The user's name at the time of the block.")
+    message: str = Field(description="The message to the user.")
     seconds_left: int
-    by: str = Field(description="Who blocked him.")
+    by: str = Field(description="Who set the block.")
 
 
 class BlockPage(Schema):
@@ -248,7 +248,7 @@ class LimitsOut(Schema):
     changed: list[str] = Field(description="Limits that somebody has set.")
     changed_at: datetime | None
     changed_by: str
-    user_limits: dict[str, int] = Field(description="Streams at once, by the key of a user with a limit of his own.")
+    user_limits: dict[str, int] = Field(description="Streams at once, by the key of a user with a limit.")
     group_limits: dict[str, int] = Field(description="The same for each member of a group, by its key.")
     trial: TrialOut | None
     usage: GateOut

@@ -162,7 +162,7 @@ async def _blocks() -> list[blocks.Block]:
 def lift_block(request: HttpRequest) -> dict[str, Any]:
     asked = _cleaned(LiftForm(request.POST))
     lifted = async_to_sync(_lift)(asked["user"])
-    if lifted is not None:  # else it has ended meanwhile: he may watch as well
+    if lifted is not None:  # else it has ended meanwhile: the user may watch as well
         log_action(request.user, f"Let {lifted.user} in again")  # type: ignore[arg-type] # not anonymous
     return blocked(request)
 

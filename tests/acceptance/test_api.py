@@ -48,7 +48,7 @@ LIMITS = {
 
 
 class Api:
-    """Requests of one user with his token; `base` is a worker's."""
+    """Requests of one user with that user's token; `base` is a worker's."""
 
     def __init__(self, base: str, token: str) -> None:
         self.host, self.token = base.removeprefix("http://"), token
@@ -86,7 +86,7 @@ def people(installation: Site, tokens: dict[str, str]) -> dict[str, Api]:
 
 @pytest.fixture
 def admin(people: dict[str, Api]) -> Iterator[Api]:
-    """A superuser's; takes back what he has set."""
+    """A superuser's; takes back what was set."""
     yield people["admin"]
     nothing = dict.fromkeys(LIMITS)
     assert people["admin"]("PUT", "/limits", nothing)[0] == 200

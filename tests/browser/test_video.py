@@ -93,7 +93,7 @@ DECODE = """async (text) => {
 }"""
 
 
-def key_picture(height: int, colours: str, says: int, values: int) -> bytes:
+def key_picture(height: int, colors: str, says: int, values: int) -> bytes:
     """Of the patches, by libx264; `says` is the matrix it tells of, 2 for none."""
     context: Any = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = 1280, height, "yuv420p"
@@ -101,7 +101,7 @@ def key_picture(height: int, colours: str, says: int, values: int) -> bytes:
     context.colorspace, context.color_range = says, values
     context.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "10"}
     picture = av.VideoFrame.from_ndarray(np.repeat(PATCHES[None], height, 0).repeat(256, 1), format="rgb24")
-    picture = picture.reformat(format="yuv420p", dst_colorspace=colours, dst_color_range=values)
+    picture = picture.reformat(format="yuv420p", dst_colorspace=colors, dst_color_range=values)
     picture.pts = 0
     return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
 
@@ -110,7 +110,7 @@ OF_VIDEO, ALL = 1, 2  # values: 16 to 235, or 0 to 255
 
 
 @pytest.mark.parametrize(
-    ("height", "colours", "says", "values"),
+    ("height", "colors", "says", "values"),
     [
         (720, "ITU709", 1, OF_VIDEO),
         (720, "ITU709", 1, ALL),
@@ -123,10 +123,10 @@ OF_VIDEO, ALL = 1, 2  # values: 16 to 235, or 0 to 255
         (480, "ITU601", 2, ALL),
     ],
 )
-def test_video_has_the_colours_that_the_camera_saw(
-    cards: Page, height: int, colours: str, says: int, values: int
+def test_video_has_the_colors_that_the_camera_saw(
+    cards: Page, height: int, colors: str, says: int, values: int
 ) -> None:
-    sent = base64.b64encode(key_picture(height, colours, says, values)).decode()
+    sent = base64.b64encode(key_picture(height, colors, says, values)).decode()
     np.testing.assert_allclose(cards.evaluate(DECODE, sent), PATCHES, atol=9)
 
 

@@ -135,13 +135,13 @@ def test_who_is_no_superuser_makes_and_sees_tokens_for_himself_alone(
     person.save()
     person.user_permissions.set(Permission.objects.filter(content_type__model="apitoken"))
     client.force_login(person)
-    tokens.issue(admin_user, "not his")
+    tokens.issue(admin_user, "of another user")
     other = ApiToken.objects.get()
     data = {"name": "backup", "expires_0": "", "expires_1": ""}
     assert "shown this once" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
     assert "shown this once" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
     assert ApiToken.objects.exclude(pk=other.pk).get().user == person
-    assert "not his" not in client.get(reverse("admin:cameras_apitoken_changelist")).text
+    assert "of another user" not in client.get(reverse("admin:cameras_apitoken_changelist")).text
     assert client.get(change_page(other)).status_code == 302
     assert client.post(reverse("admin:cameras_apitoken_delete", args=[other.pk]), {"post": "yes"}).status_code == 302
     assert ApiToken.objects.filter(pk=other.pk).exists()

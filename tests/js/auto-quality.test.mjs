@@ -262,7 +262,7 @@ test("a quality that was kept and is none of Auto's changes nothing", () => {
   assert.equal(auto.quality, "original");
 });
 
-test("who chose a quality that there is no room for goes on with the one he has", () => {
+test("a viewer who chose a quality without room for it keeps the present one", () => {
   const choice = new QualityChoice({ choice: "high", playsVideo: true, pixels: () => 640, traffic, measure, now: () => now });
   choice.kept("low");
   assert.equal(choice.quality, "low");

@@ -44,7 +44,7 @@ function push(flags = 0, fields = {}) {
 const inside = () => FakeVideoDecoder.all.at(-1);
 const seen = () => pictures.map(([number]) => number);
 
-test("asked for low delay, without a description, as Annex B has none, and with the colours of the first picture", () => {
+test("asked for low delay, without a description, as Annex B has none, and with the colors of the first picture", () => {
   push(KEY);
   const { colorSpace, ...others } = inside().configuration;
   assert.deepEqual(others, { codec: CODEC, optimizeForLatency: true });

@@ -151,7 +151,7 @@ test("a picture finds the state that it makes: even the slowest link's are live 
   assert.deepEqual(seen, [[State.LIVE, 7]]);
 });
 
-test("who is refused because the server still holds the slot of his lost connection waits for it", async () => {
+test("a viewer who is refused while the server still holds the slot of the lost connection waits for it", async () => {
   await goLive();
   browser.socket.end(1006);
   const started = Date.now();

@@ -1,4 +1,4 @@
-"""Motion JPEG: every picture a baseline file of its own, with the standard Huffman tables and 4:2:0 colour."""
+"""Motion JPEG: every picture a baseline file of its own, with the standard Huffman tables and 4:2:0 color."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .canvas import Bgr
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 """Blue, green, red."""
 
 Point = tuple[float, float]
@@ -26,38 +26,38 @@ class Brush:
         self.image = image
         self._height, self._width = image.shape[:2]
 
-    def polygon(self, colour: Colour, *points: Point) -> None:
+    def polygon(self, color: Color, *points: Point) -> None:
         pixels = np.array([self._pixel(point) for point in points], np.int32)
-        cv2.fillPoly(self.image, [pixels], colour, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(self.image, [pixels], color, cv2.LINE_AA, SHIFT)
 
-    def box(self, colour: Colour, left: float, top: float, right: float, bottom: float) -> None:
-        self.polygon(colour, (left, top), (right, top), (right, bottom), (left, bottom))
+    def box(self, color: Color, left: float, top: float, right: float, bottom: float) -> None:
+        self.polygon(color, (left, top), (right, top), (right, bottom), (left, bottom))
 
-    def lines(self, colour: Colour, thickness: float, *points: Point) -> None:
+    def lines(self, color: Color, thickness: float, *points: Point) -> None:
         """A line through the points; thickness as a fraction of the height."""
         pixels = np.array([self._pixel(point) for point in points], np.int32)
         width = max(1, round(thickness * self._height))
-        cv2.polylines(self.image, [pixels], False, colour, width, cv2.LINE_AA, SHIFT)
+        cv2.polylines(self.image, [pixels], False, color, width, cv2.LINE_AA, SHIFT)
 
-    def ellipse(self, colour: Colour, centre: Point, across: float, down: float) -> None:
+    def ellipse(self, color: Color, center: Point, across: float, down: float) -> None:
         """Half-axes as fractions of the width and of the height."""
         axes = (max(1, round(across * self._width * 16)), max(1, round(down * self._height * 16)))
-        cv2.ellipse(self.image, self._pixel(centre), axes, 0, 0, 360, colour, -1, cv2.LINE_AA, SHIFT)
+        cv2.ellipse(self.image, self._pixel(center), axes, 0, 0, 360, color, -1, cv2.LINE_AA, SHIFT)
 
-    def gradient(self, top: float, bottom: float, colours: Sequence[Colour]) -> None:
-        """Fill the rows from `top` to `bottom` with colours that run into each other."""
+    def gradient(self, top: float, bottom: float, colors: Sequence[Color]) -> None:
+        """Fill the rows from `top` to `bottom` with colors that run into each other."""
         first, last = round(top * self._height), round(bottom * self._height)
-        places = np.linspace(0, 1, len(colours))
+        places = np.linspace(0, 1, len(colors))
         rows = np.linspace(0, 1, last - first)
-        channels = [np.interp(rows, places, [colour[channel] for colour in colours]) for channel in range(3)]
+        channels = [np.interp(rows, places, [color[channel] for color in colors]) for channel in range(3)]
         self.image[first:last] = np.stack(channels, axis=1)[:, np.newaxis].astype(np.uint8)
 
-    def text(self, words: str, colour: Colour, place: Point, size: float) -> None:
+    def text(self, words: str, color: Color, place: Point, size: float) -> None:
         """Words that start at `place`, capitals `size` of the height tall."""
         scale = size * self._height / 22
         x, y = (coordinate >> SHIFT for coordinate in self._pixel(place))
         thickness = max(1, round(scale * 2))
-        cv2.putText(self.image, words, (x, y), FONT, scale, colour, thickness, cv2.LINE_AA)
+        cv2.putText(self.image, words, (x, y), FONT, scale, color, thickness, cv2.LINE_AA)
 
     def _pixel(self, point: Point) -> tuple[int, int]:
         return round(point[0] * self._width * (1 << SHIFT)), round(point[1] * self._height * (1 << SHIFT))

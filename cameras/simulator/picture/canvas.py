@@ -1,4 +1,4 @@
-"""A picture kept in the encoder's own colour space, so that a frame costs a copy and a few small pastes."""
+"""A picture kept in the encoder's own color space, so that a frame costs a copy and a few small pastes."""
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ def luma(picture: Yuv) -> Yuv:
 
 
 def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
-    """Views of both colour planes, height / 2 x width / 2."""
+    """Views of both color planes, height / 2 x width / 2."""
     rows, width = picture.shape
     half = (rows // 3, width // 2)
     u, v = picture[rows * 2 // 3 :].reshape(2, *half)

@@ -33,7 +33,7 @@ def draw_clock(image: Image, now_ms: int, black: int = 0, white: int = 255) -> N
 def read_clock(image: Image) -> int | None:
     """The low 32 bits of Unix milliseconds in the strip, or None where it is unreadable.
 
-    A strip of one colour is unreadable too: a black picture carries no clock.
+    A strip of one color is unreadable too: a black picture carries no clock.
     """
     rows = strip_height(image.shape[0])
     if not rows or image.shape[1] < BITS:

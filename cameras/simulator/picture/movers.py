@@ -53,15 +53,15 @@ class Mover:
         way = progress if ahead else 2 - progress
         middle = self._path.start + (self._path.end - self._path.start) * way
         left = int(np.clip(round(middle * columns) - width // 2, 0, columns - width)) // 2 * 2
-        colours, coverage = self._poses[now_ms // self._path.pose_ms % POSES]
+        colors, coverage = self._poses[now_ms // self._path.pose_ms % POSES]
         if not ahead:
-            colours, coverage = colours[:, ::-1], coverage[:, ::-1]
+            colors, coverage = colors[:, ::-1], coverage[:, ::-1]
         behind = self._background[self._top : self._top + height, left : left + width]
-        patch = colours + (behind * (256 - coverage) >> 8)
+        patch = colors + (behind * (256 - coverage) >> 8)
         return patch.astype(np.uint8), left, self._top
 
     def _pose(self, pose: int) -> tuple[Sprite, Sprite]:
-        """Colours already weighted by coverage, and coverage from 0 to 255."""
+        """Colors already weighted by coverage, and coverage from 0 to 255."""
         width, height = self._size
         large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
         self._path.draw(Brush(large), pose)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .brush import Brush, Colour, finish
+from .brush import Brush, Color, finish
 from .canvas import Bgr
 
 Foot = tuple[float, float, float]
@@ -42,8 +42,8 @@ def draw_car_park(width: int, height: int) -> Bgr:
     _foliage(brush, (72, 104, 78), (0.0, 1.0, 0.29), 0.035, 130, seed=5)
     brush.gradient(0.31, 1, [(128, 126, 124), (104, 102, 100), (84, 82, 82)])
     brush.box((148, 150, 152), 0, 0.305, 1, 0.325)
-    for index, colour in enumerate(PAINTS):
-        _parked_car(brush, colour, 0.06 + index * 0.165, 0.42)
+    for index, color in enumerate(PAINTS):
+        _parked_car(brush, color, 0.06 + index * 0.165, 0.42)
     for index in range(-3, 11):
         far, near = 0.04 + index * 0.12075, -0.475 + index * 0.2475
         brush.lines((206, 210, 212), 0.005, (far, 0.67), (near, 1.0))
@@ -93,7 +93,7 @@ def draw_garden(width: int, height: int) -> Bgr:
     return finish(brush.image, seed=4)
 
 
-PAINTS: tuple[Colour, ...] = (
+PAINTS: tuple[Color, ...] = (
     (150, 146, 142),
     (112, 92, 70),
     (70, 66, 64),
@@ -135,22 +135,22 @@ def _office(brush: Brush, left: float, top: float, right: float, shade: int) -> 
             brush.box((shade + 26, shade + 8, shade - 14), column, row, column + 0.016, row + 0.024)
 
 
-def _parked_car(brush: Brush, colour: Colour, left: float, bottom: float) -> None:
+def _parked_car(brush: Brush, color: Color, left: float, bottom: float) -> None:
     right = left + 0.12
     brush.ellipse((74, 72, 72), ((left + right) / 2, bottom), 0.066, 0.012)
-    brush.box(colour, left, bottom - 0.05, right, bottom - 0.01)
-    _trapezium(brush, colour, (left + 0.012, right - 0.012, bottom - 0.05), 0.014, 0.038)
+    brush.box(color, left, bottom - 0.05, right, bottom - 0.01)
+    _trapezium(brush, color, (left + 0.012, right - 0.012, bottom - 0.05), 0.014, 0.038)
     _trapezium(brush, (100, 90, 80), (left + 0.02, right - 0.02, bottom - 0.052), 0.01, 0.028)
     for lamp in (left + 0.004, right - 0.018):
         brush.box((210, 224, 228), lamp, bottom - 0.042, lamp + 0.014, bottom - 0.03)
         brush.box((40, 40, 42), lamp, bottom - 0.012, lamp + 0.016, bottom + 0.002)
 
 
-def _trapezium(brush: Brush, colour: Colour, foot: Foot, taper: float, rise: float) -> None:
+def _trapezium(brush: Brush, color: Color, foot: Foot, taper: float, rise: float) -> None:
     """Stands on `foot`, `rise` tall, and narrows by `taper` at each side."""
     left, right, base = foot
     top = base - rise
-    brush.polygon(colour, (left, base), (left + taper, top), (right - taper, top), (right, base))
+    brush.polygon(color, (left, base), (left + taper, top), (right - taper, top), (right, base))
 
 
 def _lamp(brush: Brush, across: float) -> None:
@@ -165,8 +165,8 @@ def _roller_door(brush: Brush, left: float, right: float, number: int) -> None:
         brush.lines((156, 158, 160), 0.004, (left, row), (right, row))
     for post in (left - 0.02, right + 0.008):
         for step in range(6):
-            colour = (50, 190, 230) if step % 2 else (36, 38, 40)
-            brush.box(colour, post, 0.44 + step * 0.03, post + 0.012, 0.47 + step * 0.03)
+            color = (50, 190, 230) if step % 2 else (36, 38, 40)
+            brush.box(color, post, 0.44 + step * 0.03, post + 0.012, 0.47 + step * 0.03)
     brush.box((70, 78, 120), (left + right) / 2 - 0.02, 0.135, (left + right) / 2 + 0.02, 0.195)
     brush.text(str(number), (232, 234, 236), ((left + right) / 2 - 0.008, 0.182), 0.034)
 
@@ -179,14 +179,14 @@ def _pallets(brush: Brush, left: float, bottom: float) -> None:
         brush.lines((108, 148, 176), 0.003, (left + 0.037, base - 0.052), (left + 0.037, base - 0.012))
 
 
-def _foliage(brush: Brush, colour: Colour, foot: Foot, size: float, count: int, seed: int) -> None:
+def _foliage(brush: Brush, color: Color, foot: Foot, size: float, count: int, seed: int) -> None:
     """Leafy clumps along `foot`, about `size` of the height tall."""
     random = np.random.default_rng(seed)
     left, right, base = foot
     for across, rise, shade in random.random((count, 3)):
-        blue, green, red = (int(channel * (0.78 + 0.4 * shade)) for channel in colour)
-        centre = (left + (right - left) * across, base - size * rise * 0.8)
-        brush.ellipse((blue, green, red), centre, size * 0.45, size * 0.55)
+        blue, green, red = (int(channel * (0.78 + 0.4 * shade)) for channel in color)
+        center = (left + (right - left) * across, base - size * rise * 0.8)
+        brush.ellipse((blue, green, red), center, size * 0.45, size * 0.55)
 
 
 def _tree(brush: Brush, across: float, base: float, size: float) -> None:
@@ -198,10 +198,10 @@ def _tree(brush: Brush, across: float, base: float, size: float) -> None:
 
 def _flowers(brush: Brush) -> None:
     random = np.random.default_rng(9)
-    colours: tuple[Colour, ...] = ((86, 92, 208), (96, 196, 232), (196, 132, 190), (226, 228, 230))
+    colors: tuple[Color, ...] = ((86, 92, 208), (96, 196, 232), (196, 132, 190), (226, 228, 230))
     _foliage(brush, (58, 104, 70), (0.0, 0.36, 0.93), 0.05, 60, seed=10)
     for across, rise, kind in random.random((70, 3)):
-        brush.ellipse(colours[int(kind * len(colours))], (across * 0.36, 0.94 - rise * 0.06), 0.0035, 0.006)
+        brush.ellipse(colors[int(kind * len(colors))], (across * 0.36, 0.94 - rise * 0.06), 0.0035, 0.006)
 
 
 SCENES: dict[str, Callable[[int, int], Bgr]] = {

@@ -1,5 +1,5 @@
 -- Have viewings stopped: an order to each holder's worker, and a block of the user where one is asked for, which ends all
--- that he watches.
+-- streams of that user.
 -- KEYS  1 details, 2 the server-wide set, 3 totals, 4 the blocked users
 -- ARGV  1 prefix of the workers' orders, 2 prefix of the users' blocks, 3 how long an order is kept, ms, 4 what is asked: 'id' or 'camera_id',
 --       5 its value, 6 message, 7 ms of block (0: none), 8 who blocks, 9 the user who is not blocked ('': none)

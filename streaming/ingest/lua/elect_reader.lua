@@ -1,4 +1,4 @@
--- Become, or stay, the one reader of each camera that nobody else reads; where somebody does, follow him.
+-- Become, or stay, the only reader of each camera; where another worker is the reader, follow it.
 -- KEYS  for each camera: 1 its reader, 2 "somebody follows", 3 its access units, 4 the list at which its reader listens
 -- ARGV  1 worker id, 2 lease ms, 3 how long "somebody follows" holds without being said again, ms,
 --       then for each camera: 1 if this worker stands for its reading, 0 if it only follows

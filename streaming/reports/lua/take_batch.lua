@@ -1,4 +1,4 @@
--- Hand finished minutes and refusals to one writer, as a batch that stays until he says that the database has it. What
+-- Hand finished minutes and refusals to one writer, as a batch that stays until the writer confirms the commit. What
 -- comes for these minutes later begins them anew, and is another batch's.
 -- KEYS  1 the writer's lease, 2 the batch, 3 minutes to be written, 4 refusals to be written, 5 what a minute's key begins with
 -- ARGV  1 a token of this call's own, 2 lease ms, 3 most minutes, 4 most refusals

@@ -1,4 +1,4 @@
-"""From coded pictures to JPEG: sizes, colours, bounds, and what is made of damaged data."""
+"""From coded pictures to JPEG: sizes, colors, bounds, and what is made of damaged data."""
 
 from fractions import Fraction
 from typing import Any
@@ -101,15 +101,15 @@ def test_the_strip_of_a_scaled_picture_stays_readable() -> None:
     assert [read_clock(decoded(encode(picture, name)[0])) for name in QUALITIES] == [123_456] * len(QUALITIES)
 
 
-# Colours.
+# Colors.
 
 PATCHES = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-for number, colour in enumerate([(0, 0, 0), (255, 255, 255), (200, 60, 60), (60, 200, 60), (60, 60, 200)]):
-    PATCHES[:, number * 64 : (number + 1) * 64] = colour
+for number, color in enumerate([(0, 0, 0), (255, 255, 255), (200, 60, 60), (60, 200, 60), (60, 60, 200)]):
+    PATCHES[:, number * 64 : (number + 1) * 64] = color
 MIDDLES = [(HEIGHT // 2, 32 + 64 * number) for number in range(5)]
 
 
-def colours(image: Any) -> list[list[int]]:
+def colors(image: Any) -> list[list[int]]:
     return [image[row, column].astype(int).tolist() for row, column in MIDDLES]
 
 
@@ -118,43 +118,43 @@ def test_an_mjpeg_camera_s_black_and_white_are_black_and_white() -> None:
     _, file = cv2.imencode(".jpg", PATCHES, [cv2.IMWRITE_JPEG_QUALITY, 95])
     picture = Decoder("mjpeg").decode(file.tobytes())
     data, _, _ = encode(picture, "high")
-    np.testing.assert_allclose(colours(decoded(data)), colours(PATCHES), atol=8)
+    np.testing.assert_allclose(colors(decoded(data)), colors(PATCHES), atol=8)
 
 
-@pytest.mark.parametrize("colours_of", ["ITU601", "ITU709"])
+@pytest.mark.parametrize("colors_of", ["ITU601", "ITU709"])
 @pytest.mark.parametrize("values", ["MPEG", "JPEG"])
 @pytest.mark.parametrize("name", ["low", "high"])  # scaled, and not
-def test_video_s_colours_are_what_the_camera_saw(name: str, values: str, colours_of: str) -> None:
+def test_video_s_colors_are_what_the_camera_saw(name: str, values: str, colors_of: str) -> None:
     """Black and white among them: pale, or without its shades, a picture is of the wrong values."""
     seen = av.VideoFrame.from_ndarray(np.repeat(np.repeat(PATCHES, 3, 0), 3, 1), format="bgr24")
-    video = seen.reformat(format="yuv420p", dst_colorspace=colours_of, dst_color_range=values)
+    video = seen.reformat(format="yuv420p", dst_colorspace=colors_of, dst_color_range=values)
     data, width, _ = encode(video, name)
     shown = cv2.resize(decoded(data), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     assert width == {"low": 480, "high": 960}[name]
-    np.testing.assert_allclose(colours(shown), colours(PATCHES), atol=8)
+    np.testing.assert_allclose(colors(shown), colors(PATCHES), atol=8)
 
 
 def test_video_that_says_nothing_of_its_values_has_those_of_video() -> None:
     yuv = np.asarray(cv2.cvtColor(PATCHES, cv2.COLOR_BGR2YUV_I420), np.uint8)
     data, _, _ = encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), "high")
-    np.testing.assert_allclose(colours(decoded(data)), colours(PATCHES), atol=8)
+    np.testing.assert_allclose(colors(decoded(data)), colors(PATCHES), atol=8)
 
 
 @pytest.mark.parametrize("lines", [480, 720, 1080])
 @pytest.mark.parametrize(("format", "values"), [("yuv420p", "MPEG"), ("yuvj420p", "JPEG"), ("nv12", "MPEG")])
 @pytest.mark.parametrize("name", ["low", "original"])
-def test_video_that_says_nothing_of_its_colours_has_those_that_browsers_take_it_for(
+def test_video_that_says_nothing_of_its_colors_has_those_that_browsers_take_it_for(
     name: str, format: str, values: str, lines: int
 ) -> None:
     """So that the camera's own video and JPEG of it look the same."""
-    colours_of = "ITU709" if lines >= 720 and values == "MPEG" else "ITU601"
+    colors_of = "ITU709" if lines >= 720 and values == "MPEG" else "ITU601"
     size = WIDTH * lines // HEIGHT, lines
     patches = np.asarray(cv2.resize(PATCHES, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     seen = av.VideoFrame.from_ndarray(patches, format="bgr24")
-    video = seen.reformat(format=format, dst_colorspace=colours_of, dst_color_range=values)
+    video = seen.reformat(format=format, dst_colorspace=colors_of, dst_color_range=values)
     video.colorspace = 2
     shown = cv2.resize(decoded(encode(video, name)[0]), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(colours(shown), colours(PATCHES), atol=8)
+    np.testing.assert_allclose(colors(shown), colors(PATCHES), atol=8)
 
 
 def test_what_is_beyond_black_and_white_is_black_and_white() -> None:

@@ -1,4 +1,4 @@
-"""History's way from Redis to the database: once, whoever writes, and whenever he dies."""
+"""History's way from Redis to the database: once, whichever worker writes, and whenever it dies."""
 
 import asyncio
 import contextlib
@@ -229,7 +229,7 @@ def test_a_writer_who_dies_before_redis_hears_leaves_a_batch_that_counts_once(
 def test_a_writer_who_was_paused_over_his_lease_adds_nothing_again(
     client: "redis.Redis", redis_server: RedisServer
 ) -> None:
-    """He has the batch, another writes it and the one after it, then he goes on."""
+    """One worker has the batch, another writes it and the next one, then the first goes on."""
     fill(client, **FIELDS)
     paused = asyncio.run(taken(redis_server.url))
     client.delete(WRITER)

@@ -1,5 +1,5 @@
 /**
- * The colours of a camera's H.264, as WebCodecs wants to be told them: without that, Chromium takes all Annex B for BT.709
+ * The colors of a camera's H.264, as WebCodecs wants to be told them: without that, Chromium takes all Annex B for BT.709
  * with values from 16 to 235, whatever it says of itself, and shows the full range of many cameras without its shades.
  * From the sequence parameter set (ITU-T H.264, 7.3.2.1.1 and E.1.1).
  */
@@ -9,7 +9,7 @@ const SLICES = [1, 5]; // what comes before them is near the start
 const WITH_CHROMA = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]; // profile_idc
 const SAMPLE_ASPECT_RATIO_GIVEN = 255;
 const MATRICES = { 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020-ncl" }; // matrix_coefficients
-// Lines from which on video of 16 to 235 that says nothing of its colours has those of BT.709; with all values it has JPEG's.
+// Lines from which on video of 16 to 235 that says nothing of its colors has those of BT.709; with all values it has JPEG's.
 // As Chromium has it, and streaming/ingest/pictures.py.
 const HD = 720;
 
@@ -52,7 +52,7 @@ function read(picture) {
   return said;
 }
 
-/** Video usability information, as far as the colours. */
+/** Video usability information, as far as the colors. */
 function readUsability(bits, said) {
   if (bits.take(1) && bits.take(8) === SAMPLE_ASPECT_RATIO_GIVEN) bits.take(32);
   if (bits.take(1)) bits.take(1); // overscan

@@ -96,7 +96,7 @@ export class H264Decoder {
     }
   }
 
-  /** @param {Frame} key the first picture: it says what colours it and those after it have */
+  /** @param {Frame} key the first picture: it says what colors it and those after it have */
   #open(key) {
     const decoder = new this.#page.VideoDecoder({
       output: (picture) => this.#onOutput(picture, decoder),

@@ -154,7 +154,7 @@ export class CameraViewer extends HTMLElement {
     this.#applyQuality();
   }
 
-  /** Auto tries again later, without a word; who chose for himself is told. */
+  /** Auto tries again later, without a word; a viewer who chose the quality is told. */
   #onQualityKept({ quality, reason }) {
     this.#choice.kept(quality);
     this.#applyQuality();

@@ -43,7 +43,7 @@ export function byLimits(refusals) {
   return Object.fromEntries(Object.entries(refusals).filter(([name]) => name.endsWith("_reached") || others.includes(name)));
 }
 
-/** The reasons in the order of their words above, so that a colour stays with its reason. */
+/** The reasons in the order of their words above, so that a color stays with its reason. */
 const RANK = Object.keys(REASON_WORDS);
 const rank = (reason) => (RANK.includes(reason) ? RANK.indexOf(reason) : RANK.length);
 

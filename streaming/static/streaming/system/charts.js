@@ -1,4 +1,4 @@
-/** Settings > System: the recorded past, drawn by uPlot. Colours are those of the page's style sheet. */
+/** Settings > System: the recorded past, drawn by uPlot. Colors are those of the page's style sheet. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 
@@ -103,10 +103,10 @@ export class History {
   }
 }
 
-const colour = (name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
+const color = (name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
 
 function drawStreams(columns, time) {
-  const series = [{ ...line("Peak in use", "peak", whole), fill: colour("peak-fill") }, ...limitLines("Limit", whole)];
+  const series = [{ ...line("Peak in use", "peak", whole), fill: color("peak-fill") }, ...limitLines("Limit", whole)];
   const data = levels(columns, columns.peak, ...limitAndAlarms(columns.limit));
   return draw("streams", time, series, data, { ...wholeNumbers, top: reach(columns.peak, columns.limit) });
 }
@@ -115,7 +115,7 @@ function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
   const budget = budgets.map((value) => value || null);
   const limited = budget.some((value) => value !== null);
   const series = [
-    { ...line("Average", "rate", rate), fill: colour("rate-fill") },
+    { ...line("Average", "rate", rate), fill: color("rate-fill") },
     { ...line("Highest", "rate-peak", rate), width: 1 },
     ...(limited ? limitLines("Budget", rate) : []),
   ];
@@ -137,14 +137,14 @@ function limitAndAlarms(limit) {
 const levels = ({ time, step }, ...columns) => [ends(time, step), ...columns.map(twice)];
 
 function line(label, name, words) {
-  return { label, stroke: colour(name), width: 2, points: { show: false }, value: (plot, number) => words(number) };
+  return { label, stroke: color(name), width: 2, points: { show: false }, value: (plot, number) => words(number) };
 }
 
 function drawRefused(columns, layers, time) {
   const series = layers.map(({ name, rank, own }) => ({
     label: reasonWords(name),
-    stroke: colour(`reason-${rank}`),
-    fill: colour(`reason-${rank}`),
+    stroke: color(`reason-${rank}`),
+    fill: color(`reason-${rank}`),
     width: 0,
     paths: bars({ size: [0.9, 40, 2], align: 1 }),
     points: { show: false },
@@ -162,8 +162,8 @@ function drawRefused(columns, layers, time) {
 function drawHours(hours) {
   const bar = (label, name) => ({
     label,
-    stroke: colour(name),
-    fill: colour(`${name}-fill`),
+    stroke: color(name),
+    fill: color(`${name}-fill`),
     width: 1,
     paths: bars({ size: [0.8, 60] }),
     points: { show: false },
@@ -174,7 +174,7 @@ function drawHours(hours) {
     hours.map(({ max_peak: most }) => most),
     hours.map(({ average_peak: average }) => average),
   ];
-  const series = [bar("Highest peak", "peak"), { ...bar("Average peak", "peak"), fill: colour("peak") }];
+  const series = [bar("Highest peak", "peak"), { ...bar("Average peak", "peak"), fill: color("peak") }];
   const axis = {
     incrs: [1, 2, 3, 6],
     values: (plot, splits) => splits.map((hour) => (Number.isInteger(hour) && hour >= 0 && hour < 24 ? pad(hour) : "")),
@@ -205,8 +205,8 @@ function timeWords(seconds, increment) {
 
 function draw(name, [from, to], series, data, { incrs, x = times, top } = {}) {
   const host = place(`chart-${name}`);
-  const common = { stroke: colour("ink"), font: "12px system-ui, sans-serif" };
-  const grid = { stroke: colour("grid"), width: 1 };
+  const common = { stroke: color("ink"), font: "12px system-ui, sans-serif" };
+  const grid = { stroke: color("grid"), width: 1 };
   const options = {
     width: host.getBoundingClientRect().width || 600,
     height: HEIGHTS[name],

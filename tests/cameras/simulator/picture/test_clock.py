@@ -35,7 +35,7 @@ def test_clock_reads_back_from_gray() -> None:
 
 
 @pytest.mark.parametrize("shade", [0, 120, 255])
-def test_a_picture_of_one_colour_has_no_clock(shade: int) -> None:
+def test_a_picture_of_one_color_has_no_clock(shade: int) -> None:
     assert read_clock(np.full((720, 1280, 3), shade, np.uint8)) is None
 
 
