@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,11 +45,16 @@ class Cameras:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pipe.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        end_process(self._pipe, self._process)
+
+
+def end_process(pipe: Connection, process: BaseProcess) -> None:
+    """Hang up, which ends a process that serves a pipe; kill it after 10 s."""
+    pipe.close()
+    process.join(10)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def _serve(pipe: Connection, cameras: tuple[SimulatedCamera, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A camera that misbehaves, over RTSP and HTTP, in the way that its path names; and the canary, whom nobody may ask.
+"""A camera that misbehaves, over RTSP and HTTP, in the way that its path names; and the canary, which nobody may ask.
 
 Both live in a process of their own, on addresses of loopback: `rtsp://127.0.0.1:port/endless-unit`. The canary's are what
 playlists, redirects and descriptions name; whatever connects to it is told.
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bench import rogue_http, rogue_rtsp, rogue_video
+from bench.cameras import end_process
 from bench.rogue_line import Line, Throttle
 
 CANARIES = ("127.0.0.1", "127.0.0.2")
@@ -53,11 +54,7 @@ class RogueCamera:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pipe.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        end_process(self._pipe, self._process)
 
 
 def _serve(pipe: Connection, most: int, rate: float) -> None:

@@ -112,7 +112,7 @@ class Snapshots:
             return newest
         try:
             async with asyncio.timeout(self._patience), self._hub.feed(camera, source, quality) as feed:
-                frame = await self._first_frame(key, feed)
+                frame = await self._patiently(key, feed)
                 self._failed.discard(camera)
                 return frame
         except (TimeoutError, CameraUnreachableError) as error:
@@ -121,7 +121,8 @@ class Snapshots:
             self._failed.add(camera)
             raise failure from error
 
-    async def _first_frame(self, key: Key, feed: Feed) -> Frame:
+    async def _patiently(self, key: Key, feed: Feed) -> Frame:
+        """The first frame; a camera that stays silent is waited for only while few others are."""
         frame = asyncio.ensure_future(_first_frame(feed))
         try:
             await asyncio.wait([frame], timeout=QUICK)
