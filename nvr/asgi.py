@@ -2,6 +2,9 @@
 
 import os
 
+from nvr.memory import bound_heaps
+
+bound_heaps()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nvr.settings")
 
 from django.core.asgi import get_asgi_application

@@ -23,7 +23,6 @@ from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.snapshots import Snapshots
-from streaming.ingest.threads import bound_memory
 from streaming.limits import policy
 from streaming.reports import history
 from streaming.reports.counters import Counters
@@ -48,7 +47,6 @@ STOP = 6.0  # seconds in which its captures leave their cameras: a read in progr
 
 def prepare() -> None:
     """Have Redis at hand before the first viewer comes. Blocks while the embedded one starts; raises RuntimeError."""
-    bound_memory()
     alone = False
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)

@@ -114,6 +114,7 @@ ORDER = {
         "views",
     ),
     "nvr": (
+        "memory",
         "dotenv",
         "keys",
         "deadlines",

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import os
 import threading
 import time
 from collections import deque
@@ -12,17 +11,6 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 _libc = ctypes.CDLL(None)
-# Of glibc's malloc.h: how many heaps threads have (else eight for each core, and each keeps the most it ever had); from
-# which size on memory comes from the system and goes back to it at once (else the largest that was freed, up to 32 MB);
-# and how much may stay free at a heap's end.
-HEAPS = {-8: os.cpu_count() or 1, -3: 4 * 1024**2, -1: 16 * 1024**2}
-
-
-def bound_memory() -> None:
-    """Keep little of what cameras made this process take for a while."""
-    with contextlib.suppress(AttributeError):  # not glibc
-        for option, value in HEAPS.items():
-            _libc.mallopt(option, value)
 
 
 def trim_memory() -> None:
