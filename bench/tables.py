@@ -127,7 +127,7 @@ AIMS: dict[str, Callable[[Parts], Verdict]] = {
     "`medium`, 40 viewers: 0.30 ms of CPU per delivered frame": _cpu_medium,
     "`medium`, 40 viewers: less CPU per delivered frame than motion": _below_motion,
     "First picture of a running camera at the socket within 0.15 s (95th percentile, the slowest kind)": _warm,
-    "First picture of a cold camera at the socket within 1 s, where it begins with a key picture (the slowest)": _cold,
+    "First picture of a cold camera at the socket within 1 s, where it begins with a keyframe (the slowest)": _cold,
     "Admission at most 1.2 times a bare INCR (medians; on two cores and on one)": _admission,
     "30 viewers try: what two workers send stays under a budget of 20 Mbit/s": _budget,
     "Reports and history of 100 viewers: 1 % of a core": _reports,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Ask a worker how it is: `deploy/ready.py SOCKET [PATH]`. Prints the answer; exit code 0 for a 200.
+"""Health check of a worker: `deploy/ready.py SOCKET [PATH]`. Prints the answer; exit code 0 for a 200.
 
-PATH is /readyz (may take viewers: the default) or /healthz (is alive). No answer within five seconds is a no.
-Needs Python alone, so that a health check of supervisor, systemd, a container or a monitoring system can run it.
+PATH is /readyz (ready for viewers, the default) or /healthz (alive). No answer within five seconds is a failure.
+Needs only Python, so supervisor, systemd, a container or a monitoring system can run it.
 """
 
 import http.client
@@ -25,7 +25,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def ask(socket_path: str, path: str = "/readyz") -> tuple[int, str]:
-    """Status and body; 0 and the reason where there is no answer."""
+    """Return status and body; 0 and the reason if there is no answer."""
     connection = UnixConnection(socket_path)
     try:
         connection.request("GET", path)
