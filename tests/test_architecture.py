@@ -83,6 +83,7 @@ ORDER = {
     "streaming/limits": (
         "admin",
         "policy",
+        "user_limits",
         "admission",
         "change_log",
     ),

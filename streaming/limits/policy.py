@@ -151,34 +151,6 @@ def _source(policy: Policy, name: str) -> str:
     return "database" if name in policy.stored else "environment"
 
 
-# Who.
-
-
-def user_limit(policy: Policy, user: Any) -> int:
-    """Streams that `user` may watch at once: by the user's rule, else the highest of groups, else the default. 0: any."""
-    own = policy.user_limits.get(str(user.pk))
-    if own is not None:
-        return own
-    if policy.group_limits:
-        ruled = [policy.group_limits[key] for key in _groups(user) if key in policy.group_limits]
-        if ruled:
-            return max(ruled)
-    return policy.max_per_user
-
-
-def is_operator(policy: Policy, user: Any) -> bool:
-    """Whether `user` may take the reserved slots."""
-    return policy.reserved_group is not None and policy.reserved_group in _groups(user)
-
-
-def _groups(user: Any) -> list[int]:
-    """Remembered with the user as it was loaded, so that an admission asks once."""
-    found: list[int] | None = getattr(user, "_policy_groups", None)
-    if found is None:
-        found = user._policy_groups = list(user.groups.values_list("pk", flat=True))
-    return found
-
-
 # Changing.
 
 

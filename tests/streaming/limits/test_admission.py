@@ -19,7 +19,8 @@ from streaming.gate.readings import read_totals
 from streaming.gate.slots import Gate
 from streaming.gate.stop_orders import stop
 from streaming.limits import policy
-from streaming.limits.admission import Standing, terms_of
+from streaming.limits.admission import terms_of
+from streaming.limits.user_limits import UserLimits
 from streaming.store.keys import BLOCKS, EXPECTED, ORDERS, RATES, SERVER_SET
 from streaming.store.scripts import Store
 
@@ -27,7 +28,8 @@ ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="lo
 BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
 LOW, HIGH = Rate("c1:low", 1_000), Rate("c1:high", 5_000)
 BASE = policy.Policy(10, 0, 0, 0, 100)
-VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
+VIEWER, OPERATOR = UserLimits(0, False), UserLimits(0, True)
+TRYING = replace(VIEWER, trial=VIEWER)
 
 
 async def no_wait(seconds: float) -> None:
@@ -107,21 +109,21 @@ async def test_a_budget_does_not_keep_out_who_streams_already(gate: Gate, store:
 
 async def test_per_camera_and_per_user_limits_say_which_they_are(gate: Gate, stack: AsyncExitStack) -> None:
     limited = replace(BASE, max_per_camera=1)
-    await enter(stack, gate, terms_of(limited, (VIEWER, None), ADA, LOW))
+    await enter(stack, gate, terms_of(limited, VIEWER, ADA, LOW))
     with pytest.raises(CameraLimitReachedError) as refused:
-        await enter(stack, gate, terms_of(limited, (VIEWER, None), replace(BOB, camera_id="c1"), LOW), BOB)
+        await enter(stack, gate, terms_of(limited, VIEWER, replace(BOB, camera_id="c1"), LOW), BOB)
     assert (refused.value.facts["in_use"], refused.value.facts["limit"]) == (1, 1)
-    await enter(stack, gate, terms_of(limited, (VIEWER, None), BOB, LOW), BOB)
+    await enter(stack, gate, terms_of(limited, VIEWER, BOB, LOW), BOB)
     with pytest.raises(UserLimitReachedError):
-        await enter(stack, gate, terms_of(BASE, (Standing(1, False), None), replace(BOB, camera_id="c3"), LOW), BOB)
+        await enter(stack, gate, terms_of(BASE, UserLimits(1, False), replace(BOB, camera_id="c3"), LOW), BOB)
 
 
 async def test_reserved_slots_are_the_groups_alone(gate: Gate, stack: AsyncExitStack) -> None:
     reserved = replace(BASE, max_concurrent=3, reserved_slots=2, reserved_group=7)
 
-    async def come(standing: Standing, name: str) -> None:
+    async def come(user_limits: UserLimits, name: str) -> None:
         holder = replace(ADA, user_id=name, camera_id=name)
-        await enter(stack, gate, terms_of(reserved, (standing, None), holder, LOW), holder)
+        await enter(stack, gate, terms_of(reserved, user_limits, holder, LOW), holder)
 
     await come(VIEWER, "a")
     with pytest.raises(LimitReachedError) as refused:
@@ -141,7 +143,7 @@ async def test_limits_that_are_only_tried_refuse_nobody_and_tell_whom_they_would
     for number in range(3):
         holder = replace(ADA, user_id=str(number))
         tried = trial if number < 2 else replace(trial, max_concurrent=9)
-        terms = terms_of(replace(BASE, trial=tried), (VIEWER, VIEWER), holder, LOW)
+        terms = terms_of(replace(BASE, trial=tried), TRYING, holder, LOW)
         told.append((await enter(stack, gate, terms, holder)).would_refuse)
     assert told[0] is None
     assert [type(error) for error in told[1:]] == [LimitReachedError, BandwidthReachedError]
@@ -151,7 +153,7 @@ async def test_a_limit_that_is_only_tried_tells_what_it_met_and_not_what_the_ser
     gate: Gate, stack: AsyncExitStack
 ) -> None:
     def terms(holder: Holder, **tried: float) -> Terms:
-        return terms_of(replace(BASE, trial=replace(BASE, **tried)), (VIEWER, VIEWER), holder, LOW)  # type: ignore[arg-type]
+        return terms_of(replace(BASE, trial=replace(BASE, **tried)), TRYING, holder, LOW)  # type: ignore[arg-type]
 
     for holder in (ADA, BOB, BOB):
         await enter(stack, gate, terms(holder), holder)
@@ -165,7 +167,7 @@ async def test_a_limit_that_is_only_tried_tells_what_it_met_and_not_what_the_ser
 async def test_a_stop_reaches_the_holders_worker_and_blocks_its_user_alone(
     gate: Gate, store: Store, stack: AsyncExitStack
 ) -> None:
-    terms = terms_of(BASE, (VIEWER, None), ADA, LOW)
+    terms = terms_of(BASE, VIEWER, ADA, LOW)
     slot = await enter(stack, gate, terms)
     assert not await stop(store, "w:nobody", "x")
     assert await stop(store, slot.id, "Maintenance “at” 5", 60)
@@ -173,7 +175,7 @@ async def test_a_stop_reaches_the_holders_worker_and_blocks_its_user_alone(
     with pytest.raises(StoppedByAdministratorError, match="Maintenance “at” 5") as refused:
         await enter(stack, gate, terms)
     assert 58 <= int(str(refused.value.facts["retry_after"])) <= 60
-    await enter(stack, gate, terms_of(BASE, (VIEWER, None), BOB, LOW), BOB)
+    await enter(stack, gate, terms_of(BASE, VIEWER, BOB, LOW), BOB)
     await store.call("DEL", BLOCKS + "1")
     await enter(stack, gate, terms)
     assert (await read_totals(store))["stopped"] == 1

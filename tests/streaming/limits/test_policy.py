@@ -15,6 +15,7 @@ from pytest_django import Settings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from streaming.limits import change_log, policy
+from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.models import GroupLimit, LimitChange, UserLimit
 from streaming.store import worker_events
 from streaming.store.keys import POLICY
@@ -252,7 +253,7 @@ def test_a_user_s_own_rule_counts_then_the_highest_of_his_groups_then_everybody_
     policy.change(ada, {"max_per_user": 3})
 
     def limit() -> int:
-        return policy.user_limit(policy.load(), User.objects.get(pk=ada.pk))
+        return user_limits_of(policy.load(), User.objects.get(pk=ada.pk)).streams
 
     assert limit() == 3
     GroupLimit.objects.create(group=operators, max_streams=1)
@@ -268,12 +269,12 @@ def test_a_user_s_own_rule_counts_then_the_highest_of_his_groups_then_everybody_
 def test_operators_are_the_members_of_the_group_with_reserved_slots(ada: User, operators: Group) -> None:
     bob = User.objects.create_superuser("bob")
     ada.groups.add(operators)
-    assert not policy.is_operator(policy.load(), ada)
+    assert not user_limits_of(policy.load(), ada).operator
     policy.change(bob, {"reserved_slots": 1, "reserved_group": operators})
     found = policy.load()
-    assert policy.is_operator(found, ada)
-    assert not policy.is_operator(found, bob)
-    assert not policy.is_operator(found, AnonymousUser())
+    assert user_limits_of(found, ada).operator
+    assert not user_limits_of(found, bob).operator
+    assert not user_limits_of(found, AnonymousUser()).operator
 
 
 def test_an_admission_asks_for_a_user_s_groups_once_and_only_where_they_matter(
@@ -281,14 +282,14 @@ def test_an_admission_asks_for_a_user_s_groups_once_and_only_where_they_matter(
 ) -> None:
     plain = policy.load()
     with django_assert_num_queries(0):
-        assert policy.user_limit(plain, ada) == 0
-        assert not policy.is_operator(plain, ada)
+        assert user_limits_of(plain, ada) == UserLimits(0, False)
     GroupLimit.objects.create(group=operators, max_streams=1)
     policy.change(ada, {"reserved_slots": 1, "reserved_group": operators})
+    policy.change(ada, {"max_concurrent": 3}, trial=True)
+    ada.groups.add(operators)
     found = policy.load()
     with django_assert_num_queries(1):
-        policy.user_limit(found, ada)
-        policy.is_operator(found, ada)
+        assert user_limits_of(found, ada) == UserLimits(1, True, trial=UserLimits(1, True))
 
 
 def test_a_deleted_user_s_changes_stay_under_his_name(ada: User) -> None:

@@ -10,8 +10,9 @@ import pytest
 from streaming.conf import Timing
 from streaming.gate.leases import Holder, Rate
 from streaming.gate.slots import Gate
-from streaming.limits.admission import Standing, terms_of
+from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits
 from streaming.reports.usage import UsageReport
 from streaming.store.keys import EXPECTED
 from streaming.store.scripts import Store
@@ -19,7 +20,7 @@ from tests.streaming.limits.test_admission import no_wait
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 MEDIUM = Rate("c1:medium", 3_000)
-VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
+VIEWER, OPERATOR = UserLimits(0, False), UserLimits(0, True)
 BUDGET = Policy(100, 12, 0, 0, 100)
 RESERVED = Policy(8, 0, 0, 0, 100, reserved_slots=3, reserved_group=7)
 
@@ -31,9 +32,9 @@ class Site:
         self.store, self._stack = store, stack
         self._gate = Gate(store, Timing(5), "w")
 
-    async def enter(self, policy: Policy, count: int, standing: Standing = VIEWER) -> None:
+    async def enter(self, policy: Policy, count: int, user_limits: UserLimits = VIEWER) -> None:
         for _ in range(count):
-            terms = terms_of(policy, (standing, None), ADA, MEDIUM)
+            terms = terms_of(policy, user_limits, ADA, MEDIUM)
             await self._stack.enter_async_context(self._gate.slot(ADA, terms, no_wait))
 
     async def gate(self, policy: Policy) -> Any:
