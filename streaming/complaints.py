@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-MOST_TEXT = 300  # characters of Redis's own text
+MAX_TEXT = 300  # characters of Redis's own text
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Complaint:
 
     @property
     def in_full(self) -> str:
-        return f"{self}: {self.text[:MOST_TEXT]}" if self.code else self.meaning
+        return f"{self}: {self.text[:MAX_TEXT]}" if self.code else self.meaning
 
 
 SILENCE = Complaint("", "Redis does not answer")

@@ -16,7 +16,7 @@ from streaming.gate.leases import Holder
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of every histogram
 STORED = 1.0  # seconds in which a viewer's further refusals are counted only; so has `lua/report.lua`, for all workers
-MOST_REFUSALS = 1_000  # kept by a worker for the next report; a storm's others are counted only
+MAX_REFUSALS_IN_REPORT = 1_000  # kept by a worker for the next report; a storm's others are counted only
 
 
 class Counters:
@@ -46,7 +46,7 @@ class Counters:
         """Somebody was refused, or would have been by limits that are only tried; who, where it is known, but at most
         once in `STORED` for each viewer."""
         self.add(f"{'would_refuse' if dry_run else 'refused'}:{error.reason}")
-        if holder is None or len(self._refusals) >= MOST_REFUSALS:
+        if holder is None or len(self._refusals) >= MAX_REFUSALS_IN_REPORT:
             return
         viewer, now = (holder.user_id, holder.address, dry_run), time.monotonic()
         if now - self._stored.get(viewer, -STORED) >= STORED:
@@ -54,7 +54,7 @@ class Counters:
             self._refusals.append(_as_json(error, holder, dry_run))
 
     def take(self) -> tuple[int, dict[str, float], list[str], int]:
-        """Sequence number, counts, refusals and peak to report: what was sent last, under the same number, until `taken`
+        """Sequence number, counts, refusals and peak to report: what was sent last, under the same number, until `confirm`
         says that it arrived."""
         if self._sent is None:
             self._sent = dict(self._counts), self._refusals, self._peak
@@ -65,7 +65,7 @@ class Counters:
             self._sequence += 1
         return self._sequence, *self._sent
 
-    def taken(self) -> None:
+    def confirm(self) -> None:
         self._sent = None
 
 

@@ -20,8 +20,8 @@ from streaming.reports.recorder import KEEP, purge, run, write_out
 
 __all__ = ["KEEP", "chart", "hour_of_day", "preview", "purge", "refusals", "refused", "run", "write_out"]
 
-MOST_POINTS = 1_500
-MOST_REFUSALS = 500
+MAX_POINTS = 1_500
+MAX_REFUSALS_LISTED = 500
 FULL = "limit_reached"  # the refusal that another `max_concurrent` might have spared
 
 
@@ -34,7 +34,7 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
     occurs, a column of their number.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
-    step = max(1, step_minutes, math.ceil((end - first) / (MOST_POINTS - 1)))
+    step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
     steps = range(first // step, max(first, end - 1) // step + 1) if end > first else range(0)
     recorded = Minute.objects.filter(minute__gte=first, minute__lt=end)
     figures = {row[0]: row[1:] for row in _by_step(recorded, step)}
@@ -163,7 +163,7 @@ def refused(limit: int, before: datetime | None = None, after: UUID | None = Non
     if before is not None:
         rest = Q(time=before, pk__gt=after) if after is not None else Q()
         found = found.filter(Q(time__lt=before) | rest)
-    return list(found.order_by("-time", "pk")[: max(0, min(limit, MOST_REFUSALS))])
+    return list(found.order_by("-time", "pk")[: max(0, min(limit, MAX_REFUSALS_LISTED))])
 
 
 def _as_told(refusal: Refusal) -> dict[str, Any]:

@@ -29,13 +29,13 @@ from streaming.store.scripts import Store
 logger = logging.getLogger(__name__)
 
 EVERY = 10.0  # seconds between two looks for something to write
-LEASE = 30.0  # seconds after which another writer tries
+WRITER_LEASE = 30.0  # seconds after which another writer tries
 KEEP = timedelta(days=30)
 PURGE_EVERY = 3600.0  # seconds
 PURGE_CHUNK = 500  # rows in one statement: a database of several writers is locked for moments only
 PURGE_CHUNKS = 1_000
-MOST_MINUTES = 60  # in one batch
-MOST_REFUSALS = 1_000
+MAX_MINUTES_IN_BATCH = 60  # in one batch
+MAX_REFUSALS_IN_BATCH = 1_000
 ROUNDS = 10  # batches in a row, when the database has been away for hours
 
 Found = Mapping[str, str]  # a minute's fields in Redis
@@ -67,7 +67,7 @@ async def run(store: Store) -> None:
 
 
 async def write_out(store: Store) -> bool:
-    """Write what is finished; returns False if another is at it, or has failed within the last `LEASE`.
+    """Write what is finished; returns False if another is at it, or has failed within the last `WRITER_LEASE`.
 
     Raises GateUnavailableError, django.db.Error; nothing is lost then.
     """
@@ -75,7 +75,9 @@ async def write_out(store: Store) -> bool:
         writer = secrets.token_hex(8)
         keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
         outcome, *taken = await store.run(
-            "reports/take_batch", keys, [writer, round(LEASE * 1000), MOST_MINUTES, MOST_REFUSALS]
+            "reports/take_batch",
+            keys,
+            [writer, round(WRITER_LEASE * 1000), MAX_MINUTES_IN_BATCH, MAX_REFUSALS_IN_BATCH],
         )
         if outcome != "taken":
             return bool(outcome == "nothing")
@@ -83,7 +85,7 @@ async def write_out(store: Store) -> bool:
         minutes, refusals = json.loads(content)
         await database_sync_to_async(write_batch)(id, minutes, refusals)
         await store.run("reports/discard_batch", [WRITER, BATCH], [writer, id])
-        if len(minutes) < MOST_MINUTES:
+        if len(minutes) < MAX_MINUTES_IN_BATCH:
             break  # more refusals than a batch takes come from somebody who hammers: Redis keeps the newest of them
     return True
 

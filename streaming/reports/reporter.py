@@ -119,7 +119,7 @@ class Reporter:
                 self.complaint = error.complaint
                 raise
             self.complaint = None
-            self._counters.taken()
+            self._counters.confirm()
             self._arrived = orders
         self.on_answer(version, [json.loads(order) for order in orders])
 

@@ -184,11 +184,11 @@ def test_hours_without_the_database_are_written_in_one_go(client: "redis.Redis",
 
 
 def test_a_flood_of_refusals_is_written_a_batch_at_a_time(client: "redis.Redis", redis_server: RedisServer) -> None:
-    refuse(client, *(refusal() for _ in range(recorder.MOST_REFUSALS + 5)))
+    refuse(client, *(refusal() for _ in range(recorder.MAX_REFUSALS_IN_BATCH + 5)))
     write(redis_server.url)
-    assert (Refusal.objects.count(), client.llen(REFUSALS)) == (recorder.MOST_REFUSALS, 5)
+    assert (Refusal.objects.count(), client.llen(REFUSALS)) == (recorder.MAX_REFUSALS_IN_BATCH, 5)
     write(redis_server.url)
-    assert (Refusal.objects.count(), left(client)) == (recorder.MOST_REFUSALS + 5, [])
+    assert (Refusal.objects.count(), left(client)) == (recorder.MAX_REFUSALS_IN_BATCH + 5, [])
 
 
 # Once.
@@ -256,7 +256,7 @@ def test_while_one_writes_the_others_have_nothing_to_do(client: "redis.Redis", r
     assert not Minute.objects.exists()
     lease = client.pttl(WRITER)
     assert isinstance(lease, int)
-    assert 0 < lease <= recorder.LEASE * 1000
+    assert 0 < lease <= recorder.WRITER_LEASE * 1000
 
 
 PROGRAM = """
@@ -299,7 +299,7 @@ def test_a_process_killed_between_commit_and_removal_and_two_at_once_write_each_
     refuse(client, *(refusal() for _ in range(2_500)))
     killed = writer(installation, redis_server.url, "die")
     assert killed.wait(20) == -signal.SIGKILL
-    assert rows(installation, "SELECT count(*) FROM streaming_minute") == [(recorder.MOST_MINUTES,)]
+    assert rows(installation, "SELECT count(*) FROM streaming_minute") == [(recorder.MAX_MINUTES_IN_BATCH,)]
     client.delete(WRITER)
     both = [writer(installation, redis_server.url, "live", 20) for _ in range(2)]
     assert [process.wait(30) for process in both] == [0, 0]
@@ -317,7 +317,7 @@ async def test_the_task_outlives_redis_and_database_and_complains_once_of_each(
 ) -> None:
     caplog.set_level(logging.WARNING, "streaming.reports.recorder")
     monkeypatch.setattr(recorder, "EVERY", 0.02)
-    monkeypatch.setattr(recorder, "LEASE", 0.05)
+    monkeypatch.setattr(recorder, "WRITER_LEASE", 0.05)
     failures, seen = iter([DatabaseError("locked"), DatabaseError("locked"), ValueError("surprise")]), []
 
     def failing(*batch: Any) -> None:

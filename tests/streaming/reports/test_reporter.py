@@ -14,7 +14,7 @@ from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
 from streaming.gate.readings import read_totals, read_usage
 from streaming.gate.stop_orders import stop
 from streaming.limits import policy
-from streaming.reports.counters import MOST_REFUSALS, Counters
+from streaming.reports.counters import MAX_REFUSALS_IN_REPORT, Counters
 from streaming.reports.reporter import Reporter
 from streaming.reports.traffic import WINDOW, Traffic
 from streaming.reports.usage import UsageReport
@@ -128,7 +128,7 @@ async def test_refusals_of_one_viewer_are_counted_all_and_stored_once_a_second_a
 
 async def test_a_viewer_that_hammers_takes_no_room_from_others(store: LosingReplies) -> None:
     reports, counters = reporter(store)
-    for _ in range(MOST_REFUSALS):
+    for _ in range(MAX_REFUSALS_IN_REPORT):
         counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
     counters.refused(LimitReachedError(in_use=2, limit=2), BOB)
     await reports.send()
