@@ -124,8 +124,9 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
     """The report of each second: every viewing's rate, counts, and what the minute saw."""
     from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
+    from streaming.limits.policy import Policy
     from streaming.reports.counters import Counters
-    from streaming.reports.reporter import Reporter
+    from streaming.reports.reporter import Reporter, ReportSource
     from streaming.reports.traffic import Traffic
     from streaming.store.scripts import Store
 
@@ -138,7 +139,9 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
     terms = Terms((Limit("set", 1),), Rate("1:medium", 7_000))
     viewings = [Viewing(Slot(f"worker:{number:016}", holder, terms), Traffic()) for number in range(VIEWERS)]
     counters, store = Counters(), Store(server.url)
-    reporter = Reporter(store, "worker", counters, lambda: viewings, dict, lambda: VIEWERS, lambda: 0, 15)
+    policy = Policy(VIEWERS, 0, 0, 0, 1)
+    source = ReportSource(lambda: viewings, dict, lambda: policy)
+    reporter = Reporter(store, "worker", counters, source, lambda version, orders: None, 15)
     await reporter.send()
     assert server.process is not None
     process = psutil.Process(server.process.popen.pid)
@@ -148,7 +151,7 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
             viewing.traffic.sent(80_000)
         counters.add("frames:jpeg", VIEWERS * 10)
         counters.add("bytes", VIEWERS * 800_000)
-        reporter._sample()
+        reporter.sample()
         await reporter.send()
     spent = (time.process_time() - began) / seconds
     results.add(

@@ -27,7 +27,7 @@ from streaming.ingest.threads import bound_memory
 from streaming.limits import policy
 from streaming.reports import history
 from streaming.reports.counters import Counters
-from streaming.reports.reporter import Order, Reporter
+from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
@@ -83,14 +83,11 @@ class Runtime:
             self.store,
             self.worker,
             self.counters,
-            self._viewings,
-            self._describe,
-            lambda: self.policy.max_concurrent,
-            self.budget,
+            ReportSource(self._viewings, self._describe, lambda: self.policy),
+            self._hear,
             conf.LEASE.value,
             self.still_limits.traffic,
         )
-        self.reporter.on_answer = self._hear
         self.hub.on_change = self.reporter.soon
         self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
         shared = self._sharing.store if self._sharing else None

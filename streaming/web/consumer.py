@@ -258,7 +258,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:
-            worker.counters.refused(error, self._holder)
+            worker.counters.count_refusal(error, self._holder)
 
     def admitted(self, slot: Slot) -> None:
         self._stream.admitted = True

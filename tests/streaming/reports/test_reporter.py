@@ -15,7 +15,7 @@ from streaming.gate.readings import read_totals, read_usage
 from streaming.gate.stop_orders import stop
 from streaming.limits import policy
 from streaming.reports.counters import MAX_REFUSALS_IN_REPORT, Counters
-from streaming.reports.reporter import Reporter
+from streaming.reports.reporter import AnswerReceiver, Order, Reporter, ReportSource
 from streaming.reports.traffic import WINDOW, Traffic
 from streaming.reports.usage import UsageReport
 from streaming.store.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, SENT
@@ -26,14 +26,15 @@ ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="lo
 
 
 class Watching:
+    """A viewing that has sent `kbps` for a whole window, and with `drops` dropped a frame each second."""
+
     def __init__(self, id: str, kbps: int, *, drops: bool = False) -> None:
         self.slot: Slot | None = Slot(id, ADA, Terms((Limit("s", 1),), Rate("c1:low", 900)))
-        self.traffic = Traffic()
-        now = time.monotonic()
-        for second in range(WINDOW + 1):
-            dropped = second if drops else 0
-            self.traffic._samples.append((now + second, second * kbps * 125, dropped))
-            self.traffic.dropped = dropped
+        self.traffic = Traffic(map(float, range(WINDOW + 1)).__next__)
+        for _ in range(WINDOW + 1):
+            self.traffic.sample()
+            self.traffic.sent(kbps * 125)
+            self.traffic.dropped += drops
 
 
 class LosingReplies(Store):
@@ -53,11 +54,23 @@ async def store(redis_server: RedisServer) -> AsyncIterator[LosingReplies]:
     await store.close()
 
 
+def ignore(version: str, orders: list[Order]) -> None:
+    pass
+
+
 def reporter(
-    store: Store, *watching: Watching, worker: str = "w", limit: int = 2, budget: int = 0
+    store: Store,
+    *watching: Watching,
+    worker: str = "w",
+    limit: int = 2,
+    budget: int = 0,
+    receive: AnswerReceiver = ignore,
+    stills: Traffic | None = None,
 ) -> tuple[Reporter, Counters]:
     counters = Counters()
-    return Reporter(store, worker, counters, lambda: watching, dict, lambda: limit, lambda: budget, 15), counters
+    limits = replace(policy.defaults(), max_concurrent=limit, max_mbps=budget / 1000)
+    source = ReportSource(lambda: watching, dict, lambda: limits)
+    return Reporter(store, worker, counters, source, receive, 15, stills), counters
 
 
 async def minute(store: Store) -> dict[str, str]:
@@ -83,7 +96,7 @@ async def test_what_two_workers_count_is_added_up(store: LosingReplies) -> None:
 async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplies) -> None:
     reports, counters = reporter(store)
     counters.add("granted", 3)
-    counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
+    counters.count_refusal(LimitReachedError(in_use=2, limit=2), ADA)
     store.loses = True
     with pytest.raises(GateUnavailableError):
         await reports.send()
@@ -113,15 +126,15 @@ async def test_refusals_of_one_viewer_are_counted_all_and_stored_once_a_second_a
         reports, counters = reporter(store, worker=worker)
         for _ in range(3):
             for holder in (ADA, BOB, ELSEWHERE):
-                counters.refused(LimitReachedError(in_use=2, limit=2), holder)
-            counters.refused(LimitReachedError(in_use=2, limit=2), ADA, dry_run=True)
+                counters.count_refusal(LimitReachedError(in_use=2, limit=2), holder)
+            counters.count_refusal(LimitReachedError(in_use=2, limit=2), ADA, dry_run=True)
             await reports.send()
     totals = await read_totals(store)
     assert (totals["refused:limit_reached"], totals["would_refuse:limit_reached"]) == (18, 6)
     once = [("Ada", "::1", False), ("Bob", "::1", False), ("Ada", "::2", False), ("Ada", "::1", True)]
     assert await stored(store) == once
     await asyncio.sleep(1)
-    counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
+    counters.count_refusal(LimitReachedError(in_use=2, limit=2), ADA)
     await reports.send()
     assert await stored(store) == [*once, once[0]]
 
@@ -129,15 +142,15 @@ async def test_refusals_of_one_viewer_are_counted_all_and_stored_once_a_second_a
 async def test_a_viewer_that_hammers_takes_no_room_from_others(store: LosingReplies) -> None:
     reports, counters = reporter(store)
     for _ in range(MAX_REFUSALS_IN_REPORT):
-        counters.refused(LimitReachedError(in_use=2, limit=2), ADA)
-    counters.refused(LimitReachedError(in_use=2, limit=2), BOB)
+        counters.count_refusal(LimitReachedError(in_use=2, limit=2), ADA)
+    counters.count_refusal(LimitReachedError(in_use=2, limit=2), BOB)
     await reports.send()
     assert await stored(store) == [("Ada", "::1", False), ("Bob", "::1", False)]
 
 
 async def test_a_refusal_for_bandwidth_tells_mbit_s(store: LosingReplies) -> None:
     reports, counters = reporter(store)
-    counters.refused(BandwidthReachedError(mbps=18.5, max_mbps=20.0, expected_mbps=2.0, retry_after=5), ADA)
+    counters.count_refusal(BandwidthReachedError(mbps=18.5, max_mbps=20.0, expected_mbps=2.0, retry_after=5), ADA)
     await reports.send()
     (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
     told = json.loads(refusal)
@@ -146,10 +159,10 @@ async def test_a_refusal_for_bandwidth_tells_mbit_s(store: LosingReplies) -> Non
 
 async def test_a_minute_knows_its_peak_though_it_lay_between_two_reports(store: LosingReplies) -> None:
     reports, counters = reporter(store, limit=5, budget=12_500)
-    counters.saw(4)
+    counters.record_in_use(4)
     counters.add("arrivals:3")
     counters.add("granted")
-    counters.refused(LimitReachedError(), None)
+    counters.count_refusal(LimitReachedError(), None)
     await reports.send()
     await reports.send()
     found = await minute(store)
@@ -176,8 +189,7 @@ async def test_a_minute_knows_the_most_that_all_workers_sent_and_not_what_that_i
 async def test_the_stills_of_all_workers_are_counted_in_the_budget_until_a_worker_leaves(store: LosingReplies) -> None:
     workers = []
     for name, kbps in (("a", 800), ("b", 300)):
-        counters, stills = Counters(), Watching("", kbps).traffic
-        workers.append(Reporter(store, name, counters, list, dict, lambda: 2, lambda: 1_200, 15, stills))
+        workers.append(reporter(store, worker=name, budget=1_200, stills=Watching("", kbps).traffic)[0])
         await workers[-1].send()
     usage = await read_usage(store)
     assert usage.counted == 1_100
@@ -247,9 +259,12 @@ async def test_a_rate_is_no_trace_of_a_lease_that_is_gone(store: LosingReplies) 
 
 
 async def test_orders_and_the_limits_version_come_with_the_answer_once(store: LosingReplies) -> None:
-    reports, _ = reporter(store)
-    heard: list[Any] = []
-    reports.on_answer = lambda version, orders: heard.append((version, [order["id"] for order in orders]))
+    heard: list[tuple[str, list[str]]] = []
+
+    def receive(version: str, orders: list[Order]) -> None:
+        heard.append((version, [order["id"] for order in orders]))
+
+    reports, _ = reporter(store, receive=receive)
     await store.call("SET", POLICY, "41")
     await store.call("RPUSH", ORDERS + "w", '{"id":"w:1"}', '{"id":"w:2"}')
     await store.call("RPUSH", ORDERS + "other", '{"id":"other:1"}')
@@ -268,9 +283,12 @@ async def test_an_order_that_is_given_again_is_the_same_one(store: LosingReplies
 
 
 async def test_orders_whose_answer_was_lost_come_again(store: LosingReplies) -> None:
-    reports, _ = reporter(store)
     heard: list[str] = []
-    reports.on_answer = lambda version, orders: heard.extend(order["id"] for order in orders)
+
+    def receive(version: str, orders: list[Order]) -> None:
+        heard.extend(order["id"] for order in orders)
+
+    reports, _ = reporter(store, receive=receive)
     await store.call("RPUSH", ORDERS + "w", '{"id":"w:1"}')
     store.loses = True
     with pytest.raises(GateUnavailableError):
