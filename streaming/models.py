@@ -30,8 +30,6 @@ class LimitChange(models.Model):
     Null: the environment's default; in a trial, as it is in force, so that a trial of nulls tries nothing.
     """
 
-    announced = False  # whether workers have been told of it; not stored
-
     time = models.DateTimeField(default=timezone.now, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     user_name = models.CharField(max_length=150)  # outlives the user

@@ -12,7 +12,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from cameras.models import Camera, cameras_changed
-from streaming.limits import policy
+from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
 
@@ -62,4 +62,4 @@ def person_changed(instance: Any, **_: Any) -> None:
 @receiver(post_delete, sender=Group)
 def limits_changed(**_: Any) -> None:
     """Of a deleted group, the reserved slots: everybody's again."""
-    transaction.on_commit(policy.announce)
+    transaction.on_commit(changes.announce)

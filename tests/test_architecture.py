@@ -86,6 +86,7 @@ ORDER = {
         "user_limits",
         "admission",
         "change_log",
+        "changes",
     ),
     "streaming/reports": (
         "counters",

@@ -14,12 +14,12 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """What a stream of a camera is expected to take; `kind` is its quality, or h264 for the camera's own video."""
+    """Return the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video."""
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
-    """The limited sets that a new stream enters, the server's first, and the budget."""
+    """Return the sets that a new stream enters, the server's first, each with its limit, and the bandwidth budget."""
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)
     kinds: tuple[tuple[str, type[LimitReachedError]], ...] = (
@@ -38,7 +38,7 @@ def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate
 
 
 def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:
-    """In the order of the sets; 0: any number."""
+    """Return the limit of each set, in the order of `terms_of`; 0: unlimited."""
     ordinary = 0 if user_limits.operator else policy.max_concurrent - policy.reserved_slots
     return (
         policy.max_concurrent,

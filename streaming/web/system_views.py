@@ -19,7 +19,7 @@ from cameras.texts import check_text
 from streaming import conf, runtime
 from streaming.errors import GateUnavailableError
 from streaming.gate import blocks, stop_orders
-from streaming.limits import change_log, policy
+from streaming.limits import change_log, changes, policy
 from streaming.models import LimitChange, Refusal
 from streaming.reports import history
 from streaming.web.audit import log_action
@@ -214,14 +214,14 @@ def change_trial(request: HttpRequest) -> dict[str, Any]:
 
 def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
     if trial and "stop" in request.POST:
-        change = policy.end_trial(request.user)
+        change = changes.end_trial(request.user)
     else:
         values = {name: request.POST[name].strip() for name in policy.LABELS if name in request.POST}
         if trial and not any(values.values()):
             raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
-        change = policy.change(request.user, values, trial, anew=trial)
+        change = changes.change(request.user, values, trial, anew=trial)
     if change is not None:
-        log_action(request.user, change_log.words(change))  # type: ignore[arg-type]
+        log_action(request.user, change_log.words(change.row))  # type: ignore[arg-type]
     return {**limits(request), "announced": change is None or change.announced}
 
 
