@@ -99,7 +99,7 @@ async def lift_block(request: HttpRequest, user_id: UserKey) -> Status[None]:
     lifted = await blocks.lift(runtime.current().store, user_id)
     if lifted is None:
         raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
-    await _log(request, f"Let {lifted.user} in again")
+    await _log(request, f"Unblocked {lifted.user}")
     return Status(204, None)
 
 

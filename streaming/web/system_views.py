@@ -163,7 +163,7 @@ def lift_block(request: HttpRequest) -> dict[str, Any]:
     asked = _cleaned(LiftForm(request.POST))
     lifted = async_to_sync(_lift)(asked["user"])
     if lifted is not None:  # else it has ended meanwhile: the user may watch as well
-        log_action(request.user, f"Let {lifted.user} in again")  # type: ignore[arg-type] # not anonymous
+        log_action(request.user, f"Unblocked {lifted.user}")  # type: ignore[arg-type] # not anonymous
     return blocked(request)
 
 
@@ -218,7 +218,7 @@ def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
     else:
         values = {name: request.POST[name].strip() for name in policy.LABELS if name in request.POST}
         if trial and not any(values.values()):
-            raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
+            raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to try."})
         change = changes.change(request.user, values, trial, anew=trial)
     if change is not None:
         log_action(request.user, change_log.words(change.row))  # type: ignore[arg-type]

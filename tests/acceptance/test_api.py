@@ -197,7 +197,7 @@ async def test_a_blocked_user_is_listed_and_let_in_again(
         await again.live()
     status, answer = await asyncio.to_thread(admin, "DELETE", path)
     assert (status, answer["error"]["reason"]) == (404, "block_not_found")
-    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Let viewer2 in again\n")
+    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Unblocked viewer2\n")
 
 
 async def test_the_command_lets_a_user_in_again(installation: Site, admin: Api, camera: SimulatedCamera) -> None:
