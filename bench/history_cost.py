@@ -68,7 +68,7 @@ def refusal(number: int) -> dict[str, object]:
 
 
 async def measure(server: RedisServer, minutes: int, results: Results) -> None:
-    from streaming.reports import history
+    from streaming.reports import recorder
     from streaming.store.scripts import Store
 
     assert server.process is not None
@@ -79,10 +79,10 @@ async def measure(server: RedisServer, minutes: int, results: Results) -> None:
         for minute in range(FIRST, FIRST + minutes + 1):
             fill(client, minute)
             in_redis, began = _cpu(process), time.process_time()
-            await history.write_out(store)
+            await recorder.write_out(store)
             written = time.process_time()
             for _ in range(LOOKS):
-                await history.write_out(store)
+                await recorder.write_out(store)
             looks.append(time.process_time() - written)
             writes.append(written - began)
             of_redis.append(_cpu(process) - in_redis)
@@ -96,10 +96,10 @@ async def purge(minutes: int) -> float:
     from channels.db import database_sync_to_async
 
     from streaming.models import Refusal
-    from streaming.reports import history
+    from streaming.reports import retention
 
     began = time.process_time()
-    deleted = await database_sync_to_async(history.purge)()
+    deleted = await database_sync_to_async(retention.purge)()
     refusals = await database_sync_to_async(Refusal.objects.all().delete)()
     assert deleted >= minutes
     assert refusals[0] == REFUSALS * (minutes + 1)

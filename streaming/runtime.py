@@ -25,7 +25,7 @@ from streaming.ingest.sharing import Sharing
 from streaming.ingest.snapshots import Snapshots
 from streaming.ingest.threads import bound_memory
 from streaming.limits import policy
-from streaming.reports import history
+from streaming.reports import recorder
 from streaming.reports.counters import Counters
 from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
@@ -102,7 +102,7 @@ class Runtime:
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
             asyncio.create_task(self._keep_policy(), name="limits"),
-            asyncio.create_task(history.run(self.store), name="history"),
+            asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
         ]

@@ -90,6 +90,7 @@ ORDER = {
     ),
     "streaming/reports": (
         "counters",
+        "retention",
         "recorder",
         "traffic",
         "usage",
@@ -151,6 +152,7 @@ HOMES = {
         "streaming/store/worker_events.py",
         "streaming/viewing/rechecks.py",
         "streaming/reports/recorder.py",
+        "streaming/reports/retention.py",
         "streaming/runtime.py",
         "nvr/",
     ),
