@@ -1,4 +1,4 @@
-"""The recorded past as pages get it (streaming/reports/history.py): charts, hours, a limit tried against it, refusals."""
+"""The recorded history: charts, hours of the day, previews of a limit, refusals."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def ago(minutes: int) -> int:
 def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded() -> None:
     minute(NOON, peak=3, limit=10, mbps=4.5, mbps_peak=6.25, seconds_at_full=1.5, refusals={"limit_reached": 2})
     minute(NOON + 2, peak=5, limit=8, max_mbps=20.5, would_refuse={"limit_reached": 1})
-    minute(NOON + 3, peak=99)  # after what is asked for
+    minute(NOON + 3, peak=99)  # after `until`
     assert history.chart(at(NOON), at(NOON + 3), 1) == {
         "step": 1,
         "time": [NOON * 60, NOON * 60 + 60, NOON * 60 + 120],
@@ -50,7 +50,7 @@ def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded(
     }
 
 
-def test_a_longer_step_takes_the_highest_peak_the_average_rate_and_sums() -> None:
+def test_a_longer_step_has_the_highest_peak_the_average_rate_and_sums() -> None:
     minute(NOON, peak=3, limit=10, mbps=4, mbps_peak=6, seconds_at_full=1.5, refusals={"a": 2})
     minute(NOON + 4, peak=7, limit=8, mbps=5, mbps_peak=5, seconds_at_full=2, refusals={"a": 1, "b": 5})
     minute(NOON + 10, peak=1, limit=8)
@@ -65,16 +65,16 @@ def test_a_longer_step_takes_the_highest_peak_the_average_rate_and_sums() -> Non
     assert told["refusals"] == {"a": [3, None, 0], "b": [5, None, 0]}
 
 
-def test_a_longer_step_takes_the_limits_of_the_minutes_in_which_most_was_in_use() -> None:
+def test_a_longer_step_has_the_limits_of_the_minutes_with_its_peaks() -> None:
     minute(NOON, peak=10, limit=10, mbps_peak=9, max_mbps=40)
-    minute(NOON + 1, peak=9, limit=3, mbps_peak=18.5, max_mbps=20)  # drains under a lowered limit
+    minute(NOON + 1, peak=9, limit=3, mbps_peak=18.5, max_mbps=20)  # draining after the limit was lowered
     minute(NOON + 4, peak=10, limit=1000, mbps_peak=18, max_mbps=0)  # raised for a moment
     told = history.chart(at(NOON), at(NOON + 5), 5)
     assert (told["peak"], told["limit"]) == ([10], [10])
     assert (told["mbps_peak"], told["max_mbps"]) == ([18.5], [20])
 
 
-def test_a_chart_of_no_time_and_one_of_nothing_recorded_are_charts_too() -> None:
+def test_a_chart_without_time_or_without_recorded_minutes_is_empty() -> None:
     assert history.chart(at(NOON), at(NOON), 1)["time"] == []
     assert history.chart(at(NOON), at(NOON - 5), 1)["time"] == []
     assert history.chart(at(NOON), at(NOON + 2), 0)["peak"] == [None, None]
@@ -125,7 +125,7 @@ def test_thirty_days_of_minutes_are_charted_in_two_queries(capsys: pytest.Captur
 # The hours of the day.
 
 
-def test_hours_of_the_day_hold_average_and_highest_peak_and_refusals() -> None:
+def test_hours_of_the_day_have_average_and_highest_peak_and_refusals() -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
     for day, peak in ((0, 4), (1, 8)):
         first = int((hour - timedelta(days=day)).timestamp() // 60)
@@ -139,14 +139,14 @@ def test_hours_of_the_day_hold_average_and_highest_peak_and_refusals() -> None:
     assert all((row["minutes"], row["average_peak"], row["refusals"]) == (0, None, 0) for row in others)
 
 
-# A limit tried against the past.
+# The preview of a limit.
 
 
-def test_a_lower_limit_would_have_refused_who_met_it_full_and_those_who_found_no_slot_anyway() -> None:
+def test_a_lower_limit_refuses_viewers_who_met_as_many_streams_and_those_refused_before() -> None:
     refused = {"limit_reached": 2, "user_limit_reached": 1}
     minute(ago(10), peak=10, limit=10, granted=6, arrivals={"6": 3, "7": 1, "8": 1, "9": 1}, refusals=refused)
     minute(ago(20), peak=8, limit=10, granted=4, arrivals={"0": 4})
-    minute(ago(8 * 1440), peak=10, limit=10, granted=1, arrivals={"9": 1})  # before the days that are asked for
+    minute(ago(8 * 1440), peak=10, limit=10, granted=1, arrivals={"9": 1})  # before the first day
     assert history.preview(8, 7) == {
         "max_concurrent": 8,
         "days": 7,
@@ -162,7 +162,7 @@ def test_a_lower_limit_would_have_refused_who_met_it_full_and_those_who_found_no
     }
 
 
-def test_a_higher_limit_would_have_admitted_whom_the_lower_one_refused_and_nobody_else() -> None:
+def test_a_higher_limit_admits_only_viewers_whom_the_lower_limit_refused() -> None:
     minute(ago(10), peak=10, limit=10, refusals={"limit_reached": 5, "camera_limit_reached": 2})
     minute(ago(20), peak=30, limit=30, refusals={"limit_reached": 1})
     told = history.preview(20, 7)
@@ -170,24 +170,24 @@ def test_a_higher_limit_would_have_admitted_whom_the_lower_one_refused_and_nobod
     assert told["refused_otherwise"] == 2
 
 
-def test_a_limit_is_not_blamed_for_what_it_does_not_refuse() -> None:
+def test_refusals_for_other_reasons_do_not_count_against_a_limit() -> None:
     minute(ago(10), peak=1, limit=10, refusals={"not_authenticated": 20})
     told = history.preview(1, 7)
     assert (told["would_be_refused"], told["newcomers"], told["refused_otherwise"]) == (0, 0, 20)
 
 
-def test_a_limit_that_is_in_force_already_would_have_changed_nothing() -> None:
+def test_the_limit_in_force_changes_nothing() -> None:
     minute(ago(10), peak=10, limit=10, granted=2, arrivals={"8": 1, "9": 1}, refusals={"limit_reached": 5})
     told = history.preview(10, 7)
     assert (told["would_be_refused"], told["refused"], told["minutes_above"]) == (5, 5, 0)
 
 
-def test_a_preview_of_nothing_recorded_says_so() -> None:
+def test_a_preview_without_recorded_minutes_is_all_zero() -> None:
     told = history.preview(8, 7)
     assert (told["minutes"], told["newcomers"], told["highest_peak"], told["would_be_refused"]) == (0, 0, 0, 0)
 
 
-# Who was refused.
+# Refusals.
 
 
 def test_refusals_come_newest_first_a_page_at_a_time() -> None:
