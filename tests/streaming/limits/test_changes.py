@@ -62,7 +62,7 @@ def test_a_change_to_the_same_values_is_not_stored(
     assert changes.end_trial(ada) is None
 
 
-# What is refused.
+# Refused values.
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_slots_are_reserved_only_for_a_group_that_exists(ada: User, operators: G
     found = policy.load()
     assert (found.reserved_slots, found.deleted_group, found.stored) == (0, "Operators", frozenset())
     assert {policy.describe(found)[name]["source"] for name in policy.RESERVATION} == {"deleted"}
-    changes.change(ada, {"max_concurrent": 8})  # which does not ask for the group that is gone
+    changes.change(ada, {"max_concurrent": 8})  # which does not concern the deleted group
     assert policy.load().max_concurrent == 8
     assert policy.describe(policy.load())["reserved_slots"]["source"] == "environment"
 
@@ -130,12 +130,12 @@ def test_one_slot_stays_unreserved_if_the_environment_s_limit_is_lowered(
     changes.change(ada, {"reserved_slots": 5, "reserved_group": operators})
     settings.STREAM_MAX_CONCURRENT = 3
     assert policy.load().reserved_slots == 2
-    changes.change(ada, {"max_mbps": 50})  # which has nothing to do with it
+    changes.change(ada, {"max_mbps": 50})  # which does not concern the reservation
     assert (policy.load().max_mbps, policy.load().reserved_slots) == (50, 2)
     assert list(refused(ada, max_concurrent=4)) == ["max_concurrent"]
 
 
-# How workers hear of it.
+# The announcement to workers.
 
 
 def test_a_change_makes_a_new_version_in_redis_after_the_commit(
@@ -143,7 +143,7 @@ def test_a_change_makes_a_new_version_in_redis_after_the_commit(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         changes.change(ada, {"max_concurrent": 3})
-        assert version() == 0  # a worker that looked now would find the old limits
+        assert version() == 0  # a worker that read them now would find the old limits
     first = version()
     with django_capture_on_commit_callbacks(execute=True):
         changes.change(ada, {"max_concurrent": 4}, trial=True)

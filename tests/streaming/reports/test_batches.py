@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class DyingStore(Store):
-    """Its process ends when the database has the batch, before Redis hears of it."""
+    """Dies after the commit, before Redis hears of it."""
 
     async def run(self, script: str, keys: Any, arguments: Any) -> list[Any]:
         if script == "reports/discard_batch":
@@ -35,7 +35,7 @@ class DyingStore(Store):
 def die_before_redis_hears(url: str, client: "redis.Redis") -> None:
     with pytest.raises(GateUnavailableError):
         write(url, DyingStore)
-    client.delete(WRITER)  # as when the dead writer's lease has ended
+    client.delete(WRITER)  # the lease of the dead writer has ended
 
 
 def test_later_counts_of_a_stored_minute_are_merged(client: "redis.Redis", redis_server: RedisServer) -> None:
@@ -57,7 +57,7 @@ def test_a_batch_counts_once_if_its_writer_dies_before_redis_hears(
     fill(client, **FIELDS)
     refuse(client, refusal())
     die_before_redis_hears(redis_server.url, client)
-    # Meanwhile a late worker adds to the minute, and viewers are refused.
+    # Meanwhile a late worker adds to the minute, and a viewer is refused.
     fill(client, granted=1, **{"arrivals:8": 1})
     refuse(client, refusal())
     die_before_redis_hears(redis_server.url, client)
@@ -73,7 +73,7 @@ def test_a_batch_counts_once_if_its_writer_dies_before_redis_hears(
 def test_a_writer_that_was_paused_beyond_its_lease_adds_nothing_twice(
     client: "redis.Redis", redis_server: RedisServer
 ) -> None:
-    """One worker has the batch, another writes it and the next one, then the first goes on."""
+    """One worker has the batch, another writes it and the next batch, and then the first continues."""
     fill(client, **FIELDS)
     paused = asyncio.run(taken(redis_server.url))
     client.delete(WRITER)

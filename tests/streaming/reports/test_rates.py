@@ -79,7 +79,7 @@ async def test_a_viewer_with_dropped_frames_counts_with_its_own_rate_if_that_is_
     for _ in range(2):
         await reporter(store, Watching("w:1", 2_000, drops=True))[0].send()
     assert await store.call("HGET", RATES, "w:1") == "2200"
-    assert await store.call("HGET", EXPECTED, "c1:low") == "2200"  # so is who comes next
+    assert await store.call("HGET", EXPECTED, "c1:low") == "2200"  # the same for the next viewer
 
 
 async def test_no_rate_is_stored_for_a_lease_that_has_ended(store: Store) -> None:
