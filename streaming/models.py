@@ -27,7 +27,7 @@ class System(models.Model):
 
 
 class LimitChange(models.Model):
-    """All limits after a change. Rows are added, never changed; the newest row is in force, and so is the newest trial.
+    """All limits after a change. Rows are added, never changed. The newest is in force; the newest trial is the dry run.
 
     Null means the environment's default; in a trial, the value in force. A trial with nulls only tries nothing.
     """
