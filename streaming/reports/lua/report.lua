@@ -1,7 +1,7 @@
 -- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second.
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
---       sent, stills, sequence and orders of this worker. Beside `refusals`: `<refusals>:<user>:<address>:<dry run>`, which
---       is there for a second after a refusal of this viewer was stored.
+--       sent, stills, sequence and orders of this worker. The script also sets `<refusals>:<user>:<address>:<dry run>`
+--       for a second, to store one refusal per viewer in that time.
 -- ARGV  worker id, report (JSON), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the worker sends,
 --       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0]}, measured {rate field:
 --       kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
