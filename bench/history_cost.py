@@ -68,7 +68,7 @@ def refusal(number: int) -> dict[str, object]:
 
 
 async def measure(server: RedisServer, minutes: int, results: Results) -> None:
-    from streaming.reports import history
+    from streaming.reports import recorder
     from streaming.store.scripts import Store
 
     assert server.process is not None
@@ -79,10 +79,10 @@ async def measure(server: RedisServer, minutes: int, results: Results) -> None:
         for minute in range(FIRST, FIRST + minutes + 1):
             fill(client, minute)
             in_redis, began = _cpu(process), time.process_time()
-            await history.write_out(store)
+            await recorder.write_out(store)
             written = time.process_time()
             for _ in range(LOOKS):
-                await history.write_out(store)
+                await recorder.write_out(store)
             looks.append(time.process_time() - written)
             writes.append(written - began)
             of_redis.append(_cpu(process) - in_redis)
@@ -96,10 +96,10 @@ async def purge(minutes: int) -> float:
     from channels.db import database_sync_to_async
 
     from streaming.models import Refusal
-    from streaming.reports import history
+    from streaming.reports import retention
 
     began = time.process_time()
-    deleted = await database_sync_to_async(history.purge)()
+    deleted = await database_sync_to_async(retention.purge)()
     refusals = await database_sync_to_async(Refusal.objects.all().delete)()
     assert deleted >= minutes
     assert refusals[0] == REFUSALS * (minutes + 1)
@@ -124,8 +124,9 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
     """The report of each second: every viewing's rate, counts, and what the minute saw."""
     from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
+    from streaming.limits.policy import Policy
     from streaming.reports.counters import Counters
-    from streaming.reports.reporter import Reporter
+    from streaming.reports.reporter import Reporter, ReportSource
     from streaming.reports.traffic import Traffic
     from streaming.store.scripts import Store
 
@@ -138,7 +139,9 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
     terms = Terms((Limit("set", 1),), Rate("1:medium", 7_000))
     viewings = [Viewing(Slot(f"worker:{number:016}", holder, terms), Traffic()) for number in range(VIEWERS)]
     counters, store = Counters(), Store(server.url)
-    reporter = Reporter(store, "worker", counters, lambda: viewings, dict, lambda: VIEWERS, lambda: 0, 15)
+    policy = Policy(VIEWERS, 0, 0, 0, 1)
+    source = ReportSource(lambda: viewings, dict, lambda: policy)
+    reporter = Reporter(store, "worker", counters, source, lambda version, orders: None, 15)
     await reporter.send()
     assert server.process is not None
     process = psutil.Process(server.process.popen.pid)
@@ -148,7 +151,7 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
             viewing.traffic.sent(80_000)
         counters.add("frames:jpeg", VIEWERS * 10)
         counters.add("bytes", VIEWERS * 800_000)
-        reporter._sample()
+        reporter.sample()
         await reporter.send()
     spent = (time.process_time() - began) / seconds
     results.add(

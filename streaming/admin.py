@@ -1,4 +1,4 @@
-"""Settings > System in the administration: the page from which bandwidth is governed, and its endpoints beneath it."""
+"""Settings > System in the administration: the page and its endpoints."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from streaming.models import System
 from streaming.web import system_views
 
 URL_NAME = "streaming_system_"
-BLOCKS = ((0, "Not blocked"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
-FAREWELL = "An administrator has ended your stream to free bandwidth. Please try again later."
+BLOCKS = ((0, "Don't block"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
+FAREWELL = "An administrator stopped your stream to free bandwidth. Please try again later."
 
 
 @admin.register(System)
@@ -56,6 +56,6 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _kind(name: str) -> str:
-    """Of the field in which a limit is entered; a group has none."""
+    """Return the kind of input of a limit: "whole", "fraction", or "" for a group."""
     number = policy.NUMBERS.get(name)
     return "" if number is None else "fraction" if number.fraction else "whole"

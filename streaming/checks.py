@@ -1,4 +1,4 @@
-"""`manage.py check`: settings that only make sense together."""
+"""Checks for `manage.py check`: settings that depend on each other."""
 
 from typing import Any
 
@@ -13,13 +13,16 @@ def timings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if not timing.heartbeat * 2 < timing.fence < timing.lease:
         found.append(
-            Error("A lease must survive a missed heartbeat, and its holder give up first.", id="streaming.E001")
+            Error(
+                "A lease must last longer than two heartbeats, and its holder must give up before its end.",
+                id="streaming.E001",
+            )
         )
     if conf.READ_TIMEOUT.value > timing.fence:
         found.append(
             Warning(
-                f"STREAM_READ_TIMEOUT_SECONDS={conf.READ_TIMEOUT.value} is long beside STREAM_LEASE_SECONDS="
-                f"{timing.lease}: a camera may still be read when its slot has been given to another viewer.",
+                f"STREAM_READ_TIMEOUT_SECONDS={conf.READ_TIMEOUT.value} is too long for STREAM_LEASE_SECONDS="
+                f"{timing.lease}: a camera may still be read after its slot went to another viewer.",
                 hint=f"Use {timing.fence:g} s or less.",
                 id="streaming.W001",
             )

@@ -1,16 +1,16 @@
-"""Why Redis refused a call, in plain English and with Redis's own error code. Contains no secrets."""
+"""Explains in plain English why Redis refused a call. Contains no secrets."""
 
 import re
 from dataclasses import dataclass
 
-MOST_TEXT = 300  # characters of Redis's own text
+MAX_TEXT = 300  # characters of Redis's own text
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """`str()` is for pages; `in_full` adds Redis's own text and is for the log."""
+    """`str()` is for pages. `in_full` is for the log and adds Redis's own text."""
 
-    code: str  # Redis's error code; "": no answer
+    code: str  # Redis's error code; "" if there was no answer
     meaning: str
     text: str = ""
 
@@ -19,7 +19,7 @@ class Complaint:
 
     @property
     def in_full(self) -> str:
-        return f"{self}: {self.text[:MOST_TEXT]}" if self.code else self.meaning
+        return f"{self}: {self.text[:MAX_TEXT]}" if self.code else self.meaning
 
 
 SILENCE = Complaint("", "Redis does not answer")
@@ -39,7 +39,7 @@ MEANINGS = {
     "SSL": "TLS with Redis fails",
     "ERR": UNKNOWN.meaning,
 }
-# redis-py drops the code of errors while it connects; older servers have another text.
+# redis-py drops the error code while it connects. Older servers have another text.
 WORDLESS = {
     "invalid username-password pair": "WRONGPASS",
     "invalid password": "WRONGPASS",
@@ -48,12 +48,12 @@ WORDLESS = {
 
 
 def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
-    """Explains the text of an error reply or of a failed connection; returns `otherwise` if it has no known code."""
+    """Return the explanation of an error reply or a failed connection, or `otherwise` if the text has no known code."""
     for words, code in WORDLESS.items():
         if words in text:
             return Complaint(code, MEANINGS[code], text)
     for code, meaning in MEANINGS.items():
-        # Not only at the beginning: older servers begin with the position in the script.
+        # Search the whole text: older servers put the position in the script first.
         if code != UNKNOWN.code and (found := re.search(rf"\b{code}\b", text)):
             return Complaint(code, meaning, text[found.start() :])
     return Complaint(otherwise.code, otherwise.meaning, text)

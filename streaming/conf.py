@@ -1,7 +1,7 @@
-"""The settings of streaming: name, default, unit and bounds of each in one line, and the timings that follow from them.
+"""The settings of streaming, with name, default, unit and bounds, and the timings that are derived from them.
 
-`nvr/settings.py` reads them from the environment with `read()`; the application asks `value`, which looks at Django's
-settings each time, so a test may override one.
+`nvr/settings.py` reads them from the environment with `read()`. The application uses `value`, which reads Django's
+settings each time, so that a test can override a setting.
 """
 
 import math
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True)
 class Number:
-    """A number between two bounds; whole unless `fraction`."""
+    """A number within bounds; a whole number unless `fraction`."""
 
     name: str
     default: float
@@ -31,7 +31,7 @@ class Number:
         return self.parse(environment.get(self.name, "").strip() or self.default)
 
     def parse(self, given: object) -> float:
-        """Return `given` as a number, or raise ImproperlyConfigured with the name, the value and what would be right."""
+        """Return `given` as a number. Raises ImproperlyConfigured with the name, the value and the valid values."""
         try:
             number = float(str(given)) if self.fraction else int(str(given))
         except ValueError:
@@ -47,7 +47,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One word of several."""
+    """One of several words."""
 
     name: str
     default: str
@@ -79,13 +79,13 @@ MAX_CAMERAS: Number = Number("STREAM_MAX_CAMERAS_PER_WORKER", 32, "cameras", 1, 
 
 SHARE_CAMERAS: Choice = Choice("STREAM_SHARE_CAMERAS", "on", ("on", "off"))
 
-MAX_MBPS: Number = Number("STREAM_MAX_MBPS", 0, "Mbit/s, 0 for none,", 0, 1_000_000, fraction=True)
-MAX_PER_CAMERA: Number = Number("STREAM_MAX_PER_CAMERA", 0, "streams, 0 for none,", 0, 100_000)
-MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 0, "streams, 0 for none,", 0, 100_000)
+MAX_MBPS: Number = Number("STREAM_MAX_MBPS", 0, "Mbit/s (0: unlimited)", 0, 1_000_000, fraction=True)
+MAX_PER_CAMERA: Number = Number("STREAM_MAX_PER_CAMERA", 0, "streams (0: unlimited)", 0, 100_000)
+MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 0, "streams (0: unlimited)", 0, 100_000)
 MAX_PER_ADDRESS: Number = Number("STREAM_MAX_PER_ADDRESS", 1_000, "streams", 1, 100_000)
 STILL: Number = Number("STREAM_STILL_SECONDS", 2, "seconds", 1, 60, fraction=True)
-STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills in a second", 1, 10_000)
-MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress at a worker", 1, 100_000)
+STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills a second", 1, 10_000)
+MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
     MAX_CONCURRENT,
@@ -109,10 +109,10 @@ ALL: tuple[Number | Choice, ...] = (
 
 @dataclass(frozen=True)
 class Timing:
-    """When a lease is renewed, given up and free, all in seconds and all derived from the lease.
+    """The timings of a lease in seconds: renewal (`heartbeat`), end of the stream (`fence`), and end of the lease.
 
-    A holder gives up (`fence`) before the others may take over (`lease`). `grace` is how long an empty Redis admits
-    holders only: one fence, after which every stream of before has either re-entered or ended.
+    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`, a Redis
+    without data admits former holders only: within one fence, each of them has either re-entered or ended.
     """
 
     lease: float
@@ -134,10 +134,10 @@ def timing() -> Timing:
     return Timing(lease=LEASE.value)
 
 
-# kbit/s that a stream is expected to take before one of its camera and quality was measured: busy scenes, generously.
+# kbit/s that a stream counts with until its camera and quality were measured; high enough for busy scenes.
 ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, "h264": 4_000}
 
-STALL = 10.0  # seconds a viewer may leave frames unacknowledged, and a handler may go without progress
-LINGER = 5.0  # seconds a camera stays open after its last viewer left
-DATABASE = 4.5  # seconds in which a handshake hears of its session and camera
-RECHECK = 10.0  # seconds between two looks at session, permission and camera of a running stream
+STALL = 10.0  # seconds without an acknowledgement, or without progress of a handler, that end a stream
+LINGER = 5.0  # seconds that a camera stays open after its last viewer left
+DATABASE = 4.5  # seconds for the database queries of a handshake
+RECHECK = 10.0  # seconds between two checks of session, permission and camera of a running stream

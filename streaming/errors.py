@@ -1,6 +1,6 @@
-"""Every exception of streaming. A class's docstring is its message; facts ride as attributes and go to the viewer.
+"""All exceptions of streaming. The docstring of a class is its message to the viewer, and `facts` go to the viewer too.
 
-`protocol.py` maps each to its close code.
+`viewing/protocol.py` maps each class to its close code.
 """
 
 from typing import ClassVar
@@ -37,7 +37,7 @@ class NotAuthenticatedError(StreamError):
 
 
 class PermissionDeniedError(StreamError):
-    """You may not watch this camera."""
+    """You don't have access to this camera."""
 
     reason = "permission_denied"
 
@@ -49,7 +49,7 @@ class ViewerUnresponsiveError(StreamError):
 
 
 class SlotLostError(StreamError):
-    """The stream's slot was lost. Reconnect to take a new one."""
+    """The stream was interrupted. Reconnect to continue."""
 
     reason = "slot_lost"
 
@@ -73,25 +73,25 @@ class LimitReachedError(StreamError):
 
 
 class BandwidthReachedError(LimitReachedError):
-    """The bandwidth for streams is used up. Please close another stream first, or choose a lower quality."""
+    """Not enough bandwidth for another stream. Please close another stream first, or choose a lower quality."""
 
     reason = "bandwidth_reached"
 
 
 class CameraLimitReachedError(LimitReachedError):
-    """This camera is watched by as many viewers as it may. Please try again later."""
+    """This camera has reached its viewer limit. Please try again later."""
 
     reason = "camera_limit_reached"
 
 
 class UserLimitReachedError(LimitReachedError):
-    """You are watching as many streams as one user may. Please close another stream first."""
+    """You've reached your stream limit. Close one to open another."""
 
     reason = "user_limit_reached"
 
 
 class AddressLimitReachedError(LimitReachedError):
-    """Your address is watching as many streams as one may. Please close another stream first."""
+    """Your network has reached its stream limit. Please close another stream first."""
 
     reason = "address_limit_reached"
 
@@ -126,7 +126,7 @@ class GateUnavailableError(UnavailableError):
     reason = "gate_unavailable"
 
     def __init__(self, message: str = "", complaint: Complaint = SILENCE, **facts: object) -> None:
-        """`complaint`: what Redis answered; for administrators, so it is not among the facts for the viewer."""
+        """`complaint`: the answer of Redis. It is for administrators, so it is not among the facts for the viewer."""
         super().__init__(message, **facts)
         self.complaint = complaint
 

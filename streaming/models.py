@@ -1,5 +1,7 @@
-"""What the database keeps of streaming: limits and who changed them, minutes, refusals. And *System*, which is no table
-but gives that entry of the administration its place and its permissions."""
+"""The tables of streaming: limits and their changes, minutes, refusals.
+
+`System` has no table. It gives the page *Settings > System* its place in the administration and its permissions.
+"""
 
 import uuid
 
@@ -25,12 +27,10 @@ class System(models.Model):
 
 
 class LimitChange(models.Model):
-    """Somebody set the limits: rows are added, never changed. The newest is in force, and of the trials the newest is tried.
+    """All limits after a change. Rows are added, never changed. The newest is in force; the newest trial is the dry run.
 
-    Null: the environment's default; in a trial, as it is in force, so that a trial of nulls tries nothing.
+    Null means the environment's default; in a trial, the value in force. A trial with nulls only tries nothing.
     """
-
-    announced = False  # whether workers have been told of it; not stored
 
     time = models.DateTimeField(default=timezone.now, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -55,7 +55,7 @@ class LimitChange(models.Model):
 
 
 class Rule(models.Model):
-    """How many streams at once, for one user or one group, instead of what everybody may."""
+    """A limit of streams for one user or group, instead of the limit for everybody."""
 
     max_streams = models.PositiveIntegerField(
         "streams at once", validators=[MinValueValidator(1), MaxValueValidator(int(conf.MAX_PER_USER.maximum))]
@@ -70,42 +70,42 @@ class UserLimit(Rule):
 
     class Meta:
         ordering = ("user",)
-        verbose_name = "limit of a user"
-        verbose_name_plural = "limits of users"
+        verbose_name = "user limit"
+        verbose_name_plural = "user limits"
 
     def __str__(self) -> str:
         return f"{self.user}: {self.max_streams}"
 
 
 class GroupLimit(Rule):
-    """For each member, not for all of them together; the highest counts for a user of several groups."""
+    """Limits each member, not all members together. The highest limit applies to a user of several groups."""
 
     group = models.OneToOneField(Group, models.CASCADE, related_name="+")
 
     class Meta:
         ordering = ("group",)
-        verbose_name = "limit of a group's members"
-        verbose_name_plural = "limits of groups' members"
+        verbose_name = "group limit"
+        verbose_name_plural = "group limits"
 
     def __str__(self) -> str:
         return f"{self.group}: {self.max_streams}"
 
 
 class Minute(models.Model):
-    """One minute of the whole cluster."""
+    """One minute of all workers together."""
 
     minute = models.BigIntegerField(primary_key=True)  # Unix time / 60
     peak = models.PositiveIntegerField(default=0)  # most slots in use
     limit = models.PositiveIntegerField(default=0)
-    max_mbps = models.FloatField(default=0, db_default=0)  # the budget, 0: none
-    mbps = models.FloatField(default=0)  # on average
-    mbps_peak = models.FloatField(default=0)  # the most that was sent, over five seconds
+    max_mbps = models.FloatField(default=0, db_default=0)  # the bandwidth limit, 0: unlimited
+    mbps = models.FloatField(default=0)  # average
+    mbps_peak = models.FloatField(default=0)  # highest rate over five seconds
     seconds_at_full = models.FloatField(default=0)
     granted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)  # the sum of `refusals`
-    refusals = models.JSONField(default=dict)  # reason -> how many
-    would_refuse = models.JSONField(default=dict)  # reason -> how many a trial would have refused
-    arrivals = models.JSONField(default=dict)  # slots in use -> how many newcomers were granted one more
+    refusals = models.JSONField(default=dict)  # reason -> count
+    would_refuse = models.JSONField(default=dict)  # reason -> count of viewers that the dry run would have refused
+    arrivals = models.JSONField(default=dict)  # slots in use -> count of viewers who were admitted then
 
     class Meta:
         default_permissions = ()
@@ -115,7 +115,7 @@ class Minute(models.Model):
 
 
 class Batch(models.Model):
-    """Minutes that have been written together. Redis hears of it later, and until then may hand them out again."""
+    """A batch of minutes that was committed. Redis may hand it out again until it hears of the commit."""
 
     id = models.CharField(primary_key=True, max_length=40)
     time = models.DateTimeField(default=timezone.now, db_index=True)
@@ -128,7 +128,10 @@ class Batch(models.Model):
 
 
 class Refusal(models.Model):
-    """One viewer who was refused, or with `dry_run` would have been. Names, not keys: they outlive what they name."""
+    """One refused viewer; with `dry_run`, one that the dry run would have refused.
+
+    Holds names instead of foreign keys, so that the row outlives user and camera.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     time = models.DateTimeField(db_index=True)

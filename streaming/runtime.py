@@ -24,9 +24,9 @@ from streaming.ingest.hub import Hub
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.snapshots import Snapshots
 from streaming.limits import policy
-from streaming.reports import history
+from streaming.reports import recorder
 from streaming.reports.counters import Counters
-from streaming.reports.reporter import Order, Reporter
+from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
@@ -81,14 +81,11 @@ class Runtime:
             self.store,
             self.worker,
             self.counters,
-            self._viewings,
-            self._describe,
-            lambda: self.policy.max_concurrent,
-            self.budget,
+            ReportSource(self._viewings, self._describe, lambda: self.policy),
+            self._hear,
             conf.LEASE.value,
             self.still_limits.traffic,
         )
-        self.reporter.on_answer = self._hear
         self.hub.on_change = self.reporter.soon
         self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
         shared = self._sharing.store if self._sharing else None
@@ -103,7 +100,7 @@ class Runtime:
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
             asyncio.create_task(self._keep_policy(), name="limits"),
-            asyncio.create_task(history.run(self.store), name="history"),
+            asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
         ]

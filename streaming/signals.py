@@ -1,4 +1,4 @@
-"""What ends or moves running streams: a camera changed, a person logged out. Hastens what each stream's recheck finds."""
+"""Tells the workers to recheck running streams at once after a change of a camera, user, session or limit."""
 
 import threading
 from collections.abc import Iterable
@@ -12,23 +12,25 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from cameras.models import Camera, cameras_changed
-from streaming.limits import policy
+from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
 
-BATCH = 500  # in one event
-_changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction has changed
+BATCH = 500  # keys in one event
+_changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction changed
 
 
 def _recheck(kind: str, objects: Iterable[Any]) -> None:
-    """Once it is stored: a worker that looked now would find what was there before."""
+    """Send an event after the commit: a worker that rechecks earlier would find the old state."""
     vars(_changed).setdefault(kind, set()).update(str(one.pk) for one in objects)
     transaction.on_commit(lambda: _send(kind))
 
 
 def _send(kind: str) -> None:
-    """One event for thousands: the first callback of a transaction sends for all. What a transaction that failed has left
-    goes with the next, and is looked at in vain."""
+    """Send the keys of a whole transaction, `BATCH` in one event: the first callback sends them all.
+
+    Keys of a failed transaction go with the next one, which does no harm.
+    """
     keys = sorted(vars(_changed).pop(kind, ()))
     for start in range(0, len(keys), BATCH):
         worker_events.send_from_sync({"type": "recheck", kind: keys[start : start + BATCH]})
@@ -46,7 +48,7 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
 
 @receiver(post_delete, sender=Session)
 def session_ended(instance: Session, **_: Any) -> None:
-    """A log-out's as well: Django's own signal of it comes before the session is gone."""
+    """Also covers a log-out: Django's own signal comes before the session is deleted."""
     _recheck("sessions", [instance])
 
 
@@ -61,5 +63,5 @@ def person_changed(instance: Any, **_: Any) -> None:
 @receiver([post_save, post_delete], sender=GroupLimit)
 @receiver(post_delete, sender=Group)
 def limits_changed(**_: Any) -> None:
-    """Of a deleted group, the reserved slots: everybody's again."""
-    transaction.on_commit(policy.announce)
+    """A deleted group may have had the reserved slots."""
+    transaction.on_commit(changes.announce)

@@ -83,11 +83,14 @@ ORDER = {
     "streaming/limits": (
         "admin",
         "policy",
+        "user_limits",
         "admission",
         "change_log",
+        "changes",
     ),
     "streaming/reports": (
         "counters",
+        "retention",
         "recorder",
         "traffic",
         "usage",
@@ -150,6 +153,7 @@ HOMES = {
         "streaming/store/worker_events.py",
         "streaming/viewing/rechecks.py",
         "streaming/reports/recorder.py",
+        "streaming/reports/retention.py",
         "streaming/runtime.py",
         "nvr/",
     ),

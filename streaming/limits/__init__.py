@@ -1,8 +1,9 @@
 """Which limits are in force, and who set them?
 
-`policy.py` reads the limits (the environment's, and above them those that an administrator stored) and stores new ones;
-`change_log.py` tells who changed what. `admission.py` makes of the limits and a user what the gate is asked for. `admin.py`
-is the page for the limits of users and groups.
+`policy.py` reads the limits: the environment's, and above them the limits that an administrator stored. `changes.py`
+stores new ones and tells the workers, and `change_log.py` says who changed which limit. `user_limits.py` finds the limits
+of one user, and `admission.py` builds from them the terms for the gate. `admin.py` registers the pages for the limits of
+users and groups.
 
-This package must never count streams: the gate does.
+This package must never count streams. Only the gate does.
 """

@@ -1,4 +1,4 @@
-"""Limits of single users and groups in the administration; what everybody may is *Settings > System*'s."""
+"""The administration of limits for single users and groups. The limits for everybody are at *Settings > System*."""
 
 from django.contrib import admin
 

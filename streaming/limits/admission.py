@@ -1,7 +1,4 @@
-"""From the limits in force and who asks to what a newcomer is admitted by."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Builds the terms of one admission from the policy and the user's limits."""
 
 from streaming import conf
 from streaming.errors import (
@@ -11,41 +8,20 @@ from streaming.errors import (
     UserLimitReachedError,
 )
 from streaming.gate.leases import Holder, Limit, Rate, Terms
-from streaming.limits import policy as limits
 from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits
 from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_SET, USER_SET
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What a user may under one policy: streams at once (0: any), and whether the reserved slots are available to them."""
-
-    streams: int
-    operator: bool
-
-
-Standings = tuple[Standing, Standing | None]  # under the limits in force, and under those that are only tried
-
-
-def standings_of(policy: Policy, user: Any) -> Standings:
-    """Blocks: asks the database."""
-    return _standing(policy, user), _standing(policy.trial, user) if policy.trial else None
-
-
-def _standing(policy: Policy, user: Any) -> Standing:
-    return Standing(limits.user_limit(policy, user), limits.is_operator(policy, user))
-
-
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """What a stream of a camera is expected to take; `kind` is its quality, or h264 for the camera's own video."""
+    """Return the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video."""
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 
-def terms_of(policy: Policy, standings: Standings, holder: Holder, rate: Rate) -> Terms:
-    """The limited sets that a new stream enters, the server's first, and the budget."""
-    standing, trial = standings
-    now = _maxima(policy, standing)
-    tried = _maxima(policy.trial, trial) if policy.trial and trial else (0,) * len(now)
+def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
+    """Return the sets that a new stream enters, the server's first, each with its limit, and the bandwidth budget."""
+    maxima = _maxima(policy, user_limits)
+    trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)
     kinds: tuple[tuple[str, type[LimitReachedError]], ...] = (
         (SERVER_SET, LimitReachedError),
         (ORDINARY_SET, LimitReachedError),
@@ -54,20 +30,20 @@ def terms_of(policy: Policy, standings: Standings, holder: Holder, rate: Rate) -
         (ADDRESS_SET + holder.address, AddressLimitReachedError),
     )
     sets = [
-        Limit(key, maximum, refusal, would_be)
-        for (key, refusal), maximum, would_be in zip(kinds, now, tried, strict=True)
-        if not (key == ORDINARY_SET and standing.operator)
+        Limit(key, maximum, error, tried)
+        for (key, error), maximum, tried in zip(kinds, maxima, trial or (0,) * len(maxima), strict=True)
+        if not (key == ORDINARY_SET and user_limits.operator)
     ]
     return Terms(tuple(sets), rate, policy.budget, policy.trial.budget if policy.trial else 0)
 
 
-def _maxima(policy: Policy, standing: Standing) -> tuple[int, int, int, int, int]:
-    """In the order of the sets; 0: any number."""
-    ordinary = 0 if standing.operator else policy.max_concurrent - policy.reserved_slots
+def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:
+    """Return the limit of each set, in the order of `terms_of`; 0: unlimited."""
+    ordinary = 0 if user_limits.operator else policy.max_concurrent - policy.reserved_slots
     return (
         policy.max_concurrent,
         ordinary if policy.reserved_slots else 0,
-        standing.streams,
+        user_limits.streams,
         policy.max_per_camera,
         policy.max_per_address,
     )

@@ -1,4 +1,4 @@
-"""Who set which limit and when, read from the rows of LimitChange. Asks the database."""
+"""The log of limits: who changed which limit, and when. Reads the rows of LimitChange; blocks on the database."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,15 +7,15 @@ from typing import Any
 from streaming.limits.policy import LABELS
 from streaming.models import LimitChange
 
-LOOKED_AT = 500  # newest rows; who set something before them is not told any more
+MAX_ROWS = 500  # newest rows; older changes are not shown
 
 
 def rows() -> list[LimitChange]:
-    return list(LimitChange.objects.order_by("-pk")[:LOOKED_AT])
+    return list(LimitChange.objects.order_by("-pk")[:MAX_ROWS])
 
 
 def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
-    """Limit -> the change that gave it the value that the newest row has, trials apart."""
+    """Return for each limit the change that set its present value, without trials."""
     effective = [change for change in changes if not change.trial]
     return {name: _setter(effective, name) for name in LABELS} if effective else {}
 
@@ -30,7 +30,7 @@ def _setter(changes: list[LimitChange], name: str) -> LimitChange:
 
 
 def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
-    """The newest changes, trials among them: time (Unix ms), user, trial, and in words what has changed."""
+    """Return the newest `count` changes and trials: id, time (Unix ms), user, trial, and the change as text."""
     return [
         {
             "id": str(change.pk),
@@ -44,13 +44,13 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
 
 
 def words(change: LimitChange) -> str:
-    """What a change has changed."""
+    """Return a change as text."""
     before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
     return _words(change, before)
 
 
 def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, LimitChange | None]]:
-    """Each with the one before it of its own kind."""
+    """Yield each change with the previous change of limits, and each trial with the previous trial."""
     for index, change in enumerate(changes):
         older = (other for other in changes[index + 1 :] if other.trial == change.trial)
         yield change, next(older, None)
@@ -71,7 +71,7 @@ def _words(change: LimitChange, before: LimitChange | None) -> str:
 def _value(change: LimitChange | None, name: str) -> Any:
     if change is None:
         return None
-    if name == "reserved_group":  # one that is deleted has only its name
+    if name == "reserved_group":  # a deleted group has only its name
         return change.reserved_group_id or change.reserved_group_name or None
     return getattr(change, name)
 

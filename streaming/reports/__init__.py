@@ -1,8 +1,8 @@
 """What is in use now, and what was it before?
 
-`counters.py` and `traffic.py` collect what a worker does; `reporter.py` tells it to Redis each second and hears orders and
-new limits. `usage.py` answers what all workers use now. `recorder.py` writes finished minutes to the database, and
-`history.py` reads them.
+`counters.py` and `traffic.py` collect what a worker does. `reporter.py` reports it to Redis each second, and the answer
+brings stop orders and the version of the limits. `usage.py` reads what all workers use now. `recorder.py` writes finished
+minutes to the database, `history.py` reads them, and `retention.py` deletes them after 30 days.
 
-Figures are told, never acted upon: a lost report must never change who may watch.
+A lost report must never change who may watch.
 """

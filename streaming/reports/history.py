@@ -1,6 +1,6 @@
-"""The recorded past, for pages and API: a chart, the hours of a day, a limit tried against it, who was refused.
+"""Reads the recorded history for pages and API: chart, hours of the day, preview of a limit, refusals.
 
-Asks the database, so off the loop. What recorder.py writes; its names are here, too: history is one word for both.
+All functions block on the database.
 """
 
 import math
@@ -16,25 +16,23 @@ from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from streaming.models import Minute, Refusal
-from streaming.reports.recorder import KEEP, purge, run, write_out
 
-__all__ = ["KEEP", "chart", "hour_of_day", "preview", "purge", "refusals", "refused", "run", "write_out"]
-
-MOST_POINTS = 1_500
-MOST_REFUSALS = 500
-FULL = "limit_reached"  # the refusal that another `max_concurrent` might have spared
+MAX_POINTS = 1_500
+MAX_REFUSALS_LISTED = 500
+FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 
 
 def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]:
-    """Columns of equal length, one entry for each `step` minutes from `since` to before `until`; the step is made longer
-    where there would be more than 1,500. None where nothing is recorded: no worker ran, or it is older than 30 days.
+    """Return columns of equal length, with one entry for each step from `since` to before `until`.
 
-    time: Unix seconds, when the step begins; peak, mbps_peak: the highest; limit, max_mbps (0: none): of the minutes in
-    which those were; mbps: the average; seconds_at_full: their sum; refusals and would_refuse: for each reason that
-    occurs, a column of their number.
+    A step has `step_minutes`, or more if there would be more than `MAX_POINTS` steps. An entry is None if nothing is
+    recorded: no worker ran, or the minutes were deleted after 30 days.
+
+    time: Unix seconds of the step's begin. peak, mbps_peak: the highest. limit, max_mbps (0: unlimited): from the minute
+    of that peak. mbps: average. seconds_at_full: sum. refusals, would_refuse: for each reason a column of counts.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
-    step = max(1, step_minutes, math.ceil((end - first) / (MOST_POINTS - 1)))
+    step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
     steps = range(first // step, max(first, end - 1) // step + 1) if end > first else range(0)
     recorded = Minute.objects.filter(minute__gte=first, minute__lt=end)
     figures = {row[0]: row[1:] for row in _by_step(recorded, step)}
@@ -56,7 +54,7 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 
 def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...]]:
-    """A limit goes with what was seen under it: of several in one step, each with the minute that is told."""
+    """Yield the figures of each step. The limits are those of the minutes with the shown peaks."""
     names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full")
     rows = recorded.order_by("minute").values_list(*names)
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
@@ -68,7 +66,7 @@ def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...
 
 
 def _reasons(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], dict[str, Counter[int]]]:
-    """Reason -> step -> how many, of refusals and of those whom a trial would have refused."""
+    """Return reason -> step -> count, of refusals and of the refusals in a dry run."""
     refused: dict[str, Counter[int]] = {}
     would: dict[str, Counter[int]] = {}
     some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}))
@@ -88,8 +86,8 @@ def _rounded(column: list[float | None]) -> list[float | None]:
 
 
 def hour_of_day(days: int) -> list[dict[str, Any]]:
-    """For each hour of the day, by UTC, over the last `days`: minutes recorded, the average and the highest of their
-    peaks (None without any), refusals."""
+    """Return for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
+    a minute), refusals."""
     rows = (
         _last(days)
         .annotate(hour=F("minute") / 60 % 24)
@@ -107,13 +105,13 @@ def hour_of_day(days: int) -> list[dict[str, Any]]:
 
 
 def preview(max_concurrent: int, days: int) -> dict[str, Any]:
-    """What a limit of `max_concurrent` would have done to the newcomers of the last `days`.
+    """Estimate the effect of a limit of `max_concurrent` on the new viewers of the last `days`.
 
-    An estimate from above for a lower limit: each newcomer meets those who were there then, of whom the limit would
-    have kept some out. Whoever was refused by a lower limit than the new one counts as admitted, in `would_be_admitted`.
+    For a lower limit this is an upper bound: each new viewer is compared with the streams of that time, although the limit
+    would have refused some of them. Viewers whom a lower limit refused count as admitted, in `would_be_admitted`.
 
-    minutes: recorded; minutes_above: whose peak was above the new limit; highest_peak; newcomers = granted + refused for
-    want of a slot; would_be_refused: of the newcomers; refused_otherwise: by what another `max_concurrent` does not change.
+    minutes: recorded. minutes_above: with a peak above the new limit. newcomers: granted + refused because no slot was
+    free. would_be_refused: of these. refused_otherwise: refused for reasons that do not depend on `max_concurrent`.
     """
     recorded = _last(days)
     facts = recorded.aggregate(
@@ -142,7 +140,7 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
 
 
 def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
-    """How many newcomers were granted a slot, and how many of them when `limit` or more were in use."""
+    """Return how many new viewers got a slot, and how many of them while `limit` or more slots were in use."""
     granted, met_full = 0, 0
     for arrivals in recorded.filter(granted__gt=0).values_list("arrivals", flat=True):
         for in_use, count in arrivals.items():
@@ -152,18 +150,21 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 
 def refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
-    """The newest refusals, at most 500, those earlier than `before`; `time` in Unix milliseconds, as all of a viewer's."""
+    """Return the newest refusals earlier than `before`, at most `MAX_REFUSALS_LISTED`; `time` in Unix milliseconds."""
     return [_as_told(refusal) for refusal in refused(limit, before)]
 
 
 def refused(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
-    """The same as they are stored, and of `before` itself those that come after the refusal `after`: of one moment there
-    are many, and a part may end among them."""
+    """Return the rows of the newest refusals earlier than `before`.
+
+    Several refusals can have the same time, and a page may end between them. `after`: the last refusal of such a page;
+    the result then begins with the refusals of time `before` that come after it.
+    """
     found = Refusal.objects.all()
     if before is not None:
         rest = Q(time=before, pk__gt=after) if after is not None else Q()
         found = found.filter(Q(time__lt=before) | rest)
-    return list(found.order_by("-time", "pk")[: max(0, min(limit, MOST_REFUSALS))])
+    return list(found.order_by("-time", "pk")[: max(0, min(limit, MAX_REFUSALS_LISTED))])
 
 
 def _as_told(refusal: Refusal) -> dict[str, Any]:

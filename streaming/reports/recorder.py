@@ -1,8 +1,8 @@
-"""Minutes and refusals, from Redis to the database: written once, however many workers run.
+"""Writes minutes and refusals from Redis to the database, each exactly once, by any of the workers.
 
-Redis hands out a batch and keeps it until the writer says that it is committed. A writer may die at any point: the next
-gets the same batch, and the database knows by its id whether its minutes are in already. So nothing is lost, and nothing
-counted twice. A minute that comes once more, with what a late worker had to add, is merged into its row.
+Redis hands out a batch and keeps it until the writer confirms the commit. If a writer dies, the next one gets the same
+batch, and the database knows by the batch's id whether its minutes are already stored. Counts that a late worker adds
+to a stored minute are merged into its row.
 """
 
 import asyncio
@@ -13,36 +13,31 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.contrib.sessions.models import Session
 from django.db import Error, models, transaction
-from django.utils import timezone
 
 from streaming.errors import GateUnavailableError
 from streaming.models import Batch, Minute, Refusal
-from streaming.store.keys import BATCH, MINUTE, MINUTES, PURGED, REFUSALS, WRITER
+from streaming.reports.retention import PURGE_EVERY, purge_in_turn
+from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSALS, WRITER
 from streaming.store.scripts import Store
 
 logger = logging.getLogger(__name__)
 
-EVERY = 10.0  # seconds between two looks for something to write
-LEASE = 30.0  # seconds after which another writer tries
-KEEP = timedelta(days=30)
-PURGE_EVERY = 3600.0  # seconds
-PURGE_CHUNK = 500  # rows in one statement: a database of several writers is locked for moments only
-PURGE_CHUNKS = 1_000
-MOST_MINUTES = 60  # in one batch
-MOST_REFUSALS = 1_000
-ROUNDS = 10  # batches in a row, when the database has been away for hours
+EVERY = 10.0  # seconds between two attempts to write
+WRITER_LEASE = 30.0  # seconds after which another writer may take over
+MAX_MINUTES_IN_BATCH = 60
+MAX_REFUSALS_IN_BATCH = 1_000
+MAX_BATCHES = 10  # in one attempt, for the time after the database was away for hours
 
-Found = Mapping[str, str]  # a minute's fields in Redis
+Fields = Mapping[str, str]  # of a minute in Redis
 
 
 async def run(store: Store) -> None:
-    """Write out for ever; outlives failures of Redis and of the database, and says so once."""
+    """Write until the task is cancelled. Survives failures of Redis and of the database, and logs each kind once."""
     failure: type[Exception] | None = None
     purge_at = time.monotonic() + random.uniform(60, 600)  # noqa: S311 - jitter
     while True:
@@ -67,31 +62,34 @@ async def run(store: Store) -> None:
 
 
 async def write_out(store: Store) -> bool:
-    """Write what is finished; returns False if another is at it, or has failed within the last `LEASE`.
+    """Write finished minutes and refusals. Returns False if another worker has the writer's lease.
 
-    Raises GateUnavailableError, django.db.Error; nothing is lost then.
+    Raises GateUnavailableError, django.db.Error. Nothing is lost then.
     """
-    for _ in range(ROUNDS):
+    for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)
         keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
-        outcome, *taken = await store.run(
-            "reports/take_batch", keys, [writer, round(LEASE * 1000), MOST_MINUTES, MOST_REFUSALS]
+        outcome, *batch = await store.run(
+            "reports/take_batch",
+            keys,
+            [writer, round(WRITER_LEASE * 1000), MAX_MINUTES_IN_BATCH, MAX_REFUSALS_IN_BATCH],
         )
         if outcome != "taken":
             return bool(outcome == "nothing")
-        id, content = taken
+        id, content = batch
         minutes, refusals = json.loads(content)
         await database_sync_to_async(write_batch)(id, minutes, refusals)
         await store.run("reports/discard_batch", [WRITER, BATCH], [writer, id])
-        if len(minutes) < MOST_MINUTES:
-            break  # more refusals than a batch takes come from somebody who hammers: Redis keeps the newest of them
+        if len(minutes) < MAX_MINUTES_IN_BATCH:
+            break  # a flood of refusals waits for the next attempt; Redis keeps the newest of them
     return True
 
 
 def write_batch(id: str, minutes: Iterable[tuple[str, Iterable[str]]], refusals: Iterable[str]) -> None:
+    """Store a batch, once per `id`. `minutes`: Unix minute and [field, value, ...]; `refusals`: JSON."""
     found = {int(minute): _fields(list(pairs)) for minute, pairs in minutes}
     with transaction.atomic():
-        # A second writer of the same batch waits here for the first, and then knows.
+        # A second writer of the same batch waits here for the first one, and then finds its row.
         if found and Batch.objects.get_or_create(id=id)[1]:
             _write_minutes(found)
         rows = [row for row in map(refusal_of, refusals) if row is not None]
@@ -101,11 +99,11 @@ def write_batch(id: str, minutes: Iterable[tuple[str, Iterable[str]]], refusals:
 # Minutes.
 
 
-def _fields(pairs: Sequence[str]) -> Found:
+def _fields(pairs: Sequence[str]) -> Fields:
     return dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
-def _write_minutes(found: Mapping[int, Found]) -> None:
+def _write_minutes(found: Mapping[int, Fields]) -> None:
     rows = Minute.objects.in_bulk(list(found))
     for minute, fields in found.items():
         if fields:
@@ -114,8 +112,8 @@ def _write_minutes(found: Mapping[int, Found]) -> None:
     Minute.objects.bulk_create(rows.values(), update_conflicts=True, unique_fields=["minute"], update_fields=columns)
 
 
-def merge(row: Minute, fields: Found) -> None:
-    """Add what Redis counted to a row: the higher of two peaks, the newer limits, the sum of the rest."""
+def merge(row: Minute, fields: Fields) -> None:
+    """Merge the counts of Redis into a row: the higher peak, the newer limits, and the sum of the other counts."""
     row.peak = max(row.peak, round(_number(fields.get("peak"))))
     row.limit = round(_number(fields.get("limit"))) or row.limit
     if "max_kbps" in fields:
@@ -130,7 +128,7 @@ def merge(row: Minute, fields: Found) -> None:
     row.refused = sum(row.refusals.values())
 
 
-def _added(counts: Mapping[str, int], fields: Found, prefix: str) -> dict[str, int]:
+def _added(counts: Mapping[str, int], fields: Fields, prefix: str) -> dict[str, int]:
     sums = dict(counts)
     for name, value in fields.items():
         if name.startswith(prefix):
@@ -150,7 +148,7 @@ def _number(text: str | None) -> float:
 
 
 def refusal_of(text: str) -> Refusal | None:
-    """The row of a refusal in Redis; None for what is none, which must not stand in the way of all that follows."""
+    """Return the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
     try:
         given = json.loads(text)
         return Refusal(
@@ -177,38 +175,3 @@ def _fitting(name: str, value: Any) -> str:
 
 def _optional(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-# The end of what is kept.
-
-
-async def purge_in_turn(store: Store) -> None:
-    """Purge, if no worker has for the last hour. Raises GateUnavailableError, django.db.Error."""
-    (mine,) = await store.run("reports/claim_turn", [PURGED], [secrets.token_hex(8), round(PURGE_EVERY * 1000)])
-    if mine:
-        await database_sync_to_async(purge)()
-
-
-def purge(keep: timedelta = KEEP) -> int:
-    """Delete what is older than `keep`, and log-ins that have expired, which Django itself leaves there: a bounded number
-    of rows; returns how many."""
-    now = timezone.now()
-    before = now - keep
-    olds: tuple[models.QuerySet[Any], ...] = (
-        Minute.objects.filter(minute__lt=before.timestamp() // 60).order_by("minute"),
-        Refusal.objects.filter(time__lt=before).order_by("time"),
-        Batch.objects.filter(time__lt=before).order_by("time"),
-        Session.objects.filter(expire_date__lt=now).order_by("expire_date"),
-    )
-    return sum(_purge(old) for old in olds)
-
-
-def _purge(old: "models.QuerySet[Any]") -> int:
-    deleted = 0
-    for _ in range(PURGE_CHUNKS):
-        chunk = list(old.values_list("pk", flat=True)[:PURGE_CHUNK])
-        if chunk:
-            deleted += old.model._default_manager.filter(pk__in=chunk).delete()[0]
-        if len(chunk) < PURGE_CHUNK:
-            break
-    return deleted

@@ -1,5 +1,6 @@
-"""What a worker tells Redis each second: its cameras, what its viewings send, and what it has counted; and what it hears
-with the answer: which version of the limits is in force, and which viewings are to be stopped.
+"""Reports to Redis each second: the worker's cameras, what its viewings send, and its counts.
+
+The answer has the version of the limits in force and the orders to stop viewings of this worker.
 """
 
 import asyncio
@@ -7,12 +8,14 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict
 
 from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
 from streaming.gate.leases import Slot
-from streaming.reports.counters import Counters
+from streaming.limits.policy import Policy
+from streaming.reports.counters import Counted, Counters
 from streaming.reports.traffic import Traffic
 from streaming.store.keys import (
     DETAILS,
@@ -37,127 +40,151 @@ from streaming.store.scripts import Argument, Store, run_now
 logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds
-MARGIN = 1.1  # what a stream is counted with beyond what was measured: scenes grow busier after viewers were admitted
-SOON = 0.05  # seconds: changes that come together make one report
-MADE = ([REPORTS, SENT, WORKERS], [STILLS, SENT])  # where a worker is named, for `gate/lua/release.lua`
-
-Order = dict[str, Any]  # id of the viewing, message, block (ms)
+MARGIN = 1.1  # times the measured rate: scenes grow busier after viewers were admitted
+COALESCE = 0.05  # seconds: changes within this time make one report
+WORKER_KEYS = ([REPORTS, SENT, WORKERS], [STILLS, SENT])  # where `gate/lua/release.lua` removes a worker
 
 
-class Watched(Protocol):
-    """A viewing, as far as it is reported."""
+class Order(TypedDict):
+    """An order to stop a viewing of this worker."""
 
+    id: str  # of the viewing
+    message: str  # for the viewer
+    block: int  # milliseconds for which the user is blocked
+
+
+class ReportedViewing(Protocol):
     traffic: Traffic
 
     @property
     def slot(self) -> Slot | None: ...
 
 
-class Reporter:
-    """`describe` gives the worker's own part of the report; `on_answer` gets the limits' version and the orders."""
+@dataclass(frozen=True)
+class ReportSource:
+    """The state of a worker. Each report reads it anew."""
 
+    viewings: Callable[[], Iterable[ReportedViewing]]
+    describe: Callable[[], dict[str, Any]]  # host, process and cameras
+    policy: Callable[[], Policy]
+
+
+class AnswerReceiver(Protocol):
+    def __call__(self, version: str, orders: list[Order]) -> None:
+        """`version`: of the limits in force. The same order may come again if an answer was lost."""
+
+
+class Reporter:
     def __init__(
         self,
         store: Store,
         worker: str,
         counters: Counters,
-        viewings: Callable[[], Iterable[Watched]],
-        describe: Callable[[], dict[str, Any]],
-        limit: Callable[[], int],
-        budget: Callable[[], int],
+        source: ReportSource,
+        receive: AnswerReceiver,
         lease: float,
         stills: Traffic | None = None,
     ) -> None:
+        """`lease`: seconds after which Redis forgets a worker that does not report."""
         self._store, self._worker, self._counters = store, worker, counters
-        self._viewings, self._describe = viewings, describe
-        self._limit, self._budget = limit, budget
+        self._source, self._receive = source, receive
         self._lease_ms = round(lease * 1000)
         self._stills = stills or Traffic()
-        self.on_answer: Callable[[str, list[Order]], None] = lambda version, orders: None
         self.complaint: Complaint | None = None  # why Redis refused the last report
         self._soon = asyncio.Event()
-        self._one_at_a_time = asyncio.Lock()
-        self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
-        self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
-        self.keys += [SENT, SEQUENCES + worker, ORDERS + worker, STILLS]
+        self._lock = asyncio.Lock()
+        self._done: list[str] = []  # orders of the last answer, which Redis may delete
+        self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSALS, POLICY, LOOKED]
+        self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker]
 
     def soon(self) -> None:
-        """Something has changed, or an order waits: do not wait for the second."""
+        """Report within `COALESCE`: something has changed, or an order waits."""
         self._soon.set()
 
     async def run(self) -> None:
-        """For ever; what cannot be told while Redis is away is told later."""
+        """Report until the task is cancelled. Counts wait while Redis is away."""
         while True:
             second = False
             try:
                 async with asyncio.timeout(INTERVAL * random.uniform(0.9, 1.0)):  # noqa: S311 - jitter
                     await self._soon.wait()
-                await asyncio.sleep(SOON)
+                await asyncio.sleep(COALESCE)
             except TimeoutError:
                 second = True
-                self._sample()
+                self.sample()
             self._soon.clear()
             try:
                 await self.send(rates=second)
             except GateUnavailableError:
-                pass  # the gate's heartbeat says so
+                pass  # the gate's heartbeat logs it
             except Exception:
                 logger.exception("The report failed; it is tried again")
 
-    def _sample(self) -> None:
-        for viewing in self._viewings():
+    def sample(self) -> None:
+        """Measure the rates; once a second."""
+        for viewing in self._source.viewings():
             viewing.traffic.sample()
         self._stills.sample()
 
     async def send(self, *, rates: bool = True) -> None:
-        """Report now; with the cameras' rates once a second, as they fade by it. Raises GateUnavailableError."""
-        async with self._one_at_a_time:
-            arguments = self._arguments(*self._counters.take(), rates)
+        """Report now. Raises GateUnavailableError.
+
+        `rates`: with the cameras' measured rates. At most once a second, because each report lets the stored rates fade.
+        """
+        async with self._lock:
+            arguments = self._arguments(self._counters.take(), rates)
             try:
-                version, *orders = await self._store.run("reports/report", self.keys, arguments)
+                version, *orders = await self._store.run("reports/report", self._keys, arguments)
             except GateUnavailableError as error:
                 self.complaint = error.complaint
                 raise
             self.complaint = None
-            self._counters.taken()
-            self._arrived = orders
-        self.on_answer(version, [json.loads(order) for order in orders])
+            self._counters.confirm()
+            self._done = orders
+        self._receive(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
-        """Tell the last counts, and be a worker no more. Raises GateUnavailableError."""
+        """Send the last report, then remove this worker from Redis. Raises GateUnavailableError."""
         await self.send()
-        for keys in MADE:
+        for keys in WORKER_KEYS:
             await self._store.run("gate/release", keys, [self._worker])
 
     def leave_now(self, url: str) -> None:
-        """As `leave`, without a loop; what was not reported yet is lost."""
-        for keys in MADE:
+        """Remove this worker from Redis without a loop. Counts that were not reported are lost."""
+        for keys in WORKER_KEYS:
             run_now(url, "gate/release", keys, [self._worker])
 
-    def _arguments(
-        self, sequence: int, counts: dict[str, float], refusals: list[str], peak: int, rates: bool
-    ) -> list[Argument]:
-        held = [(viewing.slot, viewing.traffic) for viewing in self._viewings() if viewing.slot is not None]
+    def _arguments(self, counted: Counted, rates: bool) -> list[Argument]:
+        held = [(viewing.slot, viewing.traffic) for viewing in self._source.viewings() if viewing.slot is not None]
         sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
-        measured: dict[str, int] = {}
-        streams: dict[str, tuple[str, int, int]] = {}
-        for slot, traffic in held:
-            rate, own = slot.terms.rate, round(traffic.kbps * MARGIN) if traffic.settled else 0
-            streams[slot.id] = rate.field, rate.kbps, own
-            if traffic.whole and rates:
-                measured[rate.field] = max(measured.get(rate.field, 1), own)
         stills = round(self._stills.kbps)
         kbps = sum(sent.values()) + stills
-        report = {**self._describe(), "mbps": round(kbps / 1000, 3), "stills": stills, "viewings": sent}
-        news = {
-            "peak": peak,
+        report = {**self._source.describe(), "mbps": round(kbps / 1000, 3), "stills": stills, "viewings": sent}
+        policy = self._source.policy()
+        details = {
+            "lease": self._lease_ms,
+            "limit": policy.max_concurrent,
+            "budget": policy.budget,
             "kbps": kbps,
             "stills": stills,
-            "counters": counts,
-            "measured": measured,
-            "streams": streams,
-            "refusals": refusals,
-            "done": self._arrived,
+            **_rates(held, measured=rates),
+            **counted._asdict(),
+            "done": self._done,
         }
-        texts = [json.dumps(part, separators=(",", ":")) for part in (report, news)]
-        return [self._worker, self._lease_ms, texts[0], sequence, self._limit(), MINUTE, texts[1], self._budget()]
+        return [self._worker, *(json.dumps(part, separators=(",", ":")) for part in (report, details))]
+
+
+def _rates(held: Iterable[tuple[Slot, Traffic]], *, measured: bool) -> dict[str, Any]:
+    """Return the rates with which Redis counts streams, in kbit/s.
+
+    `streams`: lease -> [rate field, estimate, rate of this stream or 0]. `measured`: rate field -> the highest rate of a
+    stream that dropped no frames; empty without `measured`.
+    """
+    streams: dict[str, tuple[str, int, int]] = {}
+    highest: dict[str, int] = {}
+    for slot, traffic in held:
+        rate, own = slot.terms.rate, round(traffic.kbps * MARGIN) if traffic.settled else 0
+        streams[slot.id] = rate.field, rate.kbps, own
+        if measured and traffic.whole:
+            highest[rate.field] = max(highest.get(rate.field, 1), own)
+    return {"streams": streams, "measured": highest}

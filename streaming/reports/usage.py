@@ -1,9 +1,8 @@
-"""What the gate and the feeds report, for pages, API and metrics. Cached briefly: many pages ask, one answer serves."""
+"""The present usage of slots, cameras and bandwidth, for pages, API and metrics. Briefly cached, for many pages at once."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.complaints import Complaint
@@ -14,44 +13,49 @@ from streaming.limits.policy import Policy
 from streaming.store.scripts import Store
 
 FRESH = 0.5  # seconds
-HIGH, CRITICAL = 0.75, 0.9  # of a limit, from where on the administrator is warned
+HIGH, CRITICAL = 0.75, 0.9  # share of a limit at which the page warns the administrator
 
 Row = dict[str, Any]
 
 
-@dataclass
 class UsageReport:
-    """The gate's usage as JSON-ready dictionaries, at most `FRESH` old."""
+    """The usage as dictionaries for JSON, at most `FRESH` seconds old."""
 
-    store: Store
-    policy: Callable[[], Policy]
-    refused: Callable[[], Complaint | None] = lambda: None  # why Redis refused the last write
-    _usage: Usage | None = None
-    _complaint: Complaint | None = None
-    _read_at: float = 0.0
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    def __init__(
+        self, store: Store, policy: Callable[[], Policy], complaint: Callable[[], Complaint | None] = lambda: None
+    ) -> None:
+        """`complaint`: why Redis refused the last write."""
+        self._store, self._policy, self._last_complaint = store, policy, complaint
+        self._usage: Usage | None = None
+        self._complaint: Complaint | None = None
+        self._read_at = 0.0
+        self._lock = asyncio.Lock()
 
     async def summary(self, *, operator: bool) -> Row:
-        """In use, limit, available and state ("open", "recovering", "unavailable"), as they are for a viewer who may take
-        the reserved slots, or not."""
+        """Return in_use, limit, available and state ("open", "recovering", "unavailable").
+
+        `operator`: whether the viewer may take the reserved slots.
+        """
         gate = self._gate(await self.read())
         available = gate["available" if operator else "available_ordinary"]
         return {"in_use": gate["in_use"], "limit": gate["limit"], "available": available, "state": gate["state"]}
 
     async def has_room(self, rate: Rate) -> bool:
-        """Whether the budget has room for one more stream."""
-        usage, budget = await self.read(), self.policy().budget
+        """Return whether the bandwidth budget has room for one more stream."""
+        usage, budget = await self.read(), self._policy().budget
         if not budget:
             return True
         try:
-            return usage is not None and usage.counted + await read_expected(self.store, rate) <= budget
+            return usage is not None and usage.counted + await read_expected(self._store, rate) <= budget
         except GateUnavailableError:
             return False
 
     async def has_room_for_stills(self, worker: str, kbps: float) -> bool:
-        """Whether the budget has room for so many kbit/s of a worker's stills, in place of those that it has reported. While
-        Redis does not answer: beside nothing else."""
-        usage, budget = await self.read(), self.policy().budget
+        """Return whether the budget has room for `kbps` of a worker's stills, instead of those that it reported.
+
+        Without an answer from Redis, these stills alone count.
+        """
+        usage, budget = await self.read(), self._policy().budget
         others = usage.counted - usage.workers.get(worker, {}).get("stills", 0) if usage else 0
         return not budget or others + kbps <= budget
 
@@ -60,7 +64,7 @@ class UsageReport:
         return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0
 
     async def metrics(self, *, operator: bool) -> dict[str, object]:
-        """The gate's figures, and the cameras' over all workers; nothing about persons."""
+        """Return the usage of the gate and of the cameras over all workers, without personal data."""
         return {
             "gate": await self.summary(operator=operator),
             "cameras": cameras_of(await self.read()),
@@ -68,7 +72,7 @@ class UsageReport:
         }
 
     async def system(self) -> dict[str, object]:
-        """For the administrator: the gate, who holds the slots, the cameras and the workers; Mbit/s as measured."""
+        """Return for administrators: gate, holders of slots, cameras and workers, with measured Mbit/s."""
         usage = await self.read()
         holders, workers = (usage.holders, usage.workers) if usage else ({}, {})
         sent = {id: kbps / 1000 for report in workers.values() for id, kbps in report.get("viewings", {}).items()}
@@ -82,11 +86,11 @@ class UsageReport:
         }
 
     async def read(self) -> Usage | None:
-        """None: Redis does not answer, or accepts no writes, so what it holds is out of date."""
+        """Return the usage, or None if Redis does not answer or accepts no writes, so that its data is out of date."""
         async with self._lock:
             if time.monotonic() - self._read_at > FRESH:
                 try:
-                    self._usage, self._complaint = await read_usage(self.store), self.refused()
+                    self._usage, self._complaint = await read_usage(self._store), self._last_complaint()
                 except GateUnavailableError as error:
                     self._complaint = error.complaint
                 if self._complaint:
@@ -95,7 +99,7 @@ class UsageReport:
             return self._usage
 
     def _gate(self, usage: Usage | None) -> Row:
-        policy = self.policy()
+        policy = self._policy()
         limit, in_use = policy.max_concurrent, len(usage.holders) if usage else None
         mbps = sum(report.get("mbps", 0.0) for report in usage.workers.values()) if usage else 0.0
         counted = usage.counted / 1000 if usage else 0.0
@@ -132,7 +136,7 @@ def _worker_row(report: Row) -> Row:
 
 
 def cameras_of(usage: Usage | None) -> dict[str, Row]:
-    """Camera id -> state (the best that any worker has), viewers (holders of slots) and frames/s."""
+    """Return camera id -> state (the best of all workers), viewers (holders of slots), frames_per_second."""
     cameras: dict[str, Row] = {}
     if usage is None:
         return cameras
@@ -152,7 +156,7 @@ def _unknown_camera() -> Row:
 
 
 def _camera_rows(usage: Usage | None, viewers: Iterable[Row]) -> list[Row]:
-    """Those that are watched, with their names."""
+    """Return the watched cameras with their names, those with the highest rate first."""
     states = cameras_of(usage)
     rows: dict[str, Row] = {}
     for viewer in viewers:

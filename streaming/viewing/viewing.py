@@ -121,9 +121,9 @@ class Viewing:
         self._counters.observe("admission", seconds)
         self._counters.add("granted")
         self._counters.add(f"arrivals:{slot.in_use - 1}")
-        self._counters.saw(slot.in_use)
+        self._counters.record_in_use(slot.in_use)
         if slot.would_refuse is not None:
-            self._counters.refused(slot.would_refuse, self.holder, dry_run=True)
+            self._counters.count_refusal(slot.would_refuse, self.holder, dry_run=True)
 
     def stop(self, error: StreamError) -> None:
         """End the viewing with `error`."""

@@ -23,7 +23,7 @@ from streaming import runtime
 from streaming.errors import GateUnavailableError, NoStreamUrlError
 from streaming.gate import blocks, stop_orders
 from streaming.ingest import probe
-from streaming.limits import change_log, policy
+from streaming.limits import change_log, changes, policy
 from streaming.reports import history
 from streaming.web import schemas
 from streaming.web.audit import log_action
@@ -99,7 +99,7 @@ async def lift_block(request: HttpRequest, user_id: UserKey) -> Status[None]:
     lifted = await blocks.lift(runtime.current().store, user_id)
     if lifted is None:
         raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
-    await _log(request, f"Let {lifted.user} in again")
+    await _log(request, f"Unblocked {lifted.user}")
     return Status(204, None)
 
 
@@ -230,12 +230,12 @@ def preview_limit(request: HttpRequest, asked: Query[schemas.Asked]) -> dict[str
 async def _change(request: HttpRequest, values: dict[str, Any], *, trial: bool) -> dict[str, Any]:
     def change() -> None:
         try:
-            changed = policy.change(request.auth, values, trial)  # type: ignore[attr-defined]
+            changed = changes.change(request.auth, values, trial)  # type: ignore[attr-defined]
         except ValidationError as error:
             # Each value is within its bounds: what is wrong is wrong beside another.
             raise Problem(409, " ".join(error.messages), "conflicting_limits", fields=error.message_dict) from error
         if changed is not None:
-            log_action(request.auth, f"By the API: {change_log.words(changed)}")  # type: ignore[attr-defined]
+            log_action(request.auth, f"By the API: {change_log.words(changed.row)}")  # type: ignore[attr-defined]
 
     await sync_to_async(change)()
     return await _limits()

@@ -22,8 +22,9 @@ from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate.leases import Holder, Slot, Terms
 from streaming.ingest.frames import Format
-from streaming.limits.admission import Standings, standings_of, terms_of
+from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import fast_path, log, protocol
 from streaming.viewing.access import admissible_session
 from streaming.viewing.log import log_event
@@ -33,7 +34,7 @@ from streaming.viewing.viewing import Viewing
 logger = logging.getLogger(__name__)
 UNKNOWN = "Your log-in cannot be checked right now."
 
-Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
+Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, UserLimits]
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -135,7 +136,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _watch(self, worker: runtime.Runtime) -> None:
         quality = self._quality()
-        policy, user, camera, source, standings = await self._admissible(worker)
+        policy, user, camera, source, user_limits = await self._admissible(worker)
         if worker.draining:
             raise errors.DrainingError
         holder = self._holder = Holder(
@@ -162,10 +163,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
 
         async def terms_now() -> Terms:
-            policy, *_, standings = await self._admissible(worker)
-            return terms_of(policy, standings, holder, viewing.rate())
+            policy, *_, user_limits = await self._admissible(worker)
+            return terms_of(policy, user_limits, holder, viewing.rate())
 
-        await viewing.run(terms_of(policy, standings, holder, viewing.rate()), terms_now)
+        await viewing.run(terms_of(policy, user_limits, holder, viewing.rate()), terms_now)
 
     def _quality(self) -> str:
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
@@ -180,7 +181,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
         def look(policy: Policy) -> Admissible:
             user, camera, source = admissible_session(self._session, self._camera)
-            return policy, user, camera, source, standings_of(policy, user)
+            return policy, user, camera, source, user_limits_of(policy, user)
 
         while True:
             policy = await worker.known_policy()
@@ -257,7 +258,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:
-            worker.counters.refused(error, self._holder)
+            worker.counters.count_refusal(error, self._holder)
 
     def admitted(self, slot: Slot) -> None:
         self._stream.admitted = True

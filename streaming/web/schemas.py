@@ -19,8 +19,9 @@ from cameras.texts import UNSEEN, check_text
 from streaming.gate import stop_orders
 from streaming.limits.policy import LABELS, NUMBERS
 from streaming.models import Refusal
+from streaming.reports.history import MAX_REFUSALS_LISTED
 
-MAX_STEP, MAX_DAYS, MAX_REFUSALS = 1_440, 30, 500
+MAX_STEP, MAX_DAYS = 1_440, 30
 PLACE = r"^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"  # Unix microseconds, and the id of a refusal
 EPOCH, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9999))  # what every time zone has
 MICROSECOND = timedelta(microseconds=1)
@@ -319,7 +320,7 @@ class Span(Schema):
 
 
 class Before(Schema):
-    limit: int = Field(default=100, ge=1, le=MAX_REFUSALS, description="How many at most.")
+    limit: int = Field(default=100, ge=1, le=MAX_REFUSALS_LISTED, description="How many at most.")
     before: PlaceIn = Field(default_factory=_nothing, description="Only those earlier than this time; or `next`.")
 
 

@@ -19,7 +19,7 @@ from cameras.texts import check_text
 from streaming import conf, runtime
 from streaming.errors import GateUnavailableError
 from streaming.gate import blocks, stop_orders
-from streaming.limits import change_log, policy
+from streaming.limits import change_log, changes, policy
 from streaming.models import LimitChange, Refusal
 from streaming.reports import history
 from streaming.web.audit import log_action
@@ -163,7 +163,7 @@ def lift_block(request: HttpRequest) -> dict[str, Any]:
     asked = _cleaned(LiftForm(request.POST))
     lifted = async_to_sync(_lift)(asked["user"])
     if lifted is not None:  # else it has ended meanwhile: the user may watch as well
-        log_action(request.user, f"Let {lifted.user} in again")  # type: ignore[arg-type] # not anonymous
+        log_action(request.user, f"Unblocked {lifted.user}")  # type: ignore[arg-type] # not anonymous
     return blocked(request)
 
 
@@ -214,14 +214,14 @@ def change_trial(request: HttpRequest) -> dict[str, Any]:
 
 def _change(request: HttpRequest, *, trial: bool) -> dict[str, Any]:
     if trial and "stop" in request.POST:
-        change = policy.end_trial(request.user)
+        change = changes.end_trial(request.user)
     else:
         values = {name: request.POST[name].strip() for name in policy.LABELS if name in request.POST}
         if trial and not any(values.values()):
-            raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to be tried."})
-        change = policy.change(request.user, values, trial, anew=trial)
+            raise ValidationError({NON_FIELD_ERRORS: "Enter at least one limit to try."})
+        change = changes.change(request.user, values, trial, anew=trial)
     if change is not None:
-        log_action(request.user, change_log.words(change))  # type: ignore[arg-type]
+        log_action(request.user, change_log.words(change.row))  # type: ignore[arg-type]
     return {**limits(request), "announced": change is None or change.announced}
 
 

@@ -21,8 +21,8 @@ from streaming import conf, errors, runtime
 from streaming.complaints import SILENCE
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
-from streaming.limits import policy
 from streaming.limits.admission import rate_of
+from streaming.limits.user_limits import user_limits_of
 from streaming.viewing import protocol
 from streaming.viewing.access import admissible
 from streaming.web.prometheus import CONTENT_TYPE, exposition
@@ -88,8 +88,8 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
 
 
 async def _is_operator(user: Any) -> bool:
-    in_force = runtime.current().policy
-    return bool(in_force.reserved_slots) and await sync_to_async(policy.is_operator)(in_force, user)
+    policy = runtime.current().policy
+    return bool(policy.reserved_slots) and (await sync_to_async(user_limits_of)(policy, user)).operator
 
 
 @require_GET

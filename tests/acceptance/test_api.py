@@ -197,7 +197,7 @@ async def test_a_blocked_user_is_listed_and_let_in_again(
         await again.live()
     status, answer = await asyncio.to_thread(admin, "DELETE", path)
     assert (status, answer["error"]["reason"]) == (404, "block_not_found")
-    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Let viewer2 in again\n")
+    assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Unblocked viewer2\n")
 
 
 async def test_the_command_lets_a_user_in_again(installation: Site, admin: Api, camera: SimulatedCamera) -> None:
@@ -292,15 +292,15 @@ async def test_a_changed_limit_is_in_force_on_every_worker_within_two_seconds(
     _, answer = await asyncio.to_thread(admin, "PATCH", "/limits", {"max_concurrent": None})
     assert answer["in_force"] == {**LIMITS, "max_per_camera": 7}
     log = installation.manage("shell", "-v0", "-c", LOG)
-    assert "By the API: Streams at once: default → 1, Streams of one camera: default → 7\n" in log
-    assert "By the API: Streams at once: 1 → default\n" in log
+    assert "By the API: Total streams: default → 1, Streams per camera: default → 7\n" in log
+    assert "By the API: Total streams: 1 → default\n" in log
 
 
 def test_what_changes_nothing_is_not_logged_and_restarts_no_trial(installation: Site, admin: Api) -> None:
     limits, trial = {**dict.fromkeys(LIMITS), "max_concurrent": 4}, {"max_concurrent": 3}
     began = [admin("PUT", "/limits", limits)[1], admin("PATCH", "/limits/trial", trial)[1]]
     log = installation.manage("shell", "-v0", "-c", LOG)
-    told = ("Dry run started: Streams at once 3", "Streams at once: default → 4")
+    told = ("Dry run started: Total streams 3", "Total streams: default → 4")
     assert log.startswith("".join(f"admin: By the API: {text}\n" for text in told))
     for method, path, body in (
         ("PUT", "/limits", limits),

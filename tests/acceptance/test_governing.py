@@ -14,15 +14,15 @@ from tests.servers import Site, Worker, wait_until
 
 CHANGE = """
 from django.contrib.auth.models import User
-from streaming.limits import policy
-policy.change(User.objects.get(username="admin"), {values!r})
+from streaming.limits import changes
+changes.change(User.objects.get(username="admin"), {values!r})
 """
 RESERVE = """
 from django.contrib.auth.models import Group, User
-from streaming.limits import policy
+from streaming.limits import changes
 group = Group.objects.create(name="Operators")
 group.user_set.add(User.objects.get(username="viewer2"))
-policy.change(User.objects.get(username="admin"), {"max_concurrent": 2, "reserved_slots": 1, "reserved_group": group})
+changes.change(User.objects.get(username="admin"), {"max_concurrent": 2, "reserved_slots": 1, "reserved_group": group})
 """
 STOP = """
 import asyncio

@@ -116,7 +116,7 @@ def test_a_limit_lowered_below_what_is_in_use_cuts_nobody_drains_and_refuses_the
     expect(system.get_by_test_id("alarm")).to_contain_text("Full")
     expect(system.get_by_test_id("value-max_concurrent")).to_have_text("3")
     expect(system.get_by_test_id("origin-max_concurrent")).to_contain_text("set by admin")
-    expect(system.get_by_test_id("change-row").first).to_contain_text("Streams at once: default → 3")
+    expect(system.get_by_test_id("change-row").first).to_contain_text("Total streams: default → 3")
     for viewers in (here, there):
         refusal = viewers.refused()
         assert (refusal["code"], refusal["in_use"], refusal["limit"]) == (4429, 5, 3)

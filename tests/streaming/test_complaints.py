@@ -1,4 +1,4 @@
-"""What Redis answers where it does not do what it is asked: real servers that are full, replicas, locked or not trusted."""
+"""Refusals of real Redis servers: full, read-only, locked, or with a certificate that is not trusted."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ PASSWORD = "Jk4-never-said-aloud"
 LEASE = 3.0  # seconds; the fence is at 2.4, the heartbeat at 1
 
 
-# Ways in which a server refuses, and back.
+# Each pair makes a server refuse, and then accept again.
 
 
 def fill(client: redis.Redis, folder: Path) -> None:
@@ -45,7 +45,7 @@ def lead(client: redis.Redis, folder: Path) -> None:
 
 
 def lose_disk(client: redis.Redis, folder: Path) -> None:
-    """Its folder is gone, so that a snapshot fails: as on a full disk, it takes nothing then."""
+    """Remove its folder, so that a snapshot fails: then it accepts no writes, as with a full disk."""
     gone = folder / "gone"
     gone.mkdir()
     client.config_set("dir", str(gone))
@@ -61,7 +61,7 @@ def regain_disk(client: redis.Redis, folder: Path) -> None:
 
 
 def lock(client: redis.Redis, folder: Path) -> None:
-    """Its password is another one now, for all who come."""
+    """Change its password, and disconnect all clients."""
     client.config_set("requirepass", "another password")
     client.client_kill_filter(_type="normal", skipme=True)
 
@@ -85,11 +85,11 @@ def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
         yield connected
 
 
-# What is said.
+# The explanations.
 
 
 async def complaints(url: str) -> list[Complaint]:
-    """Of the gate's connection, and of the threads'."""
+    """Return the complaints of the gate's connection and of the threads' connection."""
     store, threads = Store(url), ThreadStore(url)
     with pytest.raises(GateUnavailableError) as gate:
         await store.run("reports/claim_turn", ["nvr:{gate}:test"], ["token", 1000])
@@ -101,7 +101,7 @@ async def complaints(url: str) -> list[Complaint]:
 
 
 @pytest.mark.parametrize("code", WAYS)
-async def test_what_redis_answers_is_told_by_its_word_and_in_plain_english(
+async def test_a_complaint_has_the_error_code_and_a_plain_explanation(
     redis_server: RedisServer, client: redis.Redis, tmp_path: Path, code: str
 ) -> None:
     WAYS[code][0](client, tmp_path)
@@ -110,45 +110,43 @@ async def test_what_redis_answers_is_told_by_its_word_and_in_plain_english(
         assert len(complaint.in_full) > len(str(complaint))
 
 
-async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+async def test_a_full_disk_is_explained(tmp_path: Path) -> None:
     (tmp_path / "appendonly.aof").symlink_to("/dev/full")
     with RedisServer(tmp_path, appendonly="yes", appendfsync="everysec") as server:
         with redis.Redis.from_url(server.url) as client, suppress(redis.ResponseError):
-            client.set("first", 1)  # is taken, and cannot be written
+            client.set("first", 1)  # accepted, but not written
         for complaint in await complaints(server.url):
             assert complaint.code == "MISCONF"
             assert "No space left on device" in complaint.in_full
 
 
-async def test_a_wrong_password_is_told_and_not_repeated(redis_server: RedisServer, client: redis.Redis) -> None:
+async def test_a_wrong_password_is_explained_and_not_repeated(redis_server: RedisServer, client: redis.Redis) -> None:
     client.config_set("requirepass", "another password")
     for complaint in await complaints(redis_server.url.replace("unix://", f"unix://:{PASSWORD}@")):
         assert complaint.code == "WRONGPASS"
         assert PASSWORD not in complaint.in_full
 
 
-async def test_a_server_that_is_gone_says_nothing(redis_server: RedisServer) -> None:
+async def test_a_server_that_is_gone_gives_no_code(redis_server: RedisServer) -> None:
     redis_server.kill()
     for complaint in await complaints(redis_server.url):
         assert complaint.code == ""
         assert complaint.in_full == str(complaint) == str(SILENCE) == "Redis does not answer"
 
 
-def test_what_nobody_has_heard_of_is_told_as_it_is() -> None:
+def test_an_unknown_error_is_shown_as_it_is_and_bounded() -> None:
     assert complaint_of("-ERR something new", Complaint("ERR", "")).in_full.endswith("ERR something new")
     assert len(complaint_of("OOM " + "x" * 10_000).in_full) < 500
 
 
 @pytest.fixture
 def untrusted(tmp_path: Path) -> Iterator[str]:
-    """The address of a server whose certificate nobody has signed but itself."""
+    """The address of a server with a self-signed certificate."""
     program = shutil.which("redis-server")
     if program is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
         pytest.fail("redis-server is not installed")
     if program is None:
-        pytest.skip(
-            "redis-server is not installed: the embedded one knows no TLS (Debian: apt-get install redis-server)"
-        )
+        pytest.skip("redis-server is not installed: the embedded one has no TLS (Debian: apt-get install redis-server)")
     certificate, key = map(str, make_certificate(tmp_path))
     port = free_port()
     flags = {"tls-port": str(port), "bind": "127.0.0.1", "tls-auth-clients": "no"}
@@ -159,24 +157,24 @@ def untrusted(tmp_path: Path) -> Iterator[str]:
         yield f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
 
 
-async def test_a_certificate_that_is_not_trusted_is_told(untrusted: str) -> None:
+async def test_a_certificate_that_is_not_trusted_is_explained(untrusted: str) -> None:
     for complaint in await complaints(untrusted):
         assert complaint.code == "CERTIFICATE_VERIFY_FAILED"
         assert PASSWORD not in complaint.in_full
 
 
-async def test_a_certificate_is_trusted_that_the_address_names(untrusted: str, tmp_path: Path) -> None:
+async def test_a_certificate_that_the_address_names_is_trusted(untrusted: str, tmp_path: Path) -> None:
     store = Store(f"{untrusted.replace(f':{PASSWORD}@', '')}?ssl_ca_certs={tmp_path / 'crt.pem'}")
     await store.ping()
     await store.close()
 
 
-# What becomes of running streams.
+# Running streams.
 
 
 @pytest.fixture
 async def slot(redis_server: RedisServer) -> AsyncIterator[Slot]:
-    """A running stream's."""
+    """The slot of a running stream."""
     assert open_generation(redis_server.url, 0)
     store = Store(redis_server.url)
     gate = Gate(store, Timing(LEASE), "w")
@@ -188,7 +186,7 @@ async def slot(redis_server: RedisServer) -> AsyncIterator[Slot]:
 
 
 @pytest.mark.parametrize("code", WAYS)
-async def test_a_stream_goes_on_to_its_fence_while_redis_refuses_and_the_log_says_why_once(
+async def test_a_stream_runs_until_its_fence_while_redis_refuses_and_the_log_says_why_once(
     slot: Slot,
     redis_server: RedisServer,
     client: redis.Redis,
@@ -197,7 +195,7 @@ async def test_a_stream_goes_on_to_its_fence_while_redis_refuses_and_the_log_say
     code: str,
 ) -> None:
     WAYS[code][0](client, tmp_path)
-    await asyncio.sleep(LEASE / 3)  # a renewal is due in it
+    await asyncio.sleep(LEASE / 3)  # a heartbeat is due within this time
     fence_at = slot.fence_at
     async with asyncio.timeout(LEASE):
         while f"({code})" not in caplog.text:

@@ -1,4 +1,4 @@
-"""The settings of streaming: what is taken, what is refused and in which words, and the timings that follow."""
+"""The settings of streaming: valid and invalid values, error messages, and derived timings."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -25,7 +25,7 @@ def test_unset_and_empty_mean_the_default(setting: Number | Choice) -> None:
 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
-def test_both_bounds_are_taken_and_what_lies_beyond_is_refused(setting: Number) -> None:
+def test_both_bounds_are_valid_and_values_beyond_are_refused(setting: Number) -> None:
     for bound in (setting.minimum, setting.maximum):
         assert setting.read({setting.name: str(bound)}) == bound
     for beyond in (setting.minimum - 1, setting.maximum + 1):
@@ -34,7 +34,7 @@ def test_both_bounds_are_taken_and_what_lies_beyond_is_refused(setting: Number) 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "-inf", "1e99", "ten", "5s", "0x10", "1,5", "true"])
-def test_a_wrong_number_is_told_with_name_value_and_what_would_be_right(setting: Number, text: str) -> None:
+def test_the_error_of_a_wrong_number_has_name_value_and_valid_values(setting: Number, text: str) -> None:
     message = refusal(setting, text)
     assert message.startswith(f"{setting.name}={text} is not valid: it must be a ")
     assert ("whole number of" in message) is not setting.fraction
@@ -43,7 +43,7 @@ def test_a_wrong_number_is_told_with_name_value_and_what_would_be_right(setting:
 
 @pytest.mark.parametrize("setting", conf.ALL, ids=lambda setting: setting.name)
 def test_every_setting_reaches_the_product_s_settings(setting: Number | Choice) -> None:
-    """Else the environment's value would be left unread, and the default be used without a word."""
+    """Otherwise the environment's value is ignored, and the default is used silently."""
     assert getattr(product, setting.name) == setting.default
 
 
@@ -54,12 +54,12 @@ def test_seconds_may_have_a_fraction_and_streams_may_not() -> None:
 
 @pytest.mark.parametrize("setting", CHOICES, ids=lambda setting: setting.name)
 @pytest.mark.parametrize("text", ["ultra", "original", "MEDIUM", "low,high", "ON"])
-def test_a_wrong_word_is_told_with_the_right_ones(setting: Choice, text: str) -> None:
+def test_the_error_of_a_wrong_word_has_the_valid_words(setting: Choice, text: str) -> None:
     right = ", ".join(setting.choices)
     assert refusal(setting, text) == f"{setting.name}={text} is not valid: it must be one of {right}."
 
 
-def test_a_changed_limit_counts_at_once_and_a_wrong_one_is_not_believed(settings: Settings) -> None:
+def test_a_changed_setting_applies_at_once_and_a_wrong_one_raises(settings: Settings) -> None:
     settings.STREAM_MAX_CONCURRENT = 3
     assert conf.MAX_CONCURRENT.value == 3
     settings.STREAM_MAX_CONCURRENT = 0
@@ -68,12 +68,12 @@ def test_a_changed_limit_counts_at_once_and_a_wrong_one_is_not_believed(settings
 
 
 @pytest.mark.parametrize("lease", [conf.LEASE.minimum, conf.LEASE.default, conf.LEASE.maximum])
-def test_a_lease_survives_one_missed_heartbeat_and_is_given_up_before_it_ends(lease: float) -> None:
+def test_a_lease_survives_a_missed_heartbeat_and_its_holder_gives_up_before_it_ends(lease: float) -> None:
     timing = Timing(lease)
     assert 0 < timing.heartbeat * 2 < timing.fence < timing.lease
 
 
-def test_an_empty_redis_lets_newcomers_in_only_when_every_stream_of_before_has_given_up() -> None:
+def test_a_redis_without_data_admits_new_viewers_only_after_all_former_streams_have_given_up() -> None:
     assert Timing(15).grace >= Timing(15).fence
 
 

@@ -1,4 +1,4 @@
-"""What a worker does with limits that cannot be read."""
+"""A worker whose limits cannot be read."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ STORED = replace(policy.defaults(), max_concurrent=3)
 
 @pytest.fixture(autouse=True)
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[BaseDatabaseWrapper]:
-    """The connections to a database of which it was asked whether they still hold."""
+    """The database connections that were checked, in order."""
     looked_at: list[BaseDatabaseWrapper] = []
     monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", lambda self: looked_at.append(self))
     return looked_at
@@ -27,7 +27,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[BaseDatabaseWrapper]:
 
 @contextlib.asynccontextmanager
 async def reading(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[runtime.Runtime]:
-    """A worker that reads the limits again at once where that has failed."""
+    """A worker that retries at once if reading the limits failed."""
     monkeypatch.setattr(runtime, "POLICY_RETRY", 0.05)
     worker = runtime.Runtime(url)
     keeping = asyncio.create_task(worker._keep_policy())
@@ -44,7 +44,7 @@ async def read(worker: runtime.Runtime) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_is_admitted_by_limits_that_were_never_read_and_they_are_read_again_soon(
+async def test_nobody_is_admitted_before_the_limits_were_read_and_reading_is_retried(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = [RuntimeError("locked"), RuntimeError("locked")]
@@ -62,7 +62,7 @@ async def test_nobody_is_admitted_by_limits_that_were_never_read_and_they_are_re
         assert await worker.known_policy() == STORED
 
 
-async def test_limits_are_read_again_though_the_database_s_restart_has_broken_the_connection(
+async def test_limits_are_read_again_after_a_database_restart_has_broken_the_connection(
     redis_server: RedisServer, looked_at: list[BaseDatabaseWrapper], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load() -> policy.Policy:

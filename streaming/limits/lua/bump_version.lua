@@ -1,6 +1,8 @@
--- Say that the limits which the database holds have changed: a version that only grows, even over a loss of Redis's data.
--- KEYS  1 the policy's version
+-- Tells the workers that the limits in the database have changed. The version grows even if Redis loses its data.
+-- KEYS  version of the limits
 -- Returns {version}
-local version = math.max(now_ms(), tonumber(redis.call('GET', KEYS[1]) or 0) + 1)
-redis.call('SET', KEYS[1], string.format('%.0f', version))
+-- Cost  O(1)
+local policy = KEYS[1]
+local version = math.max(now_ms(), tonumber(redis.call('GET', policy) or 0) + 1)
+redis.call('SET', policy, string.format('%.0f', version))
 return {version}

@@ -1,4 +1,4 @@
-"""manage.py slots: who holds the streams' slots, and who is kept out; --free ends one, --unblock lets one in."""
+"""manage.py slots: lists the slots and the blocked users; --free ends a stream, --unblock lifts a block."""
 
 import asyncio
 import time
@@ -18,24 +18,24 @@ from streaming.limits import policy
 from streaming.store.keys import store_url
 from streaming.store.scripts import Store
 
-PATIENCE = 3.0  # seconds for a worker to end the viewing itself, so that its viewer is told why
+STOP_TIMEOUT = 3.0  # seconds for the worker to end the stream, so that its viewer gets a message
 
 
 class Command(BaseCommand):
-    help = "List the holders of slots, the workers and the blocked users; free one slot, or let one user in again."
+    help = "List the holders of slots, the workers and the blocked users. Free a slot or unblock a user."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--free", metavar="ID", help="end the stream with this id, or with the only id that ends so"
+            "--free", metavar="ID", help="end the stream with this id; the end of the id is enough if it is unique"
         )
-        parser.add_argument("--unblock", metavar="USER", help="let the user of this name in again")
+        parser.add_argument("--unblock", metavar="USER", help="unblock the user with this name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         runtime.prepare()
         try:
             asyncio.run(self._run(options["free"], options["unblock"]))
         except GateUnavailableError as error:
-            raise CommandError(f"Nothing is known of the slots. {error.complaint.in_full}") from error
+            raise CommandError(f"The slots cannot be read. {error.complaint.in_full}") from error
 
     async def _run(self, ending: str | None, name: str | None) -> None:
         store = Store(store_url())
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         for block in found:
             left = timedelta(seconds=block.seconds_left)
             self.stdout.write(
-                f"blocked {block.user}: {left} left, by {block.by or 'somebody'}  {block.message}".rstrip()
+                f"blocked {block.user}: {left} left, by {block.by or 'unknown'}  {block.message}".rstrip()
             )
 
     async def _unblock(self, store: Store, name: str) -> None:
@@ -77,18 +77,18 @@ class Command(BaseCommand):
 
     async def _free(self, store: Store, id: str) -> None:
         await stop_orders.stop(store, id)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_TIMEOUT
         while time.monotonic() < deadline:
             if id not in (await read_usage(store)).holders:
-                self.stdout.write(f"{id} is free; its viewer was told.")
+                self.stdout.write(f"{id} is free; its viewer got a message.")
                 return
             await asyncio.sleep(0.1)
         await revoke(store, id)
-        self.stdout.write(f"{id} is free; its worker did not answer, and ends it when it next renews.")
+        self.stdout.write(f"{id} is free; its worker did not answer, and ends the stream at its next heartbeat.")
 
 
 def _only(usage: Usage, ending: str) -> str:
     found = [id for id in usage.holders if id.endswith(ending)]
     if len(found) != 1:
-        raise CommandError(f"{len(found)} streams have an id that ends with {ending}; one is needed.")
+        raise CommandError(f"{len(found)} streams have an id that ends with {ending}; exactly one is required.")
     return found[0]

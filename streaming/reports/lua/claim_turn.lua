@@ -1,6 +1,9 @@
--- Whether the caller is the one of all workers that does something now.
--- KEYS  1 what is done
--- ARGV  1 a token of this call's own, 2 ms until it is to be done again
--- Returns {1} or {0}
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1} end
-return {redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0}
+-- Lets one of all workers do a task, once in an interval.
+-- KEYS  the task
+-- ARGV  token of this call, interval (ms)
+-- Returns {1} if the caller does the task now, else {0}
+-- Cost  O(1)
+local task = KEYS[1]
+local token, interval = unpack(ARGV)
+if redis.call('SET', task, token, 'NX', 'PX', interval) then return {1} end
+return {redis.call('GET', task) == token and 1 or 0}

@@ -1,7 +1,10 @@
--- Forget a batch that the database has.
--- KEYS  1 the writer's lease, 2 the batch
--- ARGV  1 the writer's token, 2 batch id
+-- Deletes a batch that the database has, and gives the writer's lease back.
+-- KEYS  the writer's lease, the batch
+-- ARGV  the writer's token, batch id
 -- Returns {}
-if redis.call('HGET', KEYS[2], 'id') == ARGV[2] then redis.call('DEL', KEYS[2]) end
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+-- Cost  O(size of the batch)
+local lease, batch = unpack(KEYS)
+local token, id = unpack(ARGV)
+if redis.call('HGET', batch, 'id') == id then redis.call('DEL', batch) end
+if redis.call('GET', lease) == token then redis.call('DEL', lease) end
 return {}

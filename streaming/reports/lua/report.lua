@@ -1,21 +1,20 @@
--- Take a worker's report, add up what it has counted, and note what the minute saw; each second, from every worker.
--- KEYS  1 workers, 2 reports, 3 details, 4 rates, 5 rates last measured, 6 totals, 7 minutes,
---       8 refusals (what begins so: a viewer whose refusal was stored within a second), 9 the limits' version,
---       10 when the gate was last looked at, 11 the server-wide set, 12 what each worker sends, 13 the worker's sequence number,
---       14 its orders, 15 what each worker's stills take
--- ARGV  1 worker id, 2 lease ms, 3 report (JSON), 4 sequence number of the counts, 5 the server's limit, 6 prefix of a minute,
---       7 JSON: {peak, kbps that it sends, stills: kbps of them, counters {name: amount}, measured {field: kbit/s}, streams {lease: [field,
---       kbit/s if that was not measured, its own kbit/s as measured or 0]}, refusals [JSON...], done [orders that arrived...]},
---       8 the budget in kbit/s (0: none)
--- Returns {the limits' version, orders (JSON)...}
--- Counts with a number that was here before are not added again, and orders come until the worker says that they have arrived: a
--- reply may be lost.
+-- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second.
+-- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
+--       sent, stills, sequence and orders of this worker. The script also sets `<refusals>:<user>:<address>:<dry run>`
+--       for a second, to store one refusal per viewer in that time.
+-- ARGV  worker id, report (JSON), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the worker sends,
+--       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0]}, measured {rate field:
+--       kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
+-- Returns {version of the limits, orders (JSON)...}
+-- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
+-- Cost  O(workers + streams and counts of this worker + log(leases)), and the leases that have expired
+local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
+  sent, stills, sequence, orders = unpack(KEYS)
+local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local DAY = 24 * 3600 * 1000
-local worker, lease, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
-local given = cjson.decode(ARGV[7])
 local now = now_ms()
 local minute = math.floor(now / 60000)
-local record = ARGV[6] .. minute
+local record = minute_prefix .. minute
 
 local function highest(field, value)
   if value > tonumber(redis.call('HGET', record, field) or -1) then redis.call('HSET', record, field, value) end
@@ -25,72 +24,73 @@ local function keep(hash, field, value)
   if value > 0 then redis.call('HSET', hash, field, value) else redis.call('HDEL', hash, field) end
 end
 
-prune(KEYS[1], now, KEYS[2], KEYS[12], KEYS[15])
-redis.call('ZADD', KEYS[1], now + lease, worker)
-redis.call('HSET', KEYS[2], worker, ARGV[3])
-redis.call('HSET', KEYS[12], worker, given.kbps)
--- Stills hold no lease: they are counted as they are, by all workers together.
-local stills = 0
-keep(KEYS[15], worker, given.stills)
-for _, kbps in ipairs(redis.call('HVALS', KEYS[15])) do stills = stills + kbps end
-keep(KEYS[4], 'stills', stills)
-local reclaimed = prune(KEYS[11], now, KEYS[3], KEYS[4])
-if reclaimed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', reclaimed) end
-
--- Pictures differ in size, so that the highest rate stays known for a while: it loses a hundredth each second, in which every
--- worker may measure it once.
-local kept = 0.99 ^ (1 / redis.call('ZCARD', KEYS[1]))
-for field, rate in pairs(given.measured) do
-  local before = tonumber(redis.call('HGET', KEYS[5], field) or 0)
-  redis.call('HSET', KEYS[5], field, math.ceil(math.max(rate, before * kept)))
+local function sum(hash)
+  local total = 0
+  for _, value in ipairs(redis.call('HVALS', hash)) do total = total + value end
+  return total
 end
--- A stream is counted with what its camera and quality take, though it be slow itself: a link may recover at any moment. What it
--- takes itself, though it misses pictures, is the least that they take, for newcomers too.
+
+prune(workers, now, reports, sent, stills)
+redis.call('ZADD', workers, now + given.lease, worker)
+redis.call('HSET', reports, worker, report)
+redis.call('HSET', sent, worker, given.kbps)
+-- Stills hold no lease. All workers' stills count together, as they were measured.
+keep(stills, worker, given.stills)
+keep(rates, 'stills', sum(stills))
+local reclaimed = prune(server_set, now, details, rates)
+if reclaimed > 0 then redis.call('HINCRBY', totals, 'reclaimed', reclaimed) end
+
+-- The size of frames varies, so the highest rate fades slowly: by 1 % a second, however many workers measure it.
+local fading = 0.99 ^ (1 / redis.call('ZCARD', workers))
+for field, rate in pairs(given.measured) do
+  local before = tonumber(redis.call('HGET', expected, field) or 0)
+  redis.call('HSET', expected, field, math.ceil(math.max(rate, before * fading)))
+end
+-- A slow stream counts with the full rate of its camera and quality, because its network may recover at any moment.
+-- Its own rate is a lower bound of that, also for new viewers.
 for id, stream in pairs(given.streams) do
-  if redis.call('HEXISTS', KEYS[3], id) == 1 then
-    local field, own = stream[1], stream[3]
-    local expected = tonumber(redis.call('HGET', KEYS[5], field) or stream[2])
-    if own > expected then redis.call('HSET', KEYS[5], field, own) end
-    redis.call('HSET', KEYS[4], id, math.max(expected, own))
+  if redis.call('HEXISTS', details, id) == 1 then
+    local field, estimate, own = unpack(stream)
+    local rate = tonumber(redis.call('HGET', expected, field) or estimate)
+    if own > rate then redis.call('HSET', expected, field, own) end
+    redis.call('HSET', rates, id, math.max(rate, own))
   end
 end
 
-if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[13]) or 0) then
-  redis.call('SET', KEYS[13], ARGV[4], 'PX', DAY)
-  for name, amount in pairs(given.counters) do
-    local of = string.match(name, '^[^:]+')
-    if of ~= 'arrivals' then redis.call('HINCRBYFLOAT', KEYS[6], name, amount) end
-    if of == 'arrivals' or of == 'granted' or of == 'refused' or of == 'would_refuse' or of == 'bytes' then
+if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
+  redis.call('SET', sequence, given.sequence, 'PX', DAY)
+  for name, amount in pairs(given.counts) do
+    local kind = string.match(name, '^[^:]+')
+    if kind ~= 'arrivals' then redis.call('HINCRBYFLOAT', totals, name, amount) end
+    if kind == 'arrivals' or kind == 'granted' or kind == 'refused' or kind == 'would_refuse' or kind == 'bytes' then
       redis.call('HINCRBYFLOAT', record, name, amount)
     end
   end
-  -- At most one per viewer and second, over all workers.
+  -- One refusal per viewer and second is stored, over all workers.
   for _, refusal in ipairs(given.refusals) do
     local of = cjson.decode(refusal)
-    local viewer = KEYS[8] .. ':' .. tostring(of.user_id) .. ':' .. tostring(of.address) .. ':' .. tostring(of.dry_run)
-    if redis.call('SET', viewer, 1, 'NX', 'PX', 1000) then redis.call('RPUSH', KEYS[8], refusal) end
+    local viewer = refusals .. ':' .. tostring(of.user_id) .. ':' .. tostring(of.address) .. ':' .. tostring(of.dry_run)
+    if redis.call('SET', viewer, 1, 'NX', 'PX', 1000) then redis.call('RPUSH', refusals, refusal) end
   end
-  if #given.refusals > 0 then redis.call('LTRIM', KEYS[8], -10000, -1) end
+  if #given.refusals > 0 then redis.call('LTRIM', refusals, -10000, -1) end
 end
 
--- However many workers report, the gate is looked at once a second.
-local in_use = redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf')
-local last = tonumber(redis.call('GET', KEYS[10]) or 0)
+-- Once a second, the first worker that reports records the time at the limit and what all workers send.
+local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
+local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
-  redis.call('SET', KEYS[10], now, 'PX', DAY)
-  if in_use >= limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
-  local sent = 0
-  for _, kbps in ipairs(redis.call('HVALS', KEYS[12])) do sent = sent + kbps end
-  highest('peak_kbps', sent)
+  redis.call('SET', looked, now, 'PX', DAY)
+  if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
+  highest('peak_kbps', sum(sent))
 end
 highest('peak', math.max(in_use, given.peak))
-redis.call('HSET', record, 'limit', limit, 'max_kbps', ARGV[8])
+redis.call('HSET', record, 'limit', given.limit, 'max_kbps', given.budget)
 redis.call('PEXPIRE', record, 2 * DAY)
-redis.call('ZADD', KEYS[7], minute, minute)
+redis.call('ZADD', minutes, minute, minute)
 
-for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[12], KEYS[15]}) do outlive(lease, key) end
-redis.call('PEXPIRE', KEYS[5], 7 * DAY)
-for _, order in ipairs(given.done) do redis.call('LREM', KEYS[14], 0, order) end
-local answer = {redis.call('GET', KEYS[9]) or ''}
-for _, order in ipairs(redis.call('LRANGE', KEYS[14], 0, -1)) do answer[#answer + 1] = order end
+for _, key in ipairs({workers, reports, details, rates, sent, stills}) do outlive(given.lease, key) end
+redis.call('PEXPIRE', expected, 7 * DAY)
+for _, order in ipairs(given.done) do redis.call('LREM', orders, 0, order) end
+local answer = {redis.call('GET', policy) or ''}
+for _, order in ipairs(redis.call('LRANGE', orders, 0, -1)) do answer[#answer + 1] = order end
 return answer

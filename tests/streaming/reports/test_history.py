@@ -1,91 +1,209 @@
-"""The checker of soak histories (bench/history.py): it finds what is planted, and nothing else."""
+"""The recorded history: charts, hours of the day, previews of a limit, refusals."""
 
-from pathlib import Path
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from bench.history import Event, Recorder, check, read
+from streaming.models import Minute, Refusal
+from streaming.reports import history
 
+pytestmark = pytest.mark.django_db
 
-def viewing(viewer: str, begin: float, end: float) -> list[Event]:
-    return [Event("live", begin, viewer), Event("frame", (begin + end) / 2, viewer), Event("frame", end, viewer)]
-
-
-def test_a_history_within_the_limit_is_accepted_with_its_figures() -> None:
-    history = [
-        Event("wants", 0, "a"),
-        *viewing("a", 1, 5),
-        *viewing("b", 2, 6),
-        Event("left", 5, "a", code=1000),
-        Event("refused", 3, "c", code=4429, reason="limit_reached"),
-        *viewing("d", 5, 8),  # from the moment at which a's ends
-        Event("observed", 4, count=2, limit=2),
-    ]
-    report = check(history, 2)
-    assert not report.violations
-    assert (report.admissions, report.largest_overlap, report.largest_unexpired) == (3, 2, 2)
-    assert report.refusals == {"4429 limit_reached": 1}
-    assert report.endings == {"1000": 1}
+NOON = 29_000_160  # a minute at a full hour, in 2025
 
 
-def test_one_viewing_too_many_is_found_and_named() -> None:
-    report = check([*viewing("a", 1, 5), *viewing("b", 2, 6), *viewing("c", 4.9, 8)], 2)
-    assert report.largest_overlap == 3
-    assert report.violations == ["4.900: 3 viewings at once, 2 allowed: a, b, c"]
+def at(minute: float) -> datetime:
+    return datetime.fromtimestamp(minute * 60, UTC)
 
 
-def test_a_viewing_lasts_to_its_last_frame_and_not_to_its_close() -> None:
-    killed = [*viewing("a", 1, 2), Event("left", 30, "a", code=1006)]
-    assert not check([*killed, *viewing("b", 17, 20)], 1).violations
-    resumed = [*killed, Event("frame", 18, "a")]
-    assert check([*resumed, *viewing("b", 17, 20)], 1).violations
+def minute(number: int, **fields: Any) -> None:
+    Minute.objects.create(minute=number, refused=sum(fields.get("refusals", {}).values()), **fields)
 
 
-def test_a_count_above_the_limit_in_redis_is_found() -> None:
-    history = [Event("observed", 1, count=10), Event("observed", 2, count=11), Event("observed", 3, count=None)]
-    report = check(history, 10)
-    assert report.largest_unexpired == 11
-    assert report.violations == ["2.000: 11 unexpired leases, 10 allowed"]
+def ago(minutes: int) -> int:
+    return int(time.time() // 60) - minutes
 
 
-def test_a_frame_without_a_slot_is_found() -> None:
-    assert check([Event("frame", 1, "a")], 10).violations == ["1.000: a got a frame without a slot"]
+# The chart.
 
 
-def test_a_second_admission_of_one_viewing_is_found() -> None:
-    assert check([Event("live", 1, "a"), Event("live", 2, "a")], 10).violations == ["2.000: a was admitted twice"]
+def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded() -> None:
+    minute(NOON, peak=3, limit=10, mbps=4.5, mbps_peak=6.25, seconds_at_full=1.5, refusals={"limit_reached": 2})
+    minute(NOON + 2, peak=5, limit=8, max_mbps=20.5, would_refuse={"limit_reached": 1})
+    minute(NOON + 3, peak=99)  # after `until`
+    assert history.chart(at(NOON), at(NOON + 3), 1) == {
+        "step": 1,
+        "time": [NOON * 60, NOON * 60 + 60, NOON * 60 + 120],
+        "peak": [3, None, 5],
+        "limit": [10, None, 8],
+        "mbps": [4.5, None, 0],
+        "mbps_peak": [6.25, None, 0],
+        "max_mbps": [0, None, 20.5],
+        "seconds_at_full": [1.5, None, 0],
+        "refusals": {"limit_reached": [2, None, 0]},
+        "would_refuse": {"limit_reached": [0, None, 1]},
+    }
 
 
-def test_the_slowest_admission_counts_only_while_a_slot_is_free_and_wanted() -> None:
-    history = [
-        Event("observed", 0, count=0),
-        Event("wants", 10, "a"),
-        Event("live", 11, "a"),  # 1 s
-        Event("observed", 20, count=1),
-        Event("wants", 30, "b"),
-        Event("observed", 33, count=0),
-        Event("live", 33.5, "b"),  # 0.5 s
-        Event("observed", 40, count=0),
-        Event("wants", 50, "c"),
-        Event("rests", 50.25, "c"),
-    ]
-    assert check(history, 1).slowest_admission == 1
+def test_a_longer_step_has_the_highest_peak_the_average_rate_and_sums() -> None:
+    minute(NOON, peak=3, limit=10, mbps=4, mbps_peak=6, seconds_at_full=1.5, refusals={"a": 2})
+    minute(NOON + 4, peak=7, limit=8, mbps=5, mbps_peak=5, seconds_at_full=2, refusals={"a": 1, "b": 5})
+    minute(NOON + 10, peak=1, limit=8)
+    told = history.chart(at(NOON), at(NOON + 15), 5)
+    assert told["time"] == [NOON * 60, NOON * 60 + 300, NOON * 60 + 600]
+    assert (told["peak"], told["limit"]) == ([7, None, 1], [8, None, 8])
+    assert (told["mbps"], told["mbps_peak"], told["seconds_at_full"]) == (
+        [4.5, None, 0],
+        [6, None, 0],
+        [3.5, None, 0],
+    )
+    assert told["refusals"] == {"a": [3, None, 0], "b": [5, None, 0]}
 
 
-def test_a_file_that_was_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    events = [Event("live", 1.5, "a", "w0", 10), Event("observed", 2, count=None), Event("observed", 3, count=0)]
-    with Recorder(path) as recorder:
-        for event in events:
-            recorder.add(event)
-    with path.open("a") as file:
-        file.write('{"event": "fra')
-    assert list(read(path)) == events
+def test_a_longer_step_has_the_limits_of_the_minutes_with_its_peaks() -> None:
+    minute(NOON, peak=10, limit=10, mbps_peak=9, max_mbps=40)
+    minute(NOON + 1, peak=9, limit=3, mbps_peak=18.5, max_mbps=20)  # draining after the limit was lowered
+    minute(NOON + 4, peak=10, limit=1000, mbps_peak=18, max_mbps=0)  # raised for a moment
+    told = history.chart(at(NOON), at(NOON + 5), 5)
+    assert (told["peak"], told["limit"]) == ([10], [10])
+    assert (told["mbps_peak"], told["max_mbps"]) == ([18.5], [20])
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=12))
-def test_the_largest_overlap_is_that_of_the_busiest_moment(spans: list[tuple[int, int]]) -> None:
-    history = [event for n, (at, length) in enumerate(spans) for event in viewing(f"{n}", at, at + length)]
-    busiest = max((sum(at <= now < at + length for at, length in spans) for now in range(30)), default=0)
-    assert check(history, 100).largest_overlap == busiest
+def test_a_chart_without_time_or_without_recorded_minutes_is_empty() -> None:
+    assert history.chart(at(NOON), at(NOON), 1)["time"] == []
+    assert history.chart(at(NOON), at(NOON - 5), 1)["time"] == []
+    assert history.chart(at(NOON), at(NOON + 2), 0)["peak"] == [None, None]
+
+
+@pytest.mark.parametrize(("minutes", "step"), [(1_499, 1), (30 * 1440, 1), (30 * 1440, 60), (3_000_000, 1)])
+def test_a_chart_has_1500_points_at_most(minutes: int, step: int) -> None:
+    told = history.chart(at(NOON - minutes), at(NOON), step)
+    assert len(told["time"]) == len(told["peak"]) <= 1_500
+    assert told["step"] >= step
+    assert told["time"][-1] < NOON * 60 <= told["time"][-1] + told["step"] * 60
+
+
+def test_thirty_days_of_minutes_are_charted_in_two_queries(capsys: pytest.CaptureFixture[str]) -> None:
+    now = ago(0)
+    counts = {"limit_reached": 2, "user_limit_reached": 1, "bandwidth_reached": 3}
+    arrivals = {str(in_use): in_use % 3 + 1 for in_use in range(12)}
+    Minute.objects.bulk_create(
+        Minute(
+            minute=now - age,
+            peak=age % 11,
+            limit=10,
+            mbps=12.5,
+            mbps_peak=20,
+            granted=24,
+            refused=6 * (age % 2),
+            refusals=counts if age % 2 else {},
+            arrivals=arrivals,
+        )
+        for age in range(1, 43_201)
+    )
+    began = time.perf_counter()
+    with CaptureQueriesContext(connection) as queries:
+        told = history.chart(at(now - 43_200), at(now), 1)
+    charted = time.perf_counter()
+    history.hour_of_day(30)
+    hours = time.perf_counter()
+    assert history.preview(8, 30)["minutes"] >= 43_199
+    done = time.perf_counter()
+    with capsys.disabled():
+        spent = f"chart {charted - began:.2f} s, hours {hours - charted:.2f} s, preview {done - hours:.2f} s"
+        print(f"\n30 days of minutes: {spent}")  # noqa: T201
+    assert len(queries) == 2
+    assert sum(told["refusals"]["bandwidth_reached"]) == 3 * 21_600
+    assert done - began < 20
+
+
+# The hours of the day.
+
+
+def test_hours_of_the_day_have_average_and_highest_peak_and_refusals() -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    for day, peak in ((0, 4), (1, 8)):
+        first = int((hour - timedelta(days=day)).timestamp() // 60)
+        minute(first, peak=peak, refusals={"limit_reached": 1})
+        minute(first + 59, peak=0, refusals={"limit_reached": 2})
+    minute(int((hour - timedelta(days=9)).timestamp() // 60), peak=99)
+    told = history.hour_of_day(7)
+    assert [row["hour"] for row in told] == list(range(24))
+    assert told[hour.hour] == {"hour": hour.hour, "minutes": 4, "average_peak": 3, "max_peak": 8, "refusals": 6}
+    others = [row for row in told if row["hour"] != hour.hour]
+    assert all((row["minutes"], row["average_peak"], row["refusals"]) == (0, None, 0) for row in others)
+
+
+# The preview of a limit.
+
+
+def test_a_lower_limit_refuses_viewers_who_met_as_many_streams_and_those_refused_before() -> None:
+    refused = {"limit_reached": 2, "user_limit_reached": 1}
+    minute(ago(10), peak=10, limit=10, granted=6, arrivals={"6": 3, "7": 1, "8": 1, "9": 1}, refusals=refused)
+    minute(ago(20), peak=8, limit=10, granted=4, arrivals={"0": 4})
+    minute(ago(8 * 1440), peak=10, limit=10, granted=1, arrivals={"9": 1})  # before the first day
+    assert history.preview(8, 7) == {
+        "max_concurrent": 8,
+        "days": 7,
+        "minutes": 2,
+        "minutes_above": 1,
+        "highest_peak": 10,
+        "newcomers": 12,
+        "granted": 10,
+        "refused": 2,
+        "refused_otherwise": 1,
+        "would_be_refused": 2 + 2,
+        "would_be_admitted": 0,
+    }
+
+
+def test_a_higher_limit_admits_only_viewers_whom_the_lower_limit_refused() -> None:
+    minute(ago(10), peak=10, limit=10, refusals={"limit_reached": 5, "camera_limit_reached": 2})
+    minute(ago(20), peak=30, limit=30, refusals={"limit_reached": 1})
+    told = history.preview(20, 7)
+    assert (told["would_be_admitted"], told["would_be_refused"], told["newcomers"]) == (5, 1, 6)
+    assert told["refused_otherwise"] == 2
+
+
+def test_refusals_for_other_reasons_do_not_count_against_a_limit() -> None:
+    minute(ago(10), peak=1, limit=10, refusals={"not_authenticated": 20})
+    told = history.preview(1, 7)
+    assert (told["would_be_refused"], told["newcomers"], told["refused_otherwise"]) == (0, 0, 20)
+
+
+def test_the_limit_in_force_changes_nothing() -> None:
+    minute(ago(10), peak=10, limit=10, granted=2, arrivals={"8": 1, "9": 1}, refusals={"limit_reached": 5})
+    told = history.preview(10, 7)
+    assert (told["would_be_refused"], told["refused"], told["minutes_above"]) == (5, 5, 0)
+
+
+def test_a_preview_without_recorded_minutes_is_all_zero() -> None:
+    told = history.preview(8, 7)
+    assert (told["minutes"], told["newcomers"], told["highest_peak"], told["would_be_refused"]) == (0, 0, 0, 0)
+
+
+# Refusals.
+
+
+def test_refusals_come_newest_first_a_page_at_a_time() -> None:
+    now = timezone.now().replace(microsecond=250_000)
+    Refusal.objects.bulk_create(
+        Refusal(time=now - timedelta(seconds=age), user=f"user {age}", reason="limit_reached", in_use=10, limit=10)
+        for age in range(5)
+    )
+    first = history.refusals(2)
+    assert [row["user"] for row in first] == ["user 0", "user 1"]
+    assert first[0]["time"] == round(now.timestamp() * 1000)
+    assert (first[0]["in_use"], first[0]["limit"], first[0]["dry_run"]) == (10, 10, False)
+    rest = history.refusals(10, before=datetime.fromtimestamp(first[-1]["time"] / 1000, UTC))
+    assert [row["user"] for row in rest] == ["user 2", "user 3", "user 4"]
+
+
+def test_a_page_of_refusals_is_bounded() -> None:
+    Refusal.objects.bulk_create(Refusal(time=timezone.now()) for _ in range(510))
+    assert [len(history.refusals(asked)) for asked in (100_000, 500, 0, -1)] == [500, 500, 0, 0]

@@ -1,4 +1,4 @@
-"""What the pages are told of the gate, from a real Redis: what is in use, what is free for whom, and how near a limit is."""
+"""The usage for the pages, from a real Redis: slots in use, free slots, and the level of warning."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,8 +10,9 @@ import pytest
 from streaming.conf import Timing
 from streaming.gate.leases import Holder, Rate
 from streaming.gate.slots import Gate
-from streaming.limits.admission import Standing, terms_of
+from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits
 from streaming.reports.usage import UsageReport
 from streaming.store.keys import EXPECTED
 from streaming.store.scripts import Store
@@ -19,21 +20,21 @@ from tests.streaming.limits.test_admission import no_wait
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 MEDIUM = Rate("c1:medium", 3_000)
-VIEWER, OPERATOR = Standing(0, False), Standing(0, True)
+VIEWER, OPERATOR = UserLimits(0, False), UserLimits(0, True)
 BUDGET = Policy(100, 12, 0, 0, 100)
 RESERVED = Policy(8, 0, 0, 0, 100, reserved_slots=3, reserved_group=7)
 
 
 class Site:
-    """A gate and its usage under one policy."""
+    """A gate and its usage."""
 
     def __init__(self, store: Store, stack: AsyncExitStack) -> None:
         self.store, self._stack = store, stack
         self._gate = Gate(store, Timing(5), "w")
 
-    async def enter(self, policy: Policy, count: int, standing: Standing = VIEWER) -> None:
+    async def enter(self, policy: Policy, count: int, user_limits: UserLimits = VIEWER) -> None:
         for _ in range(count):
-            terms = terms_of(policy, (standing, None), ADA, MEDIUM)
+            terms = terms_of(policy, user_limits, ADA, MEDIUM)
             await self._stack.enter_async_context(self._gate.slot(ADA, terms, no_wait))
 
     async def gate(self, policy: Policy) -> Any:
@@ -46,7 +47,7 @@ async def site(store: Store) -> AsyncIterator[Site]:
         yield Site(store, stack)
 
 
-async def test_what_admission_counts_with_is_told_beside_what_is_sent_and_gives_the_level(site: Site) -> None:
+async def test_the_counted_rate_is_shown_beside_the_sent_rate_and_gives_the_level(site: Site) -> None:
     await site.enter(BUDGET, 3)
     found = await site.gate(BUDGET)
     assert (found["mbps"], found["counted_mbps"], found["max_mbps"], found["level"]) == (0, 9, 12, "high")
@@ -54,7 +55,7 @@ async def test_what_admission_counts_with_is_told_beside_what_is_sent_and_gives_
     assert (await site.gate(BUDGET))["level"] == "full"
 
 
-async def test_whether_the_budget_has_room_depends_on_what_the_stream_is_expected_to_take(site: Site) -> None:
+async def test_the_expected_rate_of_a_stream_decides_whether_the_budget_has_room(site: Site) -> None:
     await site.enter(BUDGET, 3)
     assert await UsageReport(site.store, lambda: BUDGET).has_room(MEDIUM)
     await site.store.call("HSET", EXPECTED, MEDIUM.field, 3_001)
@@ -62,7 +63,7 @@ async def test_whether_the_budget_has_room_depends_on_what_the_stream_is_expecte
     assert await UsageReport(site.store, lambda: replace(BUDGET, max_mbps=0)).has_room(MEDIUM)
 
 
-async def test_what_is_free_for_others_than_the_group_with_reserved_slots_is_told(site: Site) -> None:
+async def test_available_slots_are_shown_for_operators_and_for_others(site: Site) -> None:
     await site.enter(RESERVED, 5)
     found = await site.gate(RESERVED)
     assert (found["in_use"], found["available"], found["available_ordinary"], found["level"]) == (5, 3, 0, "full")
@@ -71,7 +72,7 @@ async def test_what_is_free_for_others_than_the_group_with_reserved_slots_is_tol
     assert (await usage.summary(operator=True))["available"] == 3
 
 
-async def test_operators_outside_of_their_reservation_leave_fewer_for_the_others(site: Site) -> None:
+async def test_operators_beyond_the_reserved_slots_leave_fewer_for_others(site: Site) -> None:
     await site.enter(RESERVED, 4, OPERATOR)
     await site.enter(RESERVED, 1)
     found = await site.gate(RESERVED)
@@ -81,7 +82,7 @@ async def test_operators_outside_of_their_reservation_leave_fewer_for_the_others
     assert (found["available"], found["available_ordinary"]) == (1, 1)
 
 
-async def test_without_a_reservation_all_that_is_free_is_everybodys(site: Site) -> None:
+async def test_without_reserved_slots_all_available_slots_are_for_everybody(site: Site) -> None:
     await site.enter(BUDGET, 2)
     await site.enter(BUDGET, 1, OPERATOR)
     found = await site.gate(BUDGET)

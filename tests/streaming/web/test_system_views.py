@@ -170,9 +170,9 @@ def test_each_change_is_logged_in_words_on_the_page_and_in_the_administration(cl
     log = client.post(url("trial"), {"stop": "1"}).json()["log"]
     told = [
         "Dry run stopped",
-        "Dry run started: Streams at once 2",
+        "Dry run started: Total streams 2",
         "Slots reserved for a group: default → 1, Group with reserved slots: default → Operators",
-        "Streams at once: default → 3",
+        "Total streams: default → 3",
     ]
     assert [change["text"] for change in log] == told
     assert [change["trial"] for change in log] == [True, True, False, False]
@@ -209,8 +209,8 @@ def test_the_log_has_the_newest_ten(client: Client) -> None:
         client.post(url("limits"), {"max_concurrent": str(limit)})
     log = client.get(url("limits")).json()["log"]
     assert len(log) == 10
-    assert log[0]["text"] == "Streams at once: 13 → 14"
-    assert log[-1]["text"] == "Streams at once: 4 → 5"
+    assert log[0]["text"] == "Total streams: 13 → 14"
+    assert log[-1]["text"] == "Total streams: 4 → 5"
 
 
 def refuse(*, dry_run: bool = False, ago: timedelta = timedelta(), **facts: Any) -> Refusal:

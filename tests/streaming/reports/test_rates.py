@@ -1,0 +1,87 @@
+"""The rates with which streams and stills count in the bandwidth budget."""
+
+import time
+from dataclasses import replace
+
+from streaming.gate.leases import Rate
+from streaming.gate.readings import read_usage
+from streaming.limits import policy
+from streaming.reports.usage import UsageReport
+from streaming.store.keys import DETAILS, EXPECTED, LOOKED, RATES, SENT, SERVER_SET
+from streaming.store.scripts import Store
+from tests.streaming.reports.reporters import ADA, Watching, minute, reporter
+
+
+async def test_a_minute_has_the_highest_rate_that_all_workers_sent_as_measured(
+    store: Store,
+) -> None:
+    await store.call("ZADD", SERVER_SET, round((time.time() + 60) * 1000), "a:1")
+    await store.call("HSET", RATES, "a:1", 24_000)
+    sent = {"a": 800, "b": 300}
+    workers = {name: reporter(store, Watching(f"{name}:1", kbps), worker=name)[0] for name, kbps in sent.items()}
+    for name in ("a", "b", "a"):
+        await workers[name].send()
+        await store.call("INCRBY", LOOKED, -1000)
+    assert (await minute(store))["peak_kbps"] == "1100"
+    await workers["b"].leave()
+    assert await store.call("HGETALL", SENT) == ["a", "800"]
+
+
+async def test_stills_of_all_workers_count_in_the_budget_until_a_worker_leaves(store: Store) -> None:
+    workers = []
+    for name, kbps in (("a", 800), ("b", 300)):
+        workers.append(reporter(store, worker=name, budget=1_200, stills=Watching("", kbps).traffic)[0])
+        await workers[-1].send()
+    usage = await read_usage(store)
+    assert usage.counted == 1_100
+    assert [report["mbps"] for report in usage.workers.values()] == [0.8, 0.3]
+    assert await store.call("HGETALL", SENT) == ["a", "800", "b", "300"]
+    limits = replace(policy.defaults(), max_mbps=1.2)
+    report = UsageReport(store, lambda: limits)
+    assert not await report.has_room(Rate("c1:low", 200))
+    assert await report.has_room_for_stills("b", 400) and not await report.has_room_for_stills("b", 401)
+    await workers[0].leave()
+    await workers[1].send()
+    assert (await read_usage(store)).counted == 300
+
+
+async def test_a_slow_viewer_counts_with_the_full_rate_of_its_stream(store: Store) -> None:
+    whole, slow = Watching("w:1", 800), Watching("w:2", 50, drops=True)
+    for id in ("w:1", "w:2"):
+        await store.call("HSET", DETAILS, id, ADA.as_json("w"))
+        await store.call("ZADD", SERVER_SET, round((time.time() + 60) * 1000), id)
+    await reporter(store, whole, slow)[0].send()
+    assert await store.call("HGET", EXPECTED, "c1:low") == "880"
+    assert await store.call("HMGET", RATES, "w:1", "w:2") == ["880", "880"]
+    usage = UsageReport(store, policy.defaults)
+    gate = (await usage.system())["gate"]
+    assert isinstance(gate, dict)
+    assert gate["mbps"] == 0.85  # as it is, not as it is counted
+
+
+async def test_a_rate_fades_by_1_percent_a_second_however_many_workers_report_and_how_often(store: Store) -> None:
+    workers = [reporter(store, Watching(f"{worker}:1", 800), worker=worker)[0] for worker in ("a", "b", "c", "d")]
+    for reports in workers:
+        await reports.send()
+    await store.call("HSET", EXPECTED, "c1:low", 100_000)
+    for _ in range(50):
+        await workers[0].send(rates=False)
+    assert await store.call("HGET", EXPECTED, "c1:low") == "100000"
+    for reports in workers:
+        await reports.send()
+    assert 99_000 <= int(await store.call("HGET", EXPECTED, "c1:low")) <= 99_010
+
+
+async def test_a_viewer_with_dropped_frames_counts_with_its_own_rate_if_that_is_higher(
+    store: Store,
+) -> None:
+    await store.call("HSET", DETAILS, "w:1", ADA.as_json("w"))
+    for _ in range(2):
+        await reporter(store, Watching("w:1", 2_000, drops=True))[0].send()
+    assert await store.call("HGET", RATES, "w:1") == "2200"
+    assert await store.call("HGET", EXPECTED, "c1:low") == "2200"  # the same for the next viewer
+
+
+async def test_no_rate_is_stored_for_a_lease_that_has_ended(store: Store) -> None:
+    await reporter(store, Watching("w:1", 800))[0].send()
+    assert await store.call("HLEN", RATES) == 0
