@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from streaming.errors import GateUnavailableError
 from streaming.models import Batch, Minute, Refusal
-from streaming.store.keys import BATCH, MINUTE, MINUTES, PURGED, REFUSALS, WRITER
+from streaming.store.keys import BATCH, MINUTE, MINUTES, PURGED, REFUSAL_LIST, WRITER
 from streaming.store.scripts import Store
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ async def write_out(store: Store) -> bool:
     """
     for _ in range(ROUNDS):
         writer = secrets.token_hex(8)
-        keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
+        keys = [WRITER, BATCH, MINUTES, REFUSAL_LIST, MINUTE]
         outcome, *taken = await store.run(
             "reports/take_batch", keys, [writer, round(LEASE * 1000), MOST_MINUTES, MOST_REFUSALS]
         )

@@ -23,7 +23,7 @@ from streaming.store.keys import (
     ORDERS,
     POLICY,
     RATES,
-    REFUSALS,
+    REFUSAL_LIST,
     REPORTS,
     SENT,
     SEQUENCES,
@@ -78,7 +78,19 @@ class Reporter:
         self._soon = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._arrived: list[str] = []  # orders of the last answer, for Redis to forget
-        self.keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, REFUSALS, POLICY, LOOKED, SERVER_SET]
+        self.keys = [
+            WORKERS,
+            REPORTS,
+            DETAILS,
+            RATES,
+            EXPECTED,
+            TOTALS,
+            MINUTES,
+            REFUSAL_LIST,
+            POLICY,
+            LOOKED,
+            SERVER_SET,
+        ]
         self.keys += [SENT, SEQUENCES + worker, ORDERS + worker, STILLS]
 
     def soon(self) -> None:

@@ -23,7 +23,7 @@ from django.utils import timezone
 from streaming.errors import GateUnavailableError
 from streaming.models import Batch, Minute, Refusal
 from streaming.reports import recorder
-from streaming.store.keys import BATCH, MINUTE, MINUTES, PURGED, REFUSALS, WRITER
+from streaming.store.keys import BATCH, MINUTE, MINUTES, PURGED, REFUSAL_LIST, WRITER
 from streaming.store.scripts import Argument, Store
 from tests.servers import ROOT, RedisServer, Site
 
@@ -102,7 +102,7 @@ def refusal(**changed: Any) -> dict[str, Any]:
 
 
 def refuse(client: "redis.Redis", *refusals: Any) -> None:
-    client.rpush(REFUSALS, *(json.dumps(each) for each in refusals))
+    client.rpush(REFUSAL_LIST, *(json.dumps(each) for each in refusals))
 
 
 def left(client: "redis.Redis") -> list[str]:
@@ -166,7 +166,7 @@ def test_refusals_are_written_with_all_that_is_known(client: "redis.Redis", redi
 def test_what_is_no_refusal_is_left_out_and_what_is_too_long_cut(
     client: "redis.Redis", redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client.rpush(REFUSALS, "not JSON", "[]", json.dumps(refusal(id="x")), json.dumps(refusal(time=1e30)))
+    client.rpush(REFUSAL_LIST, "not JSON", "[]", json.dumps(refusal(id="x")), json.dumps(refusal(time=1e30)))
     refuse(client, refusal(camera="y" * 300, address="a\0b", user=None))
     write(redis_server.url)
     row = Refusal.objects.get()
@@ -186,7 +186,7 @@ def test_hours_without_the_database_are_written_in_one_go(client: "redis.Redis",
 def test_a_flood_of_refusals_is_written_a_batch_at_a_time(client: "redis.Redis", redis_server: RedisServer) -> None:
     refuse(client, *(refusal() for _ in range(recorder.MOST_REFUSALS + 5)))
     write(redis_server.url)
-    assert (Refusal.objects.count(), client.llen(REFUSALS)) == (recorder.MOST_REFUSALS, 5)
+    assert (Refusal.objects.count(), client.llen(REFUSAL_LIST)) == (recorder.MOST_REFUSALS, 5)
     write(redis_server.url)
     assert (Refusal.objects.count(), left(client)) == (recorder.MOST_REFUSALS + 5, [])
 
@@ -242,7 +242,7 @@ def test_a_writer_who_was_paused_over_his_lease_adds_nothing_again(
 
 async def taken(url: str) -> tuple[str, Any, Any]:
     store = Store(url)
-    keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
+    keys = [WRITER, BATCH, MINUTES, REFUSAL_LIST, MINUTE]
     _, id, content = await store.run("reports/take_batch", keys, ["another", 30_000, 60, 1_000])
     await store.close()
     minutes, refusals = json.loads(content)

@@ -18,7 +18,7 @@ from streaming.reports.counters import MOST_REFUSALS, Counters
 from streaming.reports.reporter import Reporter
 from streaming.reports.traffic import WINDOW, Traffic
 from streaming.reports.usage import UsageReport
-from streaming.store.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSALS, SENT
+from streaming.store.keys import EXPECTED, MINUTE, MINUTES, ORDERS, POLICY, RATES, REFUSAL_LIST, SENT
 from streaming.store.scripts import Argument, Store
 from tests.servers import RedisServer
 
@@ -92,7 +92,7 @@ async def test_counts_whose_answer_was_lost_are_counted_once(store: LosingReplie
     await reports.send()
     await reports.send()
     assert (await read_totals(store))["granted"] == 7
-    (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
+    (refusal,) = await store.call("LRANGE", REFUSAL_LIST, 0, -1)
     told = json.loads(refusal)
     assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
 
@@ -102,7 +102,7 @@ ELSEWHERE = replace(ADA, address="::2")
 
 
 async def stored(store: Store) -> list[tuple[str, str, bool]]:
-    rows = [json.loads(text) for text in await store.call("LRANGE", REFUSALS, 0, -1)]
+    rows = [json.loads(text) for text in await store.call("LRANGE", REFUSAL_LIST, 0, -1)]
     return [(row["user"], row["address"], row["dry_run"]) for row in rows]
 
 
@@ -139,7 +139,7 @@ async def test_a_refusal_for_bandwidth_tells_mbit_s(store: LosingReplies) -> Non
     reports, counters = reporter(store)
     counters.refused(BandwidthReachedError(mbps=18.5, max_mbps=20.0, expected_mbps=2.0, retry_after=5), ADA)
     await reports.send()
-    (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
+    (refusal,) = await store.call("LRANGE", REFUSAL_LIST, 0, -1)
     told = json.loads(refusal)
     assert (told["reason"], told["in_use"], told["limit"]) == ("bandwidth_reached", 18.5, 20)
 
