@@ -4,7 +4,7 @@ A *slot* is a lease: a member of one or more limited sets in Redis, with the tim
 No counter exists that could drift. Promises, each with its test in tests/streaming/gate/test_slots.py:
 
 - Admission is one Lua script: below every limit, in all sets; or in none, with the facts.
-- A lease id is made before the call, so a repeated or doubtful acquire counts once.
+- A lease id is made before the call, so a repeated acquire, or one whose reply was lost, counts once.
 - Each acquire is followed by a release of its id, however the holder ended, by a task that nobody cancels.
 - A worker renews its leases together, but only those whose viewing makes progress. A holder that could not renew
   gives up (`fence`) before the lease ends and another may enter.
@@ -98,16 +98,18 @@ class Gate:
         """Of a viewing and, once it is admitted, of its lease."""
         return f"{self.worker}:{secrets.token_hex(8)}"
 
-    def slot(self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "", ask: Asked | None = None) -> "Holding":
+    def slot(
+        self, holder: Holder, terms: Terms, on_wait: Waiting, id: str = "", ask: Asked | None = None
+    ) -> "SlotContext":
         """Hold a slot in every limited set while an `async with` lasts. A newcomer who had to wait goes by what `ask`
         says then, and what it raises. Raises what stands against it: the refusal of the
         first set that is full, a LimitReachedError with in_use, limit and retry_after (s), BandwidthReachedError,
         StoppedByAdministratorError while the user is blocked, or GateUnavailableError."""
-        return Holding(self, Slot(id or self.new_id(), holder, terms), on_wait, ask)
+        return SlotContext(self, Slot(id or self.new_id(), holder, terms), on_wait, ask)
 
     async def _admit(self, slot: Slot, on_wait: Waiting, ask: Asked | None) -> None:
         while True:
-            outcome, *facts = await self._acquire(slot, former=False)
+            outcome, *facts = await self._acquire(slot, reentry=False)
             if outcome == "granted":
                 slot.in_use = facts[1]
                 slot.would_refuse = tried(slot.terms, *facts[2:])
@@ -120,7 +122,7 @@ class Gate:
             if ask is not None:
                 slot.terms = await ask()
 
-    async def _acquire(self, slot: Slot, *, former: bool) -> list[Any]:
+    async def _acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         sent_at, terms = lease_clock(), slot.terms
         block = BLOCKS + slot.holder.user_id
         keys = [GENERATION, DETAILS, RATES, EXPECTED, block, TOTALS, *(limit.key for limit in terms.limits)]
@@ -130,16 +132,16 @@ class Gate:
             self._grace_ms,
             self._candidate,
             slot.holder.as_json(self.worker),
-            int(former),
+            int(reentry),
         ]
         for limit in terms.limits:
             arguments += (limit.maximum, limit.trial)
         if terms.budget or terms.trial_budget:
             arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
         # Cancelled, or failed, before the answer is here: Redis may or may not hold the lease then.
-        slot.doubtful = True
+        slot.reply_lost = True
         answer = await self._store.run("gate/acquire", keys, arguments)
-        slot.doubtful = False
+        slot.reply_lost = False
         self._generation = self._generation or answer[1]
         self._used(answer[1])
         if answer[0] == "granted":
@@ -221,13 +223,13 @@ class Gate:
         self._returned.set()
 
     def _finish_release(self, slot: Slot) -> None:
-        if slot.doubtful:  # an acquire still on its way may arrive after this release: once more, a little later
+        if slot.reply_lost:  # an acquire still on its way may arrive after this release: once more, a little later
             asyncio.get_running_loop().call_later(FORGET, self._settle, slot)
         else:
             self._returning.pop(slot.id, None)
 
     def _settle(self, slot: Slot) -> None:
-        slot.doubtful = False
+        slot.reply_lost = False
         self._wake.set()
 
     async def _describe_held(self) -> None:
@@ -280,7 +282,7 @@ class Gate:
         """Take back, by admission, the place of a stream that runs while Redis has lost its data."""
         if lease_clock() >= slot.fence_at:
             return False
-        outcome, *_ = await self._acquire(slot, former=True)
+        outcome, *_ = await self._acquire(slot, reentry=True)
         return bool(outcome == "granted")
 
     def _renewal(self, slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
@@ -296,7 +298,7 @@ class Gate:
         return await read_usage(self._store)
 
 
-class Holding:
+class SlotContext:
     """The way into a slot and out of it."""
 
     def __init__(self, gate: Gate, slot: Slot, on_wait: Waiting, ask: Asked | None) -> None:

@@ -14,7 +14,7 @@
 --         {'wait', generation, ms until newcomers are admitted}
 --         {'lost', generation}  a former holder came after the grace
 local FIRST = 7
-local id, lease, former = ARGV[1], tonumber(ARGV[2]), ARGV[6] == '1'
+local id, lease, reentry = ARGV[1], tonumber(ARGV[2]), ARGV[6] == '1'
 local now = now_ms()
 local token, ready_at = generation(KEYS[1], ARGV[4], tonumber(ARGV[3]), now)
 
@@ -26,12 +26,12 @@ local function held()
   return true
 end
 
-if former ~= (now < ready_at) and not held() then
-  if former then return {'lost', token} end
+if reentry ~= (now < ready_at) and not held() then
+  if reentry then return {'lost', token} end
   return {'wait', token, ready_at - now}
 end
 
-if not former then
+if not reentry then
   local message = redis.call('GET', KEYS[5])
   if message then return {'blocked', token, redis.call('PTTL', KEYS[5]), message} end
 end
@@ -65,7 +65,7 @@ if #ARGV > last then
   local budget, tried = tonumber(ARGV[last + 1]), tonumber(ARGV[last + 2])
   local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[last + 3]) or ARGV[last + 4])
   local sum = committed(KEYS[FIRST], KEYS[3], now, expected)
-  if budget > 0 and not former and sum + expected > budget and not held() then
+  if budget > 0 and not reentry and sum + expected > budget and not held() then
     return {'budget', token, sum, budget, expected}
   end
   if trial[1] == 0 and tried > 0 and sum + expected > tried then trial = {-1, sum, tried, expected} end

@@ -173,7 +173,7 @@ async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) ->
 async def test_acquiring_twice_with_one_id_counts_once(gate: Gate) -> None:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 1)
-        assert (await gate._acquire(slot, former=False))[0] == "granted"
+        assert (await gate._acquire(slot, reentry=False))[0] == "granted"
         assert await in_use(gate) == 1
 
 

@@ -189,14 +189,14 @@ class Scripts(RuleBasedStateMachine):
 
     # Admission.
 
-    def acquire(self, lease: Lease, *, former: bool) -> None:
-        expected = self.expected(lease, former=former)
+    def acquire(self, lease: Lease, *, reentry: bool) -> None:
+        expected = self.expected(lease, reentry=reentry)
         self.meet()
         if expected == "granted" and not self.is_there(lease):
             lease.admitted = self.limits.step
         details = json.dumps({"id": lease.id})
         keys = [GENERATION, DETAILS, RATES, EXPECTED, BLOCKS + "1", TOTALS, *lease.sets]
-        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, "new", details, int(former)]
+        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, "new", details, int(reentry)]
         for key in lease.sets:
             arguments += (self.limits.now[key], 0)
         answer = self.run("gate/acquire", keys, arguments)
@@ -213,12 +213,12 @@ class Scripts(RuleBasedStateMachine):
         elif expected == "wait":
             assert 0 < answer[2] <= LEASE_MS
 
-    def expected(self, lease: Lease, *, former: bool) -> str:
+    def expected(self, lease: Lease, *, reentry: bool) -> str:
         if self.is_there(lease):
             return "granted"
-        if former and self.generation == "open":
+        if reentry and self.generation == "open":
             return "lost"
-        if not former and self.generation != "open":
+        if not reentry and self.generation != "open":
             return "wait"
         full = any(self.count(key) >= self.limits.now[key] for key in lease.sets)
         return "full" if full else "granted"
@@ -235,14 +235,14 @@ class Scripts(RuleBasedStateMachine):
         for _ in range(many):
             lease = Lease(f"{worker}:{next(self.numbers)}", sets, worker)
             self.leases[lease.id] = lease
-            self.acquire(lease, former=False)
+            self.acquire(lease, reentry=False)
 
     @precondition(lambda self: self.leases)
     @rule(data=any_data)
     def repeated_acquire(self, data: st.DataObject) -> None:
         for lease in self.some(data, self.owned):
             before, held = {key: self.observed.unexpired(key) for key in SETS}, lease.id in self.held
-            self.acquire(lease, former=False)
+            self.acquire(lease, reentry=False)
             if held:  # Idempotence
                 assert before == {key: self.observed.unexpired(key) for key in SETS}
 
@@ -252,7 +252,7 @@ class Scripts(RuleBasedStateMachine):
         if late:
             self.end_grace()
         for lease in self.some(data, self.former, 3):
-            self.acquire(lease, former=True)
+            self.acquire(lease, reentry=True)
             self.former.discard(lease.id)
 
     # Renewal and release.
@@ -579,7 +579,7 @@ class Workers(RuleBasedStateMachine):
         self.runner.run(self.store.deliver())
         for gate in self.gates:
             for slot, _ in list(gate._returning.values()):
-                if slot.doubtful:
+                if slot.reply_lost:
                     gate._settle(slot)
 
     @precondition(lambda self: self.visits)
