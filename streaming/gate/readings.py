@@ -17,13 +17,18 @@ from streaming.store.keys import (
     TOTALS,
     WORKERS,
 )
-from streaming.store.scripts import Store, run_now
+from streaming.store.scripts import OnConnect, Store, run_now
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Make this Redis's generation if it has none of its own, so that newcomers' waiting (`grace` seconds) begins with the
-    worker and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
-    return run_now(url, "gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+    """Make this Redis's generation if it has none of its own. So the grace of `grace` seconds begins when the worker starts,
+    not when the first viewer comes. Blocks for a second at most. Returns whether Redis answered."""
+    return run_now(url, *opening(grace)())
+
+
+def opening(grace: float) -> OnConnect:
+    """Returns the `on_connect` of a gate's Store. A connection may lead to a Redis that has restarted with old data."""
+    return lambda: ("gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
 
 
 async def read_usage(store: Store) -> Usage:

@@ -44,9 +44,9 @@ class Gate:
     """This worker's side of the gate: takes, renews and gives back the slots of its viewings."""
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
-        """`renewals`: a connection of their own, so that no rush of newcomers stands before them."""
+        """`renewals`: a connection of their own, so that no rush of newcomers stands before them. Both stores have `opening`
+        as their `on_connect`."""
         self._store, self._renewals, self._timing, self.worker = store, renewals or store, timing, worker
-        self._store.greeting = self._renewals.greeting = self._greeting
         self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
         self._generation = ""
         self._candidate = secrets.token_hex(8)  # of the generation, where Redis has none
@@ -88,9 +88,6 @@ class Gate:
         slots = [*self._held.values(), *(slot for slot, _ in self._returning.values())]
         for chunk in _chunks(slots):
             run_now(url, "gate/release", [DETAILS, RATES, *_keys(chunk)], [slot.id for slot in chunk])
-
-    def _greeting(self) -> tuple[str, list[str], list[Argument]]:
-        return "gate/open", [GENERATION], [self._grace_ms, secrets.token_hex(8)]
 
     # A slot: acquired, held, given back.
 

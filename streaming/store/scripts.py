@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 Argument = str | int
 Call = tuple[Sequence[str], Sequence[Word]]  # a script's keys and arguments
-Greeting = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # a script, its keys and arguments
+OnConnect = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # returns a script, its keys and arguments
 
 NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # said by a server that was one before
 PASSING = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # all of Redis's errors that need no programmer
@@ -59,14 +59,11 @@ class Store:
     """Runs the Lua scripts. All of them may be repeated safely, so one retry on a lost reply is allowed.
 
     A cancelled call may still take effect in Redis: whoever cancels an acquire releases afterwards.
-
-    `greeting` is the script that each connection begins with, before any call.
     """
 
-    greeting: Greeting | None = None
-
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, on_connect: OnConnect | None = None) -> None:
+        """`on_connect` returns the script that each new connection runs before any other call."""
+        self.url, self._on_connect = url, on_connect
         self._dialer = dialer(url)
         self._wire: Wire | None = None
         self._opening: asyncio.Task[Wire] | None = None
@@ -134,8 +131,8 @@ class Store:
     async def _open(self) -> Wire:
         if self._wire is None or self._wire.lost:
             wire = await Wire.open(self._dialer)
-            if self.greeting is not None:
-                script, keys, arguments = self.greeting()
+            if self._on_connect is not None:
+                script, keys, arguments = self._on_connect()
                 try:
                     await wire.call("EVAL", _source(script), len(keys), *keys, *arguments)
                 except BaseException as error:

@@ -12,7 +12,7 @@ import pytest
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError, SlotLostError
 from streaming.gate.leases import Holder, Limit, Slot, Terms
-from streaming.gate.readings import open_generation
+from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS, GENERATION, RATES, SERVER_SET
 from streaming.store.scripts import Store
@@ -34,6 +34,11 @@ async def no_wait(seconds: float) -> None:
     raise AssertionError(f"told to wait {seconds} s")
 
 
+def gate_store(url: str, lease: float = LEASE) -> Store:
+    """A store as the product makes it for a gate."""
+    return Store(url, opening(Timing(lease).grace))
+
+
 @pytest.fixture
 def url(redis_server: RedisServer) -> str:
     assert open_generation(redis_server.url, 0)
@@ -42,7 +47,7 @@ def url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    opened = Store(url)
+    opened = gate_store(url)
     yield opened
     await opened.close()
 
@@ -234,7 +239,7 @@ async def test_the_usage_names_holders_and_their_changes(gate: Gate) -> None:
 
 
 async def test_a_new_redis_makes_newcomers_wait_and_says_for_how_long(redis_server: RedisServer) -> None:
-    store, told = Store(redis_server.url), []
+    store, told = gate_store(redis_server.url), []
 
     async def wait(seconds: float) -> None:
         told.append(seconds)
@@ -361,29 +366,29 @@ async def test_abandoned_keys_vanish(gate: Gate, store: Store) -> None:
 
 
 async def test_a_redis_that_starts_anew_with_an_old_snapshot_admits_former_holders_only(
-    redis_server: RedisServer, store: Store
+    redis_server: RedisServer, url: str
 ) -> None:
     lease = 3.0
+    store, elsewhere = gate_store(url, lease), gate_store(url, lease)
     waits: list[float] = []
 
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
     async with worker(store, lease=lease) as gate, AsyncExitStack() as stack:
-        await gate._renew()  # the generation is there, and on the disk
         await raw(store, "SAVE")
         slots = [await held(stack, gate, 3) for _ in range(3)]
         redis_server.kill()
         redis_server.start()
-        elsewhere = Store(redis_server.url)
         async with worker(elsewhere, "other", lease) as other:
             with pytest.raises(LimitReachedError):
                 await stack.enter_async_context(other.slot(holder("late"), limits(3), wait))
         assert waits
-        await elsewhere.close()
         assert sorted((await gate.usage()).holders) == sorted(slot.id for slot in slots)
         for slot in slots:
             slot.check()
+    for opened in (store, elsewhere):
+        await opened.close()
 
 
 async def test_a_clock_that_was_set_back_lets_newcomers_wait_no_longer_than_a_new_redis(
@@ -400,7 +405,7 @@ async def test_a_clock_that_was_set_back_lets_newcomers_wait_no_longer_than_a_ne
 
 
 async def test_who_had_to_wait_goes_by_the_limits_that_are_in_force_then(redis_server: RedisServer) -> None:
-    store = Store(redis_server.url)
+    store = gate_store(redis_server.url)
 
     async def wait(seconds: float) -> None:
         assert seconds > 0
@@ -418,7 +423,7 @@ async def test_who_had_to_wait_goes_by_the_limits_that_are_in_force_then(redis_s
 
 
 async def test_renewals_do_not_stand_behind_a_rush_of_newcomers(redis_server: RedisServer, store: Store) -> None:
-    renewals = Store(redis_server.url)
+    renewals = gate_store(redis_server.url)
     gate = Gate(store, Timing(LEASE), "w", renewals)
     await gate._renew()
     assert renewals._wire is not None
