@@ -8,7 +8,7 @@ from streaming.errors import BandwidthReachedError, LimitReachedError, StoppedBy
 from streaming.gate.leases import Terms
 
 
-def tried(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
+def would_refuse(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
     if not position:
         return None
     if position < 0:
