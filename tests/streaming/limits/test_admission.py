@@ -101,7 +101,7 @@ async def test_a_budget_does_not_keep_out_who_streams_already(gate: Gate, store:
     slot = await enter(stack, gate, budget(1))
     slot.terms = replace(slot.terms, budget=1)
     await store.call("FLUSHALL")
-    await gate._renew()
+    await gate.heartbeat.renew()
     slot.check()
 
 
