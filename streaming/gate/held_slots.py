@@ -32,10 +32,10 @@ class HeldSlots:
         """Acquire the lease of a slot, and hold it if granted. Returns outcome and facts of acquire.lua.
         Raises GateUnavailableError."""
         sent_at = lease_clock()
-        # If the call fails or is cancelled at the await, Redis may or may not hold the lease.
-        slot.reply_lost = True
+        # If the call fails or is cancelled at the await, it may still reach Redis later, even after a call that succeeds.
+        lost_before, slot.reply_lost = slot.reply_lost, True
         outcome, generation, *facts = await self._scripts.acquire(slot, reentry=reentry)
-        slot.reply_lost = False
+        slot.reply_lost = lost_before
         self.generation = self.generation or generation
         if outcome == "granted":
             self._slots[slot.id] = slot

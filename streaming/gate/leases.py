@@ -93,7 +93,7 @@ class Slot:
     would_refuse: LimitReachedError | None = None  # what a limit that is only tried would have said
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
-    reply_lost: bool = False  # an acquire has no reply: Redis may or may not hold the lease
+    reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
 
     @property
     def is_lost(self) -> bool:

@@ -44,7 +44,8 @@ COMMON = STREAMING / "store" / "lua" / "common.lua"  # stands before each script
 
 
 @functools.cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The whole text of a script, such as "gate/acquire"."""
     package, script = name.split("/")
     return COMMON.read_text() + (STREAMING / package / "lua" / f"{script}.lua").read_text()
 
@@ -52,7 +53,7 @@ def _source(name: str) -> str:
 @functools.cache
 def _digest(name: str) -> str:
     """Redis's own name of a script."""
-    return hashlib.sha1(_source(name).encode()).hexdigest()  # noqa: S324
+    return hashlib.sha1(source(name).encode()).hexdigest()  # noqa: S324
 
 
 class Store:
@@ -79,7 +80,7 @@ class Store:
                 raise self._failure(script, error) from error
         # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
         try:
-            return cast(list[Any], await self.call("EVAL", _source(script), *command[2:]))
+            return cast(list[Any], await self.call("EVAL", source(script), *command[2:]))
         except hiredis.ReplyError as error:
             raise self._failure(script, error) from error
 
@@ -134,7 +135,7 @@ class Store:
             if self._on_connect is not None:
                 script, keys, arguments = self._on_connect()
                 try:
-                    await wire.call("EVAL", _source(script), len(keys), *keys, *arguments)
+                    await wire.call("EVAL", source(script), len(keys), *keys, *arguments)
                 except BaseException as error:
                     wire.close()
                     if isinstance(error, hiredis.ReplyError):
@@ -172,27 +173,28 @@ class ThreadStore:
         commands = [("EVALSHA", _digest(script), len(keys), *keys, *arguments) for keys, arguments in calls]
         answers = self._ask(commands)
         if any(_is_unknown_script(answer) for answer in answers):
-            self._one("SCRIPT", "LOAD", _source(script))
+            self.call("SCRIPT", "LOAD", source(script))
             answers = self._ask(commands)
         return _without_errors(answers)
 
+    def call(self, *command: Word) -> Any:
+        """One command."""
+        (answer,) = _without_errors(self._ask([command]))
+        return answer
+
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries of a stream after an identifier; waits `wait` seconds for one."""
-        found = self._one("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
+        found = self.call("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
         entries = found[0][1] if found else []
         return [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
 
     def pop(self, lists: Sequence[str], wait: float) -> None:
         """Take an element off one of the lists, or wait `wait` seconds for one."""
-        self._one("BLPOP", *lists, str(wait))
+        self.call("BLPOP", *lists, str(wait))
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
-
-    def _one(self, *command: Word) -> Any:
-        (answer,) = _without_errors(self._ask([command]))
-        return answer
 
     def _ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers, Redis's own errors among them. On a connection that nobody else uses meanwhile."""
@@ -248,7 +250,7 @@ def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argu
     why it failed."""
     client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
     try:
-        client.eval(_source(script), len(keys), *keys, *arguments)
+        client.eval(source(script), len(keys), *keys, *arguments)
     except redis.RedisError as error:
         logger.warning("%s", complaint_of(str(error)).in_full)
         return False
