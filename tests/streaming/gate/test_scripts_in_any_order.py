@@ -106,9 +106,7 @@ class Scripts(ScriptModel):
         self.see_who_lapsed()
 
     @precondition(lambda self: self.leases)
-    @rule(
-        leases=st.sampled_from([0.41, 0.41, 0.93, 2.1])
-    )  # no sum is one lease, or the two of an expiry
+    @rule(leases=st.sampled_from([0.41, 0.41, 0.93, 2.1]))  # no sum is one lease, or the two of an expiry
     def time_passes(self, leases: float) -> None:
         shift(self.client, round(leases * LEASE_MS))
         self.see_who_lapsed()
