@@ -81,8 +81,9 @@ class Keeper:
     async def _store_details(self) -> None:
         for slot in self._held:
             if not slot.described:
+                holder = slot.holder
                 await self._scripts.describe(slot)
-                slot.described = True
+                slot.described = slot.holder is holder  # it may have changed again during the await
 
     def _wake_later(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._wake.set)

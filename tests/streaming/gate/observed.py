@@ -1,4 +1,4 @@
-"""What Redis holds for the gate at one moment, and the limits that were in force; for the tests in any order."""
+"""Reads the gate's data from Redis, and keeps the limits of each step, for the tests in any order."""
 
 import os
 from typing import Any, cast
@@ -25,7 +25,7 @@ RUNS = settings(
     deadline=None,
     derandomize="CI" in os.environ,
     database=None,
-    phases=(Phase.generate,),  # an example has forty steps at most; to make one shorter takes minutes
+    phases=(Phase.generate,),  # an example has forty steps at most, and shrinking it takes minutes
     suppress_health_check=list(HealthCheck),
 )
 
@@ -38,7 +38,7 @@ any_data = st.data()
 
 
 class Observed:
-    """What Redis holds at one moment."""
+    """The gate's data in Redis at one moment."""
 
     def __init__(self, client: "redis.Redis") -> None:
         seconds, micros = client.time()
@@ -53,7 +53,7 @@ class Observed:
 
 
 class Limits:
-    """The limits in force, and which were at each step."""
+    """The limits in force now and at each step."""
 
     def __init__(self) -> None:
         self.now = {key: 4 if key == SERVER_SET else 2 for key in SETS}
@@ -70,12 +70,12 @@ class Limits:
         self._history.append(dict(self.now))
 
     def highest(self, key: str, since: int) -> int:
-        """The highest limit of a set since a step: lowering it cuts nobody off."""
+        """Returns the highest limit of a set since a step: a lowered limit ends no stream."""
         return max(self.now[key], *(limits[key] for limits in self._history[since:]))
 
 
 def shift(client: "redis.Redis", ms: int) -> None:
-    """Let `ms` pass for all that Redis holds."""
+    """Let `ms` pass for all leases, keys and the grace."""
     for key in (*SETS, DETAILS, RATES):
         for id in cast(list[str], client.zrange(key, 0, -1)) if key in SETS else []:
             client.zincrby(key, -ms, id)

@@ -1,4 +1,4 @@
-"""Renewals: held slots live on, all others are free within the lease."""
+"""Renewals on a real Redis: held slots go on, all others are free within the lease."""
 
 import asyncio
 import time

@@ -27,7 +27,7 @@ from tests.streaming.gate.gates import (
 )
 
 
-async def test_a_new_redis_makes_newcomers_wait_and_says_for_how_long(redis_server: RedisServer) -> None:
+async def test_a_new_redis_makes_new_viewers_wait_and_says_for_how_long(redis_server: RedisServer) -> None:
     store, waits = gate_store(redis_server.url), Waits()
 
     async with worker(store) as gate:
@@ -39,7 +39,7 @@ async def test_a_new_redis_makes_newcomers_wait_and_says_for_how_long(redis_serv
     await store.close()
 
 
-async def test_after_a_flush_holders_re_enter_and_newcomers_find_the_limit_kept(gate: Gate, store: Store) -> None:
+async def test_after_a_flush_holders_re_enter_and_new_viewers_find_the_limit_kept(gate: Gate, store: Store) -> None:
     waits = Waits()
 
     async with AsyncExitStack() as stack:
@@ -66,7 +66,7 @@ async def test_after_a_flush_every_holder_re_enters_however_many_renewals_it_tak
             slot.check()
 
 
-async def test_without_redis_newcomers_are_refused_at_once_and_holders_go_on_until_their_fence(
+async def test_without_redis_new_viewers_are_refused_at_once_and_holders_go_on_until_their_fence(
     redis_server: RedisServer, gate: Gate
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -94,7 +94,7 @@ async def test_a_redis_that_accepts_and_never_answers_is_given_up_within_two_sec
     redis_server.process.signal(signal.SIGCONT)
 
 
-async def test_a_redis_that_starts_anew_with_an_old_snapshot_admits_former_holders_only(
+async def test_a_redis_that_restarts_with_an_old_snapshot_admits_former_holders_only(
     redis_server: RedisServer, url: str
 ) -> None:
     lease = 3.0
@@ -117,7 +117,7 @@ async def test_a_redis_that_starts_anew_with_an_old_snapshot_admits_former_holde
         await opened.close()
 
 
-async def test_a_clock_that_was_set_back_lets_newcomers_wait_no_longer_than_a_new_redis(
+async def test_a_clock_that_was_set_back_lets_new_viewers_wait_no_longer_than_a_new_redis(
     gate: Gate, store: Store
 ) -> None:
     await store.call("HSET", GENERATION, "ready_at", round((time.time() + 7_200) * 1000))
@@ -127,16 +127,16 @@ async def test_a_clock_that_was_set_back_lets_newcomers_wait_no_longer_than_a_ne
         assert 0 < waits[0] <= Timing(LEASE).grace
 
 
-async def test_who_had_to_wait_goes_by_the_limits_that_are_in_force_then(redis_server: RedisServer) -> None:
+async def test_a_viewer_that_had_to_wait_is_admitted_by_the_limits_in_force_then(redis_server: RedisServer) -> None:
     store = gate_store(redis_server.url)
 
     async def lowered() -> Terms:
         return limits(1)
 
     async with worker(store) as gate, AsyncExitStack() as stack:
-        newcomers = (gate.slot(holder(), limits(5), Waits(), ask=lowered) for _ in range(3))
+        new_viewers = (gate.slot(holder(), limits(5), Waits(), ask=lowered) for _ in range(3))
         outcomes = await asyncio.gather(
-            *(stack.enter_async_context(newcomer) for newcomer in newcomers), return_exceptions=True
+            *(stack.enter_async_context(viewer) for viewer in new_viewers), return_exceptions=True
         )
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LimitReachedError"] * 2 + ["Slot"]
     await store.close()

@@ -32,10 +32,10 @@ class Scripts(ScriptModel):
     @initialize(data=any_data)
     def first_viewers(self, data: st.DataObject) -> None:
         for _ in range(4):
-            self.newcomers(data.draw(workers), data.draw(memberships), 1, False)
+            self.new_viewers(data.draw(workers), data.draw(memberships), 1, False)
 
     @rule(worker=workers, sets=memberships, many=maxima, after_grace=st.booleans())
-    def newcomers(self, worker: int, sets: tuple[str, ...], many: int, after_grace: bool) -> None:
+    def new_viewers(self, worker: int, sets: tuple[str, ...], many: int, after_grace: bool) -> None:
         if after_grace:
             self.end_grace()
         for _ in range(many):

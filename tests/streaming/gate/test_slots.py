@@ -115,6 +115,18 @@ async def test_the_usage_names_holders_and_their_changes(gate: Gate) -> None:
     assert not (await gate.usage()).holders
 
 
+async def test_of_two_changes_in_a_row_the_usage_shows_the_last(gate: Gate) -> None:
+    async with AsyncExitStack() as stack:
+        slot = await held(stack, gate, 1)
+        gate.describe(slot, replace(holder(), quality="high"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the keeper has sent the first one
+        gate.describe(slot, replace(holder(), quality="medium"))
+        async with asyncio.timeout(1):
+            while (await gate.usage()).holders[slot.id]["quality"] != "medium":
+                await asyncio.sleep(0.01)
+
+
 async def test_stopping_gives_everything_back(store: Store) -> None:
     async with worker(store, "other") as other:
         async with worker(store) as gate, AsyncExitStack() as stack:

@@ -12,7 +12,7 @@ from streaming.store.connection import REPLY_TIMEOUT, TooLateError, Wire, WireLo
 from tests.servers import RedisServer
 
 WORK = "for _ = 1, 2000000 do end return 'done'"  # about twenty milliseconds
-LARGE = "x" * 16_000  # Redis answers what it has read at one go when it has worked through it
+LARGE = "x" * 16_000  # Redis sends the replies of all commands of one read together, so each command fills a read
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def test_replies_have_the_order_of_the_calls(wire: Wire) -> None:
     ]
 
 
-async def test_a_call_that_nobody_waits_for_takes_place_and_keeps_its_place(wire: Wire) -> None:
+async def test_a_cancelled_call_takes_place_and_keeps_its_order(wire: Wire) -> None:
     wire.call("SET", "a", 1).cancel()
     wire.call("INCR", "a")
     assert await wire.call("GET", "a") == "2"
@@ -64,7 +64,7 @@ async def test_a_silent_redis_ends_all_calls_in_time_and_none_hangs(wire: Wire, 
         redis_server.process.signal(signal.SIGCONT)
 
 
-async def test_a_redis_that_works_is_not_taken_for_gone_but_calls_that_wait_too_long_are_given_up(wire: Wire) -> None:
+async def test_a_busy_redis_keeps_its_connection_but_calls_that_wait_too_long_fail(wire: Wire) -> None:
     calls = [wire.call("EVAL", WORK, 0, LARGE) for _ in range(200)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert outcomes[0] == "done"
@@ -74,7 +74,7 @@ async def test_a_redis_that_works_is_not_taken_for_gone_but_calls_that_wait_too_
 
 
 async def _in_the_end(wire: Wire) -> object:
-    """The answer of the same connection, once it has worked off what was given up."""
+    """Returns the reply on the same connection, after Redis has worked through the calls that were too late."""
     async with asyncio.timeout(20):
         while True:
             try:

@@ -70,7 +70,7 @@ async def test_openings_that_a_silent_redis_never_answers_leave_no_socket(
     await store.ping()
 
 
-async def test_a_server_that_became_a_replica_is_left_for_the_one_that_the_address_leads_to(store: Store) -> None:
+async def test_after_a_failover_a_new_connection_follows_the_address(store: Store) -> None:
     def write() -> Awaitable[object]:
         return store.run("reports/claim_turn", ["nvr:{gate}:test"], ["token", 1000])
 
@@ -84,7 +84,7 @@ async def test_a_server_that_became_a_replica_is_left_for_the_one_that_the_addre
     assert await store.call("CLIENT", "ID") != before
 
 
-async def test_a_script_that_redis_refuses_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_script_that_redis_refuses_is_logged_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     await store.call("SET", "nvr:{gate}:totals", "no hash")
     for _ in range(2):
         with pytest.raises(GateUnavailableError):
@@ -92,7 +92,7 @@ async def test_a_script_that_redis_refuses_is_told_once(store: Store, caplog: py
     assert caplog.text.count("WRONGTYPE") == 1
 
 
-async def test_however_many_calls_wait_one_connects(
+async def test_many_waiting_calls_share_one_connection_attempt(
     store: Store, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, really = 0, Wire.open
@@ -112,7 +112,7 @@ async def test_however_many_calls_wait_one_connects(
     assert opened == 2
 
 
-async def test_who_leaves_while_it_connects_does_not_stop_it_for_others(store: Store) -> None:
+async def test_a_caller_that_leaves_while_it_connects_does_not_stop_it_for_others(store: Store) -> None:
     leaving = asyncio.create_task(store.ping())
     staying = asyncio.create_task(store.ping())
     await asyncio.sleep(0)

@@ -77,7 +77,7 @@ def test_a_thread_connects_as_often_as_it_is_cut_off(thread_store: ThreadStore) 
 
 
 class SlowConnection:
-    """A Redis behind a slow link: it takes what is sent bit by bit, and answers when it has all."""
+    """A Redis behind a slow link: it reads bit by bit, and replies after the last byte."""
 
     def __init__(self, total: int) -> None:
         self._sock, self._theirs = socket.socketpair()
@@ -104,7 +104,7 @@ class SlowConnection:
 
 
 def test_a_thread_may_send_much_over_a_slow_link() -> None:
-    """The time-out is for silence, not for a whole batch."""
+    """The timeout bounds silence, not a whole batch."""
     command = ("SET", "key", bytes(2_000_000))
     wire = ThreadWire(SlowConnection(len(hiredis.pack_command(command))))  # type: ignore[arg-type]
     started = time.monotonic()
