@@ -11,6 +11,7 @@ from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError
 from streaming.gate.leases import Terms
 from streaming.gate.slots import Gate
+from streaming.runtime import Runtime
 from streaming.store.keys import GENERATION
 from streaming.store.scripts import Store
 from tests.servers import RedisServer
@@ -139,4 +140,13 @@ async def test_a_viewer_that_had_to_wait_is_admitted_by_the_limits_in_force_then
             *(stack.enter_async_context(viewer) for viewer in new_viewers), return_exceptions=True
         )
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LimitReachedError"] * 2 + ["Slot"]
+    await store.close()
+
+
+async def test_a_new_connection_of_a_worker_makes_the_generation_before_any_other_call(
+    redis_server: RedisServer,
+) -> None:
+    store = Runtime(redis_server.url).store
+    await store.ping()
+    assert await store.call("EXISTS", GENERATION)
     await store.close()
