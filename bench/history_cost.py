@@ -34,8 +34,7 @@ AIM = 1.0  # percent of a core
 
 
 def fill(client: "redis.Redis", minute: int) -> None:
-    from streaming.store.keys import MINUTE, MINUTES
-    from streaming.store.keys import REFUSALS as LIST
+    from streaming.store.keys import MINUTE, MINUTES, REFUSAL_LIST
 
     counts = {"granted": 60, "peak": VIEWERS, "limit": VIEWERS, "peak_kbps": 210_000, "bytes": 1_500_000_000}
     reasons = ("limit_reached", "user_limit_reached", "camera_limit_reached", "bandwidth_reached")
@@ -47,7 +46,7 @@ def fill(client: "redis.Redis", minute: int) -> None:
     }
     client.hset(f"{MINUTE}{minute}", mapping=found)
     client.zadd(MINUTES, {str(minute): minute})
-    client.rpush(LIST, *(json.dumps(refusal(number)) for number in range(REFUSALS)))
+    client.rpush(REFUSAL_LIST, *(json.dumps(refusal(number)) for number in range(REFUSALS)))
 
 
 def refusal(number: int) -> dict[str, object]:

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from streaming import conf, shutdown
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
-from streaming.gate.readings import open_generation
+from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
@@ -66,7 +66,8 @@ class Runtime:
         self.draining = False
         self.streams: set[Stream] = set()
         self._url = url
-        self.store = Store(url)
+        on_connect = opening(conf.timing().grace)
+        self.store = Store(url, on_connect)
         self.counters = Counters()
         self.policy = policy.defaults()
         self._version = ""  # of the limits, heard last
@@ -74,7 +75,7 @@ class Runtime:
         self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
-        self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url))
+        self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
         self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(

@@ -59,6 +59,10 @@ ORDER = {
         "stop_orders",
         "readings",
         "refusals",
+        "lease_scripts",
+        "held_slots",
+        "heartbeat",
+        "keeper",
         "slots",
     ),
     "streaming/ingest": (

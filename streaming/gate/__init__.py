@@ -1,9 +1,10 @@
 """How many at once, and who is next?
 
-`slots.py` has the Gate: it takes a slot (a lease in a sorted set of Redis), renews it and gives it back. `leases.py` has the
-values it works with, `refusals.py` makes the error of a refused admission. `readings.py` asks Redis without a Gate;
-`stop_orders.py` and `blocks.py` are what an administrator does to a stream or a user.
+`slots.py` has the Gate. It holds a slot, which is a lease in a sorted set of Redis, while a viewing lasts. `heartbeat.py`
+renews the leases, `keeper.py` releases them, and `held_slots.py` owns the slots in between. `lease_scripts.py` runs the
+scripts, `leases.py` has the values, and `refusals.py` makes the error of a refused viewer. `readings.py` asks Redis
+without a Gate. An administrator stops viewings with `stop_orders.py`, and sees and lifts blocks with `blocks.py`.
 
-All decisions are made inside the scripts in `lua/`, in Redis's own time, so that all workers see one order. The gate must
-never count by itself, and knows nothing of cameras and pictures.
+The scripts in `lua/` decide, in Redis's own time, so all workers see one order. The gate must never count by itself, and
+knows nothing of cameras and pictures.
 """

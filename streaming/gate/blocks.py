@@ -1,4 +1,4 @@
-"""Users who are kept out for a while after an administrator has stopped them, and how they are let in again."""
+"""Users that an administrator has blocked for a time: who they are, and how to unblock them."""
 
 import json
 import math
@@ -11,14 +11,14 @@ from streaming.store.scripts import Store
 @dataclass(frozen=True)
 class Block:
     user_id: str
-    user: str  # the name at the time of the block
+    user: str  # name at the time of the block
     message: str  # to the user
     seconds_left: int
-    by: str  # who set it; empty where that is not known
+    by: str  # name of the administrator; empty if unknown
 
 
 async def blocks(store: Store) -> list[Block]:
-    """Those that last, the longest first. Raises GateUnavailableError."""
+    """Returns the current blocks, the longest first. Raises GateUnavailableError."""
     answer = await store.run("gate/blocks", [BLOCKED], [BLOCKS])
     found = [
         Block(id, facts["user"], message, math.ceil(left / 1000), facts["by"])
@@ -29,8 +29,8 @@ async def blocks(store: Store) -> list[Block]:
 
 
 async def lift(store: Store, user_id: str) -> Block | None:
-    """Lift a block and return it; None where there was none. Raises GateUnavailableError."""
-    # Asked first: were the reply of what removes it lost, the second call would find nothing.
+    """Remove the block of a user. Returns it, or None if there was none. Raises GateUnavailableError."""
+    # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)
     (removed,) = await store.run("gate/unblock", [BLOCKED, BLOCKS + user_id], [user_id])
     return known or (Block(user_id, user_id, "", 0, "") if removed else None)

@@ -1,4 +1,4 @@
-"""What the gate speaks of: limits, holders, slots and their usage."""
+"""The gate's values: limits, terms, holders, slots and usage."""
 
 import asyncio
 import json
@@ -8,39 +8,38 @@ from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
 
-# Goes on while the machine is suspended, as Redis's does elsewhere; where there is no such clock, `time.monotonic`.
+# This clock goes on while the machine is suspended, as Redis's clock does on another machine. Not every system has it.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-_quoted = json.encoder.encode_basestring_ascii  # json's own, without what it sets up for each object
+_quote = json.encoder.encode_basestring_ascii  # json's own function: json.dumps sets up an encoder for each call
 
 
 def lease_clock() -> float:
-    """Seconds, from which a holder tells how long its lease still lasts."""
+    """Seconds on the clock of all fences (`Slot.fence_at`)."""
     return time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limited set: its key, how many leases it takes (0: any), what it says when it is full, and how many a limit that
-    is only tried would let in (0: any)."""
+    """A limited set of leases."""
 
     key: str
-    maximum: int
-    refusal: type[LimitReachedError] = LimitReachedError
-    trial: int = 0
+    maximum: int  # 0: unlimited
+    refusal: type[LimitReachedError] = LimitReachedError  # raised when the set is full
+    trial: int = 0  # limit of the dry run, 0: unlimited
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What a stream is expected to take: of its camera and quality, as measured last, else so many kbit/s."""
+    """The expected bandwidth of a stream: the rate measured last for `field`, or `kbps` if none was measured."""
 
-    field: str = ""
+    field: str = ""  # camera and quality
     kbps: int = 0
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a newcomer is admitted by. The budgets are kbit/s that all streams may take together, 0: any."""
+    """The limits for one admission. The budgets are kbit/s of all streams together, 0: unlimited."""
 
     limits: tuple[Limit, ...]
     rate: Rate = Rate()
@@ -50,7 +49,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a slot, as the administrator sees it."""
+    """The holder of a slot, as the administrator sees it."""
 
     user: str
     camera: str
@@ -61,43 +60,41 @@ class Holder:
     user_id: str = ""
 
     def as_json(self, worker: str) -> str:
-        """With the worker that holds it."""
-        texts = (
-            f'"{name}":{_quoted(value) if isinstance(value, str) else value}' for name, value in vars(self).items()
-        )
-        return f'{{{",".join(texts)},"worker":{_quoted(worker)}}}'
+        """Returns the fields and the name of the worker as a JSON object."""
+        texts = (f'"{name}":{_quote(value) if isinstance(value, str) else value}' for name, value in vars(self).items())
+        return f'{{{",".join(texts)},"worker":{_quote(worker)}}}'
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What Redis says at one moment."""
+    """The holders and workers that Redis knows at one moment."""
 
     time: float  # Unix milliseconds, Redis's clock
-    recovering: bool  # newcomers wait: Redis is new or has lost its data
+    recovering: bool  # new viewers wait: Redis is new or has lost its data
     holders: dict[str, dict[str, Any]]  # lease id -> Holder's fields
     workers: dict[str, dict[str, Any]]  # worker id -> its report
-    ordinary: int  # how many of the holders may not take reserved slots
-    counted: int  # kbit/s that all streams are counted with
+    ordinary: int  # holders that may not use reserved slots
+    counted: int  # kbit/s that all streams together are counted with
 
 
 @dataclass(eq=False)
 class Slot:
-    """One lease as its holder sees it. Comes from `Gate.slot()` alone."""
+    """One lease as its holder sees it. Only `Gate.slot()` makes it."""
 
     id: str
     holder: Holder
     terms: Terms
-    fence_at: float = 0.0  # lease_clock() after which not one more frame may be sent
+    fence_at: float = 0.0  # lease_clock() from which no frame may be sent
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
-    in_use: int = 0  # of the first set, when admitted
-    would_refuse: LimitReachedError | None = None  # what a limit that is only tried would have said
+    in_use: int = 0  # leases in the first set at the admission
+    would_refuse: LimitReachedError | None = None  # refusal of the dry run
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
-    doubtful: bool = False  # an acquire has no reply: Redis may or may not hold the lease
+    reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
 
     @property
     def is_lost(self) -> bool:
-        """Asked before each frame: after a long pause no timer has run yet."""
+        """Compares the clock, too: after a long pause the fence's timer has not run yet."""
         return self.lost.is_set() or lease_clock() >= self.fence_at
 
     def check(self) -> None:
@@ -115,5 +112,5 @@ class Slot:
         return self.terms.limits
 
     def progressed(self, seconds: float) -> None:
-        """Renew the lease for `seconds` from now, whatever becomes of the viewing; then it lapses by itself."""
+        """Let the heartbeat renew the lease for `seconds` from now. Without a further call the lease then expires."""
         self.progress_until = time.monotonic() + seconds

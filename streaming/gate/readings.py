@@ -1,4 +1,4 @@
-"""What can be asked of the gate's data, or done to them, without a Gate."""
+"""Queries of the gate's data, and the few changes that need no Gate."""
 
 import json
 import secrets
@@ -17,35 +17,40 @@ from streaming.store.keys import (
     TOTALS,
     WORKERS,
 )
-from streaming.store.scripts import Store, run_now
+from streaming.store.scripts import OnConnect, Store, run_now
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Make this Redis's generation if it has none of its own, so that newcomers' waiting (`grace` seconds) begins with the
-    worker and not with the first viewer. Blocks for a second at most; returns whether Redis answered."""
-    return run_now(url, "gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+    """Make the generation of this Redis if it has none. The grace (seconds) then begins when the worker starts, not when the
+    first viewer comes. Blocks for a second at most. Returns whether Redis answered."""
+    return run_now(url, *opening(grace)())
+
+
+def opening(grace: float) -> OnConnect:
+    """Returns the `on_connect` of a gate's Store: each new connection may lead to a Redis that restarted with old data."""
+    return lambda: ("gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
 
 
 async def read_usage(store: Store) -> Usage:
-    """What Redis knows of holders and workers; raises GateUnavailableError."""
+    """Returns the current holders and workers. Raises GateUnavailableError."""
     keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
     now, ready_at, holders, workers, ordinary, counted = await store.run("gate/usage", keys, [])
     return Usage(now, now < ready_at, _decoded(holders), _decoded(workers), ordinary, counted)
 
 
 async def read_expected(store: Store, rate: Rate) -> int:
-    """kbit/s that one more such stream is counted with; raises GateUnavailableError."""
+    """Returns the kbit/s that one more such stream is counted with. Raises GateUnavailableError."""
     return int(await store.call("HGET", EXPECTED, rate.field) or rate.kbps)
 
 
 async def read_totals(store: Store) -> dict[str, float]:
-    """What all workers have counted so far, by name (`counters.py`); raises GateUnavailableError."""
+    """Returns the totals of all workers by name (`reports/counters.py`). Raises GateUnavailableError."""
     pairs = await store.run("gate/totals", [TOTALS], [])
     return {name: float(amount) for name, amount in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 async def revoke(store: Store, lease: str) -> None:
-    """Take a lease out of the server-wide set, whoever holds it; its viewing ends when it next renews."""
+    """Remove a lease from the server's set. Its viewing ends at the next renewal. Raises GateUnavailableError."""
     await store.run("gate/release", [DETAILS, RATES, SERVER_SET], [lease])
 
 

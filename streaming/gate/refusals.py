@@ -1,4 +1,4 @@
-"""From what `gate/lua/acquire.lua` answers to the error that tells it."""
+"""Makes the errors for the refusals of `gate/lua/acquire.lua`."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from streaming.errors import BandwidthReachedError, LimitReachedError, StoppedBy
 from streaming.gate.leases import Terms
 
 
-def tried(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
+def would_refuse(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
+    """Returns the refusal of the dry run, None if it refuses nothing."""
     if not position:
         return None
     if position < 0:
@@ -18,6 +19,7 @@ def tried(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
 
 
 def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
+    """Returns the error for an outcome other than "granted" and "wait"."""
     if outcome == "budget":
         return bandwidth(facts)
     if outcome == "blocked":
@@ -33,5 +35,5 @@ def bandwidth(facts: Sequence[int]) -> BandwidthReachedError:
 
 
 def _retry_after(ms: int) -> int:
-    """Whole seconds to propose to a refused viewer: slots come and go by people, so soon, and not all at once."""
+    """Returns the seconds after which a refused viewer should try again: 1 to 5, as slots often become free early."""
     return max(1, min(5, round(ms / 1000)))

@@ -1,5 +1,7 @@
-"""What an administrator does to running viewings. Each takes effect at whichever worker holds them, within a second: the
-order waits in Redis for the worker's next report, and a control event hastens it."""
+"""Stops viewings for an administrator, on any worker, within a second.
+
+The order waits in Redis for the next report of the viewing's worker. A control event makes the worker report at once.
+"""
 
 from streaming.store import worker_events
 from streaming.store.keys import BLOCKED, BLOCKS, DETAILS, ORDERS, SERVER_SET, TOTALS
@@ -7,20 +9,20 @@ from streaming.store.scripts import Argument, Store
 
 MESSAGE = 200  # characters at most
 BLOCK = 86_400  # seconds at most
-KEPT = 60_000  # ms for which an order waits for its worker
+ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """End one viewing with `message` to its viewer. With `block_seconds` the user is blocked, in the name of `by`, and the
-    user's other viewings end too. Returns whether there is such a viewing. Raises GateUnavailableError."""
+    """End one viewing and send `message` to its viewer. `block_seconds` also blocks the user, in the name of `by`, and ends
+    the user's other viewings. Returns whether the viewing exists. Raises GateUnavailableError."""
     return bool(await _order(store, "id", viewing_id, message, block_seconds, by))
 
 
 async def stop_camera(
     store: Store, camera_id: str, message: str = "", block_seconds: int = 0, by: str = "", spared: str = ""
 ) -> int:
-    """The same for all viewings of a camera; returns how many have ended. The user with the key `spared` is not blocked.
-    Raises GateUnavailableError."""
+    """End all viewings of a camera, as `stop` does. The user with the id `spared` is not blocked. Returns how many viewings
+    were stopped. Raises GateUnavailableError."""
     return len(await _order(store, "camera_id", camera_id, message, block_seconds, by, spared))
 
 
@@ -30,7 +32,7 @@ async def _order(
     arguments: list[Argument] = [
         ORDERS,
         BLOCKS,
-        KEPT,
+        ORDER_EXPIRY,
         field,
         value,
         message[:MESSAGE],
@@ -38,7 +40,7 @@ async def _order(
         by,
         spared,
     ]
-    told: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
-    if told:
+    ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
+    if ordered:
         await worker_events.send({"type": "orders"})
-    return told
+    return ordered

@@ -22,7 +22,7 @@ from django.db import Error, models, transaction
 from streaming.errors import GateUnavailableError
 from streaming.models import Batch, Minute, Refusal
 from streaming.reports.retention import PURGE_EVERY, purge_in_turn
-from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSALS, WRITER
+from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSAL_LIST, WRITER
 from streaming.store.scripts import Store
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ async def write_out(store: Store) -> bool:
     """
     for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)
-        keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
+        keys = [WRITER, BATCH, MINUTES, REFUSAL_LIST, MINUTE]
         outcome, *batch = await store.run(
             "reports/take_batch",
             keys,

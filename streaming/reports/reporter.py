@@ -26,7 +26,7 @@ from streaming.store.keys import (
     ORDERS,
     POLICY,
     RATES,
-    REFUSALS,
+    REFUSAL_LIST,
     REPORTS,
     SENT,
     SEQUENCES,
@@ -94,7 +94,7 @@ class Reporter:
         self._soon = asyncio.Event()
         self._lock = asyncio.Lock()
         self._done: list[str] = []  # orders of the last answer, which Redis may delete
-        self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSALS, POLICY, LOOKED]
+        self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker]
 
     def soon(self) -> None:

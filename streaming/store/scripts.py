@@ -1,7 +1,7 @@
-"""The connections to Redis; with `connection.py` the home of its client library.
+"""Runs commands and Lua scripts on Redis, and translates the library's errors into GateUnavailableError.
 
-The driver's errors are translated here, once. Every call ends within `DEADLINE`: the library's defaults had not given
-up after 40 s against a Redis that accepts and never answers.
+Every call ends within `DEADLINE`. With the library's defaults, a call to a Redis that accepts and never answers was still
+waiting after 40 s.
 """
 
 import asyncio
@@ -34,55 +34,53 @@ logger = logging.getLogger(__name__)
 
 Argument = str | int
 Call = tuple[Sequence[str], Sequence[Word]]  # a script's keys and arguments
-Greeting = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # a script, its keys and arguments
+OnConnect = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # returns a script, its keys and arguments
 
-NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # said by a server that was one before
-PASSING = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # all of Redis's errors that need no programmer
+NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # errors of a server that was the master before
+TRANSIENT = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # errors that are no defect of a script
 
 STREAMING = Path(__file__).parents[1]
-COMMON = STREAMING / "store" / "lua" / "common.lua"  # stands before each script
+COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each script
 
 
 @functools.cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The whole text of a script, such as "gate/acquire"."""
     package, script = name.split("/")
     return COMMON.read_text() + (STREAMING / package / "lua" / f"{script}.lua").read_text()
 
 
 @functools.cache
 def _digest(name: str) -> str:
-    """Redis's own name of a script."""
-    return hashlib.sha1(_source(name).encode()).hexdigest()  # noqa: S324
+    """Returns Redis's name of a script."""
+    return hashlib.sha1(source(name).encode()).hexdigest()  # noqa: S324
 
 
 class Store:
-    """Runs the Lua scripts. All of them may be repeated safely, so one retry on a lost reply is allowed.
+    """Runs Lua scripts for the event loop. Every script can be repeated safely, so a lost reply means one retry.
 
-    A cancelled call may still take effect in Redis: whoever cancels an acquire releases afterwards.
-
-    `greeting` is the script that each connection begins with, before any call.
+    A cancelled call may still take effect in Redis, so a release must follow a cancelled acquire.
     """
 
-    greeting: Greeting | None = None
-
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, on_connect: OnConnect | None = None) -> None:
+        """`on_connect` returns the script that each new connection runs before any other call."""
+        self.url, self._on_connect = url, on_connect
         self._dialer = dialer(url)
         self._wire: Wire | None = None
         self._opening: asyncio.Task[Wire] | None = None
-        self._complaint = ""  # the last one logged
+        self._complaint = ""  # logged last
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
-        """Run a script, such as "gate/acquire"; raises GateUnavailableError when Redis does not answer in time."""
+        """Run a script, such as "gate/acquire". Raises GateUnavailableError if Redis does not answer in time or refuses."""
         command = ("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         try:
             return cast(list[Any], await self.call(*command))
         except hiredis.ReplyError as error:
             if not _is_unknown_script(error):
                 raise self._failure(script, error) from error
-        # Redis has not seen it yet, or was told to forget: sent whole, it is known from then on.
+        # Redis does not know the script: it is new, or the server restarted. EVAL sends its text, and Redis keeps it.
         try:
-            return cast(list[Any], await self.call("EVAL", _source(script), *command[2:]))
+            return cast(list[Any], await self.call("EVAL", source(script), *command[2:]))
         except hiredis.ReplyError as error:
             raise self._failure(script, error) from error
 
@@ -90,7 +88,7 @@ class Store:
         text = str(error)
         if _is_no_master(error) and self._wire is not None:
             self._wire.close()
-        if not any(word in text for word in PASSING) and self._complaint != text:
+        if not any(word in text for word in TRANSIENT) and self._complaint != text:
             logger.error("Redis refuses the script %s: %s", script, text)
             self._complaint = text
         return _unavailable(error)
@@ -109,7 +107,7 @@ class Store:
             self._wire.close()
 
     async def call(self, *command: Argument) -> Any:
-        """One command. Raises GateUnavailableError, or redis's own ReplyError."""
+        """Run one command. Raises GateUnavailableError, or redis's ReplyError."""
         ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire
         try:
@@ -117,7 +115,7 @@ class Store:
                 try:
                     return await wire.call(*command)
                 except WireLostError:
-                    pass  # once more, on a new connection
+                    pass  # retry on a new connection
             async with asyncio.timeout_at(ends_at):
                 wire = await self._connected()
                 return await wire.call(*command)
@@ -125,7 +123,7 @@ class Store:
             raise _unavailable(error) from error
 
     async def _connected(self) -> Wire:
-        """However many ask, one connects for all; who leaves meanwhile does not stop it."""
+        """Connects once for all callers. A caller that is cancelled does not stop it."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open(), name="connecting to Redis")
             self._opening.add_done_callback(_retrieved)
@@ -134,10 +132,10 @@ class Store:
     async def _open(self) -> Wire:
         if self._wire is None or self._wire.lost:
             wire = await Wire.open(self._dialer)
-            if self.greeting is not None:
-                script, keys, arguments = self.greeting()
+            if self._on_connect is not None:
+                script, keys, arguments = self._on_connect()
                 try:
-                    await wire.call("EVAL", _source(script), len(keys), *keys, *arguments)
+                    await wire.call("EVAL", source(script), len(keys), *keys, *arguments)
                 except BaseException as error:
                     wire.close()
                     if isinstance(error, hiredis.ReplyError):
@@ -148,15 +146,15 @@ class Store:
 
 
 def _retrieved(opening: "asyncio.Task[Wire]") -> None:
-    """All who waited may have left: then nobody is to be told."""
+    """Retrieve the exception, so that asyncio logs nothing if all callers were cancelled."""
     if not opening.cancelled():
         opening.exception()
 
 
 class ThreadStore:
-    """For threads, on connections of their own: access units must not stand in front of the gate's calls.
+    """Runs commands and Lua scripts for threads, on connections of its own: the gate's calls must not wait behind pictures.
 
-    All methods raise GateUnavailableError when Redis does not answer in time.
+    All methods raise GateUnavailableError if Redis does not answer in time or refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -169,36 +167,37 @@ class ThreadStore:
         return answer
 
     def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
-        """Run a script many times in one round trip; some may have run where this raises."""
+        """Run a script many times in one round trip. If this raises, some calls may have taken effect."""
         if not calls:
             return []
         commands = [("EVALSHA", _digest(script), len(keys), *keys, *arguments) for keys, arguments in calls]
         answers = self._ask(commands)
         if any(_is_unknown_script(answer) for answer in answers):
-            self._one("SCRIPT", "LOAD", _source(script))
+            self.call("SCRIPT", "LOAD", source(script))
             answers = self._ask(commands)
         return _without_errors(answers)
 
+    def call(self, *command: Word) -> Any:
+        """Run one command."""
+        (answer,) = _without_errors(self._ask([command]))
+        return answer
+
     def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """The entries of a stream after an identifier; waits `wait` seconds for one."""
-        found = self._one("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
+        """Returns the entries of a stream after an id. Waits `wait` seconds for the first."""
+        found = self.call("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
         entries = found[0][1] if found else []
         return [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
 
     def pop(self, lists: Sequence[str], wait: float) -> None:
-        """Take an element off one of the lists, or wait `wait` seconds for one."""
-        self._one("BLPOP", *lists, str(wait))
+        """Remove an element from one of the lists. Waits `wait` seconds for it."""
+        self.call("BLPOP", *lists, str(wait))
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
-    def _one(self, *command: Word) -> Any:
-        (answer,) = _without_errors(self._ask([command]))
-        return answer
-
     def _ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """The answers, Redis's own errors among them. On a connection that nobody else uses meanwhile."""
+        """Returns the replies, ReplyErrors included. Each thread has the connection to itself meanwhile."""
         try:
             wire = self._idle.pop()
         except IndexError:
@@ -241,17 +240,17 @@ def _is_unknown_script(answer: object) -> bool:
 
 
 def _is_no_master(answer: object) -> bool:
-    """After a failover: the address leads elsewhere then, and only a new connection follows it."""
-    # Before Redis 7 a script's own words come first: "ERR Error running script ...: -READONLY ...".
+    """Returns whether the server is a replica now. After a failover, only a new connection follows the address."""
+    # Before Redis 7 the error begins with the script: "ERR Error running script ...: -READONLY ...".
     return isinstance(answer, hiredis.ReplyError) and any(word in str(answer) for word in NOT_A_MASTER)
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, in half a second at most; for the start and the very end of a process. Logs
-    why it failed."""
+    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most. Returns whether
+    it succeeded, and logs why not."""
     client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
     try:
-        client.eval(_source(script), len(keys), *keys, *arguments)
+        client.eval(source(script), len(keys), *keys, *arguments)
     except redis.RedisError as error:
         logger.warning("%s", complaint_of(str(error)).in_full)
         return False

@@ -1,7 +1,7 @@
-"""Small events between workers, over the channel layer: look again at a permission, stop a viewing.
+"""Small events between workers, over the channel layer: check a permission again, stop a viewing.
 
-One channel for the whole worker: a consumer that listens to the layer itself dies with it when Redis does. The layer may
-lose an event; each of them only hastens what polling finds anyway, or is sent again by the person who asked for it.
+Each worker listens on one channel. Consumers do not listen, because Channels ends them when Redis is gone. The layer may
+lose an event: polling finds the same change later, or the person who asked for it asks again.
 """
 
 import asyncio
@@ -16,22 +16,22 @@ from channels.layers import get_channel_layer
 logger = logging.getLogger(__name__)
 
 GROUP = "nvr.workers"
-PATIENCE = 1.0  # seconds for sending an event
-REJOIN = 3.0  # seconds between two entries in the group
-RETRY = 2.0  # seconds before listening again after the layer failed
+SEND_TIMEOUT = 1.0  # seconds
+REJOIN = 3.0  # seconds between two calls of group_add
+RETRY = 2.0  # seconds until listening again after the layer failed
 
 Event = dict[str, Any]
 
 
 async def send(event: Event) -> None:
-    """Tell every worker; best effort."""
+    """Send an event to every worker. It may be lost; nothing is raised."""
     try:
         layer = get_channel_layer()
         if layer is not None:
-            async with asyncio.timeout(PATIENCE):  # a silent Redis must not hold up a log-in
+            async with asyncio.timeout(SEND_TIMEOUT):  # a silent Redis must not delay a login
                 await layer.group_send(GROUP, {**event, "type": "control", "event": event["type"]})
     except Exception as error:
-        logger.debug("A control event could not be sent (%s); running streams find out by themselves", error)
+        logger.debug("A control event could not be sent (%s); running streams find the change by polling", error)
 
 
 def send_from_sync(event: Event) -> None:
@@ -39,7 +39,7 @@ def send_from_sync(event: Event) -> None:
 
 
 async def listen(handle: Callable[[Event], None]) -> None:
-    """Hand each event to `handle`, for ever; outlives failures of the layer."""
+    """Call `handle` with each event until cancelled. Failures of the layer, and of `handle`, do not end it."""
     while True:
         try:
             await _listen_once(handle)
@@ -65,7 +65,7 @@ async def _listen_once(handle: Callable[[Event], None]) -> None:
 
 
 async def _stay_in_group(layer: Any, channel: str) -> None:
-    """Membership expires, and is lost with Redis's data. A failure is the receiver's to notice."""
+    """Join again and again: the membership expires, and is lost with Redis's data. The receiver notices failures."""
     while True:
         await asyncio.sleep(REJOIN)
         with contextlib.suppress(Exception):

@@ -21,7 +21,7 @@ from streaming.errors import (
     ViewerUnresponsiveError,
 )
 from streaming.gate.leases import Holder, Rate, Slot, Terms
-from streaming.gate.slots import Asked, Gate
+from streaming.gate.slots import Gate, ReadTerms
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import Format, Frame
 from streaming.ingest.hub import JPEG_ONLY, REFUSALS, Feed, Hub
@@ -96,11 +96,11 @@ class Viewing:
         video = quality == ORIGINAL and Format.H264 in self._formats and self._hub.passes_video(camera) is not False
         return rate_of(camera, "h264" if video else quality)
 
-    async def run(self, terms: Terms, ask: Asked | None = None) -> None:
+    async def run(self, terms: Terms, ask: ReadTerms | None = None) -> None:
         """`ask` is asked for the terms once more if the gate lets newcomers wait."""
         await _first_error(self._hold(terms, ask), self._watch_stop())
 
-    async def _hold(self, terms: Terms, ask: Asked | None) -> None:
+    async def _hold(self, terms: Terms, ask: ReadTerms | None) -> None:
         """Hold a slot and a feed, and pump. Leaves the feed first and gives the slot back then, whatever happens."""
         asked = time.monotonic()
         async with self._gate.slot(self.holder, terms, self._tell_waiting, self._id, ask) as slot:

@@ -19,7 +19,7 @@ from streaming.gate.slots import Gate
 from streaming.store.scripts import Store, ThreadStore
 from tests.certificates import make_certificate
 from tests.servers import RedisServer, free_port, wait_until
-from tests.streaming.gate.test_slots import held
+from tests.streaming.gate.gates import held
 
 PASSWORD = "Jk4-never-said-aloud"
 LEASE = 3.0  # seconds; the fence is at 2.4, the heartbeat at 1

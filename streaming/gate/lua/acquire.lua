@@ -1,84 +1,89 @@
 -- Admit one lease to every limited set, or to none.
--- KEYS  1 generation, 2 details, 3 rates, 4 rates last measured, 5 the user's block, 6 totals, 7.. the limited sets, the server's first
--- ARGV  1 lease id, 2 lease ms, 3 grace ms, 4 candidate generation, 5 details (JSON),
---       6 '1' if the caller held this lease before Redis lost its data,
---       then for each set: its limit, and that of the dry run (0: none); then, unless bandwidth is of no concern:
---       the kbit/s that all leases together may be counted with (0: any), the same of the dry run, the measured rate's field,
---       kbit/s where none was measured
--- Returns {'granted', generation, in use, dry run...}  in use: of the first set, this lease included, and what lapsed since
---                  the last report of any worker; dry run: what would have refused: the position (from 1) of a set, in use,
---                  its trial limit; or -1, kbit/s in use, the trial budget, kbit/s expected; or 0: nothing
+-- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 the user's block, 6 totals, 7.. the limited sets, the server's first
+-- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 candidate for the generation, 5 details (JSON),
+--       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
+--       7 for each set its limit and the limit of the dry run, 0: unlimited (JSON: [[limit, trial], ...]);
+--       only if bandwidth is limited: 8 budget in kbit/s (0: unlimited), 9 budget of the dry run,
+--       10 field of the measured rate, 11 kbit/s if none was measured
+-- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and those that have
+--                  expired since the last report of any worker; dry run: what would have refused this lease:
+--                  position of the set (from 1), in use, its trial limit; or -1, kbit/s in use, trial budget, kbit/s expected; or 0
 --         {'full', generation, position of the set, in use, limit, ms until the next lease may end}
 --         {'budget', generation, kbit/s in use, budget, kbit/s expected}
 --         {'blocked', generation, ms, message}
---         {'wait', generation, ms until newcomers are admitted}
---         {'lost', generation}  a former holder came after the grace
-local FIRST = 7
-local id, lease, former = ARGV[1], tonumber(ARGV[2]), ARGV[6] == '1'
+--         {'wait', generation, ms until new viewers are admitted}
+--         {'lost', generation}  the re-entry came after the grace
+-- Cost: O(sets * log leases); with a budget also O(leases of the server)
+local generation_key, details, rates, measured, block, totals = unpack(KEYS, 1, 6)
+local sets, server_set = {unpack(KEYS, 7)}, KEYS[7]
+local id, lease, grace, candidate, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
+local budget, trial_budget, rate_field, estimate = unpack(ARGV, 8)
 local now = now_ms()
-local token, ready_at = generation(KEYS[1], ARGV[4], tonumber(ARGV[3]), now)
+local token, ready_at = generation(generation_key, candidate, grace, now)
 
--- Asked only where it matters: a lease that is there already is simply refreshed below.
-local function held()
-  for i = FIRST, #KEYS do
-    if not redis.call('ZSCORE', KEYS[i], id) then return false end
+-- Called only where it matters: a lease that is in all sets is renewed below.
+local function is_held()
+  for _, set in ipairs(sets) do
+    if not redis.call('ZSCORE', set, id) then return false end
   end
   return true
 end
 
-if former ~= (now < ready_at) and not held() then
-  if former then return {'lost', token} end
+if reentry ~= (now < ready_at) and not is_held() then
+  if reentry then return {'lost', token} end
   return {'wait', token, ready_at - now}
 end
 
-if not former then
-  local message = redis.call('GET', KEYS[5])
-  if message then return {'blocked', token, redis.call('PTTL', KEYS[5]), message} end
+if not reentry then
+  local message = redis.call('GET', block)
+  if message then return {'blocked', token, redis.call('PTTL', block), message} end
 end
 
-local trial, first = {0}, 0
-for i = FIRST, #KEYS do
-  local set, limit, tried = KEYS[i], tonumber(ARGV[2 * i - 7]), tonumber(ARGV[2 * i - 6])
-  if limit > 0 or tried > 0 then
+local dry_run, in_use = {0}, 0
+for position, set in ipairs(sets) do
+  local limit, trial = unpack(limits[position])
+  if limit > 0 or trial > 0 then
     local count = redis.call('ZCARD', set)
-    if (limit > 0 and count >= limit) or (tried > 0 and count >= tried) then
-      local lapsed
-      if i == FIRST then
-        lapsed = prune(set, now, KEYS[2], KEYS[3])
-        if lapsed > 0 then redis.call('HINCRBY', KEYS[6], 'reclaimed', lapsed) end
+    if (limit > 0 and count >= limit) or (trial > 0 and count >= trial) then
+      local expired
+      if set == server_set then
+        expired = prune(set, now, details, rates)
+        if expired > 0 then redis.call('HINCRBY', totals, 'reclaimed', expired) end
       else
-        lapsed = redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+        expired = redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
       end
-      count = count - lapsed
-      if limit > 0 and count >= limit and not held() then
+      count = count - expired
+      if limit > 0 and count >= limit and not is_held() then
         local next = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-        return {'full', token, i - FIRST + 1, count, limit, tonumber(next[2]) - now}
+        return {'full', token, position, count, limit, tonumber(next[2]) - now}
       end
-      if trial[1] == 0 and tried > 0 and count >= tried then trial = {i - FIRST + 1, count, tried} end
+      if dry_run[1] == 0 and trial > 0 and count >= trial then dry_run = {position, count, trial} end
     end
-    if i == FIRST then first = count end
+    if set == server_set then in_use = count end
   end
 end
 
-local last = 2 * #KEYS - 6
-if #ARGV > last then
-  local budget, tried = tonumber(ARGV[last + 1]), tonumber(ARGV[last + 2])
-  local expected = tonumber(redis.call('HGET', KEYS[4], ARGV[last + 3]) or ARGV[last + 4])
-  local sum = committed(KEYS[FIRST], KEYS[3], now, expected)
-  if budget > 0 and not former and sum + expected > budget and not held() then
+if budget then
+  budget, trial_budget = tonumber(budget), tonumber(trial_budget)
+  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+  local sum = committed(server_set, rates, now, expected)
+  if budget > 0 and not reentry and sum + expected > budget and not is_held() then
     return {'budget', token, sum, budget, expected}
   end
-  if trial[1] == 0 and tried > 0 and sum + expected > tried then trial = {-1, sum, tried, expected} end
-  redis.call('HSET', KEYS[3], id, expected)
-  outlive(lease, KEYS[3])
+  if dry_run[1] == 0 and trial_budget > 0 and sum + expected > trial_budget then
+    dry_run = {-1, sum, trial_budget, expected}
+  end
+  redis.call('HSET', rates, id, expected)
+  outlive(lease, rates)
 end
 
-local ends = string.format('%.0f', now + lease)  -- once: Redis's own way from number to text is slow
-local added = redis.call('ZADD', KEYS[FIRST], ends, id)
-redis.call('HSET', KEYS[2], id, ARGV[5])
-outlive(lease, KEYS[FIRST], KEYS[2])  -- of the same leases
-for i = FIRST + 1, #KEYS do
-  redis.call('ZADD', KEYS[i], ends, id)
-  outlive(lease, KEYS[i])
+local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
+local added = redis.call('ZADD', server_set, ends, id)
+redis.call('HSET', details, id, description)
+outlive(lease, server_set, details)  -- both hold the same leases
+for position = 2, #sets do
+  redis.call('ZADD', sets[position], ends, id)
+  outlive(lease, sets[position])
 end
-return {'granted', token, first + added, unpack(trial)}
+return {'granted', token, in_use + added, unpack(dry_run)}

@@ -1,7 +1,8 @@
--- Replace the details of leases that are held; the others stay gone.
+-- Replace the details of a lease that is held; an unknown id changes nothing.
 -- KEYS  1 details
--- ARGV  for each lease: its id, its details (JSON)
-for i = 1, #ARGV, 2 do
-  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-end
+-- ARGV  1 lease id, 2 its details (JSON)
+-- Returns 0
+-- Cost: O(1)
+local details, id, description = KEYS[1], ARGV[1], ARGV[2]
+if redis.call('HEXISTS', details, id) == 1 then redis.call('HSET', details, id, description) end
 return 0

@@ -1,7 +1,9 @@
--- Make this Redis's generation where it has none, or has that of another run: what a server finds on its disk when it
--- starts, and what a replica has when it takes over, may be older than the leases that were given since.
+-- Make the generation of this Redis, if it has none or that of another run. The data that a server reads from its disk, or
+-- that a replica has when it takes over, may be older than the newest leases.
 -- KEYS  1 generation
--- ARGV  1 grace ms, 2 candidate generation
+-- ARGV  1 grace in ms, 2 candidate for the generation
 -- Returns {generation}
-if redis.call('HGET', KEYS[1], 'run') ~= run_id() then redis.call('DEL', KEYS[1]) end
-return {(generation(KEYS[1], ARGV[2], tonumber(ARGV[1]), now_ms()))}
+-- Cost: O(1), and one INFO
+local generation_key, grace, candidate = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+if redis.call('HGET', generation_key, 'run') ~= run_id() then redis.call('DEL', generation_key) end
+return {(generation(generation_key, candidate, grace, now_ms()))}

@@ -1,6 +1,9 @@
--- Remove leases, wherever they are. Unknown ids change nothing.
+-- Remove leases from all sets. Unknown ids change nothing.
 -- KEYS  1 details, 2 rates, 3.. the sets
--- ARGV  lease ids, 500 at most
-for i = 3, #KEYS do redis.call('ZREM', KEYS[i], unpack(ARGV)) end
-redis.call('HDEL', KEYS[2], unpack(ARGV))
-return redis.call('HDEL', KEYS[1], unpack(ARGV))
+-- ARGV  the lease ids, 500 at most
+-- Returns how many had details
+-- Cost: O(sets * ids * log leases)
+local details, rates, ids = KEYS[1], KEYS[2], ARGV
+for position = 3, #KEYS do redis.call('ZREM', KEYS[position], unpack(ids)) end
+redis.call('HDEL', rates, unpack(ids))
+return redis.call('HDEL', details, unpack(ids))

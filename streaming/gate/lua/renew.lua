@@ -1,34 +1,34 @@
--- Renew the leases of one worker. A lease that is gone is reported, never added again.
+-- Renew the leases of one worker. A lease that is gone is reported, and never added again.
 -- KEYS  1 generation, 2 details, 3 rates, 4.. the limited sets, the server's first
--- ARGV  1 lease ms, 2 grace ms, 3 candidate generation,
---       then for each lease: its id, the positions of its sets among the limited sets ("1,2")
--- Returns {generation, lost lease ids...}
-local lease = tonumber(ARGV[1])
+-- ARGV  1 lease in ms, 2 grace in ms, 3 candidate for the generation,
+--       4 the leases, each with the positions of its sets among the limited sets (JSON: [[id, 1, 2], ...])
+-- Returns {generation, ids of the leases that are gone...}
+-- Cost: O(leases * sets of each * log leases of the server), and what has expired
+local generation_key, details, rates, sets = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}
+local lease, grace, candidate, leases = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
 local now = now_ms()
-local answer = {(generation(KEYS[1], ARGV[3], tonumber(ARGV[2]), now))}
+local answer = {(generation(generation_key, candidate, grace, now))}
 local renewed = {}
 
-for i = 4, #ARGV, 2 do
-  local id, sets, held = ARGV[i], {}, true
-  for position in string.gmatch(ARGV[i + 1], '%d+') do
-    sets[#sets + 1] = KEYS[3 + tonumber(position)]
-    held = held and redis.call('ZSCORE', sets[#sets], id)
-  end
-  for _, set in ipairs(sets) do
+for _, member in ipairs(leases) do
+  local id, held = member[1], true
+  for i = 2, #member do held = held and redis.call('ZSCORE', sets[member[i]], id) end
+  for i = 2, #member do
+    local set = sets[member[i]]
     if held then
       redis.call('ZADD', set, 'XX', now + lease, id)
-      renewed[set], renewed[KEYS[2]], renewed[KEYS[3]] = true, true, true
+      renewed[set], renewed[details], renewed[rates] = true, true, true
     else
       redis.call('ZREM', set, id)
     end
   end
   if not held then
-    redis.call('HDEL', KEYS[2], id)
-    redis.call('HDEL', KEYS[3], id)
+    redis.call('HDEL', details, id)
+    redis.call('HDEL', rates, id)
     answer[#answer + 1] = id
   end
 end
 for key in pairs(renewed) do outlive(lease, key) end
--- What has lapsed beside them: a set without a limit is looked at by no admission.
-for i = 5, #KEYS do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) end
+-- No admission prunes a set without a limit. The server's set is pruned with its details, by others.
+for position = 2, #sets do redis.call('ZREMRANGEBYSCORE', sets[position], '-inf', now) end
 return answer

@@ -1,4 +1,6 @@
--- What all workers have counted so far.
+-- Read the totals of all workers.
 -- KEYS  1 totals
--- Returns {name, amount...}
-return redis.call('HGETALL', KEYS[1])
+-- Returns {name, amount, ...}
+-- Cost: O(names)
+local totals = KEYS[1]
+return redis.call('HGETALL', totals)

@@ -1,4 +1,4 @@
-"""Who is blocked, and let in again: on a real Redis."""
+"""Blocked users on a real Redis: the list, and the end of a block."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -23,23 +23,25 @@ async def come(stack: AsyncExitStack, gate: Gate, *holders: Holder) -> list[str]
     return [(await enter(stack, gate, budget(0), holder)).id for holder in holders]
 
 
-async def test_who_is_blocked_is_told_with_why_by_whom_and_for_how_long(
+async def test_blocks_are_listed_with_message_author_and_time_left(
     gate: Gate, store: Store, stack: AsyncExitStack
 ) -> None:
     ada, bob = await come(stack, gate, ADA, BOB)
     assert await blocks(store) == []
     await stop_orders.stop(store, ada, "Night “rest”.", 60, "anna")
-    await stop_orders.stop(store, ada, "Night “rest”.", 60, "anna")  # as where a reply was lost
+    await stop_orders.stop(store, ada, "Night “rest”.", 60, "anna")  # repeated, as after a lost reply
     await stop_orders.stop(store, bob, "", 3600)
-    told = await blocks(store)
-    assert [replace(block, seconds_left=0) for block in told] == [
+    listed = await blocks(store)
+    assert [replace(block, seconds_left=0) for block in listed] == [
         Block("2", "Bob", "", 0, ""),
         Block("1", "Ada", "Night “rest”.", 0, "anna"),
     ]
-    assert 3598 <= told[0].seconds_left <= 3600 and 58 <= told[1].seconds_left <= 60
+    assert 3598 <= listed[0].seconds_left <= 3600 and 58 <= listed[1].seconds_left <= 60
 
 
-async def test_who_is_let_in_may_watch_at_once_and_nobody_else(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+async def test_an_unblocked_user_may_watch_and_others_stay_blocked(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
     for id in await come(stack, gate, ADA, BOB):
         await stop_orders.stop(store, id, "", 60)
     lifted = await lift(store, "1")
@@ -54,15 +56,15 @@ async def test_who_is_let_in_may_watch_at_once_and_nobody_else(gate: Gate, store
 async def test_the_list_follows_the_blocks_themselves(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
     for id in await come(stack, gate, ADA, BOB):
         await stop_orders.stop(store, id, "", 60)
-    await store.call("DEL", BLOCKS + "1")  # ended
+    await store.call("DEL", BLOCKS + "1")  # as if it had expired
     assert [block.user for block in await blocks(store)] == ["Bob"]
     assert await store.call("HKEYS", BLOCKED) == ["2"]
     assert 0 < await store.call("PTTL", BLOCKED) <= 60_000
-    await store.call("SET", BLOCKS + "4", "of a worker that knows no list", "PX", 60_000)
+    await store.call("SET", BLOCKS + "4", "a block without an entry in the list", "PX", 60_000)
     assert (await lift(store, "4")) is not None
 
 
-async def test_stopping_a_camera_blocks_its_viewers_but_not_who_asks(
+async def test_stopping_a_camera_blocks_its_viewers_but_not_the_administrator(
     gate: Gate, store: Store, stack: AsyncExitStack
 ) -> None:
     await come(stack, gate, ADA, CLEO)

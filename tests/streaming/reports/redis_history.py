@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from streaming.reports import recorder
-from streaming.store.keys import MINUTE, MINUTES, REFUSALS
+from streaming.store.keys import MINUTE, MINUTES, REFUSAL_LIST
 from streaming.store.scripts import Argument, Store
 
 NOON = 29_000_000  # a minute in 2025
@@ -63,7 +63,7 @@ def refusal(**changed: Any) -> dict[str, Any]:
 
 
 def refuse(client: "redis.Redis", *refusals: Any) -> None:
-    client.rpush(REFUSALS, *(json.dumps(each) for each in refusals))
+    client.rpush(REFUSAL_LIST, *(json.dumps(each) for each in refusals))
 
 
 def left(client: "redis.Redis") -> list[str]:

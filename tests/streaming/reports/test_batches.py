@@ -15,7 +15,7 @@ import redis
 from streaming.errors import GateUnavailableError
 from streaming.models import Minute, Refusal
 from streaming.reports import recorder
-from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSALS, WRITER
+from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSAL_LIST, WRITER
 from streaming.store.scripts import Store
 from tests.servers import ROOT, RedisServer, Site
 from tests.streaming.reports.redis_history import FIELDS, NOON, fill, left, refusal, refuse, write
@@ -86,7 +86,7 @@ def test_a_writer_that_was_paused_beyond_its_lease_adds_nothing_twice(
 
 async def taken(url: str) -> tuple[str, Any, Any]:
     store = Store(url)
-    keys = [WRITER, BATCH, MINUTES, REFUSALS, MINUTE]
+    keys = [WRITER, BATCH, MINUTES, REFUSAL_LIST, MINUTE]
     _, id, content = await store.run("reports/take_batch", keys, ["another", 30_000, 60, 1_000])
     await store.close()
     minutes, refusals = json.loads(content)

@@ -9,7 +9,7 @@ import pytest
 from streaming.errors import BandwidthReachedError, GateUnavailableError, LimitReachedError
 from streaming.gate.readings import read_totals
 from streaming.reports.counters import MAX_REFUSALS_IN_REPORT
-from streaming.store.keys import REFUSALS
+from streaming.store.keys import REFUSAL_LIST
 from streaming.store.scripts import Store
 from tests.streaming.reports.reporters import ADA, LosingReplies, reporter
 
@@ -18,7 +18,7 @@ ELSEWHERE = replace(ADA, address="::2")
 
 
 async def stored(store: Store) -> list[tuple[str, str, bool]]:
-    rows = [json.loads(text) for text in await store.call("LRANGE", REFUSALS, 0, -1)]
+    rows = [json.loads(text) for text in await store.call("LRANGE", REFUSAL_LIST, 0, -1)]
     return [(row["user"], row["address"], row["dry_run"]) for row in rows]
 
 
@@ -48,7 +48,7 @@ async def test_counts_are_added_once_if_the_answer_is_lost(losing_store: LosingR
     await reports.send()
     await reports.send()
     assert (await read_totals(losing_store))["granted"] == 7
-    (refusal,) = await losing_store.call("LRANGE", REFUSALS, 0, -1)
+    (refusal,) = await losing_store.call("LRANGE", REFUSAL_LIST, 0, -1)
     told = json.loads(refusal)
     assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
 
@@ -86,6 +86,6 @@ async def test_a_refusal_for_bandwidth_is_stored_with_mbit_s(store: Store) -> No
     reports, counters = reporter(store)
     counters.count_refusal(BandwidthReachedError(mbps=18.5, max_mbps=20.0, expected_mbps=2.0, retry_after=5), ADA)
     await reports.send()
-    (refusal,) = await store.call("LRANGE", REFUSALS, 0, -1)
+    (refusal,) = await store.call("LRANGE", REFUSAL_LIST, 0, -1)
     told = json.loads(refusal)
     assert (told["reason"], told["in_use"], told["limit"]) == ("bandwidth_reached", 18.5, 20)

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 
 from streaming.models import Minute, Refusal
 from streaming.reports import recorder
-from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSALS
+from streaming.store.keys import BATCH, MINUTE, MINUTES, REFUSAL_LIST
 from streaming.store.scripts import Store
 from tests.servers import RedisServer
 from tests.streaming.reports.redis_history import FIELDS, NOON, fill, left, refusal, refuse, write
@@ -77,7 +77,7 @@ def test_refusals_are_written_with_all_their_fields(client: "redis.Redis", redis
 def test_an_invalid_refusal_is_left_out_and_a_long_text_is_cut(
     client: "redis.Redis", redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client.rpush(REFUSALS, "not JSON", "[]", json.dumps(refusal(id="x")), json.dumps(refusal(time=1e30)))
+    client.rpush(REFUSAL_LIST, "not JSON", "[]", json.dumps(refusal(id="x")), json.dumps(refusal(time=1e30)))
     refuse(client, refusal(camera="y" * 300, address="a\0b", user=None))
     write(redis_server.url)
     row = Refusal.objects.get()
@@ -99,7 +99,7 @@ def test_hours_without_the_database_are_written_in_one_attempt(
 def test_a_flood_of_refusals_is_written_a_batch_at_a_time(client: "redis.Redis", redis_server: RedisServer) -> None:
     refuse(client, *(refusal() for _ in range(recorder.MAX_REFUSALS_IN_BATCH + 5)))
     write(redis_server.url)
-    assert (Refusal.objects.count(), client.llen(REFUSALS)) == (recorder.MAX_REFUSALS_IN_BATCH, 5)
+    assert (Refusal.objects.count(), client.llen(REFUSAL_LIST)) == (recorder.MAX_REFUSALS_IN_BATCH, 5)
     write(redis_server.url)
     assert (Refusal.objects.count(), left(client)) == (recorder.MAX_REFUSALS_IN_BATCH + 5, [])
 

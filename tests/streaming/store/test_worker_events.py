@@ -1,4 +1,4 @@
-"""Control events between workers: heard, sent again after a failure, and never the death of anybody."""
+"""Control events between workers: they arrive, listening resumes after a failure, and no failure ends a worker."""
 
 import asyncio
 import contextlib
@@ -28,13 +28,13 @@ IN_MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 @pytest.fixture(autouse=True)
 def _layer(settings: Settings) -> None:
-    """One of this test's own: a layer's queues belong to the loop that made them."""
+    """Each test has its own layer: its queues belong to the loop that made them."""
     settings.CHANNEL_LAYERS = dict(IN_MEMORY)
 
 
 @pytest.fixture
 async def on_redis(redis_server: RedisServer, settings: Settings) -> AsyncIterator[Any]:
-    """The layer as the product configures it, on the test's Redis."""
+    """The channel layer of the product's settings, on the test's Redis."""
     layers = copy.deepcopy(product.CHANNEL_LAYERS)
     config: dict[str, Any] = layers["default"]["CONFIG"]  # type: ignore[assignment]
     config["hosts"] = [
@@ -54,7 +54,7 @@ async def listening(handle: Callable[[worker_events.Event], None]) -> AsyncItera
         yield task
         assert not task.done()
     finally:
-        while not task.done():  # redis-py may swallow a cancellation that meets the end of a call
+        while not task.done():  # redis-py may swallow a cancellation at the end of a call
             task.cancel()
             await asyncio.wait([task], timeout=0.2)
 
@@ -62,7 +62,7 @@ async def listening(handle: Callable[[worker_events.Event], None]) -> AsyncItera
 async def heard(
     events: "asyncio.Queue[worker_events.Event]", send: Callable[[], Awaitable[object]]
 ) -> worker_events.Event:
-    """Send until it is heard: a worker that does not listen yet, or not now, misses an event."""
+    """Send until the event arrives: a worker that does not listen yet, or not at this moment, misses it."""
     async with asyncio.timeout(10):
         while True:
             await send()
@@ -108,7 +108,7 @@ def test_thousands_of_cameras_that_change_together_are_a_few_events_once_they_ar
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_not_stored_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_is_rolled_back_sends_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[worker_events.Event] = []
     monkeypatch.setattr(worker_events, "send_from_sync", events.append)
     with contextlib.suppress(ValueError), transaction.atomic():
@@ -163,12 +163,12 @@ async def test_listening_outlives_a_redis_that_goes_away_and_comes_back(
     async with listening(events.put_nowait):
         await heard(events, lambda: worker_events.send(EVENT))
         redis_server.kill()
-        await worker_events.send(EVENT)  # nobody hears it, and nobody is harmed
+        await worker_events.send(EVENT)  # lost, without an error
         redis_server.start()
         assert of_interest(await heard(events, lambda: worker_events.send(EVENT))) == EVENT
 
 
-async def test_a_redis_that_never_answers_holds_nobody_up_who_saves_or_logs_out(
+async def test_a_redis_that_never_answers_does_not_delay_saving_or_logging_out(
     redis_server: RedisServer, on_redis: Any
 ) -> None:
     await worker_events.send(EVENT)
@@ -185,7 +185,7 @@ async def test_a_worker_that_has_heard_nothing_for_a_while_still_listens(on_redi
     events = asyncio.Queue[worker_events.Event]()
     async with listening(events.put_nowait):
         await heard(events, lambda: worker_events.send(EVENT))
-        await asyncio.sleep(5.5)  # the subject: longer than the library's longest wait
+        await asyncio.sleep(5.5)  # longer than the library's longest wait
         await worker_events.send(EVENT)
         waiting = asyncio.create_task(events.get())
         done, _ = await asyncio.wait([waiting], timeout=1)

@@ -1,0 +1,66 @@
+"""The heartbeat: renews the leases of this worker's viewings, and takes them back after Redis has lost its data."""
+
+import asyncio
+import logging
+import random
+import time
+
+from streaming.errors import GateUnavailableError
+from streaming.gate.held_slots import HeldSlots
+from streaming.gate.lease_scripts import LeaseScripts, in_chunks
+from streaming.gate.leases import Slot, lease_clock
+
+logger = logging.getLogger(__name__)
+
+RETRY = 0.5  # seconds until a renewal that failed is tried again
+
+
+class Heartbeat:
+    def __init__(self, scripts: LeaseScripts, held: HeldSlots, interval: float) -> None:
+        """`interval`: seconds between two renewals, at most."""
+        self._scripts, self._held, self._interval = scripts, held, interval
+
+    async def run(self) -> None:
+        """Renew until cancelled. Logs each new complaint of Redis once."""
+        complaint = ""
+        while True:
+            try:
+                await self.renew()
+                if complaint:
+                    logger.warning("Redis answers again")
+                complaint = ""
+                await asyncio.sleep(self._interval * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+            except GateUnavailableError as error:  # refused or unanswered: the fences stay where they are
+                if complaint != str(error.complaint):
+                    said = error.complaint.in_full
+                    logger.warning("Running streams go on until their leases must be given up. %s", said)
+                complaint = str(error.complaint)
+                await asyncio.sleep(RETRY)
+            except Exception:
+                logger.exception("The gate's heartbeat failed; it tries again")
+                await asyncio.sleep(RETRY)
+
+    async def renew(self) -> None:
+        """Renew the leases of all viewings that make progress. Raises GateUnavailableError."""
+        now = time.monotonic()
+        due = [slot for slot in self._held if slot.progress_until > now]
+        for chunk in [*in_chunks(due)] or [[]]:  # without slots, too: the generation is made, and known
+            sent_at = lease_clock()
+            generation, gone = await self._scripts.renew(chunk)
+            data_lost = self._held.generation not in ("", generation)
+            for slot in chunk:
+                if slot not in self._held:
+                    continue  # given back, or lost, during the await
+                if slot.id not in gone:
+                    self._held.move_fence(slot, sent_at)
+                elif not (data_lost and await self._reenter(slot)):
+                    self._held.lose(slot)
+        # After the last chunk: every chunk must see the change, and if one fails, the next beat must see it again.
+        self._held.renewed(generation)
+
+    async def _reenter(self, slot: Slot) -> bool:
+        """Acquire the lease of a running stream again. Returns whether it was granted."""
+        if lease_clock() >= slot.fence_at:
+            return False
+        outcome, _ = await self._held.acquire(slot, reentry=True)
+        return outcome == "granted"

@@ -1,0 +1,89 @@
+"""The keeper: gives leases back, and stores changed details, in a task that no viewer can cancel."""
+
+import asyncio
+import logging
+import time
+
+from streaming.errors import GateUnavailableError
+from streaming.gate.held_slots import HeldSlots
+from streaming.gate.lease_scripts import LeaseScripts, in_chunks
+from streaming.gate.leases import Holder, Slot
+
+logger = logging.getLogger(__name__)
+
+RETRY = 0.5  # seconds until a call that failed is tried again
+RELEASE_AGAIN = 1.0  # seconds until the second release, when the reply to an acquire was lost
+
+
+class Keeper:
+    def __init__(self, scripts: LeaseScripts, held: HeldSlots, lease: float) -> None:
+        """`lease`: seconds after which a lease that could not be released has ended by itself."""
+        self._scripts, self._held, self._lease = scripts, held, lease
+        self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
+        self._wake = asyncio.Event()
+        self._released = asyncio.Event()
+
+    @property
+    def returning(self) -> list[Slot]:
+        """Slots that were given back and whose leases Redis may still hold."""
+        return [slot for slot, _ in self._returning.values()]
+
+    def give_back(self, slot: Slot) -> None:
+        self._held.remove(slot)
+        self._returning[slot.id] = (slot, time.monotonic() + self._lease)
+        self._wake.set()
+
+    def describe(self, slot: Slot, holder: Holder) -> None:
+        slot.holder = holder
+        slot.described = False
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Release and describe whenever something has changed, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.release()
+                await self._store_details()
+            except GateUnavailableError:
+                self._wake_later(RETRY)
+            except Exception:
+                logger.exception("The gate's keeper failed; it tries again")
+                self._wake_later(RETRY)
+
+    async def until_released(self) -> None:
+        """Wait until nothing is left to be released."""
+        while self._returning:
+            self._released.clear()
+            await self._released.wait()
+
+    async def release(self) -> None:
+        """Release all returning slots once. Raises GateUnavailableError."""
+        now = time.monotonic()
+        self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
+        for chunk in in_chunks(self.returning):
+            await self._scripts.release(chunk)
+            for slot in chunk:
+                self._finish(slot)
+        self._released.set()
+
+    def _finish(self, slot: Slot) -> None:
+        if slot.reply_lost:  # its acquire was perhaps sent on another connection, and may arrive after this release
+            asyncio.get_running_loop().call_later(RELEASE_AGAIN, self._release_again, slot)
+        else:
+            self._returning.pop(slot.id, None)
+
+    def _release_again(self, slot: Slot) -> None:
+        slot.reply_lost = False
+        self._wake.set()
+
+    async def _store_details(self) -> None:
+        for slot in self._held:
+            if not slot.described:
+                holder = slot.holder
+                await self._scripts.describe(slot)
+                slot.described = slot.holder is holder  # it may have changed again during the await
+
+    def _wake_later(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._wake.set)

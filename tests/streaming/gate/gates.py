@@ -1,0 +1,65 @@
+"""Gates, holders and limits for the tests of the gate."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from streaming.conf import Timing
+from streaming.gate.leases import Holder, Limit, Slot, Terms
+from streaming.gate.readings import opening
+from streaming.gate.slots import Gate
+from streaming.store.keys import SERVER_SET
+from streaming.store.scripts import Store
+
+LEASE = 1.0  # seconds; the fence is at 0.8, the heartbeat at a third
+FOREVER = 1000.0
+
+
+def holder(name: str = "Ada") -> Holder:
+    return Holder(user=name, camera="Yard", camera_id="1", quality="low", address="127.0.0.1", since=0)
+
+
+def limits(maximum: int, *others: Limit) -> Terms:
+    return Terms((Limit(SERVER_SET, maximum), *others))
+
+
+async def no_wait(seconds: float) -> None:
+    raise AssertionError(f"told to wait {seconds} s")
+
+
+class Waits(list[float]):
+    """The seconds for which a new viewer was told to wait."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def gate_store(url: str, lease: float = LEASE) -> Store:
+    """A store as the product makes it for a gate."""
+    return Store(url, opening(Timing(lease).grace))
+
+
+@asynccontextmanager
+async def worker(store: Store, name: str = "w", lease: float = LEASE) -> AsyncIterator[Gate]:
+    gate = Gate(store, Timing(lease), name)
+    gate.start()
+    try:
+        yield gate
+    finally:
+        await gate.stop(2)
+
+
+async def held(stack: AsyncExitStack, gate: Gate, maximum: int, progress: float = FOREVER) -> Slot:
+    slot = await stack.enter_async_context(gate.slot(holder(), limits(maximum), no_wait))
+    slot.progressed(progress)
+    return slot
+
+
+async def in_use(gate: Gate) -> int:
+    return len((await gate.usage()).holders)
+
+
+async def until_in_use(gate: Gate, expected: int, seconds: float = 3) -> None:
+    async with asyncio.timeout(seconds):
+        while await in_use(gate) != expected:
+            await asyncio.sleep(0.01)

@@ -1,0 +1,93 @@
+"""Reads the gate's data from Redis, and keeps the limits of each step, for the tests in any order."""
+
+import os
+from typing import Any, cast
+
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from streaming.store.keys import (
+    DETAILS,
+    GENERATION,
+    PREFIX,
+    RATES,
+    SERVER_SET,
+)
+
+LEASE_MS = 600_000
+USERS = (PREFIX + "set:user:1", PREFIX + "set:user:2")
+ADDRESSES = (PREFIX + "set:address:1", PREFIX + "set:address:2")
+SETS = (SERVER_SET, *USERS, *ADDRESSES)
+RUNS = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    database=None,
+    phases=(Phase.generate,),  # an example has forty steps at most, and shrinking it takes minutes
+    suppress_health_check=list(HealthCheck),
+)
+
+workers = st.integers(0, 2)
+maxima = st.integers(1, 4)
+memberships = st.one_of(
+    st.just((SERVER_SET,)), st.tuples(st.just(SERVER_SET), st.sampled_from(USERS), st.sampled_from(ADDRESSES))
+)
+any_data = st.data()
+
+
+class Observed:
+    """The gate's data in Redis at one moment."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        seconds, micros = client.time()
+        self.now = seconds * 1000 + micros // 1000
+        self.ends = {key: dict(cast(Any, client.zrange(key, 0, -1, withscores=True))) for key in SETS}
+        self.ttls = {key: int(cast(Any, client.pttl(key))) for key in (*SETS, DETAILS, RATES)}
+        self.details = cast(dict[str, str], client.hgetall(DETAILS))
+        self.rates = cast(dict[str, str], client.hgetall(RATES))
+
+    def unexpired(self, key: str) -> set[str]:
+        return {id for id, end in self.ends[key].items() if end > self.now}
+
+
+class Limits:
+    """The limits in force now and at each step."""
+
+    def __init__(self) -> None:
+        self.now = {key: 4 if key == SERVER_SET else 2 for key in SETS}
+        self._history = [dict(self.now)]
+
+    @property
+    def step(self) -> int:
+        return len(self._history) - 1
+
+    def change(self, key: str, maximum: int) -> None:
+        self.now[key] = maximum
+
+    def tick(self) -> None:
+        self._history.append(dict(self.now))
+
+    def highest(self, key: str, since: int) -> int:
+        """Returns the highest limit of a set since a step: a lowered limit ends no stream."""
+        return max(self.now[key], *(limits[key] for limits in self._history[since:]))
+
+
+def shift(client: "redis.Redis", ms: int) -> None:
+    """Let `ms` pass for all leases, keys and the grace."""
+    for key in (*SETS, DETAILS, RATES):
+        for id in cast(list[str], client.zrange(key, 0, -1)) if key in SETS else []:
+            client.zincrby(key, -ms, id)
+        if (left := client.pttl(key)) > 0:
+            client.pexpire(key, max(left - ms, 0))
+    if client.exists(GENERATION):
+        client.hincrby(GENERATION, "ready_at", -ms)
+
+
+def check_limit(observed: Observed, limits: Limits, admitted: dict[str, int]) -> None:
+    """Unexpired members never exceed the highest limit in force since the first of them was admitted."""
+    for key in SETS:
+        members = observed.unexpired(key)
+        since = min((admitted[id] for id in members), default=limits.step)
+        assert len(members) <= limits.highest(key, since), key

@@ -1,0 +1,127 @@
+"""Renewals on a real Redis: held slots go on, all others are free within the lease."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from streaming.conf import Timing
+from streaming.errors import GateUnavailableError, LimitReachedError, SlotLostError
+from streaming.gate.lease_scripts import LeaseScripts
+from streaming.gate.leases import Limit, Slot
+from streaming.gate.slots import Gate
+from streaming.store.keys import DETAILS, GENERATION, RATES, SERVER_SET
+from streaming.store.scripts import Store
+from tests.streaming.gate.gates import (
+    LEASE,
+    gate_store,
+    held,
+    holder,
+    in_use,
+    limits,
+    no_wait,
+    until_in_use,
+    worker,
+)
+
+
+async def test_a_held_slot_outlives_its_lease_while_it_makes_progress(gate: Gate) -> None:
+    async with AsyncExitStack() as stack:
+        slot = await held(stack, gate, 1)
+        await asyncio.sleep(LEASE * 2)
+        slot.check()
+        assert await in_use(gate) == 1
+
+
+async def test_a_slot_without_progress_lapses_and_its_holder_knows_before_another_enters(store: Store) -> None:
+    async with worker(store) as gate, worker(store, "other") as other, AsyncExitStack() as stack:
+        slot = await held(stack, gate, 1, progress=0)
+        started = time.monotonic()
+        while True:
+            try:
+                await held(stack, other, 1)
+                break
+            except LimitReachedError:
+                await asyncio.sleep(0.01)
+        assert time.monotonic() - started < LEASE + 0.5
+        assert slot.lost.is_set()
+        with pytest.raises(SlotLostError):
+            slot.check()
+
+
+async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) -> None:
+    dead = Gate(store, Timing(LEASE), "dead")  # never started: no heartbeat, no keeper
+    slot = dead.slot(holder(), limits(1), no_wait)
+    await slot.__aenter__()
+    async with worker(store) as gate:
+        await until_in_use(gate, 0, LEASE + 0.5)
+        async with gate.slot(holder(), limits(1), no_wait):
+            pass
+
+
+async def test_release_and_renewal_of_unknown_leases_change_nothing(gate: Gate, store: Store) -> None:
+    async with AsyncExitStack() as stack:
+        await held(stack, gate, 2)
+        await store.run("gate/release", [DETAILS, RATES, SERVER_SET], ["nobody:1", "nobody:2"])
+        stranger = Slot("nobody:3", holder(), limits(2))
+        _, gone = await LeaseScripts(store, store, Timing(LEASE), "nobody").renew([stranger])
+        assert gone == ["nobody:3"]
+        assert await in_use(gate) == 1
+
+
+async def test_a_lower_limit_cuts_nobody_off_and_the_gate_drains(gate: Gate) -> None:
+    async with AsyncExitStack() as rest, AsyncExitStack() as first:
+        await held(first, gate, 3)
+        slots = [await held(rest, gate, 3) for _ in range(2)]
+        with pytest.raises(LimitReachedError) as refusal:
+            await held(rest, gate, 2)
+        assert refusal.value.facts["in_use"] == 3
+        await asyncio.sleep(LEASE)
+        for slot in slots:
+            slot.check()
+        await first.aclose()
+        with pytest.raises(LimitReachedError):
+            await held(rest, gate, 2)
+
+
+async def test_a_script_flush_is_not_noticed(gate: Gate, store: Store) -> None:
+    async with AsyncExitStack() as stack:
+        slot = await held(stack, gate, 2)
+        await store.call("SCRIPT", "FLUSH")
+        await held(stack, gate, 2)
+        await asyncio.sleep(LEASE)
+        slot.check()
+
+
+async def test_a_lost_lease_is_never_added_again_by_a_renewal(gate: Gate, store: Store) -> None:
+    async with AsyncExitStack() as stack:
+        slot = await held(stack, gate, 1)
+        await store.call("ZREM", SERVER_SET, slot.id)
+        async with asyncio.timeout(LEASE):
+            await slot.lost.wait()
+        assert await in_use(gate) == 0
+
+
+async def test_details_of_a_dead_worker_vanish_though_others_live_on(gate: Gate, store: Store) -> None:
+    dead = Gate(store, Timing(LEASE), "dead")
+    await dead.slot(holder(), limits(1), no_wait).__aenter__()
+    await asyncio.sleep(LEASE * 3.2)
+    assert not await store.call("EXISTS", DETAILS)
+    assert await in_use(gate) == 0
+
+
+async def test_abandoned_keys_vanish(gate: Gate, store: Store) -> None:
+    async with gate.slot(holder(), limits(5, Limit("nvr:{gate}:set:user:9", 2)), no_wait):
+        for key in (SERVER_SET, DETAILS, "nvr:{gate}:set:user:9"):
+            assert 0 < await store.call("PTTL", key) <= 3 * LEASE * 1000
+    assert await store.call("PTTL", GENERATION) == -1
+
+
+async def test_renewals_have_a_connection_of_their_own(tmp_path: Path, store: Store) -> None:
+    """So no rush of new viewers delays them."""
+    gate = Gate(gate_store(f"unix://{tmp_path / 'nowhere'}"), Timing(LEASE), "w", renewals=store)
+    with pytest.raises(GateUnavailableError):
+        await gate.slot(holder(), limits(1), no_wait).__aenter__()
+    await gate.heartbeat.renew()

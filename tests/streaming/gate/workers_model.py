@@ -1,0 +1,189 @@
+"""The model of three workers whose calls to Redis may be lost or late: what must hold after each step."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+)
+
+from streaming.conf import Timing
+from streaming.errors import GateUnavailableError
+from streaming.gate.keeper import RELEASE_AGAIN
+from streaming.gate.leases import Slot
+from streaming.gate.slots import Gate
+from streaming.store.keys import (
+    GENERATION,
+    SERVER_SET,
+)
+from streaming.store.scripts import Argument, Store
+from tests.streaming.gate.observed import (
+    LEASE_MS,
+    Limits,
+    Observed,
+    check_limit,
+)
+
+
+class StoppedClockLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock only the test moves, so that a slow run does not end the second after a lost reply."""
+
+    now = 0.0  # seconds
+
+    def time(self) -> float:
+        return self.now
+
+
+class RecoveringError(Exception):
+    """A new viewer was told to wait."""
+
+
+class Lossy(Store):
+    """A real store that can lose a call, deliver it late, or lose its reply: a socket does so too rarely."""
+
+    fault = ""  # "", "call lost", "call late", "reply lost"
+    after = 0  # calls before the one with the fault
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.late: list[tuple[str, list[str], list[Argument]]] = []
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        fault, self.after = self.fault if self.after == 0 else "", self.after - 1
+        if fault == "call late":
+            self.late.append((script, list(keys), list(arguments)))
+        if fault.startswith("call"):
+            raise GateUnavailableError
+        answer = await super().run(script, keys, arguments)
+        if fault == "reply lost":
+            raise GateUnavailableError
+        return answer
+
+    async def deliver(self) -> None:
+        late, self.late = self.late, []
+        for call in late:
+            await super().run(*call)
+
+
+@dataclass(eq=False)
+class Visit:
+    """A viewer inside `Gate.slot()`."""
+
+    slot: Slot
+    gate: Gate
+    context: contextlib.AbstractAsyncContextManager[Slot]
+    admitted: int
+
+
+def ids_of_returning(gate: Gate) -> set[str]:
+    return {slot.id for slot in gate.keeper.returning}
+
+
+class WorkersModel(RuleBasedStateMachine):
+    """Three gates on one Redis. Their heartbeats and keepers are called by rules, not by time."""
+
+    def __init__(self, client: "redis.Redis", url: str) -> None:
+        super().__init__()
+        self.client = client
+        client.flushall()
+        self.loop = StoppedClockLoop()
+        self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
+        self.store = Lossy(url)
+        self.names = itertools.count()
+        self.gates = [self.new_gate() for _ in range(3)]
+        self.limits = Limits()
+        self.visits: list[Visit] = []
+        self.admitted: dict[str, int] = {}  # lease id -> the step at which it may have entered
+        self.orphans: set[str] = set()  # leases that crashed workers may have left
+        self.displaced: set[str] = set()  # held when Redis lost its data
+
+    def new_gate(self) -> Gate:
+        return Gate(self.store, Timing(LEASE_MS / 1000), f"w{next(self.names)}")
+
+    def do(self, call: Callable[[], Coroutine[Any, Any, None]], fault: str = "", after: int = 0) -> None:
+        """Run `call` with a fault in its first call to the store, or in a later one."""
+        self.store.fault, self.store.after = fault, after
+        try:
+            self.runner.run(call())
+        except GateUnavailableError:
+            assert fault
+        finally:
+            self.store.fault = ""
+        for script, _, arguments in self.store.late:
+            if script == "gate/acquire":  # will arrive with the limit of this step
+                self.admitted.setdefault(str(arguments[0]), self.limits.step)
+
+    @property
+    def is_recovering(self) -> bool:
+        """New viewers wait: Redis is empty, or its generation is new."""
+        return self.client.hget(GENERATION, "ready_at") != "1"
+
+    def depart(self, visit: Visit) -> None:
+        self.visits.remove(visit)
+        self.runner.run(visit.context.__aexit__(None, None, None))
+
+    def end_grace(self) -> None:
+        """The grace ends when all slots that did not re-enter have passed their fence."""
+        if self.client.exists(GENERATION):
+            there = set(cast(list[str], self.client.zrange(SERVER_SET, 0, -1)))
+            for visit in self.visits:
+                if visit.slot.id not in there:
+                    visit.gate.held.lose(visit.slot)
+            self.client.hset(GENERATION, "ready_at", 1)
+
+    def pass_second(self) -> None:
+        """The second after a lost reply is over: late calls have arrived, and the releases are repeated."""
+        self.runner.run(self.store.deliver())
+        self.loop.now += 2 * RELEASE_AGAIN
+        self.runner.run(asyncio.sleep(0))
+
+    @invariant()
+    def limit(self) -> None:
+        observed = Observed(self.client)
+        for id in observed.unexpired(SERVER_SET):
+            self.admitted.setdefault(id, self.limits.step)
+        check_limit(observed, self.limits, self.admitted)
+        self.limits.tick()
+
+    @invariant()
+    def streams_never_exceed_the_limit(self) -> None:
+        """Counts the viewings that may send frames."""
+        streaming = [visit for visit in self.visits if not visit.slot.lost.is_set()]
+        since = min((visit.admitted for visit in streaming), default=self.limits.step)
+        assert len(streaming) <= self.limits.highest(SERVER_SET, since)
+
+    @invariant()
+    def owner(self) -> None:
+        returning = set().union(*(ids_of_returning(gate) for gate in self.gates))
+        known = {visit.slot.id for visit in self.visits} | returning | self.orphans
+        assert Observed(self.client).unexpired(SERVER_SET) <= known
+
+    @invariant()
+    def bookkeeping(self) -> None:
+        for visit in self.visits:
+            assert (visit.slot in visit.gate.held) != visit.slot.lost.is_set()
+        assert sum(len(gate.held) for gate in self.gates) <= len(self.visits)
+
+    def teardown(self) -> None:
+        try:
+            self.all_leave()
+        finally:
+            self.runner.run(self.store.close())
+            self.runner.close()
+
+    def all_leave(self) -> None:
+        """After all have left, Redis holds only leases of crashed workers."""
+        for visit in list(self.visits):
+            self.depart(visit)
+        for _ in range(2):
+            for gate in self.gates:
+                self.do(gate.keeper.release)
+            self.pass_second()
+        assert not any(gate.held or gate.keeper.returning for gate in self.gates)
+        assert set(Observed(self.client).ends[SERVER_SET]) <= self.orphans
