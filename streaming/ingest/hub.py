@@ -1,6 +1,6 @@
 """One capture per camera in this worker, however many watch: start, linger, stop, fan out.
 
-The capture's thread calls `Reading.post` only, by callbacks: the one crossing from a thread to the event loop.
+The capture's thread calls `ActiveCamera.post` only, by callbacks: the one crossing from a thread to the event loop.
 """
 
 import asyncio
@@ -26,32 +26,32 @@ logger = logging.getLogger(__name__)
 
 JPEG_ONLY = frozenset({Format.JPEG})
 FRESH = 1.0  # seconds for which a picture of another quality is good as a newcomer's first one
-LOOK = 1.0  # seconds after which a reading without viewers of its own looks again whether others live off it
+LOOK = 1.0  # seconds after which a camera without viewers of its own looks again whether others live off it
 REFUSALS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
 
 
 class Feed:
     """What one viewer gets of a camera: frames of its quality in a format that it plays, and the camera's condition."""
 
-    def __init__(self, reading: "Reading", quality: str, formats: frozenset[Format]) -> None:
-        self._reading = reading
+    def __init__(self, active: "ActiveCamera", quality: str, formats: frozenset[Format]) -> None:
+        self._camera = active
         self.quality, self.formats = quality, formats
         self.mailbox = Mailbox()
-        self.condition = reading.condition
+        self.condition = active.condition
         self._changed = asyncio.Event()
 
     @property
     def format(self) -> Format:
         """The camera's own video where there is any, it is asked for and the viewer plays it."""
-        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._reading.passes_video
+        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._camera.passes_video
         return Format.H264 if video else Format.JPEG
 
     def switch(self, quality: str) -> None:
         """Pictures of `quality` from now on; of a feed that was left meanwhile, none."""
         self.quality = quality
         self.mailbox.clear()
-        if self in self._reading.feeds:
-            self._reading.join(self)
+        if self in self._camera.feeds:
+            self._camera.join(self)
 
     def tell(self, condition: Condition) -> None:
         self.condition = condition
@@ -71,7 +71,7 @@ class Feed:
         return self.condition
 
 
-class Reading:
+class ActiveCamera:
     """One camera being read, and those who watch it. Lives on the loop, but for `post` and `_is_taken`."""
 
     def __init__(
@@ -197,7 +197,7 @@ class Hub:
         self.on_change: Callable[[], None] = lambda: None  # told when a camera's state or number of viewers changes
         self.on_reopen: Callable[[str], None] = lambda camera: None  # told when a camera is lost and opened again
         self._executor = ThreadPerJobExecutor(most, name="capture")
-        self._readings: dict[str, Reading] = {}
+        self._cameras: dict[str, ActiveCamera] = {}
         self._ending: dict[str, asyncio.Future[None]] = {}
 
     @asynccontextmanager
@@ -205,95 +205,95 @@ class Hub:
         self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
         """Watch `camera` while the block lasts. A running capture is shared; a lingering one is taken up again."""
-        reading = await self._reading(camera, source)
-        feed = Feed(reading, quality, formats)
+        active = await self._activate(camera, source)
+        feed = Feed(active, quality, formats)
         try:
-            reading.join(feed)
+            active.join(feed)
             yield feed
         finally:
-            reading.feeds.discard(feed)
-            reading.update()
-            if not reading.feeds:
-                self._let_linger(camera, reading)
+            active.feeds.discard(feed)
+            active.update()
+            if not active.feeds:
+                self._let_linger(camera, active)
 
     def reopen(self, camera: str, source: CameraSource) -> None:
         """The camera's address has changed: whoever watches it sees the new one."""
-        if camera in self._readings:
-            self._readings[camera].reopen(source)
+        if camera in self._cameras:
+            self._cameras[camera].reopen(source)
 
-    async def _reading(self, camera: str, source: CameraSource) -> Reading:
+    async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
         while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
             await asyncio.wait([self._ending[camera]])
-        reading = self._readings.get(camera)
-        if reading is None:
+        active = self._cameras.get(camera)
+        if active is None:
             await self._make_room()
-            reading = self._readings.get(camera) or self._start(camera, source)
-        if reading.linger is not None:
-            reading.linger.cancel()
-            reading.linger = None
-        reading.reopen(source)
-        return reading
+            active = self._cameras.get(camera) or self._start(camera, source)
+        if active.linger is not None:
+            active.linger.cancel()
+            active.linger = None
+        active.reopen(source)
+        return active
 
     async def _make_room(self) -> None:
-        if len(self._readings) + len(self._ending) < self._most:
+        if len(self._cameras) + len(self._ending) < self._most:
             return
-        unwatched = next((camera for camera, reading in self._readings.items() if not reading.feeds), None)
+        unwatched = next((camera for camera, active in self._cameras.items() if not active.feeds), None)
         if unwatched is not None:
-            self._stop(unwatched, self._readings[unwatched])
+            self._stop(unwatched, self._cameras[unwatched])
         if self._ending:
             await asyncio.wait(self._ending.values(), return_when=asyncio.FIRST_COMPLETED)
 
-    def _start(self, camera: str, source: CameraSource) -> Reading:
+    def _start(self, camera: str, source: CameraSource) -> ActiveCamera:
         join = functools.partial(self._sharing.line, camera) if self._sharing else alone
-        reading = Reading(source, self._allowance, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
+        active = ActiveCamera(source, self._allowance, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
         try:
-            future = self._executor.submit(reading.capture.run)
+            future = self._executor.submit(active.capture.run)
         except FullError as error:
             raise CameraUnreachableError(f"This server already reads {self._most} cameras, its most.") from error
-        reading.done = asyncio.wrap_future(future)
+        active.done = asyncio.wrap_future(future)
         # In a context of its own: it was the first viewer's until here, and serves many.
-        reading.done.add_done_callback(lambda done: self._ended(camera, reading, done), context=Context())
-        self._readings[camera] = reading
-        return reading
+        active.done.add_done_callback(lambda done: self._ended(camera, active, done), context=Context())
+        self._cameras[camera] = active
+        return active
 
-    def _let_linger(self, camera: str, reading: Reading) -> None:
-        if self._readings.get(camera) is not reading:
+    def _let_linger(self, camera: str, active: ActiveCamera) -> None:
+        if self._cameras.get(camera) is not active:
             return
-        if reading.condition.state is not State.LIVE:
-            self._stop(camera, reading)
-        elif reading.linger is None:
-            self._linger_for(self._linger, camera, reading)
+        if active.condition.state is not State.LIVE:
+            self._stop(camera, active)
+        elif active.linger is None:
+            self._linger_for(self._linger, camera, active)
 
-    def _linger_for(self, seconds: float, camera: str, reading: Reading) -> None:
-        reading.linger = asyncio.get_running_loop().call_later(seconds, self._end_linger, camera, reading)
+    def _linger_for(self, seconds: float, camera: str, active: ActiveCamera) -> None:
+        active.linger = asyncio.get_running_loop().call_later(seconds, self._end_linger, camera, active)
 
-    def _end_linger(self, camera: str, reading: Reading) -> None:
-        if reading.capture.is_followed:  # viewers at other workers: they would lose the picture for a moment
-            self._linger_for(LOOK, camera, reading)
+    def _end_linger(self, camera: str, active: ActiveCamera) -> None:
+        if active.capture.is_followed:  # viewers at other workers: they would lose the picture for a moment
+            self._linger_for(LOOK, camera, active)
         else:
-            self._stop(camera, reading)
+            self._stop(camera, active)
 
-    def _stop(self, camera: str, reading: Reading) -> None:
-        if self._readings.get(camera) is not reading or reading.done is None:
+    def _stop(self, camera: str, active: ActiveCamera) -> None:
+        if self._cameras.get(camera) is not active or active.done is None:
             return
-        del self._readings[camera]
-        reading.capture.stop()
-        self._ending[camera] = reading.done
+        del self._cameras[camera]
+        active.capture.stop()
+        self._ending[camera] = active.done
 
-    def _ended(self, camera: str, reading: Reading, done: "asyncio.Future[None]") -> None:
+    def _ended(self, camera: str, active: ActiveCamera, done: "asyncio.Future[None]") -> None:
         if self._ending.get(camera) is done:
             del self._ending[camera]
-        if self._readings.get(camera) is reading:
-            del self._readings[camera]
+        if self._cameras.get(camera) is active:
+            del self._cameras[camera]
         self.on_change()
         if not done.cancelled() and (error := done.exception()) is not None:
-            logger.error("The capture of camera %s died", reading.source, exc_info=error)
-            reading.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
+            logger.error("The capture of camera %s died", active.source, exc_info=error)
+            active.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
 
     def passes_video(self, camera: str) -> bool | None:
         """Whether a camera that is read here sends video that browsers play; None: not known."""
-        reading = self._readings.get(camera)
-        return reading.passes_video if reading else None
+        active = self._cameras.get(camera)
+        return active.passes_video if active else None
 
     # What pages and metrics show.
 
@@ -301,29 +301,29 @@ class Hub:
         """Camera id -> state, viewers and frames/s of those that this worker reads."""
         return {
             camera: {
-                "state": reading.condition.state.value,
-                "viewers": len(reading.feeds),
-                "frames_per_second": round(reading.capture.rate, 1),
+                "state": active.condition.state.value,
+                "viewers": len(active.feeds),
+                "frames_per_second": round(active.capture.rate, 1),
             }
-            for camera, reading in self._readings.items()
+            for camera, active in self._cameras.items()
         }
 
     def newest(self, camera: str) -> dict[str, Frame] | None:
         """Quality -> the newest frame of a camera that is live here; None: it is not."""
-        reading = self._readings.get(camera)
-        return reading.newest if reading is not None and reading.condition.state is State.LIVE else None
+        active = self._cameras.get(camera)
+        return active.newest if active is not None and active.condition.state is State.LIVE else None
 
     # The end.
 
     def stop(self) -> None:
         """Ask every capture to end."""
-        for camera, reading in list(self._readings.items()):
-            self._stop(camera, reading)
+        for camera, active in list(self._cameras.items()):
+            self._stop(camera, active)
 
     def stop_threads(self) -> None:
         """As `stop`, where the loop is gone."""
-        for reading in list(self._readings.values()):
-            reading.capture.stop()
+        for active in list(self._cameras.values()):
+            active.capture.stop()
 
     def join(self, seconds: float) -> bool:
         """Blocks: wait for the threads, which release their cameras. Returns whether all have ended."""

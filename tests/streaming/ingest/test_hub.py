@@ -295,10 +295,10 @@ async def test_video_that_was_not_handled_yet_is_nothing_to_who_watches_jpeg_by_
     source = CameraSource(add(simulator, gop_seconds=LONG_GROUP).url)
     async with hub.feed("1", source, "original", BOTH) as feed, hub.feed("1", source, "low"):
         await take(feed, 30)
-        reading = hub._readings["1"]
-        key = reading.group[0]
+        active = hub._cameras["1"]
+        key = active.group[0]
         assert key.flags & Flag.KEY
-        reading.post(reading._fan_out, key, urgent=False)
+        active.post(active._fan_out, key, urgent=False)
         feed.switch("low")
         (frame,) = await take(feed, 1)
         assert (frame.format, frame.flags) == (Format.JPEG, Flag.KEY)
@@ -308,8 +308,8 @@ async def test_a_newcomer_is_told_of_a_change_that_was_not_handled_yet(hub: Hub,
     source = CameraSource(camera.url)
     async with hub.feed("1", source, "low") as feed:
         await take(feed, 1)
-        reading = hub._readings["1"]
-        reading.post(reading.tell, Condition(State.RECONNECTING, 0), urgent=False)
+        active = hub._cameras["1"]
+        active.post(active.tell, Condition(State.RECONNECTING, 0), urgent=False)
         async with hub.feed("1", source, "low") as newcomer:
             assert newcomer.condition.state is State.RECONNECTING
 
@@ -319,7 +319,7 @@ async def test_a_newcomer_to_video_that_nobody_watched_has_all_of_it(hub: Hub, s
     async with hub.feed("1", source, "low") as jpeg:
         await of_format(jpeg, Format.JPEG)
         await asyncio.sleep(1.0)
-        read = hub._readings["1"].capture.frames_read
+        read = hub._cameras["1"].capture.frames_read
         async with hub.feed("1", source, "original", BOTH) as feed:
             frames = await take(feed, read)
             assert frames[0].flags & Flag.KEY
@@ -345,11 +345,11 @@ async def test_viewers_of_all_formats_share_one_connection(hub: Hub, camera: Sim
 async def test_only_the_original_being_watched_nothing_is_encoded(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:
         await of_format(feed, Format.H264)
-        reading = hub._readings["1"]
+        active = hub._cameras["1"]
         await take(feed, 5)
-        reading.newest.clear()  # what the first moment made, before the camera's codec was known
+        active.newest.clear()  # what the first moment made, before the camera's codec was known
         await take(feed, 30)
-        assert not reading.newest
+        assert not active.newest
 
 
 async def test_a_camera_that_turns_out_to_send_no_keys_is_served_as_jpeg_in_the_same_feed(
@@ -375,7 +375,7 @@ async def test_a_camera_that_changes_its_codec_is_followed_and_no_old_group_is_p
         camera.change_codec("h265")
         frame = await of_format(feed, Format.JPEG, 10)
         assert frame.epoch == 1
-        assert not hub._readings["1"].group
+        assert not hub._cameras["1"].group
         camera.change_codec("h264", 160, 96)
         frame = await of_format(feed, Format.H264, 10)
         assert (frame.epoch, bool(frame.flags & Flag.KEY)) == (2, True)
