@@ -25,7 +25,7 @@ from streaming.ingest.frames import Frame
 from streaming.ingest.opencv import cv2
 from streaming.ingest.pictures import DecodingError
 from streaming.ingest.shared_stream import Arrival, Loss, Opening
-from streaming.ingest.sharing import Join, Line, alone
+from streaming.ingest.sharing import Relay, RelayFactory, no_sharing
 from streaming.ingest.threads import trim_memory
 from streaming.ingest.video import Video
 
@@ -153,12 +153,12 @@ class Capture:
         on_group: Callable[[list[Frame]], None],
         on_video: Callable[[bool], None],
         on_condition: Callable[[Condition], None],
-        join: Join = alone,
+        open_relay: RelayFactory = no_sharing,
     ) -> None:
-        self._source, self._allowance, self._join = source, allowance, join
+        self._source, self._allowance, self._open_relay = source, allowance, open_relay
         self._on_frame, self._on_group = on_frame, on_group
         self._on_video, self._on_condition = on_video, on_condition
-        self._line = Line()
+        self._relay = Relay()
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
@@ -176,7 +176,7 @@ class Capture:
     @property
     def is_followed(self) -> bool:
         """Whether other workers live off what this one reads."""
-        return self._line.reads and self._line.followed
+        return self._relay.reads and self._relay.followed
 
     def want(self, qualities: frozenset[str]) -> None:
         """Encode these from the next frame on."""
@@ -195,21 +195,21 @@ class Capture:
         try:
             while not self._stop.is_set():
                 source = self._source
-                with self._join(source) as line:
-                    self._line = line
-                    self._serve(source, line)
+                with self._open_relay(source) as relay:
+                    self._relay = relay
+                    self._serve(source, relay)
         finally:
             trim_memory()
 
-    def _serve(self, source: CameraSource, line: Line) -> None:
+    def _serve(self, source: CameraSource, relay: Relay) -> None:
         failures = 0
         while self._is_to_serve(source):
             before = self.frames_read
             try:
-                if line.reads:
-                    self._read(source, line)
+                if relay.reads:
+                    self._read(source, relay)
                 else:
-                    self._follow(source, line)
+                    self._follow(source, relay)
                 continue
             except CaptureError as error:
                 failures = 1 if self.frames_read > before else failures + 1
@@ -221,7 +221,7 @@ class Capture:
                 cause = "The camera's pictures cannot be read."
                 logger.exception("Reading the camera %s failed; it is opened again", source)
             self._report(failures, cause)
-            line.publish_loss(failures, cause)
+            relay.publish_loss(failures, cause)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
 
     def _is_to_serve(self, source: CameraSource) -> bool:
@@ -231,16 +231,16 @@ class Capture:
         state = State.RECONNECTING if self.frames_read else State.CONNECTING
         self._on_condition(Condition(state, time.monotonic(), failures, cause))
 
-    def _read(self, source: CameraSource, line: Line) -> None:
+    def _read(self, source: CameraSource, relay: Relay) -> None:
         """Read `source` until something else is to be done. Raises CaptureError when it is lost."""
         reader = Reader(source, self._allowance)
         try:
             codec, extradata = reader.codec, reader.extradata
             units, video = units_of(codec, extradata, self._allowance.largest_picture), self._video(codec, extradata)
-            line.opened(codec, extradata)
+            relay.opened(codec, extradata)
             self._arrivals.clear()
             live = False
-            while self._is_to_serve(source) and line.reads:
+            while self._is_to_serve(source) and relay.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
                 self._arrived(1)
@@ -249,18 +249,18 @@ class Capture:
                     self._on_condition(Condition(State.LIVE, time.monotonic()))
                 for unit in units.push(data, reader.presented_at, read_at):
                     video.collect(unit)
-                    line.publish(unit, video.group)  # before decoding and encoding, which others do not wait for
+                    relay.publish(unit, video.group)  # before decoding and encoding, which others do not wait for
                     video.show(unit)
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
             reader.close()
 
-    def _follow(self, source: CameraSource, line: Line) -> None:
+    def _follow(self, source: CameraSource, relay: Relay) -> None:
         """Take what the reader of the camera, another worker, hands on. Raises CaptureError where it is of no use."""
         opening: Opening | None = None
         try:
-            for news in line.follow():
+            for news in relay.follow():
                 if not self._is_to_serve(source):
                     return
                 if isinstance(news, Loss):

@@ -18,7 +18,7 @@ from streaming.ingest.capture import Allowance, Capture
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
-from streaming.ingest.sharing import Join, Sharing, alone
+from streaming.ingest.sharing import RelayFactory, Sharing, no_sharing
 from streaming.ingest.threads import FullError, Inbox, ThreadPerJobExecutor
 from streaming.ingest.video import GROUP_BYTES
 
@@ -80,7 +80,7 @@ class ActiveCamera:
         allowance: Allowance,
         on_change: Callable[[], None],
         on_reopen: Callable[[], None],
-        join: Join,
+        open_relay: RelayFactory,
     ) -> None:
         self._on_change, self._on_reopen = on_change, on_reopen
         self.source = source
@@ -98,7 +98,7 @@ class ActiveCamera:
             on_group=lambda group: self.post(self._begin, group),
             on_video=lambda passes: self.post(self._set_video, passes),
             on_condition=lambda condition: self.post(self.tell, condition),
-            join=join,
+            open_relay=open_relay,
         )
         self.done: asyncio.Future[None] | None = None
         self.linger: asyncio.TimerHandle | None = None
@@ -244,8 +244,10 @@ class Hub:
             await asyncio.wait(self._ending.values(), return_when=asyncio.FIRST_COMPLETED)
 
     def _start(self, camera: str, source: CameraSource) -> ActiveCamera:
-        join = functools.partial(self._sharing.line, camera) if self._sharing else alone
-        active = ActiveCamera(source, self._allowance, lambda: self.on_change(), lambda: self.on_reopen(camera), join)
+        open_relay = functools.partial(self._sharing.relay, camera) if self._sharing else no_sharing
+        active = ActiveCamera(
+            source, self._allowance, lambda: self.on_change(), lambda: self.on_reopen(camera), open_relay
+        )
         try:
             future = self._executor.submit(active.capture.run)
         except FullError as error:

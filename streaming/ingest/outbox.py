@@ -15,7 +15,7 @@ Sender = TypeVar("Sender")
 class Entry(Generic[Sender]):
     """What a reader says, on its way to Redis."""
 
-    line: Sender
+    relay: Sender
     keep: str  # which entries stay with it: "from here", "few" or "all"
     fields: Fields
 

@@ -35,8 +35,8 @@ LARGEST = 64_000_000  # bytes of a picture that is handed on: as large as STREAM
 MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
 
 
-class Line:
-    """A camera's line to the other workers. This one leads nowhere: the worker reads for itself."""
+class Relay:
+    """A camera's relay to the other workers. This one leads nowhere: the worker reads for itself."""
 
     reads = True  # this worker is to read the camera
     followed = False  # others wait for what it reads
@@ -55,12 +55,12 @@ class Line:
         yield from ()
 
 
-Join = Callable[[CameraSource], AbstractContextManager[Line]]
+RelayFactory = Callable[[CameraSource], AbstractContextManager[Relay]]
 
 
-def alone(source: CameraSource) -> AbstractContextManager[Line]:
+def no_sharing(source: CameraSource) -> AbstractContextManager[Relay]:
     """Nobody to share with."""
-    return nullcontext(Line())
+    return nullcontext(Relay())
 
 
 class Sharing:
@@ -68,28 +68,28 @@ class Sharing:
 
     def __init__(self, url: str, worker: str) -> None:
         self.worker, self.store = worker, ThreadStore(url)
-        self.outbox = Outbox[SharedLine]()
-        self._lines: set[SharedLine] = set()
-        self._lock = threading.Lock()  # of the lines; never held over a call of Redis
+        self.outbox = Outbox[SharedRelay]()
+        self._relays: set[SharedRelay] = set()
+        self._lock = threading.Lock()  # of the relays; never held over a call of Redis
         self._turns = itertools.count(1)
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._complaint = ""  # why pictures cannot be shared, as it was logged
 
     @contextmanager
-    def line(self, camera: str, source: CameraSource) -> Iterator[Line]:
+    def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
         """Take part in the reading of a camera while the block lasts."""
-        line = SharedLine(self, camera, source)
-        self.contend([line])
+        relay = SharedRelay(self, camera, source)
+        self.contend([relay])
         with self._lock:
-            self._lines.add(line)
+            self._relays.add(relay)
             self._start()
         try:
-            yield line
+            yield relay
         finally:
             with self._lock:
-                self._lines.discard(line)
-            line.leave()
+                self._relays.discard(relay)
+            relay.leave()
 
     def _start(self) -> None:
         if not self._threads:
@@ -106,21 +106,21 @@ class Sharing:
             thread.join(max(deadline - time.monotonic(), 0))
         self.store.close()
 
-    def contend(self, lines: "list[SharedLine]") -> None:
+    def contend(self, relays: "list[SharedRelay]") -> None:
         """Become the reader of those that nobody reads, stay it, or go on following."""
         turn, now = next(self._turns), time.monotonic()
-        keys = [key for line in lines for key in line.keys]
-        stands = [int(line.stands_back_until <= now) for line in lines]
+        keys = [key for relay in relays for key in relay.keys]
+        stands = [int(relay.stands_back_until <= now) for relay in relays]
         try:
             answer = self.store.run("ingest/elect_reader", keys, [self.worker, LEASE_MS, FOLLOWED_MS, *stands])
         except GateUnavailableError as error:
             self._say(error.complaint.in_full)
-            for line in lines:
-                line.unanswered()
+            for relay in relays:
+                relay.unanswered()
         else:
             self._say("")
-            for line, reads, followed in zip(lines, answer[::2], answer[1::2], strict=True):
-                line.answered(turn, bool(reads), bool(followed))
+            for relay, reads, followed in zip(relays, answer[::2], answer[1::2], strict=True):
+                relay.answered(turn, bool(reads), bool(followed))
 
     def _say(self, complaint: str) -> None:
         with self._lock:
@@ -134,21 +134,21 @@ class Sharing:
         while not self._closed.is_set():
             try:
                 with self._lock:
-                    read = [line for line in self._lines if line.reads]
+                    read = [relay for relay in self._relays if relay.reads]
                 self._listen(read)
                 with self._lock:
-                    lines = list(self._lines)
-                if lines:
-                    self.contend(lines)
+                    relays = list(self._relays)
+                if relays:
+                    self.contend(relays)
             except Exception:
                 logger.exception("The election of cameras' readers failed; it tries again")
                 time.sleep(BEAT)
 
-    def _listen(self, read: "list[SharedLine]") -> None:
+    def _listen(self, read: "list[SharedRelay]") -> None:
         """Wait for the next beat, or for somebody who begins to follow a camera that this worker reads."""
         try:
             if read:
-                self.store.pop([line.knocks for line in read], BEAT)
+                self.store.pop([relay.knocks for relay in read], BEAT)
                 return
         except GateUnavailableError:
             pass
@@ -156,7 +156,7 @@ class Sharing:
 
     def _send_forever(self) -> None:
         while not self._closed.is_set():
-            entries = [entry for entry in self.outbox.take() if not entry.line.left]
+            entries = [entry for entry in self.outbox.take() if not entry.relay.left]
             try:
                 self._send(entries)
                 continue
@@ -165,27 +165,27 @@ class Sharing:
             except Exception:
                 logger.exception("Handing on cameras' pictures failed")
             for entry in entries:
-                entry.line.interrupt()
+                entry.relay.interrupt()
 
-    def _send(self, entries: "list[Entry[SharedLine]]") -> None:
+    def _send(self, entries: "list[Entry[SharedRelay]]") -> None:
         calls: list[Call] = []
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
             bounds = [MOST_HELD, MOST_HELD_OF_ALL]
             arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
-            calls.append(([entry.line.reader, entry.line.units, HELD], arguments))
+            calls.append(([entry.relay.reader, entry.relay.units, HELD], arguments))
         refused = {
-            entry.line
+            entry.relay
             for entry, (mine,) in zip(entries, self.store.run_all("ingest/publish", calls), strict=True)
             if not mine
         }
-        for line in refused:  # the lease has ended: another worker's now, or to be taken again
-            line.interrupt()
-            self.contend([line])
+        for relay in refused:  # the lease has ended: another worker's now, or to be taken again
+            relay.interrupt()
+            self.contend([relay])
 
 
-class SharedLine(Line):
-    """A camera's line to the workers that share it."""
+class SharedRelay(Relay):
+    """A camera's relay to the workers that share it."""
 
     def __init__(self, sharing: Sharing, camera: str, source: CameraSource) -> None:
         name = name_of(camera, source)

@@ -18,7 +18,7 @@ from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Flag, Frame
 from streaming.ingest.shared_stream import Arrival, Loss
-from streaming.ingest.sharing import Line, Sharing
+from streaming.ingest.sharing import Relay, Sharing
 from tests.servers import RedisServer, wait_until
 from tests.streaming.ingest.watched import Watched, clocks_of, watching
 
@@ -53,12 +53,12 @@ def until(condition: Any, what: str, seconds: float = 10) -> float:
 
 
 class Follower:
-    """A line's follower in a thread, and what it heard."""
+    """A relay's follower in a thread, and what it heard."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, relay: Relay) -> None:
         self.news: list[Arrival | Loss] = []
         self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self._run, args=(line,), name="follower")
+        self.thread = threading.Thread(target=self._run, args=(relay,), name="follower")
 
     def __enter__(self) -> "Follower":
         self.thread.start()
@@ -69,8 +69,8 @@ class Follower:
         self.thread.join(5)
         assert not self.thread.is_alive()
 
-    def _run(self, line: Line) -> None:
-        for news in line.follow():
+    def _run(self, relay: Relay) -> None:
+        for news in relay.follow():
             self.news += [news] if news else []
             if self.stopped.is_set():
                 return
@@ -80,28 +80,28 @@ class Follower:
         return [unit for news in self.news if isinstance(news, Arrival) for unit in news.units]
 
 
-# Lines.
+# Relays.
 
 
 def test_the_first_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         assert (first.reads, second.reads) == (True, False)
         until(lambda: first.followed, "the reader hears that it is followed", 1)
-        with bob.line("2", SOURCE) as another:
+        with bob.relay("2", SOURCE) as another:
             assert another.reads
 
 
 def test_who_has_heard_of_a_new_address_does_not_follow_the_old_one(ann: Sharing, bob: Sharing) -> None:
     moved = CameraSource(SOURCE.url, "admin", "new password")
-    with ann.line("1", SOURCE) as first, bob.line("1", moved) as second:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", moved) as second:
         assert first.reads
         assert second.reads
 
 
 def test_when_the_reader_leaves_a_follower_takes_over_at_once(ann: Sharing, bob: Sharing) -> None:
     with ExitStack() as stay:
-        with ann.line("1", SOURCE):
-            second = stay.enter_context(bob.line("1", SOURCE))
+        with ann.relay("1", SOURCE):
+            second = stay.enter_context(bob.relay("1", SOURCE))
             follower = stay.enter_context(Follower(second))
         until(lambda: second.reads, "the follower reads", 0.9)  # less than the lease
         until(lambda: not follower.thread.is_alive(), "it follows no more")
@@ -109,7 +109,7 @@ def test_when_the_reader_leaves_a_follower_takes_over_at_once(ann: Sharing, bob:
 
 
 def test_units_arrive_whole_and_in_order_beginning_with_the_group_s_key(ann: Sharing, bob: Sharing) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"extra")
         for group in ([KEY], [KEY, OTHER], [KEY, OTHER, OTHER]):
@@ -123,19 +123,19 @@ def test_units_arrive_whole_and_in_order_beginning_with_the_group_s_key(ann: Sha
 def test_who_comes_later_gets_the_running_group_and_nothing_before_it(
     redis_server: RedisServer, ann: Sharing, bob: Sharing
 ) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as early:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as early:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         for group in ([KEY], [KEY, OTHER], [KEY], [KEY, OTHER], [KEY, OTHER, OTHER]):
             first.publish(group[-1], group)
         until(lambda: early.units[-2:] == [OTHER, OTHER], "the last group is there")
-        with worker(redis_server, "cid") as late, late.line("1", SOURCE) as third, Follower(third) as follower:
+        with worker(redis_server, "cid") as late, late.relay("1", SOURCE) as third, Follower(third) as follower:
             until(lambda: len(follower.units) >= 3, "the last group is there")
             assert follower.units == [KEY, OTHER, OTHER]
 
 
 def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bob: Sharing) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         first.publish(KEY, [KEY])
@@ -150,7 +150,7 @@ def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bo
 
 
 def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob: Sharing) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
         first.publish_loss(1, "Très loin.")
         with Follower(second) as follower:
@@ -161,12 +161,12 @@ def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob:
 def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
     redis_server: RedisServer, ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
         monkeypatch.setattr(ann, "_listen", lambda read: threading.Event().wait(3))  # no beat meanwhile
         until(lambda: second.reads, "the lease has ended", 3)
         assert first.reads
-        with worker(redis_server, "cid") as late, late.line("1", SOURCE) as third, Follower(third) as follower:
+        with worker(redis_server, "cid") as late, late.relay("1", SOURCE) as third, Follower(third) as follower:
             first.opened("h264", b"")
             first.publish(KEY, [KEY])
             until(lambda: not first.reads, "its picture is refused")
@@ -175,7 +175,7 @@ def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
 
 def test_a_reader_that_cannot_open_the_camera_lets_another_one_try(ann: Sharing, bob: Sharing) -> None:
     """It may be the network of its host."""
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.publish_loss(1, "Far away.")
         until(lambda: bool(follower.news), "the loss is known")
@@ -185,15 +185,15 @@ def test_a_reader_that_cannot_open_the_camera_lets_another_one_try(ann: Sharing,
 
 
 def test_alone_a_reader_goes_on_trying(ann: Sharing) -> None:
-    with ann.line("1", SOURCE) as line:
-        line.publish_loss(9, "Far away.")
-        assert line.reads
+    with ann.relay("1", SOURCE) as relay:
+        relay.publish_loss(9, "Far away.")
+        assert relay.reads
 
 
 def test_what_is_still_on_its_way_when_a_reader_leaves_takes_nothing_back(ann: Sharing, bob: Sharing) -> None:
-    with bob.line("2", SOURCE), ExitStack() as stay:
-        with ann.line("1", SOURCE) as first:
-            second = stay.enter_context(bob.line("1", SOURCE))
+    with bob.relay("2", SOURCE), ExitStack() as stay:
+        with ann.relay("1", SOURCE) as first:
+            second = stay.enter_context(bob.relay("1", SOURCE))
             stay.enter_context(Follower(second))
             until(lambda: first.followed, "the reader is followed")
             first.opened("h264", b"")
@@ -205,7 +205,7 @@ def test_what_is_still_on_its_way_when_a_reader_leaves_takes_nothing_back(ann: S
 def test_pictures_beyond_what_redis_takes_are_left_out_up_to_a_key(
     ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         monkeypatch.setattr(outbox, "MOST_WAITING", -1)
@@ -224,10 +224,10 @@ def held(redis_server: RedisServer) -> int:
         return sum(client.memory_usage(key, samples=0) or 0 for key in client.scan_iter())
 
 
-def publish_all(line: Line, follower: Follower, units: list[AccessUnit], group: list[AccessUnit]) -> None:
+def publish_all(relay: Relay, follower: Follower, units: list[AccessUnit], group: list[AccessUnit]) -> None:
     """One after the other, as a camera sends them; each arrives."""
     for number, unit in enumerate(units, start=len(follower.units) + 1):
-        line.publish(unit, [*group, unit] if group else [])
+        relay.publish(unit, [*group, unit] if group else [])
         until(lambda number=number: len(follower.units) == number, "the picture arrives")
 
 
@@ -236,7 +236,7 @@ def test_what_redis_holds_of_a_camera_is_bounded_in_bytes_and_who_follows_misses
     ann: Sharing, bob: Sharing, redis_server: RedisServer, group: list[AccessUnit]
 ) -> None:
     large = [AccessUnit(bytes(5_000_000), False, number) for number in range(12)]
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         if group:
@@ -254,7 +254,7 @@ def test_what_redis_holds_of_all_cameras_is_bounded_and_each_has_its_part(
     with ExitStack() as stay:
         cameras = []
         for camera in ("1", "2", "3", "4"):
-            first, second = (stay.enter_context(each.line(camera, SOURCE)) for each in (ann, bob))
+            first, second = (stay.enter_context(each.relay(camera, SOURCE)) for each in (ann, bob))
             cameras.append((first, stay.enter_context(Follower(second))))
             until(lambda first=first: first.followed, "the reader is followed")
             first.opened("h264", b"")
@@ -267,7 +267,7 @@ def test_what_redis_holds_of_all_cameras_is_bounded_and_each_has_its_part(
 def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
     ann: Sharing, bob: Sharing, redis_server: RedisServer
 ) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         huge = AccessUnit(bytes(sharing.LARGEST + 1), True, 1)
@@ -279,7 +279,7 @@ def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
 
 
 def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         first.publish(OTHER, [])
@@ -294,7 +294,7 @@ def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing
 
 
 def test_scripts_that_redis_has_forgotten_are_told_again(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second, Follower(second) as follower:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
         first.publish(KEY, [KEY])
@@ -305,7 +305,7 @@ def test_scripts_that_redis_has_forgotten_are_told_again(ann: Sharing, bob: Shar
 
 
 def test_without_redis_each_reads_and_afterwards_one(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
-    with ann.line("1", SOURCE) as first, bob.line("1", SOURCE) as second:
+    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         redis_server.kill()
         until(lambda: first.reads and second.reads, "each reads", 5)
         redis_server.start()
@@ -317,8 +317,8 @@ def test_no_picture_reaches_the_disk_of_a_redis_that_keeps_its_data(tmp_path: Pa
         RedisServer(tmp_path, appendonly="yes") as server,
         worker(server, "ann") as ann,
         worker(server, "bob") as bob,
-        ann.line("1", SOURCE) as first,
-        bob.line("1", SOURCE) as second,
+        ann.relay("1", SOURCE) as first,
+        bob.relay("1", SOURCE) as second,
         Follower(second) as follower,
     ):
         until(lambda: first.followed, "the reader is followed")
@@ -334,7 +334,7 @@ def test_no_picture_reaches_the_disk_of_a_redis_that_keeps_its_data(tmp_path: Pa
 
 
 def capture(sharing: Sharing, camera: SimulatedCamera, *qualities: str) -> Any:
-    return watching(camera.url, *qualities, join=partial(sharing.line, "1"))
+    return watching(camera.url, *qualities, open_relay=partial(sharing.relay, "1"))
 
 
 @contextmanager

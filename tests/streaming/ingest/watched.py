@@ -13,7 +13,7 @@ from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
-from streaming.ingest.sharing import Join, alone
+from streaming.ingest.sharing import RelayFactory, no_sharing
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -50,7 +50,7 @@ def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
 class Watched:
     """A capture in its thread, and what it has told so far."""
 
-    def __init__(self, source: CameraSource, qualities: frozenset[str], join: Join = alone) -> None:
+    def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
         self.videos: list[bool] = []
@@ -62,7 +62,7 @@ class Watched:
             self.groups.append,
             self.videos.append,
             self.conditions.append,
-            join,
+            open_relay,
         )
         self.capture.want(qualities)
         self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
@@ -91,9 +91,9 @@ class Watched:
 
 
 @contextmanager
-def watching(url: str, *qualities: str, join: Join = alone) -> Iterator[Watched]:
+def watching(url: str, *qualities: str, open_relay: RelayFactory = no_sharing) -> Iterator[Watched]:
     """The camera at `url`, with these qualities encoded as JPEG."""
-    watched = Watched(CameraSource(url), frozenset(qualities), join)
+    watched = Watched(CameraSource(url), frozenset(qualities), open_relay)
     watched.thread.start()
     try:
         yield watched
