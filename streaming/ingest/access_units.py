@@ -88,7 +88,7 @@ class H264:
         if done and not self._proven:
             self._proven, self._splits = True, set()
         self._held = unit if (kind == IDR) in self._splits else None
-        return self._sound(done if self._held else [*done, unit])
+        return self._drop_undecodable(done if self._held else [*done, unit])
 
     def _continue(self, data: bytes, *, key: bool) -> list[AccessUnit]:
         """The rest of a picture whose first part came with the last read."""
@@ -103,14 +103,14 @@ class H264:
             self._broken = True
         return []
 
-    def _sound(self, units: list[AccessUnit]) -> list[AccessUnit]:
+    def _drop_undecodable(self, units: list[AccessUnit]) -> list[AccessUnit]:
         """Without what depends on a picture that was broken."""
-        sound = []
+        decodable = []
         for unit in units:
             self._broken = self._broken and not unit.key
             if not self._broken:
-                sound.append(unit)
-        return sound
+                decodable.append(unit)
+        return decodable
 
     def _remember(self, data: bytes) -> tuple[int, bool] | None:
         """Keep the parameter sets; returns type and "goes on with a picture" of the first slice, None without one."""

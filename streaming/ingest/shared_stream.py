@@ -33,7 +33,7 @@ class Loss:
     cause: str
 
 
-def sound(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
+def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
     """Those that come after picture `number`, without what lacks its predecessors; the number of the last one; and whether
     some lack them all the same, because the camera's group is too long to be kept and there is no better place."""
     kept, gap = [], False

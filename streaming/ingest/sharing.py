@@ -17,7 +17,16 @@ from cameras.sources import CameraSource
 from streaming.errors import GateUnavailableError
 from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.outbox import Entry, Outbox
-from streaming.ingest.shared_stream import Arrival, Fields, Loss, Opening, fields_of, opening_of, sound, unit_of
+from streaming.ingest.shared_stream import (
+    Arrival,
+    Fields,
+    Loss,
+    Opening,
+    drop_undecodable,
+    fields_of,
+    opening_of,
+    unit_of,
+)
 from streaming.store.connection import Word
 from streaming.store.keys import HELD, name_of
 from streaming.store.scripts import Call, ThreadStore
@@ -284,7 +293,7 @@ class SharedRelay(Relay):
                     continue
                 if opening is None or opening.id != id:
                     opening, number = opening_of(said[0]), 0
-                kept, number, gap = sound(said, number)
+                kept, number, gap = drop_undecodable(said, number)
                 if kept:
                     yield Arrival(opening, [unit_of(fields) for fields in kept], gap)
             if not entries:
