@@ -33,7 +33,7 @@ from streaming.store.scripts import Call, ThreadStore
 
 logger = logging.getLogger(__name__)
 
-LEASE_MS = 1000  # a dead reader's camera is free after this
+READER_LEASE_MS = 1000  # a dead reader's camera is free after this
 BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
 FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last word
 TRIES = 2  # openings in a row that fail before a reader lets a follower try
@@ -89,7 +89,7 @@ class Sharing:
     def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
         """Take part in the reading of a camera while the block lasts."""
         relay = SharedRelay(self, camera, source)
-        self.contend([relay])
+        self.elect_readers([relay])
         with self._lock:
             self._relays.add(relay)
             self._start()
@@ -115,13 +115,13 @@ class Sharing:
             thread.join(max(deadline - time.monotonic(), 0))
         self.store.close()
 
-    def contend(self, relays: "list[SharedRelay]") -> None:
+    def elect_readers(self, relays: "list[SharedRelay]") -> None:
         """Become the reader of those that nobody reads, stay it, or go on following."""
         turn, now = next(self._turns), time.monotonic()
         keys = [key for relay in relays for key in relay.keys]
         stands = [int(relay.stands_back_until <= now) for relay in relays]
         try:
-            answer = self.store.run("ingest/elect_reader", keys, [self.worker, LEASE_MS, FOLLOWED_MS, *stands])
+            answer = self.store.run("ingest/elect_reader", keys, [self.worker, READER_LEASE_MS, FOLLOWED_MS, *stands])
         except GateUnavailableError as error:
             self._say(error.complaint.in_full)
             for relay in relays:
@@ -148,7 +148,7 @@ class Sharing:
                 with self._lock:
                     relays = list(self._relays)
                 if relays:
-                    self.contend(relays)
+                    self.elect_readers(relays)
             except Exception:
                 logger.exception("The election of cameras' readers failed; it tries again")
                 time.sleep(BEAT)
@@ -157,7 +157,7 @@ class Sharing:
         """Wait for the next beat, or for somebody who begins to follow a camera that this worker reads."""
         try:
             if read:
-                self.store.pop([relay.knocks for relay in read], BEAT)
+                self.store.pop([relay.wakeups for relay in read], BEAT)
                 return
         except GateUnavailableError:
             pass
@@ -181,7 +181,7 @@ class Sharing:
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
             bounds = [MOST_HELD, MOST_HELD_OF_ALL]
-            arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
+            arguments: list[Word] = [self.worker, READER_LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
             calls.append(([entry.relay.reader, entry.relay.units, HELD], arguments))
         refused = {
             entry.relay
@@ -190,7 +190,7 @@ class Sharing:
         }
         for relay in refused:  # the lease has ended: another worker's now, or to be taken again
             relay.interrupt()
-            self.contend([relay])
+            self.elect_readers([relay])
 
 
 class SharedRelay(Relay):
@@ -199,7 +199,7 @@ class SharedRelay(Relay):
     def __init__(self, sharing: Sharing, camera: str, source: CameraSource) -> None:
         name = name_of(camera, source)
         self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
-        self.reader, _, self.units, self.knocks = self.keys
+        self.reader, _, self.units, self.wakeups = self.keys
         self._sharing = sharing
         self.reads = self.left = False
         self.stands_back_until = 0.0  # time.monotonic(): somebody else may try
@@ -220,7 +220,7 @@ class SharedRelay(Relay):
         self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
         self.reads, self.followed = reads, followed
         if self.left:  # meanwhile
-            self._abdicate()
+            self._resign_reader()
 
     def unanswered(self) -> None:
         self._answers = False
@@ -229,9 +229,9 @@ class SharedRelay(Relay):
 
     def leave(self) -> None:
         self.left = True
-        self._abdicate()
+        self._resign_reader()
 
-    def _abdicate(self) -> None:
+    def _resign_reader(self) -> None:
         if self.reads and self._answers:  # else the lease ends by itself
             self.reads = False
             with suppress(GateUnavailableError):
@@ -267,7 +267,7 @@ class SharedRelay(Relay):
         self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
         if failures >= TRIES:  # it may be this host's network: one of the others tries
             self.stands_back_until = time.monotonic() + STANDS_BACK
-            self._abdicate()
+            self._resign_reader()
 
     def _put(self, keep: str, fields: Fields) -> None:
         self._sharing.outbox.put(Entry(self, keep, fields))
@@ -301,7 +301,7 @@ class SharedRelay(Relay):
 
     def _heard(self, word: Fields) -> Loss | None:
         if b"gone" in word:
-            self._sharing.contend([self])
+            self._sharing.elect_readers([self])
             return None
         return Loss(int(word[b"failures"]), word[b"cause"].decode())
 
