@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 JPEG_ONLY = frozenset({Format.JPEG})
 FRESH = 1.0  # seconds for which a picture of another quality is good as a newcomer's first one
 LOOK = 1.0  # seconds after which a camera without viewers of its own looks again whether others live off it
-REFUSALS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
+FAILED_OPENINGS = 2  # openings in a row that fail before a newcomer is told that the camera cannot be reached
 
 
 class Feed:

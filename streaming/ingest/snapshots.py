@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError, GateUnavailableError, UnavailableError
 from streaming.ingest.frames import Frame
-from streaming.ingest.hub import FRESH, REFUSALS, Feed, Hub
+from streaming.ingest.hub import FAILED_OPENINGS, FRESH, Feed, Hub
 from streaming.store.connection import Word
 from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
@@ -196,7 +196,7 @@ async def _first_frame(feed: Feed) -> Frame:
     taken = asyncio.ensure_future(feed.mailbox.take())
     try:
         while True:
-            if feed.condition.failures >= REFUSALS:
+            if feed.condition.failures >= FAILED_OPENINGS:
                 raise CameraUnreachableError(feed.condition.cause)
             await asyncio.wait([changed, taken], return_when=asyncio.FIRST_COMPLETED)
             if changed.done():

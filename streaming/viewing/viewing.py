@@ -24,7 +24,7 @@ from streaming.gate.leases import Holder, Rate, Slot, Terms
 from streaming.gate.slots import Asked, Gate
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import Format, Frame
-from streaming.ingest.hub import JPEG_ONLY, REFUSALS, Feed, Hub
+from streaming.ingest.hub import FAILED_OPENINGS, JPEG_ONLY, Feed, Hub
 from streaming.ingest.qualities import ORIGINAL
 from streaming.limits.admission import rate_of
 from streaming.reports.counters import Counters
@@ -302,7 +302,7 @@ class Viewing:
                 await self._tell(told, "camera_lost" if told is State.RECONNECTING else None)
             if condition.state is State.LIVE:
                 was_live, deadline = True, None
-            elif not was_live and condition.failures >= REFUSALS:
+            elif not was_live and condition.failures >= FAILED_OPENINGS:
                 raise _gone(condition)
             elif deadline is None:
                 deadline = time.monotonic() + self._patience.reconnect
