@@ -11,7 +11,7 @@ import numpy as np
 import simplejpeg
 
 from streaming.ingest.opencv import cv2
-from streaming.ingest.qualities import MAX_MESSAGE, QUALITIES, SMALLER
+from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES, SMALLER
 
 # Of FFmpeg's color spaces, color ranges and pixel formats:
 BT_709, UNSPECIFIED, BT_601 = 1, 2, (5, 6)
@@ -75,7 +75,7 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     planes = _planes_of_jpeg(picture, width, height)
     for level in (quality.jpeg, quality.jpeg - 25, quality.jpeg - 50):
         data = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=level)
-        if len(data) <= MAX_MESSAGE:
+        if len(data) <= MAX_FRAME_BYTES:
             return data, width, height
     return encode(picture, SMALLER[name])
 

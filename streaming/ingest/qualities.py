@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ORIGINAL = "original"
-MAX_MESSAGE = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
+MAX_FRAME_BYTES = 1_000_000  # bytes: Daphne cuts a connection that is sent more than 1 MiB in one message
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.pictures import Decoder, encode
-from streaming.ingest.qualities import MAX_MESSAGE, ORIGINAL, QUALITIES
+from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
 
 GROUP_BYTES = 16_000_000  # of a group of pictures that is kept for newcomers
 GROUP_PICTURES = 1800  # a minute of it
@@ -160,4 +160,4 @@ class Video:
 
 def _fits(unit: AccessUnit) -> bool:
     """Into one message."""
-    return len(unit.data) <= MAX_MESSAGE
+    return len(unit.data) <= MAX_FRAME_BYTES

@@ -18,7 +18,7 @@ from cameras.simulator.stream import Codec, StreamFormat
 from streaming.ingest import pictures
 from streaming.ingest.access_units import START
 from streaming.ingest.pictures import Decoder, DecodingError, encode
-from streaming.ingest.qualities import MAX_MESSAGE, QUALITIES
+from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES
 
 WIDTH, HEIGHT = 320, 240
 CODECS = [(Codec.H264, "h264"), (Codec.H265, "hevc"), (Codec.MJPEG, "mjpeg")]  # as the simulator and FFmpeg name them
@@ -73,9 +73,9 @@ def noise(width: int, height: int, contrast: int) -> av.VideoFrame:
 def test_a_picture_too_rich_for_one_message_is_encoded_coarser() -> None:
     picture, level = noise(1920, 1080, 40), QUALITIES["high"].jpeg
     _, fine = cv2.imencode(".jpg", picture.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, level])
-    assert fine.nbytes > MAX_MESSAGE
+    assert fine.nbytes > MAX_FRAME_BYTES
     coarser, width, height = encode(picture, "high")
-    assert len(coarser) <= MAX_MESSAGE
+    assert len(coarser) <= MAX_FRAME_BYTES
     assert (width, height) == (1920, 1080)
     assert decoded(coarser).shape == (1080, 1920, 3)
 
@@ -83,7 +83,7 @@ def test_a_picture_too_rich_for_one_message_is_encoded_coarser() -> None:
 def test_a_picture_too_rich_at_its_size_is_made_smaller() -> None:
     """And not an error: its camera would be lost to all who watch it otherwise."""
     data, width, height = encode(noise(4000, 3000, 127), "original")
-    assert len(data) <= MAX_MESSAGE
+    assert len(data) <= MAX_FRAME_BYTES
     assert (width, height) == (1440, 1080)
     assert decoded(data).shape == (1080, 1440, 3)
 
@@ -91,7 +91,7 @@ def test_a_picture_too_rich_at_its_size_is_made_smaller() -> None:
 def test_the_richest_picture_fits_into_a_message_at_the_lowest_quality() -> None:
     image = np.random.default_rng(1).integers(0, 2, (540, 640), np.uint8) * 255
     data, width, height = encode(av.VideoFrame.from_ndarray(image, format="yuvj420p"), "low")
-    assert len(data) <= MAX_MESSAGE
+    assert len(data) <= MAX_FRAME_BYTES
     assert (width, height) == (640, 360)
 
 

@@ -18,7 +18,7 @@ from streaming.ingest.access_units import H264, AccessUnit, units_of
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.pictures import Decoder
-from streaming.ingest.qualities import MAX_MESSAGE, QUALITIES
+from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES
 from streaming.ingest.video import Pacer, Video
 from tests.cameras.simulator.clients import RawRead, read_raw, watch
 from tests.servers import wait_until
@@ -202,7 +202,7 @@ def test_a_frame_carries_the_times_of_its_picture() -> None:
 
 def test_a_picture_too_large_for_a_message_is_not_passed_on() -> None:
     hand = Hand()
-    assert hand.push(key(1), other(2), other(3) + bytes(MAX_MESSAGE), key(4)) == [
+    assert hand.push(key(1), other(2), other(3) + bytes(MAX_FRAME_BYTES), key(4)) == [
         SETS + key(1),
         other(2),
         SETS + key(4),
@@ -212,7 +212,7 @@ def test_a_picture_too_large_for_a_message_is_not_passed_on() -> None:
 def test_nothing_is_passed_on_that_depends_on_a_picture_that_was_too_large() -> None:
     """They would be decoded against the group before: corruption without an error."""
     hand = Hand()
-    reads = key(1), other(2), key(3) + bytes(MAX_MESSAGE), other(4), other(5), key(6), other(7)
+    reads = key(1), other(2), key(3) + bytes(MAX_FRAME_BYTES), other(4), other(5), key(6), other(7)
     assert hand.push(*reads) == [SETS + key(1), other(2), SETS + key(6), other(7)]
 
 
@@ -220,7 +220,7 @@ def test_nothing_is_passed_on_that_depends_on_a_picture_that_was_too_large() -> 
 def test_from_a_picture_that_was_too_large_to_the_next_key_jpeg_is_shown(large: bytes) -> None:
     """Of a camera whose key pictures all are, always: else nobody would ever see it at *Original*."""
     hand = Hand()
-    hand.push(key(1), large + bytes(MAX_MESSAGE), other(3), other(4))
+    hand.push(key(1), large + bytes(MAX_FRAME_BYTES), other(3), other(4))
     assert hand.videos[-1] is False
     hand.push(key(5), other(6))
     assert hand.videos[-1] is True
@@ -228,7 +228,7 @@ def test_from_a_picture_that_was_too_large_to_the_next_key_jpeg_is_shown(large: 
 
 def test_who_joins_in_a_group_with_a_picture_that_was_too_large_is_shown_jpeg_until_the_next_key() -> None:
     hand = Hand()
-    reads = key(1) + bytes(MAX_MESSAGE), other(2), other(3), key(4)
+    reads = key(1) + bytes(MAX_FRAME_BYTES), other(2), other(3), key(4)
     *before, following = [unit for read in reads for unit in hand.units.push(read, 0.0, 0.0)]
     hand.video.join(before)
     assert (hand.videos[-1], hand.groups, hand.frames) == (False, [[]], [])
