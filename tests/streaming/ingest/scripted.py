@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from cameras.sources import CameraSource
+from streaming.ingest.capture import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import wait_until
 
 SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
+
+ALLOWANCE = Allowance(2, 2, 1_000_000)
 
 Script = Callable[[socket.socket], None]
 
@@ -176,3 +182,15 @@ def with_tls(port: int, folder: Path) -> Script:
                 time.sleep(0.001)
 
     return script
+
+
+def why_not(url: str, allowance: Allowance = ALLOWANCE) -> str:
+    """Read `url` until that fails. Returns the reason."""
+    with pytest.raises(CaptureError) as raised:
+        reader = Reader(CameraSource(url), allowance)
+        try:
+            for _ in range(1000):
+                reader.read()
+        finally:
+            reader.close()
+    return raised.value.reason

@@ -120,7 +120,7 @@ class Taker:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.takes, self.offered = True, list[Frame]()
-        mailbox.pass_on = self
+        mailbox.deliver_to(self)
 
     def __call__(self, frame: Frame) -> bool:
         self.offered.append(frame)

@@ -269,5 +269,5 @@ def test_a_codec_that_nobody_knows_is_an_error_that_names_it() -> None:
 def test_a_picture_of_more_pixels_than_any_camera_has_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     jpeg = simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8))
     assert Decoder("mjpeg").decode(jpeg) is not None
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 64 * 64 - 1)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 64 * 64 - 1)
     assert Decoder("mjpeg").decode(jpeg) is None

@@ -13,7 +13,7 @@ from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
-from streaming.ingest.sharing import RelayFactory, no_sharing
+from streaming.ingest.relay import RelayFactory, no_sharing
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -55,15 +55,11 @@ class Watched:
         self.groups: list[list[Frame]] = []
         self.videos: list[bool] = []
         self.conditions: list[Condition] = []
-        self.capture = Capture(
-            source,
-            TIMEOUTS,
-            self.frames.append,
-            self.groups.append,
-            self.videos.append,
-            self.conditions.append,
-            open_relay,
-        )
+        self.on_frame = self.frames.append
+        self.on_group = self.groups.append
+        self.on_passes_video = self.videos.append
+        self.on_condition = self.conditions.append
+        self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)
         self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
 

@@ -1,0 +1,32 @@
+"""What the tests of feeds share."""
+
+import asyncio
+import contextlib
+
+from streaming.ingest.active_camera import Feed
+from streaming.ingest.frames import Format, Frame
+
+BOTH = frozenset({Format.JPEG, Format.H264})
+
+
+async def take(feed: Feed, count: int, seconds: float = 5) -> list[Frame]:
+    async with asyncio.timeout(seconds):
+        return [await feed.mailbox.take() for _ in range(count)]
+
+
+async def waiting(feed: Feed) -> list[Frame]:
+    """Takes all frames that wait."""
+    frames: list[Frame] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            while True:
+                frames.append(await feed.mailbox.take())
+    return frames
+
+
+async def of_format(feed: Feed, format: Format, seconds: float = 5) -> Frame:
+    """The next frame of this format; others before it are passed over."""
+    async with asyncio.timeout(seconds):
+        while (frame := await feed.mailbox.take()).format is not format:
+            pass
+        return frame
