@@ -1,4 +1,4 @@
-"""Fixtures of the tests of reading cameras."""
+"""Fixtures for reading cameras."""
 
 import asyncio
 import threading
@@ -35,7 +35,7 @@ class CountedDecoder(Decoder):
 
 @pytest.fixture
 def decoders(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
-    """One entry for each decoder that was made: the thread that did."""
+    """The threads that have created a decoder, one entry for each."""
     monkeypatch.setattr(CountedDecoder, "made", [])
     monkeypatch.setattr(video, "Decoder", CountedDecoder)
     return CountedDecoder.made
@@ -55,7 +55,7 @@ def bob(redis_server: RedisServer) -> Iterator[Sharing]:
 
 @pytest.fixture
 def canary() -> Iterator[Server]:
-    """An address that no camera has: whoever connects to it was led there."""
+    """A server that must not get any connection."""
     with server() as running:
         yield running
         assert running.connections == 0

@@ -1,4 +1,4 @@
-"""What the tests of feeds share."""
+"""Helpers for the frames of a feed."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ async def waiting(feed: Feed) -> list[Frame]:
 
 
 async def of_format(feed: Feed, format: Format, seconds: float = 5) -> Frame:
-    """The next frame of this format; others before it are passed over."""
+    """Returns the next frame of this format, and drops others before it."""
     async with asyncio.timeout(seconds):
         while (frame := await feed.mailbox.take()).format is not format:
             pass

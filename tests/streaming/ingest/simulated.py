@@ -1,4 +1,4 @@
-"""What the tests of video on simulated cameras share."""
+"""Helpers for the video of simulated cameras."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def until(condition: Any, what: str, seconds: float = 10) -> None:
 
 
 def read_beside(camera: SimulatedCamera, watched: Watched, count: int) -> tuple[list[RawRead], list[Frame]]:
-    """`count` raw reads of a connection of their own, and all frames when those have come through the capture too."""
+    """Returns `count` raw reads of another connection, and all frames of the capture once it has read the same."""
     with watch(camera.url, raw=True) as capture:
         reads = read_raw(capture, count)
     last = reads[-1].nals[-1]
@@ -34,14 +34,14 @@ def read_beside(camera: SimulatedCamera, watched: Watched, count: int) -> tuple[
 
 @contextmanager
 def first_viewer(camera: SimulatedCamera) -> Iterator[None]:
-    """Somebody who had the one key there is."""
+    """A viewer that gets the camera's only keyframe."""
     with watch(camera.url, raw=True) as capture:
         read_raw(capture, 2)
         yield
 
 
 def decoded_video(frames: Sequence[Frame]) -> list[av.VideoFrame]:
-    """What a decoder that was given nothing else makes of the frames passed on."""
+    """Decodes these frames, and nothing else."""
     context: Any = av.CodecContext.create("h264", "r")
     context.thread_count = 1
     packets = [av.Packet(frame.data) for frame in frames]

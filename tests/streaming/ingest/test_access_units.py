@@ -36,17 +36,17 @@ def test_nal_units_are_found_behind_start_codes_of_three_or_four_bytes(
 # Parameter sets.
 
 
-def test_a_whole_key_picture_passes_as_it_is() -> None:
+def test_a_complete_keyframe_is_unchanged() -> None:
     unit = only(H264().push(SETS + key(), 40_000))
     assert facts(unit) == (SETS + key(), True, 40_000, "avc1.42C01E")
 
 
-def test_a_key_without_parameter_sets_is_given_those_of_the_session_description() -> None:
+def test_a_keyframe_without_parameter_sets_gets_those_of_the_session_description() -> None:
     unit = only(H264(extradata=SETS).push(key(), 0))
     assert (unit.data, unit.key, unit.codec) == (SETS + key(), True, "avc1.42C01E")
 
 
-def test_a_key_without_parameter_sets_is_given_the_latest_ones() -> None:
+def test_a_keyframe_without_parameter_sets_gets_the_latest_ones() -> None:
     units = H264(extradata=SETS)
     changed = START + OTHER_SET + START + OTHER_PICTURE_SET
     units.push(changed + key(1), 0)
@@ -54,7 +54,7 @@ def test_a_key_without_parameter_sets_is_given_the_latest_ones() -> None:
     assert (unit.data, unit.codec) == (changed + key(2), "avc1.640028")
 
 
-def test_only_what_is_missing_is_put_in_front() -> None:
+def test_only_missing_parameter_sets_are_added() -> None:
     unit = only(H264(extradata=SETS).push(START + PICTURE_SET + key(), 0))
     assert unit.data == SETS + key()
 
@@ -65,19 +65,19 @@ def test_start_codes_of_three_bytes_leave_no_zero_at_the_end_of_a_parameter_set(
     assert only(H264(extradata=SETS + b"\x00").push(key(), 0)).data == SETS + key()
 
 
-def test_other_pictures_are_given_no_parameter_sets_and_no_codec() -> None:
+def test_other_pictures_get_no_parameter_sets_and_no_codec() -> None:
     unit = only(H264(extradata=SETS).push(other(), 0))
     assert facts(unit) == (other(), False, 0, "")
 
 
-def test_a_key_whose_parameter_sets_were_never_seen_is_no_key() -> None:
+def test_an_idr_picture_without_known_parameter_sets_is_no_keyframe() -> None:
     units = H264()
     assert not only(units.push(key(1), 0)).key
     assert not only(units.push(START + SET + key(2), 0)).key
     assert only(units.push(START + PICTURE_SET + key(3), 0)).key
 
 
-def test_a_camera_with_several_picture_parameter_sets_is_given_all_of_them() -> None:
+def test_a_keyframe_gets_all_of_several_picture_parameter_sets() -> None:
     described = SETS + START + b"\x68\x5e\x3c\x80"  # pic_parameter_set_id 0 and 1
     assert only(H264(extradata=described).push(key(), 0)).data == described + key()
 
@@ -94,10 +94,10 @@ def test_the_codec_is_named_after_profile_constraints_and_level(parameters: byte
     assert only(H264().push(START + parameters + START + PICTURE_SET + key(), 0)).codec == codec
 
 
-# What is a key.
+# Keyframes.
 
 
-def test_a_recovery_point_that_is_no_idr_picture_is_no_key() -> None:
+def test_a_recovery_point_that_is_no_idr_picture_is_no_keyframe() -> None:
     unit = only(H264().push(SETS + MESSAGE + other(), 0))
     assert facts(unit) == (SETS + MESSAGE + other(), False, 0, "")
 
@@ -110,7 +110,7 @@ def test_a_picture_of_several_slices_in_one_read_is_one_unit() -> None:
 # Units without a slice.
 
 
-def test_what_comes_without_a_slice_belongs_to_the_next_picture() -> None:
+def test_nal_units_without_a_slice_belong_to_the_next_picture() -> None:
     units = H264()
     assert pushed(units, DELIMITER, SETS, MESSAGE) == []
     unit = only(units.push(key(), 7))
@@ -118,7 +118,7 @@ def test_what_comes_without_a_slice_belongs_to_the_next_picture() -> None:
     assert pushed(units, other()) == [other()]
 
 
-def test_parameter_sets_of_a_read_of_their_own_are_the_latest() -> None:
+def test_parameter_sets_in_a_separate_read_are_the_latest() -> None:
     units = H264(extradata=SETS)
     pushed(units, START + OTHER_SET, START + OTHER_PICTURE_SET, other())
     assert only(units.push(key(), 0)).codec == "avc1.640028"
@@ -133,7 +133,7 @@ def test_a_camera_that_sends_no_slices_costs_no_memory() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 7, 31])
-def test_a_set_takes_the_place_of_the_one_with_its_identifier_and_leaves_the_others(number: int) -> None:
+def test_a_parameter_set_replaces_the_one_with_its_identifier_only(number: int) -> None:
     identified = int(f"{number + 1:b}".rjust(2 * (number + 1).bit_length() - 1, "0").ljust(16, "0"), 2)
     one, other_one = (b"\x68" + identified.to_bytes(2, "big") + end for end in (b"\x80", b"\xc0"))
     fixed = START + SET + START + b"\x68\x19\x80"  # pic_parameter_set_id 11
@@ -144,7 +144,7 @@ def test_a_set_takes_the_place_of_the_one_with_its_identifier_and_leaves_the_oth
     assert START + one not in only_now.data
 
 
-# Anything at all.
+# Any bytes.
 
 PIECES = st.one_of(
     st.binary(max_size=40),
@@ -156,9 +156,7 @@ READS = st.lists(st.lists(PIECES, max_size=5).map(b"".join), max_size=20)
 
 
 @given(st.binary(max_size=60), READS)
-def test_whatever_a_camera_sends_nothing_is_raised_and_a_key_can_be_started_from(
-    extradata: bytes, reads: list[bytes]
-) -> None:
+def test_any_bytes_raise_nothing_and_each_keyframe_can_be_decoded_alone(extradata: bytes, reads: list[bytes]) -> None:
     units = H264(extradata)
     for number, read in enumerate(reads):
         for unit in units.push(read, number):
@@ -169,14 +167,14 @@ def test_whatever_a_camera_sends_nothing_is_raised_and_a_key_can_be_started_from
             assert unit.presented_at <= number
 
 
-def test_a_codec_that_is_named_is_named_in_full() -> None:
+def test_the_codec_is_named_in_full_or_not_at_all() -> None:
     unit = only(H264().push(START + b"\x67\x42" + START + PICTURE_SET + key(), 0))
     assert re.fullmatch(r"(avc1\.[0-9A-F]{6})?", unit.codec)
 
 
 @given(READS)
 def test_no_picture_is_invented_repeated_or_reordered(reads: list[bytes]) -> None:
-    """What comes out is what went in, in its order, but for parameter sets put in front."""
+    """All slices of the input come out in order. Only parameter sets are added."""
     units, position = H264(SETS), 0
     sent = b"".join(reads)
     for read in reads:
@@ -187,7 +185,7 @@ def test_no_picture_is_invented_repeated_or_reordered(reads: list[bytes]) -> Non
 
 
 @given(st.binary(max_size=200))
-def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
+def test_nal_units_of_any_bytes_do_not_overlap(data: bytes) -> None:
     end = 0
     for kind, first, last in nal_units(data):
         assert end + 3 <= first < last <= len(data)
@@ -199,11 +197,11 @@ def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False), ("hevc", False)])
-def test_of_other_codecs_each_read_passes_as_one_picture(codec: str, key: bool) -> None:
+def test_each_read_of_another_codec_is_one_picture(codec: str, key: bool) -> None:
     assert Passing(codec).push(b"a picture", 5, 7) == [AccessUnit(b"a picture", key, 5, read_at=7)]
 
 
 @pytest.mark.parametrize(("kind", "key"), [(1, False), (15, False), (16, True), (19, True), (21, True), (32, False)])
-def test_a_random_access_point_of_h265_is_a_key(kind: int, key: bool) -> None:
+def test_a_random_access_point_of_h265_is_a_keyframe(kind: int, key: bool) -> None:
     read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
     assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]

@@ -1,4 +1,4 @@
-"""A camera's fan-out between the capture's thread and the event loop. The capture does not run: the tests play its part."""
+"""A camera's fan-out between the capture's thread and the event loop. The tests take the capture's part."""
 
 import pytest
 
@@ -16,7 +16,7 @@ OTHERS = [KEY._replace(data=b"%d" % number, flags=Flag(0)) for number in range(1
 
 @pytest.fixture
 def told() -> list[str | None]:
-    """What the camera tells its owner: its id for a loss, None for another change."""
+    """The events of the camera: its id for a loss, None for a change."""
     return []
 
 
@@ -60,7 +60,7 @@ async def test_a_new_viewer_of_video_that_nobody_watched_gets_all_of_it(camera: 
 
 
 async def test_a_camera_that_is_lost_is_told_to_the_owner_once(camera: ActiveCamera, told: list[str | None]) -> None:
-    join(camera, "low")  # handles what the camera has said so far
+    join(camera, "low")  # handles the queued calls
     told.clear()
     for failures in (1, 2):
         camera.on_condition(Condition(State.RECONNECTING, 0, failures))

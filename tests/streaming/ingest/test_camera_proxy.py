@@ -56,7 +56,7 @@ def test_no_redirect_of_an_http_camera_is_followed(canary: Server, status: str, 
         assert why_not(f"http://127.0.0.1:{camera.port}/video") == REDIRECT
 
 
-def test_a_redirect_is_not_followed_either_where_ffmpeg_takes_a_reply_for_shorter_than_the_proxy(
+def test_a_redirect_hidden_in_the_body_of_a_reply_is_not_followed(
     canary: Server,
 ) -> None:
     def reply(request: bytes) -> bytes:
@@ -67,7 +67,7 @@ def test_a_redirect_is_not_followed_either_where_ffmpeg_takes_a_reply_for_shorte
         why_not(f"rtsp://127.0.0.1:{camera.port}/")
 
 
-def test_ffmpeg_by_itself_follows_no_redirect_of_http(canary: Server) -> None:
+def test_ffmpeg_itself_follows_no_http_redirect(canary: Server) -> None:
     head = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\n\r\n" % canary.port
     with server(http(head)) as camera:
         capture = cv2.VideoCapture(f"http://127.0.0.1:{camera.port}/", cv2.CAP_FFMPEG)
@@ -75,7 +75,7 @@ def test_ffmpeg_by_itself_follows_no_redirect_of_http(canary: Server) -> None:
         assert camera.connections == 1
 
 
-# What is no camera's.
+# Replies that are not video.
 
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:{port}/a.ts\n#EXT-X-ENDLIST\n"
 OTHERS = {
@@ -97,7 +97,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("path", OTHERS)
-def test_texts_and_playlists_are_no_video_and_lead_nowhere(canary: Server, path: str) -> None:
+def test_texts_and_playlists_are_not_read_as_video(canary: Server, path: str) -> None:
     kind, text = OTHERS[path]
     body = text.replace("{port}", str(canary.port)).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -105,10 +105,10 @@ def test_texts_and_playlists_are_no_video_and_lead_nowhere(canary: Server, path:
         why_not(f"http://127.0.0.1:{camera.port}{path}")
 
 
-# To whom it connects.
+# The address it connects to.
 
 
-def test_an_address_that_no_camera_may_have_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forbidden_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     connected: list[object] = []
     monkeypatch.setattr(camera_socket, "resolve", lambda host, port: [("169.254.169.254", port), ("fe80::1", port)])
     monkeypatch.setattr(socket, "create_connection", lambda *arguments: connected.append(arguments))
@@ -116,28 +116,26 @@ def test_an_address_that_no_camera_may_have_is_not_connected_to(monkeypatch: pyt
     assert not connected
 
 
-def test_of_several_addresses_one_that_a_camera_may_have_is_taken(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_allowed_address_is_chosen_among_several(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 64, 64))
     monkeypatch.setattr(camera_socket, "resolve", lambda host, port: [("169.254.169.254", port), ("127.0.0.1", port)])
     Reader(CameraSource(camera.url.replace("127.0.0.1", "yard.example")), ALLOWANCE).close()
 
 
-def test_networks_hold_for_the_resolved_address(simulator: Simulator) -> None:
+def test_networks_are_checked_for_the_resolved_address(simulator: Simulator) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 64, 64))
     url = camera.url.replace("127.0.0.1", "localhost")
     assert why_not(url, Allowance(2, 2, networks=parse_networks("10.0.0.0/8"))) == NOT_ALLOWED
     Reader(CameraSource(url), Allowance(2, 2, networks=parse_networks("127.0.0.0/8,::1/128"))).close()
 
 
-def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch, canary: Server) -> None:
+def test_the_proxy_of_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch, canary: Server) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{canary.port}")
     with server(http(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) as camera:
         assert why_not(f"http://127.0.0.1:{camera.port}/") == "The camera has nothing at this path."
 
 
-def test_an_http_camera_is_asked_for_its_own_host() -> None:
+def test_an_http_camera_gets_its_own_host_header() -> None:
     asked: list[bytes] = []
 
     def script(connection: socket.socket) -> None:
@@ -149,7 +147,7 @@ def test_an_http_camera_is_asked_for_its_own_host() -> None:
     assert b"\r\nHost: 127.0.0.1:%d\r\n" % camera.port in asked[0]
 
 
-def test_an_http_camera_with_a_password_is_asked_again_with_it(simulator: Simulator) -> None:
+def test_an_http_camera_with_a_password_is_read(simulator: Simulator) -> None:
     camera = SimulatedCamera("Yard", "yard", 64, 64, transport="http", codec="mjpeg", username="ada", password="p@ss:/")
     url = simulator.add(camera).url
     reader = Reader(CameraSource(url, "ada", "p@ss:/"), ALLOWANCE)
@@ -173,12 +171,12 @@ def test_an_http_camera_with_a_password_is_asked_again_with_it(simulator: Simula
         ("503 Busy", "The camera answered with status 503."),
     ],
 )
-def test_what_the_camera_answered_is_the_reason(status: str, reason: str) -> None:
+def test_the_camera_s_answer_is_the_reason(status: str, reason: str) -> None:
     with server(rtsp(DESCRIBE=lambda request: rtsp_reply(request, status))) as camera:
         assert why_not(f"rtsp://127.0.0.1:{camera.port}/") == reason
 
 
-def test_who_does_not_listen_speak_or_exist_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_connection_error_has_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_not(f"rtsp://127.0.0.1:{free_port()}/") == "Nothing listens at this host and port."
     with silent_before_accepting() as port:
         assert why_not(f"rtsp://127.0.0.1:{port}/", Allowance(0.5, 0.5)) == "The camera did not answer in time."
@@ -204,10 +202,10 @@ def test_a_camera_with_tls_is_read(simulator: Simulator, tmp_path: Path) -> None
             assert all(reader.read().startswith(START) for _ in range(30))
         finally:
             reader.close()
-        wait_until(lambda: not outside.open, 2, "the camera is left")
+        wait_until(lambda: not outside.open, 2, "the camera is disconnected")
 
 
-def test_a_camera_without_tls_at_an_address_with_it_is_told_so() -> None:
+def test_a_camera_without_tls_at_an_rtsps_address_is_reported() -> None:
     with server(lambda connection: connection.sendall(b"RTSP/1.0 400 Bad Request\r\n\r\n")) as camera:
         assert why_not(f"rtsps://127.0.0.1:{camera.port}/") == "The camera does not speak TLS at this port."
 
@@ -215,7 +213,7 @@ def test_a_camera_without_tls_at_an_address_with_it_is_told_so() -> None:
 # The end.
 
 
-def test_closing_leaves_the_camera_and_no_thread(simulator: Simulator) -> None:
+def test_close_disconnects_from_the_camera_and_ends_all_threads(simulator: Simulator) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 64, 64))
     reader = Reader(CameraSource(camera.url), ALLOWANCE)
     reader.read()
@@ -225,7 +223,7 @@ def test_closing_leaves_the_camera_and_no_thread(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE", "PLAY"])
-def test_a_camera_that_falls_silent_holds_nothing_up_when_it_is_given_up(method: str) -> None:
+def test_a_silent_camera_is_disconnected_soon_after_the_timeout(method: str) -> None:
     with server(rtsp(**{method: lambda _: b""})) as camera:
         started = time.monotonic()
         why_not(f"rtsp://127.0.0.1:{camera.port}/", Allowance(0.5, 0.5))
@@ -243,11 +241,11 @@ def seconds_to_first_picture(url: str) -> float:
 
 
 @pytest.mark.parametrize("kind", SILENT)
-def test_cameras_that_accept_and_stay_silent_hold_up_no_other(simulator: Simulator, kind: str) -> None:
+def test_silent_cameras_do_not_delay_others(simulator: Simulator, kind: str) -> None:
     healthy = simulator.add(SimulatedCamera("Yard", "yard", 320, 180)).url
     alone = seconds_to_first_picture(healthy)
     with silent(kind) as url, ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(why_not, url, Allowance(4, 4)) for _ in range(4)]
-        time.sleep(0.3)  # so that they are being opened
+        time.sleep(0.3)  # until they are being opened
         assert seconds_to_first_picture(healthy) < alone + 1
         assert not any(opening.done() for opening in waiting)

@@ -29,7 +29,7 @@ def nal_without_end(request: bytes) -> Iterator[bytes]:
 
 
 def playing(media: Callable[[bytes], Iterator[bytes]]) -> Script:
-    """A camera that answers PLAY with this."""
+    """A camera that answers PLAY with these bytes."""
     held: list[bytes] = []
 
     def keep(request: bytes) -> bytes:
@@ -73,7 +73,7 @@ def bomb() -> Iterator[bytes]:
     ],
     ids=["a NAL unit without an end", "a part without an end", "a part of 300 MB", "MPEG-TS without a picture"],
 )
-def test_a_picture_that_is_larger_than_it_may_be_ends_the_connection(
+def test_a_picture_above_the_limit_ends_the_connection(
     scheme: str, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(camera_proxy, "IN_SOCKETS", 2_000_000)
@@ -81,8 +81,8 @@ def test_a_picture_that_is_larger_than_it_may_be_ends_the_connection(
         assert why_not(f"{scheme}://127.0.0.1:{camera.port}/", Allowance(20, 20, 1_000_000)) == TOO_LARGE
 
 
-def test_a_reply_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a thousand times as much as the camera sends would be collected."""
+def test_a_compressed_reply_is_not_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would become a thousand times as large."""
     parts = itertools.islice(bomb(), 30)
     with server(http(MULTIPART + b"Content-Encoding: gzip\r\n\r\n", parts)) as camera:
         why_not(f"http://127.0.0.1:{camera.port}/")
@@ -101,7 +101,7 @@ def test_a_reply_that_is_too_large_ends_the_connection(reply: Callable[[bytes], 
         assert why_not(f"rtsp://127.0.0.1:{camera.port}/") == "The camera's answer is too large."
 
 
-def test_a_picture_that_fits_is_read_though_its_reader_pauses(simulator: Simulator) -> None:
+def test_a_pause_of_the_reader_does_not_count_as_a_large_picture(simulator: Simulator) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 640, 360))
     reader = Reader(CameraSource(camera.url), Allowance(2, 2, 200_000))
     try:

@@ -27,7 +27,7 @@ SHAPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("settings", SHAPES, ids=str)
-def test_a_camera_of_any_shape_is_seen_as_jpeg_and_its_h264_decodes_cleanly(
+def test_a_camera_of_any_shape_gives_jpeg_and_its_h264_decodes_without_errors(
     simulator: Simulator, settings: dict[str, Any]
 ) -> None:
     with watching(add(simulator, **settings).url, "low") as watched:
@@ -49,7 +49,7 @@ def test_a_camera_of_any_shape_is_seen_as_jpeg_and_its_h264_decodes_cleanly(
         assert drawn == sorted(set(drawn))  # type: ignore[type-var]
 
 
-def test_the_first_picture_of_a_camera_that_splits_its_keys_is_whole(simulator: Simulator) -> None:
+def test_the_first_picture_of_a_camera_that_splits_its_keyframes_is_complete(simulator: Simulator) -> None:
     with watching(add(simulator, slices=2, repeat_parameter_sets="slice").url) as watched:
         until(lambda: len(watched.video) >= 5, "video is passed on")
     assert not decoded_video(watched.video)[0].is_corrupt
@@ -66,7 +66,7 @@ def test_the_first_picture_of_a_camera_that_splits_its_keys_is_whole(simulator: 
     ],
     ids=str,
 )
-def test_a_camera_on_a_bad_line_is_seen_again_and_again_without_being_opened_anew(
+def test_a_camera_on_a_bad_line_gives_pictures_without_being_reopened(
     simulator: Simulator, settings: dict[str, Any]
 ) -> None:
     with watching(add(simulator, gop_seconds=0.4, **settings).url, "medium") as watched:
@@ -88,7 +88,7 @@ def test_a_camera_on_a_bad_line_is_seen_again_and_again_without_being_opened_ane
     ],
     ids=str,
 )
-def test_an_h265_camera_whose_parameter_sets_are_described_is_seen_by_the_first_and_by_who_comes_later(
+def test_h265_with_parameter_sets_in_the_session_description_is_shown_to_first_and_later_viewers(
     simulator: Simulator, settings: dict[str, Any], late: bool
 ) -> None:
     with watching(add(simulator, **settings).url, *(() if late else ("low",))) as watched:
@@ -98,7 +98,7 @@ def test_an_h265_camera_whose_parameter_sets_are_described_is_seen_by_the_first_
     assert None not in clocks_of(watched.jpegs)
 
 
-def test_a_camera_without_keys_whose_parameter_sets_are_described_is_seen_by_who_comes_later(
+def test_a_camera_without_keyframes_is_shown_to_later_viewers(
     simulator: Simulator,
 ) -> None:
     camera = add(simulator, intra_refresh=True, repeat_parameter_sets="none")

@@ -30,14 +30,14 @@ def test_nothing_is_decoded_while_nobody_watches_jpeg(simulator: Simulator, deco
         assert len(watched.jpegs) == pictures
 
 
-def test_who_joins_within_a_group_gets_a_picture_before_the_next_key(simulator: Simulator) -> None:
+def test_a_new_viewer_gets_a_jpeg_before_the_next_keyframe(simulator: Simulator) -> None:
     with watching(add(simulator, gop_seconds=5).url) as watched:
         until(lambda: len(watched.video) >= 20, "the group runs")
         watched.capture.want(frozenset({"low"}))
         frame = watched.until_jpeg()
         assert [frame.flags for frame in watched.video].count(Flag.KEY) == 1
     age = age_ms(image_of(frame), frame.read_at)
-    assert age is not None and age < 1000  # the newest picture, not the group's first
+    assert age is not None and age < 1000  # the newest picture, not the keyframe
 
 
 def test_each_quality_is_encoded_at_its_own_rate(simulator: Simulator) -> None:
@@ -54,7 +54,7 @@ def test_each_quality_is_encoded_at_its_own_rate(simulator: Simulator) -> None:
 
 
 class TimedHand(Hand):
-    """A Video with a clock that `monkeypatch` lends it, and a decoder that takes `seconds` for each number."""
+    """A Video with a fake clock, and a decoder that takes `seconds` for each picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, codec: str, seconds: float) -> None:
         super().__init__(codec)
@@ -71,7 +71,7 @@ class TimedHand(Hand):
         return data
 
     def take(self, number: int, *, key: bool) -> list[int]:
-        """What is decoded when the picture of this number comes, one each 40 ms."""
+        """Returns the pictures that are decoded when this one arrives. They arrive every 40 ms."""
         self.now = max(self.now, 100 + number * 0.04)
         known = len(self.decoded)
         self.video.take(AccessUnit(bytes([number]), key, 0.0))
@@ -89,7 +89,7 @@ class TimedHand(Hand):
         ("mjpeg", 0.020, [[0], [2], [5], [7], [10]]),
     ],
 )
-def test_what_is_not_shown_is_decoded_with_the_next_that_is_where_that_is_not_too_much_and_mjpeg_never(
+def test_pictures_that_are_not_shown_are_decoded_in_batches_and_mjpeg_is_never(
     monkeypatch: pytest.MonkeyPatch, codec: str, seconds: float, together: list[list[int]]
 ) -> None:
     hand = TimedHand(monkeypatch, codec, seconds)
@@ -99,7 +99,7 @@ def test_what_is_not_shown_is_decoded_with_the_next_that_is_where_that_is_not_to
 
 
 @pytest.mark.parametrize(("codec", "decoded"), [("h264", [0, 2]), ("hevc", [0, 1, 2])])
-def test_before_a_key_nothing_is_decoded_that_is_not_shown_where_nothing_after_it_needs_that(
+def test_pictures_that_wait_before_a_keyframe_are_decoded_for_hevc_only(
     monkeypatch: pytest.MonkeyPatch, codec: str, decoded: list[int]
 ) -> None:
     hand = TimedHand(monkeypatch, codec, 0.001)
@@ -108,7 +108,7 @@ def test_before_a_key_nothing_is_decoded_that_is_not_shown_where_nothing_after_i
     assert hand.decoded == decoded
 
 
-def test_a_quality_that_is_due_has_the_next_picture_that_can_be_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quality_that_is_due_gets_the_next_decodable_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = iter([None, None, b"picture"])
     monkeypatch.setattr(video, "Decoder", lambda *_: SimpleNamespace(decode=lambda data: next(pictures)))
     monkeypatch.setattr(video, "encode", lambda picture, name: (picture, 2, 2))

@@ -32,7 +32,7 @@ async def test_viewers_of_one_camera_share_one_connection_and_each_encoded_frame
     assert camera.connections_total == 1
 
 
-async def test_a_newcomer_gets_a_picture_of_a_running_camera_at_once(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_new_viewer_gets_a_frame_of_a_running_camera_at_once(hub: Hub, camera: SimulatedCamera) -> None:
     source = CameraSource(camera.url)
     async with hub.feed("1", source, "low") as one:
         await first(one)
@@ -41,9 +41,7 @@ async def test_a_newcomer_gets_a_picture_of_a_running_camera_at_once(hub: Hub, c
                 assert size_of(await two.mailbox.take()) == (640, 360)
 
 
-async def test_the_camera_is_left_after_the_linger_and_taken_up_again_within_it(
-    hub: Hub, camera: SimulatedCamera
-) -> None:
+async def test_the_camera_is_closed_after_the_linger_and_reused_within_it(hub: Hub, camera: SimulatedCamera) -> None:
     source = CameraSource(camera.url)
     for _ in range(2):
         async with hub.feed("1", source, "low") as feed:
@@ -53,7 +51,7 @@ async def test_the_camera_is_left_after_the_linger_and_taken_up_again_within_it(
     assert not hub.conditions()
 
 
-async def test_a_camera_that_never_came_is_left_at_once(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_camera_that_was_never_live_is_closed_at_once(hub: Hub, camera: SimulatedCamera) -> None:
     camera.fault = Fault.REFUSE
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         while feed.condition.failures == 0:
@@ -74,9 +72,7 @@ async def test_a_quality_is_switched_within_the_same_feed(hub: Hub, simulator: S
     assert camera.connections_total == 1
 
 
-async def test_a_feed_that_was_left_is_not_taken_up_again_by_a_late_change_of_quality(
-    hub: Hub, camera: SimulatedCamera
-) -> None:
+async def test_a_late_switch_does_not_reopen_a_closed_feed(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         await first(feed)
     feed.switch("medium")
@@ -84,7 +80,7 @@ async def test_a_feed_that_was_left_is_not_taken_up_again_by_a_late_change_of_qu
     assert not hub.conditions()
 
 
-async def test_a_changed_address_is_followed_by_those_who_watch(hub: Hub, simulator: Simulator) -> None:
+async def test_viewers_see_the_camera_s_new_address(hub: Hub, simulator: Simulator) -> None:
     old = simulator.add(SimulatedCamera(name="Old", path="old", width=640, height=360, fps=25))
     new = simulator.add(SimulatedCamera(name="New", path="new", width=320, height=240, fps=25))
     async with hub.feed("1", CameraSource(old.url), "low") as feed:
@@ -97,7 +93,7 @@ async def test_a_changed_address_is_followed_by_those_who_watch(hub: Hub, simula
     await eventually(lambda: old.connections == 0, 2)
 
 
-async def test_a_lost_camera_is_told_and_comes_back(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_feed_is_told_when_its_camera_is_lost_and_when_it_is_back(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         await first(feed)
         camera.drop_connections()
@@ -108,8 +104,8 @@ async def test_a_lost_camera_is_told_and_comes_back(hub: Hub, camera: SimulatedC
     assert states[-2:] == [State.RECONNECTING, State.LIVE]
 
 
-async def test_no_picture_from_before_follows_the_word_that_a_camera_is_lost(hub: Hub, camera: SimulatedCamera) -> None:
-    """To a viewer whose link is slow it would look as if the camera were back."""
+async def test_no_old_frame_is_delivered_after_a_camera_is_lost(hub: Hub, camera: SimulatedCamera) -> None:
+    """On a slow link it would look as if the camera were back."""
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         old = await first(feed)
         async with asyncio.timeout(5):
@@ -121,7 +117,7 @@ async def test_no_picture_from_before_follows_the_word_that_a_camera_is_lost(hub
         assert (await first(feed)).epoch == old.epoch + 1
 
 
-async def test_more_cameras_than_a_worker_may_open_are_refused_but_an_unwatched_one_makes_room(
+async def test_one_camera_too_many_is_refused_unless_an_unwatched_one_makes_room(
     hub: Hub, simulator: Simulator
 ) -> None:
     cameras = [simulator.add(SimulatedCamera(name=n, path=n, width=320, height=240)) for n in ("a", "b", "c")]
@@ -133,5 +129,5 @@ async def test_more_cameras_than_a_worker_may_open_are_refused_but_an_unwatched_
             with pytest.raises(CameraUnreachableError, match="its most"):
                 async with hub.feed("c", sources[2], "low"):
                     pass
-        async with hub.feed("c", sources[2], "low") as three:  # b lingers, and goes
+        async with hub.feed("c", sources[2], "low") as three:  # b lingers, and is closed
             await first(three)

@@ -1,4 +1,4 @@
-"""RTSP and HTTP messages are taken from a connection one by one."""
+"""Reading RTSP and HTTP messages from a connection."""
 
 import socket
 from typing import Any
@@ -9,7 +9,7 @@ from streaming.ingest import camera_proxy
 from streaming.ingest.camera_proxy import Messages, ProxyError
 
 
-def test_messages_are_taken_apart_wherever_they_are_cut() -> None:
+def test_messages_are_separated_wherever_reads_cut_them() -> None:
     sent = b"$\x00\x00\x03abcRTSP/1.0 200 OK\r\ncontent-length: 4\r\n\r\nbodyRTSP/1.0 200 OK\n\nrest"
     for length in (1, 2, 3, 7, 50):
         ours, theirs = socket.socketpair()
@@ -24,7 +24,7 @@ def test_messages_are_taken_apart_wherever_they_are_cut() -> None:
 
 
 class Slow:
-    """A connection that gives a few bytes at a time."""
+    """A connection that returns a few bytes at a time."""
 
     def __init__(self, connection: socket.socket, length: int) -> None:
         self._connection, self._length = connection, length
@@ -36,7 +36,7 @@ class Slow:
         return getattr(self._connection, name)
 
 
-def test_a_reply_that_ends_in_its_middle_is_no_reply() -> None:
+def test_an_incomplete_reply_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         theirs.sendall(b"RTSP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nbod")
@@ -46,6 +46,6 @@ def test_a_reply_that_ends_in_its_middle_is_no_reply() -> None:
 
 
 @pytest.mark.parametrize("reply", [b"", b"220 mail\r\n", b"RTSP/1.0 OK\r\n", b"HTTP/1.1 2000 OK\r\n"])
-def test_what_is_no_reply_has_no_status(reply: bytes) -> None:
+def test_bytes_that_are_no_reply_have_no_status(reply: bytes) -> None:
     with pytest.raises(ProxyError):
         camera_proxy.status_of(reply)

@@ -14,14 +14,14 @@ from tests.streaming.ingest.feeds import BOTH, of_format, take, waiting
 from tests.streaming.ingest.simulated import decoded_video
 from tests.streaming.ingest.watched import size_of
 
-LONG_GROUP = 5.0  # seconds from key to key: far more than a test waits for
+LONG_GROUP = 5.0  # seconds between keyframes: far longer than a test waits
 
 
 def add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
     return simulator.add(SimulatedCamera("Yard", "yard", **{"width": 320, "height": 240, "fps": 25, **settings}))
 
 
-async def test_a_viewer_of_the_original_gets_the_camera_s_own_video_from_a_key_on(
+async def test_a_viewer_of_original_gets_the_camera_s_own_video_from_a_keyframe_on(
     hub: Hub, camera: SimulatedCamera
 ) -> None:
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:
@@ -32,7 +32,7 @@ async def test_a_viewer_of_the_original_gets_the_camera_s_own_video_from_a_key_o
         assert [picture.is_corrupt for picture in decoded_video(frames)] == [False] * 30
 
 
-async def test_a_viewer_that_plays_jpeg_only_gets_the_original_as_jpeg(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_viewer_that_plays_jpeg_only_gets_original_as_jpeg(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "original") as feed:
         frames = await take(feed, 3)
         assert {(frame.format, frame.quality) for frame in frames} == {(Format.JPEG, "original")}
@@ -40,7 +40,7 @@ async def test_a_viewer_that_plays_jpeg_only_gets_the_original_as_jpeg(hub: Hub,
 
 
 @pytest.mark.parametrize("settings", [{"codec": "h265"}, {"codec": "mjpeg"}, {"transport": "http"}], ids=str)
-async def test_where_a_camera_sends_no_h264_the_original_is_jpeg(
+async def test_original_is_jpeg_if_the_camera_sends_no_h264(
     hub: Hub, simulator: Simulator, settings: dict[str, Any]
 ) -> None:
     camera = add(simulator, **settings)
@@ -48,7 +48,9 @@ async def test_where_a_camera_sends_no_h264_the_original_is_jpeg(
         assert {frame.format for frame in await take(feed, 3)} == {Format.JPEG}
 
 
-async def test_a_newcomer_gets_the_running_group_at_once_and_goes_on_from_there(hub: Hub, simulator: Simulator) -> None:
+async def test_a_new_viewer_gets_the_current_gop_at_once_and_all_frames_after_it(
+    hub: Hub, simulator: Simulator
+) -> None:
     source = CameraSource(add(simulator, gop_seconds=LONG_GROUP).url)
     async with hub.feed("1", source, "original", BOTH) as one:
         seen = await take(one, 20)
@@ -63,10 +65,8 @@ async def test_a_newcomer_gets_the_running_group_at_once_and_goes_on_from_there(
             assert not any(picture.is_corrupt for picture in decoded_video(backlog + following))
 
 
-async def test_a_newcomer_that_takes_longer_over_a_long_group_than_to_the_next_picture_keeps_it(
-    hub: Hub, simulator: Simulator
-) -> None:
-    """As each viewer does: after a window of pictures it waits for an acknowledgement."""
+async def test_a_new_viewer_that_is_slow_with_a_long_gop_loses_none_of_it(hub: Hub, simulator: Simulator) -> None:
+    """As each viewer is: after a window of frames it waits for an acknowledgement."""
     source = CameraSource(add(simulator, gop_seconds=LONG_GROUP).url)
     async with hub.feed("1", source, "original", BOTH) as one:
         await take(one, 30)
@@ -76,9 +76,7 @@ async def test_a_newcomer_that_takes_longer_over_a_long_group_than_to_the_next_p
             assert not any(frame.flags & Flag.DISCONTINUITY for frame in taken)
 
 
-async def test_a_viewer_that_falls_behind_misses_what_waits_and_goes_on_with_the_next_key(
-    hub: Hub, simulator: Simulator
-) -> None:
+async def test_a_viewer_that_falls_behind_continues_with_the_next_keyframe(hub: Hub, simulator: Simulator) -> None:
     camera = add(simulator, gop_seconds=1.6)  # longer than a mailbox
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:
         first = (await take(feed, 1))[0]
@@ -92,7 +90,7 @@ async def test_a_viewer_that_falls_behind_misses_what_waits_and_goes_on_with_the
         assert not any(picture.is_corrupt for picture in decoded_video(frames))
 
 
-async def test_a_slow_viewer_of_the_original_costs_the_others_nothing(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_slow_viewer_of_original_does_not_affect_others(hub: Hub, camera: SimulatedCamera) -> None:
     source = CameraSource(camera.url)
     async with hub.feed("1", source, "original", BOTH) as quick, hub.feed("1", source, "original", BOTH) as slow:
         frames = await take(quick, 60)
@@ -100,7 +98,7 @@ async def test_a_slow_viewer_of_the_original_costs_the_others_nothing(hub: Hub, 
         assert len(await waiting(slow)) <= 25
 
 
-async def test_one_feed_is_switched_between_the_original_and_jpeg(hub: Hub, simulator: Simulator) -> None:
+async def test_a_feed_can_be_switched_between_original_and_jpeg(hub: Hub, simulator: Simulator) -> None:
     camera = add(simulator, gop_seconds=LONG_GROUP)
     source = CameraSource(camera.url)
     async with hub.feed("2", source, "low", BOTH) as feed:
@@ -132,7 +130,7 @@ async def test_viewers_of_all_formats_share_one_connection(hub: Hub, camera: Sim
     assert camera.connections_total == 1
 
 
-async def test_only_the_original_being_watched_nothing_is_encoded(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_nothing_is_encoded_while_only_original_is_watched(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:
         await of_format(feed, Format.H264)
         await take(feed, 5)
@@ -141,7 +139,7 @@ async def test_only_the_original_being_watched_nothing_is_encoded(hub: Hub, came
         assert hub.newest("1") == newest
 
 
-async def test_a_camera_that_turns_out_to_send_no_keys_is_served_as_jpeg_in_the_same_feed(
+async def test_a_camera_that_sends_no_keyframes_any_more_is_served_as_jpeg_in_the_same_feed(
     hub: Hub, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(video, "WITHOUT_KEY", 1.0)
@@ -154,9 +152,7 @@ async def test_a_camera_that_turns_out_to_send_no_keys_is_served_as_jpeg_in_the_
         assert frame.quality == "original"
 
 
-async def test_a_camera_that_changes_its_codec_is_followed_and_no_old_group_is_preloaded(
-    hub: Hub, simulator: Simulator
-) -> None:
+async def test_a_change_of_the_codec_is_followed_and_no_old_gop_is_preloaded(hub: Hub, simulator: Simulator) -> None:
     camera = add(simulator)
     source = CameraSource(camera.url)
     async with hub.feed("1", source, "original", BOTH) as feed:

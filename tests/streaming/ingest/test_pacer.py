@@ -1,4 +1,4 @@
-"""The rate of each quality: which frames of a camera are encoded."""
+"""The frame rate of each quality."""
 
 import random
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def passed(rate: float, arrivals: Sequence[float]) -> list[float]:
 
 
 @pytest.mark.parametrize(("camera", "quality"), [(25, 10), (30, 10), (25, 15), (12.5, 10), (25, 5), (60, 15)])
-def test_a_fast_camera_is_thinned_out_to_the_quality_s_rate(camera: float, quality: float) -> None:
+def test_a_fast_camera_is_limited_to_the_quality_s_rate(camera: float, quality: float) -> None:
     seconds = 20
     shown = passed(quality, [number / camera for number in range(int(camera * seconds))])
     assert len(shown) / seconds == pytest.approx(quality, abs=0.5)
@@ -32,7 +32,7 @@ def test_a_slow_camera_is_shown_whole_and_nothing_is_shown_twice() -> None:
     assert passed(10, arrivals) == arrivals
 
 
-def test_a_burst_after_a_pause_is_shown_as_one_picture_and_then_the_pace_goes_on() -> None:
+def test_one_picture_of_a_burst_is_shown_and_then_the_rate_continues() -> None:
     burst = [10 + number / 1000 for number in range(25)]
     after = [10.1 + number / 25 for number in range(50)]
     shown = passed(10, [0.0, *burst, *after])

@@ -48,7 +48,7 @@ def test_h264_is_passed_on_as_the_camera_sends_it(simulator: Simulator, settings
     assert sets([frame.data for frame in frames]) >= sets([read.data for read in reads])
 
 
-def test_every_key_carries_its_parameter_sets_its_codec_and_its_flag(simulator: Simulator) -> None:
+def test_every_keyframe_has_its_parameter_sets_its_codec_and_its_flag(simulator: Simulator) -> None:
     with watching(add(simulator, repeat_parameter_sets="none").url) as watched:
         until(lambda: len(watched.video) >= 3 * FPS, "three groups come")
     kinds = [[nal[0] & 0x1F for nal in split(frame.data)] for frame in watched.video]
@@ -61,7 +61,7 @@ def test_every_key_carries_its_parameter_sets_its_codec_and_its_flag(simulator: 
     assert {(frame.quality, frame.epoch) for frame in watched.video} == {("original", 0)}
 
 
-def test_pictures_before_the_first_key_are_not_passed_on(simulator: Simulator) -> None:
+def test_pictures_before_the_first_keyframe_are_not_passed_on(simulator: Simulator) -> None:
     camera = add(simulator, gop_seconds=1.5, idr_on_play=False)
     with watch(camera.url, raw=True) as first:
         read_raw(first, 8)  # within the group
@@ -70,7 +70,7 @@ def test_pictures_before_the_first_key_are_not_passed_on(simulator: Simulator) -
     assert watched.video[0].flags & Flag.KEY
 
 
-def test_a_resize_is_a_new_epoch_that_begins_with_a_key(simulator: Simulator) -> None:
+def test_a_resize_is_a_new_epoch_that_begins_with_a_keyframe(simulator: Simulator) -> None:
     camera = add(simulator, bit_rate=300_000)
     with watching(camera.url, "low") as watched:
         until(lambda: len(watched.video) >= 5 and bool(watched.jpegs), "the camera is read")
@@ -95,7 +95,7 @@ def test_a_resize_within_the_same_level_is_a_new_epoch_too(simulator: Simulator)
     assert {frame.epoch for frame in watched.video} == {0, 1}
 
 
-# What can be passed on at all.
+# Whether the video can be passed on.
 
 
 def changes(videos: Sequence[bool]) -> list[bool]:
@@ -112,7 +112,7 @@ def changes(videos: Sequence[bool]) -> list[bool]:
     ],
     ids=str,
 )
-def test_whether_a_camera_sends_video_for_browsers_is_told(
+def test_the_listener_is_told_whether_browsers_can_play_the_video(
     simulator: Simulator, settings: dict[str, Any], passes: bool
 ) -> None:
     with watching(add(simulator, **settings).url) as watched:
@@ -122,7 +122,7 @@ def test_whether_a_camera_sends_video_for_browsers_is_told(
 
 
 @pytest.mark.parametrize("shape", ["intra_refresh", "open_gop"])
-def test_a_camera_that_sends_no_key_is_found_out_and_gives_jpeg(
+def test_a_camera_that_sends_no_keyframe_is_detected_and_gives_jpeg(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
     monkeypatch.setattr(video, "WITHOUT_KEY", 0.5)
@@ -149,7 +149,7 @@ def test_an_mjpeg_camera_s_own_pictures_are_original(simulator: Simulator, decod
     assert {(frame.format, frame.quality, frame.flags) for frame in frames} == {(Format.JPEG, "original", Flag.KEY)}
 
 
-def test_an_mjpeg_camera_over_http_is_passed_on_untouched_and_scaled_for_others(simulator: Simulator) -> None:
+def test_mjpeg_over_http_is_passed_on_unchanged_and_scaled_for_other_qualities(simulator: Simulator) -> None:
     camera = add(simulator, transport="http", width=1280, height=720)
     with watching(camera.url, "original", "low") as watched:
         until(lambda: len([frame for frame in watched.jpegs if frame.quality == "low"]) >= 3, "scaled ones come")

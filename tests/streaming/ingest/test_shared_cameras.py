@@ -26,7 +26,7 @@ def both(ann: Sharing, bob: Sharing, camera: SimulatedCamera, *qualities: str) -
         until(lambda: bool(reading.frames), "the camera is read")
         with capture(bob, camera, *qualities) as following:
             until(lambda: bool(following.frames), "the pictures are handed on")
-            assert following.capture.rate <= 20  # the group of before came at once
+            assert following.capture.rate <= 20  # the earlier pictures of the GOP came at once
             yield reading, following
 
 
@@ -34,7 +34,7 @@ def add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
     return simulator.add(SimulatedCamera("Yard", "yard", **{"width": 320, "height": 180, "fps": 15, **settings}))
 
 
-def test_both_have_the_same_video_over_one_connection(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
+def test_both_workers_have_the_same_video_over_one_connection(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
     camera = add(simulator)
     with both(ann, bob, camera) as (reading, following):
         assert [*itertools.chain(*following.groups), *following.frames][0].flags & Flag.KEY
@@ -50,7 +50,7 @@ def test_both_have_the_same_video_over_one_connection(ann: Sharing, bob: Sharing
 
 
 @pytest.mark.parametrize("settings", [{}, {"codec": "h265"}, {"codec": "mjpeg"}, {"intra_refresh": True}])
-def test_a_follower_makes_its_own_jpeg_of_every_codec(
+def test_a_follower_encodes_its_own_jpeg_of_every_codec(
     ann: Sharing, bob: Sharing, simulator: Simulator, settings: dict[str, Any]
 ) -> None:
     with both(ann, bob, add(simulator, width=640, height=360, **settings), "low") as (_, following):
@@ -58,7 +58,7 @@ def test_a_follower_makes_its_own_jpeg_of_every_codec(
         assert None not in clocks_of(following.jpegs[-5:])
 
 
-def test_a_camera_that_is_lost_and_returns_is_told_to_the_follower(
+def test_the_follower_is_told_when_a_camera_is_lost_and_when_it_is_back(
     ann: Sharing, bob: Sharing, simulator: Simulator
 ) -> None:
     camera = add(simulator)
@@ -73,7 +73,7 @@ def test_a_camera_that_is_lost_and_returns_is_told_to_the_follower(
         assert frame.epoch > 0
 
 
-def test_when_the_reader_stops_the_follower_reads(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
+def test_the_follower_reads_when_the_reader_stops(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
     camera = add(simulator)
     with capture(ann, camera) as reading:
         until(lambda: bool(reading.frames), "the camera is read")

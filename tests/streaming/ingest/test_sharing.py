@@ -1,4 +1,4 @@
-"""The election of a camera's reader and what its followers get: two workers on a real Redis."""
+"""The election of a camera's reader, and its followers: two workers on a real Redis."""
 
 import threading
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from tests.streaming.ingest.simulated import until
 from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, worker
 
 
-def test_the_first_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
+def test_the_first_worker_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         assert (first.reads, second.reads) == (True, False)
         until(lambda: first.followed, "the reader hears that it is followed", 1)
@@ -23,14 +23,14 @@ def test_the_first_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> N
             assert another.reads
 
 
-def test_who_has_heard_of_a_new_address_does_not_follow_the_old_one(ann: Sharing, bob: Sharing) -> None:
+def test_a_worker_with_the_new_address_does_not_follow_the_old_one(ann: Sharing, bob: Sharing) -> None:
     moved = CameraSource(SOURCE.url, "admin", "new password")
     with ann.relay("1", SOURCE) as first, bob.relay("1", moved) as second:
         assert first.reads
         assert second.reads
 
 
-def test_when_the_reader_leaves_a_follower_takes_over_at_once(ann: Sharing, bob: Sharing) -> None:
+def test_a_follower_takes_over_at_once_when_the_reader_leaves(ann: Sharing, bob: Sharing) -> None:
     with ExitStack() as stay:
         with ann.relay("1", SOURCE):
             second = stay.enter_context(bob.relay("1", SOURCE))
@@ -40,7 +40,7 @@ def test_when_the_reader_leaves_a_follower_takes_over_at_once(ann: Sharing, bob:
         assert not follower.news
 
 
-def test_units_arrive_whole_and_in_order_beginning_with_the_group_s_key(ann: Sharing, bob: Sharing) -> None:
+def test_units_arrive_in_order_from_the_keyframe_on(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"extra")
@@ -52,7 +52,7 @@ def test_units_arrive_whole_and_in_order_beginning_with_the_group_s_key(ann: Sha
         assert {(arrival.opening.codec, arrival.opening.extradata) for arrival in arrivals} == {("h264", b"extra")}
 
 
-def test_who_comes_later_gets_the_running_group_and_nothing_before_it(
+def test_a_later_follower_gets_the_current_gop_and_nothing_before_it(
     redis_server: RedisServer, ann: Sharing, bob: Sharing
 ) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as early:
@@ -66,7 +66,7 @@ def test_who_comes_later_gets_the_running_group_and_nothing_before_it(
             assert follower.units == [KEY, OTHER, OTHER]
 
 
-def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bob: Sharing) -> None:
+def test_a_gap_is_closed_by_publishing_the_gop_again(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
@@ -81,7 +81,7 @@ def test_a_gap_is_bridged_by_the_next_key_or_by_the_group_again(ann: Sharing, bo
         assert follower.units == [KEY, OTHER, third]
 
 
-def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob: Sharing) -> None:
+def test_a_later_follower_is_told_of_a_loss_and_its_cause(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
         first.publish_loss(1, "Très loin.")
@@ -90,7 +90,7 @@ def test_a_loss_is_told_with_its_cause_to_who_comes_later_too(ann: Sharing, bob:
             assert follower.news == [Loss(1, "Très loin.")]
 
 
-def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
+def test_a_reader_that_was_paused_publishes_nothing_and_follows(
     redis_server: RedisServer, ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
@@ -105,8 +105,8 @@ def test_a_reader_that_was_paused_hands_nothing_on_and_follows(
             assert not follower.news
 
 
-def test_a_reader_that_cannot_open_the_camera_lets_another_one_try(ann: Sharing, bob: Sharing) -> None:
-    """It may be the network of its host."""
+def test_a_reader_that_cannot_open_the_camera_lets_a_follower_try(ann: Sharing, bob: Sharing) -> None:
+    """The cause may be the network of its host."""
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.publish_loss(1, "Far away.")
@@ -116,13 +116,13 @@ def test_a_reader_that_cannot_open_the_camera_lets_another_one_try(ann: Sharing,
         assert not first.reads
 
 
-def test_alone_a_reader_goes_on_trying(ann: Sharing) -> None:
+def test_a_reader_without_followers_keeps_trying(ann: Sharing) -> None:
     with ann.relay("1", SOURCE) as relay:
         relay.publish_loss(9, "Far away.")
         assert relay.reads
 
 
-def test_what_is_still_on_its_way_when_a_reader_leaves_takes_nothing_back(ann: Sharing, bob: Sharing) -> None:
+def test_queued_pictures_do_not_renew_the_lease_of_a_reader_that_has_left(ann: Sharing, bob: Sharing) -> None:
     with bob.relay("2", SOURCE), ExitStack() as stay:
         with ann.relay("1", SOURCE) as first:
             second = stay.enter_context(bob.relay("1", SOURCE))
@@ -134,7 +134,7 @@ def test_what_is_still_on_its_way_when_a_reader_leaves_takes_nothing_back(ann: S
         until(lambda: second.reads, "the follower reads", 0.9)
 
 
-def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing) -> None:
+def test_followers_are_told_of_a_gap_in_a_gop_that_is_not_kept(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
@@ -149,7 +149,9 @@ def test_a_gap_in_a_group_too_long_to_be_kept_is_told(ann: Sharing, bob: Sharing
         assert arrivals[-1].gap
 
 
-def test_scripts_that_redis_has_forgotten_are_told_again(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
+def test_scripts_that_redis_has_forgotten_are_loaded_again(
+    ann: Sharing, bob: Sharing, redis_server: RedisServer
+) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
         until(lambda: first.followed, "the reader is followed")
         first.opened("h264", b"")
@@ -160,7 +162,9 @@ def test_scripts_that_redis_has_forgotten_are_told_again(ann: Sharing, bob: Shar
         until(lambda: len(follower.units) == 2, "the next one arrives")
 
 
-def test_without_redis_each_reads_and_afterwards_one(ann: Sharing, bob: Sharing, redis_server: RedisServer) -> None:
+def test_each_worker_reads_without_redis_and_one_reads_afterwards(
+    ann: Sharing, bob: Sharing, redis_server: RedisServer
+) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         redis_server.kill()
         until(lambda: first.reads and second.reads, "each reads", 5)

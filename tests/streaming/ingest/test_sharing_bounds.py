@@ -1,4 +1,4 @@
-"""What Redis and its disk hold of shared pictures is bounded."""
+"""The limits of shared pictures in Redis and on its disk."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.streaming.ingest.simulated import until
 from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, worker
 
 
-def test_pictures_beyond_what_redis_takes_are_left_out_up_to_a_key(
+def test_pictures_are_dropped_up_to_a_keyframe_while_redis_is_too_slow(
     ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
@@ -32,20 +32,20 @@ def test_pictures_beyond_what_redis_takes_are_left_out_up_to_a_key(
 
 
 def held(redis_server: RedisServer) -> int:
-    """Bytes of all that this Redis holds."""
+    """Returns the bytes of all keys in this Redis."""
     with redis.Redis.from_url(redis_server.url) as client:
         return sum(client.memory_usage(key, samples=0) or 0 for key in client.scan_iter())
 
 
 def publish_all(relay: Relay, follower: Follower, units: list[AccessUnit], group: list[AccessUnit]) -> None:
-    """One after the other, as a camera sends them; each arrives."""
+    """Publish the units one by one, and wait until each has arrived."""
     for number, unit in enumerate(units, start=len(follower.units) + 1):
         relay.publish(unit, [*group, unit] if group else [])
         until(lambda number=number: len(follower.units) == number, "the picture arrives")
 
 
 @pytest.mark.parametrize("group", [[], [KEY]], ids=["too long to be kept", "kept"])
-def test_what_redis_holds_of_a_camera_is_bounded_in_bytes_and_who_follows_misses_nothing(
+def test_the_bytes_of_a_camera_in_redis_are_bounded_and_followers_miss_nothing(
     ann: Sharing, bob: Sharing, redis_server: RedisServer, group: list[AccessUnit]
 ) -> None:
     large = [AccessUnit(bytes(5_000_000), False, number) for number in range(12)]
@@ -60,7 +60,7 @@ def test_what_redis_holds_of_a_camera_is_bounded_in_bytes_and_who_follows_misses
         assert 5_000_000 < held(redis_server) < sharing.MOST_HELD + 100_000
 
 
-def test_what_redis_holds_of_all_cameras_is_bounded_and_each_has_its_part(
+def test_the_bytes_of_all_cameras_in_redis_are_bounded_and_each_has_its_part(
     ann: Sharing, bob: Sharing, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "MOST_HELD_OF_ALL", 4_000_000)
@@ -77,7 +77,7 @@ def test_what_redis_holds_of_all_cameras_is_bounded_and_each_has_its_part(
         assert 1_000_000 < held(redis_server) < 4_100_000
 
 
-def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
+def test_a_picture_too_large_for_redis_is_dropped_up_to_a_keyframe(
     ann: Sharing, bob: Sharing, redis_server: RedisServer
 ) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
@@ -91,7 +91,7 @@ def test_a_picture_too_large_for_redis_is_left_out_up_to_a_key(
         assert follower.units == [KEY]
 
 
-def test_no_picture_reaches_the_disk_of_a_redis_that_keeps_its_data(tmp_path: Path) -> None:
+def test_no_picture_is_written_to_the_append_only_file(tmp_path: Path) -> None:
     with (
         RedisServer(tmp_path, appendonly="yes") as server,
         worker(server, "ann") as ann,

@@ -4,16 +4,16 @@ from streaming.ingest.access_units import H264, IDR, PPS, SPS, nal_units
 from tests.streaming.ingest.by_hand import SETS, key, only, other, pushed
 
 
-def test_the_first_split_key_is_left_out_with_what_depends_on_it_and_the_next_ones_are_whole() -> None:
+def test_the_first_split_keyframe_is_dropped_with_its_gop_and_the_next_ones_are_joined() -> None:
     units = H264()
-    assert pushed(units, SETS + key(1)) == [SETS + key(1)]  # nobody can know yet
+    assert pushed(units, SETS + key(1)) == [SETS + key(1)]  # not known yet to be split
     assert pushed(units, key(1, goes_on=True), other(2), other(3)) == []
-    assert pushed(units, SETS + key(4), key(4, goes_on=True)) == []  # held back
+    assert pushed(units, SETS + key(4), key(4, goes_on=True)) == []  # held
     assert pushed(units, other(5)) == [SETS + key(4) + key(4, goes_on=True), other(5)]
-    assert pushed(units, other(6)) == [other(6)]  # of other pictures none is held back
+    assert pushed(units, other(6)) == [other(6)]  # other pictures are not held
 
 
-def test_a_merged_key_keeps_the_time_and_the_codec_of_its_first_half() -> None:
+def test_a_joined_keyframe_has_the_time_and_the_codec_of_its_first_half() -> None:
     units = H264()
     pushed(units, SETS + key(1), key(1, goes_on=True))
     units.push(SETS + key(2), 100)
@@ -23,7 +23,7 @@ def test_a_merged_key_keeps_the_time_and_the_codec_of_its_first_half() -> None:
     assert (second.key, second.presented_at) == (False, 200)
 
 
-def test_a_key_of_three_parts_is_merged_too() -> None:
+def test_a_keyframe_of_three_parts_is_joined_too() -> None:
     units = H264()
     pushed(units, SETS + key(1), key(2, goes_on=True), key(3, goes_on=True))
     pushed(units, SETS + key(4), key(5, goes_on=True), key(6, goes_on=True))
@@ -31,21 +31,21 @@ def test_a_key_of_three_parts_is_merged_too() -> None:
     assert pushed(units, other(7)) == [merged, other(7)]
 
 
-def test_keys_that_follow_each_other_are_each_whole() -> None:
+def test_consecutive_split_keyframes_are_each_joined() -> None:
     units = H264()
     pushed(units, SETS + key(1), key(1, goes_on=True), SETS + key(2), key(2, goes_on=True))
     assert pushed(units, SETS + key(3), key(3, goes_on=True)) == [SETS + key(2) + key(2, goes_on=True)]
     assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
 
 
-def test_a_key_that_comes_whole_after_all_is_held_back_by_one_read_and_not_lost() -> None:
+def test_a_keyframe_that_is_not_split_is_delayed_by_one_read_and_not_lost() -> None:
     units = H264()
     pushed(units, SETS + key(1), key(1, goes_on=True))
     assert pushed(units, SETS + key(2)) == []
     assert pushed(units, other(3)) == [SETS + key(2), other(3)]
 
 
-def test_of_other_pictures_too_the_halves_are_merged_once_one_has_been_seen() -> None:
+def test_other_pictures_are_joined_too_after_the_first_split_one() -> None:
     units = H264()
     assert pushed(units, SETS + key(1), other(2)) == [SETS + key(1), other(2)]
     assert pushed(units, other(2, goes_on=True), other(3), other(3, goes_on=True), other(4)) == []  # up to the next key
@@ -53,8 +53,8 @@ def test_of_other_pictures_too_the_halves_are_merged_once_one_has_been_seen() ->
     assert pushed(units, other(6), other(6, goes_on=True), other(7)) == [other(6) + other(6, goes_on=True)]
 
 
-def test_a_merged_picture_has_no_parameter_sets_between_its_slices() -> None:
-    """Such sets begin the next picture (7.4.1.2.3), for a decoder that goes by NAL units and not by whole messages."""
+def test_a_joined_picture_has_no_parameter_sets_between_its_slices() -> None:
+    """For a decoder of NAL units such sets begin the next picture (7.4.1.2.3)."""
     units = H264()
     halves = SETS + key(1), SETS + key(1, goes_on=True)
     merged = only([unit for read in (*halves, *halves, other(2)) for unit in units.push(read, 0) if unit.key][1:])
@@ -62,14 +62,14 @@ def test_a_merged_picture_has_no_parameter_sets_between_its_slices() -> None:
     assert kinds == [SPS, PPS, IDR, IDR]
 
 
-def test_the_first_key_of_all_may_be_held_back_until_it_is_known_to_be_whole() -> None:
+def test_the_first_keyframe_can_be_held_until_it_is_complete() -> None:
     units = H264(hold_first=True)
     assert pushed(units, SETS + key(1)) == []
     assert pushed(units, other(2)) == [SETS + key(1), other(2)]
-    assert pushed(units, other(3), SETS + key(4)) == [other(3), SETS + key(4)]  # from now on nothing is held back
+    assert pushed(units, other(3), SETS + key(4)) == [other(3), SETS + key(4)]  # from now on nothing is held
 
 
-def test_a_first_key_that_is_held_back_is_whole_and_so_are_the_next_ones() -> None:
+def test_a_first_keyframe_that_is_held_is_joined_and_so_are_the_next_ones() -> None:
     units = H264(hold_first=True)
     assert pushed(units, SETS + key(1), SETS + key(1, goes_on=True)) == []
     assert pushed(units, other(2)) == [SETS + key(1) + key(1, goes_on=True), other(2)]
@@ -77,21 +77,21 @@ def test_a_first_key_that_is_held_back_is_whole_and_so_are_the_next_ones() -> No
     assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
 
 
-def test_where_the_first_key_is_held_back_what_comes_before_it_is_not() -> None:
+def test_pictures_before_the_first_keyframe_are_not_held() -> None:
     units = H264(hold_first=True)
     assert pushed(units, other(1), other(2)) == [other(1), other(2)]
     assert pushed(units, SETS + key(3)) == []
     assert pushed(units, other(4)) == [SETS + key(3), other(4)]
 
 
-def test_the_rest_of_a_picture_whose_beginning_never_came_is_no_picture() -> None:
+def test_the_rest_of_a_picture_without_its_beginning_is_dropped() -> None:
     units = H264()
     assert pushed(units, key(1, goes_on=True), other(2)) == []
     pushed(units, SETS + key(3))
     assert pushed(units, other(4)) == [SETS + key(3), other(4)]
 
 
-def test_a_picture_that_goes_on_without_an_end_is_left_out_with_what_depends_on_it() -> None:
+def test_an_endless_picture_is_dropped_with_its_gop() -> None:
     units = H264(hold_first=True, largest=1000)
     more = [key(goes_on=True)] * 200
     assert pushed(units, SETS + key(1), *more, other(1), SETS + key(2), other(2), other(3)) == [

@@ -1,4 +1,4 @@
-"""What the tests of a camera's thread share: a capture that remembers what it told, and eyes for a frame."""
+"""A capture that records its frames and conditions, and helpers to look at frames."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -43,12 +43,12 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 
 def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
-    """What the strips of JPEG frames say; None where one is unreadable."""
+    """Returns the clocks in JPEG frames; None for an unreadable one."""
     return [read_clock(image_of(frame)) for frame in frames]
 
 
 class Watched:
-    """A capture in its thread, and what it has told so far."""
+    """A capture in its thread, and all that it has reported."""
 
     def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
         self.frames: list[Frame] = []
@@ -77,7 +77,7 @@ class Watched:
         assert not self.thread.is_alive()
 
     def until_frame(self, condition: Callable[[Frame], bool] = lambda _: True) -> Frame:
-        """The next frame from now on for which it holds."""
+        """Returns the next frame for which `condition` holds."""
         known = len(self.frames)
         wait_until(lambda: any(condition(frame) for frame in self.frames[known:]), 10, "such a frame arrives")
         return next(frame for frame in self.frames[known:] if condition(frame))
