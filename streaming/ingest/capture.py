@@ -207,7 +207,7 @@ class Capture:
 
     def _serve(self, source: CameraSource, relay: Relay) -> None:
         failures = 0
-        while self._is_to_serve(source):
+        while self._should_serve(source):
             before = self.frames_read
             try:
                 if relay.reads:
@@ -228,7 +228,7 @@ class Capture:
             relay.publish_loss(failures, cause)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
 
-    def _is_to_serve(self, source: CameraSource) -> bool:
+    def _should_serve(self, source: CameraSource) -> bool:
         return not self._stop.is_set() and self._source is source
 
     def _report(self, failures: int, cause: str) -> None:
@@ -244,7 +244,7 @@ class Capture:
             relay.opened(codec, extradata)
             self._arrivals.clear()
             live = False
-            while self._is_to_serve(source) and relay.reads:
+            while self._should_serve(source) and relay.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
                 self._arrived(1)
@@ -265,7 +265,7 @@ class Capture:
         opening: Opening | None = None
         try:
             for news in relay.follow():
-                if not self._is_to_serve(source):
+                if not self._should_serve(source):
                     return
                 if isinstance(news, Loss):
                     opening = None

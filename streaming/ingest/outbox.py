@@ -21,7 +21,7 @@ class Entry(Generic[Sender]):
 
 
 class Outbox(Generic[Sender]):
-    """A queue of entries. Whoever puts checks `is_full` before."""
+    """A queue of entries. Callers check `is_full` before they `put`."""
 
     def __init__(self) -> None:
         self._entries: list[Entry[Sender]] = []

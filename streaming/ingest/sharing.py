@@ -136,7 +136,7 @@ class Sharing:
             except GateUnavailableError:
                 pass  # the next election logs it
             except Exception:
-                logger.exception("Handing on cameras' pictures failed")
+                logger.exception("Publishing the pictures of cameras failed")
             for entry in entries:
                 entry.relay.interrupt()
 
