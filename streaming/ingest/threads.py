@@ -12,16 +12,14 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 _libc = ctypes.CDLL(None)
-HEAPS = {  # mallopt() options of glibc's malloc.h
-    -8: os.cpu_count()
-    or 1,  # M_ARENA_MAX: heaps of all threads. The default is eight per core, and heaps rarely shrink
-    -3: 4 * 1024**2,  # M_MMAP_THRESHOLD: larger blocks go back to the system when freed. The default grows up to 32 MB
-    -1: 16 * 1024**2,  # M_TRIM_THRESHOLD: bytes that may stay free at a heap's end
-}
+# Of glibc's malloc.h: how many heaps threads have (else eight for each core, and each keeps the most it ever had); from
+# which size on memory comes from the system and goes back to it at once (else the largest that was freed, up to 32 MB);
+# and how much may stay free at a heap's end.
+HEAPS = {-8: os.cpu_count() or 1, -3: 4 * 1024**2, -1: 16 * 1024**2}
 
 
 def bound_memory() -> None:
-    """Limit the freed memory that this process keeps."""
+    """Keep little of what cameras made this process take for a while."""
     with contextlib.suppress(AttributeError):  # not glibc
         for option, value in HEAPS.items():
             _libc.mallopt(option, value)
