@@ -19,6 +19,7 @@ from streaming import conf, shutdown
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
 from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
+from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
 from streaming.ingest.sharing import Sharing
@@ -74,7 +75,6 @@ class Runtime:
         self._loaded: str | None = None  # the version that was loaded last
         self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
-        self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing)
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
         self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
@@ -87,8 +87,8 @@ class Runtime:
             conf.LEASE.value,
             self.still_limits.traffic,
         )
-        self.hub.on_change = self.reporter.soon
-        self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
+        events = CameraEvents(self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"))
+        self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
         shared = self._sharing.store if self._sharing else None
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub)

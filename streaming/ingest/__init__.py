@@ -1,9 +1,12 @@
-"""How is a camera read, once, for all who watch it?
+"""How is a camera read, once, for all its viewers?
 
-`hub.py` starts one `Capture` per camera (`capture.py`, a thread) and hands its frames to the viewers. The way of a picture:
-`camera_proxy.py` (bytes from the camera) -> `capture.py` (OpenCV) -> `access_units.py` (whole pictures) -> `video.py`
-(passed on, or decoded by `pictures.py`) -> `hub.py`. `sharing.py` lets one worker read a camera for all others.
-`snapshots.py` takes stills, `probe.py` is *Test connection*.
+`hub.py` has one `ActiveCamera` per camera. Its `Capture` is a thread that reads the camera. Its `Feed`s are the viewers'.
 
-A capture is opened, read and released by its own thread only. Nothing here asks for a slot.
+The way of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` (OpenCV) -> `access_units.py` (whole pictures)
+-> `video.py` (H.264 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (a mailbox).
+
+`sharing.py` elects one worker to read a camera; by `relay.py` it publishes the pictures for the other workers.
+`snapshots.py` takes stills. `probe.py` is *Test connection*.
+
+Only a capture's own thread opens, reads and releases its camera. This package must never ask for a slot.
 """

@@ -1,6 +1,6 @@
-"""A camera's own video by access units (coded pictures), put right for decoders less patient than FFmpeg.
+"""Splits a camera's video into access units (coded pictures), and repairs them for decoders that are stricter than FFmpeg.
 
-Pure functions of bytes; H.264 is Annex B throughout (ITU-T H.264, 7.3 and 7.4.1).
+Pure functions of bytes. All H.264 is in Annex B format (ITU-T H.264, 7.3 and 7.4.1).
 """
 
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from typing import NamedTuple
 
 START = b"\x00\x00\x00\x01"
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8  # nal_unit_type
-IDENTIFIED_AT = {SPS: 4, PPS: 1}  # byte of a set at which its identifier begins, Exp-Golomb coded
-MOST_PREFIX = 65_536  # bytes that may come without a slice
-LARGEST = 8_000_000  # bytes of one access unit
+IDENTIFIER_AT = {SPS: 4, PPS: 1}  # the byte of a parameter set at which its Exp-Golomb coded identifier begins
+MAX_PREFIX = 65_536  # bytes without a slice that are kept
+MAX_UNIT_BYTES = 8_000_000  # the default of the largest access unit
 
 
 class AccessUnit(NamedTuple):
     data: bytes
-    key: bool  # decoding may start here: an IDR picture with its parameter sets in front
+    key: bool  # decoding can start here: H.264 has an IDR picture with its parameter sets in front
     presented_at: float  # microseconds
-    codec: str = ""  # as WebCodecs names it, "avc1.42C01F"; of a key of H.264 only, else ""
-    parameters: bytes = b""  # the sets in force, of a key of H.264 only
-    read_at: float = 0.0  # worker's wall clock when it came from the camera, Unix milliseconds
+    codec: str = ""  # WebCodecs' name such as "avc1.42C01F" for a keyframe of H.264, else ""
+    parameters: bytes = b""  # the current parameter sets for a keyframe of H.264, else empty
+    read_at: float = 0.0  # Unix milliseconds of the worker's clock when it was read from the camera
 
 
 def nal_units(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Type, first byte and end of each NAL unit in `data`, without the start codes."""
+    """Yields type, start and end of each NAL unit in `data`, without the start codes."""
     position = data.find(b"\x00\x00\x01")
     while position >= 0:
         first = position + 3
@@ -34,7 +34,7 @@ def nal_units(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 class Passing:
-    """Units of a codec in which each read is a picture, and nothing has to be put right."""
+    """Access units of a codec other than H.264: each read is one picture and needs no repair."""
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
@@ -48,26 +48,26 @@ class Passing:
         return self._codec == "mjpeg"
 
 
-def units_of(codec: str, extradata: bytes, largest: int = LARGEST) -> "H264 | Passing":
-    """What makes access units of a camera's reads, of `largest` bytes at most."""
+def units_of(codec: str, extradata: bytes, largest: int = MAX_UNIT_BYTES) -> "H264 | Passing":
+    """Returns the converter from a camera's reads to access units of at most `largest` bytes."""
     return H264(extradata, hold_first=True, largest=largest) if codec == "h264" else Passing(codec)
 
 
 class H264:
-    """Reads of a camera in, whole access units out.
+    """Converts a camera's reads to whole access units.
 
-    - A key picture lacks its parameter sets: the latest ones, or those of the session description, are put in front.
-    - A picture comes in two reads, as its sender repeats parameter sets between its slices: the two are joined. WebCodecs
-      shows such halves as corruption, without an error. From the first one on, pictures of that type are held back by one
-      read; what had begun already is left out up to the next key. `hold_first` holds back the first key of all as well.
-    - Recovery points that are not IDR pictures are no keys: browsers do not start from them.
+    - A keyframe without parameter sets gets the latest ones, or those of the session description.
+    - A picture may come in two reads, if the camera repeats parameter sets between its slices. The two are joined: WebCodecs
+      shows such halves as corruption, without an error. After the first one, pictures of that type are delayed by one
+      read, and pictures are dropped up to the next keyframe. `hold_first` delays the first keyframe too.
+    - Recovery points that are not IDR pictures are no keyframes: browsers do not start from them.
     """
 
-    def __init__(self, extradata: bytes = b"", *, hold_first: bool = False, largest: int = LARGEST) -> None:
+    def __init__(self, extradata: bytes = b"", *, hold_first: bool = False, largest: int = MAX_UNIT_BYTES) -> None:
         self._largest = largest
-        self._parameters: dict[tuple[int, int], bytes] = {}  # type and identifier of a set -> the latest one
+        self._parameters: dict[tuple[int, int], bytes] = {}  # type and identifier -> latest parameter set
         self._remember(extradata)
-        # Whether keys (True) and other pictures (False) come in halves. Of the first key nobody knows yet.
+        # Contains True if keyframes come in halves, False if other pictures do. Unknown for the first keyframe.
         self._splits: set[bool] = {True} if hold_first else set()
         self._proven = not hold_first
         self._held: AccessUnit | None = None
@@ -75,9 +75,10 @@ class H264:
         self._broken = False
 
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
+        """Returns the access units that `data` completes."""
         first = self._remember(data)
-        if first is None:  # parameter sets or messages alone: they belong to the next picture
-            self._prefix = (self._prefix + data)[-MOST_PREFIX:]
+        if first is None:  # parameter sets or messages alone belong to the next picture
+            self._prefix = (self._prefix + data)[-MAX_PREFIX:]
             return []
         kind, continues = first
         if continues:
@@ -88,10 +89,10 @@ class H264:
         if done and not self._proven:
             self._proven, self._splits = True, set()
         self._held = unit if (kind == IDR) in self._splits else None
-        return self._sound(done if self._held else [*done, unit])
+        return self._drop_undecodable(done if self._held else [*done, unit])
 
     def _continue(self, data: bytes, *, key: bool) -> list[AccessUnit]:
-        """The rest of a picture whose first part came with the last read."""
+        """Append the rest of a picture that began in the last read."""
         self._proven = True
         if self._held is not None:
             slices = (START + data[start:end] for type, start, end in nal_units(data) if type in (SLICE, IDR))
@@ -103,22 +104,22 @@ class H264:
             self._broken = True
         return []
 
-    def _sound(self, units: list[AccessUnit]) -> list[AccessUnit]:
-        """Without what depends on a picture that was broken."""
-        sound = []
+    def _drop_undecodable(self, units: list[AccessUnit]) -> list[AccessUnit]:
+        """Drops pictures that depend on a broken one."""
+        decodable = []
         for unit in units:
             self._broken = self._broken and not unit.key
             if not self._broken:
-                sound.append(unit)
-        return sound
+                decodable.append(unit)
+        return decodable
 
     def _remember(self, data: bytes) -> tuple[int, bool] | None:
-        """Keep the parameter sets; returns type and "goes on with a picture" of the first slice, None without one."""
+        """Keep the parameter sets. Returns the first slice's type and whether it continues a picture, or None."""
         first = None
         for kind, start, end in nal_units(data):
-            if kind in IDENTIFIED_AT:
+            if kind in IDENTIFIER_AT:
                 unit = data[start:end].rstrip(b"\x00")
-                self._parameters[kind, _exp_golomb(unit[IDENTIFIED_AT[kind] :])] = unit
+                self._parameters[kind, _exp_golomb(unit[IDENTIFIER_AT[kind] :])] = unit
             elif kind in (SLICE, IDR) and first is None and start + 1 < end:
                 # first_mb_in_slice is Exp-Golomb coded: 0 is a single set bit.
                 first = kind, not data[start + 1] & 0x80
@@ -132,7 +133,7 @@ class H264:
         sps = next((unit for (kind, _), unit in self._parameters.items() if kind == SPS), b"")
         if PPS not in known or len(sps) < 4:
             return plain
-        present = {data[start:end].rstrip(b"\x00") for kind, start, end in nal_units(data) if kind in IDENTIFIED_AT}
+        present = {data[start:end].rstrip(b"\x00") for kind, start, end in nal_units(data) if kind in IDENTIFIER_AT}
         sets = sorted(self._parameters.items())
         missing = b"".join(START + unit for _, unit in sets if unit not in present)
         parameters = b"".join(unit for _, unit in sets)
@@ -140,7 +141,7 @@ class H264:
 
 
 def _exp_golomb(data: bytes) -> int:
-    """The unsigned number at the start of `data` (9.1); 0 where it is cut short."""
+    """Returns the unsigned number at the start of `data` (9.1), or 0 if it is cut off."""
     bits = "".join(f"{byte:08b}" for byte in data[:8])
     zeros = len(bits) - len(bits.lstrip("0"))
     return int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1

@@ -1,9 +1,9 @@
-"""The way from a camera to FFmpeg: a proxy on loopback, one for each open camera.
+"""A proxy on loopback between a camera and FFmpeg, one for each open camera.
 
-FFmpeg follows any redirect of an RTSP camera, resolves the host's name by itself, and collects what belongs to one picture
-without a bound. So it never connects to a camera: it is given an address on loopback, and this proxy connects to the address
-that was resolved and checked, and to no other. It refuses redirects, ends a camera that sends more than a picture may have,
-and knows why a camera could not be opened. It must never decode anything, nor keep more than one read.
+FFmpeg follows any redirect of an RTSP camera, resolves host names itself and collects one picture without a size limit.
+So FFmpeg never connects to a camera. It connects to this proxy, which connects only to an address that has been checked.
+The proxy refuses redirects, disconnects a camera whose picture is too large, and knows why a camera cannot be opened.
+It must never decode anything, nor keep more than one read.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ from cameras.networks import Network
 from cameras.sources import CameraSource
 from streaming.ingest.camera_socket import NO_ANSWER, ConnectError, Connection, connect
 
-LARGEST_HEAD = 64 * 1024  # bytes of a message's header lines
-LARGEST_BODY = 1024 * 1024  # bytes of a session description
+MAX_HEAD_BYTES = 64 * 1024  # of a message's header lines
+MAX_BODY_BYTES = 1024 * 1024  # of a session description
 SEND_BUFFER = 256 * 1024  # bytes
-IN_SOCKETS = 8_000_000  # bytes that may wait between here and FFmpeg while it is busy: Linux lets it have 6 MB unread
-AT_ONCE = 64 * 1024  # bytes of one read
-MOST_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP log-in takes two
+IN_SOCKETS = 8_000_000  # bytes that may wait in sockets while FFmpeg is busy: Linux keeps up to 6 MB unread
+READ_BYTES = 64 * 1024  # of one read
+MAX_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP login takes two
 
 PACKET = b"$"  # begins an interleaved packet of RTSP
-# Followed by FFmpeg, and unpacked by it without a bound; renamed wherever the words stand.
+# FFmpeg follows the first and unpacks the second without a limit. Both are renamed, wherever they are in a reply.
 UNWANTED = re.compile(rb"(?i)(location|content-encoding):")
 
 REDIRECT = "The camera answers with another address. Redirects are not followed: enter that address here."
@@ -38,13 +38,13 @@ REASONS = {
 
 
 class ProxyError(Exception):
-    """The camera sent what it may not. The message is fit to be shown to who runs the camera."""
+    """The camera sent something that is not allowed. Administrators see the message."""
 
 
 class CameraProxy:
-    """Connects when it is made, and passes on until it is closed. All methods may be called from any thread.
+    """Connects in the constructor, and forwards data until `close`. Any thread may call its methods.
 
-    Raises ConnectError when the camera cannot be reached within `timeout` seconds, or may not be.
+    Raises ConnectError if the camera cannot be reached within `timeout` seconds, or its address is not allowed.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class CameraProxy:
     ) -> None:
         self._source, self._timeout, self._networks = source, timeout, networks
         self._most = largest_picture + IN_SOCKETS
-        self._passed = 0  # bytes since the last picture that FFmpeg gave
-        self.problem = ""  # what stands against the camera, as far as it is known here
+        self._passed = 0  # bytes since FFmpeg returned a picture
+        self.problem = ""  # why the camera cannot be read, if the proxy knows
         self._parts = urlsplit(source.url)
         self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
         self._camera: Connection | None = connect(source, timeout, networks)
@@ -63,7 +63,7 @@ class CameraProxy:
 
     @property
     def address(self) -> str:
-        """Where FFmpeg finds the camera, with the credentials in it: never for a log or a page."""
+        """The proxy's URL for FFmpeg. It contains the credentials: never log or show it."""
         credentials = ""
         if self._source.username or self._source.password:
             credentials = f"{quote(self._source.username, safe='')}:{quote(self._source.password, safe='')}@"
@@ -72,22 +72,22 @@ class CameraProxy:
         return self._parts._replace(scheme=scheme, netloc=f"{credentials}{host}:{port}").geturl()
 
     def picture_came(self) -> None:
-        """FFmpeg has given a picture: the next one begins."""
+        """FFmpeg has returned a picture: the next one begins."""
         self._passed = 0
 
     def close(self) -> None:
-        """Disconnect from the camera. Blocks until that is done, a second at most."""
+        """Disconnect from the camera. Blocks for a second at most."""
         _shut(self._listener)
         if (camera := self._camera) is not None:
             _shut(camera)
         self._thread.join(1)
         self._listener.close()
 
-    # In the thread.
+    # In the proxy's thread.
 
     def _run(self) -> None:
         try:
-            for _ in range(1 if self._is_rtsp else MOST_CONNECTIONS):
+            for _ in range(1 if self._is_rtsp else MAX_CONNECTIONS):
                 self._accept()
         except (ProxyError, ConnectError) as error:
             self.problem = str(error)
@@ -101,7 +101,7 @@ class CameraProxy:
                 self._camera.close()
 
     def _accept(self) -> None:
-        """One connection of FFmpeg's, from its beginning to its end. Raises OSError when there will be none."""
+        """Serve one connection of FFmpeg. Raises OSError once the listener is closed."""
         client, _ = self._listener.accept()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         with contextlib.suppress(ConnectionError), client, self._connection() as camera:
@@ -109,7 +109,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """The connection that was made first, or another one."""
+        """The connection to the camera: the constructor's, or a new one."""
         self._camera = camera = self._camera or connect(self._source, self._timeout, self._networks)
         try:
             yield camera
@@ -127,7 +127,7 @@ class CameraProxy:
         self._pump(client, camera)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Requests and replies until media are asked for: only until then FFmpeg follows redirects."""
+        """Forward requests and replies up to PLAY: FFmpeg follows redirects only until then. Returns the first media."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -139,7 +139,7 @@ class CameraProxy:
             client.sendall(self._checked(reply))
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
-        """One request, and the head of its reply."""
+        """Forward one request. Returns the head of its reply, and what came with it."""
         host = (
             self._parts.netloc if self._parts.netloc.isascii() else (self._parts.hostname or "").encode("idna").decode()
         )
@@ -149,7 +149,7 @@ class CameraProxy:
         return self._checked(replies.next_head()) + replies.rest
 
     def _checked(self, reply: bytes) -> bytes:
-        """The reply without what FFmpeg must not act on, however else it reads the rest. Raises ProxyError."""
+        """Returns the reply without the headers that FFmpeg must not act on. Raises ProxyError for a redirect."""
         status = status_of(reply)
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)
@@ -157,11 +157,11 @@ class CameraProxy:
         return UNWANTED.sub(rb"x-\1:", reply)
 
     def _pump(self, client: socket.socket, camera: Connection) -> None:
-        """Pass on what comes, both ways, until one side has gone."""
+        """Forward data in both directions until one side disconnects."""
         back = threading.Thread(target=_pass_back, args=(client, camera), name="camera proxy, back", daemon=True)
         back.start()
         try:
-            buffer = memoryview(bytearray(AT_ONCE))
+            buffer = memoryview(bytearray(READ_BYTES))
             while size := camera.recv_into(buffer):
                 self._passed += size
                 if self._passed > self._most:
@@ -173,28 +173,28 @@ class CameraProxy:
 
 
 def _pass_back(client: socket.socket, camera: Connection) -> None:
-    """What FFmpeg says while media come: that it goes on, and its end."""
+    """Forward FFmpeg's messages during playback: keep-alives, and the end."""
     with contextlib.suppress(OSError):
-        while data := client.recv(AT_ONCE):
+        while data := client.recv(READ_BYTES):
             camera.sendall(data)
     _shut(camera)
 
 
 def _shut(connection: Connection) -> None:
-    """Wakes up who reads from it."""
+    """Wakes up a thread that reads from it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
 class Messages:
-    """RTSP or HTTP messages from a connection: header lines, and what Content-Length announces. Raises ProxyError."""
+    """Reads RTSP or HTTP messages from a connection. Raises ProxyError for a message that is too large."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection, self._buffer = connection, memoryview(bytearray(AT_ONCE))
-        self.rest = b""  # what has come beyond the last message
+        self._connection, self._buffer = connection, memoryview(bytearray(READ_BYTES))
+        self.rest = b""  # bytes after the last message
 
     def next(self) -> bytes:
-        """A whole message, or an interleaved packet."""
+        """Returns a whole message, or an interleaved packet."""
         self._need(1)
         if self.rest.startswith(PACKET):
             self._need(4)
@@ -202,13 +202,14 @@ class Messages:
         head = self.next_head()
         announced = re.search(rb"(?i)\r?\ncontent-length:[ \t]*([0-9]{1,9})", head)
         length = int(announced[1]) if announced else 0
-        if length > LARGEST_BODY:
+        if length > MAX_BODY_BYTES:
             raise ProxyError("The camera's answer is too large.")
         return head + self._take(length)
 
     def next_head(self) -> bytes:
+        """Returns the header lines of the next message."""
         while (end := re.search(rb"\r?\n\r?\n", self.rest)) is None:
-            if len(self.rest) > LARGEST_HEAD:
+            if len(self.rest) > MAX_HEAD_BYTES:
                 raise ProxyError("The camera's answer is too large.")
             self._read()
         return self._take(end.end())
@@ -230,7 +231,7 @@ class Messages:
 
 
 def status_of(reply: bytes) -> int:
-    """Of an RTSP or HTTP reply. Raises ProxyError when it is none."""
+    """Returns the status code of an RTSP or HTTP reply. Raises ProxyError if it is not a reply."""
     found = re.match(rb"(?:RTSP/|HTTP/|ICY)[^\s]*[ \t]+([0-9]{3})\s", reply)
     if found is None:
         raise ProxyError("The address answers, but not with video.")

@@ -1,4 +1,4 @@
-"""Connects to a camera: to an address that was resolved once and may be a camera's, with TLS where its scheme has it."""
+"""Connects to a camera, with TLS if its scheme has it. The host is resolved once, and its address is checked."""
 
 import contextlib
 import select
@@ -19,11 +19,11 @@ NOT_ALLOWED = "The address is not in a network where cameras may be (CAMERA_NETW
 
 
 class ConnectError(Exception):
-    """The camera cannot be reached, or may not be. The message is fit to be shown to who runs the camera."""
+    """The camera cannot be reached, or its address is not allowed. Administrators see the message."""
 
 
 class Connection(Protocol):
-    """What a socket has and `TlsSocket` has too. One thread may read while another one writes."""
+    """The methods that a socket and a `TlsSocket` share. One thread may read while another one writes."""
 
     def recv_into(self, buffer: memoryview, /) -> int: ...
     def sendall(self, data: bytes | memoryview, /) -> None: ...
@@ -33,7 +33,7 @@ class Connection(Protocol):
 
 
 def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...]) -> Connection:
-    """Raises ConnectError, after `seconds` at the latest where the camera says nothing."""
+    """Raises ConnectError, after at most `seconds` if the camera stays silent."""
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
     ends_at = time.monotonic() + seconds
@@ -51,7 +51,7 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
 
 
 def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """The IP addresses of a host. Raises ConnectError when it has none."""
+    """Returns addresses and ports of a host. Raises ConnectError if it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -70,10 +70,10 @@ def _problem(error: OSError) -> str:
 
 
 class TlsSocket:
-    """TLS on a connected socket, which OpenSSL allows one thread at a time to use: nobody waits while holding it."""
+    """TLS on a connected socket. OpenSSL allows one thread at a time, so no thread waits while it holds the lock."""
 
     def __init__(self, connection: socket.socket, host: str) -> None:
-        # Cameras sign their certificates themselves, and old ones know old versions only.
+        # Cameras have self-signed certificates, and old ones support old versions of TLS only.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED

@@ -1,7 +1,7 @@
-"""The thread of one camera: open, read, retry. The home of cv2's capture; everything here runs off the event loop.
+"""The thread of one camera: open, read, retry. Nothing here runs on the event loop.
 
-Only this thread opens, reads and releases its `cv2.VideoCapture`: releasing it from another one while a read runs
-crashes the process.
+Only this thread opens, reads and releases its `cv2.VideoCapture`. A release in another thread during a read crashes the
+process.
 """
 
 import logging
@@ -9,25 +9,24 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.conf import settings
 
 from cameras.networks import Network
 from cameras.sources import AddressError, CameraSource, check_address
 from streaming import conf
-from streaming.ingest.access_units import LARGEST, units_of
+from streaming.ingest.access_units import MAX_UNIT_BYTES, units_of
 from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy
 from streaming.ingest.camera_socket import ConnectError
 from streaming.ingest.condition import Condition, State
-from streaming.ingest.frames import Frame
 from streaming.ingest.opencv import cv2
 from streaming.ingest.pictures import DecodingError
+from streaming.ingest.relay import Relay, RelayFactory, no_sharing
 from streaming.ingest.shared_stream import Arrival, Loss, Opening
-from streaming.ingest.sharing import Join, Line, alone
 from streaming.ingest.threads import trim_memory
-from streaming.ingest.video import Video
+from streaming.ingest.video import Video, VideoListener
 
 logger = logging.getLogger(__name__)
 CODECS = {
@@ -45,7 +44,7 @@ BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds before each reopening; the last one r
 
 
 class CaptureError(Exception):
-    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for who runs the camera."""
+    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators."""
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
@@ -54,12 +53,12 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a camera may take and send."""
+    """Time and size limits for a camera."""
 
     opening: float  # seconds
     reading: float  # seconds for each read
-    largest_picture: int = LARGEST  # bytes of an access unit
-    networks: tuple[Network, ...] = ()  # in which cameras may be; none: everywhere but in cameras.networks.REFUSED
+    largest_picture: int = MAX_UNIT_BYTES  # bytes of an access unit
+    networks: tuple[Network, ...] = ()  # in which cameras may be; none: all except cameras.networks.REFUSED
 
     @classmethod
     def of_settings(cls) -> "Allowance":
@@ -68,7 +67,10 @@ class Allowance:
 
 
 class Reader:
-    """An open camera that gives its access units undecoded. Used and closed by the thread that made it."""
+    """An open camera that returns its access units undecoded. Used and closed by the thread that made it.
+
+    Raises CaptureError if the camera cannot be opened.
+    """
 
     def __init__(self, source: CameraSource, allowance: Allowance) -> None:
         started = time.monotonic()
@@ -97,7 +99,7 @@ class Reader:
             raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), self._proxy.problem)
 
     def read(self) -> bytes:
-        """The next access unit; raises CaptureError when nothing comes in time, or too much."""
+        """Returns the next access unit. Raises CaptureError after the timeout, or if the unit is too large."""
         done, data = self._capture.read()
         if not done or data is None or not data.size:
             raise CaptureError(self._silence, self._proxy.problem)
@@ -109,18 +111,18 @@ class Reader:
 
     @property
     def extradata(self) -> bytes:
-        """What the session description says of the codec: parameter sets in Annex B for H.264."""
+        """The codec parameters in the session description: for H.264 the parameter sets in Annex B."""
         done, data = self._capture.retrieve(flag=int(self._capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX)))
         return data.tobytes() if done and data is not None else b""
 
     @property
     def presented_at(self) -> float:
-        """Microseconds; a hint only: it jumps back once at the first RTCP report."""
+        """Microseconds. A hint only: it jumps back once at the first RTCP report."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000
 
     @property
     def rate(self) -> float:
-        """Frames/s as the camera announces it; 0 if it does not."""
+        """Frames/s as announced by the camera; 0 if it announces none."""
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         return rate if math.isfinite(rate) and 0 < rate <= 1000 else 0.0
 
@@ -142,23 +144,25 @@ def _why_not_opened(seconds: float, allowance: Allowance) -> str:
     return "The camera refused the connection, the log-in or the address."
 
 
+class CaptureListener(VideoListener, Protocol):
+    """The receiver of a camera's frames and conditions. Called in the capture's thread."""
+
+    def on_condition(self, condition: Condition) -> None: ...
+
+
 class Capture:
-    """One camera, read or followed. `run` is the life of its thread; the other methods may be called from any thread."""
+    """One camera, read or followed. `run` is the main function of its thread. Any thread may call the other methods."""
 
     def __init__(
         self,
         source: CameraSource,
         allowance: Allowance,
-        on_frame: Callable[[Frame], None],
-        on_group: Callable[[list[Frame]], None],
-        on_video: Callable[[bool], None],
-        on_condition: Callable[[Condition], None],
-        join: Join = alone,
+        listener: CaptureListener,
+        open_relay: RelayFactory = no_sharing,
     ) -> None:
-        self._source, self._allowance, self._join = source, allowance, join
-        self._on_frame, self._on_group = on_frame, on_group
-        self._on_video, self._on_condition = on_video, on_condition
-        self._line = Line()
+        self._source, self._allowance, self._open_relay = source, allowance, open_relay
+        self._listener = listener
+        self._relay = Relay()
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
@@ -167,7 +171,7 @@ class Capture:
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately; 0 when it is silent. Of its first second too little rather than too much."""
+        """Frames/s that the camera sent lately; 0 when it is silent. Too low rather than too high in the first second."""
         arrivals = list(self._arrivals)
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENT:
             return 0.0
@@ -175,11 +179,11 @@ class Capture:
 
     @property
     def is_followed(self) -> bool:
-        """Whether other workers live off what this one reads."""
-        return self._line.reads and self._line.followed
+        """Whether this worker reads the camera and others follow."""
+        return self._relay.reads and self._relay.followed
 
     def want(self, qualities: frozenset[str]) -> None:
-        """Encode these from the next frame on."""
+        """Encode these qualities as JPEG from the next frame on."""
         self._wanted = qualities
 
     def reopen(self, source: CameraSource) -> None:
@@ -187,29 +191,29 @@ class Capture:
         self._source = source
 
     def stop(self) -> None:
-        """Ask the thread to end: it does after the read that it is in."""
+        """Ask the thread to end. It does after the current read."""
         self._stop.set()
 
     def run(self) -> None:
-        """In its thread: read or follow until stopped, and open again, later each time, what was lost."""
+        """Read or follow the camera until `stop`. Reopen it with backoff when it is lost."""
         try:
             while not self._stop.is_set():
                 source = self._source
-                with self._join(source) as line:
-                    self._line = line
-                    self._serve(source, line)
+                with self._open_relay(source) as relay:
+                    self._relay = relay
+                    self._serve(source, relay)
         finally:
             trim_memory()
 
-    def _serve(self, source: CameraSource, line: Line) -> None:
+    def _serve(self, source: CameraSource, relay: Relay) -> None:
         failures = 0
-        while self._is_to_serve(source):
+        while self._should_serve(source):
             before = self.frames_read
             try:
-                if line.reads:
-                    self._read(source, line)
+                if relay.reads:
+                    self._read(source, relay)
                 else:
-                    self._follow(source, line)
+                    self._follow(source, relay)
                 continue
             except CaptureError as error:
                 failures = 1 if self.frames_read > before else failures + 1
@@ -221,47 +225,47 @@ class Capture:
                 cause = "The camera's pictures cannot be read."
                 logger.exception("Reading the camera %s failed; it is opened again", source)
             self._report(failures, cause)
-            line.publish_loss(failures, cause)
+            relay.publish_loss(failures, cause)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
 
-    def _is_to_serve(self, source: CameraSource) -> bool:
+    def _should_serve(self, source: CameraSource) -> bool:
         return not self._stop.is_set() and self._source is source
 
     def _report(self, failures: int, cause: str) -> None:
         state = State.RECONNECTING if self.frames_read else State.CONNECTING
-        self._on_condition(Condition(state, time.monotonic(), failures, cause))
+        self._listener.on_condition(Condition(state, time.monotonic(), failures, cause))
 
-    def _read(self, source: CameraSource, line: Line) -> None:
-        """Read `source` until something else is to be done. Raises CaptureError when it is lost."""
+    def _read(self, source: CameraSource, relay: Relay) -> None:
+        """Read `source` until it changes, or another worker becomes its reader. Raises CaptureError when it is lost."""
         reader = Reader(source, self._allowance)
         try:
             codec, extradata = reader.codec, reader.extradata
             units, video = units_of(codec, extradata, self._allowance.largest_picture), self._video(codec, extradata)
-            line.opened(codec, extradata)
+            relay.opened(codec, extradata)
             self._arrivals.clear()
             live = False
-            while self._is_to_serve(source) and line.reads:
+            while self._should_serve(source) and relay.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
                 self._arrived(1)
                 if not live:
                     live = True
-                    self._on_condition(Condition(State.LIVE, time.monotonic()))
+                    self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
                 for unit in units.push(data, reader.presented_at, read_at):
                     video.collect(unit)
-                    line.publish(unit, video.group)  # before decoding and encoding, which others do not wait for
+                    relay.publish(unit, video.group)  # first, so that others do not wait for the encoding
                     video.show(unit)
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
             reader.close()
 
-    def _follow(self, source: CameraSource, line: Line) -> None:
-        """Take what the reader of the camera, another worker, hands on. Raises CaptureError where it is of no use."""
+    def _follow(self, source: CameraSource, relay: Relay) -> None:
+        """Take the pictures that the camera's reader publishes. Raises CaptureError if they cannot be decoded here."""
         opening: Opening | None = None
         try:
-            for news in line.follow():
-                if not self._is_to_serve(source):
+            for news in relay.follow():
+                if not self._should_serve(source):
                     return
                 if isinstance(news, Loss):
                     opening = None
@@ -270,7 +274,7 @@ class Capture:
                     opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
                     self._arrivals.clear()
                     self._arrived(1)
-                    self._on_condition(Condition(State.LIVE, time.monotonic()))
+                    self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
                     video.join(news.units)
                 elif isinstance(news, Arrival):
                     self._arrived(len(news.units))
@@ -282,9 +286,7 @@ class Capture:
             raise CaptureError(str(error)) from error
 
     def _video(self, codec: str, extradata: bytes) -> Video:
-        return Video(
-            codec, extradata, self._next_epoch, self._on_frame, self._on_group, self._on_video, lambda: self._wanted
-        )
+        return Video(codec, extradata, self._next_epoch, lambda: self._wanted, self._listener)
 
     def _arrived(self, pictures: int) -> None:
         self.frames_read += pictures

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+FAILED_OPENINGS = 2  # in a row, before a new viewer is told that the camera is unreachable
+
 
 class State(StrEnum):
-    """Where a camera stands, in the order in which it gets there."""
+    """The states of a camera's connection, in their usual order."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -14,9 +16,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Condition:
-    """A camera's state, since when (time.monotonic()), and how many openings in a row failed, the last for `cause`."""
+    """A camera's state at one moment."""
 
     state: State
-    since: float
-    failures: int = 0
-    cause: str = ""
+    since: float  # time.monotonic()
+    failures: int = 0  # openings in a row that failed
+    cause: str = ""  # of the last failure

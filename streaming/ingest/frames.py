@@ -1,4 +1,4 @@
-"""A picture on its way to viewers, and the mailbox of one viewer."""
+"""A coded picture for viewers, and the mailbox of one viewer."""
 
 import asyncio
 from collections import deque
@@ -8,48 +8,56 @@ from typing import NamedTuple
 
 
 class Format(IntEnum):
-    """How a frame's payload is coded; the `kind` of its header."""
+    """The coding of a frame's payload; the `kind` of its header."""
 
     JPEG = 1
     H264 = 2
 
 
+JPEG_ONLY = frozenset({Format.JPEG})
+Delivery = Callable[["Frame"], bool]  # delivers a frame without a wait, or returns False
+
+
 class Flag(IntFlag):
-    KEY = 1  # decoding may start here: an IDR picture with its parameter sets; every JPEG
+    KEY = 1  # decoding can start here: an IDR picture with its parameter sets, or any JPEG
     DISCONTINUITY = 2  # frames were dropped before this one
-    BACKLOG = 4  # decode, do not paint: it is older than the live edge
+    BACKLOG = 4  # decode only, do not paint: it is older than the live edge
 
 
 class Frame(NamedTuple):
-    """One coded picture of a camera, shared by all viewers of its quality."""
+    """One coded picture of a camera. All viewers of its quality share it."""
 
     format: Format
     quality: str
     data: bytes
-    read_at: float  # worker's wall clock when the camera's frame was read, Unix milliseconds
+    read_at: float  # Unix milliseconds of the worker's clock when the frame was read
     presented_at: float  # the camera's presentation time, microseconds
-    epoch: int  # +1 at each reopening of the camera or change of its parameters, 0 to 255
+    epoch: int  # 0 to 255: +1 at each reopening of the camera and each change of its parameter sets
     flags: Flag
-    codec: str = ""  # as WebCodecs names it; "" for JPEG
+    codec: str = ""  # WebCodecs' name; "" for JPEG
 
 
 class Mailbox:
-    """What waits for one viewer. Nobody waits for the viewer: a slow one misses pictures.
+    """The frames that wait for one viewer. A slow viewer misses frames and holds up nobody.
 
-    Of JPEG the newest only. Of video all, in order, until `most` are waiting: then everything up to the next key is dropped.
-    A frame that finds its reader waiting, and follows the last one without a gap, is offered to `pass_on` first, and put by
-    only where that declines: to wake a reader costs more than to send a frame.
+    Keeps the newest JPEG only. Keeps all video in order until `most` frames wait, then drops all up to the next keyframe.
+    `deliver_to` sets a short cut for a frame without a gap before it, while the reader waits: waking the reader costs more
+    than sending the frame.
     """
 
     def __init__(self, most: int = 25) -> None:
         self._most = most
         self._frames: deque[Frame] = deque()
-        self._arrival: asyncio.Future[None] | None = None  # what the one reader waits for
+        self._arrival: asyncio.Future[None] | None = None  # the one reader waits for it
         self._needs_key = True
-        self._backlog = 0  # of the frames that wait: preloaded ones, which are no sign of a slow viewer
-        self.pass_on: Callable[[Frame], bool] = lambda frame: False  # returns whether it has taken the frame
-        self.dropped = 0  # since the last take
-        self.missed = 0  # of all that its viewer should have had
+        self._backlog = 0  # preloaded frames that still wait; they are no sign of a slow viewer
+        self._deliver: Delivery = lambda frame: False
+        self.dropped = 0  # frames since the last take
+        self.missed = 0  # frames in all
+
+    def deliver_to(self, delivery: Delivery) -> None:
+        """Offer frames to `delivery` first while the reader waits. Frames that it refuses are kept for the reader."""
+        self._deliver = delivery
 
     def put(self, frame: Frame) -> None:
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
@@ -58,13 +66,13 @@ class Mailbox:
             self.dropped += 1
             return
         self._needs_key = False
-        if self._awaited is not None and not self.dropped and self.pass_on(frame):
+        if self._awaited is not None and not self.dropped and self._deliver(frame):
             return
         self._frames.append(frame)
         self._wake()
 
     def preload(self, group: list[Frame]) -> None:
-        """A group of pictures up to the live edge, so that a newcomer does not wait for the next key."""
+        """Keep a GOP up to the live edge, so that a new viewer does not wait for the next keyframe."""
         self._drop_all()
         *backlog, newest = group
         self._frames.extend(frame._replace(flags=frame.flags | Flag.BACKLOG) for frame in backlog)
@@ -74,7 +82,7 @@ class Mailbox:
 
     @property
     def _awaited(self) -> "asyncio.Future[None] | None":
-        """What the reader waits for, if it does."""
+        """The future of a reader that waits. None: it does not wait."""
         return self._arrival if self._arrival is not None and not self._arrival.done() else None
 
     def _wake(self) -> None:
@@ -87,22 +95,22 @@ class Mailbox:
         self._needs_key, self._backlog = True, 0
 
     def clear(self) -> None:
-        """Forget what waits: it is not to be shown any more."""
+        """Drop all frames that wait."""
         self._drop_all()
 
     async def arrival(self) -> None:
-        """Wait until there is a frame."""
+        """Wait until there is a frame, without taking it."""
         while not self._frames:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
 
     async def take(self) -> Frame:
-        """Wait for a frame, flagged where others before it were dropped. Cancelled: nothing is taken."""
+        """Wait for a frame and take it. It is flagged if frames before it were dropped. Takes nothing if cancelled."""
         await self.arrival()
         return self.pop()
 
     def pop(self) -> Frame:
-        """As `take`, where there is a frame."""
+        """Take a frame without a wait. Raises IndexError if there is none."""
         frame = self._frames.popleft()
         if self._backlog:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)

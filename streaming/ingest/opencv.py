@@ -1,29 +1,29 @@
-"""OpenCV, and what it reads from the environment, which has to be there before it is imported."""
+"""Imports OpenCV, after setting the environment variables that it reads at import."""
 
 import os
 
-# Read at each opening. FFmpeg is given addresses on loopback only (camera_proxy.py), and takes from there what cameras
-# send and nothing else: its other demuxers render texts as pictures and follow playlists to other addresses. Setting this
-# replaces OpenCV's own options, so TCP is asked for again. Small probes open in a tenth of the time.
+# Read at each opening. FFmpeg connects to loopback only (camera_proxy.py). The lists allow only what cameras send: other
+# demuxers render texts as pictures and follow playlists to other addresses. These options replace OpenCV's own, so TCP is
+# set again. Small probes open in a tenth of the time.
 OPTIONS = {
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
     "protocol_whitelist": "rtsp,rtp,tcp,http",
     "format_whitelist": "rtsp,mpjpeg,mjpeg,mpegts,flv,h264,hevc",
     "codec_whitelist": "h264,hevc,mjpeg,mpeg4",
-    "http_proxy": "none",  # whatever the environment names
+    "http_proxy": "none",  # ignore the environment's proxy
     "max_redirects": "0",
     "probesize": "200000",
     "analyzeduration": "200000",
 }
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(f"{name};{value}" for name, value in OPTIONS.items())
-# Without it OpenCV opens one camera at a time in a process, and a silent one holds up all others.
+# Else OpenCV opens one camera at a time, and a silent one blocks all others.
 os.environ["OPENCV_FFMPEG_IS_THREAD_SAFE"] = "1"
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # from INFO on it prints addresses with their passwords
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # INFO and below print addresses with passwords
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
 
-cv2.setNumThreads(1)  # one camera, one thread: OpenCV's own pool costs more than it gives at these sizes
+cv2.setNumThreads(1)  # one thread per camera: at these sizes OpenCV's own pool is slower
 
 __all__ = ["cv2"]

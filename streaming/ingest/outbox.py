@@ -1,4 +1,4 @@
-"""Queues what the readers' threads publish for the thread that sends it to Redis."""
+"""The queue between the threads that read cameras and the thread that publishes their pictures in Redis."""
 
 import threading
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Generic, TypeVar
 
 from streaming.ingest.shared_stream import Fields
 
-MOST_WAITING = 8_000_000  # bytes on their way to Redis, above which pictures are left out
+MOST_WAITING = 8_000_000  # bytes in the queue, above which pictures are dropped
 
 Sender = TypeVar("Sender")
 
 
 @dataclass(frozen=True)
 class Entry(Generic[Sender]):
-    """What a reader says, on its way to Redis."""
+    """A reader's message that waits for Redis."""
 
-    line: Sender
-    keep: str  # which entries stay with it: "from here", "few" or "all"
+    relay: Sender
+    keep: str  # which entries of the stream stay: "from here", "few" or "all"
     fields: Fields
 
 
 class Outbox(Generic[Sender]):
-    """Entries on their way to Redis, bounded by their bytes."""
+    """A queue of entries. Callers check `is_full` before they `put`."""
 
     def __init__(self) -> None:
         self._entries: list[Entry[Sender]] = []
@@ -40,7 +40,7 @@ class Outbox(Generic[Sender]):
             self._changed.notify()
 
     def take(self) -> list[Entry[Sender]]:
-        """All that waits, in order, as soon as there is something; nothing once this is closed."""
+        """Wait for entries and return all of them, in order. Returns none once the outbox is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._entries or self._closed)
             entries, self._entries, self._bytes = self._entries, [], 0

@@ -1,6 +1,6 @@
-"""From coded pictures to JPEG: PyAV decodes and scales, libjpeg-turbo encodes. Runs in the capture's thread.
+"""Converts coded pictures to JPEG: PyAV decodes and scales, libjpeg-turbo encodes. Runs in the capture's thread.
 
-The picture stays in the planes of its video from decoder to encoder, and is never turned into RGB and back.
+The picture stays in its YCbCr planes from decoder to encoder and is never converted to RGB.
 """
 
 from typing import Any, NamedTuple, cast
@@ -11,37 +11,36 @@ import numpy as np
 import simplejpeg
 
 from streaming.ingest.opencv import cv2
-from streaming.ingest.qualities import MAX_MESSAGE, QUALITIES, SMALLER
+from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES, SMALLER
 
-# Of FFmpeg's color spaces, color ranges and pixel formats:
+# FFmpeg's numbers and names of color spaces, color ranges and pixel formats
 BT_709, UNSPECIFIED, BT_601 = 1, 2, (5, 6)
 FULL_RANGE = 2
-PLAIN = ("yuv420p", "yuvj420p")  # the second is of the full range by its name
-HD = (
-    720  # lines from which on video of 16 to 235 that says nothing of its colors has those of BT.709: for browsers, too
-)
+PLAIN = ("yuv420p", "yuvj420p")  # the second has the full range
+# Lines from which on video of limited range without color information is taken as BT.709. Browsers do the same.
+HD = 720
 
 
 class Values(NamedTuple):
-    black: int  # in the plane of luma
+    black: int  # luma of black
     luma: int  # steps from black to white
-    color: int  # steps of a difference of colors, 128 in their middle
+    color: int  # steps of Cb and Cr, around 128
 
 
 OF_VIDEO, FULL = Values(16, 219, 224), Values(0, 255, 255)
 
-# What (Cb, Cr) of BT.709 are in BT.601, which is JPEG's: their parts in Y, Cb and Cr, by the weights of R, G and B in both.
+# Conversion from BT.709 to BT.601, which JPEG uses: the weights of (Cb, Cr) in Y, Cb and Cr.
 IN_LUMA, IN_BLUE, IN_RED = (0.1016, 0.1961), (0.9899, -0.1107), (-0.0725, 0.9834)
 
-MOST_PIXELS = 64_000_000  # of a picture: twice 8K; three bytes of memory for two of them
+MAX_PIXELS = 64_000_000  # of a picture: twice 8K, 96 MB of memory
 
 
 class DecodingError(Exception):
-    """This codec cannot be decoded here."""
+    """The codec cannot be decoded here."""
 
 
 class Decoder:
-    """Decodes one camera's access units, in order."""
+    """Decodes one camera's access units, in order. Raises DecodingError for an unknown codec."""
 
     def __init__(self, codec: str, extradata: bytes = b"") -> None:
         try:
@@ -50,13 +49,13 @@ class Decoder:
             raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
         if extradata:
             self._context.extradata = extradata
-        self._context.options = {"max_pixels": str(MOST_PIXELS)}
-        self._context.thread_count = 1  # each thread more delays the picture by one frame
+        self._context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._context.thread_count = 1  # each additional thread delays the picture by one frame
 
     def decode(self, data: bytes) -> Any | None:
-        """The newest picture (av.VideoFrame) that `data` completes. None: none yet, or the data are damaged."""
+        """Returns the newest picture (av.VideoFrame) that `data` completes. None: no picture yet, or damaged data."""
         if not data:
-            return None  # to FFmpeg nothing at all would mean the end of the stream
+            return None  # FFmpeg takes an empty packet as the end of the stream
         try:
             pictures = self._context.decode(av.Packet(data))
         except av.error.FFmpegError:
@@ -65,9 +64,10 @@ class Decoder:
 
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
-    """Scale an av.VideoFrame into the quality's box, never up, and encode it. Returns JPEG, width and height in pixels,
-    both even: of odd planes libjpeg-turbo reads more than there is. A picture that stays larger than a message may be is
-    made coarser, and then smaller.
+    """Scale an av.VideoFrame down to the quality's size and encode it. Returns JPEG, width and height in pixels.
+
+    Width and height are even: libjpeg-turbo reads beyond the end of odd planes. A picture that is larger than
+    MAX_FRAME_BYTES is encoded more coarsely, and then in a smaller size.
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
@@ -75,20 +75,20 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     planes = _planes_of_jpeg(picture, width, height)
     for level in (quality.jpeg, quality.jpeg - 25, quality.jpeg - 50):
         data = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=level)
-        if len(data) <= MAX_MESSAGE:
+        if len(data) <= MAX_FRAME_BYTES:
             return data, width, height
     return encode(picture, SMALLER[name])
 
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
-    """What JPEG is made of: all values from 0 to 255, in the colors of BT.601, whatever the camera's video has."""
+    """Returns Y, Cb and Cr as JPEG needs them: full range, BT.601."""
     is_full = picture.color_range == FULL_RANGE or picture.format.name.startswith("yuvj")
     colors = picture.colorspace
     if colors == UNSPECIFIED:
         colors = BT_709 if picture.height >= HD and not is_full else BT_601[0]
     if picture.format.name not in PLAIN or colors not in (BT_709, *BT_601):
         return _planes_by_swscale(picture, width, height, colors)
-    # Nearly all cameras'. By OpenCV: swscale takes longer for the values, and by far longer for the colors.
+    # Nearly all cameras. OpenCV is much faster here than swscale.
     if (picture.width, picture.height) != (width, height):
         picture = picture.reformat(width, height, interpolation="AREA", threads=1)
     luma, blue, red = (_rows(plane) for plane in picture.planes)
@@ -112,7 +112,7 @@ def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "l
 
 
 def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) -> "list[np.ndarray[Any, Any]]":
-    """What is beyond 0 or 255 then, becomes 0 or 255."""
+    """Converts to full range and BT.601. Values are clipped to 0 and 255."""
 
     def mixed(*parts: float) -> Any:
         by_blue, by_red = (part * 255 / values.color for part in parts)
@@ -123,7 +123,7 @@ def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) 
     if not is_709:
         return [cv2.addWeighted(luma, factor, luma, 0, offset), mixed(1, 0), mixed(0, 1)]
     more = cv2.resize(mixed(*IN_LUMA), luma.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    # Into a plane that is there: in a third of the time.
+    # Reusing a plane takes a third of the time.
     luma = cv2.addWeighted(luma, factor, more, 1, offset - 128, dst=more)
     return [luma, mixed(*IN_BLUE), mixed(*IN_RED)]
 
@@ -133,5 +133,5 @@ def _even(pixels: float) -> int:
 
 
 def _rows(plane: Any) -> "np.ndarray[Any, Any]":
-    """The bytes of a plane, without what fills its lines up."""
+    """The bytes of a plane without the padding of its lines."""
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]

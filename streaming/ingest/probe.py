@@ -1,4 +1,4 @@
-"""*Test connection*: open a camera once, as the live view does, and say what it sends or why it does not."""
+"""*Test connection*: opens a camera once, as the live view does, and tells what it sends or why it fails."""
 
 import asyncio
 import base64
@@ -16,13 +16,13 @@ from streaming.ingest.capture import Allowance, CaptureError, Reader
 from streaming.ingest.pictures import Decoder, DecodingError, encode
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
-MOST_TRIALS = 8  # at once in a worker
-# Of its own: cameras that stay silent would take up the loop's few threads for everybody.
-_threads = ThreadPerJobExecutor(MOST_TRIALS, name="test connection")
+MAX_TESTS = 8  # at once in a worker
+# Its own threads: silent cameras would block the few threads of the event loop's executor.
+_threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 
 
 def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
-    """The source that the form's fields describe, or what is wrong with them. A stored password stands in for none."""
+    """Returns the source of the form's fields, or an error message. An empty password means the stored one."""
     form = CameraForm(data, instance=_stored(data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
@@ -34,17 +34,17 @@ def source_of_form(data: Mapping[str, Any]) -> CameraSource | str:
 
 
 def _stored(id: Any) -> Camera | None:
-    with contextlib.suppress(ValidationError):  # it is no id
+    with contextlib.suppress(ValidationError):  # not an id
         return Camera.objects.filter(pk=id).first() if id else None
     return None
 
 
 async def try_camera(source: CameraSource) -> dict[str, Any]:
-    """JSON-ready: ok, and picture (a data URL), width, height, frames_per_second, codec; or message."""
+    """Returns JSON-ready data: ok, and either picture (a data URL), width, height, frames_per_second, codec; or message."""
     try:
         return await asyncio.wrap_future(_threads.submit(_try_in_thread, source))
     except FullError:
-        return {"ok": False, "message": f"{MOST_TRIALS} cameras are being tested here already. Try again in a moment."}
+        return {"ok": False, "message": f"{MAX_TESTS} cameras are being tested here already. Try again in a moment."}
 
 
 def _try_in_thread(source: CameraSource) -> dict[str, Any]:

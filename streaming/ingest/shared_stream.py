@@ -1,4 +1,4 @@
-"""What a camera's reader says to those who follow: entries of a Redis stream, to and from what they mean."""
+"""The entries of the Redis stream between a camera's reader and its followers."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ class Opening:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Pictures of one opening; the first ones of it begin with a key where the camera sends any."""
+    """Pictures of one opening. The first ones begin with a keyframe if the camera sends any."""
 
     opening: Opening
     units: list[AccessUnit]
-    gap: bool = False  # some before them are missing, and no key was at hand to begin with
+    gap: bool = False  # pictures before them are missing, and they do not begin with a keyframe
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,12 @@ class Loss:
     cause: str
 
 
-def sound(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
-    """Those that come after picture `number`, without what lacks its predecessors; the number of the last one; and whether
-    some lack them all the same, because the camera's group is too long to be kept and there is no better place."""
+def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
+    """Drops entries up to picture `number`, and those whose reference frames are missing.
+
+    Returns the remaining entries, the number of the last one, and whether there is a gap before them all the same. There can
+    be one if the camera's GOP is too long to be kept.
+    """
     kept, gap = [], False
     for fields in entries:
         its = int(fields[b"number"])

@@ -1,95 +1,61 @@
-"""One connection per camera in the whole cluster: the workers elect a reader of each camera, the others follow it.
+"""One connection per camera in the whole cluster: the workers elect a reader for each camera, and the others follow it.
 
-The reader of a camera holds a short lease in Redis. While somebody follows, it publishes the camera's access units in a
-Redis stream, which is trimmed at each key picture: who comes later reads the running group of pictures from its beginning.
-Redis is a convenience here and no condition: while it does not answer, each worker reads the camera itself.
+The reader holds a short lease in Redis. While others follow, it publishes the camera's access units in a Redis stream.
+The stream is trimmed at each keyframe, so a new follower reads the current GOP from its beginning.
+Redis is not required: while it does not answer, each worker reads the camera itself.
 """
 
 import itertools
+import json
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cameras.sources import CameraSource
 from streaming.errors import GateUnavailableError
-from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.outbox import Entry, Outbox
-from streaming.ingest.shared_stream import Arrival, Fields, Loss, Opening, fields_of, opening_of, sound, unit_of
+from streaming.ingest.relay import BEAT, FOLLOWED_MS, Relay, RelayContext, SharedRelay
 from streaming.store.connection import Word
-from streaming.store.keys import HELD, name_of
+from streaming.store.keys import HELD
 from streaming.store.scripts import Call, ThreadStore
 
 logger = logging.getLogger(__name__)
 
-LEASE_MS = 1000  # a dead reader's camera is free after this
-BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
-FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last word
-TRIES = 2  # openings in a row that fail before a reader lets a follower try
-STANDS_BACK = 3.0  # seconds for which it does not read then
-PATIENCE = 1.0  # seconds without an answer of Redis after which a worker reads for itself
-MOST_HELD = 24_000_000  # bytes of one camera in Redis: a group and one picture; the newest picture stays in any case
-LARGEST = 64_000_000  # bytes of a picture that is handed on: as large as STREAM_MAX_PICTURE_MB may be
+READER_LEASE_MS = 1000  # after which another worker may read the camera of a dead reader
+MOST_HELD = 24_000_000  # bytes of one camera in Redis: a GOP and one picture. The newest picture always stays
 MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
 
 
-class Line:
-    """A camera's line to the other workers. This one leads nowhere: the worker reads for itself."""
-
-    reads = True  # this worker is to read the camera
-    followed = False  # others wait for what it reads
-
-    def opened(self, codec: str, extradata: bytes) -> None:
-        """As the reader: begin a new opening."""
-
-    def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
-        """As the reader: hand on a picture. `group` is it and those before it since the last key, or nothing."""
-
-    def publish_loss(self, failures: int, cause: str) -> None:
-        """As the reader: tell that the camera cannot be had."""
-
-    def follow(self) -> Iterator[Arrival | Loss | None]:
-        """As a follower: what the reader says; None while it says nothing. Ends when this worker is to read."""
-        yield from ()
-
-
-Join = Callable[[CameraSource], AbstractContextManager[Line]]
-
-
-def alone(source: CameraSource) -> AbstractContextManager[Line]:
-    """Nobody to share with."""
-    return nullcontext(Line())
-
-
 class Sharing:
-    """This worker's share in the reading of cameras. Called from the captures' threads; has two threads of its own."""
+    """This worker's part in the election and its relays. The captures' threads call it; it has two threads of its own."""
 
     def __init__(self, url: str, worker: str) -> None:
         self.worker, self.store = worker, ThreadStore(url)
-        self.outbox = Outbox[SharedLine]()
-        self._lines: set[SharedLine] = set()
-        self._lock = threading.Lock()  # of the lines; never held over a call of Redis
+        self._outbox = Outbox[SharedRelay]()
+        self._context = RelayContext(worker, self.store, self._outbox, self._elect_readers)
+        self._relays: set[SharedRelay] = set()
+        self._lock = threading.Lock()  # of the relays; never held during a call of Redis
         self._turns = itertools.count(1)
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._complaint = ""  # why pictures cannot be shared, as it was logged
+        self._complaint = ""  # the last one logged
 
     @contextmanager
-    def line(self, camera: str, source: CameraSource) -> Iterator[Line]:
-        """Take part in the reading of a camera while the block lasts."""
-        line = SharedLine(self, camera, source)
-        self.contend([line])
+    def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
+        """The camera's relay while the block lasts. The first worker becomes the reader."""
+        relay = SharedRelay(self._context, camera, source)
+        self._elect_readers([relay])
         with self._lock:
-            self._lines.add(line)
+            self._relays.add(relay)
             self._start()
         try:
-            yield line
+            yield relay
         finally:
             with self._lock:
-                self._lines.discard(line)
-            line.leave()
+                self._relays.discard(relay)
+            relay.leave()
 
     def _start(self) -> None:
         if not self._threads:
@@ -98,31 +64,36 @@ class Sharing:
                 self._threads[-1].start()
 
     def close(self) -> None:
-        """Blocks for a second at most."""
+        """Stop the threads. Blocks for a second at most."""
         self._closed.set()
-        self.outbox.close()
+        self._outbox.close()
         deadline = time.monotonic() + 1
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
         self.store.close()
 
-    def contend(self, lines: "list[SharedLine]") -> None:
-        """Become the reader of those that nobody reads, stay it, or go on following."""
-        turn, now = next(self._turns), time.monotonic()
-        keys = [key for line in lines for key in line.keys]
-        stands = [int(line.stands_back_until <= now) for line in lines]
-        try:
-            answer = self.store.run("ingest/elect_reader", keys, [self.worker, LEASE_MS, FOLLOWED_MS, *stands])
-        except GateUnavailableError as error:
-            self._say(error.complaint.in_full)
-            for line in lines:
-                line.unanswered()
-        else:
-            self._say("")
-            for line, reads, followed in zip(lines, answer[::2], answer[1::2], strict=True):
-                line.answered(turn, bool(reads), bool(followed))
+    # The election.
 
-    def _say(self, complaint: str) -> None:
+    def _elect_readers(self, relays: list[SharedRelay]) -> None:
+        """Become the reader of cameras without one, stay the reader, or keep following. Tells the relays the result."""
+        turn, now = next(self._turns), time.monotonic()
+        keys = [key for relay in relays for key in relay.keys]
+        candidates = json.dumps([relay.stands_back_until <= now for relay in relays])
+        try:
+            answer = self.store.run(
+                "ingest/elect_reader", keys, [self.worker, READER_LEASE_MS, FOLLOWED_MS, candidates]
+            )
+        except GateUnavailableError as error:
+            self._log(error.complaint.in_full)
+            for relay in relays:
+                relay.unanswered()
+        else:
+            self._log("")
+            for relay, reads, followed in zip(relays, answer[::2], answer[1::2], strict=True):
+                relay.answered(turn, bool(reads), bool(followed))
+
+    def _log(self, complaint: str) -> None:
+        """Log `complaint` if it is new, or that there is none any more."""
         with self._lock:
             before, self._complaint = self._complaint, complaint
         if complaint and complaint != before:
@@ -134,171 +105,50 @@ class Sharing:
         while not self._closed.is_set():
             try:
                 with self._lock:
-                    read = [line for line in self._lines if line.reads]
-                self._listen(read)
+                    read = [relay for relay in self._relays if relay.reads]
+                self._wait_for_beat(read)
                 with self._lock:
-                    lines = list(self._lines)
-                if lines:
-                    self.contend(lines)
+                    relays = list(self._relays)
+                if relays:
+                    self._elect_readers(relays)
             except Exception:
                 logger.exception("The election of cameras' readers failed; it tries again")
                 time.sleep(BEAT)
 
-    def _listen(self, read: "list[SharedLine]") -> None:
-        """Wait for the next beat, or for somebody who begins to follow a camera that this worker reads."""
+    def _wait_for_beat(self, read: list[SharedRelay]) -> None:
+        """Wait for the next beat, or for a worker that begins to follow a camera that this worker reads."""
         try:
             if read:
-                self.store.pop([line.knocks for line in read], BEAT)
+                self.store.pop([relay.wakeups for relay in read], BEAT)
                 return
         except GateUnavailableError:
             pass
         self._closed.wait(BEAT)
 
+    # Publishing.
+
     def _send_forever(self) -> None:
         while not self._closed.is_set():
-            entries = [entry for entry in self.outbox.take() if not entry.line.left]
+            entries = [entry for entry in self._outbox.take() if not entry.relay.left]
             try:
                 self._send(entries)
                 continue
             except GateUnavailableError:
-                pass  # the beat finds out, too
+                pass  # the next election logs it
             except Exception:
-                logger.exception("Handing on cameras' pictures failed")
+                logger.exception("Publishing the pictures of cameras failed")
             for entry in entries:
-                entry.line.interrupt()
+                entry.relay.interrupt()
 
-    def _send(self, entries: "list[Entry[SharedLine]]") -> None:
+    def _send(self, entries: list[Entry[SharedRelay]]) -> None:
         calls: list[Call] = []
+        bounds = [MOST_HELD, MOST_HELD_OF_ALL]
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
-            bounds = [MOST_HELD, MOST_HELD_OF_ALL]
-            arguments: list[Word] = [self.worker, LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
-            calls.append(([entry.line.reader, entry.line.units, HELD], arguments))
-        refused = {
-            entry.line
-            for entry, (mine,) in zip(entries, self.store.run_all("ingest/publish", calls), strict=True)
-            if not mine
-        }
-        for line in refused:  # the lease has ended: another worker's now, or to be taken again
-            line.interrupt()
-            self.contend([line])
-
-
-class SharedLine(Line):
-    """A camera's line to the workers that share it."""
-
-    def __init__(self, sharing: Sharing, camera: str, source: CameraSource) -> None:
-        name = name_of(camera, source)
-        self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
-        self.reader, _, self.units, self.knocks = self.keys
-        self._sharing = sharing
-        self.reads = self.left = False
-        self.stands_back_until = 0.0  # time.monotonic(): somebody else may try
-        self._turn = 0
-        self._answers = True
-        self._answered_at = time.monotonic()
-        self._opening = Opening(b"", "", b"")
-        self._number = 0  # of the newest picture of this opening
-        self._interruptions = self._known_interruptions = 0
-        self._is_sending = False  # what is published goes on from what was published last
-        self._awaits_key = False  # there was too much for Redis
-
-    # The election.
-
-    def answered(self, turn: int, reads: bool, followed: bool) -> None:
-        if turn < self._turn:
-            return  # a later question has been answered already
-        self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
-        self.reads, self.followed = reads, followed
-        if self.left:  # meanwhile
-            self._abdicate()
-
-    def unanswered(self) -> None:
-        self._answers = False
-        if time.monotonic() - self._answered_at > PATIENCE:
-            self.reads, self.followed = True, False
-
-    def leave(self) -> None:
-        self.left = True
-        self._abdicate()
-
-    def _abdicate(self) -> None:
-        if self.reads and self._answers:  # else the lease ends by itself
-            self.reads = False
-            with suppress(GateUnavailableError):
-                self._sharing.store.run(
-                    "ingest/resign_reader", [self.reader, self.units], [self._sharing.worker, FOLLOWED_MS]
-                )
-
-    # The reader's side.
-
-    def opened(self, codec: str, extradata: bytes) -> None:
-        self._opening = Opening(secrets.token_bytes(6), codec, extradata)
-        self._number, self._is_sending, self._awaits_key = 0, False, False
-
-    def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
-        self._number += 1
-        if self._known_interruptions != self._interruptions or not self.followed:
-            self._known_interruptions, self._is_sending = self._interruptions, False
-        if not self.followed:
-            return
-        too_much = self._sharing.outbox.is_full or len(unit.data) > LARGEST
-        if too_much or (self._awaits_key and group and not unit.key):
-            self._awaits_key = True  # and not the group again: that is more of what is too much already
-            return
-        units = [unit] if self._is_sending else group or [unit]
-        self._is_sending, self._awaits_key = True, False
-        for number, each in enumerate(units, start=self._number - len(units) + 1):
-            keep = "from here" if each.key else "all" if group else "few"
-            self._put(keep, fields_of(self._opening, number, each, bool(group)))
-
-    def publish_loss(self, failures: int, cause: str) -> None:
-        if not (self.reads and self.followed):
-            return
-        self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
-        if failures >= TRIES:  # it may be this host's network: one of the others tries
-            self.stands_back_until = time.monotonic() + STANDS_BACK
-            self._abdicate()
-
-    def _put(self, keep: str, fields: Fields) -> None:
-        self._sharing.outbox.put(Entry(self, keep, fields))
-
-    def interrupt(self) -> None:
-        """An entry was lost: the next one begins with the group's key."""
-        self._interruptions += 1
-
-    # The follower's side.
-
-    def follow(self) -> Iterator[Arrival | Loss | None]:
-        after, opening, number = b"0", None, 0
-        while not self.reads:
-            entries = self._look(after)
-            after = entries[-1][0] if entries else after
-            for id, group in itertools.groupby(
-                (fields for _, fields in entries), key=lambda fields: fields.get(b"opening")
-            ):
-                said = list(group)
-                if id is None:
-                    opening = None
-                    yield self._heard(said[-1])
-                    continue
-                if opening is None or opening.id != id:
-                    opening, number = opening_of(said[0]), 0
-                kept, number, gap = sound(said, number)
-                if kept:
-                    yield Arrival(opening, [unit_of(fields) for fields in kept], gap)
-            if not entries:
-                yield None
-
-    def _heard(self, word: Fields) -> Loss | None:
-        if b"gone" in word:
-            self._sharing.contend([self])
-            return None
-        return Loss(int(word[b"failures"]), word[b"cause"].decode())
-
-    def _look(self, after: bytes) -> list[tuple[bytes, Fields]]:
-        try:
-            return self._sharing.store.read(self.units, after, BEAT)
-        except GateUnavailableError:
-            time.sleep(BEAT)
-            return []
+            arguments: list[Word] = [self.worker, READER_LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
+            calls.append(([entry.relay.reader, entry.relay.units, HELD], arguments))
+        answers = self.store.run_all("ingest/publish", calls)
+        refused = {entry.relay for entry, (reads,) in zip(entries, answers, strict=True) if not reads}
+        for relay in refused:  # its lease has expired: another worker may hold it
+            relay.interrupt()
+            self._elect_readers([relay])

@@ -1,8 +1,8 @@
-"""Still pictures: one new one of each camera and quality in `period` seconds serves everybody, whoever watches.
+"""Stills: for each camera and quality, one new still in `period` seconds serves all viewers.
 
-A still takes no slot. What it may cost is bounded: one grab per camera at a time, `GRABS` openings in a worker of which a
-user has `PER_USER` at most, and a camera that failed is left alone for a moment. What is sent: `still_limits.py`.
-The workers show each other their stills through Redis, where they share cameras; else each has its own.
+A still needs no slot. Its cost is limited: one grab per camera at a time, `GRABS` open cameras in a worker, `PER_USER` for
+one user, and a pause after a failure. `still_limits.py` limits the bytes that are sent.
+Workers that share cameras also share stills in Redis. Else each worker has its own.
 """
 
 import asyncio
@@ -16,19 +16,21 @@ from weakref import WeakValueDictionary
 
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError, GateUnavailableError, UnavailableError
+from streaming.ingest.active_camera import FRESH, Feed
+from streaming.ingest.condition import FAILED_OPENINGS
 from streaming.ingest.frames import Frame
-from streaming.ingest.hub import FRESH, REFUSALS, Feed, Hub
+from streaming.ingest.hub import Hub
 from streaming.store.connection import Word
 from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
 
-LEFT_ALONE = 5.0  # seconds a failure, of a camera or of Redis, serves everybody
-GRABS = 12  # cameras opened at once for stills
+RETRY = 5.0  # seconds before a camera or a Redis that has failed is asked again
+GRABS = 12  # cameras that are open at once for stills
 PER_USER = 8  # of them for one user
-DOUBTFUL = 2  # of them that failed the last time
-QUICK = 1.0  # seconds in which a camera answers: one that stays silent for longer leaves its place to others
-SILENT = 4  # cameras that are waited for without a place; more of them fail at once
-LARGEST = 1_000_000  # bytes of a still that is shown to other workers
+FAILED_BEFORE = 2  # of them that failed at the last attempt
+QUICK = 1.0  # seconds after which a silent camera leaves its place to others
+MAX_SILENT = 4  # silent cameras without a place that are still waited for; others fail at once
+MAX_SHARED_BYTES = 1_000_000  # of a still that is shared with other workers
 
 Key = tuple[str, CameraSource, str]  # camera id, source, quality
 Tasks = dict[Any, "asyncio.Task[Still]"]
@@ -38,27 +40,30 @@ Tasks = dict[Any, "asyncio.Task[Still]"]
 class Still:
     data: bytes  # JPEG
     read_at: float  # Unix milliseconds
-    until: float  # time.monotonic() up to which it serves everybody
+    until: float  # time.monotonic() up to which it serves all viewers
 
 
 class Snapshots:
-    """`period`: seconds that a still serves everybody; `shared`: where the other workers' are, None: nowhere."""
+    """Takes stills. `shared` is the Redis of all workers' stills; None: they are not shared."""
 
-    def __init__(self, hub: Hub, patience: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:
-        self._hub, self._patience, self._period, self._shared = hub, patience, period, shared
+    def __init__(self, hub: Hub, timeout: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:
+        """`timeout`: seconds for the first frame; `period`: seconds for which a still serves."""
+        self._hub, self._timeout, self._period, self._shared = hub, timeout, period, shared
         self._stills: dict[Key, Still] = {}
         self._failures: dict[Key, tuple[float, CameraUnreachableError]] = {}
         self._grabs: Tasks = {}  # by Key
         self._turns: Tasks = {}  # by Key and user
         self._room = Room()
-        self._failed: set[str] = set()  # cameras that gave no picture the last time
-        self._doubtful = asyncio.Semaphore(DOUBTFUL)
-        self._silent = 0  # cameras that are waited for without a place
-        self._ask_again = 0.0  # time.monotonic() from which Redis is asked
+        self._failed: set[str] = set()  # cameras that failed at the last attempt
+        self._failed_places = asyncio.Semaphore(FAILED_BEFORE)
+        self._silent = 0  # silent cameras without a place
+        self._retry_redis_at = 0.0  # time.monotonic()
 
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
-        """Raises CameraUnreachableError when no picture comes within the first-frame time-out, and UnavailableError
-        when the user's turn does not."""
+        """Returns the current still, or a new one.
+
+        Raises CameraUnreachableError if no frame comes within the timeout, and UnavailableError if no place becomes free.
+        """
         key = camera, source, quality
         if (still := self._known(key)) is not None:
             return still
@@ -66,20 +71,20 @@ class Snapshots:
             task = self._grab(key)
         else:
             task = _one(self._turns, (key, user), lambda: self._in_turn(key, user))
-        return await asyncio.shield(task)  # a viewer who leaves does not take the others' picture away
+        return await asyncio.shield(task)  # other viewers wait for it too
 
     def _known(self, key: Key) -> Still | None:
-        """The still that serves now, if there is one. Raises the failure that does."""
+        """Returns the current still, if there is one. Raises the error of a recent failure."""
         now = time.monotonic()
         self._stills = {one: still for one, still in self._stills.items() if still.until > now}
-        self._failures = {one: failure for one, failure in self._failures.items() if failure[0] > now - LEFT_ALONE}
+        self._failures = {one: failure for one, failure in self._failures.items() if failure[0] > now - RETRY}
         if key not in self._stills and key in self._failures:
             raise self._failures[key][1]
         return self._stills.get(key)
 
     async def _in_turn(self, key: Key, user: str) -> Still:
-        doubtful = self._doubtful if key[0] in self._failed else contextlib.nullcontext()
-        async with doubtful, self._room.place(user, self._patience):
+        failed_place = self._failed_places if key[0] in self._failed else contextlib.nullcontext()
+        async with failed_place, self._room.place(user, self._timeout):
             if (still := self._known(key)) is not None:
                 return still
             grab = self._grab(key)
@@ -89,19 +94,19 @@ class Snapshots:
         return await grab
 
     def _sends(self, key: Key) -> bool:
-        """Whether the camera sends, though a picture to start from may be seconds away."""
+        """Whether the camera is live, even if its next keyframe is seconds away."""
         return self._hub.newest(key[0]) is not None
 
     def _grab(self, key: Key) -> "asyncio.Task[Still]":
         return _one(self._grabs, key, lambda: self._renew(key))
 
     async def _renew(self, key: Key) -> Still:
-        """The still that serves from now on: another worker's, else a new one."""
-        still = await self._shown(key)
+        """Returns the new current still: another worker's, or one of this worker."""
+        still = await self._share(key)
         if still is None:
             frame = await self._frame(key)
             own = Still(frame.data, frame.read_at, time.monotonic() + self._period)
-            still = await self._shown(key, own) or own
+            still = await self._share(key, own) or own
         self._stills[key] = still
         return still
 
@@ -111,8 +116,8 @@ class Snapshots:
         if newest is not None and newest.read_at >= (time.time() - FRESH) * 1000:
             return newest
         try:
-            async with asyncio.timeout(self._patience), self._hub.feed(camera, source, quality) as feed:
-                frame = await self._patiently(key, feed)
+            async with asyncio.timeout(self._timeout), self._hub.feed(camera, source, quality) as feed:
+                frame = await self._wait_for_frame(key, feed)
                 self._failed.discard(camera)
                 return frame
         except (TimeoutError, CameraUnreachableError) as error:
@@ -121,14 +126,14 @@ class Snapshots:
             self._failed.add(camera)
             raise failure from error
 
-    async def _patiently(self, key: Key, feed: Feed) -> Frame:
-        """The first frame; a camera that stays silent is waited for only while few others are."""
+    async def _wait_for_frame(self, key: Key, feed: Feed) -> Frame:
+        """Returns the first frame. Raises CameraUnreachableError for a silent camera if too many others are silent."""
         frame = asyncio.ensure_future(_first_frame(feed))
         try:
             await asyncio.wait([frame], timeout=QUICK)
             if frame.done() or self._sends(key):
                 return await frame
-            if self._silent >= SILENT:
+            if self._silent >= MAX_SILENT:
                 raise CameraUnreachableError
             self._silent += 1
             try:
@@ -138,9 +143,11 @@ class Snapshots:
         finally:
             frame.cancel()
 
-    async def _shown(self, key: Key, offered: Still | None = None) -> Still | None:
-        """The still that serves all workers, which is the first that was offered; None where there is none."""
-        if self._shared is None or time.monotonic() < self._ask_again or (offered and len(offered.data) > LARGEST):
+    async def _share(self, key: Key, offered: Still | None = None) -> Still | None:
+        """Returns the still that serves all workers: the first one offered. None if there is none."""
+        if self._shared is None or time.monotonic() < self._retry_redis_at:
+            return None
+        if offered and len(offered.data) > MAX_SHARED_BYTES:
             return None
         camera, source, quality = key
         words: list[Word] = [round(self._period * 1000), str(offered.read_at), offered.data] if offered else []
@@ -149,25 +156,25 @@ class Snapshots:
                 self._shared.run, "ingest/still", [f"{name_of(camera, source)}:still:{quality}"], words
             )
         except GateUnavailableError:
-            self._ask_again = time.monotonic() + LEFT_ALONE
+            self._retry_redis_at = time.monotonic() + RETRY
             return None
         return Still(found[2], float(found[1]), time.monotonic() + found[0] / 1000) if found else None
 
 
 class Room:
-    """Who may open a camera for a still: `GRABS` at once, `PER_USER` of them for one user."""
+    """Limits the open cameras: `GRABS` in all, `PER_USER` for one user."""
 
     def __init__(self) -> None:
         self._all = asyncio.Semaphore(GRABS)
         self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def place(self, user: str, patience: float) -> AsyncIterator[None]:
-        """Hold a place while the block lasts. Raises UnavailableError when none gets free in `patience` seconds."""
+    async def place(self, user: str, timeout: float) -> AsyncIterator[None]:
+        """Hold a place while the block lasts. Raises UnavailableError if none becomes free within `timeout` seconds."""
         each = self._each.setdefault(user, asyncio.Semaphore(PER_USER))
         async with AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout):
                     await stack.enter_async_context(each)
                     await stack.enter_async_context(self._all)
             except TimeoutError as error:
@@ -177,12 +184,12 @@ class Room:
 
 
 def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]]) -> "asyncio.Task[Still]":
-    """The task that runs under `key`; it is started where there is none."""
+    """Returns the task that runs under `key`. Starts `job` if there is none."""
 
     def ended(task: "asyncio.Task[Still]") -> None:
         del tasks[key]
         if not task.cancelled():
-            task.exception()  # where nobody waits any more, nobody is to be told
+            task.exception()  # else asyncio logs it if nobody waits any more
 
     if key not in tasks:
         tasks[key] = asyncio.create_task(job(), name="still")
@@ -191,12 +198,12 @@ def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]
 
 
 async def _first_frame(feed: Feed) -> Frame:
-    """The first frame of the feed's own quality; raises CameraUnreachableError once openings have failed."""
+    """Returns the first frame of the feed's quality. Raises CameraUnreachableError after failed openings."""
     changed = asyncio.ensure_future(feed.changed())
     taken = asyncio.ensure_future(feed.mailbox.take())
     try:
         while True:
-            if feed.condition.failures >= REFUSALS:
+            if feed.condition.failures >= FAILED_OPENINGS:
                 raise CameraUnreachableError(feed.condition.cause)
             await asyncio.wait([changed, taken], return_when=asyncio.FIRST_COMPLETED)
             if changed.done():

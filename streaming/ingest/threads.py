@@ -1,4 +1,4 @@
-"""The capture threads: their executor, a thread for each camera, as many as a worker may open; and their way to the loop."""
+"""The executor of the capture threads, and the inbox by which they hand work to the event loop."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,19 @@ _libc = ctypes.CDLL(None)
 
 
 def trim_memory() -> None:
-    """Give back to the system what has been freed. Takes milliseconds."""
+    """Give freed memory back to the system. Takes milliseconds."""
     with contextlib.suppress(AttributeError):
         _libc.malloc_trim(0)
 
 
 class FullError(RuntimeError):
-    """Every thread is busy; nothing is queued, because a job here lasts as long as somebody watches."""
+    """All threads are busy. Jobs are not queued, because a job lasts as long as somebody watches."""
 
 
 class ThreadPerJobExecutor(Executor):
-    """Not a ThreadPoolExecutor: the interpreter waits for the threads of one without a limit when it ends, and before any
-    hook of ours can ask them to stop. These are daemon threads, told to stop by their owner and joined for a limited time.
+    """Runs each job in a daemon thread. The owner stops the jobs and joins the threads for a limited time.
+
+    At its exit the interpreter waits for the threads of a ThreadPoolExecutor without a limit, before any hook can stop them.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -34,7 +35,7 @@ class ThreadPerJobExecutor(Executor):
         self._lock = threading.Lock()
 
     def submit(self, job: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start `job` in a thread of its own; raises FullError when `most` are running."""
+        """Start `job` in a new thread. Raises FullError if `most` are running."""
         future: Future[Any] = Future()
         thread = threading.Thread(target=self._run, args=(future, job, args, kwargs), name=self._name, daemon=True)
         with self._lock:
@@ -49,9 +50,9 @@ class ThreadPerJobExecutor(Executor):
         result, error = None, None
         try:
             result = job(*args, **kwargs)
-        except BaseException as failure:  # noqa: BLE001 - handed to whoever waits for the future
+        except BaseException as failure:  # noqa: BLE001 - raised by the future
             error = failure
-        with self._lock:  # before the future tells: whoever hears of the end may start the next job
+        with self._lock:  # before the future is done: its callbacks may submit the next job
             self._threads.discard(threading.current_thread())
         if error is not None:
             future.set_exception(error)
@@ -59,7 +60,7 @@ class ThreadPerJobExecutor(Executor):
             future.set_result(result)
 
     def join(self, seconds: float) -> bool:
-        """Wait until every thread has ended, for `seconds` at most in all; returns whether all have."""
+        """Wait until all threads have ended, for `seconds` at most in total. Returns whether they have."""
         deadline = time.monotonic() + seconds
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -67,29 +68,29 @@ class ThreadPerJobExecutor(Executor):
 
 
 class Inbox:
-    """What a thread hands to the loop on which this was made, handled in the order in which it came.
+    """Calls from a thread to the event loop on which the inbox was created. The loop runs them in order.
 
-    To wake the loop costs more than most of what it then does: what is not urgent waits for what is.
+    Waking the loop costs more than most calls do, so calls that are not urgent wait for the next urgent one.
     """
 
-    MOST = 25  # that wait: then the loop is woken for them
+    MOST = 25  # calls that may wait before the loop is woken
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
 
     def put(self, handler: Callable[[Any], None], value: object, *, urgent: bool) -> None:
-        """From any thread: have the loop call `handler(value)`. Raises RuntimeError where it is to be woken and closed."""
+        """Let the loop call `handler(value)`; for any thread. Raises RuntimeError if it wakes a closed loop."""
         self._waiting.append((handler, value))
         if urgent or len(self._waiting) > self.MOST:
             self._loop.call_soon_threadsafe(self.handle)
 
     def handle(self) -> None:
-        """On the loop: all that waits."""
+        """Run all waiting calls; on the loop only."""
         try:
             while self._waiting:
                 handler, value = self._waiting.popleft()
                 handler(value)
         finally:
-            if self._waiting:  # one handler has failed, which is nothing to the others
+            if self._waiting:  # one handler has failed: the others still run
                 self._loop.call_soon(self.handle)

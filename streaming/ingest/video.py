@@ -1,29 +1,30 @@
-"""One opening of a camera: access units in, frames of every format that is watched out. Runs in the capture's thread."""
+"""One opening of a camera: turns access units into frames of each watched format. Runs in the capture's thread."""
 
 import math
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.pictures import Decoder, encode
-from streaming.ingest.qualities import MAX_MESSAGE, ORIGINAL, QUALITIES
+from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
 
-GROUP_BYTES = 16_000_000  # of a group of pictures that is kept for newcomers
-GROUP_PICTURES = 1800  # a minute of it
-WITHOUT_KEY = 10.0  # seconds after which a camera whose last key picture nobody can start from is served as JPEG
-LATER = 0.005  # seconds of decoding that may wait for the next picture to be shown: together it takes a seventh less
+GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
+GROUP_PICTURES = 1800  # of such a GOP: a minute
+WITHOUT_KEY = 10.0  # seconds without a keyframe after which a camera whose GOP is not kept is served as JPEG
+LATER = 0.005  # seconds of decoding that may wait for the next picture to be shown: batches take a seventh less
 
 
 class Pacer:
-    """Thins a camera's frames out to a rate, by the clock of their arrival and without ever waiting."""
+    """Limits a camera's frames to a rate, by their time of arrival. Never waits."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate
         self._next = -math.inf
 
     def due(self, now: float) -> bool:
-        # A quarter of an interval early counts: else a camera of exactly this rate loses every frame that hurries.
+        # A frame may be a quarter of an interval early. Else jitter would cost a camera of exactly this rate frames.
         if now < self._next - self._interval / 4:
             return False
         on_time = now - self._next < self._interval
@@ -31,65 +32,76 @@ class Pacer:
         return True
 
 
+class VideoListener(Protocol):
+    """The receiver of a camera's frames. Called in the capture's thread."""
+
+    def on_frame(self, frame: Frame) -> None: ...
+
+    def on_group(self, group: list[Frame]) -> None:
+        """`group` is the current GOP, and replaces the one before. Empty: there is none yet."""
+
+    def on_passes_video(self, passes: bool) -> None:
+        """Whether browsers can play the camera's own video."""
+
+
 class Video:
-    """Passes H.264 on as it is, and decodes only while somebody watches JPEG."""
+    """Passes H.264 on unchanged, and decodes only while somebody watches JPEG."""
 
     def __init__(
         self,
         codec: str,
         extradata: bytes,
         next_epoch: Callable[[], int],
-        on_frame: Callable[[Frame], None],
-        on_group: Callable[[list[Frame]], None],
-        on_video: Callable[[bool], None],
         wanted: Callable[[], frozenset[str]],
+        listener: VideoListener,
     ) -> None:
+        """`wanted` returns the qualities to encode as JPEG."""
         self._codec, self._extradata, self._next_epoch, self._wanted = codec, extradata, next_epoch, wanted
-        self._on_frame, self._on_group, self._on_video = on_frame, on_group, on_video
+        self._listener = listener
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
-        on_group([])  # what was kept of an earlier opening is nothing to start from
-        on_video(codec == "h264")
-        self._parameters = b""  # of the running epoch
-        self._name = ""  # of the codec with these parameters, as WebCodecs has it
-        self._cut = False  # a picture could not be passed on: those that depend on it are left out too
-        self.group: list[AccessUnit] = []  # since the last key picture
+        listener.on_group([])  # discard the GOP of the previous connection
+        listener.on_passes_video(codec == "h264")
+        self._parameters = b""  # of this epoch
+        self._name = ""  # of the codec with these parameters, for WebCodecs
+        self._is_cut = False  # a picture was not passed on, so those that depend on it must not be either
+        self.group: list[AccessUnit] = []  # since the last keyframe
         self._group_bytes = 0
         self._decoder: Decoder | None = None
         self._undecoded: list[bytes] = []
-        self._seconds = 0.0  # that decoding a picture took last
-        self._due: set[str] = set()  # qualities that are to have the next picture
+        self._seconds = 0.0  # the last decoding time of a picture
+        self._due: set[str] = set()  # qualities that get the next picture
         self._pacers: dict[str, Pacer] = {}
 
     def take(self, unit: AccessUnit) -> None:
-        """One picture, at the moment at which it comes."""
+        """Handle a picture that has just arrived."""
         self.collect(unit)
         self.show(unit)
 
     def show(self, unit: AccessUnit) -> None:
-        """To the viewers, what has just been collected."""
+        """Deliver the picture that was collected last."""
         if self._codec == "h264":
             self._pass_on(unit)
         self._decode(unit)
 
     def cut(self) -> None:
-        """Pictures are missing: what depends on them is not passed on."""
-        self._cut = True
+        """Pictures are missing: pass nothing on until the next keyframe."""
+        self._is_cut = True
 
     def join(self, units: list[AccessUnit]) -> None:
-        """The pictures, one at least, of a camera that somebody else reads: all before the newest are history."""
+        """Begin with the pictures, at least one, of a camera that another worker reads. Only the newest one is live."""
         *before, newest = units
         for unit in before:
             self.collect(unit)
         if self._codec == "h264" and before and not newest.key:
-            self._cut = not self.group or not all(map(_fits, self.group))
-            self._on_video(not self._cut)
-            if not self._cut:
-                self._on_group([self._frame(unit) for unit in self.group])
+            self._is_cut = not self.group or not all(map(_fits, self.group))
+            self._listener.on_passes_video(not self._is_cut)
+            if not self._is_cut:
+                self._listener.on_group([self._frame(unit) for unit in self.group])
         self.take(newest)
 
     def collect(self, unit: AccessUnit) -> None:
-        """Into the running group."""
+        """Add a picture to the current GOP."""
         if unit.key:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:
@@ -106,12 +118,12 @@ class Video:
         if unit.key:
             self._without_key_since = now
         if unit.key or not fits:
-            self._on_video(fits)  # from a picture that does not fit to the next key, JPEG is shown
+            self._listener.on_passes_video(fits)  # a picture that is too large: JPEG until the next keyframe
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:
-            self._on_video(False)
-        self._cut = not fits or (self._cut and not unit.key)
-        if self._name and not self._cut:
-            self._on_frame(self._frame(unit))
+            self._listener.on_passes_video(False)
+        self._is_cut = not fits or (self._is_cut and not unit.key)
+        if self._name and not self._is_cut:
+            self._listener.on_frame(self._frame(unit))
 
     def _frame(self, unit: AccessUnit) -> Frame:
         flags = Flag.KEY if unit.key else Flag(0)
@@ -131,9 +143,9 @@ class Video:
         self._due = {name for name in wanted if name in self._due or self._pacer(name).due(now)}
         if self._decoder is None:
             self._decoder = Decoder(self._codec, self._extradata)
-            # From the last key on: a picture now, and not with the next key.
+            # Decode from the last keyframe on, to have a picture at once.
             self._undecoded = [earlier.data for earlier in self.group[:-1]]
-        if unit.key and self._codec != "hevc":  # whose key pictures may be followed by some that need earlier ones
+        if unit.key and self._codec != "hevc":  # pictures after an HEVC keyframe may still refer to earlier ones
             self._undecoded = []
         self._undecoded.append(unit.data)
         if not self._due and (self._codec == "mjpeg" or len(self._undecoded) * self._seconds < LATER):
@@ -150,7 +162,7 @@ class Video:
         self._due = set()
 
     def _send_jpeg(self, name: str, data: bytes, unit: AccessUnit) -> None:
-        self._on_frame(Frame(Format.JPEG, name, data, unit.read_at, unit.presented_at, self._epoch, Flag.KEY))
+        self._listener.on_frame(Frame(Format.JPEG, name, data, unit.read_at, unit.presented_at, self._epoch, Flag.KEY))
 
     def _pacer(self, name: str) -> Pacer:
         if name not in self._pacers:
@@ -159,5 +171,5 @@ class Video:
 
 
 def _fits(unit: AccessUnit) -> bool:
-    """Into one message."""
-    return len(unit.data) <= MAX_MESSAGE
+    """Whether the picture fits into one message."""
+    return len(unit.data) <= MAX_FRAME_BYTES

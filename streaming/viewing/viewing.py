@@ -1,6 +1,5 @@
 """One viewing from admission to the end: a slot, a feed, and the pump between feed and viewer.
-Knows no WebSocket: `Viewer` is all it needs of the other side.
-"""
+Knows no WebSocket: `Viewer` is all it needs of the other side."""
 
 import asyncio
 import contextlib
@@ -22,9 +21,10 @@ from streaming.errors import (
 )
 from streaming.gate.leases import Holder, Rate, Slot, Terms
 from streaming.gate.slots import Gate, ReadTerms
-from streaming.ingest.condition import Condition, State
-from streaming.ingest.frames import Format, Frame
-from streaming.ingest.hub import JPEG_ONLY, REFUSALS, Feed, Hub
+from streaming.ingest.active_camera import Feed
+from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
+from streaming.ingest.frames import JPEG_ONLY, Format, Frame
+from streaming.ingest.hub import Hub
 from streaming.ingest.qualities import ORIGINAL
 from streaming.limits.admission import rate_of
 from streaming.reports.counters import Counters
@@ -203,7 +203,7 @@ class Viewing:
 
     async def _pump(self, slot: Slot, feed: Feed) -> None:
         mailbox = feed.mailbox
-        mailbox.pass_on = functools.partial(self._send_at_once, slot, feed)
+        mailbox.deliver_to(functools.partial(self._send_at_once, slot, feed))
         while True:
             await mailbox.arrival()
             if feed.has_news:
@@ -302,7 +302,7 @@ class Viewing:
                 await self._tell(told, "camera_lost" if told is State.RECONNECTING else None)
             if condition.state is State.LIVE:
                 was_live, deadline = True, None
-            elif not was_live and condition.failures >= REFUSALS:
+            elif not was_live and condition.failures >= FAILED_OPENINGS:
                 raise _gone(condition)
             elif deadline is None:
                 deadline = time.monotonic() + self._patience.reconnect

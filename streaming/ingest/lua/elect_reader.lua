@@ -1,24 +1,27 @@
--- Become, or stay, the only reader of each camera; where another worker is the reader, follow it.
--- KEYS  for each camera: 1 its reader, 2 "somebody follows", 3 its access units, 4 the list at which its reader listens
--- ARGV  1 worker id, 2 lease ms, 3 how long "somebody follows" holds without being said again, ms,
---       then for each camera: 1 if this worker stands for its reading, 0 if it only follows
+-- For each camera: become its reader, stay it, or follow the worker that is.
+-- KEYS  four for each camera: its reader, "somebody follows", its access units, the list of wakeups of its reader
+-- ARGV  1 worker id, 2 lease ms, 3 how long "somebody follows" holds without a renewal, ms,
+--       4 JSON: for each camera, whether this worker is a candidate
 -- Returns for each camera: 1 if this worker reads it, 1 if others follow
+-- Cost: O(cameras), and O(entries) of a camera whose reader has gone
+local worker, lease_ms, followed_ms, candidates = unpack(ARGV)
 local answer = {}
-for i = 1, #KEYS, 4 do
-  local reader = redis.call('GET', KEYS[i])
-  if reader == ARGV[1] or (not reader and ARGV[4 + (i - 1) / 4] == '1') then
-    redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[2])
-    -- What another has left is no picture of now. Not deleted: identifiers must go on from where they were.
-    if not reader then redis.call('XTRIM', KEYS[i + 2], 'MAXLEN', 0) end
-    answer[#answer + 1] = 1
+for i, is_candidate in ipairs(cjson.decode(candidates)) do
+  local reader_key, followed, units, wakeups = unpack(KEYS, 4 * i - 3, 4 * i)
+  local reader = redis.call('GET', reader_key)
+  local reads = reader == worker or (not reader and is_candidate)
+  if reads then
+    redis.call('SET', reader_key, worker, 'PX', lease_ms)
+    -- Drop the old reader's pictures. The key stays: identifiers of new entries must follow the old ones.
+    if not reader then redis.call('XTRIM', units, 'MAXLEN', 0) end
   else
-    if reader and redis.call('EXISTS', KEYS[i + 1]) == 0 then
-      redis.call('RPUSH', KEYS[i + 3], ARGV[1])
-      redis.call('PEXPIRE', KEYS[i + 3], ARGV[2])
+    if reader and redis.call('EXISTS', followed) == 0 then
+      redis.call('RPUSH', wakeups, worker)
+      redis.call('PEXPIRE', wakeups, lease_ms)
     end
-    redis.call('SET', KEYS[i + 1], ARGV[1], 'PX', ARGV[3])
-    answer[#answer + 1] = 0
+    redis.call('SET', followed, worker, 'PX', followed_ms)
   end
-  answer[#answer + 1] = redis.call('EXISTS', KEYS[i + 1])
+  answer[#answer + 1] = reads and 1 or 0
+  answer[#answer + 1] = redis.call('EXISTS', followed)
 end
 return answer

@@ -1,4 +1,4 @@
-"""Cameras that answer by a script: what a real one, or the simulator, would never send. On loopback, in threads."""
+"""Cameras on loopback that run a script, for answers that the simulator never sends."""
 
 import contextlib
 import socket
@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from cameras.sources import CameraSource
+from streaming.ingest.capture import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import wait_until
 
 SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
+
+ALLOWANCE = Allowance(2, 2, 1_000_000)
 
 Script = Callable[[socket.socket], None]
 
@@ -61,7 +67,7 @@ class Server:
 
 @contextmanager
 def server(script: Script = lambda _: None) -> Iterator[Server]:
-    """By default one that accepts and says nothing."""
+    """A server. By default it accepts connections and stays silent."""
     running = Server(script)
     try:
         yield running
@@ -71,7 +77,7 @@ def server(script: Script = lambda _: None) -> Iterator[Server]:
 
 @contextmanager
 def silent_before_accepting() -> Iterator[int]:
-    """The port of a listener whose queue is full: the system answers no SYN."""
+    """The port of a listener with a full queue: SYN packets get no answer."""
     with contextlib.ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port: int = listener.getsockname()[1]
@@ -102,7 +108,7 @@ def rtsp_reply(request: bytes, status: str = "200 OK", headers: bytes = b"", bod
 
 
 def rtsp(**replies: Callable[[bytes], bytes]) -> Script:
-    """A camera that answers as it should, but for the methods named: their reply, b"" for silence from there on."""
+    """A camera that answers correctly, except for the named methods. A reply of b"" means silence from then on."""
     plain = {
         b"DESCRIBE": lambda request: rtsp_reply(request, headers=b"Content-Type: application/sdp\r\n", body=SDP),
         b"SETUP": lambda request: rtsp_reply(
@@ -136,12 +142,12 @@ def http(head: bytes, body: Iterator[bytes] | tuple[bytes, ...] = ()) -> Script:
     return script
 
 
-SILENT = ("SYN", "OPTIONS", "DESCRIBE", "PLAY", "GET")  # where cameras fall silent
+SILENT = ("SYN", "OPTIONS", "DESCRIBE", "PLAY", "GET")  # the request after which a camera stays silent
 
 
 @contextmanager
 def silent(kind: str) -> Iterator[str]:
-    """The address of a camera that says nothing before the connection, or after this request."""
+    """The URL of a camera that stays silent after this request, or accepts no connection."""
     if kind == "SYN":
         with silent_before_accepting() as port:
             yield f"rtsp://127.0.0.1:{port}/"
@@ -154,7 +160,7 @@ def silent(kind: str) -> Iterator[str]:
 
 
 def with_tls(port: int, folder: Path) -> Script:
-    """Passes on to `port` what comes with TLS. `folder`: for the certificate."""
+    """A TLS proxy for `port`, with its certificate in `folder`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*make_certificate(folder))
 
@@ -176,3 +182,15 @@ def with_tls(port: int, folder: Path) -> Script:
                 time.sleep(0.001)
 
     return script
+
+
+def why_not(url: str, allowance: Allowance = ALLOWANCE) -> str:
+    """Read `url` until that fails. Returns the reason."""
+    with pytest.raises(CaptureError) as raised:
+        reader = Reader(CameraSource(url), allowance)
+        try:
+            for _ in range(1000):
+                reader.read()
+        finally:
+            reader.close()
+    return raised.value.reason

@@ -1,7 +1,4 @@
-"""Reads of a camera in, access units out: bytes only, written by hand.
-
-A slice's first bit after its header is set where it begins a picture (first_mb_in_slice is 0).
-"""
+"""Reads of a camera in, access units out: parameter sets, keyframes, and any bytes at all."""
 
 import re
 
@@ -10,33 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.ingest.access_units import H264, IDR, PPS, SLICE, SPS, START, AccessUnit, Passing, nal_units
+from tests.streaming.ingest.by_hand import DELIMITER, MESSAGE, PICTURE_SET, SET, SETS, facts, key, only, other, pushed
 
-SET, PICTURE_SET = b"\x67\x42\xc0\x1e\xab", b"\x68\xce\x3c\x80"
 OTHER_SET, OTHER_PICTURE_SET = b"\x67\x64\x00\x28\xac", b"\x68\xee\x01"
-SETS = START + SET + START + PICTURE_SET
-MESSAGE = START + b"\x06\x06\x01\xc4\x80"  # a recovery point
-DELIMITER = START + b"\x09\xf0"
-
-
-def key(number: int = 0, *, goes_on: bool = False) -> bytes:
-    return START + bytes([0x65, 0x00 if goes_on else 0x80, number, 0xAA])
-
-
-def other(number: int = 0, *, goes_on: bool = False) -> bytes:
-    return START + bytes([0x41, 0x00 if goes_on else 0x80, number, 0xAA])
-
-
-def pushed(units: H264, *reads: bytes) -> list[bytes]:
-    return [unit.data for read in reads for unit in units.push(read, 0)]
-
-
-def facts(unit: AccessUnit) -> tuple[bytes, bool, float, str]:
-    return unit.data, unit.key, unit.presented_at, unit.codec
-
-
-def only(units: list[AccessUnit]) -> AccessUnit:
-    (unit,) = units
-    return unit
 
 
 # NAL units.
@@ -63,17 +36,17 @@ def test_nal_units_are_found_behind_start_codes_of_three_or_four_bytes(
 # Parameter sets.
 
 
-def test_a_whole_key_picture_passes_as_it_is() -> None:
+def test_a_complete_keyframe_is_unchanged() -> None:
     unit = only(H264().push(SETS + key(), 40_000))
     assert facts(unit) == (SETS + key(), True, 40_000, "avc1.42C01E")
 
 
-def test_a_key_without_parameter_sets_is_given_those_of_the_session_description() -> None:
+def test_a_keyframe_without_parameter_sets_gets_those_of_the_session_description() -> None:
     unit = only(H264(extradata=SETS).push(key(), 0))
     assert (unit.data, unit.key, unit.codec) == (SETS + key(), True, "avc1.42C01E")
 
 
-def test_a_key_without_parameter_sets_is_given_the_latest_ones() -> None:
+def test_a_keyframe_without_parameter_sets_gets_the_latest_ones() -> None:
     units = H264(extradata=SETS)
     changed = START + OTHER_SET + START + OTHER_PICTURE_SET
     units.push(changed + key(1), 0)
@@ -81,7 +54,7 @@ def test_a_key_without_parameter_sets_is_given_the_latest_ones() -> None:
     assert (unit.data, unit.codec) == (changed + key(2), "avc1.640028")
 
 
-def test_only_what_is_missing_is_put_in_front() -> None:
+def test_only_missing_parameter_sets_are_added() -> None:
     unit = only(H264(extradata=SETS).push(START + PICTURE_SET + key(), 0))
     assert unit.data == SETS + key()
 
@@ -92,19 +65,19 @@ def test_start_codes_of_three_bytes_leave_no_zero_at_the_end_of_a_parameter_set(
     assert only(H264(extradata=SETS + b"\x00").push(key(), 0)).data == SETS + key()
 
 
-def test_other_pictures_are_given_no_parameter_sets_and_no_codec() -> None:
+def test_other_pictures_get_no_parameter_sets_and_no_codec() -> None:
     unit = only(H264(extradata=SETS).push(other(), 0))
     assert facts(unit) == (other(), False, 0, "")
 
 
-def test_a_key_whose_parameter_sets_were_never_seen_is_no_key() -> None:
+def test_an_idr_picture_without_known_parameter_sets_is_no_keyframe() -> None:
     units = H264()
     assert not only(units.push(key(1), 0)).key
     assert not only(units.push(START + SET + key(2), 0)).key
     assert only(units.push(START + PICTURE_SET + key(3), 0)).key
 
 
-def test_a_camera_with_several_picture_parameter_sets_is_given_all_of_them() -> None:
+def test_a_keyframe_gets_all_of_several_picture_parameter_sets() -> None:
     described = SETS + START + b"\x68\x5e\x3c\x80"  # pic_parameter_set_id 0 and 1
     assert only(H264(extradata=described).push(key(), 0)).data == described + key()
 
@@ -121,10 +94,10 @@ def test_the_codec_is_named_after_profile_constraints_and_level(parameters: byte
     assert only(H264().push(START + parameters + START + PICTURE_SET + key(), 0)).codec == codec
 
 
-# What is a key.
+# Keyframes.
 
 
-def test_a_recovery_point_that_is_no_idr_picture_is_no_key() -> None:
+def test_a_recovery_point_that_is_no_idr_picture_is_no_keyframe() -> None:
     unit = only(H264().push(SETS + MESSAGE + other(), 0))
     assert facts(unit) == (SETS + MESSAGE + other(), False, 0, "")
 
@@ -137,7 +110,7 @@ def test_a_picture_of_several_slices_in_one_read_is_one_unit() -> None:
 # Units without a slice.
 
 
-def test_what_comes_without_a_slice_belongs_to_the_next_picture() -> None:
+def test_nal_units_without_a_slice_belong_to_the_next_picture() -> None:
     units = H264()
     assert pushed(units, DELIMITER, SETS, MESSAGE) == []
     unit = only(units.push(key(), 7))
@@ -145,7 +118,7 @@ def test_what_comes_without_a_slice_belongs_to_the_next_picture() -> None:
     assert pushed(units, other()) == [other()]
 
 
-def test_parameter_sets_of_a_read_of_their_own_are_the_latest() -> None:
+def test_parameter_sets_in_a_separate_read_are_the_latest() -> None:
     units = H264(extradata=SETS)
     pushed(units, START + OTHER_SET, START + OTHER_PICTURE_SET, other())
     assert only(units.push(key(), 0)).codec == "avc1.640028"
@@ -159,91 +132,8 @@ def test_a_camera_that_sends_no_slices_costs_no_memory() -> None:
     assert sum(len(unit.data) for unit in units.push(SETS + key(), 0)) < 20_000_000
 
 
-# Pictures in halves.
-
-
-def test_the_first_split_key_is_left_out_with_what_depends_on_it_and_the_next_ones_are_whole() -> None:
-    units = H264()
-    assert pushed(units, SETS + key(1)) == [SETS + key(1)]  # nobody can know yet
-    assert pushed(units, key(1, goes_on=True), other(2), other(3)) == []
-    assert pushed(units, SETS + key(4), key(4, goes_on=True)) == []  # held back
-    assert pushed(units, other(5)) == [SETS + key(4) + key(4, goes_on=True), other(5)]
-    assert pushed(units, other(6)) == [other(6)]  # of other pictures none is held back
-
-
-def test_a_merged_key_keeps_the_time_and_the_codec_of_its_first_half() -> None:
-    units = H264()
-    pushed(units, SETS + key(1), key(1, goes_on=True))
-    units.push(SETS + key(2), 100)
-    units.push(key(2, goes_on=True), 101)
-    first, second = units.push(other(3), 200)
-    assert (first.key, first.presented_at, first.codec) == (True, 100, "avc1.42C01E")
-    assert (second.key, second.presented_at) == (False, 200)
-
-
-def test_a_key_of_three_parts_is_merged_too() -> None:
-    units = H264()
-    pushed(units, SETS + key(1), key(2, goes_on=True), key(3, goes_on=True))
-    pushed(units, SETS + key(4), key(5, goes_on=True), key(6, goes_on=True))
-    merged = SETS + key(4) + key(5, goes_on=True) + key(6, goes_on=True)
-    assert pushed(units, other(7)) == [merged, other(7)]
-
-
-def test_keys_that_follow_each_other_are_each_whole() -> None:
-    units = H264()
-    pushed(units, SETS + key(1), key(1, goes_on=True), SETS + key(2), key(2, goes_on=True))
-    assert pushed(units, SETS + key(3), key(3, goes_on=True)) == [SETS + key(2) + key(2, goes_on=True)]
-    assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
-
-
-def test_a_key_that_comes_whole_after_all_is_held_back_by_one_read_and_not_lost() -> None:
-    units = H264()
-    pushed(units, SETS + key(1), key(1, goes_on=True))
-    assert pushed(units, SETS + key(2)) == []
-    assert pushed(units, other(3)) == [SETS + key(2), other(3)]
-
-
-def test_of_other_pictures_too_the_halves_are_merged_once_one_has_been_seen() -> None:
-    units = H264()
-    assert pushed(units, SETS + key(1), other(2)) == [SETS + key(1), other(2)]
-    assert pushed(units, other(2, goes_on=True), other(3), other(3, goes_on=True), other(4)) == []  # up to the next key
-    assert pushed(units, SETS + key(5)) == [SETS + key(5)]
-    assert pushed(units, other(6), other(6, goes_on=True), other(7)) == [other(6) + other(6, goes_on=True)]
-
-
-def test_a_merged_picture_has_no_parameter_sets_between_its_slices() -> None:
-    """Such sets begin the next picture (7.4.1.2.3), for a decoder that goes by NAL units and not by whole messages."""
-    units = H264()
-    halves = SETS + key(1), SETS + key(1, goes_on=True)
-    merged = only([unit for read in (*halves, *halves, other(2)) for unit in units.push(read, 0) if unit.key][1:])
-    kinds = [kind for kind, _, _ in nal_units(merged.data)]
-    assert kinds == [SPS, PPS, IDR, IDR]
-
-
-def test_the_first_key_of_all_may_be_held_back_until_it_is_known_to_be_whole() -> None:
-    units = H264(hold_first=True)
-    assert pushed(units, SETS + key(1)) == []
-    assert pushed(units, other(2)) == [SETS + key(1), other(2)]
-    assert pushed(units, other(3), SETS + key(4)) == [other(3), SETS + key(4)]  # from now on nothing is held back
-
-
-def test_a_first_key_that_is_held_back_is_whole_and_so_are_the_next_ones() -> None:
-    units = H264(hold_first=True)
-    assert pushed(units, SETS + key(1), SETS + key(1, goes_on=True)) == []
-    assert pushed(units, other(2)) == [SETS + key(1) + key(1, goes_on=True), other(2)]
-    assert pushed(units, SETS + key(3), SETS + key(3, goes_on=True)) == []
-    assert pushed(units, other(4)) == [SETS + key(3) + key(3, goes_on=True), other(4)]
-
-
-def test_where_the_first_key_is_held_back_what_comes_before_it_is_not() -> None:
-    units = H264(hold_first=True)
-    assert pushed(units, other(1), other(2)) == [other(1), other(2)]
-    assert pushed(units, SETS + key(3)) == []
-    assert pushed(units, other(4)) == [SETS + key(3), other(4)]
-
-
 @pytest.mark.parametrize("number", [0, 1, 7, 31])
-def test_a_set_takes_the_place_of_the_one_with_its_identifier_and_leaves_the_others(number: int) -> None:
+def test_a_parameter_set_replaces_the_one_with_its_identifier_only(number: int) -> None:
     identified = int(f"{number + 1:b}".rjust(2 * (number + 1).bit_length() - 1, "0").ljust(16, "0"), 2)
     one, other_one = (b"\x68" + identified.to_bytes(2, "big") + end for end in (b"\x80", b"\xc0"))
     fixed = START + SET + START + b"\x68\x19\x80"  # pic_parameter_set_id 11
@@ -254,14 +144,7 @@ def test_a_set_takes_the_place_of_the_one_with_its_identifier_and_leaves_the_oth
     assert START + one not in only_now.data
 
 
-def test_the_rest_of_a_picture_whose_beginning_never_came_is_no_picture() -> None:
-    units = H264()
-    assert pushed(units, key(1, goes_on=True), other(2)) == []
-    pushed(units, SETS + key(3))
-    assert pushed(units, other(4)) == [SETS + key(3), other(4)]
-
-
-# Anything at all.
+# Any bytes.
 
 PIECES = st.one_of(
     st.binary(max_size=40),
@@ -273,9 +156,7 @@ READS = st.lists(st.lists(PIECES, max_size=5).map(b"".join), max_size=20)
 
 
 @given(st.binary(max_size=60), READS)
-def test_whatever_a_camera_sends_nothing_is_raised_and_a_key_can_be_started_from(
-    extradata: bytes, reads: list[bytes]
-) -> None:
+def test_any_bytes_raise_nothing_and_each_keyframe_can_be_decoded_alone(extradata: bytes, reads: list[bytes]) -> None:
     units = H264(extradata)
     for number, read in enumerate(reads):
         for unit in units.push(read, number):
@@ -286,14 +167,14 @@ def test_whatever_a_camera_sends_nothing_is_raised_and_a_key_can_be_started_from
             assert unit.presented_at <= number
 
 
-def test_a_codec_that_is_named_is_named_in_full() -> None:
+def test_the_codec_is_named_in_full_or_not_at_all() -> None:
     unit = only(H264().push(START + b"\x67\x42" + START + PICTURE_SET + key(), 0))
     assert re.fullmatch(r"(avc1\.[0-9A-F]{6})?", unit.codec)
 
 
 @given(READS)
 def test_no_picture_is_invented_repeated_or_reordered(reads: list[bytes]) -> None:
-    """What comes out is what went in, in its order, but for parameter sets put in front."""
+    """All slices of the input come out in order. Only parameter sets are added."""
     units, position = H264(SETS), 0
     sent = b"".join(reads)
     for read in reads:
@@ -304,7 +185,7 @@ def test_no_picture_is_invented_repeated_or_reordered(reads: list[bytes]) -> Non
 
 
 @given(st.binary(max_size=200))
-def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
+def test_nal_units_of_any_bytes_do_not_overlap(data: bytes) -> None:
     end = 0
     for kind, first, last in nal_units(data):
         assert end + 3 <= first < last <= len(data)
@@ -316,21 +197,11 @@ def test_nal_units_of_any_bytes_lie_within_them_and_apart(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False), ("hevc", False)])
-def test_of_other_codecs_each_read_passes_as_one_picture(codec: str, key: bool) -> None:
+def test_each_read_of_another_codec_is_one_picture(codec: str, key: bool) -> None:
     assert Passing(codec).push(b"a picture", 5, 7) == [AccessUnit(b"a picture", key, 5, read_at=7)]
 
 
 @pytest.mark.parametrize(("kind", "key"), [(1, False), (15, False), (16, True), (19, True), (21, True), (32, False)])
-def test_a_random_access_point_of_h265_is_a_key(kind: int, key: bool) -> None:
+def test_a_random_access_point_of_h265_is_a_keyframe(kind: int, key: bool) -> None:
     read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
     assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]
-
-
-def test_a_picture_that_goes_on_without_an_end_is_left_out_with_what_depends_on_it() -> None:
-    units = H264(hold_first=True, largest=1000)
-    more = [key(goes_on=True)] * 200
-    assert pushed(units, SETS + key(1), *more, other(1), SETS + key(2), other(2), other(3)) == [
-        SETS + key(2),
-        other(2),
-        other(3),
-    ]

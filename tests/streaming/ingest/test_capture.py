@@ -1,4 +1,4 @@
-"""The thread of one camera: what it opens and what it never does, when it opens again, and its end."""
+"""The thread of one camera: addresses, reopening and the end."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ from streaming.ingest.condition import State
 from tests.servers import ROOT, wait_until
 from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
 
-# What is opened.
+# Addresses.
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def spellings(path: Path) -> list[str]:
-    """Ways to name a file to FFmpeg."""
+    """Names of a file for FFmpeg."""
     size = path.stat().st_size
     return [
         str(path),
@@ -50,13 +50,13 @@ def spellings(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(7))
-def test_a_reader_opens_no_file_however_it_is_named_and_whoever_asks(clip: Path, number: int) -> None:
+def test_a_reader_opens_no_file_however_it_is_named(clip: Path, number: int) -> None:
     with pytest.raises(CaptureError, match="must begin with"):
         Reader(CameraSource(spellings(clip)[number]), TIMEOUTS)
 
 
 def opened(before: str, addresses: list[str]) -> list[bool]:
-    """Whether OpenCV opens each, in a process of its own that ran `before`."""
+    """Returns whether OpenCV opens each address, in a new process that has run `before`."""
     program = (
         f"import cv2, json, sys\n{before}\n"
         "captures = [cv2.VideoCapture(address, cv2.CAP_FFMPEG) for address in json.loads(sys.argv[1])]\n"
@@ -76,10 +76,10 @@ def opened(before: str, addresses: list[str]) -> list[bool]:
     return answers
 
 
-def test_where_cameras_are_opened_ffmpeg_itself_opens_no_file_even_if_the_check_of_addresses_were_passed(
+def test_ffmpeg_itself_opens_no_file_even_without_the_check_of_addresses(
     clip: Path,
 ) -> None:
-    """The address is checked, but a camera may redirect, or answer with a playlist that names files."""
+    """A camera with an allowed address may redirect, or answer with a playlist of files."""
     names = spellings(clip)
     assert opened("", names) == [True] * len(names)
     assert opened("import streaming.ingest.capture", names) == [False] * len(names)
@@ -105,7 +105,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "BACK_OFF", (0.1, 0.3, 0.5))
 
 
-def test_pictures_of_a_camera_arrive_and_stopping_leaves_the_camera(camera: SimulatedCamera) -> None:
+def test_pictures_of_a_camera_arrive_and_stop_disconnects_from_it(camera: SimulatedCamera) -> None:
     with watching(camera.url, "low", "high") as watched:
         low = watched.until_frame(lambda frame: frame.quality == "low")
         high = watched.until_frame(lambda frame: frame.quality == "high")
@@ -129,7 +129,7 @@ def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
         wait_until(lambda: watched.capture.rate == 0, 2, "no frames are measured")
 
 
-def test_what_nobody_wants_is_read_and_not_encoded(camera: SimulatedCamera) -> None:
+def test_a_camera_that_nobody_watches_is_read_and_not_encoded(camera: SimulatedCamera) -> None:
     with watching(camera.url) as watched:
         wait_until(lambda: watched.capture.frames_read >= 25, 10, "the camera is read")
         assert not watched.jpegs
@@ -137,7 +137,7 @@ def test_what_nobody_wants_is_read_and_not_encoded(camera: SimulatedCamera) -> N
         assert watched.until_jpeg().quality == "medium"
 
 
-def test_a_camera_that_hangs_up_is_opened_again_and_its_pictures_tell_so(camera: SimulatedCamera, quick: None) -> None:
+def test_a_camera_that_disconnects_is_reopened_with_a_new_epoch(camera: SimulatedCamera, quick: None) -> None:
     with watching(camera.url, "low") as watched:
         assert watched.until_jpeg().epoch == 0
         camera.drop_connections()
@@ -146,7 +146,7 @@ def test_a_camera_that_hangs_up_is_opened_again_and_its_pictures_tell_so(camera:
         assert states == [(State.LIVE, 0), (State.RECONNECTING, 1), (State.LIVE, 0)]
 
 
-def test_a_camera_that_refuses_is_tried_again_later_each_time_and_each_failure_is_told(
+def test_a_camera_that_refuses_is_retried_with_backoff_and_each_failure_is_reported(
     camera: SimulatedCamera, quick: None
 ) -> None:
     camera.fault = Fault.REFUSE
@@ -164,14 +164,14 @@ def test_a_camera_that_refuses_is_tried_again_later_each_time_and_each_failure_i
         watched.until_frame()
 
 
-def test_a_silent_camera_is_given_up_after_the_time_out_and_said_to_be_so(camera: SimulatedCamera, quick: None) -> None:
+def test_a_silent_camera_is_reported_after_the_timeout(camera: SimulatedCamera, quick: None) -> None:
     camera.fault = Fault.SILENT
     with watching(camera.url, "low") as watched:
         wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
         assert watched.conditions[0].cause == "The camera did not answer within 2 s."
 
 
-def test_stopping_does_not_wait_for_the_next_try(camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_does_not_wait_for_the_next_retry(camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture, "BACK_OFF", (60.0,))
     camera.fault = Fault.REFUSE
     with watching(camera.url, "low") as watched:
@@ -179,7 +179,7 @@ def test_stopping_does_not_wait_for_the_next_try(camera: SimulatedCamera, monkey
         watched.stop(1)
 
 
-def test_another_address_is_read_from_the_next_frame_on(simulator: Simulator, camera: SimulatedCamera) -> None:
+def test_a_new_address_is_read_from_the_next_frame_on(simulator: Simulator, camera: SimulatedCamera) -> None:
     other = simulator.add(SimulatedCamera("Gate", "gate", 320, 180))
     with watching(camera.url, "low") as watched:
         assert size_of(watched.until_jpeg()) == (640, 360)
@@ -191,7 +191,7 @@ def test_another_address_is_read_from_the_next_frame_on(simulator: Simulator, ca
         wait_until(lambda: camera.connections == 0, 2, "the first camera is left")
 
 
-def test_a_file_is_not_read_though_the_thread_goes_on_and_takes_the_right_address_later(
+def test_a_file_is_not_read_and_the_thread_takes_the_right_address_later(
     camera: SimulatedCamera, clip: Path, quick: None
 ) -> None:
     with watching(f"file:{clip}", "low") as watched:
@@ -201,7 +201,7 @@ def test_a_file_is_not_read_though_the_thread_goes_on_and_takes_the_right_addres
         watched.until_frame()
 
 
-def test_neither_credentials_nor_query_of_a_failing_camera_are_logged(
+def test_no_credentials_and_no_query_of_a_failing_camera_are_logged(
     camera: SimulatedCamera, quick: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     camera.fault = Fault.UNAUTHORIZED

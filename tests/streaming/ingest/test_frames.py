@@ -1,4 +1,4 @@
-"""The mailbox of one viewer: of JPEG the newest, of video all or from the next key on, and nothing lost on the way."""
+"""The mailbox of one viewer: it keeps the newest JPEG, and all video or that from the next keyframe on."""
 
 import asyncio
 
@@ -23,14 +23,14 @@ def after_a_drop(frame: Frame) -> Frame:
 
 
 async def started(mailbox: Mailbox) -> "asyncio.Task[Frame]":
-    """A reader that waits already."""
+    """Starts a reader, which waits."""
     reader = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
     return reader
 
 
 async def waiting(mailbox: Mailbox) -> list[Frame]:
-    """All that can be taken at once."""
+    """Takes all frames that wait."""
     taken: list[Frame] = []
     while True:
         reader = await started(mailbox)
@@ -47,7 +47,7 @@ def numbers(frames: list[Frame]) -> list[float]:
 # JPEG.
 
 
-async def test_a_slow_viewer_gets_the_newest_frame_and_hears_that_others_were_dropped() -> None:
+async def test_a_slow_viewer_gets_the_newest_frame_flagged_as_a_discontinuity() -> None:
     mailbox = Mailbox()
     for number in (1, 2, 3):
         mailbox.put(frame(number))
@@ -55,7 +55,7 @@ async def test_a_slow_viewer_gets_the_newest_frame_and_hears_that_others_were_dr
     assert await mailbox.take() == after_a_drop(frame(3))
 
 
-async def test_a_viewer_that_keeps_up_gets_every_frame_and_hears_of_no_drop() -> None:
+async def test_a_fast_viewer_gets_every_frame_without_a_discontinuity() -> None:
     mailbox = Mailbox()
     for number in (1, 2, 3):
         mailbox.put(frame(number))
@@ -81,7 +81,7 @@ async def test_a_viewer_waits_for_a_frame_and_never_gets_one_twice() -> None:
     assert await reader == frame(2)
 
 
-async def test_a_reader_cancelled_while_its_frame_arrives_takes_nothing_away() -> None:
+async def test_a_reader_that_is_cancelled_when_its_frame_arrives_takes_nothing() -> None:
     mailbox = Mailbox()
     reader = await started(mailbox)
     mailbox.put(frame(1))
@@ -91,7 +91,7 @@ async def test_a_reader_cancelled_while_its_frame_arrives_takes_nothing_away() -
     assert await mailbox.take() == frame(1)
 
 
-async def test_a_cleared_mailbox_gives_no_frame_of_before() -> None:
+async def test_a_cleared_mailbox_gives_no_old_frame() -> None:
     mailbox = Mailbox()
     mailbox.put(frame(1))
     mailbox.clear()
@@ -102,7 +102,7 @@ async def test_a_cleared_mailbox_gives_no_frame_of_before() -> None:
 
 
 async def test_a_reader_woken_by_a_frame_that_was_cleared_meanwhile_waits_for_the_next() -> None:
-    """A frame arrives, and in the same turn of the loop the viewer changes its quality."""
+    """The viewer changes its quality in the turn of the loop in which a frame arrives."""
     mailbox = Mailbox()
     reader = await started(mailbox)
     mailbox.put(frame(1))
@@ -116,18 +116,18 @@ async def test_a_reader_woken_by_a_frame_that_was_cleared_meanwhile_waits_for_th
 
 
 class Taker:
-    """Takes what it is offered, or not."""
+    """A delivery that accepts frames or not."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.takes, self.offered = True, list[Frame]()
-        mailbox.pass_on = self
+        mailbox.deliver_to(self)
 
     def __call__(self, frame: Frame) -> bool:
         self.offered.append(frame)
         return self.takes
 
 
-async def test_a_frame_that_finds_its_reader_waiting_is_passed_on_and_the_reader_left_asleep() -> None:
+async def test_a_frame_is_delivered_without_waking_a_reader_that_waits() -> None:
     mailbox = Mailbox()
     taker, reader = Taker(mailbox), await started(mailbox)
     mailbox.put(frame(1))
@@ -140,7 +140,7 @@ async def test_a_frame_that_finds_its_reader_waiting_is_passed_on_and_the_reader
     assert await reader == frame(3)
 
 
-async def test_what_the_reader_has_not_come_for_yet_is_not_overtaken() -> None:
+async def test_a_frame_does_not_overtake_those_that_wait_for_the_reader() -> None:
     mailbox = Mailbox()
     taker = Taker(mailbox)
     mailbox.put(unit(1, key=True))  # nobody waits
@@ -151,7 +151,7 @@ async def test_what_the_reader_has_not_come_for_yet_is_not_overtaken() -> None:
     assert taker.offered == []
 
 
-async def test_a_reader_that_was_woken_or_has_left_is_not_passed_by() -> None:
+async def test_a_frame_is_kept_for_a_reader_that_was_woken_or_has_left() -> None:
     mailbox = Mailbox()
     taker, reader = Taker(mailbox), await started(mailbox)
     taker.takes = False
@@ -167,7 +167,7 @@ async def test_a_reader_that_was_woken_or_has_left_is_not_passed_by() -> None:
     assert await mailbox.take() == unit(3)
 
 
-async def test_after_a_drop_the_reader_is_woken_to_say_so() -> None:
+async def test_the_reader_is_woken_after_a_drop() -> None:
     mailbox = Mailbox()
     taker, reader = Taker(mailbox), await started(mailbox)
     mailbox.put(unit(1))  # no key yet
@@ -179,7 +179,7 @@ async def test_after_a_drop_the_reader_is_woken_to_say_so() -> None:
 # Video.
 
 
-async def test_video_comes_whole_and_in_order() -> None:
+async def test_video_is_complete_and_in_order() -> None:
     mailbox = Mailbox()
     sent = [unit(1, key=True), unit(2), unit(3), unit(4, key=True), unit(5)]
     for one in sent:
@@ -187,14 +187,14 @@ async def test_video_comes_whole_and_in_order() -> None:
     assert await waiting(mailbox) == sent
 
 
-async def test_video_begins_with_a_key_and_says_that_something_was_left_out_before() -> None:
+async def test_video_begins_with_a_keyframe_flagged_as_a_discontinuity() -> None:
     mailbox = Mailbox()
     for one in (unit(1), unit(2), unit(3, key=True), unit(4)):
         mailbox.put(one)
     assert await waiting(mailbox) == [after_a_drop(unit(3, key=True)), unit(4)]
 
 
-async def test_as_many_pictures_wait_as_there_is_room_for() -> None:
+async def test_the_mailbox_keeps_as_many_frames_as_it_has_room_for() -> None:
     mailbox = Mailbox(most=4)
     sent = [unit(number, key=number == 1) for number in range(1, 5)]
     for one in sent:
@@ -203,7 +203,7 @@ async def test_as_many_pictures_wait_as_there_is_room_for() -> None:
     assert await waiting(mailbox) == sent
 
 
-async def test_one_too_many_drops_everything_up_to_the_next_key_which_says_so_once() -> None:
+async def test_one_frame_too_many_drops_all_up_to_the_next_keyframe() -> None:
     mailbox = Mailbox(most=4)
     for number in range(1, 9):
         mailbox.put(unit(number, key=number == 1))
@@ -214,7 +214,7 @@ async def test_one_too_many_drops_everything_up_to_the_next_key_which_says_so_on
     assert await waiting(mailbox) == [after_a_drop(unit(9, key=True)), unit(10)]
 
 
-async def test_a_key_that_finds_the_mailbox_full_is_the_first_that_comes() -> None:
+async def test_a_keyframe_replaces_all_frames_of_a_full_mailbox() -> None:
     mailbox = Mailbox(most=3)
     for number in range(1, 4):
         mailbox.put(unit(number, key=number == 1))
@@ -222,7 +222,7 @@ async def test_a_key_that_finds_the_mailbox_full_is_the_first_that_comes() -> No
     assert await waiting(mailbox) == [after_a_drop(unit(4, key=True))]
 
 
-async def test_a_cleared_mailbox_goes_on_with_a_key() -> None:
+async def test_a_cleared_mailbox_continues_with_a_keyframe() -> None:
     mailbox = Mailbox()
     mailbox.put(unit(1, key=True))
     mailbox.clear()
@@ -231,7 +231,7 @@ async def test_a_cleared_mailbox_goes_on_with_a_key() -> None:
     assert numbers(await waiting(mailbox)) == [3]
 
 
-async def test_a_preloaded_group_is_decoded_without_being_painted_but_for_its_newest_picture() -> None:
+async def test_a_preloaded_gop_is_backlog_except_for_its_newest_frame() -> None:
     mailbox = Mailbox()
     group = [unit(1, key=True), unit(2), unit(3)]
     mailbox.preload(group)
@@ -239,16 +239,16 @@ async def test_a_preloaded_group_is_decoded_without_being_painted_but_for_its_ne
     taken = await waiting(mailbox)
     assert numbers(taken) == [1, 2, 3, 4]
     assert [one.flags for one in taken] == [Flag.KEY | Flag.BACKLOG, Flag.BACKLOG, Flag(0), Flag(0)]
-    assert [one.flags for one in group] == [Flag.KEY, Flag(0), Flag(0)]  # others have the same frames
+    assert [one.flags for one in group] == [Flag.KEY, Flag(0), Flag(0)]  # other viewers share these frames
 
 
-async def test_a_preloaded_group_of_one_is_a_key_to_be_painted() -> None:
+async def test_a_preloaded_gop_of_one_frame_is_painted() -> None:
     mailbox = Mailbox()
     mailbox.preload([unit(1, key=True)])
     assert await waiting(mailbox) == [unit(1, key=True)]
 
 
-async def test_a_preloaded_group_takes_the_place_of_what_waited_and_is_no_drop() -> None:
+async def test_a_preloaded_gop_replaces_waiting_frames_without_a_drop() -> None:
     mailbox = Mailbox()
     mailbox.put(unit(1, key=True))
     mailbox.put(unit(2))
@@ -258,22 +258,22 @@ async def test_a_preloaded_group_takes_the_place_of_what_waited_and_is_no_drop()
     assert not any(one.flags & Flag.DISCONTINUITY for one in taken)
 
 
-async def test_a_reader_that_waits_hears_of_a_preload() -> None:
+async def test_a_preload_wakes_the_reader() -> None:
     mailbox = Mailbox()
     reader = await started(mailbox)
     mailbox.preload([unit(1, key=True)])
     assert await reader == unit(1, key=True)
 
 
-async def test_a_group_longer_than_the_mailbox_is_no_overflow() -> None:
-    """Groups of pictures last for seconds: what is preloaded must not be dropped by the next picture."""
+async def test_a_preloaded_gop_may_be_longer_than_the_mailbox() -> None:
+    """A GOP lasts for seconds, and the next frame must not drop it."""
     mailbox = Mailbox(most=4)
     mailbox.preload([unit(number, key=number == 1) for number in range(1, 11)])
     mailbox.put(unit(11))
     assert numbers(await waiting(mailbox)) == list(range(1, 12))
 
 
-async def test_jpeg_takes_the_place_of_video_that_waits() -> None:
+async def test_jpeg_replaces_video_that_waits() -> None:
     mailbox = Mailbox()
     mailbox.put(unit(1, key=True))
     mailbox.put(unit(2))

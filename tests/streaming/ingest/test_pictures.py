@@ -1,4 +1,4 @@
-"""From coded pictures to JPEG: sizes, colors, bounds, and what is made of damaged data."""
+"""Conversion of coded pictures to JPEG: sizes, colors, limits and damaged data."""
 
 from fractions import Fraction
 from typing import Any
@@ -18,10 +18,10 @@ from cameras.simulator.stream import Codec, StreamFormat
 from streaming.ingest import pictures
 from streaming.ingest.access_units import START
 from streaming.ingest.pictures import Decoder, DecodingError, encode
-from streaming.ingest.qualities import MAX_MESSAGE, QUALITIES
+from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES
 
 WIDTH, HEIGHT = 320, 240
-CODECS = [(Codec.H264, "h264"), (Codec.H265, "hevc"), (Codec.MJPEG, "mjpeg")]  # as the simulator and FFmpeg name them
+CODECS = [(Codec.H264, "h264"), (Codec.H265, "hevc"), (Codec.MJPEG, "mjpeg")]  # the simulator's and FFmpeg's names
 
 
 def plain(width: int, height: int) -> av.VideoFrame:
@@ -35,7 +35,7 @@ def decoded(data: bytes) -> Any:
 
 
 def units_of(codec: Codec, count: int = 6) -> list[bytes]:
-    """What a camera sends: a drawn scene, whose pictures say 1000, 1040 and so on in their strips."""
+    """The access units of a drawn scene, with the clock strips 1000, 1040 and so on."""
     scene = ScenePicture(SimulatedCamera("Yard", "yard"), WIDTH, HEIGHT)
     encoder = open_encoder(StreamFormat(WIDTH, HEIGHT, Fraction(25), 1_000_000, 1.0, codec))
     sent = []
@@ -54,9 +54,7 @@ def units_of(codec: Codec, count: int = 6) -> list[bytes]:
 @pytest.mark.parametrize(
     ("width", "height"), [(3840, 2160), (1920, 1080), (1280, 960), (1080, 1920), (320, 240), (7680, 64), (64, 2000)]
 )
-def test_a_picture_fits_the_quality_s_box_keeps_its_shape_and_is_never_enlarged(
-    name: str, width: int, height: int
-) -> None:
+def test_a_picture_is_scaled_down_to_the_quality_s_size_and_never_up(name: str, width: int, height: int) -> None:
     data, sent_width, sent_height = encode(plain(width, height), name)
     box = QUALITIES[name]
     assert sent_width <= min(width, box.width) and sent_height <= min(height, box.height)
@@ -70,28 +68,28 @@ def noise(width: int, height: int, contrast: int) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(image, format="yuv420p")
 
 
-def test_a_picture_too_rich_for_one_message_is_encoded_coarser() -> None:
+def test_a_picture_too_large_for_one_message_is_encoded_more_coarsely() -> None:
     picture, level = noise(1920, 1080, 40), QUALITIES["high"].jpeg
     _, fine = cv2.imencode(".jpg", picture.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, level])
-    assert fine.nbytes > MAX_MESSAGE
+    assert fine.nbytes > MAX_FRAME_BYTES
     coarser, width, height = encode(picture, "high")
-    assert len(coarser) <= MAX_MESSAGE
+    assert len(coarser) <= MAX_FRAME_BYTES
     assert (width, height) == (1920, 1080)
     assert decoded(coarser).shape == (1080, 1920, 3)
 
 
-def test_a_picture_too_rich_at_its_size_is_made_smaller() -> None:
-    """And not an error: its camera would be lost to all who watch it otherwise."""
+def test_a_picture_that_is_still_too_large_is_scaled_down() -> None:
+    """An error would disconnect all viewers of the camera."""
     data, width, height = encode(noise(4000, 3000, 127), "original")
-    assert len(data) <= MAX_MESSAGE
+    assert len(data) <= MAX_FRAME_BYTES
     assert (width, height) == (1440, 1080)
     assert decoded(data).shape == (1080, 1440, 3)
 
 
-def test_the_richest_picture_fits_into_a_message_at_the_lowest_quality() -> None:
+def test_any_picture_fits_into_a_message_at_the_lowest_quality() -> None:
     image = np.random.default_rng(1).integers(0, 2, (540, 640), np.uint8) * 255
     data, width, height = encode(av.VideoFrame.from_ndarray(image, format="yuvj420p"), "low")
-    assert len(data) <= MAX_MESSAGE
+    assert len(data) <= MAX_FRAME_BYTES
     assert (width, height) == (640, 360)
 
 
@@ -114,7 +112,7 @@ def colors(image: Any) -> list[list[int]]:
 
 
 def test_an_mjpeg_camera_s_black_and_white_are_black_and_white() -> None:
-    """JPEG uses all values from 0 to 255, video those from 16 to 235: mistaken for each other, a picture is pale."""
+    """JPEG uses values from 0 to 255, video from 16 to 235. A picture with the wrong range is pale."""
     _, file = cv2.imencode(".jpg", PATCHES, [cv2.IMWRITE_JPEG_QUALITY, 95])
     picture = Decoder("mjpeg").decode(file.tobytes())
     data, _, _ = encode(picture, "high")
@@ -124,8 +122,8 @@ def test_an_mjpeg_camera_s_black_and_white_are_black_and_white() -> None:
 @pytest.mark.parametrize("colors_of", ["ITU601", "ITU709"])
 @pytest.mark.parametrize("values", ["MPEG", "JPEG"])
 @pytest.mark.parametrize("name", ["low", "high"])  # scaled, and not
-def test_video_s_colors_are_what_the_camera_saw(name: str, values: str, colors_of: str) -> None:
-    """Black and white among them: pale, or without its shades, a picture is of the wrong values."""
+def test_colors_of_video_are_right(name: str, values: str, colors_of: str) -> None:
+    """Also black and white: with the wrong range a picture is pale or loses shades."""
     seen = av.VideoFrame.from_ndarray(np.repeat(np.repeat(PATCHES, 3, 0), 3, 1), format="bgr24")
     video = seen.reformat(format="yuv420p", dst_colorspace=colors_of, dst_color_range=values)
     data, width, _ = encode(video, name)
@@ -134,7 +132,7 @@ def test_video_s_colors_are_what_the_camera_saw(name: str, values: str, colors_o
     np.testing.assert_allclose(colors(shown), colors(PATCHES), atol=8)
 
 
-def test_video_that_says_nothing_of_its_values_has_those_of_video() -> None:
+def test_video_without_a_color_range_has_limited_range() -> None:
     yuv = np.asarray(cv2.cvtColor(PATCHES, cv2.COLOR_BGR2YUV_I420), np.uint8)
     data, _, _ = encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), "high")
     np.testing.assert_allclose(colors(decoded(data)), colors(PATCHES), atol=8)
@@ -143,10 +141,10 @@ def test_video_that_says_nothing_of_its_values_has_those_of_video() -> None:
 @pytest.mark.parametrize("lines", [480, 720, 1080])
 @pytest.mark.parametrize(("format", "values"), [("yuv420p", "MPEG"), ("yuvj420p", "JPEG"), ("nv12", "MPEG")])
 @pytest.mark.parametrize("name", ["low", "original"])
-def test_video_that_says_nothing_of_its_colors_has_those_that_browsers_take_it_for(
+def test_video_without_a_color_space_is_taken_as_browsers_take_it(
     name: str, format: str, values: str, lines: int
 ) -> None:
-    """So that the camera's own video and JPEG of it look the same."""
+    """The camera's own video and its JPEG must look the same."""
     colors_of = "ITU709" if lines >= 720 and values == "MPEG" else "ITU601"
     size = WIDTH * lines // HEIGHT, lines
     patches = np.asarray(cv2.resize(PATCHES, size, interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -157,8 +155,8 @@ def test_video_that_says_nothing_of_its_colors_has_those_that_browsers_take_it_f
     np.testing.assert_allclose(colors(shown), colors(PATCHES), atol=8)
 
 
-def test_what_is_beyond_black_and_white_is_black_and_white() -> None:
-    """Video may hold such values, though it should not."""
+def test_values_beyond_black_and_white_are_clipped() -> None:
+    """Some video contains such values."""
     luma = np.repeat(np.arange(256, dtype=np.uint8), 4)[None].repeat(64, 0)
     yuv = np.vstack((luma, np.full((32, 1024), 128, np.uint8)))
     data, _, _ = encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p"), "high")
@@ -166,7 +164,7 @@ def test_what_is_beyond_black_and_white_is_black_and_white() -> None:
     np.testing.assert_allclose(shown, np.clip((np.arange(256) - 16) * 255 / 219, 0, 255), atol=6)
 
 
-BYTE, TEN, TWELVE, HIGH_TEN = b"\x80", b"\x00\x02", b"\x00\x08", b"\x00\x80"  # half of the most that a sample can be
+BYTE, TEN, TWELVE, HIGH_TEN = b"\x80", b"\x00\x02", b"\x00\x08", b"\x00\x80"  # half of the maximum of a sample
 FORMATS = {
     BYTE: [
         "yuv420p",
@@ -200,14 +198,14 @@ def test_pictures_of_any_format_and_of_odd_sizes_are_encoded(width: int, height:
         data, sent_width, sent_height = encode(picture, name)
         image = decoded(data)
         assert image.shape == (sent_height, sent_width, 3)
-        np.testing.assert_allclose(image, 129, atol=3)  # to its edges: nothing but the picture was read
+        np.testing.assert_allclose(image, 129, atol=3)  # up to its edges: only the picture was read
 
 
 # Decoding.
 
 
 @pytest.mark.parametrize(("codec", "name"), CODECS)
-def test_each_picture_is_there_with_the_unit_that_completes_it(codec: Codec, name: str) -> None:
+def test_each_picture_is_returned_with_the_unit_that_completes_it(codec: Codec, name: str) -> None:
     decoder = Decoder(name)
     clocks = []
     for data in units_of(codec):
@@ -219,7 +217,7 @@ def test_each_picture_is_there_with_the_unit_that_completes_it(codec: Codec, nam
 
 
 @pytest.mark.parametrize(("codec", "name"), CODECS[:2])
-def test_before_a_key_there_is_no_picture_and_no_error(codec: Codec, name: str) -> None:
+def test_there_is_no_picture_and_no_error_before_a_keyframe(codec: Codec, name: str) -> None:
     decoder = Decoder(name)
     units = units_of(codec)
     assert [decoder.decode(data) for data in units[1:]] == [None] * 5
@@ -227,7 +225,7 @@ def test_before_a_key_there_is_no_picture_and_no_error(codec: Codec, name: str) 
 
 
 @pytest.mark.parametrize(("codec", "name"), CODECS)
-def test_damaged_data_give_none_and_the_next_key_a_picture(codec: Codec, name: str) -> None:
+def test_damaged_data_give_none_and_the_next_keyframe_a_picture(codec: Codec, name: str) -> None:
     decoder = Decoder(name)
     first, *_ = units_of(codec)
     for damaged in (b"\x00", b"no video at all", START, START + b"\xff" * 50, first[:12], b"\xff\xd8\xff\xd9"):
@@ -236,8 +234,8 @@ def test_damaged_data_give_none_and_the_next_key_a_picture(codec: Codec, name: s
 
 
 @pytest.mark.parametrize(("codec", "name"), CODECS)
-def test_no_data_are_no_end_of_the_stream(codec: Codec, name: str) -> None:
-    """Nothing at all would tell FFmpeg that the stream is over: after that, it takes no more."""
+def test_empty_data_do_not_end_the_stream(codec: Codec, name: str) -> None:
+    """FFmpeg takes an empty packet as the end of the stream, and accepts no more data."""
     decoder = Decoder(name)
     assert decoder.decode(b"") is None
     assert decoder.decode(units_of(codec)[0]) is not None
@@ -248,7 +246,7 @@ H264_KEY = units_of(Codec.H264, 1)[0]
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_whatever_is_decoded_nothing_is_raised(data: st.DataObject) -> None:
+def test_decoding_any_bytes_raises_nothing(data: st.DataObject) -> None:
     decoder = Decoder("h264")
     spoilt = bytearray(H264_KEY)
     for place in data.draw(st.lists(st.integers(0, len(spoilt) - 1), max_size=20)):
@@ -257,17 +255,17 @@ def test_whatever_is_decoded_nothing_is_raised(data: st.DataObject) -> None:
         picture = decoder.decode(unit)
         if picture is not None:
             encode(picture, "low")
-    # A spoilt parameter set may have spoken of B-frames, for which a decoder keeps up to 16 pictures back.
+    # A damaged parameter set may announce B-frames. A decoder then delays up to 16 pictures.
     assert any(decoder.decode(H264_KEY) is not None for _ in range(17))
 
 
-def test_a_codec_that_nobody_knows_is_an_error_that_names_it() -> None:
+def test_an_unknown_codec_is_an_error_with_its_name() -> None:
     with pytest.raises(DecodingError, match="codec vc-9 cannot be decoded"):
         Decoder("vc-9")
 
 
-def test_a_picture_of_more_pixels_than_any_camera_has_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_with_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     jpeg = simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8))
     assert Decoder("mjpeg").decode(jpeg) is not None
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 64 * 64 - 1)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 64 * 64 - 1)
     assert Decoder("mjpeg").decode(jpeg) is None

@@ -23,7 +23,7 @@ from streaming.ingest.probe import try_camera
         ("http", "mjpeg", "mjpeg"),
     ],
 )
-async def test_a_camera_of_any_codec_shows_its_picture_its_size_and_its_codec(
+async def test_a_camera_of_any_codec_gives_its_picture_its_size_and_its_codec(
     simulator: Simulator, transport: str, codec: str, name: str
 ) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 320, 240, 15, transport=transport, codec=codec))
@@ -34,7 +34,7 @@ async def test_a_camera_of_any_codec_shows_its_picture_its_size_and_its_codec(
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-async def test_a_camera_that_describes_its_parameter_sets_and_sends_none_shows_its_picture(
+async def test_a_camera_with_parameter_sets_in_the_session_description_only_gives_its_picture(
     simulator: Simulator, codec: str
 ) -> None:
     camera = SimulatedCamera("Yard", "yard", 320, 240, 15, codec=codec, repeat_parameter_sets="none")
@@ -43,7 +43,7 @@ async def test_a_camera_that_describes_its_parameter_sets_and_sends_none_shows_i
 
 
 @pytest.mark.django_db
-def test_only_who_may_change_a_camera_tries_it_with_its_password(
+def test_only_users_who_may_change_a_camera_can_test_it_with_its_password(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[CameraSource] = []

@@ -1,4 +1,4 @@
-"""The capture threads' executor, and their way to the event loop."""
+"""The executor of the capture threads, and the inbox to the event loop."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from streaming.ingest.threads import FullError, Inbox, ThreadPerJobExecutor
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """What the jobs of a test wait for; set at its end, so that no thread outlives it."""
+    """The event that ends the jobs of a test. It is set after the test, so that no thread outlives it."""
     event = threading.Event()
     yield event
     event.set()
@@ -28,7 +28,7 @@ def executor(release: threading.Event) -> Iterator[ThreadPerJobExecutor]:
     assert made.join(5)
 
 
-def test_jobs_run_side_by_side_and_one_too_many_is_refused_instead_of_queued(
+def test_jobs_run_in_parallel_and_one_too_many_is_refused(
     executor: ThreadPerJobExecutor, release: threading.Event
 ) -> None:
     together = threading.Barrier(3)
@@ -45,7 +45,7 @@ def test_the_place_of_a_job_that_has_ended_is_free(executor: ThreadPerJobExecuto
         assert executor.join(5)
 
 
-def test_whoever_is_told_that_a_job_has_ended_may_start_the_next() -> None:
+def test_a_callback_of_a_job_s_end_can_start_the_next_job() -> None:
     """The hub waits for a camera's thread, and opens the next camera in its place."""
     executor = ThreadPerJobExecutor(1, name="a test's job")
     told = threading.Event()
@@ -66,7 +66,7 @@ def test_whoever_is_told_that_a_job_has_ended_may_start_the_next() -> None:
     assert not isinstance(outcome[0], FullError)
 
 
-def test_what_a_job_raises_reaches_whoever_waits_for_it(executor: ThreadPerJobExecutor) -> None:
+def test_an_exception_of_a_job_is_raised_by_its_future(executor: ThreadPerJobExecutor) -> None:
     def fail(what: str, *, how: type[BaseException]) -> None:
         raise how(what)
 
@@ -76,7 +76,7 @@ def test_what_a_job_raises_reaches_whoever_waits_for_it(executor: ThreadPerJobEx
         executor.submit(fail, "the thread", how=SystemExit).result(5)
 
 
-def test_joining_takes_no_longer_than_it_may_and_says_what_is_left(
+def test_join_is_limited_in_time_and_returns_whether_all_have_ended(
     executor: ThreadPerJobExecutor, release: threading.Event
 ) -> None:
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_a_job_that_hangs_does_not_keep_the_process_alive(executor: ThreadPerJob
     assert executor.submit(threading.current_thread).result(5).daemon
 
 
-# What threads hand to the loop.
+# The inbox.
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def inbox() -> Inbox:
     return Inbox()
 
 
-async def test_the_loop_is_woken_for_what_is_urgent_and_handles_what_waited_before_it(inbox: Inbox) -> None:
+async def test_an_urgent_call_wakes_the_loop_which_runs_earlier_calls_first(inbox: Inbox) -> None:
     seen: list[object] = []
     for number in range(3):
         await asyncio.to_thread(inbox.put, seen.append, number, urgent=False)
@@ -111,7 +111,7 @@ async def test_the_loop_is_woken_for_what_is_urgent_and_handles_what_waited_befo
     assert seen == [0, 1, 2, 3]
 
 
-async def test_whoever_looks_has_all_that_waits(inbox: Inbox) -> None:
+async def test_handle_runs_all_waiting_calls(inbox: Inbox) -> None:
     seen: list[object] = []
     inbox.put(seen.append, 1, urgent=False)
     inbox.handle()
@@ -119,7 +119,7 @@ async def test_whoever_looks_has_all_that_waits(inbox: Inbox) -> None:
     assert seen == [1]
 
 
-async def test_what_is_never_urgent_does_not_pile_up(inbox: Inbox) -> None:
+async def test_calls_that_are_not_urgent_do_not_pile_up(inbox: Inbox) -> None:
     seen: list[object] = []
     for number in range(Inbox.MOST + 1):
         inbox.put(seen.append, number, urgent=False)
@@ -127,7 +127,7 @@ async def test_what_is_never_urgent_does_not_pile_up(inbox: Inbox) -> None:
     assert seen == list(range(Inbox.MOST + 1))
 
 
-async def test_a_handler_that_fails_takes_nothing_away_from_the_others(inbox: Inbox) -> None:
+async def test_a_handler_that_fails_does_not_stop_the_others(inbox: Inbox) -> None:
     seen: list[object] = []
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
@@ -140,7 +140,7 @@ async def test_a_handler_that_fails_takes_nothing_away_from_the_others(inbox: In
     assert len(failures) == 1
 
 
-def test_a_loop_that_is_gone_is_told_of() -> None:
+def test_a_closed_loop_raises_runtime_error() -> None:
     async def made() -> Inbox:
         return Inbox()
 

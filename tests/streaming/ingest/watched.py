@@ -1,4 +1,4 @@
-"""What the tests of a camera's thread share: a capture that remembers what it told, and eyes for a frame."""
+"""A capture that records its frames and conditions, and helpers to look at frames."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
-from streaming.ingest.sharing import Join, alone
+from streaming.ingest.relay import RelayFactory, no_sharing
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -43,27 +43,23 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 
 def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
-    """What the strips of JPEG frames say; None where one is unreadable."""
+    """Returns the clocks in JPEG frames; None for an unreadable one."""
     return [read_clock(image_of(frame)) for frame in frames]
 
 
 class Watched:
-    """A capture in its thread, and what it has told so far."""
+    """A capture in its thread, and all that it has reported."""
 
-    def __init__(self, source: CameraSource, qualities: frozenset[str], join: Join = alone) -> None:
+    def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
         self.videos: list[bool] = []
         self.conditions: list[Condition] = []
-        self.capture = Capture(
-            source,
-            TIMEOUTS,
-            self.frames.append,
-            self.groups.append,
-            self.videos.append,
-            self.conditions.append,
-            join,
-        )
+        self.on_frame = self.frames.append
+        self.on_group = self.groups.append
+        self.on_passes_video = self.videos.append
+        self.on_condition = self.conditions.append
+        self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)
         self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
 
@@ -81,7 +77,7 @@ class Watched:
         assert not self.thread.is_alive()
 
     def until_frame(self, condition: Callable[[Frame], bool] = lambda _: True) -> Frame:
-        """The next frame from now on for which it holds."""
+        """Returns the next frame for which `condition` holds."""
         known = len(self.frames)
         wait_until(lambda: any(condition(frame) for frame in self.frames[known:]), 10, "such a frame arrives")
         return next(frame for frame in self.frames[known:] if condition(frame))
@@ -91,9 +87,9 @@ class Watched:
 
 
 @contextmanager
-def watching(url: str, *qualities: str, join: Join = alone) -> Iterator[Watched]:
+def watching(url: str, *qualities: str, open_relay: RelayFactory = no_sharing) -> Iterator[Watched]:
     """The camera at `url`, with these qualities encoded as JPEG."""
-    watched = Watched(CameraSource(url), frozenset(qualities), join)
+    watched = Watched(CameraSource(url), frozenset(qualities), open_relay)
     watched.thread.start()
     try:
         yield watched

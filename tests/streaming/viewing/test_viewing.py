@@ -18,8 +18,8 @@ from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, State
-from streaming.ingest.frames import Format
-from streaming.ingest.hub import JPEG_ONLY, Hub
+from streaming.ingest.frames import JPEG_ONLY, Format
+from streaming.ingest.hub import Hub
 from streaming.store.keys import RATES, SERVER_SET
 from streaming.store.scripts import Store
 from streaming.viewing.protocol import HEADER

@@ -1,0 +1,195 @@
+"""One camera's connection to the other workers, as its capture uses it.
+
+The captures' threads use a relay, and `Sharing` tells it how the election went.
+"""
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+
+from cameras.sources import CameraSource
+from streaming.errors import GateUnavailableError
+from streaming.ingest.access_units import AccessUnit
+from streaming.ingest.outbox import Entry, Outbox
+from streaming.ingest.shared_stream import (
+    Arrival,
+    Fields,
+    Loss,
+    Opening,
+    drop_undecodable,
+    fields_of,
+    opening_of,
+    unit_of,
+)
+from streaming.store.keys import name_of
+from streaming.store.scripts import ThreadStore
+
+BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
+FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last message
+TRIES = 2  # openings in a row that fail before a reader lets a follower try
+STANDS_BACK = 3.0  # seconds for which it is no candidate then
+REDIS_TIMEOUT = 1.0  # seconds without an answer of Redis after which a worker reads the camera itself
+MAX_RELAYED_BYTES = 64_000_000  # of a picture that is shared: as large as STREAM_MAX_PICTURE_MB may be
+
+
+class Relay:
+    """A camera's relay to the other workers. This base class shares nothing: the worker reads the camera itself."""
+
+    reads = True  # this worker reads the camera
+    followed = False  # other workers follow it
+
+    def opened(self, codec: str, extradata: bytes) -> None:
+        """For the reader: the camera has been opened."""
+
+    def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
+        """For the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
+
+    def publish_loss(self, failures: int, cause: str) -> None:
+        """For the reader: the camera is lost or cannot be opened."""
+
+    def follow(self) -> Iterator[Arrival | Loss | None]:
+        """For a follower: the reader's messages; None while there is none. Ends when this worker is to read."""
+        yield from ()
+
+
+RelayFactory = Callable[[CameraSource], AbstractContextManager[Relay]]
+
+
+def no_sharing(source: CameraSource) -> AbstractContextManager[Relay]:
+    """The factory of a worker that shares no cameras."""
+    return nullcontext(Relay())
+
+
+@dataclass(frozen=True)
+class RelayContext:
+    """What all relays of a worker use."""
+
+    worker: str
+    store: ThreadStore
+    outbox: "Outbox[SharedRelay]"
+    elect: "Callable[[list[SharedRelay]], None]"  # asks Redis who reads these cameras, and tells the relays
+
+
+class SharedRelay(Relay):
+    """A relay by way of Redis."""
+
+    def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:
+        name = name_of(camera, source)
+        self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
+        self.reader, _, self.units, self.wakeups = self.keys
+        self._context = context
+        self.reads = self.left = False
+        self.stands_back_until = 0.0  # time.monotonic() until which other workers may try
+        self._turn = 0
+        self._answers = True
+        self._answered_at = time.monotonic()
+        self._opening = Opening(b"", "", b"")
+        self._number = 0  # of the newest picture of this opening
+        self._interruptions = self._known_interruptions = 0
+        self._is_continuous = False  # no picture is missing between the last one published and the next
+        self._awaits_key = False  # pictures are dropped until the next keyframe, because Redis is too slow
+
+    # The election.
+
+    def answered(self, turn: int, reads: bool, followed: bool) -> None:
+        """The result of the election number `turn`."""
+        if turn < self._turn:
+            return  # a later election is already known
+        self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
+        self.reads, self.followed = reads, followed
+        if self.left:  # meanwhile
+            self._resign_reader()
+
+    def unanswered(self) -> None:
+        """Redis did not answer."""
+        self._answers = False
+        if time.monotonic() - self._answered_at > REDIS_TIMEOUT:
+            self.reads, self.followed = True, False
+
+    def leave(self) -> None:
+        self.left = True
+        self._resign_reader()
+
+    def _resign_reader(self) -> None:
+        if self.reads and self._answers:  # else the lease expires by itself
+            self.reads = False
+            context = self._context
+            with suppress(GateUnavailableError):
+                context.store.run("ingest/resign_reader", [self.reader, self.units], [context.worker, FOLLOWED_MS])
+
+    # The reader's side.
+
+    def opened(self, codec: str, extradata: bytes) -> None:
+        self._opening = Opening(secrets.token_bytes(6), codec, extradata)
+        self._number, self._is_continuous, self._awaits_key = 0, False, False
+
+    def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
+        self._number += 1
+        if self._known_interruptions != self._interruptions or not self.followed:
+            self._known_interruptions, self._is_continuous = self._interruptions, False
+        if not self.followed:
+            return
+        too_much = self._context.outbox.is_full or len(unit.data) > MAX_RELAYED_BYTES
+        if too_much or (self._awaits_key and group and not unit.key):
+            self._awaits_key = True  # the whole GOP again would be even more
+            return
+        units = [unit] if self._is_continuous else group or [unit]
+        self._is_continuous, self._awaits_key = True, False
+        for number, each in enumerate(units, start=self._number - len(units) + 1):
+            keep = "from here" if each.key else "all" if group else "few"
+            self._put(keep, fields_of(self._opening, number, each, bool(group)))
+
+    def publish_loss(self, failures: int, cause: str) -> None:
+        if not (self.reads and self.followed):
+            return
+        self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
+        if failures >= TRIES:  # the cause may be this host's network: another worker tries
+            self.stands_back_until = time.monotonic() + STANDS_BACK
+            self._resign_reader()
+
+    def _put(self, keep: str, fields: Fields) -> None:
+        self._context.outbox.put(Entry(self, keep, fields))
+
+    def interrupt(self) -> None:
+        """An entry was lost: the next one begins with the GOP's keyframe."""
+        self._interruptions += 1
+
+    # The follower's side.
+
+    def follow(self) -> Iterator[Arrival | Loss | None]:
+        after, opening, number = b"0", None, 0
+        while not self.reads:
+            entries = self._read(after)
+            after = entries[-1][0] if entries else after
+            for id, group in itertools.groupby(
+                (fields for _, fields in entries), key=lambda fields: fields.get(b"opening")
+            ):
+                messages = list(group)
+                if id is None:
+                    opening = None
+                    yield self._handle_word(messages[-1])
+                    continue
+                if opening is None or opening.id != id:
+                    opening, number = opening_of(messages[0]), 0
+                kept, number, gap = drop_undecodable(messages, number)
+                if kept:
+                    yield Arrival(opening, [unit_of(fields) for fields in kept], gap)
+            if not entries:
+                yield None
+
+    def _handle_word(self, word: Fields) -> Loss | None:
+        """An entry without a picture: the reader has resigned, or cannot read the camera."""
+        if b"gone" in word:
+            self._context.elect([self])
+            return None
+        return Loss(int(word[b"failures"]), word[b"cause"].decode())
+
+    def _read(self, after: bytes) -> list[tuple[bytes, Fields]]:
+        try:
+            return self._context.store.read(self.units, after, BEAT)
+        except GateUnavailableError:
+            time.sleep(BEAT)
+            return []
