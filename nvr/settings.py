@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from cameras.networks import Network, parse_networks
 from nvr.deadlines import LOCK
 from nvr.dotenv import read_dotenv
-from nvr.keys import stored_key
+from nvr.secret_files import stored_key
 from streaming import conf
 from streaming.store.embedded import socket_path
 

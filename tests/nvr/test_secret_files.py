@@ -1,4 +1,4 @@
-"""Secrets that nobody configured."""
+"""Keys that the environment does not set."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nvr.keys import stored_key
+from nvr.secret_files import stored_key
 from tests.servers import ROOT
 
 
@@ -30,7 +30,7 @@ def test_only_this_user_may_read_a_key(tmp_path: Path) -> None:
 
 
 def test_workers_that_start_together_agree_on_one_key_and_leave_nothing_else_behind(tmp_path: Path) -> None:
-    program = "import pathlib, sys; from nvr.keys import stored_key; sys.stdin.read(); "
+    program = "import pathlib, sys; from nvr.secret_files import stored_key; sys.stdin.read(); "
     program += "print(stored_key(pathlib.Path(sys.argv[1])))"
     file = tmp_path / "var" / "secret.key"
     workers = [
