@@ -24,6 +24,6 @@ requests.install()
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": websocket.offered(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
+        "websocket": websocket.with_fast_path(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
     }
 )
