@@ -113,7 +113,7 @@ STREAM_STILL_SECONDS = conf.STILL.read(env.ENVIRON)
 STREAM_STILLS_PER_USER = conf.STILLS_PER_USER.read(env.ENVIRON)
 STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
 
-CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in cameras.networks.REFUSED
+CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in cameras.networks.REFUSED_NETWORKS
 
 METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: /metrics is for staff only
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)

@@ -14,7 +14,7 @@ from streaming.models import System
 from streaming.web import system_views
 
 URL_NAME = "streaming_system_"
-BLOCKS = ((0, "Not blocked"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
+BLOCKS = ((0, "Don't block"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
 FAREWELL = "An administrator has ended your stream to free bandwidth. Please try again later."
 
 

@@ -59,7 +59,9 @@ class Allowance:
     opening: float  # seconds
     reading: float  # seconds for each read
     largest_picture: int = LARGEST  # bytes of an access unit
-    networks: tuple[Network, ...] = ()  # in which cameras may be; none: everywhere but in cameras.networks.REFUSED
+    networks: tuple[
+        Network, ...
+    ] = ()  # in which cameras may be; none: everywhere but in cameras.networks.REFUSED_NETWORKS
 
     @classmethod
     def of_settings(cls) -> "Allowance":

@@ -52,7 +52,7 @@ def test_a_new_password_wins_over_the_request_to_remove_the_old_one(stored: Came
 def test_a_stored_password_is_not_sent_to_another_host(stored: Camera, url: str) -> None:
     form = fill(stored, stream_url=url)
     assert not form.is_valid()
-    assert form.errors["password"] == ["The address points to another host: enter the password again."]
+    assert form.errors["password"] == ["The address is on another host. Enter the password again."]
     assert PASSWORD not in form.as_p()
 
 

@@ -62,4 +62,4 @@ def test_what_is_no_network_is_an_error_that_repeats_it(text: str) -> None:
 def test_the_form_refuses_an_ip_address_at_which_no_camera_may_be(url: str, good: bool) -> None:
     form = CameraForm({"name": "Yard", "stream_url": url, "enabled": True})
     assert form.is_valid() is good
-    assert good or form.errors["stream_url"] == ["Cameras may not be at this IP address (CAMERA_NETWORKS)."]
+    assert good or form.errors["stream_url"] == ["Cameras are not allowed at this IP address (CAMERA_NETWORKS)."]

@@ -109,7 +109,7 @@ def test_a_column_that_is_not_there_changes_nothing(stored: Camera) -> None:
 
 def test_a_stored_password_does_not_reach_another_host_by_a_file(stored: Camera) -> None:
     assert refused(file("Yard,rtsp://evil/live,,,true")) == [
-        (2, "password", "The address points to another host: enter the password again.")
+        (2, "password", "The address is on another host. Enter the password again.")
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_name_that_several_cameras_have_is_wrong(stored: Camera) -> None:
 @pytest.mark.parametrize("name", ["two\nlines", "\u202edraY", "ring\a"])
 def test_a_name_of_more_than_is_seen_is_wrong(name: str) -> None:
     told = refused(file(f'"{name}",,,,'))
-    assert told == [(2, "name", "Control characters, line breaks and changes of direction are not allowed.")]
+    assert told == [(2, "name", "Control characters, line breaks and direction marks are not allowed.")]
 
 
 @pytest.mark.parametrize("header", ["", "stream_url", "name,id", "name,name", "name,", "Yard,rtsp://camera/"])
@@ -204,10 +204,10 @@ def test_a_dry_run_finds_the_same_and_does_nothing(stored: Camera) -> None:
         import_cameras(file(",,x"), dry_run=True)
 
 
-def test_what_others_change_while_the_rows_are_checked_is_checked_again(
+def test_what_others_change_while_the_rows_are_validated_is_checked_again(
     stored: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked = spreadsheets._checked
+    checked = spreadsheets._validated
     meanwhile: list[Callable[[], object]] = [
         lambda: Camera.objects.update(password="newer s3cret", username="newer"),
     ]
@@ -218,11 +218,11 @@ def test_what_others_change_while_the_rows_are_checked_is_checked_again(
             meanwhile.pop()()
         return outcome
 
-    monkeypatch.setattr(spreadsheets, "_checked", check)
+    monkeypatch.setattr(spreadsheets, "_validated", check)
     import_cameras(file("Yard,false", header="name,enabled"))
     kept = Camera.objects.get()
     assert (kept.pk, kept.username, kept.password, kept.enabled) == (stored.pk, "newer", "newer s3cret", False)
-    meanwhile += [lambda: Camera.objects.create(name="Gate")] * spreadsheets.TRIES
+    meanwhile += [lambda: Camera.objects.create(name="Gate")] * spreadsheets.ATTEMPTS
     with pytest.raises(FileError, match="meanwhile"):
         import_cameras(file("Yard,true", header="name,enabled"))
     assert not Camera.objects.get(name="Yard").enabled
@@ -244,17 +244,17 @@ def test_running_streams_hear_of_the_changed_cameras_together(stored: Camera) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_others_write_while_rows_are_checked_and_a_dry_run_writes_nothing(
+def test_others_write_while_rows_are_validated_and_a_dry_run_writes_nothing(
     stored: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked, written = spreadsheets._checked, []
+    checked, written = spreadsheets._validated, []
 
     def check(rows: Any) -> Outcome:
         assert not connection.in_atomic_block
         written.append(Camera.objects.filter(name="nobody's").update(enabled=False))
         return checked(rows)
 
-    monkeypatch.setattr(spreadsheets, "_checked", check)
+    monkeypatch.setattr(spreadsheets, "_validated", check)
     for dry_run in (True, False):
         with CaptureQueriesContext(connection) as queries:
             import_cameras(file("Yard,,,,false"), dry_run=dry_run)

@@ -107,7 +107,7 @@ def test_the_last_use_is_written_once_a_minute(person: User, django_assert_num_q
 def test_the_administration_shows_a_new_token_once(admin_client: Client, admin_user: User) -> None:
     data = {"name": "backup", "user": admin_user.pk, "expires_0": "", "expires_1": ""}
     page = admin_client.post(ADD, data, follow=True).text
-    token = page.partition("shown this once: ")[2].partition("<")[0].strip()
+    token = page.partition("not shown again: ")[2].partition("<")[0].strip()
     assert tokens.user_of(token) == admin_user
     row = ApiToken.objects.get()
     for address in (reverse("admin:cameras_apitoken_changelist"), change_page(row)):
@@ -138,8 +138,8 @@ def test_who_is_no_superuser_makes_and_sees_tokens_for_himself_alone(
     tokens.issue(admin_user, "of another user")
     other = ApiToken.objects.get()
     data = {"name": "backup", "expires_0": "", "expires_1": ""}
-    assert "shown this once" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
-    assert "shown this once" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
+    assert "not shown again" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
+    assert "not shown again" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
     assert ApiToken.objects.exclude(pk=other.pk).get().user == person
     assert "of another user" not in client.get(reverse("admin:cameras_apitoken_changelist")).text
     assert client.get(change_page(other)).status_code == 302

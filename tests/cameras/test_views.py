@@ -38,7 +38,7 @@ def test_a_viewer_sees_the_cameras_by_name_and_never_where_they_are(client: Clie
 def test_who_may_not_watch_is_told_so_and_sees_no_camera(client: Client) -> None:
     enter(client)
     page = client.get("/").text
-    assert "no permission to watch" in page
+    assert "have access to any cameras" in page
     assert "Yard" not in page
 
 
