@@ -1,4 +1,4 @@
-"""HTTP and WebSocket entry. Django first: the others' imports need its applications."""
+"""The ASGI application for HTTP and WebSocket. Django is set up first, because the other imports need its apps."""
 
 import os
 

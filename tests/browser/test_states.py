@@ -186,7 +186,7 @@ def test_at_the_limit_the_viewer_is_refused_with_the_reason_and_offered_the_next
     cards.goto(f"{cards.url}#live={camera_id}")
     cards.reload()
     expect(cards.locator(".toast")).to_contain_text(MESSAGE)
-    expect(cards.locator(".toast")).to_contain_text("2 of 2")
+    expect(cards.locator(".toast")).to_contain_text("All 2 streams are in use")
     becomes(cards, "state", "refused")
     expect(part(cards, "noticeTitle")).to_have_text("All 2 streams are in use")
     expect(part(cards, "noticeText")).to_have_text(MESSAGE)

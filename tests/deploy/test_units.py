@@ -50,9 +50,7 @@ def test_a_worker_under_systemd_drains_and_is_restarted() -> None:
     assert service["KillSignal"] == "SIGTERM"
     assert service["Restart"] == "always"  # as under supervisor
     assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
-    assert (
-        service["RuntimeDirectoryPreserve"] == "yes"
-    )  # or a stopping worker deletes the others' sockets
+    assert service["RuntimeDirectoryPreserve"] == "yes"  # or a stopping worker deletes the others' sockets
 
 
 def test_a_worker_has_the_same_limits_under_systemd_and_in_a_container() -> None:

@@ -70,7 +70,7 @@ def test_no_file_means_the_defaults(checkout: Path) -> None:
 def test_an_unreadable_file_stops_the_start(checkout: Path) -> None:
     (checkout / ".env").write_text("STREAM_MAX_CONCURRENT=3\n")
     (checkout / ".env").chmod(0)
-    assert_stops(checkout, "may not be read", "chown", "chmod 400")
+    assert_stops(checkout, "is not readable for this user", "chown", "chmod 400")
 
 
 def test_a_directory_with_that_name_stops_the_start(checkout: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_full_queue_refuses_at_once_and_works_again_when_it_has_room() -> None
 def test_a_wait_times_out_and_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     go, hasher = threading.Event(), QueuedPBKDF2PasswordHasher()
     passwords._pool.submit(go.wait)
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords, "TIMEOUT", 0.01)
     try:
         for _ in range(PLACES + 1):
             with pytest.raises(TooManyLogIns):

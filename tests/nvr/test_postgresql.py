@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 
-from nvr.deadlines import LEFT_ALONE, SILENCE, limited
+from nvr.deadlines import PAUSE, STATEMENT, limited
 from nvr.postgresql.base import outage
 from tests.postgresql import PostgresServer
 from tests.servers import wait_until
@@ -49,10 +49,10 @@ def test_a_statement_on_a_hanging_server_times_out_and_the_next_ones_fail_at_onc
     seconds_of(connection)
     server.pause()
     try:
-        assert SILENCE <= seconds_of(connection) < SILENCE + 0.5
+        assert STATEMENT <= seconds_of(connection) < STATEMENT + 0.5
         assert connection.connection is None
         assert seconds_of(connection) < 0.2
-        time.sleep(LEFT_ALONE)
+        time.sleep(PAUSE)
         assert 1.9 < seconds_of(connection) < 2.5  # one connection attempt
     finally:
         server.resume()
@@ -69,5 +69,5 @@ def test_the_server_ends_a_slow_statement_and_the_connection_stays(server: Postg
 
 def test_without_limits_a_statement_can_take_long(server: PostgresServer, connection: Any) -> None:
     limited.clear()
-    assert seconds_of(connection, f"SELECT pg_sleep({SILENCE + 0.2})") > SILENCE
+    assert seconds_of(connection, f"SELECT pg_sleep({STATEMENT + 0.2})") > STATEMENT
     assert connection.is_usable()
