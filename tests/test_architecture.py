@@ -115,7 +115,7 @@ ORDER = {
     ),
     "nvr": (
         "dotenv",
-        "keys",
+        "secret_files",
         "deadlines",
         "settings",
         "logs",

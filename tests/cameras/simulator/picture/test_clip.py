@@ -71,6 +71,6 @@ def test_a_file_that_is_not_a_video_is_refused(simulator: Simulator, tmp_path: P
     text = tmp_path / "notes.mp4"
     text.write_text("not a video")
     for file in (text, tmp_path / "missing.mp4", tmp_path):
-        with pytest.raises(NotAVideo, match="no video"):
+        with pytest.raises(NotAVideo, match="not a readable video"):
             simulator.add(SimulatedCamera("Clip", "clip", file=file))
     assert simulator.add(SimulatedCamera("Scene", "clip", 320, 180)).connections == 0
