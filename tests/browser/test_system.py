@@ -348,7 +348,7 @@ def test_without_redis_the_page_says_that_nothing_is_known_and_when_workers_foll
     expect(page.locator("#viewers")).to_contain_text("Not available. Redis does not answer.")
     expect(page.get_by_text("Nobody is watching.")).not_to_be_visible()
     save_limit(page, "max_concurrent", "3")
-    expect(page.get_by_test_id("limits-said")).to_contain_text("half a minute, as Redis does not answer")
+    expect(page.get_by_test_id("limits-said")).to_contain_text("30 seconds, because Redis does not answer")
     redis_server.start()
     expect(page.get_by_test_id("alarm")).not_to_be_visible(timeout=WRITTEN)
     expect(page.locator("[data-place=unknown-viewers]")).not_to_be_visible()
