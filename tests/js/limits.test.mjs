@@ -7,7 +7,8 @@ const TIME = Date.UTC(2026, 5, 1, 12);
 
 test("zero is no limit, and a group is called by its name", () => {
   assert.equal(limitWords(10, null), "10");
-  assert.equal(limitWords(0, null), "unlimited");
+  assert.equal(limitWords(0, null, "max_per_user"), "unlimited");
+  assert.equal(limitWords(0, null, "reserved_slots"), "none");
   assert.equal(limitWords(2, [{ id: 2, name: "Operators" }]), "Operators");
   assert.equal(limitWords(null, [{ id: 2, name: "Operators" }]), "nobody");
 });

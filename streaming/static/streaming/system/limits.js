@@ -20,10 +20,12 @@ const DEBOUNCE = 300; // ms after the last key
 /**
  * @param {number | null} value of a limit
  * @param {{id: number, name: string}[] | null} groups of a limit that is a group
+ * @param {string} [name] of the limit
  */
-export function limitWords(value, groups) {
+export function limitWords(value, groups, name = "") {
   if (groups) return groups.find(({ id }) => id === value)?.name ?? "nobody";
-  return value ? String(value) : "unlimited";
+  if (value) return String(value);
+  return name === "reserved_slots" ? "none" : "unlimited";
 }
 
 /** @param {Limit} limit */
@@ -192,7 +194,7 @@ export class Limits {
   show({ limits, groups, trial, log }) {
     const groupsOf = (limit) => (limit.name === "reserved_group" ? groups : null);
     for (const limit of limits) {
-      say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit)));
+      say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit), limit.name));
       say(place(`origin-${limit.name}`), originWords(limit));
     }
     const group = limits.find(({ name }) => name === "reserved_group");
@@ -208,7 +210,7 @@ export class Limits {
       const { elements } = place(form);
       showGroups(elements.reserved_group, groups);
       for (const limit of limits.filter(({ name }) => name !== "reserved_group")) {
-        const kept = form === "limits-form" ? `default: ${limitWords(limit.default, null)}` : "ignored";
+        const kept = form === "limits-form" ? `default: ${limitWords(limit.default, null, limit.name)}` : "ignored";
         elements[limit.name].placeholder = kept;
       }
     }
