@@ -1,6 +1,6 @@
-"""Who may use the JSON API: a program with a token, or a person with a session, who has the operation's permissions.
+"""Access to the JSON API: a program with a token or a person with a session, who has the operation's permissions.
 
-Asked before anything else of a request is looked at, so that a stranger learns nothing of what would be valid.
+Access is checked before the rest of a request, so that a stranger does not learn which requests would be valid.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ Auth = list["Bearer | Session"]
 
 
 class Bearer(HttpBearer):
-    """`Authorization: Bearer <token>`. One that is not valid is refused, whatever session comes with it."""
+    """`Authorization: Bearer <token>`. An invalid token is refused, even if the request has a valid session."""
 
-    openapi_description = "A token, made in the administration under Cameras > API tokens. Acts as its user."
+    openapi_description = "A token, created in the administration under Cameras > API tokens. It acts as its user."
 
     def __init__(self, *permissions: str, staff: bool = False) -> None:
         super().__init__()
@@ -28,22 +28,22 @@ class Bearer(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> AbstractBaseUser:
         user = tokens.user_of(token)
         if user is None:
-            raise Problem(401, "The token is not valid, or no longer.")
+            raise Problem(401, "The token is invalid or has expired.")
         return _allowed(user, self.permissions, self.staff)
 
 
 class Session(APIKeyCookie):
-    """The session of a person who has logged in, with Django's CSRF token for what changes something."""
+    """The session of a logged-in person. Requests that change something also need Django's CSRF token."""
 
     param_name = settings.SESSION_COOKIE_NAME
-    openapi_description = "A log-in's session. Requests other than GET need the header X-CSRFToken as well."
+    openapi_description = "The session of a log-in. Requests other than GET also need the header X-CSRFToken."
 
     def __init__(self, *permissions: str, staff: bool = False) -> None:
         super().__init__(csrf=True)
         self.permissions, self.staff = permissions, staff
 
     def __call__(self, request: HttpRequest) -> Any:
-        # Before the check of the CSRF token: who has no session is not logged in, and not forging anything.
+        # Without a session the answer is 401, not a CSRF error: so this comes before the check of the CSRF token.
         return super().__call__(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> AbstractBaseUser:
@@ -51,13 +51,13 @@ class Session(APIKeyCookie):
 
 
 def allowed(*permissions: str, staff: bool = False) -> Auth:
-    """The `auth` of an operation for those with all these permissions, and with `staff` for the staff among them."""
+    """The `auth` of an operation that needs all these permissions, and with `staff` also a staff account."""
     return [Bearer(*permissions, staff=staff), Session(*permissions, staff=staff)]
 
 
 def _allowed(user: Any, permissions: tuple[str, ...], staff: bool) -> AbstractBaseUser:
     if staff and not user.is_staff:
-        raise Problem(403, "This is for the staff.")
+        raise Problem(403, "This needs a staff account.")
     missing = [name for name in permissions if not user.has_perm(name)]
     if missing:
         raise Problem(403, f"This needs the permission {missing[0]}.")

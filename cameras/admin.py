@@ -1,5 +1,4 @@
-"""The operator's editing of cameras and API tokens. *Test connection* is the streaming application's, reached by its
-URL's name."""
+"""Cameras and API tokens in the administration. The streaming application serves *Test connection*."""
 
 from typing import Any
 
@@ -33,8 +32,8 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Users make and see their own tokens; a superuser those of all. A token acts as its user: whoever could make one
-    for another would have that one's permissions."""
+    """Users create and see only their own tokens; a superuser, those of all users. A token acts as its user, so a user who
+    could create tokens for others would have their permissions."""
 
     list_display = ("name", "prefix", "user", "created", "last_used", "expires")
     readonly_fields = ("prefix", "created", "last_used")
@@ -61,4 +60,4 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         token = "" if change else tokens.fill(obj)
         super().save_model(request, obj, form, change)
         if token:
-            self.message_user(request, f"The token, shown this once: {token}", messages.WARNING)
+            self.message_user(request, f"Copy the token now. It is not shown again: {token}", messages.WARNING)

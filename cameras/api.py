@@ -1,4 +1,4 @@
-"""Cameras in the JSON API: list, create, read, change, delete, and as a file. Runs in threads: asks the database."""
+"""Cameras in the JSON API: list, create, read, change, delete, import and export. Runs in threads: queries the database."""
 
 import uuid
 from typing import Any
@@ -43,10 +43,9 @@ def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) 
     openapi_extra={"responses": {200: {"content": {CSV: {"schema": FILE}}}}},
 )
 def export_cameras(request: HttpRequest) -> HttpResponse:
-    """All cameras as a CSV file, in UTF-8 and with an empty column for the passwords, which are never shown.
+    """All cameras as a CSV file in UTF-8. The column for passwords is empty.
 
-    A cell that a spreadsheet would execute, one that begins with = + - or @, begins with an apostrophe instead. Import
-    takes it away."""
+    Spreadsheets execute a cell that begins with = + - or @. Such a cell gets an apostrophe in front; import removes it."""
     text = spreadsheets.export(Camera.objects.all())
     headers = {"Content-Disposition": 'attachment; filename="cameras.csv"'}
     return HttpResponse(text, content_type=f"{CSV}; charset=utf-8", headers=headers)
@@ -61,8 +60,8 @@ def export_cameras(request: HttpRequest) -> HttpResponse:
 def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any]:
     """Create and change cameras from a CSV file: all of its rows, or none.
 
-    A row is the camera of its name, or a new one. An empty password keeps the stored one. The separator is a comma or a
-    semicolon, the text UTF-8. With `dry_run` nothing is done but to check."""
+    A row changes the camera of its name, or creates it. An empty password keeps the stored one. The file is UTF-8 with
+    commas or semicolons. With `dry_run` the file is only checked."""
     try:
         outcome = spreadsheets.import_cameras(_file(request), dry_run=dry_run)
     except spreadsheets.FileError as error:
@@ -85,9 +84,9 @@ def read_camera(request: HttpRequest, camera_id: uuid.UUID) -> Camera:
     response=answers({200: CameraOut}, 400, 404, 409, 413, 422),
 )
 def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChanges) -> Camera:
-    """Change what is named, and nothing else. A password that is not named stays; one that is empty is removed.
+    """Change the given fields only. Without `password` the stored one stays; an empty one removes it.
 
-    409 `password_needed`: the new address leads to another host, which would get the stored password. Send the password
+    409 `password_needed`: the new address is on another host, which would receive the stored password. Send the password
     as well."""
     given = body.given()
     with transaction.atomic():
@@ -101,7 +100,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
 
 @router.delete("/{uuid:camera_id}", auth=allowed("cameras.delete_camera"), response=answers({204: None}, 404))
 def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
-    """Whoever is watching it is told so."""
+    """Delete a camera. Its viewers are told."""
     camera = find(camera_id)
     _log(request, DELETION, camera)
     camera.delete()
@@ -125,7 +124,7 @@ def _saved(form: CameraForm) -> Camera:
 
 
 def _file(request: HttpRequest) -> bytes:
-    too_large = Problem(413, f"A file may have {spreadsheets.MAX_BYTES} bytes.")
+    too_large = Problem(413, f"A file can have at most {spreadsheets.MAX_BYTES} bytes.")
     if request.content_type != CSV:
         raise Problem(415, f"Send the file as {CSV}.")
     if int(request.META.get("CONTENT_LENGTH") or 0) > spreadsheets.MAX_BYTES:
@@ -137,7 +136,7 @@ def _file(request: HttpRequest) -> bytes:
 
 
 def _log(request: HttpRequest, flag: int, *cameras_and_fields: Any) -> None:
-    """In the cameras' history in the administration."""
+    """Add an entry to each camera's history in the administration."""
     cameras = [item for item in cameras_and_fields if isinstance(item, Camera)]
     fields = [item for item in cameras_and_fields if isinstance(item, str)]
     message = "By the API" + (": " + ", ".join(fields) if fields else "") + "."

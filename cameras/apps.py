@@ -9,5 +9,5 @@ class CamerasConfig(AppConfig):
     def ready(self) -> None:
         from cameras.permissions import ensure_viewers_group
 
-        # Not in a migration: permissions come into being after the last one. auth's own receiver ran before this.
+        # Not in a migration: Django creates permissions after the last one. The receiver of auth runs before this one.
         post_migrate.connect(ensure_viewers_group, sender=self)

@@ -1,6 +1,6 @@
-"""Camera passwords at rest: encrypted with keys derived from `CAMERA_KEY`.
+"""Encrypts stored camera passwords with keys derived from `CAMERA_KEY`.
 
-`CAMERA_KEY` may name several keys, newest first and separated by commas: the first encrypts, all decrypt.
+`CAMERA_KEY` holds one key or several, newest first, separated by commas. The first key encrypts; all keys decrypt.
 """
 
 import base64
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Undecryptable(str):
-    """What a stored secret reads as when no key fits: empty, and saved again unchanged, so that nothing is lost."""
+    """A stored secret that no key decrypts. It reads as empty text, and saving it again keeps the stored token."""
 
     token: str
 
@@ -44,7 +44,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Return the clear text, or `Undecryptable` when no key of `CAMERA_KEY` fits."""
+    """Return the clear text, or `Undecryptable` if no key of `CAMERA_KEY` decrypts it."""
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
     except (InvalidToken, ValueError):
@@ -53,7 +53,7 @@ def decrypt(token: str) -> str:
 
 
 class EncryptedField(models.TextField):  # type: ignore[type-arg]
-    """A text assigned and read in clear, stored encrypted; the empty text is stored as such."""
+    """A text that is stored encrypted and used in clear. Empty text is stored as it is."""
 
     def get_prep_value(self, value: object) -> str:
         if isinstance(value, Undecryptable):

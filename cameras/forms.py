@@ -1,4 +1,4 @@
-"""What an operator types about a camera."""
+"""The form for a camera, in the administration, the API and the import."""
 
 import contextlib
 from typing import Any
@@ -12,25 +12,30 @@ from cameras.networks import may_hold_cameras
 from cameras.sources import AddressError, CameraSource, Endpoint
 from cameras.texts import check_line
 
-OTHER_NETWORK = "Cameras may not be at this IP address (CAMERA_NETWORKS)."
-OTHER_HOST = "The address points to another host: enter the password again."
+OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
+OTHER_HOST = "The address is on another host. Enter the password again."
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The stored password is never shown; left empty it stays, unless the camera's address moves to another host."""
+    """Never shows the stored password. An empty field keeps it, unless the camera's address moves to another host."""
 
     password = forms.CharField(
         required=False,
         strip=False,
         max_length=150,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Stored encrypted and never shown again. Leave empty to keep the stored one.",
+        help_text="Stored encrypted and never shown again.",
     )
     forget_password = forms.BooleanField(required=False, label="Remove the stored password")
 
     class Meta:
         model = Camera
         fields = ("name", "stream_url", "username", "password", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.has_password:
+            self.fields["password"].help_text += " Leave blank to keep the stored one."
 
     def clean_name(self) -> str:
         try:
@@ -39,9 +44,9 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(str(error)) from error
 
     def clean_stream_url(self) -> str:
-        """An IP address is checked here, a name when it is resolved."""
+        """Checks an IP address. A host name is checked later, when it is resolved."""
         url = str(self.cleaned_data["stream_url"])
-        with contextlib.suppress(AddressError, ValueError):  # blank, or a name
+        with contextlib.suppress(AddressError, ValueError):  # no address, or a host name
             _, host, _ = CameraSource(url).endpoint
             if not may_hold_cameras(host or "", settings.CAMERA_NETWORKS):
                 raise ValidationError(OTHER_NETWORK, code="other_network")
@@ -54,11 +59,11 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _kept_password(self, cleaned: dict[str, Any]) -> str:
-        stored = self.instance  # what was typed goes into it after this
+        stored = self.instance  # still as stored: Django copies the typed values into it after this
         if not stored.has_password:
             return ""
         if self._moved(stored, cleaned):
-            # Else an editor of the camera could send its password to another host.
+            # Otherwise, an editor of the camera could send its password to another host.
             self.add_error("password", ValidationError(OTHER_HOST, code="other_host"))
         return str(stored.password) if stored.password else stored.password
 
@@ -68,7 +73,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _endpoint(url: str) -> Endpoint | None:
-    """To whom a password would be given; None for an address that leads nowhere, which its own field complains of."""
+    """The host that would receive the password, or None for an invalid address, which its own field reports."""
     try:
         return CameraSource(url).endpoint
     except AddressError:

@@ -1,4 +1,4 @@
-"""The cameras of this installation, and the tokens of programs that manage them."""
+"""Cameras, and API tokens of the programs that manage them."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from django.dispatch import Signal
 from cameras.encryption import EncryptedField, Undecryptable
 from cameras.sources import AddressError, CameraSource, check_address
 
-cameras_changed = Signal()  # many at once, `cameras`, without a post_save of each
+cameras_changed = Signal()  # sent for a bulk change, which sends no post_save; argument: `cameras`
 
 
 def validate_stream_url(url: str) -> None:
@@ -44,12 +44,12 @@ class Camera(models.Model):
 
     @property
     def has_password(self) -> bool:
-        """Whether one is stored, readable or not."""
+        """Whether a password is stored, even one that cannot be decrypted."""
         return bool(self.password) or isinstance(self.password, Undecryptable)
 
     @property
     def source(self) -> CameraSource:
-        """What the capture opens. Raises AddressError when the stored password cannot be read."""
+        """Address and credentials for the capture. Raises AddressError if the stored password cannot be decrypted."""
         if isinstance(self.password, Undecryptable):
             raise AddressError(
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
@@ -58,7 +58,7 @@ class Camera(models.Model):
 
 
 class ApiToken(models.Model):
-    """Lets a program act as its user. The token itself is shown once, by tokens.py; what is stored cannot be used."""
+    """Lets a program act as its user. Only a digest of the token is stored."""
 
     name = models.CharField(max_length=100, help_text="What the token is for.")
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""The one rule: who may watch which camera."""
+"""Decides who may watch which camera."""
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
 
@@ -9,13 +9,13 @@ VIEWERS = "Viewers"
 
 
 def may_watch(user: AbstractBaseUser | AnonymousUser, camera: Camera | None = None) -> bool:
-    """Whether `user` may watch `camera`, or cameras at all. Today the permission covers every camera."""
+    """Whether `user` may watch `camera`, or any camera if None. Today one permission covers all cameras."""
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(WATCH))
 
 
 def ensure_viewers_group(**_: object) -> None:
-    """After migrations: the *Viewers* group, made once with its permission; what an administrator changes then stays."""
+    """Create the *Viewers* group with its permission, unless it exists. Runs after migrations."""
     group, created = Group.objects.get_or_create(name=VIEWERS)
     if created:
         group.permissions.add(Permission.objects.get(content_type__app_label="cameras", codename="watch_camera"))

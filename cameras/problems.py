@@ -1,7 +1,7 @@
-"""How the JSON API says no: `{"error": {"reason", "message"}}`, the shape that the paths of a stream have as well.
+"""Errors of the JSON API: `{"error": {"reason", "message"}}`, as the paths of a stream have them.
 
-`reason` is for programs and stays, `message` is for people and may change. What is wrong with what was sent says where:
-by field, and for a file by row.
+`reason` is for programs and does not change. `message` is for people and may change. Errors in the request's data name the
+field, and for a file the row.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ REASONS = {
 
 
 class Problem(Exception):
-    """An answer that is not the one asked for. `details` stand in `error` beside reason and message."""
+    """An error response. `details` are added to `error`, beside reason and message."""
 
     def __init__(self, status: int, message: str, reason: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class Problem(Exception):
 
 
 def invalid(fields: dict[str, list[str]]) -> Problem:
-    """What was sent breaks a rule: 422, with what is wrong in which field."""
+    """A 422 response that lists the errors of each field."""
     message = " ".join(f"{name}: {text}" for name, texts in fields.items() for text in texts)
     return Problem(422, message, fields=fields)
 
@@ -48,15 +48,15 @@ def invalid_form(form: BaseForm) -> Problem:
 
 
 def invalid_values(error: ValidationError) -> Problem:
-    """The same for a rule that Django's models and validators hold."""
+    """The same for errors of Django's models and validators."""
     return invalid(error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages})
 
 
-# What the schema says of all that.
+# The schema of these errors.
 
 
 class ErrorOut(Schema):
-    reason: str = Field(description="For programs: one word that stays.", examples=["permission_denied"])
+    reason: str = Field(description="For programs. It does not change.", examples=["permission_denied"])
     message: str = Field(description="For people.")
 
 
@@ -65,7 +65,7 @@ class ProblemOut(Schema):
 
 
 class FieldErrorsOut(ErrorOut):
-    fields: dict[str, list[str]] = Field(default={}, description="What is wrong, by the name of the field.")
+    fields: dict[str, list[str]] = Field(default={}, description="Errors by field name.")
 
 
 class InvalidOut(Schema):
@@ -73,13 +73,13 @@ class InvalidOut(Schema):
 
 
 class RowErrorOut(Schema):
-    row: int = Field(description="As a spreadsheet counts: the header is row 1.")
-    field: str = Field(description="The column, or empty for the whole row.")
+    row: int = Field(description="Row number as in a spreadsheet: the header is row 1.")
+    field: str = Field(description="Column name, or empty for the whole row.")
     message: str
 
 
 class RowErrorsOut(FieldErrorsOut):
-    rows: list[RowErrorOut] = Field(default=[], description="What is wrong with the file.")
+    rows: list[RowErrorOut] = Field(default=[], description="Errors in the file.")
 
 
 class InvalidFileOut(Schema):
@@ -87,6 +87,6 @@ class InvalidFileOut(Schema):
 
 
 def answers(good: dict[int, Any], *others: int) -> dict[int, Any]:
-    """The answers of an operation, for the schema: the good ones, what everybody may get, and the `others`."""
+    """The responses of an operation for the schema: the `good` ones, the errors that any request may get, and `others`."""
     bad = {status: InvalidOut if status == 422 else ProblemOut for status in sorted({401, 403, *others})}
     return {**good, **bad}

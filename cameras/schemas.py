@@ -1,7 +1,7 @@
-"""What the JSON API says of a camera and takes for one.
+"""Schemas of cameras in the JSON API.
 
-Lengths are the models'; the other rules are the form's alone, which decides. The patterns here only describe them, for
-clients that check beforehand: pydantic does not apply them.
+The form validates the values. The patterns here only describe its rules, for clients that check before they send: pydantic
+does not apply them.
 """
 
 from typing import Annotated, Any
@@ -13,16 +13,16 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import PATTERN
-from cameras.texts import BREAKS, UNSEEN, check_line
+from cameras.texts import BREAKS, INVISIBLE, check_line
 
 MAX_LIMIT, MAX_OFFSET = 500, 1_000_000
 
 NO_NUL = r"^[^\x00]*$"
-NOT_BLANK = rf"^[^{UNSEEN}{BREAKS}]*[^\s{UNSEEN}{BREAKS}][^{UNSEEN}{BREAKS}]*$"
+NOT_BLANK = rf"^[^{INVISIBLE}{BREAKS}]*[^\s{INVISIBLE}{BREAKS}][^{INVISIBLE}{BREAKS}]*$"
 
 
 def _length(name: str) -> Any:
-    """What the form's field takes at most."""
+    """The maximum length of the form's field."""
     return getattr(CameraForm.base_fields[name], "max_length", None)
 
 
@@ -35,7 +35,7 @@ Name = Annotated[
     Field(
         min_length=1,
         max_length=_length("name"),
-        json_schema_extra=_described("Its name on every page.", NOT_BLANK, "Yard"),
+        json_schema_extra=_described("Name on every page.", NOT_BLANK, "Yard"),
     ),
     AfterValidator(check_line),
 ]
@@ -68,7 +68,7 @@ Password = Annotated[
 
 
 class Strict(Schema):
-    """A body in which an unknown name is an error: a mistyped one must not pass for a change."""
+    """A body in which an unknown field is an error, so that a mistyped name is not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -79,7 +79,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Changes(Strict):
-    """A body of which only what is there counts: a default is never looked at, and not told."""
+    """A body whose missing fields are not changed. Defaults are unused, and not part of the schema."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -117,10 +117,10 @@ class CameraOut(Schema):
 
 
 class Window(Schema):
-    """Which part of a list."""
+    """The part of a list to return."""
 
-    limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="How many at most.")
-    offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="How many to leave out at the beginning.")
+    limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="Maximum number of entries.")
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="Number of entries to skip.")
 
     def of(self, rows: Any) -> list[Any]:
         return list(rows[self.offset : self.offset + self.limit])
@@ -128,11 +128,11 @@ class Window(Schema):
 
 class CameraPage(Schema):
     items: list[CameraOut]
-    count: int = Field(description="How many there are altogether.")
+    count: int = Field(description="Number of all cameras.")
 
 
 class ImportOut(Schema):
     created: int
     changed: int
     unchanged: int
-    dry_run: bool = Field(description="Whether this is what would have been done.")
+    dry_run: bool = Field(description="Whether the file was only checked.")

@@ -1,4 +1,4 @@
-"""A camera's address: which ones are allowed, credentials kept apart, and the one place that joins the two."""
+"""A camera's address: its rules, and its credentials, which are stored apart and joined to it only here."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ Endpoint = tuple[str, str | None, int | None]  # scheme, host, port
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
-# What others may check before they send an address: a regular expression, as JSON Schema has them, for what
-# `check_address` accepts, but for hosts that are not written in ASCII.
+# For clients that check an address before they send it: a regular expression of JSON Schema for the addresses that
+# `check_address` accepts. It does not cover hosts with other characters than ASCII.
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _SHORTENED = "|".join(f"(?:{_GROUP}:){{1,{left}}}(?::{_GROUP}){{1,{7 - left}}}" for left in range(1, 7))
 _IPV6 = f"(?:{_GROUP}:){{7}}{_GROUP}|{_SHORTENED}|(?:{_GROUP}:){{1,7}}:|:(?::{_GROUP}){{1,7}}|::"
@@ -20,11 +20,11 @@ PATTERN = rf"^(?:{_SCHEME})://(?:{_NAME}|\[(?:{_IPV6})\])(?::(?:{_PORT})?)?(?:[/
 
 
 class AddressError(ValueError):
-    """A camera address that cannot be used; the message says why and is fit to be shown."""
+    """A camera address that cannot be used. The message tells users why."""
 
 
 def check_address(url: str) -> None:
-    """Raise AddressError unless `url` is a network address of a camera without credentials in it."""
+    """Raise AddressError unless `url` is a camera address without credentials."""
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise AddressError("The address must not contain spaces or control characters.")
     scheme, separator, _ = url.partition("://")
@@ -35,18 +35,18 @@ def check_address(url: str) -> None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise AddressError("The address has a host or a port that is not valid.") from error
+        raise AddressError("The address has an invalid host or port.") from error
     if "@" in parts.netloc:
         raise AddressError("Enter the user name and the password in their own fields, not in the address.")
-    if not re.fullmatch(r"[^\[\]]*|\[[^\[\]]*\](:[0-9]*)?", parts.netloc):  # urlsplit overlooks what follows a bracket
-        raise AddressError("The address has a host or a port that is not valid.")
+    if not re.fullmatch(r"[^\[\]]*|\[[^\[\]]*\](:[0-9]*)?", parts.netloc):  # urlsplit ignores text after the bracket
+        raise AddressError("The address has an invalid host or port.")
     if not parts.hostname:
         raise AddressError("The address has no host name.")
 
 
 @dataclass(frozen=True)
 class CameraSource:
-    """What is needed to open a camera. Prints itself without the credentials and without the query."""
+    """Address and credentials of a camera. `str` and `repr` hide the credentials and the query."""
 
     url: str
     username: str = field(default="", repr=False)
@@ -56,19 +56,19 @@ class CameraSource:
         return f"<CameraSource {self}>"
 
     def __str__(self) -> str:
-        """The address fit for logs and lists: without what may be a secret, whoever wrote it there."""
+        """The address for logs and lists, without parts that may be secret."""
         address, question, _ = self.url.partition("?")
         return re.sub(r"//[^/]*@", "//...@", address) + question + "..." * bool(question)
 
     @property
     def endpoint(self) -> Endpoint:
-        """Scheme, host and port: to whom the credentials are given. Raises AddressError."""
+        """Scheme, host and port, which together receive the credentials. Raises AddressError."""
         check_address(self.url)
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname, parts.port
 
     def address(self) -> str:
-        """The address with the credentials in it: for the capture alone, never for a log or a page."""
+        """The address with the credentials in it. For the capture only, never for a log or a page. Raises AddressError."""
         check_address(self.url)
         if not self.username and not self.password:
             return self.url

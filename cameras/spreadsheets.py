@@ -1,10 +1,10 @@
-"""Cameras as a CSV file, for spreadsheets and for people who move an installation.
+"""Export and import of cameras as CSV, for spreadsheets and for moving an installation.
 
-A row is the camera of its name, a new one if there is none. Each row goes through the form that an operator fills, and
-either all rows come in or none. Passwords go in and never out.
+A row changes the camera of its name, or creates it. Each row is validated by `CameraForm`; all rows are stored, or none.
+Passwords are imported and never exported.
 
-The forms take seconds, in which others must be able to write: they are checked before the transaction, which only looks
-whether the cameras are still those that they were checked against.
+Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then checks
+that nobody has changed the cameras since.
 """
 
 import csv
@@ -21,10 +21,10 @@ from cameras.models import Camera, cameras_changed
 
 COLUMNS = ("name", "stream_url", "username", "password", "enabled")
 MAX_BYTES = 1_000_000
-MAX_ROWS = 5_000  # each is a form to check: more would hold up a worker's other pages for seconds
-TRIES = 3  # to check a file and store it before somebody changes a camera
-CHANGED = "The cameras were changed meanwhile. Send the file again."
-FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would execute, and what looks like one escaped here
+MAX_ROWS = 5_000  # each is a form to validate: more would delay a worker's other pages for seconds
+ATTEMPTS = 3  # to validate and store a file before somebody changes a camera
+CHANGED = "The cameras were changed during the import. Send the file again."
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # cells that a spreadsheet executes, and such cells after escaping
 WORDS = {
     "": True,
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -36,13 +36,13 @@ Row = dict[str, str]  # column -> cell
 
 @dataclass(frozen=True)
 class RowError:
-    row: int  # as a spreadsheet counts: the header is 1
+    row: int  # as in a spreadsheet: the header is 1
     field: str
     message: str
 
 
 class FileError(Exception):
-    """A file that cannot come in, with everything that is wrong with it."""
+    """A file that cannot be imported, with all its errors."""
 
     def __init__(self, rows: list[RowError]) -> None:
         super().__init__(" ".join(f"Row {error.row}: {error.message}" for error in rows[:3]))
@@ -51,7 +51,7 @@ class FileError(Exception):
 
 @dataclass
 class Outcome:
-    """What an import does, or would do."""
+    """The cameras of an import, or of a dry run."""
 
     created: list[Camera] = field(default_factory=list)
     changed: list[Camera] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def export(cameras: Iterable[Camera]) -> str:
-    """All but the passwords. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Return the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -70,11 +70,11 @@ def export(cameras: Iterable[Camera]) -> str:
 
 
 def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
-    """Create and change the cameras that a file names. Raises FileError, and then has done nothing."""
+    """Create and change the cameras of a file. Raises FileError, and then nothing is changed."""
     rows = list(_rows(data))
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         known = _as_stored(Camera.objects.all())
-        outcome = _checked(rows)
+        outcome = _validated(rows)
         if dry_run or _store(outcome, known):
             return outcome
     raise FileError([RowError(1, "", CHANGED)])
@@ -84,13 +84,13 @@ def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
 
 
 def _as_stored(cameras: "models.QuerySet[Camera]") -> set[tuple[object, ...]]:
-    """What is stored of them, their passwords as they are encrypted: whoever changes one encrypts it anew."""
+    """The stored values, with passwords as they are encrypted: each change of a password encrypts it anew."""
     password = Cast("password", models.TextField())
     return set(cameras.values_list("pk", "name", "stream_url", "username", password, "enabled"))
 
 
 def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
-    """Returns whether it did: not, where the cameras are other ones than those `known`."""
+    """Store the outcome. Returns False, with nothing stored, if the cameras are not as `known` any more."""
     with transaction.atomic():
         if _as_stored(Camera.objects.select_for_update()) != known:
             return False
@@ -100,7 +100,7 @@ def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
             unique_fields=["id"],
             update_fields=["stream_url", "username", "password", "enabled"],
         )
-        cameras_changed.send(Camera, cameras=outcome.changed)  # nobody can be watching the new ones yet
+        cameras_changed.send(Camera, cameras=outcome.changed)  # the new ones have no viewers yet
     return True
 
 
@@ -108,24 +108,24 @@ def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Each row's number and its cells by column; empty ones are left out. Raises FileError."""
+    """Yield each row's number and its cells by column, without empty rows. Raises FileError."""
     records = _records(data)
     _, header = next(records, (1, []))
     columns = [cell.strip().lower() for cell in header]
     wrong = [name for name in columns if name not in COLUMNS]
     if "name" not in columns or wrong or len(set(columns)) < len(columns):
-        raise FileError([RowError(1, "", f"The first row must name the columns, of {', '.join(COLUMNS)}, each once.")])
+        raise FileError([RowError(1, "", f"The first row must name the columns (of {', '.join(COLUMNS)}), each once.")])
     for count, (number, cells) in enumerate(records, 1):
         if len(cells) > len(columns):
             raise FileError([RowError(number, "", f"There are {len(cells)} cells for {len(columns)} columns.")])
         if count > MAX_ROWS:
-            raise FileError([RowError(number, "", f"A file may hold {MAX_ROWS} cameras.")])
+            raise FileError([RowError(number, "", f"A file can hold at most {MAX_ROWS} cameras.")])
         row = dict(zip(columns, cells, strict=False))
         yield number, {name: cell if name == "password" else _unescaped(cell) for name, cell in row.items()}
 
 
 def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Commas or semicolons, whichever the header has: spreadsheets of many languages write the latter."""
+    """Yield row numbers and cells. The separator is that of the header: spreadsheets in many languages write semicolons."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,10 +150,10 @@ def _unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
-# Checking.
+# Validating.
 
 
-def _checked(rows: list[tuple[int, Row]]) -> Outcome:
+def _validated(rows: list[tuple[int, Row]]) -> Outcome:
     stored: dict[str, list[Camera]] = {}
     for camera in Camera.objects.all():
         stored.setdefault(camera.name, []).append(camera)
@@ -170,14 +170,14 @@ def _checked(rows: list[tuple[int, Row]]) -> Outcome:
         if len(found) > 1:
             errors.append(RowError(number, "name", f"{len(found)} cameras have this name. Rename them first."))
         else:
-            errors += _check(number, row, found[0] if found else None, outcome)
+            errors += _validate(number, row, found[0] if found else None, outcome)
     if errors:
         raise FileError(errors)
     return outcome
 
 
-def _check(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:
-    """Put the row's camera in its place of the outcome, or say what is wrong."""
+def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:
+    """Validate a row and add its camera to the outcome. Returns the row's errors."""
     enabled = WORDS.get(row.get("enabled", "").strip().lower())
     if enabled is None:
         return [RowError(number, "enabled", "Enter true or false.")]

@@ -1,22 +1,22 @@
-"""What people type for others to read: characters that nobody sees could make it look like something else."""
+"""Checks texts that users write for others. Invisible characters could make such a text look like another one."""
 
 import re
 
-# As a regular expression has them: control characters, and what turns the direction in which is written.
-UNSEEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+# For regular expressions: control characters, and characters that change the writing direction.
+INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 BREAKS = r"\t\n\r\u2028\u2029"
-NOT_A_LINE, NOT_A_TEXT = re.compile(f"[{UNSEEN}{BREAKS}]"), re.compile(f"[{UNSEEN}]")
+NOT_A_LINE, NOT_A_TEXT = re.compile(f"[{INVISIBLE}{BREAKS}]"), re.compile(f"[{INVISIBLE}]")
 
 
 def check_line(text: str) -> str:
-    """Return `text`, or raise ValueError unless it is one line of characters that are seen."""
+    """Return `text`. Raises ValueError unless it is one line without invisible characters."""
     if NOT_A_LINE.search(text):
-        raise ValueError("Control characters, line breaks and changes of direction are not allowed.")
+        raise ValueError("Control characters, line breaks and direction marks are not allowed.")
     return text
 
 
 def check_text(text: str) -> str:
-    """The same of one line or more."""
+    """Return `text`, one line or more. Raises ValueError if it has invisible characters."""
     if NOT_A_TEXT.search(text):
-        raise ValueError("Control characters and changes of direction are not allowed.")
+        raise ValueError("Control characters and direction marks are not allowed.")
     return text

@@ -1,6 +1,6 @@
-"""Tokens for programs: each acts as its user, for as long as the user is active and the token has not expired.
+"""API tokens for programs. A token acts as its user while the user is active and the token has not expired.
 
-A token is 256 random bits behind a word that tells a leaked one apart. Being random, it needs no slow hash.
+A token is `nvr_` and 256 random bits. The prefix helps scanners to find leaked tokens. Random bits need no slow hash.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from django.utils import timezone
 from cameras.models import ApiToken
 
 WORD = "nvr_"
-PREFIX = 8  # characters that are kept in clear, for people to tell one token from another
-SEEN_EVERY = timedelta(minutes=1)  # how exact `last_used` is: not one write to the database for each request
+PREFIX = 8  # characters stored in clear, so that people can tell tokens apart
+SEEN_EVERY = timedelta(minutes=1)  # precision of `last_used`, which saves a database write per request
 
 
 def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) -> str:
-    """Make and store a token; returns what nobody can read again."""
+    """Create and store a token. Returns its text, which cannot be read again."""
     row = ApiToken(user_id=user.pk, name=name, expires=expires)
     token = fill(row)
     row.save()
@@ -27,14 +27,14 @@ def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) ->
 
 
 def fill(row: ApiToken) -> str:
-    """Give a row that is not stored yet its token, and return it."""
+    """Create the token of an unsaved row. Returns its text."""
     token = WORD + secrets.token_urlsafe(32)
     row.prefix, row.digest = token[:PREFIX], _digest(token)
     return token
 
 
 def user_of(token: str) -> AbstractBaseUser | None:
-    """For whom the token speaks; None for one that is unknown or expired, or whose user is not active."""
+    """The token's user, or None if the token is unknown or expired or the user is inactive."""
     row = ApiToken.objects.select_related("user").filter(digest=_digest(token)).first()
     now = timezone.now()
     if row is None or (row.expires is not None and row.expires <= now) or not row.user.is_active:
@@ -46,11 +46,11 @@ def user_of(token: str) -> AbstractBaseUser | None:
 
 
 class EndWithPassword:
-    """Refuses no password. Django tells its validators, and them alone, of one that has changed: then all tokens of the
-    user end. A stronger hash of the same password, which Django makes at a log-in, is no change."""
+    """A password validator that expires a user's tokens when the password changes: Django reports a change to validators
+    only. It refuses no password. A new hash of the same password, which Django may create at log-in, is no change."""
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
-        """Every password will do."""
+        """Accept every password."""
 
     def get_help_text(self) -> str:
         return "Your API tokens end when your password changes."

@@ -1,4 +1,4 @@
-"""The page of cards."""
+"""The cameras page."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required

@@ -1,4 +1,4 @@
-"""The JSON API at /api/v1/: what belongs to it, who reads its description, and its errors, all in one shape."""
+"""The JSON API at /api/v1/: its operations, access to its description, and one shape for its errors."""
 
 import functools
 from collections.abc import Callable
@@ -26,11 +26,11 @@ from streaming.web.views import HTTP_STATUS
 DESCRIPTION = """
 Cameras, running streams and their limits, for programs. `docs/api.md` has examples.
 
-**Who may.** `Authorization: Bearer <token>`; a token is made in the administration under *Cameras > API tokens*, is shown
-once, and may do what its user may. A log-in's session does as well, with Django's CSRF token.
+**Access.** Send `Authorization: Bearer <token>`. Create a token in the administration under *Cameras > API tokens*. It is
+shown once and has the permissions of its user. The session of a log-in works too, with Django's CSRF token.
 
-**Errors** are `{"error": {"reason": "...", "message": "..."}}`; `reason` is one word that stays. 422 says in `fields`
-what is wrong where. Times are ISO 8601 in UTC. Lists take `limit` and `offset`, and tell the `count` of all.
+**Errors** are `{"error": {"reason": "...", "message": "..."}}`. `reason` does not change. A 422 response lists the errors of
+each field in `fields`. Times are ISO 8601 in UTC. Lists take `limit` and `offset` and return the `count` of all entries.
 
 The live stream itself is a WebSocket: `docs/protocol.md`.
 """
@@ -39,18 +39,18 @@ View = Callable[..., Any]
 
 
 def for_readers(view: View) -> View:
-    """The description and its pages are for the staff, and for every program that has a token."""
+    """Limit the description and its pages to staff and to programs with a token."""
 
     @functools.wraps(view, assigned=())
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
-            welcome = Bearer()(request) is not None or request.user.is_staff
+            allowed_in = Bearer()(request) is not None or request.user.is_staff
         except Problem as problem:
             return problem.response()
-        if welcome:
+        if allowed_in:
             return view(request, **kwargs)  # type: ignore[no-any-return]
-        if request.user.is_authenticated:  # not to the log-in, which would redirect back here
-            return Problem(403, "This is for the staff.").response()
+        if request.user.is_authenticated:  # the log-in page would redirect back here
+            return Problem(403, "This needs a staff account.").response()
         if request.path.endswith(str(api.docs_url)):
             return redirect_to_login(request.get_full_path())
         return Problem(401, "Please log in, or send a token.").response()
@@ -60,7 +60,7 @@ def for_readers(view: View) -> View:
 
 class Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """The name of the function: what a generated client calls it."""
+        """The name of the view function, which generated clients use."""
         return operation.view_func.__name__
 
 
@@ -92,7 +92,7 @@ def _stream_error(request: HttpRequest, error: StreamError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """The library's own: no log-in, a body that is not JSON, a CSRF token that is missing."""
+    """Errors of django-ninja: no log-in, a body that is not JSON, a missing CSRF token."""
     message = "Please log in, or send a token." if error.status_code == 401 else f"{error.message.rstrip('.')}."
     return Problem(error.status_code, message).response()
 
@@ -101,7 +101,7 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     fields: dict[str, list[str]] = {}
     for one in error.errors:
-        # Where it was sent, the name of the argument, and the field in it; that alone for one that has no fields.
+        # `loc` is the place (such as "body"), the argument's name, and its field if it has fields.
         _, *path = map(str, one["loc"])
         fields.setdefault(".".join(path[1:] or path), []).append(one["msg"])
     return invalid(fields).response()
@@ -117,18 +117,17 @@ def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return Problem(413, "The body is too large.").response()
 
 
-# Addresses.
+# Paths.
 
 
 def _in_shape(pattern: URLPattern) -> URLPattern:
-    """The library refuses a method that an address does not have in plain text, and leaves no place to say otherwise, nor
-    one to say that no answer may be stored."""
+    """Wrap a view: a 405 gets the shape of errors, and no response may be cached. django-ninja has no hook for either."""
     view = pattern.callback
 
     def reshaped(response: HttpResponse) -> HttpResponse:
         if isinstance(response, HttpResponseNotAllowed):
             allowed = response["Allow"]
-            response = Problem(405, "This address does not have this method.").response()
+            response = Problem(405, "This path does not support this method.").response()
             response["Allow"] = allowed
         add_never_cache_headers(response)
         return response
@@ -146,9 +145,9 @@ def _in_shape(pattern: URLPattern) -> URLPattern:
 
 
 @csrf_exempt
-def nothing(request: HttpRequest) -> HttpResponse:
-    """For all addresses under /api/v1/ that nothing else answers."""
-    return Problem(404, "There is nothing at this address.").response()
+def not_found(request: HttpRequest) -> HttpResponse:
+    """404 for all paths under /api/v1/ that have no operation."""
+    return Problem(404, "There is nothing at this path.").response()
 
 
 _patterns, _app, _namespace = api.urls

@@ -1,4 +1,4 @@
-"""HTTP and WebSocket entry. Django first: the others' imports need its applications."""
+"""The ASGI application for HTTP and WebSocket. Django is set up first, because the other imports need its apps."""
 
 import os
 
@@ -27,6 +27,6 @@ requests.install()
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": websocket.offered(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
+        "websocket": websocket.with_fast_path(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
     }
 )

@@ -1,10 +1,10 @@
-"""How long the database may keep those who wait for it: a page answers within five seconds."""
+"""Timeouts of the database. With them a page answers within five seconds."""
 
 import threading
 
-CONNECT = 2  # seconds for connecting
-SILENCE = 2.9  # seconds for the answer to one statement, while `limited`
-LEFT_ALONE = 1.0  # seconds after a time-out in which nobody asks
-LOCK = 4  # seconds for a lock of SQLite's
+CONNECT = 2  # seconds to connect
+STATEMENT = 2.9  # seconds for one statement, while `limited` is set
+PAUSE = 1.0  # seconds after a timeout without new attempts
+LOCK = 4  # seconds to wait for a lock of SQLite
 
-limited = threading.Event()  # set in what serves people; a migration may take its time
+limited = threading.Event()  # set in processes that serve requests; migrations have no timeout

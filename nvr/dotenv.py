@@ -1,28 +1,30 @@
-"""The file `.env`, for `nvr/settings.py`: absent, or read whole. Whatever is wrong with it stops the start."""
+"""Reads the file `.env` for `nvr/settings.py`. The file may be absent; any error in it stops the start."""
 
 import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-# What django-environ takes for an assignment. It passes over every other line with a warning that repeats the line,
-# which may be a secret.
+# The assignments that django-environ accepts. It skips any other line with a warning that repeats the line, which may hold
+# a secret.
 _ASSIGNMENT = re.compile(r"(export )?[A-Za-z_0-9]+=")
 
 
 def read_dotenv(path: Path) -> str:
-    """Return the assignments in `path`, one a line; nothing where there is no such file."""
+    """Return the assignments of the file, one per line; empty text without a file. Raises ImproperlyConfigured."""
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         if path.is_symlink():
-            raise ImproperlyConfigured(f"{path} is a link to a file that does not exist. Mend or remove it.") from None
+            raise ImproperlyConfigured(
+                f"{path} is a link to a file that does not exist. Repair or remove it."
+            ) from None
         return ""
     except IsADirectoryError:
-        raise ImproperlyConfigured(f"{path} is a directory. It must be a file of settings, or not exist.") from None
+        raise ImproperlyConfigured(f"{path} is a directory. It must be a file with settings, or not exist.") from None
     except PermissionError:
         raise ImproperlyConfigured(
-            f"{path} may not be read by this user. Give it to the user that runs the workers: "
+            f"{path} is not readable for this user. Make the user of the workers its owner: "
             f"chown nvr {path} && chmod 400 {path}"
         ) from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Log-in under attack: when an address is locked out, and the answer while too many passwords are being checked."""
+"""Protects log-in: locks out addresses after failures, and answers 429 while too many passwords are being checked."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from django.utils.deprecation import MiddlewareMixin
 
 from nvr.passwords import TooManyLogIns
 
-ADDRESS_FACTOR = 10  # failures of an address, over all user names, that count as one of a user name at it
+ADDRESS_FACTOR = 10  # the limit of an address alone, as a multiple of the limit of a user name at an address
 RETRY_AFTER = 5  # seconds
 
 
 class LogInHandler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Counts by user name and address together, and by the address alone with a limit `ADDRESS_FACTOR` times as high.
+    """Counts failures per user name and address, and per address alone with a limit `ADDRESS_FACTOR` times as high.
 
-    A stranger elsewhere locks nobody out, and an office behind one address may mistype often.
+    So a stranger at another address cannot lock out a user, and an office behind one address can make typing errors.
     """
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
@@ -30,7 +30,7 @@ class LogInHandler(AxesDatabaseHandler):  # type: ignore[misc]
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
     ) -> None:
         super().user_login_failed(sender, credentials, request, **kwargs)
-        # axes appends the form of each try to the row.
+        # axes appends the form of each attempt to the row.
         AccessAttempt.objects.exclude(get_data="", post_data="").update(get_data="", post_data="")
 
 
@@ -44,7 +44,7 @@ def _failures_of_address(request: Any) -> int:
 
 
 class BusyMiddleware(MiddlewareMixin):
-    """Answers 429 where the queue of password hashes is full."""
+    """Answers 429 while the queue of password hashes is full."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, TooManyLogIns):

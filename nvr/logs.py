@@ -1,12 +1,12 @@
-"""What anybody can provoke by a request is no alarm: a warning in one line, and no traceback."""
+"""Shortens log records that any client can cause by a request: a warning in one line, without traceback."""
 
 import logging
 
 
 class RefusalFilter(logging.Filter):
-    """For Django's records of answers 400 to 499: a foreign `Host`, a missing permission, a malformed form.
+    """Changes Django's records of responses 400 to 499, such as a foreign `Host`, a missing permission or a wrong form.
 
-    Of a handler, as records of all loggers pass there.
+    It is a filter of a handler, because a handler gets the records of all loggers.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,6 +1,6 @@
-"""Which pages may open a stream: those of this very origin, and those of `CSRF_TRUSTED_ORIGINS`.
+"""Lets only pages of this origin and of `CSRF_TRUSTED_ORIGINS` open a stream.
 
-Not Channels' AllowedHostsOriginValidator: with "*" in ALLOWED_HOSTS it lets every origin in, and it ignores scheme and
+Channels' AllowedHostsOriginValidator is not enough. With "*" in ALLOWED_HOSTS it accepts every origin. It ignores scheme and
 port, so a page of another service on the same host could use the viewer's session.
 """
 
@@ -21,7 +21,7 @@ class SameOriginValidator:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"origin", b"host")}
-        # With HTTPS=true nobody gets a page by HTTP, so that no page of the site's has that scheme. Daphne tells none.
+        # With HTTPS=true all pages of the site are https. Daphne does not know the scheme behind a proxy.
         secure = settings.SECURE_SSL_REDIRECT or scope.get("scheme") == "wss"
         if is_allowed(headers.get(b"origin", ""), headers.get(b"host", ""), "https" if secure else "http"):
             return await self.application(scope, receive, send)
@@ -29,8 +29,8 @@ class SameOriginValidator:
 
 
 def is_allowed(origin: str, host: str, scheme: str) -> bool:
-    """Whether a page of `origin` may open a socket at `host` (the Host header) of a site that is reached over `scheme`,
-    "http" or "https". No origin, no stream."""
+    """Whether a page of `origin` may open a socket at `host`, the Host header, of a site with `scheme` "http" or "https".
+    False without an origin."""
     if not origin or not host:
         return False
     try:
@@ -41,12 +41,12 @@ def is_allowed(origin: str, host: str, scheme: str) -> bool:
         is_same_server = (page.hostname, page.port or default) == (server.hostname, server.port or default)
     except ValueError:
         return False
-    name, _ = split_domain_port(host)  # keeps the brackets of an IPv6 address, as ALLOWED_HOSTS has them
+    name, _ = split_domain_port(host)  # keeps the brackets of an IPv6 address, like ALLOWED_HOSTS
     return page.scheme == scheme and is_same_server and validate_host(name, settings.ALLOWED_HOSTS)
 
 
 def _matches(page: SplitResult, trusted: SplitResult) -> bool:
-    """Whether a page is of a trusted origin; "https://*.example.com" means its subdomains, as Django has it."""
+    """Whether a page is of a trusted origin. "https://*.example.com" means its subdomains, as in Django."""
     if page.scheme != trusted.scheme:
         return False
     return page.netloc == trusted.netloc or (

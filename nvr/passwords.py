@@ -1,6 +1,6 @@
-"""Password hashes, made one at a time and at low priority: a flood of log-ins leaves the processor to the streams.
+"""Hashes passwords one at a time in a thread with low priority, so that many log-ins do not slow down streams.
 
-A hash costs a third of a second on purpose, and each log-in needs one. Few may wait; the others are told to try again.
+Each log-in needs one hash, which takes a third of a second by design. Few log-ins may wait; others are told to try again.
 """
 
 import os
@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-NICENESS = 10  # about a tenth of a core when streams want all of it
-PLACES = 8  # hashes of one worker that are being made or wait
-PATIENCE = 5.0  # seconds that a request waits; nginx takes a worker that says nothing for 9 s for dead
+NICENESS = 10  # about a tenth of a core while streams need all of it
+PLACES = 8  # hashes per worker, running or waiting
+TIMEOUT = 5.0  # seconds that a request waits; nginx considers a worker dead after 9 s without an answer
 
 
 class TooManyLogIns(Exception):
@@ -20,7 +20,7 @@ class TooManyLogIns(Exception):
 
 
 def _lower_priority() -> None:
-    if sys.platform == "linux":  # elsewhere a priority is the process's
+    if sys.platform == "linux":  # on other systems, a priority belongs to the process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
@@ -29,9 +29,9 @@ _pool = ThreadPoolExecutor(1, "password", initializer=_lower_priority)
 
 
 class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
-    """Django's own hashes, made in the queue.
+    """Django's hasher with a queue.
 
-    Raises `TooManyLogIns` where the queue is full, or the hash is not there within `PATIENCE`.
+    Raises `TooManyLogIns` if the queue is full or the hash takes longer than `TIMEOUT`.
     """
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
@@ -40,9 +40,9 @@ class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
         future = _pool.submit(super().encode, password, salt, iterations)
         future.add_done_callback(_leave)
         try:
-            return future.result(PATIENCE)
+            return future.result(TIMEOUT)
         except TimeoutError as error:
-            future.cancel()  # if it waits still
+            future.cancel()  # works only while it waits
             raise TooManyLogIns from error
 
 

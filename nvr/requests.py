@@ -1,6 +1,6 @@
-"""Bounds on what a client sends over HTTP, as Daphne has none: without a proxy in front it takes what comes.
+"""Limits size and time of HTTP requests, because Daphne has no such limits.
 
-deploy/nginx.conf has limits as tight, so behind it these are never met.
+deploy/nginx.conf has the same limits, so a worker behind it never reaches these.
 """
 
 from typing import Any
@@ -8,24 +8,24 @@ from typing import Any
 from daphne.http_protocol import HTTPFactory
 from twisted.web.http import HTTPChannel
 
-MAX_BODY = 1_048_576  # bytes; the largest body that is wanted is an import of cameras, 1 MB
-SECONDS = 30  # for a whole request, from its first byte to its last; also for the next one's first byte
+MAX_BODY = 1_048_576  # bytes; the largest body that the product needs is an import of cameras, 1 MB
+TIMEOUT = 30  # seconds from the first byte of a request to its last, and until the next request's first byte
 
 
 class BoundedChannel(HTTPChannel):
-    """Ends a connection whose request is too large (413) or takes too long (without a word)."""
+    """Closes a connection if a request is too large (with 413) or takes too long (without an answer)."""
 
-    transport: Any  # Twisted's types know the interface only
-    _begun = False  # a request has begun to come
-    _chunked = 0  # bytes of a body that came without its length
+    transport: Any  # Twisted's types have only the interface
+    _begun = False  # a request has started to arrive
+    _chunked = 0  # bytes of a body without a Content-Length
     _refused = False
 
     def connectionMade(self) -> None:
-        self.timeOut = SECONDS
+        self.timeOut = TIMEOUT
         super().connectionMade()  # type: ignore[no-untyped-call]
 
     def resetTimeout(self) -> None:
-        # Twisted calls this for each piece of data, by which a request that drips never ends.
+        # Twisted calls this for each piece of data, so that a slow request would never time out.
         if not self._begun:
             self._begun = True
             super().resetTimeout()  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ class BoundedChannel(HTTPChannel):
         self._chunked = 0
         headers = self.requests[-1].requestHeaders
         if not all(value.isascii() for value in headers.getRawHeaders(b"Daphne-Root-Path", [])):
-            headers.removeHeader(b"Daphne-Root-Path")  # Daphne would log a traceback
+            headers.removeHeader(b"Daphne-Root-Path")  # otherwise, Daphne logs a traceback
         if self.length is not None and self.length > MAX_BODY:
             self._refuse()
         else:
@@ -60,5 +60,5 @@ class BoundedChannel(HTTPChannel):
 
 
 def install() -> None:
-    """Have Daphne read HTTP by this."""
+    """Make Daphne use `BoundedChannel`."""
     HTTPFactory.protocol = BoundedChannel

@@ -1,4 +1,4 @@
-"""Django's settings, and the only reader of the environment (and of `.env`). Each is documented in README.md."""
+"""Django's settings. Only this module reads the environment and `.env`. README.md documents each variable."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from cameras.networks import Network, parse_networks
 from nvr.deadlines import LOCK
 from nvr.dotenv import read_dotenv
-from nvr.keys import stored_key
+from nvr.secret_files import stored_key
 from streaming import conf
 from streaming.store.embedded import socket_path
 
@@ -33,7 +33,7 @@ def _flag(name: str, *, default: bool) -> bool:
 def _address(name: str, schemes: tuple[str, ...]) -> str:
     text: str = env.str(name, default="").strip()
     if text and urlsplit(text).scheme not in schemes:
-        # The value is not repeated whole: such an address may hold a password.
+        # The message does not repeat the whole value, which may contain a password.
         raise ImproperlyConfigured(
             f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
         )
@@ -41,7 +41,7 @@ def _address(name: str, schemes: tuple[str, ...]) -> str:
 
 
 def _secret_text(name: str) -> str:
-    # As it stands: `env.str` takes a value that begins with $ for the name of another variable.
+    # Not `env.str`: it treats a value that begins with $ as the name of another variable.
     text = str(env.ENVIRON.get(name, "")).strip()
     if text and len(text) < 16:
         raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
@@ -113,23 +113,23 @@ STREAM_STILL_SECONDS = conf.STILL.read(env.ENVIRON)
 STREAM_STILLS_PER_USER = conf.STILLS_PER_USER.read(env.ENVIRON)
 STREAM_MAX_HANDSHAKES = conf.MAX_HANDSHAKES.read(env.ENVIRON)
 
-CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: everywhere but in cameras.networks.REFUSED
+CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: all networks except cameras.networks.REFUSED_NETWORKS
 
-METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: /metrics is for staff only
+METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: only staff can read /metrics
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)
 
 # Empty: the embedded Redis of streaming/store/embedded.py, for the processes of this checkout on this machine.
 REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
 EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
-# Of the cameras' pictures that workers share. Empty: the same Redis.
+# The Redis for pictures that workers share. Empty: the same Redis.
 PICTURES_REDIS_URL = _address("PICTURES_REDIS_URL", ("redis", "rediss", "unix"))
 
-# Small control events between workers; frames never pass through here.
+# For small control events between workers, never for frames.
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # Longer than the 5 s for which channels_redis waits in one read: redis-py's own 5 s would end each of them.
+            # Longer than the 5 s that channels_redis waits in one read: redis-py's default of 5 s would end each read.
             "hosts": [{"address": REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}", "socket_timeout": 15}],
             "prefix": "nvr:control",
         },
@@ -148,7 +148,7 @@ INSTALLED_APPS = [
     "channels",
     "axes",
     "csp",
-    "ninja",  # serves the pages of the API's description from here, not from elsewhere
+    "ninja",  # as an app, it serves the pages of the API's description from here, not from a CDN
     "cameras",
     "streaming",
 ]
@@ -165,7 +165,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "nvr.logins.BusyMiddleware",
     "nvr.unavailable.DatabaseUnavailableMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it answers for a log-in that is locked
+    "axes.middleware.AxesMiddleware",  # last: it replaces the response to a locked log-in
 ]
 
 ROOT_URLCONF = "nvr.urls"
@@ -189,14 +189,14 @@ TEMPLATES = [
 _database_url = _address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
 DATABASES = {"default": env.db_url_config(_database_url or f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Several workers share the file: wait for a lock instead of failing, and let readers read while one writes.
+    # Several workers share the file: wait for a lock instead of failing, and allow reads during a write.
     DATABASES["default"]["OPTIONS"] = {
         "timeout": LOCK,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["ENGINE"] = "nvr.postgresql"  # Django's, with an end to waiting
+    DATABASES["default"]["ENGINE"] = "nvr.postgresql"  # Django's backend with timeouts
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -209,16 +209,16 @@ if _flag("API_TOKENS_END_WITH_PASSWORD", default=False):
     AUTH_PASSWORD_VALIDATORS.append({"NAME": "cameras.tokens.EndWithPassword"})
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
-    "nvr.passwords.QueuedPBKDF2PasswordHasher",  # reads and makes the same hashes as Django's
+    "nvr.passwords.QueuedPBKDF2PasswordHasher",  # creates the same hashes as Django's
     *global_settings.PASSWORD_HASHERS[1:],
 ]
-# Log-in is throttled by user name and address together: a stranger elsewhere cannot lock a user out. nvr/logins.py
-# throttles an address alone as well, at ten times as many failures.
+# Failures are counted per user name and address, so that a stranger at another address cannot lock out a user.
+# nvr/logins.py also counts per address alone, with a limit ten times as high.
 AXES_HANDLER = "nvr.logins.LogInHandler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nothing is stored while locked out
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # attempts during a lock-out are not stored
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_VERBOSE = False
@@ -231,11 +231,11 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Served by every worker itself, straight from the applications' folders: no collectstatic step to forget.
+# Each worker serves static files from the folders of the apps, without collectstatic.
 STATIC_URL = "/static/"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
-SERVESTATIC_MAX_AGE = 0  # always revalidated: modules import one another by plain name
+SERVESTATIC_MAX_AGE = 0  # always revalidated, because modules import each other by plain names
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 X_FRAME_OPTIONS = "DENY"
@@ -258,10 +258,10 @@ if HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in {"subdomains", "preload"}
     SECURE_HSTS_PRELOAD = HSTS == "preload"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    # These three checks ask for more than HSTS=on: whether other hosts have HTTPS is not for this site to say.
+    # These three checks want more than HSTS=on, but this site does not know whether other hosts have HTTPS.
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 else:
-    # Plain HTTP is supported, on a network of one's own. These four checks ask for what HTTPS=true switches on.
+    # Plain HTTP is supported for private networks. These four checks want settings that HTTPS=true turns on.
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 LOGGING = {

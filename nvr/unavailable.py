@@ -1,4 +1,4 @@
-"""A database that does not answer is no fault of the page: 503 with the reason, without asking the database again."""
+"""Answers 503 with the reason if the database does not answer, without another query."""
 
 import logging
 import sys
@@ -26,7 +26,7 @@ class DatabaseUnavailableMiddleware(MiddlewareMixin):
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """For what fails outside a view, such as storing the session."""
+    """Handles failures outside a view, such as saving the session."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return _unavailable(request)
     return server_error(request)

@@ -11,8 +11,8 @@ handler500 = unavailable.handler500
 urlpatterns = [
     path("", include("cameras.urls")),
     path("", include("streaming.urls")),
-    path("api/v1/", api.urls),  # after the addresses of streams, which are no part of it
-    re_path("^api/v1/", api.nothing),
+    path("api/v1/", api.urls),  # after the paths of streams, which are not part of it
+    re_path("^api/v1/", api.not_found),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -1,17 +1,23 @@
-"""Daphne's WebSocket with two short cuts, for what makes up nearly all traffic: more than half of what a frame costs a
-viewer (docs/design.md). The application finds them in its scope (`viewing/fast_path.py`). Whatever is not plain and simple
-goes the way of the libraries, and so does everything under versions of theirs that no longer have the attributes that tell.
+"""Daphne's WebSocket with a fast path for frames and acknowledgements, which are nearly all traffic. It more than halves
+the cost of a frame per viewer (docs/design.md). The application finds it in its scope (`viewing/fast_path.py`).
 
-Out: Daphne and autobahn pass a message on through five calls and copy it behind its header, and Twisted keeps it until its
-reactor finds the socket writable, which it nearly always is: two system calls for epoll and a turn of the loop for each
-message. Here header and message are handed to the socket at once, and Twisted gets what the socket does not take.
-In: autobahn takes a message apart in two rounds, each with hooks and validators, formats a line for a log that nobody
-reads, and Daphne puts it into a queue, for which the application's task is woken. Here an acknowledgement, one masked frame
-of ASCII text that came alone, is unmasked and handed on.
+Sending: Daphne and autobahn pass a message through five calls and copy it behind its header. Twisted then waits until its
+reactor finds the socket writable: two system calls for epoll and one turn of the loop per message. The fast path gives
+header and message to the socket at once. Twisted gets only the bytes that the socket does not take.
+
+Receiving: autobahn parses a message in two rounds with hooks and validators and formats a log line. Daphne then queues the
+message and wakes the application's task. The fast path unmasks an acknowledgement and calls the application. It handles one
+masked frame of ASCII text that arrived alone.
+
+Everything else takes the libraries' own path. So does everything under library versions other than `TESTED_VERSIONS`,
+because the fast path reads attributes that are not public.
 """
 
+import functools
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from operator import attrgetter
 from typing import Any
 
@@ -23,27 +29,35 @@ from streaming.viewing.fast_path import EXTENSION
 Scope = dict[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
-PLAIN = (tcp.Server, unix.Server)  # exactly these: their kinds, such as those with TLS, write in another way
-UNWRITTEN = attrgetter("TLS", "disconnecting", "dataBuffer", "_tempDataBuffer")  # of Twisted's connection
-# Of autobahn's protocol:
+logger = logging.getLogger(__name__)
+
+TESTED_VERSIONS = {"daphne": "4.2.3", "autobahn": "26.10.2", "twisted": "26.10.0"}  # as in requirements.txt
+
+PLAIN_TRANSPORTS = (tcp.Server, unix.Server)  # exactly these: subclasses, such as those with TLS, write differently
+# The fast path is safe while these attributes are empty, first those of Twisted's connection, then of autobahn's protocol.
+UNWRITTEN = attrgetter("TLS", "disconnecting", "dataBuffer", "_tempDataBuffer")
 UNSENT = attrgetter("send_queue", "_perMessageCompress", "maskServerFrames", "autoFragmentSize")
 UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutCall")
 
 
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
-    take_text: Callable[[str], bool] | None = None  # what the application takes without a turn of the loop
+    take_text: Callable[[str], bool] | None = None  # the application's handler for short texts; see `fast_path.Direct`
 
     def send_at_once(self, *parts: bytes) -> bool:
-        """Send a binary message of these parts, if that is plain and simple; returns whether it was."""
+        """Send one binary message made of `parts`. Returns False, with nothing sent, where the fast path cannot be used."""
         transport, size = self.transport, sum(map(len, parts))
-        if type(transport) not in PLAIN or not _none(UNWRITTEN, transport) or not _none(UNSENT, self):
+        if (
+            type(transport) not in PLAIN_TRANSPORTS
+            or not _are_empty(UNWRITTEN, transport)
+            or not _are_empty(UNSENT, self)
+        ):
             return False
         header = frame_header(size)
         try:
             if self.state != self.STATE_OPEN or not transport.connected or 0 < self.maxMessagePayloadSize < size:
                 return False
             sent = transport.getHandle().sendmsg((header, *parts))
-        except (AttributeError, OSError):  # full, or gone: Twisted meets the same and does what is to be done
+        except (AttributeError, OSError):  # the socket is full or gone: Twisted meets the same error and handles it
             return False
         if sent < len(header) + size:
             transport.write(b"".join((header, *parts))[sent:])
@@ -51,45 +65,52 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     def dataReceived(self, data: bytes) -> None:
         text = short_text(data)
-        if text is None or self.state != self.STATE_OPEN or not _none(UNREAD, self):
+        if text is None or self.state != self.STATE_OPEN or not _are_empty(UNREAD, self):
             super().dataReceived(data)
         elif self.take_text is not None and not self.muted and self.take_text(text.decode("ascii")):
-            self.last_ping = time.time()  # as with every message, so that no ping is due
+            self.last_ping = time.time()  # as Daphne does for each message: no ping is due yet
         else:
             self.onMessage(text, False)
 
     def onPing(self, payload: bytes) -> None:
         super().onPing(payload)
-        self._tell_of_control_frame()
+        self._report_control_frame()
 
     def onPong(self, payload: bytes) -> None:
         super().onPong(payload)
-        self._tell_of_control_frame()
+        self._report_control_frame()
 
-    def _tell_of_control_frame(self) -> None:
-        """ASGI has no event for these; an application that takes texts wants to count them."""
+    def _report_control_frame(self) -> None:
+        """ASGI has no event for control frames. An application that takes texts counts them."""
         if self.take_text is not None:
             self.application_queue.put_nowait({"type": "websocket.control.frame"})
 
 
-def _none(attributes: Callable[[Any], tuple[Any, ...]], owner: object) -> bool:
+def _are_empty(attributes: Callable[[Any], tuple[Any, ...]], owner: object) -> bool:
     """Whether the owner has all these attributes, and each is false, empty or None."""
     try:
         return not any(attributes(owner))
-    except AttributeError:
+    except AttributeError as error:
+        _warn_off(str(error))
         return False
 
 
+@functools.cache
+def _warn_off(reason: str) -> None:
+    """Log each reason once."""
+    logger.warning("The fast path for frames is off, so each frame takes more CPU time: %s", reason)
+
+
 def frame_header(size: int) -> bytes:
-    """What a server sends before a whole binary message of `size` bytes (RFC 6455, 5.2)."""
+    """The header of a server's unfragmented binary message with `size` bytes of payload (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x82, size))
     return b"\x82\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x82\x7f" + size.to_bytes(8, "big")
 
 
 def short_text(data: bytes) -> bytes | None:
-    """The payload, where `data` are exactly one masked frame with a whole message of ASCII text, 1 to 125 bytes long."""
-    length = len(data) - 6  # first byte, length, mask
+    """The payload, if `data` is exactly one masked frame with a whole ASCII text of 1 to 125 bytes; else None."""
+    length = len(data) - 6  # without first byte, length and mask
     if not 0 < length < 126 or data[0] != 0x81 or data[1] != 0x80 | length:
         return None
     mask = (data[2:6] * 32)[:length]
@@ -98,15 +119,23 @@ def short_text(data: bytes) -> bytes | None:
 
 
 def install() -> None:
-    """Have Daphne make its WebSockets of this kind."""
-    WebSocketFactory.protocol = DirectProtocol
+    """Make Daphne use `DirectProtocol`. With untested library versions, log a warning and leave Daphne as it is."""
+    installed = {name: version(name) for name in TESTED_VERSIONS}
+    if installed == TESTED_VERSIONS:
+        WebSocketFactory.protocol = DirectProtocol
+    else:
+        _warn_off(f"it is tested with {_listed(TESTED_VERSIONS)}, but installed are {_listed(installed)}")
 
 
-def offered(application: Application) -> Application:
-    """`application` with the WebSocket itself in its scope's extensions, under Daphne."""
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def with_fast_path(application: Application) -> Application:
+    """Wrap `application`: under Daphne, its scope's extensions hold the WebSocket itself."""
 
     async def call(scope: Scope, receive: Any, send: Any) -> None:
-        protocol = next(iter(getattr(send, "args", ())), None)  # Daphne sends with a `partial` of it
+        protocol = next(iter(getattr(send, "args", ())), None)  # Daphne's `send` is a `partial` that holds it
         if isinstance(protocol, DirectProtocol):
             scope = {**scope, "extensions": {**scope.get("extensions", {}), EXTENSION: protocol}}
         await application(scope, receive, send)

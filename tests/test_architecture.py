@@ -125,7 +125,7 @@ ORDER = {
     "nvr": (
         "memory",
         "dotenv",
-        "keys",
+        "secret_files",
         "deadlines",
         "settings",
         "logs",

@@ -1,7 +1,7 @@
-"""A camera simulator in pure Python, for the demonstration, the tests and the benchmarks.
+"""A camera simulator for the demo, the tests and the benchmarks.
 
-It serves H.264, H.265 (PyAV) or MJPEG of drawn scenes or looped clips (OpenCV), RTP interleaved in the RTSP
-connection only or MJPEG over HTTP, in the many shapes that real cameras send, and breaks on demand.
+It sends drawn scenes (OpenCV) or a clip in a loop as H.264, H.265 (PyAV) or MJPEG. The transport is RTP inside the RTSP
+connection, or MJPEG over HTTP. Settings cover the stream shapes of real cameras, and faults can be switched on at any time.
 """
 
 from .camera import TRANSPORTS, NotOnAir, SimulatedCamera

@@ -1,4 +1,4 @@
-"""A simulated camera: its settings, and the handle that breaks and repairs it while it runs."""
+"""A simulated camera: its settings, and controls to change it while it runs."""
 
 import re
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from .stream import Codec, check_format
 
 TRANSPORTS = ("rtsp", "http")
 PROFILES = ("", "baseline", "main", "high")
-MOST_B_FRAMES = 16
+MAX_B_FRAMES = 16
 """libx264's limit."""
 
 DEFAULT_SIZE = (1280, 720)
-SMALLEST_SIDE = 64
+MIN_SIDE = 64
 
 
 class Controls(Protocol):
-    """What a running simulator does for a camera. Safe from any thread but the simulator's own."""
+    """Operations of a running simulator on one camera. Callable from any thread except the simulator's own."""
 
     @property
     def url(self) -> str: ...
@@ -43,33 +43,33 @@ class NotOnAir(RuntimeError):
 
 @dataclass(eq=False)
 class SimulatedCamera:
-    """One camera. Settings are read when it is added to a Simulator; the rest acts at once.
+    """One camera. A Simulator reads the settings when the camera is added. Methods and `fault` act at once.
 
-    Raises ValueError for a path that is no slug, an impossible size or rate, and shapes that exclude each other.
+    Raises ValueError for a path that is not a slug, an invalid size or rate, and settings that exclude each other.
     """
 
     name: str
     path: str
-    width: int = 0  # pixels, even; 0: the file's own, or 1280
-    height: int = 0  # pixels, even; 0: the file's own, or 720
-    fps: int = 25  # a file has its own
-    gop_seconds: float = 1.0  # from key frame to key frame
+    width: int = 0  # pixels, even; 0: the file's width, or 1280
+    height: int = 0  # pixels, even; 0: the file's height, or 720
+    fps: int = 25  # not used with a file
+    gop_seconds: float = 1.0  # between keyframes
     bit_rate: int = 2_000_000  # bits per second
     username: str = ""  # empty: no authentication
     password: str = field(default="", repr=False)
-    file: Path | str | None = None  # loop this clip in place of a drawn scene
-    idr_on_play: bool = True  # a key frame for each PLAY, rather than a wait for the next; not in streams without IDR
-    scene: str = ""  # a name in scenes.SCENES; empty: one that the path decides
+    file: Path | str | None = None  # play this clip in a loop instead of a drawn scene
+    idr_on_play: bool = True  # send a keyframe at each PLAY; not in streams without IDR
+    scene: str = ""  # a name in scenes.SCENES; empty: chosen by the path
     codec: str = "h264"  # or "h265", "mjpeg"
     transport: str = "rtsp"  # or "http", which makes the codec "mjpeg"
     profile: str = ""  # of H.264: "baseline", "main", "high"; empty: baseline, or high with B-frames
-    b_frames: int = 0  # of H.264: pictures between two others, sent after both
-    slices: int = 1  # of H.264: NAL units per picture
+    b_frames: int = 0  # of H.264: B-frames in a row
+    slices: int = 1  # of H.264: slices per picture
     repeat_parameter_sets: str = "keyframe"  # or "slice", "none", "once": see Repetition
-    intra_refresh: bool = False  # of H.264: one IDR when the first viewer plays, then recovery points only
-    open_gop: bool = False  # of H.264: the same, with I pictures that B-frames lead; b_frames is 2 if not set
-    truncate_every: int = 0  # every n-th picture that is no key picture is cut short; of MJPEG, every n-th
-    lose_every: int = 0  # likewise left out, with a gap in the sequence numbers
+    intra_refresh: bool = False  # of H.264: one IDR at the first PLAY, then recovery points only
+    open_gop: bool = False  # of H.264: one IDR at the first PLAY, then I-frames with leading B-frames (2 by default)
+    truncate_every: int = 0  # truncate every n-th picture except keyframes; of MJPEG, every n-th picture
+    lose_every: int = 0  # the same, but drop the picture, with a gap in the sequence numbers
     _fault: Fault = field(default=Fault.NONE, init=False, repr=False)
     _controls: Controls | None = field(default=None, init=False, repr=False)
 
@@ -85,8 +85,8 @@ class SimulatedCamera:
         if self.file is None:
             self.width = self.width or DEFAULT_SIZE[0]
             self.height = self.height or DEFAULT_SIZE[1]
-        for objection in self._objections():
-            raise ValueError(objection)
+        for error in self._errors():
+            raise ValueError(error)
         if self.width or self.height:
             check_size(self.width, self.height)
             check_format(Codec(self.codec), self.transport, self.slices, self.width, self.height)
@@ -98,12 +98,12 @@ class SimulatedCamera:
 
     @property
     def connections(self) -> int:
-        """Connections set up or playing now."""
+        """Number of connections that are set up or playing."""
         return self._controls.connections if self._controls else 0
 
     @property
     def connections_total(self) -> int:
-        """Connections that have asked for a description, or for HTTP pictures, since the camera was added."""
+        """Number of connections that sent DESCRIBE or an HTTP GET since the camera was added."""
         return self._controls.connections_total if self._controls else 0
 
     @property
@@ -117,20 +117,21 @@ class SimulatedCamera:
             self._controls.apply_fault(self._fault)
 
     def drop_connections(self) -> None:
-        """Close every open connection now; new ones are welcome."""
+        """Close all open connections. New ones are accepted."""
         self._on_air().drop_connections()
 
     def resize(self, width: int, height: int) -> None:
-        """Change the size of the running stream, pixels; the next frame is a key frame of that size.
+        """Change the size, in pixels, of the running stream. The next frame is a keyframe.
 
-        Connections are closed where parameter sets never come in-band, as nobody could decode on.
+        Without parameter sets in-band, connections are closed, because clients could not decode the new size. Raises
+        ValueError.
         """
         check_size(width, height)
         replace(self, width=width, height=height)  # raises ValueError
         self._on_air().resize(width, height)
 
     def change_codec(self, codec: str, width: int = 0, height: int = 0) -> None:
-        """Restart: close every connection and come back with this codec, and this size if given, pixels."""
+        """Close all connections and restart with this codec, and with this size in pixels if given. Raises ValueError."""
         width, height = width or self.width, height or self.height
         check_size(width, height)
         if replace(self, codec=codec, width=width, height=height).codec != codec:  # raises ValueError
@@ -138,11 +139,11 @@ class SimulatedCamera:
         self._on_air().change_codec(Codec(codec), width, height)
 
     def attach(self, controls: Controls | None) -> None:
-        """For the simulator: hand the camera its controls, or take them away."""
+        """Set or remove the controls. Called by the simulator."""
         self._controls = controls
 
-    def _objections(self) -> Iterator[str]:
-        """What is wrong with the settings of the stream's shape."""
+    def _errors(self) -> Iterator[str]:
+        """Yield a message for each invalid setting of the stream."""
         for name, known in (
             ("codec", tuple(Codec)),
             ("transport", TRANSPORTS),
@@ -153,16 +154,16 @@ class SimulatedCamera:
                 yield f"{name} is one of {', '.join(map(repr, map(str, known)))}, not {getattr(self, name)!r}"
         if self.transport == "http" and self.codec != Codec.MJPEG:
             yield f"A camera over HTTP sends mjpeg, not {self.codec}"
-        if not 0 <= self.b_frames <= MOST_B_FRAMES or self.slices < 1:
-            yield f"b_frames is 0 to {MOST_B_FRAMES}, slices at least 1"
+        if not 0 <= self.b_frames <= MAX_B_FRAMES or self.slices < 1:
+            yield f"b_frames is 0 to {MAX_B_FRAMES}, slices at least 1"
         if self.truncate_every < 0 or self.lose_every < 0:
             yield "truncate_every and lose_every are 0 or more"
         if self.codec == Codec.H264:
-            yield from self._objections_of_h264()
+            yield from self._errors_of_h264()
         else:
-            yield from self._objections_of_others()
+            yield from self._errors_of_other_codecs()
 
-    def _objections_of_h264(self) -> Iterator[str]:
+    def _errors_of_h264(self) -> Iterator[str]:
         if self.profile == "baseline" and self.b_frames:
             yield "The baseline profile has no B-frames"
         if self.intra_refresh and self.open_gop:
@@ -170,7 +171,7 @@ class SimulatedCamera:
         if self.repeat_parameter_sets == Repetition.SLICE and self.slices < 2:
             yield "repeat_parameter_sets='slice' needs slices=2 or more"
 
-    def _objections_of_others(self) -> Iterator[str]:
+    def _errors_of_other_codecs(self) -> Iterator[str]:
         for name in ("b_frames", "intra_refresh", "open_gop", "profile"):
             if getattr(self, name):
                 yield f"{name} is for h264, not for {self.codec}"
@@ -188,6 +189,6 @@ class SimulatedCamera:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ValueError for a size that 4:2:0 video or the clock strip cannot have."""
-    if width % 2 or height % 2 or min(width, height) < SMALLEST_SIDE:
-        raise ValueError(f"Width and height are even and at least {SMALLEST_SIDE}, not {width}x{height}")
+    """Raise ValueError if 4:2:0 video or the clock strip cannot have this size."""
+    if width % 2 or height % 2 or min(width, height) < MIN_SIDE:
+        raise ValueError(f"Width and height are even and at least {MIN_SIDE}, not {width}x{height}")

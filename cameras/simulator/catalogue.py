@@ -1,4 +1,4 @@
-"""The cameras of the demonstration."""
+"""The cameras of the demo."""
 
 from itertools import cycle
 
@@ -16,7 +16,7 @@ def default_cameras(
     codec: str = "h264",
     transport: str = "rtsp",
 ) -> list[SimulatedCamera]:
-    """`count` cameras that differ in name, path and scene; the first four have names of places."""
+    """Create `count` cameras with different names and paths. The first four have names of places."""
     names = [*NAMES, *(f"Camera {number}" for number in range(len(NAMES) + 1, count + 1))]
     scenes = cycle(slug(name) for name in NAMES)
     return [

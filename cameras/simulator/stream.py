@@ -1,4 +1,4 @@
-"""What passes between a camera's parts: a picture, the format of a stream, and an encoded picture."""
+"""Types that the simulator's parts exchange: a picture, a stream's format and an encoded picture."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Yuv = npt.NDArray[np.uint8]
-"""A 4:2:0 picture, (height * 3 / 2) x width: the luma plane, then both chroma planes, rows packed."""
+"""A 4:2:0 picture, (height * 3 / 2) x width: the luma plane, then both chroma planes, without padding."""
 
 BLACK_LUMA, NEUTRAL_CHROMA = 16, 128
 
@@ -19,21 +19,21 @@ class Codec(StrEnum):
     MJPEG = "mjpeg"
 
 
-LARGEST_JPEG_SIDE = 2040
-"""Pixels; RFC 2435 counts them in eights, in a byte."""
+MAX_JPEG_SIDE = 2040
+"""Pixels: RFC 2435 stores a side in units of eight pixels, in one byte."""
 
 MACROBLOCK = 16
-"""Pixels; a slice of H.264 has one row of them at least."""
+"""Pixels: a slice of H.264 has at least one row of macroblocks."""
 
 
 @dataclass(frozen=True)
 class StreamFormat:
-    """What decides the parameter sets."""
+    """The properties that determine the parameter sets."""
 
     width: int
     height: int
     rate: Fraction  # frames per second
-    bit_rate: int  # bits per second; not of MJPEG, whose quality is fixed
+    bit_rate: int  # bits per second; not used by MJPEG, which has a fixed quality
     gop_seconds: float
     codec: Codec = Codec.H264
     b_frames: int = 0
@@ -48,20 +48,20 @@ class AccessUnit:
     """One encoded picture."""
 
     parts: tuple[bytes, ...]  # NAL units without start codes and without parameter sets, or one JPEG file
-    sets: tuple[bytes, ...]  # the parameter sets it is decoded with, in their order; none of a JPEG
-    key: bool  # a viewer may begin here: an IDR, a recovery point or a JPEG
-    ticks: int  # the slot it was drawn for, 90 kHz of the monotonic clock; when it is to be shown
+    sets: tuple[bytes, ...]  # its parameter sets, in the order of sending; empty for JPEG
+    key: bool  # decoding can start here: an IDR, a recovery point or a JPEG
+    ticks: int  # presentation time, in 1/90,000 s of the monotonic clock
     drawn_at: float  # Unix seconds
-    stream: StreamFormat  # compared by identity: one run of a camera
-    lost: bool = False  # spends its packets' numbers and is not sent
+    stream: StreamFormat  # compared by identity, to tell runs of a camera apart
+    lost: bool = False  # uses its sequence numbers and is not sent
 
 
 def check_format(codec: Codec, transport: str, slices: int, width: int, height: int) -> None:
-    """Raise ValueError for a size, in pixels, that the stream cannot have."""
+    """Raise ValueError if the stream cannot have this size in pixels."""
     counted_in_eights = codec is Codec.MJPEG and transport == "rtsp"
-    if counted_in_eights and (width % 8 or height % 8 or max(width, height) > LARGEST_JPEG_SIDE):
+    if counted_in_eights and (width % 8 or height % 8 or max(width, height) > MAX_JPEG_SIDE):
         raise ValueError(
-            f"Over RTSP, mjpeg has sides of eights and at most {LARGEST_JPEG_SIDE} pixels, not {width}x{height}"
+            f"Over RTSP, sides of mjpeg are multiples of 8 up to {MAX_JPEG_SIDE} pixels, not {width}x{height}"
         )
     if slices > height // MACROBLOCK:
         raise ValueError(f"A picture {height} pixels high has {height // MACROBLOCK} slices at most, not {slices}")

@@ -1,1 +1,1 @@
-"""Django's backend of PostgreSQL, with an end to waiting for a server that hangs."""
+"""Django's backend for PostgreSQL with timeouts for a server that hangs."""

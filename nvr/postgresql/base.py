@@ -1,8 +1,8 @@
-"""A server that accepts and never answers keeps nobody for longer than `CONNECT` or `SILENCE`.
+"""Timeouts for a server that accepts connections and does not answer: `CONNECT` and `STATEMENT`.
 
-PostgreSQL's own time-outs do not help: the one of a statement is kept by the server that hangs, those of TCP by a kernel
-that still answers. A connection that was waited for in vain is closed. For a moment after that, nobody waits again: one
-tries, the others are told at once, so that a server that hangs does not collect threads.
+The timeouts of PostgreSQL do not help: the hanging server keeps that of a statement, and its kernel still answers TCP. A
+connection is closed after a timeout. Then, for `PAUSE` seconds, connections fail at once. Later one thread tries to connect
+while the others fail, so that a hanging server does not block all threads.
 """
 
 import threading
@@ -12,30 +12,30 @@ from typing import Any, Self
 import psycopg
 from django.db.backends.postgresql import base
 
-from nvr.deadlines import CONNECT, LEFT_ALONE, SILENCE, limited
+from nvr.deadlines import CONNECT, PAUSE, STATEMENT, limited
 
 
 class Outage:
-    """Whether the server hangs, as far as this process knows."""
+    """Whether the server hangs, as this process last saw it."""
 
     def __init__(self) -> None:
-        self._until = 0.0  # time.monotonic() before which nobody asks; 0: it answers
-        self._one = threading.Lock()
+        self._until = 0.0  # time.monotonic() until which connections fail; 0: the server answers
+        self._connecting = threading.Lock()
 
     def begin(self) -> None:
-        self._until = time.monotonic() + LEFT_ALONE
+        self._until = time.monotonic() + PAUSE
 
     def connect(self, *arguments: Any, **options: Any) -> "BoundedConnection":
         if not self._until or not limited.is_set():
             return BoundedConnection.connect(*arguments, **options)
-        if time.monotonic() < self._until or not self._one.acquire(blocking=False):
+        if time.monotonic() < self._until or not self._connecting.acquire(blocking=False):
             raise psycopg.OperationalError("The database did not answer a moment ago.")
         try:
             connection = BoundedConnection.connect(*arguments, **options)
             self._until = 0.0
             return connection
         finally:
-            self._one.release()
+            self._connecting.release()
 
 
 outage = Outage()
@@ -51,22 +51,22 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As psycopg's, and no longer than `SILENCE`."""
+        """Like psycopg's, with the timeout `STATEMENT`. Raises OperationalError."""
         if timeout is not None or not limited.is_set():
             return super().wait(gen, interval, timeout)
-        ends_at = time.monotonic() + SILENCE
+        ends_at = time.monotonic() + STATEMENT
         try:
-            return super().wait(gen, interval, SILENCE)
+            return super().wait(gen, interval, STATEMENT)
         except psycopg.OperationalError as error:
             if time.monotonic() < ends_at:
                 raise
-            self.close()  # else whoever rolls back or closes would wait again
+            self.close()  # otherwise, a rollback or close would wait again
             outage.begin()
-            raise psycopg.OperationalError(f"The database did not answer within {SILENCE} s.") from error
+            raise psycopg.OperationalError(f"The database did not answer within {STATEMENT} s.") from error
 
 
 class Driver:
-    """psycopg as Django's backend sees it."""
+    """The module psycopg for Django's backend, with a `connect` that has timeouts."""
 
     connect = staticmethod(outage.connect)
 
@@ -81,8 +81,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {"connect_timeout": CONNECT, **super().get_connection_params()}
 
     def init_connection_state(self) -> None:
-        """A server that is merely slow ends a statement itself, before it is left here."""
+        """Let a slow server end a statement itself, before the timeout here closes the connection."""
         super().init_connection_state()
         if limited.is_set():
             with self.connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = {round(SILENCE * 900)}")
+                cursor.execute(f"SET statement_timeout = {round(STATEMENT * 900)}")

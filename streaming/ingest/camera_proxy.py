@@ -33,7 +33,7 @@ TOO_LARGE = "The camera sent a picture that is larger than STREAM_MAX_PICTURE_MB
 REASONS = {
     401: "The camera refused the user name or the password.",
     403: "The camera refused access to this address.",
-    404: "The camera has nothing at this path.",
+    404: "No stream at this path.",
 }
 
 

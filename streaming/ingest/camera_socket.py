@@ -63,7 +63,7 @@ def _problem(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return NO_ANSWER
     if isinstance(error, ConnectionRefusedError):
-        return "Nothing listens at this host and port."
+        return "Connection refused. Check the address and port."
     if isinstance(error, ssl.SSLError):
         return "The camera does not speak TLS at this port."
     return "The host cannot be reached."

@@ -58,7 +58,7 @@ class Allowance:
     opening: float  # seconds
     reading: float  # seconds for each read
     largest_picture: int = MAX_UNIT_BYTES  # bytes of an access unit
-    networks: tuple[Network, ...] = ()  # in which cameras may be; none: all except cameras.networks.REFUSED
+    networks: tuple[Network, ...] = ()  # in which cameras may be; none: all except cameras.networks.REFUSED_NETWORKS
 
     @classmethod
     def of_settings(cls) -> "Allowance":

@@ -15,7 +15,7 @@ from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from cameras.schemas import Address, Changes, Password, Strict, Username
-from cameras.texts import UNSEEN, check_text
+from cameras.texts import INVISIBLE, check_text
 from streaming.gate import stop_orders
 from streaming.limits.policy import LABELS, NUMBERS
 from streaming.models import Refusal
@@ -103,7 +103,7 @@ class StopIn(Strict):
         default="",
         max_length=stop_orders.MESSAGE,
         description="What the viewer reads.",
-        json_schema_extra={"pattern": f"^[^{UNSEEN}]*$"},
+        json_schema_extra={"pattern": f"^[^{INVISIBLE}]*$"},
     )
     block_seconds: Annotated[
         int,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cameras.simulator import SimulatedCamera
-from nvr.requests import MAX_BODY, SECONDS
+from nvr.requests import MAX_BODY, TIMEOUT
 from tests.client import Session, Stream
 from tests.servers import Site, Worker, site
 
@@ -71,7 +71,7 @@ async def test_a_request_that_drips_is_ended_wherever_it_has_got_to(worker: Work
         return time.monotonic() - began
 
     for seconds in await asyncio.gather(*map(ended_after, starts)):
-        assert SECONDS - 5 < seconds < SECONDS + 10
+        assert TIMEOUT - 5 < seconds < TIMEOUT + 10
 
 
 def test_a_connection_serves_one_request_after_another(worker: Worker) -> None:

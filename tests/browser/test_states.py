@@ -158,7 +158,7 @@ def test_who_is_back_before_the_server_knows_that_he_was_gone_is_not_refused_bec
 def test_a_camera_that_drops_is_reconnected(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
     open_modal(cards)
     yard.fault = Fault.SILENT
-    says(cards, "reconnecting", "The camera does not answer. Reconnecting…")
+    says(cards, "reconnecting", "The camera is not responding. Reconnecting…")
     expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
     yard.fault = Fault.NONE
     is_live_again(cards)
@@ -186,11 +186,11 @@ def test_at_the_limit_the_viewer_is_refused_with_the_reason_and_offered_the_next
     cards.goto(f"{cards.url}#live={camera_id}")
     cards.reload()
     expect(cards.locator(".toast")).to_contain_text(MESSAGE)
-    expect(cards.locator(".toast")).to_contain_text("2 of 2")
+    expect(cards.locator(".toast")).to_contain_text("All 2 streams are in use")
     becomes(cards, "state", "refused")
-    expect(part(cards, "noticeTitle")).to_have_text("2 of 2 in use")
+    expect(part(cards, "noticeTitle")).to_have_text("All 2 streams are in use")
     expect(part(cards, "noticeText")).to_have_text(MESSAGE)
-    expect(part(cards, "announcer")).to_have_text(f"2 of 2 in use. {MESSAGE}")
+    expect(part(cards, "announcer")).to_have_text(f"All 2 streams are in use. {MESSAGE}")
     assert_no_word_is_cut_off(cards)
     becomes(cards, "picture", "snapshot", 20)
     expect(part(cards, "canvas")).to_have_css("filter", DIMMED)
@@ -232,7 +232,7 @@ def test_a_network_without_web_sockets_shows_stills_until_it_lets_them_through(
         cards,
         "unavailable",
         "Stream unavailable",
-        r"The live connection cannot be opened from here\. Still trying\.",
+        r"Can't reach the server\. Retrying…",
         30,
     )
     becomes(cards, "picture", "snapshot", 20)

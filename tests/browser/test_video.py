@@ -70,7 +70,7 @@ def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
     assert figure(cards, "Size") == "1280 \u00d7 720"
     assert float(figure(cards, "Frames/s")) > 15
     assert float(figure(cards, "kbit/s")) > 100
-    assert max(map(int, re.findall(r"(\d+) ms", figure(cards, "Age")))) < 500
+    assert max(map(int, re.findall(r"(\d+) ms", figure(cards, "Delay since the server")))) < 500
     assert figure(cards, "Streams") == "1 of 2 in use"
     cards.get_by_role("button", name="Figures").click()
     expect(cards.locator(f"{VIEWER} .figures")).not_to_be_visible()
@@ -154,7 +154,7 @@ def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house
     becomes(page, "format", "jpeg")
     assert_fresh(page)
     page.keyboard.press("i")
-    expect(page.locator(f"{VIEWER} .figures")).to_contain_text("Needs HTTPS for the camera's own video")
+    expect(page.locator(f"{VIEWER} .figures")).to_contain_text("The camera's own video needs HTTPS")
     expect(page.locator(f"{VIEWER} option[value=original]")).to_have_attribute("title", re.compile("HTTPS"))
     choose(page, "original")
     becomes(page, "quality", "original")

@@ -1,4 +1,4 @@
-"""The administration's pages of cameras, as an administrator's browser gets them."""
+"""The administration's pages for cameras, as a browser receives them."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -40,7 +40,7 @@ def test_the_change_page_shows_the_address_and_not_the_password(admin_client: Cl
     assert PASSWORD not in page
 
 
-def test_a_change_by_the_administration_keeps_the_password_and_writes_it_nowhere(
+def test_a_change_in_the_administration_keeps_the_password_and_writes_it_nowhere(
     admin_client: Client, camera: Camera
 ) -> None:
     data = {"name": "Gate", "stream_url": camera.stream_url, "username": "operator", "password": "", "enabled": "on"}
@@ -52,11 +52,11 @@ def test_a_change_by_the_administration_keeps_the_password_and_writes_it_nowhere
     assert not LogEntry.objects.filter(change_message__contains="a new one").exists()
 
 
-def test_a_mistyped_port_is_an_error_on_the_page_and_not_a_failure(admin_client: Client, camera: Camera) -> None:
+def test_a_mistyped_port_is_shown_as_an_error_on_the_page(admin_client: Client, camera: Camera) -> None:
     data = {"name": "Yard", "stream_url": "rtsp://camera:99999/live", "username": "", "password": "", "enabled": "on"}
     answer = admin_client.post(change_page(camera), data)
     assert answer.status_code == 200
-    assert "a host or a port that is not valid" in answer.text
+    assert "an invalid host or port" in answer.text
 
 
 def test_without_permission_the_administration_shows_no_camera(client: Client) -> None:

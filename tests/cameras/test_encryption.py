@@ -1,4 +1,4 @@
-"""Camera passwords at rest: what the database holds, and what becomes of it when keys change."""
+"""Stored camera passwords, and changes of their keys."""
 
 import logging
 from io import StringIO
@@ -26,7 +26,7 @@ def _key(settings: Settings) -> None:
 
 
 def stored() -> str:
-    """The column as it is in the database."""
+    """The column's value in the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT password FROM cameras_camera")
         return str(cursor.fetchone()[0])
@@ -50,13 +50,13 @@ def test_two_equal_passwords_do_not_look_equal_in_the_database() -> None:
     assert stored() != one
 
 
-def test_no_password_is_stored_as_none() -> None:
+def test_an_empty_password_is_stored_as_empty_text() -> None:
     make(password="")
     assert stored() == ""
     assert Camera.objects.get().password == ""
 
 
-def test_after_a_new_key_was_put_before_the_old_one_passwords_are_read_and_saved_under_the_new_one(
+def test_with_a_new_key_before_the_old_one_passwords_are_readable_and_saved_under_the_new_one(
     settings: Settings,
 ) -> None:
     make()
@@ -80,7 +80,7 @@ def test_all_passwords_are_encrypted_again_with_the_newest_key(settings: Setting
     assert sorted(camera.password for camera in Camera.objects.all()) == ["", *(f"{PASSWORD} {n}" for n in range(3))]
 
 
-def test_keys_are_not_changed_by_half(settings: Settings) -> None:
+def test_rotation_changes_all_passwords_or_none(settings: Settings) -> None:
     camera = make()
     settings.CAMERA_KEY = "a key that is lost by now"
     lost = make()
@@ -121,7 +121,7 @@ def test_saving_a_camera_under_a_wrong_key_loses_nothing(settings: Settings) -> 
 
 
 @pytest.mark.parametrize("text", ["written by hand", "geschützt"])
-def test_what_no_key_ever_wrote_reads_as_undecryptable(text: str) -> None:
+def test_a_text_that_no_key_encrypted_is_undecryptable(text: str) -> None:
     make()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE cameras_camera SET password = %s", [text])

@@ -1,4 +1,4 @@
-"""What an operator types about a camera: a stored password stays, goes or is asked for again."""
+"""The form for a camera: when a stored password is kept, removed or asked for again."""
 
 import pytest
 from pytest_django import Settings
@@ -29,11 +29,11 @@ def saved(form: CameraForm) -> Camera:
     return Camera.objects.get()
 
 
-def test_a_password_typed_is_stored_as_typed() -> None:
+def test_a_password_is_stored_as_typed() -> None:
     assert saved(fill(password="  with spaces ")).password == "  with spaces "
 
 
-def test_a_password_left_empty_stays(stored: Camera) -> None:
+def test_an_empty_password_field_keeps_the_stored_password(stored: Camera) -> None:
     camera = saved(fill(stored, name="Gate"))
     assert (camera.name, camera.password) == ("Gate", PASSWORD)
 
@@ -52,18 +52,18 @@ def test_a_new_password_wins_over_the_request_to_remove_the_old_one(stored: Came
 def test_a_stored_password_is_not_sent_to_another_host(stored: Camera, url: str) -> None:
     form = fill(stored, stream_url=url)
     assert not form.is_valid()
-    assert form.errors["password"] == ["The address points to another host: enter the password again."]
+    assert form.errors["password"] == ["The address is on another host. Enter the password again."]
     assert PASSWORD not in form.as_p()
 
 
-def test_a_stored_password_does_not_reach_another_host_over_an_empty_address(stored: Camera) -> None:
-    """Two steps instead of one: the address is emptied and saved first."""
+def test_a_stored_password_is_not_sent_to_another_host_after_the_address_was_emptied(stored: Camera) -> None:
+    """In two steps: first an empty address is saved, then another host."""
     camera = saved(fill(stored, stream_url=""))
     assert not fill(camera, stream_url="rtsp://other:554/live").is_valid()
 
 
 @pytest.mark.parametrize("change", [{"password": "typed again"}, {"forget_password": "on"}])
-def test_the_host_may_move_with_the_password_typed_again_or_removed(stored: Camera, change: dict[str, str]) -> None:
+def test_the_host_can_change_with_the_password_typed_again_or_removed(stored: Camera, change: dict[str, str]) -> None:
     assert saved(fill(stored, stream_url="rtsp://other/live", **change)).stream_url == "rtsp://other/live"
 
 
@@ -89,7 +89,7 @@ def test_a_mistyped_address_is_explained_whether_or_not_a_password_is_stored(sto
         assert form.errors["stream_url"]
 
 
-def test_credentials_in_the_address_are_pointed_to_their_fields() -> None:
+def test_credentials_in_the_address_are_refused_with_a_hint_at_their_fields() -> None:
     form = fill(stream_url="rtsp://operator:typed@camera/live")
     assert not form.is_valid()
     assert form.errors["stream_url"] == [
@@ -107,6 +107,11 @@ def test_the_rendered_form_never_contains_a_password(stored: Camera) -> None:
         assert "just typed" not in page
 
 
+def test_only_a_camera_with_a_stored_password_has_a_hint_at_it(stored: Camera) -> None:
+    assert "Leave blank to keep the stored one." in CameraForm(instance=stored).as_p()
+    assert "stored one" not in CameraForm().as_p()
+
+
 def test_a_password_that_cannot_be_decrypted_survives_an_edit(stored: Camera, settings: Settings) -> None:
     right, settings.CAMERA_KEY = settings.CAMERA_KEY, "another key altogether"
     camera = saved(fill(Camera.objects.get(), name="Gate"))
@@ -116,6 +121,6 @@ def test_a_password_that_cannot_be_decrypted_survives_an_edit(stored: Camera, se
 
 
 def test_a_password_that_cannot_be_decrypted_is_not_sent_to_another_host(stored: Camera, settings: Settings) -> None:
-    """Once the right key is back, it would be."""
+    """With the right key again, it would be sent."""
     settings.CAMERA_KEY = "another key altogether"
     assert "password" in fill(Camera.objects.get(), stream_url="rtsp://other/live").errors

@@ -1,4 +1,4 @@
-"""In which networks cameras may be, by their addresses alone."""
+"""Networks in which cameras may be."""
 
 import pytest
 
@@ -38,12 +38,12 @@ def test_with_a_setting_a_camera_may_be_in_its_networks_only() -> None:
         assert not may_hold_cameras(address, OWN)
 
 
-def test_a_network_that_is_named_may_be_one_that_is_refused_otherwise() -> None:
+def test_the_setting_can_allow_a_network_that_is_refused_by_default() -> None:
     assert may_hold_cameras("169.254.7.7", parse_networks("169.254.7.0/24"))
 
 
 @pytest.mark.parametrize("text", ["192.168.10.1/24", "cameras.example", "10.0.0.0/33"])
-def test_what_is_no_network_is_an_error_that_repeats_it(text: str) -> None:
+def test_an_invalid_network_is_an_error_that_names_it(text: str) -> None:
     with pytest.raises(ValueError, match=text):
         parse_networks(f"10.0.0.0/8,{text}")
 
@@ -59,7 +59,7 @@ def test_what_is_no_network_is_an_error_that_repeats_it(text: str) -> None:
         ("", True),
     ],
 )
-def test_the_form_refuses_an_ip_address_at_which_no_camera_may_be(url: str, good: bool) -> None:
+def test_the_form_refuses_an_ip_address_outside_the_allowed_networks(url: str, good: bool) -> None:
     form = CameraForm({"name": "Yard", "stream_url": url, "enabled": True})
     assert form.is_valid() is good
-    assert good or form.errors["stream_url"] == ["Cameras may not be at this IP address (CAMERA_NETWORKS)."]
+    assert good or form.errors["stream_url"] == ["Cameras are not allowed at this IP address (CAMERA_NETWORKS)."]

@@ -1,4 +1,4 @@
-"""Who may watch: the permission, the Viewers group that carries it, and what an administrator makes of both."""
+"""The permission to watch, and the Viewers group that has it."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
@@ -19,11 +19,11 @@ def migrate_again() -> None:
     call_command("migrate", verbosity=0)
 
 
-def test_after_migrating_there_is_a_group_of_viewers_that_may_watch() -> None:
+def test_migrations_create_the_viewers_group_with_permission_to_watch() -> None:
     assert may_watch(viewer())
 
 
-def test_who_was_given_nothing_may_not_watch() -> None:
+def test_a_user_without_permission_may_not_watch() -> None:
     assert not may_watch(User.objects.create_user("eve"))
     assert not may_watch(User.objects.create_user("staff", is_staff=True))
     assert not may_watch(AnonymousUser())
@@ -40,14 +40,14 @@ def test_an_inactive_user_may_not_watch() -> None:
         assert not may_watch(User.objects.get(pk=user.pk))
 
 
-def test_what_an_administrator_took_from_the_group_stays_away_after_the_next_migration() -> None:
+def test_a_permission_that_an_administrator_removed_from_the_group_stays_removed() -> None:
     user = viewer()
     Group.objects.get(name=VIEWERS).permissions.clear()
     migrate_again()
     assert not User.objects.get(pk=user.pk).has_perm(WATCH)
 
 
-def test_migrating_again_makes_no_second_group_and_keeps_its_members() -> None:
+def test_migrating_again_creates_no_second_group_and_keeps_its_members() -> None:
     user = viewer()
     migrate_again()
     assert list(Group.objects.get(name=VIEWERS).user_set.all()) == [user]

@@ -1,4 +1,4 @@
-"""Cameras as CSV: what goes out, what comes in, and that a file comes in whole or not at all."""
+"""Export and import of cameras as CSV. A file is imported whole or not at all."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ def test_rows_become_cameras() -> None:
     assert (yard.name, yard.stream_url, yard.password, yard.enabled) == ("Yard", "", "", False)
 
 
-def test_what_was_exported_comes_in_again_and_changes_nothing(stored: Camera) -> None:
+def test_importing_an_export_changes_nothing(stored: Camera) -> None:
     for name in ("=1+1", "'=1+1", "@SUM(A1)", "'quoted'", 'say "hi", twice', "a;b", "Ж", "-", "''+"):
         Camera.objects.create(name=name, enabled=name != "-")
     before = list(Camera.objects.values())
@@ -65,14 +65,14 @@ def test_what_was_exported_comes_in_again_and_changes_nothing(stored: Camera) ->
     assert list(Camera.objects.values()) == before
 
 
-def test_a_password_never_goes_out(stored: Camera) -> None:
+def test_a_password_is_never_exported(stored: Camera) -> None:
     text = export(Camera.objects.all())
     assert "s3cret" not in text
     assert next(csv.DictReader(io.StringIO(text)))["password"] == ""
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_cell_that_a_spreadsheet_would_execute_goes_out_escaped(sign: str) -> None:
+def test_a_cell_that_a_spreadsheet_would_execute_is_exported_escaped(sign: str) -> None:
     Camera.objects.create(name=f"{sign}cmd|' /C calc'!A0", username=f"{sign}x")
     row = next(csv.DictReader(io.StringIO(export(Camera.objects.all()), newline="")))
     assert row["name"].startswith(f"'{sign}")
@@ -81,12 +81,12 @@ def test_a_cell_that_a_spreadsheet_would_execute_goes_out_escaped(sign: str) -> 
 
 @given(st.text())
 @settings(max_examples=300)
-def test_escaping_can_be_taken_back(cell: str) -> None:
+def test_import_removes_the_escape(cell: str) -> None:
     assert _unescaped(_escaped(cell)) == cell
     assert not _escaped(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def test_a_password_is_taken_as_it_stands() -> None:
+def test_a_password_is_imported_unchanged() -> None:
     import_cameras(file("Yard,,,'=secret,"))
     assert Camera.objects.get().password == "'=secret"
 
@@ -100,16 +100,16 @@ def test_a_row_changes_the_camera_of_its_name_and_keeps_its_password(stored: Cam
     )  # fmt: skip
 
 
-def test_a_column_that_is_not_there_changes_nothing(stored: Camera) -> None:
+def test_a_missing_column_changes_nothing(stored: Camera) -> None:
     Camera.objects.update(enabled=False)
     import_cameras(file("other,Yard", header="username,name"))
     kept = Camera.objects.get()
     assert (kept.stream_url, kept.username, kept.password, kept.enabled) == (URL, "other", "kept s3cret", False)
 
 
-def test_a_stored_password_does_not_reach_another_host_by_a_file(stored: Camera) -> None:
+def test_an_import_does_not_send_a_stored_password_to_another_host(stored: Camera) -> None:
     assert refused(file("Yard,rtsp://evil/live,,,true")) == [
-        (2, "password", "The address points to another host: enter the password again.")
+        (2, "password", "The address is on another host. Enter the password again.")
     ]
 
 
@@ -129,13 +129,13 @@ def test_a_stored_password_does_not_reach_another_host_by_a_file(stored: Camera)
     ],
     ids=["BOM", "semicolons", "empty lines", "quotes", "short row, spaces", "header", "Unix", "old Mac"],
 )  # fmt: skip
-def test_what_spreadsheets_and_people_write_is_understood(data: bytes) -> None:
+def test_the_formats_of_spreadsheets_and_people_are_accepted(data: bytes) -> None:
     import_cameras(data)
     assert names() == ["Höf"]
     assert Camera.objects.get().enabled
 
 
-def test_every_wrong_row_is_named_and_nothing_comes_in(stored: Camera) -> None:
+def test_all_wrong_rows_are_named_and_nothing_is_imported(stored: Camera) -> None:
     wrong = refused(
         file(
             "Gate,rtsp://gate/live,,,true",
@@ -157,23 +157,23 @@ def test_every_wrong_row_is_named_and_nothing_comes_in(stored: Camera) -> None:
     assert names() == ["Yard"]
 
 
-def test_a_name_twice_in_a_file_is_wrong() -> None:
+def test_a_name_that_is_twice_in_a_file_is_an_error() -> None:
     assert refused(file("Yard,,,,", "Gate,,,,", " Yard,,,,")) == [(4, "name", "Row 2 has the same name.")]
 
 
-def test_a_name_that_several_cameras_have_is_wrong(stored: Camera) -> None:
+def test_a_name_of_several_cameras_is_an_error(stored: Camera) -> None:
     Camera.objects.create(name="Yard")
     assert refused(file("Yard,,,,")) == [(2, "name", "2 cameras have this name. Rename them first.")]
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "\u202edraY", "ring\a"])
-def test_a_name_of_more_than_is_seen_is_wrong(name: str) -> None:
+def test_a_name_with_invisible_characters_is_an_error(name: str) -> None:
     told = refused(file(f'"{name}",,,,'))
-    assert told == [(2, "name", "Control characters, line breaks and changes of direction are not allowed.")]
+    assert told == [(2, "name", "Control characters, line breaks and direction marks are not allowed.")]
 
 
 @pytest.mark.parametrize("header", ["", "stream_url", "name,id", "name,name", "name,", "Yard,rtsp://camera/"])
-def test_a_header_that_is_not_one_is_row_1(header: str) -> None:
+def test_a_wrong_header_is_an_error_in_row_1(header: str) -> None:
     assert refused(file("Yard", header=header))[0][0] == 1
 
 
@@ -191,11 +191,11 @@ def test_a_header_that_is_not_one_is_row_1(header: str) -> None:
     ],
     ids=["too many cells", "quote inside", "quote left open", "not UTF-8", "UTF-16", "NUL", "long cell", "empty"],
 )
-def test_a_file_that_is_broken_is_refused_with_the_row(data: bytes, row: int) -> None:
+def test_a_broken_file_is_refused_with_its_row(data: bytes, row: int) -> None:
     assert refused(data)[0][0] == row
 
 
-def test_a_dry_run_finds_the_same_and_does_nothing(stored: Camera) -> None:
+def test_a_dry_run_finds_the_same_and_changes_nothing(stored: Camera) -> None:
     data = file("Yard,,,,true", "Gate,,,,")
     before = list(Camera.objects.values())
     assert counts(import_cameras(data, dry_run=True)) == (1, 1, 0)
@@ -204,10 +204,10 @@ def test_a_dry_run_finds_the_same_and_does_nothing(stored: Camera) -> None:
         import_cameras(file(",,x"), dry_run=True)
 
 
-def test_what_others_change_while_the_rows_are_checked_is_checked_again(
+def test_rows_are_validated_again_when_cameras_change_during_the_import(
     stored: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked = spreadsheets._checked
+    checked = spreadsheets._validated
     meanwhile: list[Callable[[], object]] = [
         lambda: Camera.objects.update(password="newer s3cret", username="newer"),
     ]
@@ -218,17 +218,17 @@ def test_what_others_change_while_the_rows_are_checked_is_checked_again(
             meanwhile.pop()()
         return outcome
 
-    monkeypatch.setattr(spreadsheets, "_checked", check)
+    monkeypatch.setattr(spreadsheets, "_validated", check)
     import_cameras(file("Yard,false", header="name,enabled"))
     kept = Camera.objects.get()
     assert (kept.pk, kept.username, kept.password, kept.enabled) == (stored.pk, "newer", "newer s3cret", False)
-    meanwhile += [lambda: Camera.objects.create(name="Gate")] * spreadsheets.TRIES
-    with pytest.raises(FileError, match="meanwhile"):
+    meanwhile += [lambda: Camera.objects.create(name="Gate")] * spreadsheets.ATTEMPTS
+    with pytest.raises(FileError, match="during the import"):
         import_cameras(file("Yard,true", header="name,enabled"))
     assert not Camera.objects.get(name="Yard").enabled
 
 
-def test_running_streams_hear_of_the_changed_cameras_together(stored: Camera) -> None:
+def test_running_streams_get_one_signal_for_all_changed_cameras(stored: Camera) -> None:
     told: list[list[Camera]] = []
 
     def hear(cameras: list[Camera], **_: Any) -> None:
@@ -244,17 +244,17 @@ def test_running_streams_hear_of_the_changed_cameras_together(stored: Camera) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_others_write_while_rows_are_checked_and_a_dry_run_writes_nothing(
+def test_others_write_while_rows_are_validated_and_a_dry_run_writes_nothing(
     stored: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked, written = spreadsheets._checked, []
+    checked, written = spreadsheets._validated, []
 
     def check(rows: Any) -> Outcome:
         assert not connection.in_atomic_block
         written.append(Camera.objects.filter(name="nobody's").update(enabled=False))
         return checked(rows)
 
-    monkeypatch.setattr(spreadsheets, "_checked", check)
+    monkeypatch.setattr(spreadsheets, "_validated", check)
     for dry_run in (True, False):
         with CaptureQueriesContext(connection) as queries:
             import_cameras(file("Yard,,,,false"), dry_run=dry_run)
@@ -264,7 +264,7 @@ def test_others_write_while_rows_are_checked_and_a_dry_run_writes_nothing(
 
 
 @pytest.mark.timeout(20)
-def test_as_many_rows_as_a_file_may_hold_come_in_within_seconds() -> None:
+def test_the_largest_file_is_imported_within_seconds() -> None:
     rows = [f"Camera {number},{URL},operator,secret,true" for number in range(MAX_ROWS)]
     assert counts(import_cameras(file(*rows))) == (MAX_ROWS, 0, 0)
     assert refused(file(*rows, "one more"))[0][0] == MAX_ROWS + 2

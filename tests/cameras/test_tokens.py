@@ -1,4 +1,4 @@
-"""Tokens: shown once, stored as nothing that can be used, and as good as their user."""
+"""API tokens: shown once, stored as a digest, valid while their user is active."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def person() -> User:
     return User.objects.create_user("person")
 
 
-def test_a_token_speaks_for_its_user_and_is_not_stored(person: User) -> None:
+def test_a_token_belongs_to_its_user_and_is_not_stored(person: User) -> None:
     token = tokens.issue(person, "backup")
     assert tokens.user_of(token) == person
     (row,) = ApiToken.objects.values()
@@ -32,23 +32,23 @@ def test_a_token_speaks_for_its_user_and_is_not_stored(person: User) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "nvr_", "x", "nvr_" + "A" * 43, "\ud800"])
-def test_an_unknown_token_speaks_for_nobody(person: User, wrong: str) -> None:
+def test_an_unknown_token_has_no_user(person: User, wrong: str) -> None:
     tokens.issue(person, "backup")
     assert tokens.user_of(wrong) is None
 
 
-def test_a_digest_that_leaked_is_no_token(person: User) -> None:
+def test_a_leaked_digest_is_not_a_token(person: User) -> None:
     tokens.issue(person, "backup")
     assert tokens.user_of(ApiToken.objects.get().digest) is None
 
 
-def test_an_expired_token_speaks_for_nobody(person: User) -> None:
+def test_an_expired_token_has_no_user(person: User) -> None:
     now = timezone.now()
     assert tokens.user_of(tokens.issue(person, "old", now)) is None
     assert tokens.user_of(tokens.issue(person, "new", now + timedelta(minutes=1))) == person
 
 
-def test_the_token_of_a_user_who_is_not_active_speaks_for_nobody(person: User) -> None:
+def test_the_token_of_an_inactive_user_has_no_user(person: User) -> None:
     token = tokens.issue(person, "backup")
     User.objects.update(is_active=False)
     assert tokens.user_of(token) is None
@@ -64,14 +64,14 @@ def change_password(user: User) -> None:
     user.save()
 
 
-def test_a_token_outlives_a_change_of_the_password(person: User) -> None:
+def test_a_token_stays_valid_after_a_change_of_the_password(person: User) -> None:
     token = tokens.issue(person, "backup")
     change_password(person)
     assert tokens.user_of(token) == person
 
 
 @pytest.mark.usefixtures("end_with_password")
-def test_a_token_ends_with_the_password_where_that_is_asked_for(person: User, admin_user: User) -> None:
+def test_a_setting_makes_tokens_expire_with_the_password(person: User, admin_user: User) -> None:
     token, other = tokens.issue(person, "backup"), tokens.issue(admin_user, "backup")
     change_password(person)
     assert (tokens.user_of(token), tokens.user_of(other)) == (None, admin_user)
@@ -79,7 +79,7 @@ def test_a_token_ends_with_the_password_where_that_is_asked_for(person: User, ad
 
 
 @pytest.mark.usefixtures("end_with_password")
-def test_a_stronger_hash_of_the_same_password_ends_no_token(person: User, settings: Settings) -> None:
+def test_a_new_hash_of_the_same_password_expires_no_token(person: User, settings: Settings) -> None:
     change_password(person)
     token, before = tokens.issue(person, "backup"), person.password
     settings.PASSWORD_HASHERS = [
@@ -91,7 +91,9 @@ def test_a_stronger_hash_of_the_same_password_ends_no_token(person: User, settin
     assert tokens.user_of(token) == person
 
 
-def test_the_last_use_is_written_once_a_minute(person: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_the_time_of_use_is_written_once_a_minute(
+    person: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     token = tokens.issue(person, "backup")
     with django_assert_num_queries(2):
         tokens.user_of(token)
@@ -107,7 +109,7 @@ def test_the_last_use_is_written_once_a_minute(person: User, django_assert_num_q
 def test_the_administration_shows_a_new_token_once(admin_client: Client, admin_user: User) -> None:
     data = {"name": "backup", "user": admin_user.pk, "expires_0": "", "expires_1": ""}
     page = admin_client.post(ADD, data, follow=True).text
-    token = page.partition("shown this once: ")[2].partition("<")[0].strip()
+    token = page.partition("not shown again: ")[2].partition("<")[0].strip()
     assert tokens.user_of(token) == admin_user
     row = ApiToken.objects.get()
     for address in (reverse("admin:cameras_apitoken_changelist"), change_page(row)):
@@ -127,10 +129,10 @@ def test_a_change_keeps_the_token_and_its_user(admin_client: Client, person: Use
     assert row.expires is not None
 
 
-def test_who_is_no_superuser_makes_and_sees_tokens_for_himself_alone(
+def test_users_create_and_see_only_their_own_tokens_unless_they_are_superusers(
     client: Client, person: User, admin_user: User
 ) -> None:
-    """Else the right to make tokens would be the right to everything."""
+    """Otherwise, permission to create tokens would give all permissions."""
     person.is_staff = True
     person.save()
     person.user_permissions.set(Permission.objects.filter(content_type__model="apitoken"))
@@ -138,8 +140,8 @@ def test_who_is_no_superuser_makes_and_sees_tokens_for_himself_alone(
     tokens.issue(admin_user, "of another user")
     other = ApiToken.objects.get()
     data = {"name": "backup", "expires_0": "", "expires_1": ""}
-    assert "shown this once" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
-    assert "shown this once" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
+    assert "not shown again" not in client.post(ADD, {**data, "user": admin_user.pk}, follow=True).text
+    assert "not shown again" in client.post(ADD, {**data, "user": person.pk}, follow=True).text
     assert ApiToken.objects.exclude(pk=other.pk).get().user == person
     assert "of another user" not in client.get(reverse("admin:cameras_apitoken_changelist")).text
     assert client.get(change_page(other)).status_code == 302

@@ -1,4 +1,4 @@
-"""The page of cards, as a person's browser gets it."""
+"""The cameras page, as a browser receives it."""
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -23,22 +23,22 @@ def enter(client: Client, *groups: str) -> None:
     client.force_login(user)
 
 
-def test_who_is_not_logged_in_is_sent_to_log_in_and_back(client: Client) -> None:
+def test_a_visitor_is_redirected_to_log_in_and_back(client: Client) -> None:
     answer = client.get("/")
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
 
 
-def test_a_viewer_sees_the_cameras_by_name_and_never_where_they_are(client: Client) -> None:
+def test_a_viewer_sees_cameras_by_name_without_their_addresses(client: Client) -> None:
     enter(client, VIEWERS)
     page = client.get("/").text
     assert "Yard &lt;b&gt;1&lt;/b&gt;" in page
     assert not any(secret in page for secret in ("rtsp://", "operator", "s3cret"))
 
 
-def test_who_may_not_watch_is_told_so_and_sees_no_camera(client: Client) -> None:
+def test_a_user_who_may_not_watch_sees_a_hint_and_no_camera(client: Client) -> None:
     enter(client)
     page = client.get("/").text
-    assert "no permission to watch" in page
+    assert "have access to any cameras" in page
     assert "Yard" not in page
 
 

@@ -1,4 +1,4 @@
-"""The container files: as far as they can be checked without a Docker that runs."""
+"""The container files, checked without Docker."""
 
 import re
 from typing import Any
@@ -12,13 +12,13 @@ from streaming import conf
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = [name for name in SERVICES if name.startswith("worker-")]
-# Read by nvr/settings.py, written there as the first argument of what reads it.
+# Settings that nvr/settings.py reads: the first argument of a function that reads the environment.
 SETTINGS = {setting.name for setting in conf.ALL} | set(
     re.findall(r'\w\("([A-Z][A-Z_]+)"', (DEPLOY.parent / "nvr/settings.py").read_text())
 )
 
 
-def test_the_image_holds_what_the_product_imports() -> None:
+def test_the_image_has_all_packages_that_the_product_imports() -> None:
     copied = set(re.findall(r"^COPY (.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.M))
     names = {word for line in copied for word in line.split()}
     root = DEPLOY.parent
@@ -28,7 +28,7 @@ def test_the_image_holds_what_the_product_imports() -> None:
     assert {f"!{name}" for name in names} <= set(kept)
 
 
-def test_compose_has_a_worker_for_each_of_nginxs_lines() -> None:
+def test_compose_has_a_worker_for_each_server_line_of_nginx() -> None:
     compose, site = (DEPLOY / "compose.yaml").read_text(), (DEPLOY / "nginx.conf").read_text()
     started = re.findall(r"command: \[deploy/worker, (\S+)\]", compose)
     asked = re.findall(r"deploy/ready\.py, (\S+), /healthz\]", compose)
@@ -41,7 +41,7 @@ def test_compose_passes_every_setting(service: str) -> None:
     assert set(SERVICES[service]["environment"]) == SETTINGS == documented
 
 
-def test_a_setting_that_is_passed_is_the_one_of_that_name_and_has_the_products_default() -> None:
+def test_a_passed_setting_has_the_same_name_and_the_products_default() -> None:
     made_here = {"REDIS_URL", "PICTURES_REDIS_URL", "DATABASE_URL", "NVR_VAR_DIR"}
     for name, value in SERVICES["worker-0"]["environment"].items():
         if name not in made_here:
@@ -49,13 +49,13 @@ def test_a_setting_that_is_passed_is_the_one_of_that_name_and_has_the_products_d
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_is_bounded_in_memory_processors_and_processes(service: str) -> None:
+def test_a_container_has_limits_for_memory_processors_and_processes(service: str) -> None:
     limits = SERVICES[service]
     assert re.fullmatch(r"\d+[mg]", limits["mem_limit"])
     assert limits["cpus"] > 0 and limits["pids_limit"] > 0
 
 
-def test_redis_and_the_database_are_reached_by_workers_only_and_reach_nothing() -> None:
+def test_redis_and_the_database_are_on_a_network_with_workers_only() -> None:
     members = {
         name: {service for service in SERVICES if name in SERVICES[service]["networks"]} for name in COMPOSE["networks"]
     }
@@ -67,7 +67,7 @@ def test_redis_and_the_database_are_reached_by_workers_only_and_reach_nothing() 
     assert not [service for service in SERVICES if "network_mode" in SERVICES[service]]
 
 
-def test_redis_asks_for_the_password_that_the_workers_have() -> None:
+def test_redis_and_workers_have_the_same_password() -> None:
     password = "${REDIS_PASSWORD:?set it in .env}"
     for name, setting in (("redis", "REDIS_URL"), ("redis-pictures", "PICTURES_REDIS_URL")):
         redis = SERVICES[name]

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf and nginx-tls.conf in the system's nginx, with a worker behind them."""
+"""deploy/nginx.conf and nginx-tls.conf in the system's nginx, with a worker behind it."""
 
 import contextlib
 import http.client
@@ -93,7 +93,7 @@ class Front:
 
 
 def certify(folder: Path) -> None:
-    """A certificate for 127.0.0.1 under the names that nginx-tls.conf expects."""
+    """Create a certificate for 127.0.0.1 in the files that nginx-tls.conf expects."""
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
@@ -129,7 +129,7 @@ async def test_over_tls_a_viewer_logs_in_and_watches_with_secure_cookies(
     session._opener.add_handler(handler)
     session._opener.handle_open["https"] = [handler]  # type: ignore[attr-defined]
     session.get("/accounts/login/")
-    # Django compares the Origin with the scheme that nginx tells; a form without a Referer of this origin is refused.
+    # Django compares the Origin with the scheme from nginx, and refuses a form without a Referer of this origin.
     assert session.post("/accounts/login/", {"username": "viewer", "password": "a long test password"})[0] == 200
     cookies = {cookie.name: cookie for cookie in session._jar}
     assert all(cookies[name].secure for name in ("sessionid", "csrftoken"))
@@ -144,7 +144,7 @@ async def test_over_tls_a_viewer_logs_in_and_watches_with_secure_cookies(
             pass  # info, status, and then a picture
 
 
-def test_plain_http_is_sent_to_https(front: Front) -> None:
+def test_plain_http_is_redirected_to_https(front: Front) -> None:
     plain = http.client.HTTPConnection("127.0.0.1", front.http)
     status, headers = answer_of(plain, "/accounts/login/?next=/", {})
     assert (status, headers["Location"]) == (301, "https://127.0.0.1/accounts/login/?next=/")
@@ -163,26 +163,26 @@ def test_log_ins_of_one_address_are_limited_and_other_requests_are_not(front: Fr
         statuses = [front.request("POST", path) for _ in range(22)]
         assert 429 in statuses, path
         assert 429 not in [front.request("GET", path) for _ in range(30)]
-    assert front.request("POST", "/accounts/logout/") == 403  # Django's, for want of a token
+    assert front.request("POST", "/accounts/logout/") == 403  # from Django: no CSRF token
 
 
 def seconds(name: str, text: str) -> list[int]:
     return [int(found) for found in re.findall(rf"{name} (\d+)s;", text)]
 
 
-def test_time_outs_fit_daphnes_pings_and_the_player() -> None:
+def test_timeouts_fit_daphnes_pings_and_the_player() -> None:
     text = (DEPLOY / "nginx.conf").read_text()
     player = (DEPLOY.parent / "streaming/static/streaming/engine/connection.js").read_text()
     opening = re.search(r"OPEN_TIMEOUT = ([\d_]+); // ms", player)
     assert opening is not None
-    ping, look = 5, 2  # deploy/worker's --ping-interval; Daphne looks every two seconds
+    ping, look = 5, 2  # deploy/worker's --ping-interval; Daphne checks every two seconds
     location = text.split("/stream$ {")[1]
     (read,) = seconds("proxy_read_timeout", location)
     assert ping + look < read < int(opening[1]) / 1000
     assert min(seconds("proxy_send_timeout", text) + seconds("send_timeout", text)) > ping + look
 
 
-def test_every_worker_has_its_line(tmp_path: Path) -> None:
+def test_every_worker_has_its_server_line(tmp_path: Path) -> None:
     text = (DEPLOY / "nginx.conf").read_text()
     assert len(re.findall(r"server unix:", text)) == 4
     workers = re.search(r"numprocs=(\d+)", (DEPLOY / "supervisor.conf").read_text())
@@ -194,6 +194,6 @@ def test_every_worker_has_its_line(tmp_path: Path) -> None:
         assert "/run/nvr" not in rendered
 
 
-def test_a_file_that_has_changed_beyond_recognition_is_noticed(tmp_path: Path) -> None:
+def test_a_file_that_does_not_match_the_command_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="listen 80"):
         render_site("nothing", tmp_path, 1, 8080)

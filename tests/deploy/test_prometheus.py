@@ -1,4 +1,4 @@
-"""What deploy/ has for Prometheus and Grafana: read by Prometheus's own checker, and about metrics that exist."""
+"""The files for Prometheus and Grafana: promtool accepts them, and their metrics exist."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.streaming.web.test_prometheus import SYSTEM, TOTALS
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "nvr-live.json").read_text())
 ALERTS = DEPLOY / "prometheus-alerts.yml"
 
-# What a query may name besides metrics and labels.
+# Words of a query that are not metrics or labels.
 LANGUAGE = {
     *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
     *("by", "group_left", "on", "without", "reason", "camera", "name", "state", "format", "le", "instance"),
@@ -29,7 +29,7 @@ def exposed() -> set[str]:
 
 
 def metrics_of(expression: str) -> set[str]:
-    """The metrics that a query names."""
+    """The metrics of a query."""
     bare = re.sub(r'"[^"]*"', "", expression)  # label values
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", bare)  # labels, ranges
     return set(re.findall(r"[a-zA-Z_]\w*", bare)) - LANGUAGE
@@ -45,24 +45,24 @@ def alerts() -> list[str]:
     return re.findall(r"^ +expr: (?:>-\n +)?(.+)$", ALERTS.read_text(), re.M)
 
 
-def test_the_reader_of_queries_finds_what_they_name() -> None:
+def test_metrics_are_found_in_queries() -> None:
     query = 'sum by (reason) (rate(streams_refused_total{job="a", reason=~".+_reached"}[5m])) / max(streams_limit) > 0'
     assert metrics_of(query) == {"streams_refused_total", "streams_limit"}
 
 
 @pytest.mark.parametrize(("title", "query"), list(queries(DASHBOARD["panels"])))
-def test_a_panel_asks_for_metrics_that_are_exposed(title: str, query: str) -> None:
+def test_a_panel_queries_exposed_metrics(title: str, query: str) -> None:
     assert metrics_of(query)
     assert metrics_of(query) <= exposed()
 
 
 @pytest.mark.parametrize("query", alerts())
-def test_an_alarm_asks_for_metrics_that_are_exposed(query: str) -> None:
+def test_an_alert_queries_exposed_metrics(query: str) -> None:
     assert metrics_of(query)
     assert metrics_of(query) <= exposed()
 
 
-def test_every_metric_is_on_the_dashboard_but_those_that_stand_for_others() -> None:
+def test_every_metric_is_on_the_dashboard_except_those_that_others_cover() -> None:
     shown = {name for _, query in queries(DASHBOARD["panels"]) for name in metrics_of(query)}
     families = set(re.findall(r"^# TYPE (\w+)", exposition(SYSTEM, TOTALS).decode(), re.M))
     missing = {name for name in families if name not in shown and f"{name}_bucket" not in shown}
@@ -70,7 +70,7 @@ def test_every_metric_is_on_the_dashboard_but_those_that_stand_for_others() -> N
     assert missing == {"gate_recovering", "gate_refuses", "streams_reserved", "cameras_mbps", *available}
 
 
-def test_prometheus_reads_every_query_of_the_dashboard(promtool: Promtool, tmp_path: Path) -> None:
+def test_prometheus_accepts_all_queries_of_the_dashboard(promtool: Promtool, tmp_path: Path) -> None:
     variables = {"$__rate_interval": "1m", "$__range": "1h", "$job": "nvr"}
     rules = []
     for number, (_, query) in enumerate(queries(DASHBOARD["panels"])):
@@ -82,8 +82,8 @@ def test_prometheus_reads_every_query_of_the_dashboard(promtool: Promtool, tmp_p
     promtool.check("check", "rules", file)
 
 
-def test_the_dashboard_is_one_that_grafana_takes() -> None:
-    """As far as that can be told without Grafana: what its importer needs, no id twice, no panel over another."""
+def test_grafana_can_import_the_dashboard() -> None:
+    """Checked without Grafana: required fields, unique ids, no overlapping panels."""
     assert DASHBOARD["schemaVersion"] >= 38  # Grafana 10
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
@@ -101,7 +101,7 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The files as docs/metrics.md has them installed."""
+    """The files, installed as docs/metrics.md describes."""
     for name in ("prometheus.yml", "prometheus-alerts.yml"):
         shutil.copy(DEPLOY / name, tmp_path)
     shutil.copy(Path(__file__).with_name("prometheus-alerts-test.yml"), tmp_path)
@@ -109,14 +109,14 @@ def installed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_prometheus_reads_its_configuration_and_the_alarms(promtool: Promtool, installed: Path) -> None:
+def test_prometheus_accepts_its_configuration_and_the_alerts(promtool: Promtool, installed: Path) -> None:
     promtool.check("check", "config", "--lint-fatal", installed / "prometheus.yml")
 
 
-def test_the_alarms_go_off_when_they_should_and_not_before(promtool: Promtool, installed: Path) -> None:
+def test_alerts_fire_when_they_should_and_not_before(promtool: Promtool, installed: Path) -> None:
     promtool.check("test", "rules", installed / "prometheus-alerts-test.yml")
 
 
-def test_every_alarm_is_tried() -> None:
+def test_every_alert_is_tested() -> None:
     tried = set(re.findall(r"alertname: (\w+)", Path(__file__).with_name("prometheus-alerts-test.yml").read_text()))
     assert tried == set(re.findall(r"- alert: (\w+)", ALERTS.read_text()))

@@ -1,4 +1,4 @@
-"""The systemd units and an installation's settings: as far as they can be checked without a systemd that runs."""
+"""The systemd units and the example settings, checked without a running systemd."""
 
 import configparser
 import os
@@ -19,8 +19,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed: its units are not tested")
     service = (UNITS / "nvr-worker@.service").read_text()
-    service = re.sub("^#(?=IPAddress)", "", service, flags=re.M)  # the example has to be right as well
-    # What only an installation has: its program, user and documentation.
+    service = re.sub("^#(?=IPAddress)", "", service, flags=re.M)  # the example must be valid too
+    # Only an installation has this program, user and documentation.
     service = service.replace("/opt/nvr/deploy/worker", "/bin/true").replace("User=nvr", "User=root")
     service = re.sub(r"^(Documentation|Group)=.*\n", "", service, flags=re.M)
     target = re.sub(r"^Documentation=.*\n", "", (UNITS / "nvr.target").read_text(), flags=re.M)
@@ -45,15 +45,15 @@ def unit(name: str) -> dict[str, dict[str, str]]:
     return {section: dict(parser[section]) for section in parser.sections()}
 
 
-def test_a_worker_under_systemd_drains_and_is_started_again() -> None:
+def test_a_worker_under_systemd_drains_and_is_restarted() -> None:
     service = unit("nvr-worker@.service")["Service"]
     assert service["KillSignal"] == "SIGTERM"
     assert service["Restart"] == "always"  # as under supervisor
     assert service["ExecStart"] == "/opt/nvr/deploy/worker /run/nvr/worker-%i.sock"
-    assert service["RuntimeDirectoryPreserve"] == "yes"  # else the first worker to stop takes the others' sockets along
+    assert service["RuntimeDirectoryPreserve"] == "yes"  # or a stopping worker deletes the others' sockets
 
 
-def test_a_worker_has_the_same_bounds_under_systemd_and_in_a_container() -> None:
+def test_a_worker_has_the_same_limits_under_systemd_and_in_a_container() -> None:
     service, container = unit("nvr-worker@.service")["Service"], (DEPLOY / "compose.yaml").read_text()
     memory, tasks = service["MemoryMax"].lower(), int(service["TasksMax"])
     assert f"mem_limit: {memory} #" in container and f"memswap_limit: {memory} #" in container
@@ -62,13 +62,13 @@ def test_a_worker_has_the_same_bounds_under_systemd_and_in_a_container() -> None
     assert tasks > conf.MAX_CAMERAS.default * 4  # a few threads for each camera
 
 
-def test_an_installations_settings_are_ones_that_the_product_reads() -> None:
+def test_the_product_reads_all_example_settings() -> None:
     documented = set(re.findall(r"^#? ?([A-Z_]+)=", (DEPLOY / "nvr.env.example").read_text(), re.M))
     sources = (DEPLOY.parent / "nvr/settings.py").read_text() + (DEPLOY.parent / "streaming/conf.py").read_text()
     assert {name for name in documented if f'"{name}"' not in sources} == set()
 
 
-def test_example_documents_and_units_agree_who_owns_the_settings() -> None:
+def test_example_docs_and_units_name_the_same_owner_of_the_settings() -> None:
     root = DEPLOY.parent
     installed = re.compile(r"install -m (\d+) -o (\w+) \S*deploy/nvr\.env\.example /opt/nvr/\.env")
     for name in ("deploy/nvr.env.example", "docs/operating.md"):
@@ -77,7 +77,7 @@ def test_example_documents_and_units_agree_who_owns_the_settings() -> None:
     assert re.search(r"^user=nvr$", (DEPLOY / "supervisor.conf").read_text(), re.M)
 
 
-def test_log_lines_that_an_operator_is_told_to_look_for_are_written() -> None:
+def test_log_lines_in_the_docs_exist_in_the_code() -> None:
     root = DEPLOY.parent
     named = set(re.findall(r"`((?:A|The|Redis|Running) [a-z][^`]+)`", (root / "docs/operating.md").read_text()))
     assert len(named) >= 4

@@ -1,4 +1,4 @@
-"""deploy/worker and deploy/ready.py, which supervisor, systemd and the containers start."""
+"""deploy/worker and deploy/ready.py, which supervisor, systemd and containers run."""
 
 import os
 import re
@@ -19,7 +19,7 @@ READY = [sys.executable, str(ROOT / "deploy" / "ready.py")]
 
 
 def daphne_options() -> list[str]:
-    """What deploy/worker gives to Daphne."""
+    """Options of deploy/worker for Daphne."""
     command = WORKER.read_text().split("-m daphne", 1)[1].replace("\\\n", " ")
     return command.replace('"', "").replace("$socket", "/run/nvr/worker-0.sock").split()
 
@@ -32,7 +32,7 @@ def start(installation: Site, path: Path, log: str) -> Process:
     return Process([str(WORKER), str(path)], installation.environment, installation.folder / log)
 
 
-def test_daphne_knows_the_options_and_they_mean_what_the_comments_say() -> None:
+def test_daphne_has_the_options_and_the_comments_are_right() -> None:
     options = CommandLineInterface().parser.parse_args(daphne_options())
     assert options.websocket_timeout == -1
     assert (options.ping_interval, options.ping_timeout) == (5, 5)
@@ -50,7 +50,7 @@ def test_a_worker_has_time_to_drain_before_it_is_killed() -> None:
         assert int(found[1]) > needs + 2
 
 
-def test_a_worker_serves_its_socket_and_says_whether_it_is_ready(installation: Site) -> None:
+def test_a_worker_serves_its_socket_and_reports_whether_it_is_ready(installation: Site) -> None:
     path = installation.folder / "worker-0.sock"
     assert ask(path).returncode == 1
     worker = start(installation, path, "worker.log")
@@ -62,7 +62,7 @@ def test_a_worker_serves_its_socket_and_says_whether_it_is_ready(installation: S
         second = start(installation, path, "second.log")
         assert second.wait(10) == 1
         assert "Another worker listens" in second.log.read_text()
-        assert ask(path).returncode == 0  # the first one was left alone
+        assert ask(path).returncode == 0  # the first one is not affected
         worker.signal(signal.SIGTERM)
         assert worker.wait(10) == 0
     finally:
@@ -79,7 +79,7 @@ def test_a_killed_worker_can_be_started_again_on_its_socket(installation: Site) 
             worker.wait(5)
         finally:
             worker.end()
-    assert path.exists()  # left behind, and no hindrance
+    assert path.exists()  # the old file does not prevent a start
 
 
 def test_a_worker_that_hangs_is_not_ready(tmp_path: Path) -> None:
@@ -91,5 +91,5 @@ def test_a_worker_that_hangs_is_not_ready(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["worker", "ready.py"])
-def test_what_is_started_may_be_executed(name: str) -> None:
+def test_started_files_are_executable(name: str) -> None:
     assert os.access(ROOT / "deploy" / name, os.X_OK)

@@ -69,7 +69,7 @@ test("the summary tells peak, bandwidth, time at full and refusals by reason", (
   const words = summary(columns({ refusals }), (time) => `at ${time}`);
   assert.equal(
     words,
-    "At most 5 of 5 streams in use (at 180), 9.25 Mbit/s. Full for 42 s. 8 refused: all streams in use 7, limit of the user 1.",
+    "Peak: 5 of 5 streams in use (at 180), 9.25 Mbit/s. Full for 42 s. 8 refused (7: all streams in use, 1: user limit).",
   );
   assert.deepEqual(inAll(refusals, [60, 120, 180]), [1, 0, 7]);
   const tried = columns({ would_refuse: { limit_reached: [2, null, 0], user_limit_reached: [0, null, 1] } });
@@ -93,10 +93,10 @@ test("a chart reaches to its limits, but not to one far above what was in use", 
 
 test("a quiet time, and one of which nothing is known, are told from each other", () => {
   const quiet = columns({ peak: [0, 0, 0], limit: [5, 5, 5], mbps_peak: [0, 0, 0], seconds_at_full: [0, 0, 0] });
-  assert.match(summary(quiet, String), /^At most 0 of 5 .* Never full\. Nobody was refused\.$/);
+  assert.match(summary(quiet, String), /^Peak: 0 of 5 .* Never full\. Nobody was refused\.$/);
   const gap = [null, null, null];
   const unknown = columns({ peak: gap, limit: gap, mbps: gap, mbps_peak: gap, seconds_at_full: gap });
-  assert.equal(summary(unknown, String), "Nothing is recorded of this time yet.");
+  assert.equal(summary(unknown, String), "No data for this period yet.");
 });
 
 test("the hours of the day are those of the clock on the wall", () => {
@@ -109,6 +109,6 @@ test("the hours of the day are those of the clock on the wall", () => {
 test("the busiest hour is told, or that there is none yet", () => {
   const hour = (average, most) => ({ average_peak: average, max_peak: most, refusals: 0 });
   const hours = Array(24).fill(hour(null, null)).with(9, hour(4.25, 8)).with(10, hour(3, 10));
-  assert.equal(hoursWords(hours), "Busiest from 09:00 to 09:59: 4.3 streams on average, 8 at most.");
-  assert.equal(hoursWords(Array(24).fill(hour(null, null))), "Nothing is recorded yet.");
+  assert.equal(hoursWords(hours), "Busiest from 09:00 to 09:59: 4.3 streams on average, at most 8.");
+  assert.equal(hoursWords(Array(24).fill(hour(null, null))), "No data yet.");
 });

@@ -28,7 +28,7 @@ test("the alarm names the limit that is passed, or both", () => {
   assert.equal(alarmWords(gate({ in_use: 14 })), "");
   assert.equal(alarmWords(gate({ in_use: 15 })), "Above 75 % of the limit");
   assert.equal(alarmWords(gate({ in_use: 18 })), "Above 90 % of the limit");
-  assert.match(alarmWords(gate({ in_use: 20 })), /^Full/);
+  assert.match(alarmWords(gate({ in_use: 20 })), /^All streams are in use/);
   assert.equal(alarmWords(gate({ mbps: 16, max_mbps: 20 })), "Above 75 % of the bandwidth");
   assert.equal(
     alarmWords(gate({ in_use: 15, mbps: 19, max_mbps: 20 })),
@@ -44,14 +44,14 @@ test("without Redis nothing is known, and that is the alarm", () => {
 
 test("the alarm goes by what newcomers are admitted by", () => {
   assert.equal(alarmWords(gate({ mbps: 8, counted_mbps: 18, max_mbps: 20 })), "Above 90 % of the bandwidth");
-  assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), "Counted as 18.0 Mbit/s, by which newcomers are admitted");
+  assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), "18.0 Mbit/s reserved for current viewers");
   assert.equal(countedWords(gate({ counted_mbps: 18 })), "");
   assert.equal(countedWords(gate({ max_mbps: 20, state: "unavailable" })), "");
   assert.match(alarmWords(gate({ in_use: 15, reserved: 5, available: 5, available_ordinary: 0 })), /^Only reserved/);
 });
 
 test("above a lowered limit the gate drains", () => {
-  assert.equal(overWords(2), "draining, 2 over");
+  assert.equal(overWords(2), "2 over the limit");
   assert.equal(overWords(0), "");
 });
 
@@ -66,5 +66,5 @@ test("reserved slots are told with whom they are for", () => {
 test("rates are told as exactly as they are worth", () => {
   assert.deepEqual([0, 3.456, 9.949, 12.34, null].map(rate), ["0.00", "3.46", "9.95", "12.3", "–"]);
   assert.equal(budgetWords(20), "of 20 Mbit/s");
-  assert.equal(budgetWords(0), "Mbit/s, no budget");
+  assert.equal(budgetWords(0), "Mbit/s (no limit)");
 });

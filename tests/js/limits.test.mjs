@@ -7,7 +7,8 @@ const TIME = Date.UTC(2026, 5, 1, 12);
 
 test("zero is no limit, and a group is called by its name", () => {
   assert.equal(limitWords(10, null), "10");
-  assert.equal(limitWords(0, null), "none");
+  assert.equal(limitWords(0, null, "max_per_user"), "unlimited");
+  assert.equal(limitWords(0, null, "reserved_slots"), "none");
   assert.equal(limitWords(2, [{ id: 2, name: "Operators" }]), "Operators");
   assert.equal(limitWords(null, [{ id: 2, name: "Operators" }]), "nobody");
 });
@@ -19,13 +20,13 @@ test("a limit tells where it is from", () => {
 });
 
 test("when workers follow depends on whether Redis could tell them", () => {
-  assert.equal(followsWords({ announced: true }), "within two seconds");
-  assert.match(followsWords({ announced: false }), /half a minute.* Redis does not answer/);
+  assert.equal(followsWords({ announced: true }), "within 2 seconds");
+  assert.match(followsWords({ announced: false }), /30 seconds.* Redis does not answer/);
 });
 
 test("a dry run tells since when, by whom and whom it would have refused", () => {
   assert.equal(trialWords(null), "Not running.");
-  assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 1 }), /by anna: would have refused 1 viewer\.$/);
+  assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 1 }), /by anna\. It would have refused 1 viewer\.$/);
   assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 7 }), /7 viewers\.$/);
 });
 
@@ -33,8 +34,8 @@ test("a preview tells how many of how many, or that nothing is known", () => {
   const preview = { days: 7, minutes: 100, newcomers: 40, would_be_refused: 3, highest_peak: 9 };
   assert.equal(
     previewWords(preview),
-    "In the last 7 days 3 of 40 viewers would have been refused. Highest peak: 9.",
+    "In the last 7 days, 3 of 40 viewers would have been refused. Highest peak: 9.",
   );
-  assert.match(previewWords({ ...preview, minutes: 0 }), /^Nothing is recorded/);
+  assert.match(previewWords({ ...preview, minutes: 0 }), /^No data/);
   assert.match(previewWords({ ...preview, refused_otherwise: 20 }), /: 9\. 20 were refused for other reasons\.$/);
 });

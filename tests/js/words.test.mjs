@@ -9,7 +9,7 @@ const refused = (reason) => ({ state: State.REFUSED, reason, message: "Please cl
 
 test("a refused viewer is offered a free stream", () => {
   assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), false), {
-    title: "3 of 3 in use",
+    title: "All 3 streams are in use",
     text: "Please close another stream first.",
     action: "Retry",
   });
@@ -19,7 +19,7 @@ test("a refused viewer is offered a free stream", () => {
 
 test("a viewer at a limit of their own is not: a free stream of the server's does not help", () => {
   for (const reason of [Reason.USER_LIMIT_REACHED, Reason.ADDRESS_LIMIT_REACHED]) {
-    assert.equal(notice(refused(reason), true).text, "Please close another stream first.");
+    assert.match(notice(refused(reason), true).text, /^Close (one|another stream)/);
   }
 });
 
@@ -31,7 +31,7 @@ test("figures without a picture yet are dashes", () => {
     Size: "2 × 1",
     "Frames/s": "0.0",
     "kbit/s": "0",
-    Age: "– (95 %: –)",
+    "Delay since the server": "– (95 %: –)",
     Dropped: "0",
     Streams: "–",
   });
@@ -41,7 +41,7 @@ test("a limit that is not the server's is called by its name, not by how far the
   for (const reason of [Reason.BANDWIDTH_REACHED, Reason.CAMERA_LIMIT_REACHED, Reason.USER_LIMIT_REACHED]) {
     assert.doesNotMatch(refusalTitle(refused(reason)), /3 of 3|All streams/, reason);
   }
-  assert.equal(notice(refused(Reason.BANDWIDTH_REACHED), true).title, "The bandwidth for streams is used up");
+  assert.equal(notice(refused(Reason.BANDWIDTH_REACHED), true).title, "Not enough bandwidth for another stream");
 });
 
 test("a stopped viewer reads the administrator's message", () => {
@@ -54,10 +54,10 @@ test("a blocked viewer reads how long, and then that it is over", () => {
   mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   const reason = Reason.STOPPED_BY_ADMINISTRATOR;
   const blocked = { state: State.CLOSED, reason, message: "Shift is over.", until: 1_000_000 + 300_000 };
-  assert.match(notice(blocked, false).text, /^Shift is over\. You may watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
+  assert.match(notice(blocked, false).text, /^Shift is over\. You can watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
   mock.timers.tick(255_000);
   assert.match(notice(blocked, false).text, /in 45 s, at/);
   mock.timers.tick(45_000);
-  assert.match(notice(blocked, false).text, /You may watch again now\.$/);
+  assert.match(notice(blocked, false).text, /You can watch again now\.$/);
   mock.timers.reset();
 });

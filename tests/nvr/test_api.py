@@ -1,4 +1,4 @@
-"""The JSON API as a whole: its description, who reads it, and errors in one shape."""
+"""The JSON API as a whole: its description, access to it, and the shape of errors."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def operations(schema: Any) -> list[tuple[str, Any]]:
     ]
 
 
-# Who reads it.
+# Access.
 
 
 @pytest.mark.django_db
@@ -52,16 +52,16 @@ def test_the_pages_of_the_description_come_from_this_server_alone(admin_client: 
     assert page["Content-Security-Policy"]
 
 
-# What it says.
+# Content.
 
 
-def test_every_operation_has_an_identity_of_its_own_and_a_kind(schema: Any) -> None:
+def test_every_operation_has_its_own_id_and_a_tag(schema: Any) -> None:
     names = [operation["operationId"] for _, operation in operations(schema)]
     assert len(set(names)) == len(names) > 20
     assert all(operation["tags"] and operation["summary"] for _, operation in operations(schema))
 
 
-def test_every_operation_asks_for_a_log_in_and_says_what_comes_without(schema: Any) -> None:
+def test_every_operation_requires_a_log_in_and_describes_the_error_without_it(schema: Any) -> None:
     for name, operation in operations(schema):
         assert operation["security"] == [{"Bearer": []}, {"Session": []}], name
         assert {"401", "403"} <= set(operation["responses"]), name
@@ -76,7 +76,7 @@ def test_every_error_has_one_shape(schema: Any) -> None:
                 assert described["required"] == ["error"], (name, status)
 
 
-def test_what_takes_a_body_says_that_it_may_be_wrong_or_too_large(schema: Any) -> None:
+def test_operations_with_a_body_describe_the_errors_of_a_wrong_and_a_large_body(schema: Any) -> None:
     for name, operation in operations(schema):
         if "requestBody" in operation:
             assert {"413", "422"} <= set(operation["responses"]), name
@@ -95,14 +95,14 @@ def test_every_operation_is_in_the_documentation(schema: Any) -> None:
 @pytest.mark.parametrize(
     "path", ["", "cameras/", "cameras/x", "cameras/x/stop", "nothing/at/all", "streams/a/b/c", "cameras/%0A"]
 )
-def test_an_address_that_is_not_there_is_not_found_in_shape(client: Client, path: str) -> None:
+def test_an_unknown_path_is_404_in_the_shape_of_errors(client: Client, path: str) -> None:
     response = client.post(f"/api/v1/{path or 'x'}", "{}", content_type="application/json")
     assert (response.status_code, response.json()["error"]["reason"]) == (404, "not_found")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "allowed"), [("cameras", {"GET", "POST"}), ("cameras/export", {"GET"})])
-def test_a_method_that_an_address_does_not_have_is_refused_in_shape(
+def test_a_method_that_a_path_does_not_have_is_405_in_the_shape_of_errors(
     client: Client, path: str, allowed: set[str]
 ) -> None:
     response = client.delete(f"/api/v1/{path}")
@@ -110,7 +110,7 @@ def test_a_method_that_an_address_does_not_have_is_refused_in_shape(
     assert set(response["Allow"].split(", ")) == allowed
 
 
-async def test_the_same_holds_where_an_operation_is_asynchronous(async_client: Any) -> None:
+async def test_asynchronous_operations_answer_in_the_same_way(async_client: Any) -> None:
     response = await async_client.put("/api/v1/streams")
     assert (response.status_code, response.json()["error"]["reason"], response["Allow"]) == (
         405, "method_not_allowed", "GET",

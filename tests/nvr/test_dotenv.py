@@ -1,4 +1,4 @@
-"""The file `.env`: read whole, or the start stops and says why."""
+"""The file `.env`: it is read whole, or the start stops with the reason."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ import pytest
 
 from tests.servers import ROOT, environment_of
 
-# Root may read everything. Without these two rights it is like any other user.
+# Without these two capabilities root reads files like any other user.
 LIKE_ANY_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 PRINT_LIMIT = "from nvr import settings; print(settings.STREAM_MAX_CONCURRENT)"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of its own whose `.env` a test may spoil."""
+    """A separate checkout whose `.env` a test can change."""
     folder = tmp_path / "nvr-live"
     folder.mkdir()
     shutil.copytree(ROOT / "nvr", folder / "nvr")
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def start(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the product's programs there, with nothing but `.env` to say how many streams there may be."""
+    """Run a program of the product in `folder`, with the stream limit set in `.env` only."""
     return subprocess.run(
         [*LIKE_ANY_USER, sys.executable, *command],
         cwd=folder,
@@ -67,18 +67,18 @@ def test_no_file_means_the_defaults(checkout: Path) -> None:
     assert (done.stdout, done.stderr) == ("10\n", "")
 
 
-def test_a_file_that_may_not_be_read_stops_the_start(checkout: Path) -> None:
+def test_an_unreadable_file_stops_the_start(checkout: Path) -> None:
     (checkout / ".env").write_text("STREAM_MAX_CONCURRENT=3\n")
     (checkout / ".env").chmod(0)
-    assert_stops(checkout, "may not be read", "chown", "chmod 400")
+    assert_stops(checkout, "is not readable for this user", "chown", "chmod 400")
 
 
-def test_a_directory_of_that_name_stops_the_start(checkout: Path) -> None:
+def test_a_directory_with_that_name_stops_the_start(checkout: Path) -> None:
     (checkout / ".env").mkdir()
     assert_stops(checkout, "is a directory")
 
 
-def test_a_link_to_nowhere_stops_the_start(checkout: Path) -> None:
+def test_a_broken_link_stops_the_start(checkout: Path) -> None:
     (checkout / ".env").symlink_to(checkout / "missing")
     assert_stops(checkout, "is a link")
 
@@ -89,7 +89,7 @@ def test_another_encoding_stops_the_start(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["STREAM_MAX_CONCURRENT = 3", "STREAM_MAX_CONCURRENT: 3", "set A=3", "hush-hush"])
-def test_a_line_that_is_no_setting_stops_the_start_and_is_not_repeated(checkout: Path, line: str) -> None:
+def test_a_line_that_is_not_a_setting_stops_the_start_and_is_not_repeated(checkout: Path, line: str) -> None:
     (checkout / ".env").write_text(f"# streams\n{line}\n")
     assert_stops(checkout, "line 2", "NAME=value")
     assert line not in start(checkout, "manage.py", "check").stderr

@@ -1,4 +1,4 @@
-"""Who is locked out after failing log-ins, and what is kept of them."""
+"""Lock-out after failed log-ins, and the stored attempts."""
 
 import re
 from datetime import timedelta
@@ -29,34 +29,34 @@ def attempt(username: str, password: str = "guess", address: str = OFFICE, agent
     return Client(REMOTE_ADDR=address, headers=headers).post("/accounts/login/", form).status_code
 
 
-def test_a_hundred_failures_lock_an_address_out_whatever_names_it_tries_and_nobody_elsewhere() -> None:
+def test_a_hundred_failures_with_any_names_lock_out_one_address_and_no_other() -> None:
     for number in range(100):
         assert attempt(f"guess-{number}", address=STRANGER) == (200 if number < 99 else 429)
     assert attempt("viewer", PASSWORD, STRANGER) == 429
     assert attempt("viewer", PASSWORD) == 302
 
 
-def test_an_office_that_mistypes_goes_on() -> None:
+def test_an_office_behind_one_address_is_not_locked_out_by_typing_errors() -> None:
     for number in range(45):
         assert attempt(("viewer", "viewer2", "someone")[number % 3] if number < 27 else f"other-{number}") == 200
     assert attempt("viewer", PASSWORD) == 302
 
 
-def test_ten_failures_lock_one_name_at_one_address_out() -> None:
+def test_ten_failures_lock_out_one_name_at_one_address() -> None:
     assert [attempt("viewer") for _ in range(10)] == [200] * 9 + [429]
     assert attempt("viewer", PASSWORD) == 429
     assert attempt("viewer", PASSWORD, STRANGER) == 302
     assert attempt("viewer2", PASSWORD) == 302
 
 
-def test_a_success_does_not_clear_what_the_address_has_failed() -> None:
+def test_a_success_does_not_reset_the_failures_of_the_address() -> None:
     for number in range(99):
         attempt(f"guess-{number}")
     assert attempt("viewer", PASSWORD) == 302
     assert attempt("one-more") == 429
 
 
-def test_what_is_stored_does_not_grow_with_the_tries() -> None:
+def test_stored_data_does_not_grow_with_the_attempts() -> None:
     attempt("viewer")
     attempt("viewer")
     row = AccessAttempt.objects.get()
@@ -66,7 +66,7 @@ def test_what_is_stored_does_not_grow_with_the_tries() -> None:
     assert AccessAttempt.objects.count() == 9  # one, and eight with other agents until the lock closed
 
 
-def test_old_failures_are_forgotten_and_their_rows_removed() -> None:
+def test_old_failures_do_not_count_and_their_rows_are_deleted() -> None:
     for _ in range(10):
         attempt("viewer")
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
@@ -74,7 +74,7 @@ def test_old_failures_are_forgotten_and_their_rows_removed() -> None:
     assert not AccessAttempt.objects.exists()
 
 
-def test_a_full_queue_of_hashes_is_answered_with_a_page_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_of_hashes_is_answered_with_its_own_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise TooManyLogIns
 

@@ -1,4 +1,4 @@
-"""Which pages may open a stream."""
+"""Origins whose pages may open a stream."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_pages_of_this_server_and_of_trusted_origins_may(origin: str, host: str,
         ("https://hall.nvr.example:8000", "hall.nvr.example:8000", "http"),
     ],
 )
-def test_a_page_of_the_same_host_and_port_by_the_other_scheme_may_not(origin: str, host: str, scheme: str) -> None:
+def test_a_page_of_the_same_host_and_port_with_the_other_scheme_may_not(origin: str, host: str, scheme: str) -> None:
     assert not is_allowed(origin, host, scheme)
 
 
@@ -73,13 +73,13 @@ def test_all_other_pages_may_not(origin: str, host: str) -> None:
     assert not is_allowed(origin, host, "https")
 
 
-def test_a_server_that_answers_to_every_name_still_asks_for_its_own_pages(settings: Settings) -> None:
+def test_with_any_host_allowed_a_page_must_still_come_from_the_same_server(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     assert is_allowed("http://any.example", "any.example", "http")
     assert not is_allowed("http://evil.example", "any.example", "http")
 
 
-@pytest.mark.django_db  # Channels closes old connections around each consumer, the one that refuses included
+@pytest.mark.django_db  # Channels closes old database connections around each consumer
 @pytest.mark.parametrize(
     ("headers", "https", "opened"),
     [
@@ -91,7 +91,7 @@ def test_a_server_that_answers_to_every_name_still_asks_for_its_own_pages(settin
         ([(b"host", b"localhost"), (b"origin", b"http://\xff\xfe")], False, False),
     ],
 )
-async def test_a_page_that_may_not_is_refused_before_the_stream_hears_of_it(
+async def test_a_foreign_page_is_refused_before_the_application_is_called(
     settings: Settings, headers: list[tuple[bytes, bytes]], https: bool, opened: bool
 ) -> None:
     settings.SECURE_SSL_REDIRECT = https

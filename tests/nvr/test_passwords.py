@@ -18,7 +18,7 @@ def _hashers(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["nvr.passwords.QueuedPBKDF2PasswordHasher"]
 
 
-def test_hashes_of_django_stay_valid_and_new_ones_are_djangos() -> None:
+def test_hashes_are_compatible_with_django() -> None:
     salt = "a salt of some length"
     old = PBKDF2PasswordHasher().encode("secret", salt)
     assert check_password("secret", old)
@@ -27,7 +27,7 @@ def test_hashes_of_django_stay_valid_and_new_ones_are_djangos() -> None:
     assert make_password("secret").startswith("pbkdf2_sha256$")
 
 
-def test_a_full_queue_refuses_at_once_and_serves_again_when_it_has_room() -> None:
+def test_a_full_queue_refuses_at_once_and_works_again_when_it_has_room() -> None:
     hasher = QueuedPBKDF2PasswordHasher()
     for _ in range(PLACES):
         assert passwords._places.acquire(timeout=20)
@@ -39,10 +39,10 @@ def test_a_full_queue_refuses_at_once_and_serves_again_when_it_has_room() -> Non
     assert hasher.encode("secret", "salt", ROUNDS)
 
 
-def test_a_wait_has_an_end_and_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_times_out_and_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     go, hasher = threading.Event(), QueuedPBKDF2PasswordHasher()
     passwords._pool.submit(go.wait)
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords, "TIMEOUT", 0.01)
     try:
         for _ in range(PLACES + 1):
             with pytest.raises(TooManyLogIns):
@@ -51,7 +51,7 @@ def test_a_wait_has_an_end_and_gives_its_place_back(monkeypatch: pytest.MonkeyPa
         go.set()
 
 
-def test_the_hashing_thread_yields_to_streams() -> None:
+def test_the_hashing_thread_has_low_priority() -> None:
     thread = passwords._pool.submit(threading.get_native_id).result(20)
     fields = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()
     own = Path(f"/proc/self/task/{threading.get_native_id()}/stat").read_text().rpartition(")")[2].split()

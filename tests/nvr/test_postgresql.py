@@ -1,4 +1,4 @@
-"""The backend of PostgreSQL on a real server that hangs, or is slow."""
+"""The PostgreSQL backend with a real server that hangs or is slow."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 
-from nvr.deadlines import LEFT_ALONE, SILENCE, limited
+from nvr.deadlines import PAUSE, STATEMENT, limited
 from nvr.postgresql.base import outage
 from tests.postgresql import PostgresServer
 from tests.servers import wait_until
@@ -43,17 +43,17 @@ def seconds_of(connection: Any, statement: str = "SELECT 1") -> float:
     return time.monotonic() - started
 
 
-def test_a_server_that_hangs_in_a_statement_is_left_in_time_and_not_asked_again_at_once(
+def test_a_statement_on_a_hanging_server_times_out_and_the_next_ones_fail_at_once(
     server: PostgresServer, connection: Any
 ) -> None:
     seconds_of(connection)
     server.pause()
     try:
-        assert SILENCE <= seconds_of(connection) < SILENCE + 0.5
+        assert STATEMENT <= seconds_of(connection) < STATEMENT + 0.5
         assert connection.connection is None
         assert seconds_of(connection) < 0.2
-        time.sleep(LEFT_ALONE)
-        assert 1.9 < seconds_of(connection) < 2.5  # one tries
+        time.sleep(PAUSE)
+        assert 1.9 < seconds_of(connection) < 2.5  # one connection attempt
     finally:
         server.resume()
     with pytest.raises(OperationalError, match="a moment ago"):
@@ -61,15 +61,13 @@ def test_a_server_that_hangs_in_a_statement_is_left_in_time_and_not_asked_again_
     wait_until(lambda: seconds_of(connection) < 1 and connection.connection is not None, 5, "it answers again")
 
 
-def test_a_slow_statement_is_ended_by_the_server_and_the_connection_stays(
-    server: PostgresServer, connection: Any
-) -> None:
+def test_the_server_ends_a_slow_statement_and_the_connection_stays(server: PostgresServer, connection: Any) -> None:
     with connection.cursor() as cursor, pytest.raises(OperationalError, match="statement timeout"):
         cursor.execute("SELECT pg_sleep(10)")
     assert connection.is_usable()
 
 
-def test_what_nobody_waits_for_may_take_its_time(server: PostgresServer, connection: Any) -> None:
+def test_without_limits_a_statement_can_take_long(server: PostgresServer, connection: Any) -> None:
     limited.clear()
-    assert seconds_of(connection, f"SELECT pg_sleep({SILENCE + 0.2})") > SILENCE
+    assert seconds_of(connection, f"SELECT pg_sleep({STATEMENT + 0.2})") > STATEMENT
     assert connection.is_usable()

@@ -1,7 +1,8 @@
-"""manage.py cluster: a whole installation on this machine, from the files of deploy/: supervisor, workers, nginx, Redis.
+"""manage.py cluster: an installation on this machine from the files of deploy/: supervisor, workers, nginx and Redis.
 
-`render_site` and `render_workers` say all that differs from a real one; deploy/cluster/ stands for what a system brings
-along. Everything listens on loopback or on sockets in a folder of its own, runs without root, and ends with this process.
+`render_site` and `render_workers` hold all differences from a real installation. deploy/cluster/ replaces the system's own
+configuration of nginx and supervisor. Everything listens on loopback or on sockets in its own folder, runs without root and
+ends with this process.
 """
 
 import ctypes
@@ -33,8 +34,8 @@ from cameras.models import Camera
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 START_SECONDS = 60.0  # many workers on few cores
-STOP_SECONDS = 45.0  # supervisor ends workers, then nginx, then Redis, and kills what has not ended within its time
-SOCKET_PATH = 100  # bytes that the path of a Unix socket may have, and some to spare
+STOP_SECONDS = 45.0  # supervisor stops workers, nginx and Redis in this order, and kills each after its timeout
+SOCKET_PATH = 100  # bytes: the limit for the path of a Unix socket is 107
 PACKAGES = {"nginx": "nginx", "redis-server": "redis-server"}  # program -> Debian package
 
 
@@ -43,9 +44,9 @@ class Command(demo.Command):
     ends = "the workers, nginx, Redis and the cameras"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--workers", type=int, default=4, help="how many (default 4)")
-        parser.add_argument("--port", type=int, default=8000, help="of nginx, on 127.0.0.1 (default 8000)")
-        parser.add_argument("--cameras", type=int, default=4, help="how many simulated ones, or 0 (default 4)")
+        parser.add_argument("--workers", type=int, default=4, help="number of workers (default 4)")
+        parser.add_argument("--port", type=int, default=8000, help="port of nginx on 127.0.0.1 (default 8000)")
+        parser.add_argument("--cameras", type=int, default=4, help="number of simulated cameras (default 4)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["workers"] <= 100:
@@ -61,11 +62,11 @@ class Command(demo.Command):
                 wait_until_ready(supervisor, folder, options["workers"], options["port"])
                 self._greet(options["port"], logins)
                 supervisor.wait()
-                raise CommandError(f"supervisor has ended by itself; see {folder / 'supervisord.log'}")
+                raise CommandError(f"supervisor ended unexpectedly; see {folder / 'supervisord.log'}")
 
     @contextmanager
     def _cameras(self, count: int) -> Iterator[demo.Logins]:
-        """The database, and simulated cameras in it while the block lasts; gives the log-ins."""
+        """Prepare the database and run simulated cameras. Yields the log-ins."""
         call_command("migrate", verbosity=0)
         logins = self._logins(settings.VAR_DIR / "demo-logins.json")
         if not count:
@@ -81,11 +82,13 @@ class Command(demo.Command):
             simulator.wait()
 
 
-# What has to be there.
+# Requirements.
 
 
 def find_program(name: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")  # not in a user's PATH
+    path = shutil.which(name) or shutil.which(
+        name, path="/usr/sbin:/usr/local/sbin:/sbin"
+    )  # often missing in a user's PATH
     if path is None:
         raise CommandError(f"{name} is not installed (Debian and Ubuntu: apt-get install {PACKAGES.get(name, name)}).")
     return path
@@ -103,7 +106,7 @@ def require_free(port: int) -> None:
 def make_folder(folder: Path) -> Path:
     for path in (folder, Path(settings.BASE_DIR), Path(sys.executable)):
         if not re.fullmatch(r"[\w./+@-]+", str(path), re.ASCII):
-            raise CommandError(f"The configuration files cannot name {path}: use a path of plain letters and digits.")
+            raise CommandError(f"The configuration files cannot hold the path {path}: use letters and digits only.")
     if len(os.fsencode(folder / "supervisor.sock.12345")) > SOCKET_PATH:
         raise CommandError(f"{folder} is too long for Unix sockets. Set NVR_VAR_DIR to a shorter path.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,11 +120,11 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CommandError(f"A cluster runs in {folder} already.") from error
+            raise CommandError(f"A cluster is already running in {folder}.") from error
         yield
 
 
-# The files of deploy/, with this machine's names in place of an installation's.
+# The files of deploy/ with the names of this machine.
 
 
 def render(folder: Path, programs: dict[str, str], workers: int, port: int) -> None:
@@ -149,7 +152,7 @@ def render_site(text: str, folder: Path, workers: int, port: int) -> str:
     lines = "".join(rf"    server unix:{folder}/worker-{number}.sock \1\n" for number in range(workers))
     text, count = re.subn(line, lines, text)
     if count != 1:
-        raise CommandError("deploy/nginx.conf has no list of workers that this command knows.")
+        raise CommandError("This command does not find the list of workers in deploy/nginx.conf.")
     return text
 
 
@@ -166,9 +169,9 @@ def render_workers(text: str, folder: Path, workers: int, user: str) -> str:
 
 
 def replaced(text: str, installed: str, here: str) -> str:
-    """A file of deploy/ and this command must not part company unnoticed."""
+    """Replace text of a file of deploy/. Raises CommandError where this command does not match the file any more."""
     if installed not in text:
-        raise CommandError(f"A file of deploy/ has no {installed!r} any more.")
+        raise CommandError(f"This command does not find {installed!r} in deploy/.")
     return text.replace(installed, here)
 
 
@@ -177,12 +180,12 @@ def replaced(text: str, installed: str, here: str) -> str:
 
 @contextmanager
 def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """supervisor, and with it all the rest, while the block lasts."""
+    """Run supervisor, which runs all other processes, until the block ends."""
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")],
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        start_new_session=True,  # a terminal's Ctrl-C is for this process, which then ends all in order
+        start_new_session=True,  # a terminal's Ctrl-C reaches only this process, which then stops all in order
         preexec_fn=_end_with_parent,
     )
     try:
@@ -194,7 +197,7 @@ def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def _end_with_parent() -> None:
-    """Linux: supervisor gets SIGTERM when this process is killed. Runs in the child, between fork and exec."""
+    """Send supervisor SIGTERM when this process is killed (Linux). Runs in the child between fork and exec."""
     with suppress(AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

@@ -1,4 +1,4 @@
-"""manage.py demo: everything to try the product on one machine. Database, log-ins, simulated cameras, the server."""
+"""manage.py demo: try the product on one machine, with database, log-ins, simulated cameras and server."""
 
 import json
 import os
@@ -26,8 +26,8 @@ class Command(BaseCommand):
     ends = "the server, the cameras and the embedded Redis"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--cameras", type=int, default=4, help="how many (default 4)")
-        parser.add_argument("--port", type=int, default=8000, help="of the server, on 127.0.0.1 (default 8000)")
+        parser.add_argument("--cameras", type=int, default=4, help="number of simulated cameras (default 4)")
+        parser.add_argument("--port", type=int, default=8000, help="port of the server on 127.0.0.1 (default 8000)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             simulator.wait()
 
     def _logins(self, file: Path) -> Logins:
-        """An administrator and a viewer. Their passwords are made once and kept where only this user may read."""
+        """Create an administrator and a viewer. Their passwords are kept in a file that only this user can read."""
         if file.exists():
             logins: Logins = json.loads(file.read_text())
         else:
@@ -65,10 +65,10 @@ class Command(BaseCommand):
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
 
     def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
-        """Start the cameras in a process of their own; returns it and name -> address, as it prints them."""
+        """Start the cameras in another process. Returns the process and the printed addresses by name."""
         command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None  # noqa: S101 - it was asked for
+        assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
         lines = [process.stdout.readline().strip() for _ in range(count)]
         if not all(lines):
             process.terminate()

@@ -1,4 +1,4 @@
-"""`manage.py rotate_camera_key`: encrypt every stored camera password with the newest key of `CAMERA_KEY`."""
+"""manage.py rotate_camera_key: encrypt all stored camera passwords with the newest key of `CAMERA_KEY`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from cameras.models import Camera
 
 
 class Command(BaseCommand):
-    help = "Encrypt all stored camera passwords with the first key of CAMERA_KEY, so that the others can be taken away."
+    help = "Encrypt all stored camera passwords with the first key of CAMERA_KEY. Then the other keys can be removed."
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             names = ", ".join(f"{camera.name} ({camera.pk})" for camera in unreadable)
             raise CommandError(
                 f"Nothing was changed: no key of CAMERA_KEY decrypts the password of {names}. "
-                "Add the key that does, or enter these passwords again."
+                "Add the key that decrypts it, or enter these passwords again."
             )
         Camera.objects.bulk_update(cameras, ["password"], batch_size=500)
         self.stdout.write(f"{len(cameras)} camera passwords are encrypted with the newest key of CAMERA_KEY.")

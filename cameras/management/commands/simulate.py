@@ -1,4 +1,4 @@
-"""manage.py simulate: cameras to try the product with, until Ctrl-C."""
+"""manage.py simulate: serve simulated cameras until Ctrl-C."""
 
 import errno
 import signal
@@ -18,17 +18,19 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--cameras", type=int, default=4, help="how many (default 4)")
-        parser.add_argument("--port", type=int, default=8554, help="0 takes any free one (default 8554)")
-        parser.add_argument("--file", help="loop this clip instead of drawn scenes, at its own rate")
+        parser.add_argument("--cameras", type=int, default=4, help="number of cameras (default 4)")
+        parser.add_argument(
+            "--port", type=int, default=8554, help="port to listen on; 0 = any free port (default 8554)"
+        )
+        parser.add_argument("--file", help="play this clip in a loop, at its own rate, instead of drawn scenes")
         parser.add_argument("--width", type=int, default=0, help="pixels, even (default 1280, or the clip's)")
         parser.add_argument("--height", type=int, default=0, help="pixels, even (default 720, or the clip's)")
-        parser.add_argument("--fps", type=int, default=25, help="of drawn scenes (default 25)")
+        parser.add_argument("--fps", type=int, default=25, help="frames per second of drawn scenes (default 25)")
         parser.add_argument("--codec", choices=[codec.value for codec in Codec], default=Codec.H264.value)
         parser.add_argument(
-            "--transport", choices=TRANSPORTS, default="rtsp", help="http is always mjpeg (default rtsp)"
+            "--transport", choices=TRANSPORTS, default="rtsp", help="http always sends mjpeg (default rtsp)"
         )
-        parser.add_argument("--until-closed", action="store_true", help="end when the standard input is closed")
+        parser.add_argument("--until-closed", action="store_true", help="end when standard input is closed")
         parser.add_argument("--fault", choices=[fault.value for fault in Fault], default=Fault.NONE.value)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +43,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{camera.name}: {camera.url}")
             self.stdout.flush()
             if options["until_closed"]:
-                sys.stdin.buffer.read()  # returns when the process that started this one is gone, however it ended
+                sys.stdin.buffer.read()  # returns when the parent process has ended, in whatever way
             else:
                 threading.Event().wait()
 

@@ -1,1 +1,1 @@
-"""How is a picture coded? H.264, H.265 and JPEG, their NAL units and RTP payloads."""
+"""How is a picture encoded? H.264, H.265 and JPEG, NAL units and RTP payloads."""

@@ -1,4 +1,4 @@
-"""One picture in, access units out, in the order in which they are sent."""
+"""Encoders: they take pictures and return access units in the order of sending."""
 
 from typing import Protocol
 
@@ -10,13 +10,13 @@ from .video import VideoEncoder
 
 
 class Encoder(Protocol):
-    """Not thread-safe; releases the GIL while it encodes."""
+    """Not thread-safe. Releases the GIL while it encodes."""
 
     def encode(self, picture: Yuv, ticks: int, drawn_at: float, key: bool) -> list[AccessUnit]:
-        """`ticks` and `drawn_at` as in AccessUnit; `key` forces an IDR."""
+        """Encode a picture. `ticks` and `drawn_at` are those of AccessUnit; `key` forces an IDR."""
 
     def flush(self) -> list[AccessUnit]:
-        """What was held back; the encoder is of no use after that."""
+        """Return the delayed units. The encoder cannot be used afterwards."""
 
 
 def open_encoder(stream: StreamFormat) -> Encoder:
@@ -24,7 +24,7 @@ def open_encoder(stream: StreamFormat) -> Encoder:
 
 
 def parameter_sets(stream: StreamFormat) -> tuple[bytes, ...]:
-    """The sets that every encoder of this format writes, from one encoded picture."""
+    """The parameter sets of this format, taken from one encoded picture."""
     black = np.full((stream.height * 3 // 2, stream.width), NEUTRAL_CHROMA, np.uint8)
     black[: stream.height] = BLACK_LUMA
     encoder = open_encoder(stream)

@@ -1,4 +1,4 @@
-"""Motion JPEG: every picture a baseline file of its own, with the standard Huffman tables and 4:2:0 color."""
+"""Motion JPEG: each picture is a baseline file with the standard Huffman tables and 4:2:0 color."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ..stream import AccessUnit, StreamFormat, Yuv
 
 QUALITY = 75
 
-QUANTISATION, SCAN = 0xDB, 0xDA
+QUANTIZATION, SCAN = 0xDB, 0xDA
 """Second bytes of the markers that the simulator reads (ITU-T T.81, table B.1)."""
 
 
@@ -34,20 +34,20 @@ class JpegEncoder:
 
 @dataclass(frozen=True)
 class JpegParts:
-    """What RTP carries of a file; the receiver makes the rest up again (RFC 2435, appendix B)."""
+    """The parts of a file that RTP carries. The receiver restores the rest (RFC 2435, appendix B)."""
 
-    tables: bytes  # quantisation tables of luma and chroma, 64 bytes each, in zigzag order
-    scan: bytes  # entropy-coded
+    tables: bytes  # quantization tables of luma and chroma, 64 bytes each, in zigzag order
+    scan: bytes  # entropy-coded data
 
 
-def take_apart(file: bytes) -> JpegParts:
-    """`file` is this encoder's, whole or cut short within its scan."""
+def parse_jpeg(file: bytes) -> JpegParts:
+    """Parse a file of this encoder, whole or truncated within its scan."""
     tables = b""
     start = 2
     while True:
         marker, length = file[start + 1], int.from_bytes(file[start + 2 : start + 4], "big")
         end = start + 2 + length
-        if marker == QUANTISATION:
+        if marker == QUANTIZATION:
             tables += file[start + 5 : end]
         if marker == SCAN:
             return JpegParts(tables, file[end:].removesuffix(b"\xff\xd9"))

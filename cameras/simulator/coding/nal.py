@@ -1,4 +1,4 @@
-"""NAL units, of which H.264 and H.265 streams are made."""
+"""NAL units of H.264 and H.265."""
 
 import re
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from ..stream import Codec
 class NalSyntax:
     """The parts of a codec's NAL unit header that the simulator reads."""
 
-    shift: int  # where the type stands in the first byte
+    shift: int  # bit position of the type in the first byte
     mask: int
-    sets: tuple[int, ...]  # types of the parameter sets, in the order in which they are sent
-    pictures: range  # types that carry a slice of a picture
+    sets: tuple[int, ...]  # types of the parameter sets, in the order of sending
+    pictures: range  # types of slices
     messages: int  # the type of supplemental information (SEI)
     header: int  # bytes
 
@@ -27,7 +27,7 @@ class NalSyntax:
         return self.type_of(nal) in self.pictures
 
     def is_banner(self, nal: bytes) -> bool:
-        """True for the encoder's advertisement of itself: SEI that is "user data unregistered"."""
+        """Whether it is the SEI "user data unregistered", in which the encoder names itself."""
         return self.type_of(nal) == self.messages and nal[self.header] == USER_DATA_UNREGISTERED
 
 
@@ -35,14 +35,14 @@ USER_DATA_UNREGISTERED = 5
 """A payload type of SEI, the same in both codecs."""
 
 H264 = NalSyntax(shift=0, mask=0x1F, sets=(7, 8), pictures=range(1, 6), messages=6, header=1)
-"""Types of H.264 table 7-1: SPS, PPS."""
+"""Types of H.264, table 7-1. The sets are SPS and PPS."""
 
 H265 = NalSyntax(shift=1, mask=0x3F, sets=(32, 33, 34), pictures=range(32), messages=39, header=2)
-"""Types of H.265 table 7-1: VPS, SPS, PPS."""
+"""Types of H.265, table 7-1. The sets are VPS, SPS and PPS."""
 
 SYNTAX = {Codec.H264: H264, Codec.H265: H265}
 
 
 def split(stream: bytes) -> tuple[bytes, ...]:
-    """The NAL units of an Annex B stream, cut at its start codes."""
+    """Split an Annex B stream into NAL units, without start codes."""
     return tuple(nal for nal in re.split(rb"\x00{2,3}\x01", stream) if nal)

@@ -1,4 +1,4 @@
-"""When a camera sends its parameter sets within the stream."""
+"""Repetition of parameter sets inside the stream."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -8,31 +8,31 @@ from .nal import SYNTAX
 
 
 class Repetition(StrEnum):
-    """Whatever the choice, the description carries the sets."""
+    """Where the stream repeats the parameter sets. The SDP description always has them."""
 
     KEYFRAME = "keyframe"
-    """Before each key picture."""
+    """Before each keyframe."""
     SLICE = "slice"
-    """Before each slice of each key picture."""
+    """Before each slice of each keyframe."""
     NONE = "none"
     """Never."""
     ONCE = "once"
-    """Before the first key picture of a play, and again where they have changed."""
+    """Before the first keyframe after PLAY, and again after a change."""
 
 
 class InBandSets:
-    """One session's decision for each picture."""
+    """Adds the parameter sets to the pictures of one session."""
 
     def __init__(self, repetition: Repetition) -> None:
         self._repetition = repetition
         self._sent: tuple[bytes, ...] = ()
 
     def begin(self) -> None:
-        """A play starts."""
+        """Called when a play starts."""
         self._sent = ()
 
     def nals(self, unit: AccessUnit) -> tuple[bytes, ...]:
-        """The NAL units of the picture, with the parameter sets that go with it."""
+        """The NAL units of the picture, with the parameter sets to send."""
         if not unit.key:
             return unit.parts
         match self._repetition:

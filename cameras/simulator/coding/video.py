@@ -16,7 +16,7 @@ LIBRARIES = {Codec.H264: "libx264", Codec.H265: "libx265"}
 
 
 class VideoEncoder:
-    """One run of the codec. Without B-frames each picture comes at once; with them, a few pictures later."""
+    """One run of the codec. Without B-frames it returns each picture at once, with them a few pictures later."""
 
     def __init__(self, stream: StreamFormat) -> None:
         self._stream = stream
@@ -50,7 +50,7 @@ def _open_context(stream: StreamFormat) -> VideoCodecContext:
     context = cast(VideoCodecContext, av.CodecContext.create(LIBRARIES[stream.codec], "w"))
     context.width, context.height, context.pix_fmt = stream.width, stream.height, "yuv420p"
     context.framerate, context.time_base = stream.rate, 1 / stream.rate
-    # As the scene is drawn; untold, HD would be taken for BT.709.
+    # Scenes are drawn in BT.601. Without this, decoders assume BT.709 for HD.
     context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG
     context.bit_rate = stream.bit_rate
     context.gop_size = _gop_size(stream)
@@ -71,13 +71,13 @@ def _gop_size(stream: StreamFormat) -> int:
     frames = max(1, round(stream.gop_seconds * stream.rate))
     if not stream.open_gop:
         return frames
-    # Only where a key picture closes a run of B pictures do they lead it.
+    # B-frames lead a keyframe only if it ends a run of B-frames.
     run = stream.b_frames + 1
     return max(1, round(frames / run)) * run
 
 
 def _x264_options(stream: StreamFormat) -> dict[str, str]:
-    """libx264 derives the profile from the tools in use, of which "ultrafast" uses none."""
+    """libx264 derives the profile from the tools in use. The preset "ultrafast" uses none of them."""
     profile = stream.profile or ("high" if stream.b_frames else "baseline")
     tools = {
         "cabac": profile != "baseline",
@@ -94,5 +94,5 @@ def _x264_options(stream: StreamFormat) -> dict[str, str]:
 
 
 def _x265_options() -> dict[str, str]:
-    """Nothing on the terminal, no threads beyond the encoder's one, and only IDR pictures as key frames."""
+    """No output on the terminal, one thread, and only IDR pictures as keyframes."""
     return {"x265-params": "log-level=none:info=0:pools=none:frame-threads=1:scenecut=0:open-gop=0"}

@@ -1,1 +1,1 @@
-"""What does a simulated camera see? Drawn scenes or a looped clip, and the clock strip that tells a picture's age."""
+"""What does a simulated camera show? A drawn scene or a clip, with a clock strip that holds the picture's time."""

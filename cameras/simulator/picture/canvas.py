@@ -1,4 +1,4 @@
-"""A picture kept in the encoder's own color space, so that a frame costs a copy and a few small pastes."""
+"""Pictures in the encoder's color space, so that a frame needs only a copy and a few small pastes."""
 
 import cv2
 import numpy as np
@@ -15,17 +15,17 @@ BLACK, WHITE = 16, 235
 
 
 def to_yuv(image: Bgr) -> Yuv:
-    """`image`, of even sides, as 4:2:0."""
+    """Convert `image` to 4:2:0. Its sides must be even."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), dtype=np.uint8)
 
 
 def luma(picture: Yuv) -> Yuv:
-    """A view of the brightness, height x width."""
+    """A view of the luma plane, height x width."""
     return picture[: picture.shape[0] * 2 // 3]
 
 
 def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
-    """Views of both color planes, height / 2 x width / 2."""
+    """Views of both chroma planes, height / 2 x width / 2."""
     rows, width = picture.shape
     half = (rows // 3, width // 2)
     u, v = picture[rows * 2 // 3 :].reshape(2, *half)
@@ -33,7 +33,7 @@ def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
 
 
 def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
-    """Put a patch of even sides at an even place inside the picture."""
+    """Copy a patch into the picture. Its sides and its position must be even."""
     height, width = patch.shape[:2]
     small = to_yuv(patch)
     luma(picture)[y : y + height, x : x + width] = luma(small)

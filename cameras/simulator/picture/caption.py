@@ -1,4 +1,4 @@
-"""The bar in the lower left: the camera's name and a running clock, as cameras print it."""
+"""The caption in the lower left corner: a running clock and the camera's name."""
 
 import time
 
@@ -15,7 +15,7 @@ OPACITY = 0.55
 
 
 class Caption:
-    """The name is drawn once, into the background; the clock into each frame, from ready-made glyphs."""
+    """Draws the name once into the background, and the clock into each frame from prepared glyphs."""
 
     def __init__(self, name: str, width: int, height: int) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Caption:
         self._glyphs = {character: self._glyph(character) for character in CLOCK_CHARACTERS}
 
     def draw_bar(self, background: Bgr) -> None:
-        """Darken the bar and write the name, in place."""
+        """Darken the bar and write the name into `background`."""
         (name_width, _), _ = cv2.getTextSize(self._name, FONT, self._scale, self._thickness)
         name_left = self._clock_right + 2 * self._pad
         bar = background[self._top : self._top + self._line, self._left : name_left + name_width + self._pad]

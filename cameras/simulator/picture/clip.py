@@ -1,4 +1,4 @@
-"""A real clip, looped, with the clock strip drawn onto it."""
+"""A video file in a loop, with the clock strip drawn onto it."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,14 +14,14 @@ FALLBACK_RATE = Fraction(25)
 
 
 class NotAVideo(ValueError):
-    """The file is missing, or no video that can be read."""
+    """The file is missing or is not a readable video."""
 
     def __init__(self, file: Path | str) -> None:
-        super().__init__(f"{file} is missing, or no video that can be read")
+        super().__init__(f"{file} is missing or is not a readable video")
 
 
 class ClipPicture:
-    """The clip's frames, one per call, whatever the time. Raises NotAVideo."""
+    """Returns one frame of the clip per call, regardless of time. Raises NotAVideo."""
 
     def __init__(self, file: Path | str, width: int = 0, height: int = 0) -> None:
         if not Path(file).is_file():
@@ -37,18 +37,18 @@ class ClipPicture:
         self.height = height or first.height // 2 * 2
 
     def draw(self, now_ms: int) -> Yuv:
-        """Raises av.FFmpegError when the file breaks or goes away."""
+        """Raises av.FFmpegError if the file cannot be read any more."""
         frame = next(self._frames)
         plain = frame.reformat(
             self.width, self.height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
         )
-        # A copy: the decoder still refers to its own.
+        # A copy, because the decoder still uses its frame.
         picture = plain.to_ndarray().astype(np.uint8)
         stamp(picture, now_ms)
         return picture
 
     def _loop(self) -> Iterator[av.VideoFrame]:
-        """Opened anew for each round, as not every format can be rewound."""
+        """Yield frames without end. Each round opens the file again, because not all formats can seek."""
         while True:
             frame = None
             with av.open(self._file) as container:

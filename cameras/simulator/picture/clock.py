@@ -1,7 +1,7 @@
-"""The clock strip: the time of drawing, written into the picture so that a program can read it back.
+"""The clock strip: the time of drawing, written into the picture so that a program can read it.
 
-32 equal blocks across the top sixteenth of the frame carry the low 32 bits of Unix milliseconds, most
-significant first, white for 1. They survive scaling and JPEG compression.
+32 equal blocks across the top sixteenth of the frame hold the low 32 bits of Unix milliseconds, most significant bit first,
+white for 1. They stay readable after scaling and JPEG compression.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def strip_height(height: int) -> int:
 
 
 def draw_clock(image: Image, now_ms: int, black: int = 0, white: int = 255) -> None:
-    """Write `now_ms` (Unix milliseconds, any size) over the top of `image`, in place."""
+    """Write `now_ms`, Unix milliseconds, over the top of `image`, in place."""
     height, width = image.shape[:2]
     bits = (now_ms >> np.arange(BITS - 1, -1, -1)) & 1
     row = np.repeat(np.where(bits, white, black).astype(image.dtype), np.diff(_edges(width)))
@@ -31,9 +31,9 @@ def draw_clock(image: Image, now_ms: int, black: int = 0, white: int = 255) -> N
 
 
 def read_clock(image: Image) -> int | None:
-    """The low 32 bits of Unix milliseconds in the strip, or None where it is unreadable.
+    """The low 32 bits of Unix milliseconds in the strip, or None if it is unreadable.
 
-    A strip of one color is unreadable too: a black picture carries no clock.
+    A strip of one color counts as unreadable, because a black picture has no clock.
     """
     rows = strip_height(image.shape[0])
     if not rows or image.shape[1] < BITS:
@@ -46,9 +46,9 @@ def read_clock(image: Image) -> int | None:
 
 
 def age_ms(image: Image, now_ms: float) -> float | None:
-    """Milliseconds from the drawing of `image` to `now_ms` (Unix milliseconds); None where unreadable.
+    """Milliseconds from the drawing of `image` to `now_ms`, Unix milliseconds; None if unreadable.
 
-    The strip wraps every 49.7 days; the age is taken as the smallest that fits, negative for a picture
+    The strip wraps every 49.7 days, and the age with the smallest absolute value is returned. It is negative for a picture
     from the future.
     """
     drawn = read_clock(image)

@@ -1,4 +1,4 @@
-"""What moves through each scene, slowly, from one side to the other."""
+"""The object that moves slowly through each scene, from one side to the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ SUPERSAMPLING = 3
 POSES = 4
 
 Sprite = npt.NDArray[np.uint16]
-"""Rows x columns x 3, 0 to 255, with room for a product."""
+"""Rows x columns x 3, values 0 to 255, in 16 bits so that a product fits."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """A level walk across the picture; lengths are fractions of the picture's height or width."""
+    """A horizontal path across the picture. Lengths are fractions of the picture's height or width."""
 
-    draw: Callable[[Brush, int], None]  # the brush of a sprite, and the pose; black is transparent
-    feet: float  # where it stands, from the top
+    draw: Callable[[Brush, int], None]  # takes the sprite's brush and the pose; black is transparent
+    feet: float  # position of its lower edge, from the top
     height: float
-    aspect: float  # width / height of what is drawn
+    aspect: float  # width / height of the object
     start: float
-    end: float  # start and end of its middle, from the left
-    seconds: float  # for one way
+    end: float  # start and end of its center, from the left
+    seconds: float  # for one direction
     pose_ms: int = 250
 
 
 class Mover:
-    """Blends one of a few ready-made poses over the background. Even places, as chroma needs."""
+    """Blends one of a few prepared poses over the background, at even positions, as chroma requires."""
 
     def __init__(self, path: Path, background: Bgr) -> None:
         rows, columns = background.shape[:2]
@@ -45,7 +45,7 @@ class Mover:
         self._poses = [self._pose(pose) for pose in range(POSES)]
 
     def draw(self, now_ms: int) -> tuple[Bgr, int, int]:
-        """A patch, and the left and top pixel where it belongs."""
+        """Return a patch and its position: left and top pixel."""
         width, height = self._size
         columns = self._background.shape[1]
         progress = now_ms / 1000 / self._path.seconds % 2
@@ -61,7 +61,7 @@ class Mover:
         return patch.astype(np.uint8), left, self._top
 
     def _pose(self, pose: int) -> tuple[Sprite, Sprite]:
-        """Colors already weighted by coverage, and coverage from 0 to 255."""
+        """Return the colors, multiplied by the coverage, and the coverage from 0 to 255."""
         width, height = self._size
         large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
         self._path.draw(Brush(large), pose)
@@ -73,7 +73,7 @@ class Mover:
 
 
 def _swing(pose: int) -> float:
-    """-1 to 1 and back over the poses."""
+    """The swing of a pose, from -1 to 1."""
     return (0.0, 1.0, 0.0, -1.0)[pose]
 
 

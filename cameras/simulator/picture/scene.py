@@ -1,4 +1,4 @@
-"""A drawn camera picture: a still background, something that moves, a caption and the clock strip."""
+"""A drawn picture: a still background, a moving object, a caption and the clock strip."""
 
 import zlib
 
@@ -13,7 +13,7 @@ from .scenes import SCENES
 
 
 class ScenePicture:
-    """Everything still is drawn once, here; `draw` copies it and adds what changes."""
+    """Draws the still background once. `draw` copies it and adds the parts that change."""
 
     def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:
         names = sorted(SCENES)

@@ -1,4 +1,4 @@
-"""The still backgrounds: four places a camera might watch."""
+"""The still backgrounds: four places."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from .brush import Brush, Color, finish
 from .canvas import Bgr
 
 Foot = tuple[float, float, float]
-"""Where a shape stands: left, right, and how far down."""
+"""The base of a shape: left, right, and vertical position."""
 
 
 def draw_front_door(width: int, height: int) -> Bgr:
@@ -147,7 +147,7 @@ def _parked_car(brush: Brush, color: Color, left: float, bottom: float) -> None:
 
 
 def _trapezium(brush: Brush, color: Color, foot: Foot, taper: float, rise: float) -> None:
-    """Stands on `foot`, `rise` tall, and narrows by `taper` at each side."""
+    """Draw a trapezium on `foot`, `rise` tall, narrower by `taper` at each side."""
     left, right, base = foot
     top = base - rise
     brush.polygon(color, (left, base), (left + taper, top), (right - taper, top), (right, base))
@@ -180,7 +180,7 @@ def _pallets(brush: Brush, left: float, bottom: float) -> None:
 
 
 def _foliage(brush: Brush, color: Color, foot: Foot, size: float, count: int, seed: int) -> None:
-    """Leafy clumps along `foot`, about `size` of the height tall."""
+    """Draw leaves along `foot`, about `size` tall."""
     random = np.random.default_rng(seed)
     left, right, base = foot
     for across, rise, shade in random.random((count, 3)):
@@ -210,4 +210,4 @@ SCENES: dict[str, Callable[[int, int], Bgr]] = {
     "loading-dock": draw_loading_dock,
     "garden": draw_garden,
 }
-"""Each draws its place at a width and height in pixels."""
+"""Each function draws its place at a width and height in pixels."""

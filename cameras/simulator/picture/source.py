@@ -1,4 +1,4 @@
-"""Where a camera's pictures come from: a drawn scene or a clip."""
+"""The source of a camera's pictures: a drawn scene or a clip."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,7 @@ from .scene import ScenePicture
 
 class Picture(Protocol):
     def draw(self, now_ms: int) -> Yuv:
-        """The picture at `now_ms` (Unix milliseconds); valid until the next call."""
+        """Return the picture at `now_ms`, Unix milliseconds. It is valid until the next call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +22,9 @@ class Source:
 
 
 def open_source(camera: SimulatedCamera, codec: Codec, width: int, height: int) -> Source:
-    """The camera's pictures in this codec and size; 0 x 0 is a clip's own.
+    """Open the camera's pictures for this codec and size. 0 x 0 is the clip's own size.
 
-    Raises clip.NotAVideo, and ValueError for a clip whose own size the codec cannot have.
+    Raises clip.NotAVideo, and ValueError if the codec cannot have the clip's size.
     """
     if camera.file is None:
         picture = ScenePicture(camera, width, height)

@@ -1,1 +1,1 @@
-"""How is it sent? RTSP and HTTP on one port, and every fault on demand."""
+"""How is a picture sent? RTSP and HTTP on one port, and the simulated faults."""

@@ -10,9 +10,9 @@ REALM = "Camera simulator"
 
 
 class Authentication:
-    """Checks a request's Authorization header. Without a username everyone may pass.
+    """Checks a request's Authorization header. Without a username all requests are allowed.
 
-    One nonce serves all connections, as an HTTP client answers a challenge on a new one.
+    All connections share one nonce, because an HTTP client answers a challenge on a new connection.
     """
 
     def __init__(self, username: str, password: str) -> None:
@@ -22,7 +22,7 @@ class Authentication:
 
     @property
     def challenges(self) -> tuple[tuple[str, str], ...]:
-        """The headers of a 401; Digest first, as a client takes the first it knows."""
+        """The headers of a 401. Digest is first, because a client uses the first that it supports."""
         return (
             ("WWW-Authenticate", f'Digest realm="{REALM}", nonce="{self._nonce}"'),
             ("WWW-Authenticate", f'Basic realm="{REALM}"'),

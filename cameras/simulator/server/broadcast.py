@@ -1,4 +1,4 @@
-"""One camera on the air: its feed, and everyone who watches it."""
+"""A running camera: its feed and its viewers."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from .sdp import describe
 
 
 class Viewer(Protocol):
-    """A connection, as its camera sees it. Called on the loop."""
+    """The methods of a connection that its camera calls, on the loop."""
 
     @property
     def is_set_up(self) -> bool: ...
@@ -28,9 +28,9 @@ class Viewer(Protocol):
 
 
 class Broadcast:
-    """Starts the feed with the first viewer that plays and pauses it with the last.
+    """Starts the feed with the first viewer that plays and pauses it after the last.
 
-    `join`, `leave`, `update` and `play` belong to the loop; the rest, to any other thread.
+    Call `join`, `leave`, `update` and `play` on the loop, all other methods on any other thread.
     """
 
     def __init__(self, camera: SimulatedCamera, loop: LoopThread, url: str) -> None:
@@ -58,12 +58,12 @@ class Broadcast:
         self.update()
 
     def play(self) -> None:
-        """A viewer has begun, or begins again."""
+        """Start the feed for a viewer that starts or restarts."""
         camera = self.camera
         self._feed.play(key=camera.idr_on_play and not (camera.intra_refresh or camera.open_gop))
 
     def update(self) -> None:
-        """Pause the feed when nobody plays any more."""
+        """Pause the feed if no viewer plays."""
         if not any(viewer.is_playing for viewer in self._viewers):
             self._feed.pause()
 
@@ -80,7 +80,7 @@ class Broadcast:
         self._restart(codec, width, height, cut=True)
 
     def close(self) -> None:
-        """End the feed, then the connections."""
+        """Stop the feed, then close the connections."""
         self._feed.close()
         self.drop_connections()
 
@@ -92,7 +92,7 @@ class Broadcast:
         return describe(self.camera.name, stream, parameter_sets(stream))
 
     def _switch(self, source: Source, description: bytes, cut: bool) -> None:
-        """In one step of the loop, so that nobody is told of one stream and sent the other."""
+        """Runs in one step of the loop, so that a viewer's description always matches its stream."""
         self._adopt(source.stream, description)
         self._feed.show(source)
         if cut:

@@ -1,4 +1,4 @@
-"""One client's connection, RTSP or HTTP. Lives on the loop; nothing in it waits."""
+"""One client's connection, RTSP or HTTP. Runs on the loop and never blocks."""
 
 import asyncio
 import socket
@@ -13,35 +13,35 @@ from .messages import MalformedRequest, Request, RequestReader, Response
 from .mjpeg_http import HttpDialogue
 from .playback import Playback
 from .rtsp import RtspDialogue
-from .sender import KERNEL_BUFFER, LARGEST_BACKLOG
+from .sender import KERNEL_BUFFER, MAX_BACKLOG
 
-MOST_HELD = 64
-"""Requests kept for later while a fault forbids an answer."""
+MAX_HELD = 64
+"""Requests that are kept while a fault prevents answers."""
 
 
 class Dialogue(Protocol):
-    """What the answers are."""
+    """Creates the answers."""
 
     def answer(self, request: Request, playback: Playback | None) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
-    """Belongs to the camera that its first request names. Knows when to answer."""
+    """A connection to the camera that its first request names. Decides when to answer."""
 
     def __init__(self, broadcasts: Mapping[str, Broadcast], opened: set["Connection"]) -> None:
         self.lost = asyncio.get_running_loop().create_future()
         self._broadcasts = broadcasts
         self._opened = opened
         self._reader = RequestReader()
-        self._held: deque[Request] = deque(maxlen=MOST_HELD)
+        self._held: deque[Request] = deque(maxlen=MAX_HELD)
         self._dialogue: Dialogue | None = None
         self._playback: Playback | None = None
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=LARGEST_BACKLOG)
+        self._transport.set_write_buffer_limits(high=MAX_BACKLOG)
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         self._opened.add(self)
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         if self._playback and self._playback.sender:
             self._playback.sender.mark_free()
 
-    # What the camera calls.
+    # Called by the camera.
 
     @property
     def is_set_up(self) -> bool:
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._answer_held()
 
     def cut(self) -> None:
-        """Close at once, unsent data or not."""
+        """Close at once and discard unsent data."""
         self._transport.abort()
 
     # Requests.
@@ -122,5 +122,5 @@ class Connection(asyncio.Protocol):
 
 
 def _is_mute(playback: Playback) -> bool:
-    """True while nothing may be answered."""
+    """Whether the camera must not answer now."""
     return playback.fault is Fault.SILENT or (playback.sender is not None and playback.sender.is_inside_packet)

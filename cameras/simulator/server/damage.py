@@ -1,15 +1,15 @@
-"""What a bad line does to a stream: pictures cut short, pictures left out."""
+"""Simulates a bad line: truncated and lost pictures."""
 
 from dataclasses import replace
 
 from ..stream import AccessUnit, Codec
 
 SHORTEST = 4
-"""Bytes that stay of a part, so that its header does."""
+"""Bytes that remain of a part, so that its header remains."""
 
 
 class Damage:
-    """Key pictures are spared; of MJPEG, where each picture is one, none is."""
+    """Damages every n-th picture except keyframes. Of MJPEG, where all pictures are keyframes, it damages any."""
 
     def __init__(self, truncate_every: int, lose_every: int) -> None:
         self._truncate_every = truncate_every
@@ -17,7 +17,7 @@ class Damage:
         self._count = 0
 
     def inflict(self, unit: AccessUnit) -> AccessUnit:
-        """The unit as it leaves the camera."""
+        """Return the unit as the camera sends it."""
         if unit.key and unit.stream.codec is not Codec.MJPEG:
             return unit
         self._count += 1
@@ -29,6 +29,6 @@ class Damage:
 
 
 def _truncate(unit: AccessUnit) -> AccessUnit:
-    """Without the second half of its last part."""
+    """Remove the second half of the last part."""
     *whole, last = unit.parts
     return replace(unit, parts=(*whole, last[: max(SHORTEST, len(last) // 2)]))

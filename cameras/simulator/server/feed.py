@@ -1,4 +1,4 @@
-"""One camera's thread: draws, encodes and hands over, as long as someone plays."""
+"""One camera's thread: it draws and encodes pictures while a viewer plays."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Runs no encoder while paused. All methods are safe from any thread.
+    """Runs no encoder while paused. All methods can be called from any thread.
 
-    `deliver` and `fail` are called on the feed's thread: with each access unit, and once when the picture
-    or the encoder broke and the feed paused itself.
+    The feed's thread calls `deliver` with each access unit, and `fail` after an error of the picture or the encoder, which
+    pauses the feed.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Feed:
         self._thread.start()
 
     def play(self, key: bool) -> None:
-        """Start, or go on; with `key` the next frame is a key frame."""
+        """Start or continue. With `key` the next frame is a keyframe."""
         with self._state:
-            self._playing = not self._closed  # a viewer may still ask while the camera goes off the air
+            self._playing = not self._closed  # a viewer may still call this while the camera is removed
             self._key_wanted |= key
             self._state.notify_all()
 
@@ -53,11 +53,11 @@ class Feed:
             self._state.notify_all()
 
     def show(self, source: Source) -> None:
-        """Go on with another picture, from the next frame."""
+        """Switch to another source, from the next frame."""
         self._source = source
 
     def close(self) -> None:
-        """End the thread and wait for it, a frame's time at most."""
+        """End the thread and wait for it, at most the time of one frame."""
         with self._state:
             self._closed = True
             self._playing = False
@@ -69,7 +69,7 @@ class Feed:
             try:
                 while self._playing:
                     self._stream(self._source)
-            except Exception:  # the supervisor of this thread: whatever broke, the camera stays usable
+            except Exception:  # the supervisor of this thread: after any error, the camera can be played again
                 log.exception("Feed stopped")
                 self.pause()
                 self._fail()
@@ -80,7 +80,7 @@ class Feed:
             return not self._closed
 
     def _stream(self, source: Source) -> None:
-        """Send frames of one picture until the feed pauses or shows another."""
+        """Send frames of one source until the feed pauses or switches."""
         encoder = open_encoder(source.stream)
         pace = Pace(source.stream.rate)
         while self._source is source and self._rest(pace.advance()):
@@ -90,7 +90,7 @@ class Feed:
                 self._deliver(self._damage.inflict(unit))
 
     def _rest(self, seconds: float) -> bool:
-        """Wait for the next slot; False when the feed paused meanwhile."""
+        """Wait for the next frame. Returns False if the feed was paused."""
         with self._state:
             self._state.wait_for(lambda: not self._playing, timeout=max(0.0, seconds))
             return self._playing

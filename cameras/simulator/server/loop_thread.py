@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own."""
+"""An event loop in its own thread."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Everything but `post` waits for the loop, so it must not be called on the loop's own thread."""
+    """All methods except `post` wait for the loop, so they must not be called on the loop's thread."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -17,11 +17,11 @@ class LoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The coroutine's result, or its exception."""
+        """Run the coroutine. Returns its result or raises its exception."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """The function's result; once this returns, the loop has done it."""
+        """Run the function on the loop. Returns its result."""
 
         async def call() -> T:
             return function(*arguments)
@@ -29,7 +29,7 @@ class LoopThread:
         return self.run(call())
 
     def post(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Have the loop call the function soon; do not wait."""
+        """Run the function on the loop soon, without waiting for it."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def close(self) -> None:

@@ -1,12 +1,12 @@
-"""RTSP (RFC 2326) and HTTP requests and responses, and the stream of bytes they arrive in."""
+"""Requests and responses of RTSP (RFC 2326) and HTTP, and their parser."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-LONGEST_HEAD = 16_384
-LONGEST_BODY = 65_536
-"""Bytes; a client that sends more is no client."""
+MAX_HEAD = 16_384
+MAX_BODY = 65_536
+"""Bytes. Larger requests are malformed."""
 
 SERVER = ("Server", "Camera simulator")
 
@@ -23,14 +23,14 @@ REASONS = {
 
 
 class MalformedRequest(Exception):
-    """The bytes are no request of RTSP or HTTP."""
+    """The bytes are not a request of RTSP or HTTP."""
 
 
 @dataclass(frozen=True)
 class Request:
     protocol: str  # "rtsp" or "http"
     method: str
-    path: str  # the camera's part of the address: its first segment
+    path: str  # the camera's path: the first segment of the URL's path
     headers: dict[str, str]  # names in lower case
 
 
@@ -46,7 +46,7 @@ class Response:
         return self._encode("RTSP/1.0", (("CSeq", sequence), SERVER, *self.headers, *length))
 
     def encode_http(self) -> bytes:
-        """The bytes of the last HTTP response on its connection; it ends where the connection does."""
+        """The bytes of an HTTP response whose body ends with the connection."""
         return self._encode("HTTP/1.1", (SERVER, ("Connection", "close"), *self.headers))
 
     def _encode(self, version: str, headers: tuple[tuple[str, str], ...]) -> bytes:
@@ -57,12 +57,12 @@ class Response:
 
 @dataclass
 class RequestReader:
-    """Takes bytes as they come; gives the requests that are complete. Interleaved data is passed over."""
+    """Parses received bytes into requests. It skips interleaved data."""
 
     _buffer: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> Iterator[Request]:
-        """Raises MalformedRequest; the reader is of no use after that."""
+        """Yield complete requests. Raises MalformedRequest, after which the reader cannot be used."""
         self._buffer += data
         while True:
             self._skip_interleaved()
@@ -83,7 +83,7 @@ class RequestReader:
             return None
         head_end = self._buffer.find(b"\r\n\r\n")
         if head_end < 0:
-            if len(self._buffer) > LONGEST_HEAD:
+            if len(self._buffer) > MAX_HEAD:
                 raise MalformedRequest
             return None
         request = _parse(self._buffer[:head_end].decode("latin-1"))
@@ -113,6 +113,6 @@ def _first_segment(url: str) -> str:
 
 def _body_length(request: Request) -> int:
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LONGEST_BODY:
+    if not length.isdecimal() or int(length) > MAX_BODY:
         raise MalformedRequest
     return int(length)

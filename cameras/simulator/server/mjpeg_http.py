@@ -1,4 +1,4 @@
-"""What a camera answers to HTTP: its pictures, without an end."""
+"""Answers of a camera to HTTP: an endless response of pictures."""
 
 from .messages import Request, Response
 from .multipart import CONTENT_TYPE, MultipartStream
@@ -6,10 +6,10 @@ from .playback import Playback
 
 
 class HttpDialogue:
-    """One connection's, of one request. The playback is None where no camera has the path."""
+    """Answers the one request of a connection. The playback is None if no camera has the path."""
 
     def answer(self, request: Request, playback: Playback | None) -> bytes:
-        """Empty for what a client sends while the pictures run: there is no room for an answer."""
+        """Empty while pictures are sent, because the connection has no room for another answer."""
         if playback and playback.is_set_up:
             return b""
         return self._answer(request, playback).encode_http()

@@ -1,4 +1,4 @@
-"""Motion JPEG as HTTP cameras send it: one answer without an end, each picture a part of it (RFC 2046, 5.1)."""
+"""Motion JPEG over HTTP: one endless multipart response, with a picture in each part (RFC 2046, 5.1)."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
 class MultipartStream:
-    """Nothing to count and nothing to report, so nothing to remember."""
+    """A `Wire` for HTTP. It has no state and no reports."""
 
     def begin(self) -> None: ...
 

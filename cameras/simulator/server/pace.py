@@ -1,4 +1,4 @@
-"""When the next frame is due."""
+"""Due times of frames."""
 
 import math
 import time
@@ -9,23 +9,23 @@ CLOCK_RATE = 90_000
 
 
 class Pace:
-    """Absolute deadlines at a frame rate. A late caller skips slots; it never catches up in a burst."""
+    """Due times at a fixed frame rate. A late caller skips frames and does not catch up in a burst."""
 
     def __init__(self, rate: Fraction) -> None:
         self._rate = rate
         self._start = time.monotonic()
-        self._slot = -1
+        self._frame = -1
 
     def advance(self) -> float:
-        """Take the next slot that is not over yet; the seconds until it is due, 0 or less if it is."""
+        """Advance to the next frame that is not over. Returns the seconds until it is due, at most 0 if it is due."""
         elapsed = time.monotonic() - self._start
-        self._slot = max(self._slot + 1, math.floor(elapsed * self._rate))
-        return float(self._slot / self._rate) - elapsed
+        self._frame = max(self._frame + 1, math.floor(elapsed * self._rate))
+        return float(self._frame / self._rate) - elapsed
 
     @property
     def ticks(self) -> int:
-        """The time of the slot, 90 kHz of the monotonic clock."""
-        return to_ticks(self._start) + round(self._slot * CLOCK_RATE / self._rate)
+        """The frame's time, in 1/90,000 s of the monotonic clock."""
+        return to_ticks(self._start) + round(self._frame * CLOCK_RATE / self._rate)
 
 
 def to_ticks(monotonic: float) -> int:

@@ -1,4 +1,4 @@
-"""What one connection plays of its camera: nothing yet, a stream that is set up, or one that runs. Lives on the loop."""
+"""The playback of a camera on one connection: not set up, set up, or playing. Runs on the loop."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ class Playback:
         return self.fault is not Fault.UNAUTHORIZED and self.broadcast.authentication.allows(method, authorization)
 
     def count(self) -> None:
-        """The client asks for the stream; once is one connection, however often it asks."""
+        """Count the connection, once, when its client asks for the stream."""
         if not self._counted:
             self._counted = True
             self.broadcast.connections_total += 1
@@ -38,7 +38,7 @@ class Playback:
         self.sender = Sender(self._transport, wire)
 
     def play(self) -> None:
-        """Start, or go on; the playback is set up."""
+        """Start or continue. The playback must be set up."""
         self.is_playing = True
         if self.sender:
             self.sender.begin()
@@ -62,13 +62,13 @@ class Playback:
             self.sender.send(unit, self.fault)
 
     def apply_fault(self) -> None:
-        """The fault has changed."""
+        """Called when the camera's fault has changed."""
         if self.sender:
             self.sender.restart()
         self._plan_drop()
 
     def _plan_drop(self) -> None:
-        """Close the connection later if the camera drops those that play."""
+        """Schedule the end of the connection if the camera has Fault.DROP."""
         if self._drop_timer:
             self._drop_timer.cancel()
             self._drop_timer = None

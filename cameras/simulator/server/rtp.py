@@ -1,4 +1,4 @@
-"""RTP packets (RFC 3550) inside an RTSP connection, and their sender reports."""
+"""RTP packets (RFC 3550) inside an RTSP connection, and RTCP sender reports."""
 
 import secrets
 import struct
@@ -13,7 +13,7 @@ NTP_EPOCH = 2_208_988_800
 
 
 class RtpStream:
-    """One session's sequence numbers and time stamps, from random starts."""
+    """Sequence numbers and timestamps of one session, with random start values."""
 
     def __init__(self, channel: int, repetition: Repetition) -> None:
         self.ssrc = secrets.randbits(32)
@@ -25,14 +25,14 @@ class RtpStream:
         self._octets = 0
 
     def begin(self) -> None:
-        """A play starts."""
+        """Called when a play starts."""
         self._sets.begin()
 
     def timestamp(self, ticks: int) -> int:
         return (ticks + self._offset) & 0xFFFFFFFF
 
     def frames(self, unit: AccessUnit) -> Iterator[bytes]:
-        """The unit's packets. A sequence number is spent as its packet is taken, so a unit may be left."""
+        """Yield the unit's packets. Each packet uses a sequence number when it is taken, so the caller may stop early."""
         payloads = list(self._payloads(unit))
         timestamp = self.timestamp(unit.ticks)
         kind = PAYLOAD_TYPES[unit.stream.codec]
@@ -41,7 +41,7 @@ class RtpStream:
             yield _interleaved(self._channel, self._packet(payload, timestamp, kind | marker))
 
     def report(self, unit: AccessUnit) -> bytes:
-        """An RTCP sender report that ties the unit's time stamp to the time of day."""
+        """An RTCP sender report that maps the unit's timestamp to the time of day."""
         seconds = unit.drawn_at + NTP_EPOCH
         ntp = (int(seconds) << 32) | int(seconds % 1 * (1 << 32))
         counts = (self._packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF)
@@ -65,5 +65,5 @@ class RtpStream:
 
 
 def _interleaved(channel: int, packet: bytes) -> bytes:
-    """`packet` framed for an RTSP connection (RFC 2326, 10.12)."""
+    """Frame a packet for an RTSP connection (RFC 2326, 10.12)."""
     return struct.pack("!cBH", b"$", channel, len(packet)) + packet

@@ -1,4 +1,4 @@
-"""What a camera answers to RTSP (RFC 2326)."""
+"""Answers of a camera to RTSP (RFC 2326)."""
 
 import re
 import secrets
@@ -12,11 +12,11 @@ from .sdp import TRACK
 
 METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")
 SESSION_TIMEOUT = 60
-"""Seconds, as announced; a simulator does not enforce it."""
+"""Seconds. It is announced and not enforced."""
 
 
 class RtspDialogue:
-    """One connection's. The playback is None until a request has named a camera."""
+    """Answers the requests of one connection. The playback is None until a request names a camera."""
 
     def __init__(self) -> None:
         self._session = secrets.token_hex(8)
@@ -89,7 +89,7 @@ class RtspDialogue:
 
 
 def _interleaved_channel(transport: str) -> int | None:
-    """The first of the client's channels in a Transport header; None where it offers no RTP over TCP."""
+    """The client's first channel in a Transport header, or None if it offers no RTP over TCP."""
     for offer in transport.split(","):
         if "RTP/AVP/TCP" in offer:
             channels = re.search(r"interleaved=(\d{1,3})", offer)

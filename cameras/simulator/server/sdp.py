@@ -1,4 +1,4 @@
-"""A camera's description of its stream (RFC 4566)."""
+"""The SDP description of a stream (RFC 4566)."""
 
 import base64
 
@@ -26,7 +26,7 @@ def describe(name: str, stream: StreamFormat, sets: tuple[bytes, ...]) -> bytes:
 
 
 def _media_lines(stream: StreamFormat, sets: tuple[bytes, ...]) -> tuple[str, ...]:
-    """Sections 8.2 of RFC 6184, 7.2 of RFC 7798 and 6 of RFC 2435."""
+    """See RFC 6184, 8.2; RFC 7798, 7.2; RFC 2435, 6."""
     kind = PAYLOAD_TYPES[stream.codec]
     if stream.codec is Codec.MJPEG:
         return (f"a=rtpmap:{kind} JPEG/90000",)

@@ -1,4 +1,4 @@
-"""One viewer's media: packets onto its connection, bounded, or held back by a fault. Lives on the loop."""
+"""Sends media to one viewer with a bounded backlog, unless a fault prevents it. Runs on the loop."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,37 +7,37 @@ from typing import Protocol
 from ..stream import AccessUnit
 from .faults import Fault
 
-LARGEST_BACKLOG = 512 * 1024
-"""Bytes that wait for a client that does not read; beyond it frames are dropped up to a key frame."""
+MAX_BACKLOG = 512 * 1024
+"""Bytes that wait for a slow client. Above it, frames are dropped until the next keyframe."""
 
 KERNEL_BUFFER = 256 * 1024
-"""Bytes; left to itself the kernel takes 4 MB, a quarter of a minute, before anyone notices."""
+"""Bytes. By default the kernel would buffer 4 MB, about 15 seconds of video."""
 
 STALL_SECONDS = 10.0
-"""How long a client may not read before it is cut."""
+"""Time without reading after which a client is disconnected."""
 
 REPORT_SECONDS = 3.0
-"""Between RTCP sender reports."""
+"""Time between RTCP sender reports."""
 
 TRICKLE_SECONDS = 0.25
-"""Between the bytes of a trickle."""
+"""Time between bytes with Fault.TRICKLE."""
 
 
 class Wire(Protocol):
-    """How a connection carries pictures."""
+    """The format of media on a connection."""
 
     def begin(self) -> None:
-        """A play starts."""
+        """Called when a play starts."""
 
     def frames(self, unit: AccessUnit) -> Iterator[bytes]:
-        """The unit in pieces; between two of them the connection may carry something else."""
+        """Yield the unit in pieces. Other data may be sent between two pieces."""
 
     def report(self, unit: AccessUnit) -> bytes:
-        """What is sent after the unit every few seconds."""
+        """Data to send after the unit, every few seconds."""
 
 
 class Sender:
-    """Starts with a key frame, and starts over with one after anything was left out."""
+    """Sends units from a keyframe on. After a dropped unit, it waits for the next keyframe."""
 
     def __init__(self, transport: asyncio.Transport, wire: Wire) -> None:
         self._wire = wire
@@ -49,7 +49,7 @@ class Sender:
         self._trickle: Trickle | None = None
 
     def send(self, unit: AccessUnit, fault: Fault) -> None:
-        """Send the unit, or leave it out where the fault or a full connection demands it."""
+        """Send the unit, or drop it because of the fault or a full connection."""
         if self._has_stalled:
             self._transport.abort()
         if self._is_held(fault) or (self._needs_key and not unit.key):
@@ -64,7 +64,7 @@ class Sender:
                 self._report(unit)
 
     def mark_full(self) -> None:
-        """The connection takes no more for now."""
+        """Called when the connection's buffer is full."""
         self._full_since = self._loop.time()
 
     def mark_free(self) -> None:
@@ -72,16 +72,16 @@ class Sender:
 
     @property
     def is_inside_packet(self) -> bool:
-        """True while nothing else may be written to the connection."""
+        """Whether nothing else may be written to the connection now."""
         return self._trickle is not None and self._trickle.is_inside_packet
 
     def begin(self) -> None:
-        """A play starts."""
+        """Called when a play starts."""
         self._wire.begin()
         self.restart()
 
     def restart(self) -> None:
-        """Media at full speed again, from the next key frame."""
+        """Send at full speed again, from the next keyframe."""
         self._needs_key = True
         if self._trickle:
             self._trickle.finish()
@@ -126,7 +126,7 @@ class Trickle:
         self._timer.cancel()
 
     def finish(self) -> None:
-        """Complete the packet under way, so that the connection's framing holds; leave the others."""
+        """Send the rest of the current packet, to keep the connection's framing, and drop the others."""
         self.stop()
         self._transport.write(self._rest)
         self._rest = b""

@@ -1,4 +1,4 @@
-"""The simulator: one loop thread that serves every camera, RTSP or HTTP, on one port."""
+"""The simulator: one thread with an event loop serves all cameras, RTSP and HTTP, on one port."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ from .loop_thread import LoopThread
 
 
 class Simulator:
-    """Listens from its construction until `close`. Raises OSError where it cannot listen."""
+    """Listens from its construction until `close`. Raises OSError if it cannot listen."""
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self._socket = socket.create_server((host, port))
@@ -25,10 +25,9 @@ class Simulator:
         self._closed = False
 
     def add(self, camera: SimulatedCamera) -> SimulatedCamera:
-        """Put the camera on the air.
+        """Start the camera.
 
-        Raises ValueError for a path in use or a clip's impossible size,
-        NotAVideo for a bad file.
+        Raises ValueError for a path in use or a clip with an invalid size, and NotAVideo for an unreadable file.
         """
         if camera.path in self._broadcasts:
             raise ValueError(f"Another camera has the path {camera.path!r}")
@@ -40,7 +39,7 @@ class Simulator:
         return camera
 
     def remove(self, camera: SimulatedCamera) -> None:
-        """Take the camera off the air and close its connections; its path answers 404."""
+        """Stop the camera and close its connections. Its path answers 404."""
         if camera not in self._cameras:
             return
         self._cameras.remove(camera)
@@ -48,7 +47,7 @@ class Simulator:
         camera.attach(None)
 
     def close(self) -> None:
-        """End every socket, encoder and thread. Once is enough; more does nothing."""
+        """Close all sockets, encoders and threads. Another call does nothing."""
         if self._closed:
             return
         self._closed = True

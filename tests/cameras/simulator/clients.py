@@ -1,4 +1,4 @@
-"""The clients of these tests: OpenCV, decoded and raw, and a bare RTSP socket that sees every byte."""
+"""Clients for these tests: OpenCV, decoded or raw, and an RTSP socket that sees every byte."""
 
 import re
 import socket
@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 TIMEOUT_MS = 2000
-PATIENCE = 5.0
+SOCKET_TIMEOUT = 5.0
 
 
 @contextmanager
 def watch(url: str, raw: bool = False, timeout_ms: int = TIMEOUT_MS) -> Iterator[cv2.VideoCapture]:
-    """OpenCV on the camera, opened or not; released at the end. Raw, it gives packets in place of pictures."""
+    """Open the camera with OpenCV, which may fail, and release it at the end. With `raw` it returns packets."""
     settings = [
         *([cv2.CAP_PROP_FORMAT, -1] if raw else []),
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -37,7 +37,7 @@ def watch(url: str, raw: bool = False, timeout_ms: int = TIMEOUT_MS) -> Iterator
 
 
 def read(capture: cv2.VideoCapture) -> npt.NDArray[Any]:
-    """The next frame, which must come."""
+    """Return the next frame. Fails without one."""
     ok, image = capture.read()
     assert ok
     return np.asarray(image)
@@ -45,10 +45,10 @@ def read(capture: cv2.VideoCapture) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True)
 class RawRead:
-    """One read of a raw capture."""
+    """The result of one read of a raw capture."""
 
     data: bytes
-    key: bool  # as FFmpeg has it: also true of recovery points
+    key: bool  # FFmpeg's flag, which recovery points have too
     milliseconds: float
 
     @property
@@ -57,7 +57,7 @@ class RawRead:
 
     @property
     def types(self) -> list[int]:
-        """Of H.264."""
+        """NAL unit types of H.264."""
         return [nal[0] & 0x1F for nal in self.nals]
 
     @property
@@ -66,7 +66,7 @@ class RawRead:
 
 
 def read_raw(capture: cv2.VideoCapture, count: int) -> list[RawRead]:
-    """The next reads, which must come."""
+    """Return the next `count` reads. Fails without them."""
     reads = []
     for _ in range(count):
         data = read(capture).tobytes()
@@ -80,7 +80,7 @@ def fourcc(capture: cv2.VideoCapture) -> str:
 
 
 def read_to_the_end(capture: cv2.VideoCapture) -> float:
-    """Read until a read fails; the seconds that the failing read took."""
+    """Read until a read fails. Returns the seconds that the failed read took."""
     while True:
         started = time.monotonic()
         if not capture.read()[0]:
@@ -88,20 +88,20 @@ def read_to_the_end(capture: cv2.VideoCapture) -> float:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll what another thread changes; fails after some seconds."""
-    deadline = time.monotonic() + PATIENCE
+    """Poll a condition that another thread changes. Fails after `SOCKET_TIMEOUT`."""
+    deadline = time.monotonic() + SOCKET_TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)
 
 
 class RtspSocket:
-    """Speaks RTSP as it is told to, right or wrong."""
+    """An RTSP client that sends any request, right or wrong."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         place = urlsplit(url)
-        self._socket = socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
+        self._socket = socket.create_connection((place.hostname, place.port), timeout=SOCKET_TIMEOUT)
         self._stream = self._socket.makefile("rb")
         self._sequence = 0
         self.session = ""
@@ -117,7 +117,7 @@ class RtspSocket:
         self._socket.sendall(data)
 
     def request(self, method: str, url: str = "", **headers: str) -> int:
-        """Send and return the status; the reply's headers and body are kept in `headers` and `body`."""
+        """Send a request. Returns the status, and keeps the reply's `headers` and `body`."""
         self.ask(method, url, **headers)
         return self.reply()
 
@@ -141,7 +141,7 @@ class RtspSocket:
         return dict(self.headers)[name.lower()]
 
     def play(self) -> None:
-        """From DESCRIBE to PLAY."""
+        """Send all requests from DESCRIBE to PLAY."""
         assert self.request("DESCRIBE") == 200
         assert self.request("SETUP", f"{self.url}/track1", Transport="RTP/AVP/TCP;interleaved=0-1") == 200
         self.session = self.header("Session").partition(";")[0]
@@ -172,11 +172,11 @@ class RtspSocket:
         return int.from_bytes(self.rtp()[2:4], "big")
 
     def take(self, count: int) -> bytes:
-        """Bytes as they are on the wire."""
+        """Return the next `count` bytes from the socket."""
         return self._stream.read(count)
 
     def is_quiet(self, seconds: float) -> bool:
-        """True if nothing arrives for that long after what has been sent already."""
+        """Whether nothing arrives for that time, after data that is already sent."""
         self._socket.settimeout(seconds)
         try:
             while self._socket.recv(65536):
@@ -184,15 +184,15 @@ class RtspSocket:
         except TimeoutError:
             return True
         finally:
-            self._socket.settimeout(PATIENCE)
+            self._socket.settimeout(SOCKET_TIMEOUT)
         return False
 
     def shrink_buffer(self) -> None:
-        """Take little into the kernel's buffer, so that the server notices soon that nobody reads."""
+        """Shrink the kernel's buffer, so that the server soon notices that the client does not read."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     def is_closed(self) -> bool:
-        """True once the other side has closed; passes over what came before."""
+        """Whether the server closes the connection. Skips data before that."""
         try:
             while self._stream.read(1):
                 pass

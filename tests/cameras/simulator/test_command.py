@@ -1,4 +1,4 @@
-"""manage.py simulate, as a person starts and stops it."""
+"""manage.py simulate, started and stopped as by a user."""
 
 import re
 import signal
@@ -37,7 +37,7 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_what_it_prints_and_ends_cleanly(stop: signal.Signals) -> None:
+def test_it_serves_the_printed_addresses_and_ends_cleanly(stop: signal.Signals) -> None:
     with _simulate("--cameras", "2", "--port", "0", "--width", "320", "--height", "180") as process:
         name, _, url = _line(process).partition(": ")
         assert name == "Front door"
@@ -55,7 +55,9 @@ def test_it_serves_what_it_prints_and_ends_cleanly(stop: signal.Signals) -> None
     ("arguments", "scheme", "name"),
     [(("--codec", "h265"), "rtsp", "hevc"), (("--transport", "http"), "http", "MJPG")],
 )
-def test_it_serves_the_codec_and_the_transport_asked_for(arguments: tuple[str, ...], scheme: str, name: str) -> None:
+def test_it_serves_the_codec_and_the_transport_of_its_arguments(
+    arguments: tuple[str, ...], scheme: str, name: str
+) -> None:
     with _simulate("--cameras", "1", "--port", "0", "--width", "320", "--height", "184", *arguments) as process:
         url = _line(process).partition(": ")[2]
         assert url.startswith(f"{scheme}://")

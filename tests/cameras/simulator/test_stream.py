@@ -1,4 +1,4 @@
-"""OpenCV sees what a camera would show it."""
+"""A stream as OpenCV reads it."""
 
 import time
 
@@ -15,7 +15,7 @@ OLDEST_MS = 300
 
 
 def _catch_up(capture: cv2.VideoCapture) -> float:
-    """Read what opening left in the buffers; the age of the first fresh frame, ms."""
+    """Read the buffered frames. Returns the age of the first fresh frame in ms."""
     for _ in range(100):
         age = age_ms(read(capture), time.time() * 1000)
         if age is not None and age < OLDEST_MS:
@@ -55,18 +55,18 @@ def test_a_second_viewer_gets_a_picture_from_the_running_stream(camera: Simulate
         assert read_clock(read(first)) is not None
 
 
-def test_a_viewer_sees_on_through_a_resize_and_a_new_one_sees_the_new_size(camera: SimulatedCamera) -> None:
+def test_a_viewer_keeps_watching_through_a_resize_and_a_new_one_sees_the_new_size(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         read(capture)
         camera.resize(640, 360)
-        # OpenCV scales to the size it opened with.
+        # OpenCV scales pictures to the size of the first one.
         assert all(read_clock(read(capture)) is not None for _ in range(40))
     with watch(camera.url) as capture:
         assert read(capture).shape == (360, 640, 3)
     assert (camera.width, camera.height) == (640, 360)
 
 
-def test_connections_are_counted_and_return_to_none(camera: SimulatedCamera) -> None:
+def test_connections_are_counted_and_return_to_zero(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         read(capture)
         assert (camera.connections, camera.connections_total) == (1, 1)
@@ -74,7 +74,7 @@ def test_connections_are_counted_and_return_to_none(camera: SimulatedCamera) -> 
     assert camera.connections_total == 1
 
 
-def test_dropped_connections_end_and_new_ones_are_welcome(camera: SimulatedCamera) -> None:
+def test_dropped_connections_end_and_new_ones_are_accepted(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         read(capture)
         camera.drop_connections()
@@ -84,13 +84,13 @@ def test_dropped_connections_end_and_new_ones_are_welcome(camera: SimulatedCamer
         read(capture)
 
 
-def test_cameras_of_one_simulator_stream_side_by_side(simulator: Simulator, camera: SimulatedCamera) -> None:
+def test_several_cameras_of_one_simulator_stream_at_once(simulator: Simulator, camera: SimulatedCamera) -> None:
     other = simulator.add(SimulatedCamera("Garden", "garden", 640, 360))
     with watch(camera.url) as first, watch(other.url) as second:
         assert (read(first).shape, read(second).shape) == ((180, 320, 3), (360, 640, 3))
 
 
-def test_a_removed_camera_is_gone(simulator: Simulator, camera: SimulatedCamera) -> None:
+def test_a_removed_camera_is_not_found(simulator: Simulator, camera: SimulatedCamera) -> None:
     url = camera.url
     with watch(url) as capture:
         read(capture)

@@ -132,7 +132,7 @@ def test_networks_are_checked_for_the_resolved_address(simulator: Simulator) -> 
 def test_the_proxy_of_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch, canary: Server) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{canary.port}")
     with server(http(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) as camera:
-        assert why_not(f"http://127.0.0.1:{camera.port}/") == "The camera has nothing at this path."
+        assert why_not(f"http://127.0.0.1:{camera.port}/") == "No stream at this path."
 
 
 def test_an_http_camera_gets_its_own_host_header() -> None:
@@ -167,7 +167,7 @@ def test_an_http_camera_with_a_password_is_read(simulator: Simulator) -> None:
     [
         ("401 Unauthorized", "The camera refused the user name or the password."),
         ("403 Forbidden", "The camera refused access to this address."),
-        ("404 Not Found", "The camera has nothing at this path."),
+        ("404 Not Found", "No stream at this path."),
         ("503 Busy", "The camera answered with status 503."),
     ],
 )
@@ -177,7 +177,7 @@ def test_the_camera_s_answer_is_the_reason(status: str, reason: str) -> None:
 
 
 def test_each_connection_error_has_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert why_not(f"rtsp://127.0.0.1:{free_port()}/") == "Nothing listens at this host and port."
+    assert why_not(f"rtsp://127.0.0.1:{free_port()}/") == "Connection refused. Check the address and port."
     with silent_before_accepting() as port:
         assert why_not(f"rtsp://127.0.0.1:{port}/", Allowance(0.5, 0.5)) == "The camera did not answer in time."
     with server(lambda connection: connection.sendall(b"220 mail\r\n\r\n")) as other:

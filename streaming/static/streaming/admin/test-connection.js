@@ -11,9 +11,9 @@ async function tryCamera(form) {
   return answer.json();
 }
 
-/** What the camera sends, in a line: `1280 × 720, 25 pictures/s, h264`. */
+/** What the camera sends, in a line: `1280 × 720, 25 fps, h264`. */
 function facts({ width, height, frames_per_second: rate, codec }) {
-  return [`${width} × ${height}`, rate && `${rate} pictures/s`, codec].filter(Boolean).join(", ");
+  return [`${width} × ${height}`, rate && `${rate} fps`, codec].filter(Boolean).join(", ");
 }
 
 async function test(button) {
@@ -22,15 +22,15 @@ async function test(button) {
   button.disabled = true;
   picture.hidden = true;
   delete panel.dataset.ok;
-  words.textContent = "Opening the camera…";
+  words.textContent = "Connecting…";
   try {
     const result = await tryCamera(button.form);
     panel.dataset.ok = String(result.ok);
-    words.textContent = result.ok ? `The camera answers: ${facts(result)}.` : result.message;
+    words.textContent = result.ok ? `Connected: ${facts(result)}.` : result.message;
     picture.hidden = !result.ok;
     if (result.ok) picture.src = result.picture;
   } catch {
-    words.textContent = "The test could not be made. Reload the page and try again.";
+    words.textContent = "The test failed to run. Reload the page and try again.";
   } finally {
     button.disabled = false;
   }

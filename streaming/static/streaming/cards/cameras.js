@@ -2,6 +2,7 @@
 
 import { keepStillsFresh } from "./card-stills.js";
 import { LiveModal } from "../player/live-modal.js";
+import { allInUse } from "../player/texts.js";
 import { METRICS_PATH } from "../shared/protocol.js";
 import { showToast } from "../shared/toast.js";
 
@@ -12,11 +13,11 @@ const AFTER_LEAVING = 300; // ms in which the server gives the slot back
 const MAXIMUM = "Maximum concurrent streams reached. Please close another stream first.";
 
 const STATE_WORDS = {
-  idle: "Ready",
+  idle: "",
   connecting: "Connecting…",
-  live: "Live",
+  live: "Online",
   reconnecting: "Reconnecting…",
-  lost: "Not answering",
+  lost: "Not responding",
 };
 const NO_STILL = "No picture";
 
@@ -97,6 +98,7 @@ class SlotsPill {
     if (!gate) return "Stream count not available";
     if (gate.state === "unavailable") return "Stream limit cannot be checked";
     if (gate.state === "recovering") return "Recovering the stream count…";
+    if (gate.in_use > gate.limit) return `${gate.in_use} streams in use (limit ${gate.limit})`;
     return `${gate.in_use} of ${gate.limit} streams in use`;
   }
 }
@@ -105,8 +107,7 @@ class SlotsPill {
 function whyNot(gate) {
   const full = gate?.state === "open" && gate.available <= 0;
   if (full && gate.in_use < gate.limit) return "All free streams are reserved";
-  if (!full) return "";
-  return gate.limit === 1 ? "The only stream is in use" : `All ${gate.limit} streams are in use`;
+  return full ? allInUse({ inUse: gate.in_use, limit: gate.limit }) : "";
 }
 
 async function readMetrics() {

@@ -4,38 +4,45 @@ import { duration } from "../shared/format.js";
 import { Reason } from "../shared/protocol.js";
 import { LocalReason, State } from "../engine/states.js";
 
-export const NEEDS_HTTPS = "Needs HTTPS for the camera's own video";
+export const NEEDS_HTTPS = "The camera's own video needs HTTPS";
 
 const REFUSED = {
-  [Reason.BANDWIDTH_REACHED]: "The bandwidth for streams is used up",
-  [Reason.CAMERA_LIMIT_REACHED]: "This camera has all the viewers it may",
-  [Reason.USER_LIMIT_REACHED]: "Your streams are all in use",
-  [Reason.ADDRESS_LIMIT_REACHED]: "The streams of your address are all in use",
+  [Reason.BANDWIDTH_REACHED]: "Not enough bandwidth for another stream",
+  [Reason.CAMERA_LIMIT_REACHED]: "This camera has reached its viewer limit",
+  [Reason.USER_LIMIT_REACHED]: "You've reached your stream limit",
+  [Reason.ADDRESS_LIMIT_REACHED]: "Your network has reached its stream limit",
+};
+
+const REFUSED_HINTS = {
+  [Reason.BANDWIDTH_REACHED]: "Close another stream, or choose a lower quality.",
+  [Reason.CAMERA_LIMIT_REACHED]: "Try again later.",
+  [Reason.USER_LIMIT_REACHED]: "Close one to open another.",
+  [Reason.ADDRESS_LIMIT_REACHED]: "Close another stream, or try again later.",
 };
 
 const RECONNECTING = {
   [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
   [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
-  [Reason.SLOT_LOST]: "The stream lost its slot. Reconnecting…",
-  [Reason.VIEWER_UNRESPONSIVE]: "This device fell behind. Reconnecting…",
+  [Reason.SLOT_LOST]: "The stream was interrupted. Reconnecting…",
+  [Reason.VIEWER_UNRESPONSIVE]: "This device could not keep up. Reconnecting…",
   [Reason.DRAINING]: "The server is restarting. Reconnecting…",
-  [Reason.GATE_UNAVAILABLE]: "The stream limit cannot be checked right now. Trying again…",
-  [Reason.GATE_RECOVERING]: "Waiting for the server to recover its stream count…",
+  [Reason.GATE_UNAVAILABLE]: "The stream limit cannot be checked right now. Retrying…",
+  [Reason.GATE_RECOVERING]: "The server is recovering its stream count. Please wait…",
 };
 
 const UNAVAILABLE = {
   [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached.",
   [Reason.CAMERA_LOST]: "The connection to the camera was lost.",
-  [LocalReason.NO_WEBSOCKET]: "The live connection cannot be opened from here. Still trying.",
+  [LocalReason.NO_WEBSOCKET]: "Can't reach the server. Retrying…",
 };
 
 const CLOSED = {
-  [Reason.CAMERA_NOT_FOUND]: ["Camera not found", "It may have been removed. Reload the page to see the cameras there are."],
+  [Reason.CAMERA_NOT_FOUND]: ["Camera not found", "It may have been removed. Reload the page."],
   [Reason.NO_STREAM_URL]: ["No stream address", "This camera has no stream address. An administrator can enter one."],
-  [Reason.NOT_AUTHENTICATED]: ["You are logged out", "Log in again to go on watching."],
-  [Reason.PERMISSION_DENIED]: ["Not allowed", "You may not watch this camera. Ask an administrator."],
+  [Reason.NOT_AUTHENTICATED]: ["You are logged out", "Log in again to continue watching."],
+  [Reason.PERMISSION_DENIED]: ["No access", "You don't have access to this camera. Ask an administrator."],
   [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
-  [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page and the server do not understand each other. Reload the page."],
+  [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page does not match the server's version. Reload the page."],
 };
 
 const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
@@ -43,8 +50,8 @@ const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", acti
 /** @param {string} reason why another quality cannot be had */
 export function keptWords(reason) {
   return reason === Reason.BANDWIDTH_REACHED
-    ? "There is no bandwidth left for what was chosen."
-    : "Whether there is bandwidth for another one cannot be checked right now.";
+    ? "Not enough bandwidth for that quality."
+    : "The bandwidth for that quality cannot be checked right now.";
 }
 
 /**
@@ -60,7 +67,7 @@ export function stateWords({ state, reason }) {
     case State.STALE:
       return "No new picture";
     case State.RECONNECTING:
-      return RECONNECTING[reason] ?? "The camera does not answer. Reconnecting…";
+      return RECONNECTING[reason] ?? "The camera is not responding. Reconnecting…";
     case State.REFUSED:
       return REFUSED[reason] ?? "All streams are in use";
     case State.UNAVAILABLE:
@@ -81,7 +88,7 @@ export function notice(status, slotFree) {
   switch (status.state) {
     case State.REFUSED:
       if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
-      return { title: refusalTitle(status), text: status.message ?? "", action };
+      return { title: refusalTitle(status), text: REFUSED_HINTS[status.reason] ?? status.message ?? "", action };
     case State.UNAVAILABLE:
       return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "", action };
     case State.CLOSED:
@@ -96,7 +103,7 @@ export function notice(status, slotFree) {
  * @param {import("../engine/states.js").Status} status
  */
 export function refusalTitle(status) {
-  return REFUSED[status.reason] ?? slotsInUse(status) ?? stateWords(status);
+  return REFUSED[status.reason] ?? allInUse(status) ?? stateWords(status);
 }
 
 /** A stopped viewer reads what the administrator wrote, and until when asking again is in vain. */
@@ -110,13 +117,20 @@ function whyClosed({ reason, message, until }) {
 function blockWords(until) {
   if (until === null) return "";
   const left = Math.ceil((until - Date.now()) / 1000);
-  if (left <= 0) return "You may watch again now.";
-  return `You may watch again in ${duration(left)}, at ${new Date(until).toLocaleTimeString("en-GB")}.`;
+  if (left <= 0) return "You can watch again now.";
+  return `You can watch again in ${duration(left)}, at ${new Date(until).toLocaleTimeString("en-GB")}.`;
 }
 
 /** @param {{inUse: number | null, limit: number | null}} gate */
 export function slotsInUse({ inUse, limit }) {
-  return inUse === null || limit === null ? null : `${inUse} of ${limit} in use`;
+  if (inUse === null || limit === null) return null;
+  return inUse > limit ? `${inUse} in use (limit ${limit})` : `${inUse} of ${limit} in use`;
+}
+
+/** @param {{inUse: number | null, limit: number | null}} gate */
+export function allInUse({ inUse, limit }) {
+  if (inUse === null || limit === null || inUse < limit) return null;
+  return limit === 1 ? "The only stream is in use" : `All ${limit} streams are in use`;
 }
 
 /**
@@ -134,7 +148,7 @@ export function figureWords(reading, { format, width, height, gate }) {
     ["Size", `${width} × ${height}`],
     ["Frames/s", reading.framesPerSecond.toFixed(1)],
     ["kbit/s", reading.kilobitsPerSecond.toFixed(0)],
-    ["Age", `${age(reading.ageMedian)} (95 %: ${age(reading.ageHigh)})`],
+    ["Delay since the server", `${age(reading.ageMedian)} (95 %: ${age(reading.ageHigh)})`],
     ["Dropped", String(reading.dropped)],
     ["Streams", slotsInUse(gate) ?? "–"],
   ];

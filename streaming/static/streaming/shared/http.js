@@ -29,11 +29,11 @@ export async function order(url, fields, token) {
       headers: { "X-CSRFToken": token },
       signal: AbortSignal.timeout(TIMEOUT),
     });
-    if (answer.status === 403 || answer.redirected) return failed("You may not do this, or you are logged out. Reload the page.");
+    if (answer.status === 403 || answer.redirected) return failed("You don't have permission, or you are logged out. Reload the page.");
     const body = await answer.json();
     return answer.ok ? { answer: body, errors: null } : { answer: null, errors: body.errors };
   } catch {
-    return failed("The server did not answer. Nothing may have been changed. Please try again.");
+    return failed("The server did not answer. Your change may not have been saved. Please try again.");
   }
 }
 

@@ -2,7 +2,7 @@ import { ask, order } from "../shared/http.js";
 import { place, say, showTable } from "./dom.js";
 import { duration } from "../shared/format.js";
 
-/** Users who are kept out for a while, and a button that lets each in again. There is nothing to see while nobody is. */
+/** The table of blocked users, each with a button that unblocks them. It is hidden while nobody is blocked. */
 export class Blocks {
   #url;
   #token;
@@ -12,8 +12,8 @@ export class Blocks {
     this.#url = url;
     this.#token = token;
     place("blocks").addEventListener("click", (event) => {
-      const row = event.target.closest("[data-let-in]")?.closest("tr");
-      if (row) this.#letIn(row.dataset.id, row.querySelector("[data-field=user]").textContent);
+      const row = event.target.closest("[data-unblock]")?.closest("tr");
+      if (row) this.#unblock(row.dataset.id, row.querySelector("[data-field=user]").textContent);
     });
   }
 
@@ -21,12 +21,12 @@ export class Blocks {
     this.#show(await ask(this.#url));
   }
 
-  async #letIn(id, user) {
+  async #unblock(id, user) {
     const { answer, errors } = await order(this.#url, { user: id }, this.#token);
     say(place("blocks-error"), errors ? Object.values(errors).flat().join(" ") : "");
     if (errors) return;
     this.#show(answer);
-    say(place("blocked-said"), `${user} may watch again.`);
+    say(place("blocked-said"), `${user} can watch again.`);
   }
 
   #show({ blocks }) {

@@ -20,12 +20,12 @@ import { duration } from "../shared/format.js";
 
 const REASON_WORDS = {
   limit_reached: "All streams in use",
-  bandwidth_reached: "Bandwidth used up",
-  camera_limit_reached: "Limit of the camera",
-  user_limit_reached: "Limit of the user",
-  address_limit_reached: "Limit of the address",
-  stopped_by_administrator: "Blocked by staff",
-  gate_unavailable: "Limit not checked",
+  bandwidth_reached: "Not enough bandwidth",
+  camera_limit_reached: "Camera limit",
+  user_limit_reached: "User limit",
+  address_limit_reached: "Address limit",
+  stopped_by_administrator: "Blocked by an administrator",
+  gate_unavailable: "Limit could not be checked",
 };
 
 /** @param {string} reason */
@@ -112,8 +112,8 @@ export function twice(column) {
 export function summary(columns, clock) {
   const { time, peak, limit, mbps_peak: mbps } = columns;
   const index = highest(peak);
-  if (index === null) return "Nothing is recorded of this time yet.";
-  const most = `At most ${peak[index]} of ${limit[index]} streams in use (${clock(time[index])})`;
+  if (index === null) return "No data for this period yet.";
+  const most = `Peak: ${peak[index]} of ${limit[index]} streams in use (${clock(time[index])})`;
   const fast = highest(mbps);
   const bandwidth = fast === null ? "" : `, ${rate(mbps[fast])} Mbit/s`;
   return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), trialWords(columns)].filter(Boolean).join(" ");
@@ -129,7 +129,7 @@ function refusalWords(refusals) {
   const told = counts.filter(([, count]) => count > 0).sort((one, other) => rank(one[0]) - rank(other[0]));
   if (!told.length) return "Nobody was refused.";
   const all = told.reduce((total, [, count]) => total + count, 0);
-  return `${all} refused: ${told.map(([reason, count]) => `${reasonWords(reason).toLowerCase()} ${count}`).join(", ")}.`;
+  return `${all} refused (${told.map(([reason, count]) => `${count}: ${reasonWords(reason).toLowerCase()}`).join(", ")}).`;
 }
 
 function trialWords({ would_refuse: columns, time }) {
@@ -160,8 +160,8 @@ export function localHours(hours, offset) {
  */
 export function hoursWords(hours) {
   const busiest = highest(hours.map(({ average_peak: average }) => average));
-  if (busiest === null) return "Nothing is recorded yet.";
+  if (busiest === null) return "No data yet.";
   const { average_peak: average, max_peak: most } = hours[busiest];
   const hour = String(busiest).padStart(2, "0");
-  return `Busiest from ${hour}:00 to ${hour}:59: ${average.toFixed(1)} streams on average, ${most} at most.`;
+  return `Busiest from ${hour}:00 to ${hour}:59: ${average.toFixed(1)} streams on average, at most ${most}.`;
 }

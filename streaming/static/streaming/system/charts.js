@@ -117,7 +117,7 @@ function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
   const series = [
     { ...line("Average", "rate", rate), fill: color("rate-fill") },
     { ...line("Highest", "rate-peak", rate), width: 1 },
-    ...(limited ? limitLines("Budget", rate) : []),
+    ...(limited ? limitLines("Limit", rate) : []),
   ];
   const data = levels(columns, columns.mbps, columns.mbps_peak, ...(limited ? limitAndAlarms(budget) : []));
   return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });

@@ -2,12 +2,12 @@
 
 export const ALARMS = Object.freeze({ high: 0.75, critical: 0.9 }); // shares of a limit
 
-const STREAMS = { high: "Above 75 % of the limit", critical: "Above 90 % of the limit", full: "Full: new viewers are refused" };
+const STREAMS = { high: "Above 75 % of the limit", critical: "Above 90 % of the limit", full: "All streams are in use: new viewers are refused" };
 const ONLY_RESERVED = "Only reserved slots are free: other viewers are refused";
 const BANDWIDTH = {
   high: "Above 75 % of the bandwidth",
   critical: "Above 90 % of the bandwidth",
-  full: "The bandwidth is used up: new viewers are refused",
+  full: "No bandwidth left: new viewers are refused",
 };
 
 /**
@@ -52,7 +52,7 @@ export function causeWords({ cause }) {
  * @param {Gate} gate
  */
 export function alarmWords(gate) {
-  if (isUnknown(gate)) return `${causeWords(gate)}: who is watching is not known, and new viewers are refused`;
+  if (isUnknown(gate)) return `${causeWords(gate)}: current viewers are unknown, and new viewers are refused`;
   const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
   const onlyReserved = gate.available > 0 && gate.available_ordinary === 0;
   const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];
@@ -62,7 +62,7 @@ export function alarmWords(gate) {
 
 /** @param {number} over */
 export function overWords(over) {
-  return over > 0 ? `draining, ${over} over` : "";
+  return over > 0 ? `${over} over the limit` : "";
 }
 
 /** @param {Gate} gate @param {string} [group] */
@@ -76,12 +76,12 @@ export function reservedWords(gate, group = "") {
 /** @param {Gate} gate */
 export function countedWords(gate) {
   if (isUnknown(gate) || !gate.max_mbps) return "";
-  return `Counted as ${rate(gate.counted_mbps)} Mbit/s, by which newcomers are admitted`;
+  return `${rate(gate.counted_mbps)} Mbit/s reserved for current viewers`;
 }
 
 /** @param {number} maximum Mbit/s */
 export function budgetWords(maximum) {
-  return maximum ? `of ${compact(maximum)} Mbit/s` : "Mbit/s, no budget";
+  return maximum ? `of ${compact(maximum)} Mbit/s` : "Mbit/s (no limit)";
 }
 
 /** @param {number | null | undefined} mbps */

@@ -20,10 +20,12 @@ const DEBOUNCE = 300; // ms after the last key
 /**
  * @param {number | null} value of a limit
  * @param {{id: number, name: string}[] | null} groups of a limit that is a group
+ * @param {string} [name] of the limit
  */
-export function limitWords(value, groups) {
+export function limitWords(value, groups, name = "") {
   if (groups) return groups.find(({ id }) => id === value)?.name ?? "nobody";
-  return value ? String(value) : "none";
+  if (value) return String(value);
+  return name === "reserved_slots" ? "none" : "unlimited";
 }
 
 /** @param {Limit} limit */
@@ -36,13 +38,13 @@ export function originWords({ source, set_by: who, set_at: when }) {
 export function trialWords(trial) {
   if (!trial) return "Not running.";
   const whom = trial.would_refuse === 1 ? "1 viewer" : `${trial.would_refuse} viewers`;
-  return `Running since ${moment(trial.since)}, started by ${trial.by}: would have refused ${whom}.`;
+  return `Running since ${moment(trial.since)}, started by ${trial.by}. It would have refused ${whom}.`;
 }
 
 /** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number, refused_otherwise?: number}} preview */
 export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak, refused_otherwise: others }) {
-  if (!minutes) return `Nothing is recorded of the last ${days} days yet.`;
-  return `In the last ${days} days ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.${others ? ` ${others} were refused for other reasons.` : ""}`;
+  if (!minutes) return `No data for the last ${days} days yet.`;
+  return `In the last ${days} days, ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.${others ? ` ${others} were refused for other reasons.` : ""}`;
 }
 
 /**
@@ -50,7 +52,7 @@ export function previewWords({ days, minutes, newcomers, would_be_refused: refus
  * @param {{announced: boolean}} answer
  */
 export function followsWords({ announced }) {
-  return announced ? "within two seconds" : "within half a minute, as Redis does not answer";
+  return announced ? "within 2 seconds" : "within 30 seconds, because Redis does not answer";
 }
 
 /** A form of limits: what is typed stays until it is saved or given up, whatever the server says meanwhile. */
@@ -192,7 +194,7 @@ export class Limits {
   show({ limits, groups, trial, log }) {
     const groupsOf = (limit) => (limit.name === "reserved_group" ? groups : null);
     for (const limit of limits) {
-      say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit)));
+      say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit), limit.name));
       say(place(`origin-${limit.name}`), originWords(limit));
     }
     const group = limits.find(({ name }) => name === "reserved_group");
@@ -208,7 +210,7 @@ export class Limits {
       const { elements } = place(form);
       showGroups(elements.reserved_group, groups);
       for (const limit of limits.filter(({ name }) => name !== "reserved_group")) {
-        const kept = form === "limits-form" ? `default: ${limitWords(limit.default, null)}` : "not tried";
+        const kept = form === "limits-form" ? `default: ${limitWords(limit.default, null, limit.name)}` : "ignored";
         elements[limit.name].placeholder = kept;
       }
     }
@@ -217,7 +219,7 @@ export class Limits {
     this.#form.show(Object.fromEntries(limits.map((limit) => [limit.name, stored(limit)])));
     this.#trial.show(Object.fromEntries(limits.map((limit) => [limit.name, text(limit.trial)])));
     place("stop-trial").hidden = trial === null;
-    say(place("start-trial"), trial === null ? "Start dry run" : "Start again with these");
+    say(place("start-trial"), trial === null ? "Start dry run" : "Restart with these limits");
   }
 
   #handle(name, form, act) {
@@ -232,14 +234,14 @@ export class Limits {
     if (!answer) return;
     this.show(answer);
     this.#showPreview("");
-    this.#form.say(`Saved. In force on every worker ${followsWords(answer)}; nobody is cut off.`);
+    this.#form.say(`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`);
   }
 
   async #startTrial() {
     const answer = await this.#trial.send(this.#urls.trial, this.#trial.values);
     if (!answer) return;
     this.show(answer);
-    this.#trial.say(`Started on every worker ${followsWords(answer)}. Nobody is refused by it; it only counts.`);
+    this.#trial.say(`Started on every worker ${followsWords(answer)}. It refuses nobody.`);
   }
 
   async #stopTrial() {

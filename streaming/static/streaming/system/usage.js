@@ -5,9 +5,9 @@ import { place, say, showTable } from "./dom.js";
 import { QUALITY_WORDS, duration } from "../shared/format.js";
 
 const GATE_WORDS = {
-  open: "Exact: every slot is counted, over all workers.",
-  recovering: "Recovering: the count was lost. Streams already running re-enter first; new ones wait.",
-  unavailable: "Unavailable: the count cannot be read. New streams are refused.",
+  open: "Stream count is up to date.",
+  recovering: "Recovering the stream count. Running streams are counted first; new viewers wait.",
+  unavailable: "Stream count is unavailable. New viewers are refused.",
 };
 
 const CAMERA_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
@@ -30,7 +30,7 @@ export function showUsage({ time, gate, viewers, cameras, workers }, group = "")
 /** @param {string} name @param {any} gate @param {number} before how many there were when it was known */
 function showUnknown(name, gate, before) {
   const unknown = isUnknown(gate);
-  say(place(`unknown-${name}`), before ? "This was known last." : `Not known. ${causeWords(gate)}.`);
+  say(place(`unknown-${name}`), before ? "Last known values." : `Not available. ${causeWords(gate)}.`);
   place(`unknown-${name}`).hidden = !unknown;
   if (unknown) place(`no-${name}`).hidden = true;
 }

@@ -1,4 +1,4 @@
-"""H.264, H.265 and MJPEG over RTSP, each as its payload format wants it."""
+"""H.264, H.265 and MJPEG over RTSP, each in its payload format."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ from ..clients import RtspSocket, fourcc, read, read_raw, read_to_the_end, wait_
 pytestmark = pytest.mark.timeout(30)
 
 CODECS = {"h264": "h264", "h265": "hevc", "mjpeg": "MJPG"}
-"""The simulator's names and OpenCV's."""
+"""Names of codecs: the simulator's and OpenCV's."""
 
 VPS, SPS, PPS, FU = 32, 33, 34, 49
 
@@ -50,7 +50,7 @@ def test_opencv_opens_each_codec_raw(simulator: Simulator, codec: str, name: str
         assert first.key
 
 
-def test_h265_key_pictures_carry_their_parameter_sets(simulator: Simulator) -> None:
+def test_h265_keyframes_carry_their_parameter_sets(simulator: Simulator) -> None:
     with watch(_add(simulator, "h265").url, raw=True) as capture:
         reads = read_raw(capture, 13)
     keys = [packet.types_of_h265 for packet in reads if packet.key]
@@ -60,7 +60,7 @@ def test_h265_key_pictures_carry_their_parameter_sets(simulator: Simulator) -> N
     assert all(types == [1] for types in others)
 
 
-def test_h265_is_described_with_the_sets_it_sends_and_travels_in_small_packets(simulator: Simulator) -> None:
+def test_h265_has_its_parameter_sets_in_the_description_and_small_packets(simulator: Simulator) -> None:
     with RtspSocket(_add(simulator, "h265").url) as client:
         client.play()
         key = client.access_unit()
@@ -90,7 +90,7 @@ def test_each_raw_read_of_mjpeg_is_a_jpeg_file(simulator: Simulator) -> None:
         assert read_clock(image) is not None
 
 
-def test_mjpeg_pictures_bring_their_quantisation_tables(simulator: Simulator) -> None:
+def test_mjpeg_pictures_have_quantization_tables(simulator: Simulator) -> None:
     with RtspSocket(_add(simulator, "mjpeg").url) as client:
         client.play()
         for _ in range(3):
@@ -103,19 +103,19 @@ def test_mjpeg_pictures_bring_their_quantisation_tables(simulator: Simulator) ->
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_viewer_sees_on_through_a_resize_in_each_codec(simulator: Simulator, codec: str) -> None:
+def test_a_viewer_keeps_watching_through_a_resize_in_each_codec(simulator: Simulator, codec: str) -> None:
     camera = _add(simulator, codec)
     with watch(camera.url) as capture:
         read(capture)
         camera.resize(320, 184)
-        # OpenCV scales to the size it opened with.
+        # OpenCV scales pictures to the size of the first one.
         assert all(read_clock(read(capture)) is not None for _ in range(8))
     with watch(camera.url) as capture:
         assert read(capture).shape == (184, 320, 3)
 
 
 @pytest.mark.parametrize("codec", ["h265", "mjpeg"])
-def test_a_held_connection_carries_on_in_each_codec(simulator: Simulator, codec: str) -> None:
+def test_a_held_connection_continues_in_each_codec(simulator: Simulator, codec: str) -> None:
     camera = _add(simulator, codec)
     with watch(camera.url) as capture:
         read(capture)
@@ -125,13 +125,13 @@ def test_a_held_connection_carries_on_in_each_codec(simulator: Simulator, codec:
 
 
 @pytest.mark.parametrize("codec", ["h265", "mjpeg"])
-def test_a_camera_comes_back_with_another_codec_and_size(simulator: Simulator, codec: str) -> None:
+def test_a_camera_restarts_with_another_codec_and_size(simulator: Simulator, codec: str) -> None:
     camera = _add(simulator, "h264")
     with watch(camera.url) as capture:
         read(capture)
         camera.change_codec(codec, 320, 184)
         assert (camera.codec, camera.width, camera.height) == (codec, 320, 184)
-        # At once, while the feed may still be busy with the old stream.
+        # Immediately, while the feed may still send the old stream.
         with watch(camera.url) as again:
             image = read(again)
             assert image.shape == (184, 320, 3)
@@ -153,22 +153,22 @@ def test_an_impossible_change_of_codec_leaves_the_camera_as_it_is(simulator: Sim
     assert (camera.codec, camera.width) == ("h264", 640)
 
 
-def test_a_camera_off_the_air_does_not_change() -> None:
+def test_a_camera_without_a_simulator_cannot_change() -> None:
     with pytest.raises(NotOnAir):
         SimulatedCamera("Yard", "yard").change_codec("h265")
 
 
 @pytest.mark.parametrize("size", [(2048, 360), (642, 360), (640, 356)])
-def test_mjpeg_has_no_size_that_rtp_cannot_carry(simulator: Simulator, size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="eights"):
+def test_mjpeg_sizes_that_rtp_cannot_carry_are_refused(simulator: Simulator, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="multiples of 8"):
         SimulatedCamera("Yard", "yard", *size, codec="mjpeg")
     camera = _add(simulator, "mjpeg")
-    with pytest.raises(ValueError, match="eights"):
+    with pytest.raises(ValueError, match="multiples of 8"):
         camera.resize(*size)
     assert (camera.width, camera.height) == (640, 360)
 
 
-def test_a_clip_whose_own_size_the_codec_cannot_have_is_refused(simulator: Simulator, tmp_path: Path) -> None:
+def test_a_clip_with_an_invalid_size_for_the_codec_is_refused(simulator: Simulator, tmp_path: Path) -> None:
     file = tmp_path / "clip.mp4"
     with av.open(str(file), "w") as container:
         stream = container.add_stream("libx264", rate=10)

@@ -1,4 +1,4 @@
-"""A real clip, looped."""
+"""A clip in a loop."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_a_clip_plays_at_its_own_size_and_rate_with_the_clock(simulator: Simulat
     assert (camera.width, camera.height) == (320, 180)
 
 
-def test_a_clip_starts_over_at_its_end(simulator: Simulator, clip: Path) -> None:
+def test_a_clip_restarts_at_its_end(simulator: Simulator, clip: Path) -> None:
     camera = simulator.add(SimulatedCamera("Clip", "clip", file=str(clip)))
     with watch(camera.url) as capture:
         shades = [float(read(capture)[60:].mean()) for _ in range(2 * FRAMES + 1)]
@@ -50,13 +50,13 @@ def test_a_clip_starts_over_at_its_end(simulator: Simulator, clip: Path) -> None
     assert np.count_nonzero(steps > BRIGHTNESS_STEP / 3) >= FRAMES
 
 
-def test_a_clip_is_scaled_to_the_size_asked_for(simulator: Simulator, clip: Path) -> None:
+def test_a_clip_is_scaled_to_the_requested_size(simulator: Simulator, clip: Path) -> None:
     camera = simulator.add(SimulatedCamera("Clip", "clip", 640, 360, file=clip))
     with watch(camera.url) as capture:
         assert read(capture).shape == (360, 640, 3)
 
 
-def test_a_clip_that_goes_away_ends_its_connections(
+def test_a_deleted_clip_ends_its_connections(
     simulator: Simulator, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     camera = simulator.add(SimulatedCamera("Clip", "clip", file=clip))
@@ -67,10 +67,10 @@ def test_a_clip_that_goes_away_ends_its_connections(
     assert "Feed stopped" in caplog.text
 
 
-def test_what_is_no_video_is_refused(simulator: Simulator, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_refused(simulator: Simulator, tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a video")
     for file in (text, tmp_path / "missing.mp4", tmp_path):
-        with pytest.raises(NotAVideo, match="no video"):
+        with pytest.raises(NotAVideo, match="not a readable video"):
             simulator.add(SimulatedCamera("Clip", "clip", file=file))
     assert simulator.add(SimulatedCamera("Scene", "clip", 320, 180)).connections == 0

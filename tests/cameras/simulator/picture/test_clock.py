@@ -1,4 +1,4 @@
-"""The clock strip survives what a viewer's picture goes through."""
+"""The clock strip is readable after scaling and compression."""
 
 import cv2
 import numpy as np
@@ -17,12 +17,12 @@ def _photograph(now_ms: int, size: tuple[int, int] = (1280, 720)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("now_ms", [NOW, NOW + 1, 1, WRAP - 2, 0xAAAAAAAA])
-def test_clock_reads_back(now_ms: int) -> None:
+def test_the_clock_is_readable(now_ms: int) -> None:
     assert read_clock(_photograph(now_ms)) == now_ms % WRAP
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 360), (320, 180), (426, 240), (1920, 1080)])
-def test_clock_reads_back_from_a_scaled_jpeg(size: tuple[int, int]) -> None:
+def test_the_clock_is_readable_in_a_scaled_jpeg(size: tuple[int, int]) -> None:
     small = cv2.resize(_photograph(NOW), size, interpolation=cv2.INTER_AREA)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 70])
     decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
@@ -30,7 +30,7 @@ def test_clock_reads_back_from_a_scaled_jpeg(size: tuple[int, int]) -> None:
     assert read_clock(decoded) == NOW % WRAP
 
 
-def test_clock_reads_back_from_gray() -> None:
+def test_the_clock_is_readable_in_gray() -> None:
     assert read_clock(cv2.cvtColor(_photograph(NOW), cv2.COLOR_BGR2GRAY)) == NOW % WRAP
 
 
@@ -53,7 +53,7 @@ def test_age_is_the_time_since_drawing() -> None:
     assert age_ms(_photograph(NOW), NOW + 61.5) == pytest.approx(61.5)
 
 
-def test_age_holds_across_the_wrap() -> None:
+def test_the_age_is_right_across_the_wrap() -> None:
     assert age_ms(_photograph(WRAP - 20), WRAP + 30) == pytest.approx(50)
 
 

@@ -1,4 +1,4 @@
-"""The drawn pictures."""
+"""Drawn scenes."""
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ def test_a_scene_moves_and_is_the_same_at_the_same_time(scene: str) -> None:
     first, again = _picture(scene, 640, 360), _picture(scene, 640, 360)
     before = first.draw(NOW).copy()
     assert np.array_equal(before, again.draw(NOW))
-    # Between the clock strip and the caption, only what moves can differ.
+    # Between the clock strip and the caption, only the moving object can differ.
     after = first.draw(NOW + 5_000)
     assert not np.array_equal(luma(before)[30:310], luma(after)[30:310])
 

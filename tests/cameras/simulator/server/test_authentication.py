@@ -1,4 +1,4 @@
-"""A camera with a password lets in who knows it."""
+"""Authentication of a camera with a password."""
 
 import base64
 import hashlib
@@ -30,13 +30,13 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def test_opencv_gets_in_with_the_password(locked: SimulatedCamera) -> None:
+def test_opencv_opens_a_camera_with_the_password(locked: SimulatedCamera) -> None:
     with watch(_with_credentials(locked.url, USERNAME, PASSWORD)) as capture:
         read(capture)
 
 
 @pytest.mark.parametrize(("username", "password"), [(USERNAME, "wrong"), ("other", PASSWORD), ("", "")])
-def test_opencv_stays_out_without_it(locked: SimulatedCamera, username: str, password: str) -> None:
+def test_opencv_cannot_open_it_without_the_password(locked: SimulatedCamera, username: str, password: str) -> None:
     with watch(_with_credentials(locked.url, username, password)) as capture:
         assert not capture.isOpened()
     assert locked.connections_total == 0
@@ -70,7 +70,7 @@ def test_digest_credentials_are_checked(locked: SimulatedCamera, password: str, 
 
 
 @pytest.mark.parametrize("authorization", ["Basic", "Basic !", "Digest", "Bearer x", "Basic \u00fc"])
-def test_nonsense_credentials_are_refused(locked: SimulatedCamera, authorization: str) -> None:
+def test_malformed_credentials_are_refused(locked: SimulatedCamera, authorization: str) -> None:
     with RtspSocket(locked.url) as client:
         assert client.request("DESCRIBE", Authorization=authorization) == 401
 

@@ -1,4 +1,4 @@
-"""Each fault shows OpenCV, and the bytes on the wire, what it promises."""
+"""The effect of each fault on OpenCV and on the wire."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(30)
 
 TIMEOUT = TIMEOUT_MS / 1000
 SLACK = 1.5
-"""Seconds a busy machine may take beyond a time-out."""
+"""Seconds that a busy machine may need beyond a timeout."""
 
 SPS = 7
 
@@ -27,7 +27,7 @@ def test_open_fails_at_once(camera: SimulatedCamera, fault: Fault) -> None:
     assert time.monotonic() - started < 1
 
 
-def test_open_of_a_silent_camera_fails_after_its_time_out(camera: SimulatedCamera) -> None:
+def test_open_of_a_silent_camera_fails_after_its_timeout(camera: SimulatedCamera) -> None:
     camera.fault = Fault.SILENT
     started = time.monotonic()
     with watch(camera.url) as capture:
@@ -37,7 +37,7 @@ def test_open_of_a_silent_camera_fails_after_its_time_out(camera: SimulatedCamer
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.TRICKLE])
 def test_a_camera_that_answers_but_sends_no_frame_times_out(camera: SimulatedCamera, fault: Fault) -> None:
-    """The description is enough for OpenCV to call itself opened; the first read fails."""
+    """OpenCV needs only the description to open. The first read fails."""
     camera.fault = fault
     started = time.monotonic()
     with watch(camera.url) as capture:
@@ -84,12 +84,12 @@ def test_a_dropping_camera_drops_the_running_stream(camera: SimulatedCamera) -> 
 def test_a_repaired_camera_opens_again(camera: SimulatedCamera, fault: Fault) -> None:
     camera.fault = fault
     camera.fault = Fault.NONE
-    with watch(camera.url, timeout_ms=10_000) as capture:  # not about how soon, which a busy machine decides
+    with watch(camera.url, timeout_ms=10_000) as capture:  # long, because a busy machine may need the time
         read(capture)
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.SILENT])
-def test_a_held_connection_is_quiet_and_carries_on_from_a_key_frame(camera: SimulatedCamera, fault: Fault) -> None:
+def test_a_blocked_connection_is_quiet_and_continues_from_a_keyframe(camera: SimulatedCamera, fault: Fault) -> None:
     with RtspSocket(camera.url) as client:
         client.play()
         camera.fault = fault
@@ -98,7 +98,7 @@ def test_a_held_connection_is_quiet_and_carries_on_from_a_key_frame(camera: Simu
         assert client.rtp()[12] & 0x1F == SPS
 
 
-def test_a_trickling_connection_gets_a_few_bytes_and_carries_on_from_a_key_frame(
+def test_a_trickling_connection_gets_a_few_bytes_and_continues_from_a_keyframe(
     camera: SimulatedCamera,
 ) -> None:
     camera.fault = Fault.TRICKLE
@@ -112,7 +112,7 @@ def test_a_trickling_connection_gets_a_few_bytes_and_carries_on_from_a_key_frame
         assert client.rtp()[12] & 0x1F == SPS
 
 
-def test_opencv_carries_on_after_a_silence_shorter_than_its_time_out(camera: SimulatedCamera) -> None:
+def test_opencv_continues_after_a_silence_shorter_than_its_timeout(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         read(capture)
         camera.fault = Fault.SILENT
@@ -122,7 +122,7 @@ def test_opencv_carries_on_after_a_silence_shorter_than_its_time_out(camera: Sim
         repair.join()
 
 
-def test_a_silent_camera_answers_late(camera: SimulatedCamera) -> None:
+def test_a_silent_camera_answers_after_the_fault_is_cleared(camera: SimulatedCamera) -> None:
     camera.fault = Fault.SILENT
     with RtspSocket(camera.url) as client:
         client.ask("DESCRIBE")
@@ -141,7 +141,7 @@ def test_sequence_numbers_have_no_gap_across_a_fault(camera: SimulatedCamera) ->
         assert after == [(before + step) % 65536 for step in range(1, 21)]
 
 
-def test_connections_of_a_faulty_camera_are_given_back(camera: SimulatedCamera) -> None:
+def test_connections_of_a_faulty_camera_are_not_counted_after_their_end(camera: SimulatedCamera) -> None:
     camera.fault = Fault.SILENT
     with watch(camera.url) as capture:
         assert not capture.isOpened()

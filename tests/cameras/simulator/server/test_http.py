@@ -1,4 +1,4 @@
-"""A camera that sends its pictures over HTTP."""
+"""A camera that sends pictures over HTTP."""
 
 import re
 import socket
@@ -9,13 +9,13 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator, read_clock
 
-from ..clients import PATIENCE, TIMEOUT_MS, RtspSocket, fourcc, read, read_raw, read_to_the_end, wait_until, watch
+from ..clients import SOCKET_TIMEOUT, TIMEOUT_MS, RtspSocket, fourcc, read, read_raw, read_to_the_end, wait_until, watch
 
 pytestmark = pytest.mark.timeout(30)
 
 TIMEOUT = TIMEOUT_MS / 1000
 SLACK = 1.5
-"""Seconds a busy machine may take beyond a time-out."""
+"""Seconds that a busy machine may need beyond a timeout."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def web(simulator: Simulator) -> SimulatedCamera:
 
 def _get(url: str, method: str = "GET") -> socket.socket:
     place = urlsplit(url)
-    client = socket.create_connection((place.hostname, place.port), timeout=PATIENCE)
+    client = socket.create_connection((place.hostname, place.port), timeout=SOCKET_TIMEOUT)
     client.sendall(f"{method} {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
     return client
 
@@ -64,7 +64,7 @@ def test_pictures_are_parts_of_one_endless_answer(web: SimulatedCamera) -> None:
             assert stream.readline() == b"\r\n"
 
 
-def test_any_size_may_be_shown(simulator: Simulator) -> None:
+def test_any_size_is_allowed(simulator: Simulator) -> None:
     camera = simulator.add(SimulatedCamera("Yard", "yard", 642, 362, codec="mjpeg", transport="http"))
     with watch(camera.url) as capture:
         assert read(capture).shape == (362, 642, 3)
@@ -74,7 +74,7 @@ def test_any_size_may_be_shown(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("password", "opens"), [("s3cret", True), ("wrong", False)])
-def test_the_password_is_asked_for(simulator: Simulator, password: str, opens: bool) -> None:
+def test_the_password_is_required(simulator: Simulator, password: str, opens: bool) -> None:
     camera = simulator.add(
         SimulatedCamera("Yard", "yard", 640, 360, transport="http", username="admin", password="s3cret")
     )
@@ -96,7 +96,7 @@ def test_open_fails_at_once_and_a_running_stream_ends(web: SimulatedCamera, faul
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.SILENT])
-def test_open_fails_after_its_time_out(web: SimulatedCamera, fault: Fault) -> None:
+def test_open_fails_after_its_timeout(web: SimulatedCamera, fault: Fault) -> None:
     web.fault = fault
     started = time.monotonic()
     with watch(web.url) as capture:
@@ -106,7 +106,7 @@ def test_open_fails_after_its_time_out(web: SimulatedCamera, fault: Fault) -> No
 
 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE])
-def test_a_running_stream_carries_on_where_a_fault_clears(web: SimulatedCamera, fault: Fault) -> None:
+def test_a_running_stream_continues_after_a_fault_is_cleared(web: SimulatedCamera, fault: Fault) -> None:
     with watch(web.url) as capture:
         read(capture)
         web.fault = fault
@@ -129,7 +129,7 @@ def test_every_nth_picture_is_truncated_or_lost(simulator: Simulator) -> None:
     settings = SimulatedCamera("Yard", "yard", 640, 360, 15, transport="http", truncate_every=2, lose_every=3)
     with watch(simulator.add(settings).url, raw=True) as capture:
         whole = [packet.data.endswith(b"\xff\xd9") for packet in read_raw(capture, 8)]
-    # Of six pictures the second and fourth are cut short, the third and sixth left out.
+    # Of six pictures the second and fourth are truncated, the third and sixth are dropped.
     assert whole == [True, False, False, True] * 2
 
 
@@ -140,7 +140,7 @@ def test_other_requests_are_refused_and_closed(web: SimulatedCamera, method: str
     assert web.connections_total == 0
 
 
-def test_a_camera_speaks_its_own_protocol_only(web: SimulatedCamera, camera: SimulatedCamera) -> None:
+def test_a_camera_answers_only_its_own_protocol(web: SimulatedCamera, camera: SimulatedCamera) -> None:
     with RtspSocket(web.url) as client:
         assert client.request("DESCRIBE") == 404
     with _get(camera.url) as other, other.makefile("rb") as stream:

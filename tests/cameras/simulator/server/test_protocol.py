@@ -1,4 +1,4 @@
-"""What the server says on the wire, to clients that behave and to clients that do not."""
+"""The server's protocol on the wire, with correct and incorrect clients."""
 
 import base64
 import struct
@@ -38,7 +38,7 @@ def test_options_names_the_methods(client: RtspSocket) -> None:
         assert {"DESCRIBE", "SETUP", "PLAY", "TEARDOWN"} <= set(client.header("Public").split(", "))
 
 
-def test_description_carries_the_parameter_sets_of_the_stream(client: RtspSocket) -> None:
+def test_the_description_has_the_parameter_sets_of_the_stream(client: RtspSocket) -> None:
     with client:
         assert client.request("DESCRIBE") == 200
         described = [base64.b64decode(part) for part in sprop_sets(client.body)]
@@ -58,7 +58,7 @@ def test_every_play_begins_with_parameter_sets_and_an_idr(client: RtspSocket) ->
             assert client.request("PLAY") == 200
 
 
-def test_a_late_viewer_without_idr_on_play_waits_for_the_next_key_frame(simulator: Simulator) -> None:
+def test_a_late_viewer_without_idr_on_play_waits_for_the_next_keyframe(simulator: Simulator) -> None:
     settings = SimulatedCamera("Garden", "garden", 320, 180, gop_seconds=0.4, idr_on_play=False)
     camera = simulator.add(settings)
     with RtspSocket(camera.url) as first, RtspSocket(camera.url) as second:
@@ -86,7 +86,7 @@ def test_timestamps_advance_by_whole_frames(client: RtspSocket) -> None:
     assert all(step > 0 and step % 3600 == 0 for step in steps)
 
 
-def test_a_resize_comes_as_new_parameter_sets_and_an_idr_in_the_same_session(
+def test_a_resize_sends_new_parameter_sets_and_an_idr_in_the_same_session(
     camera: SimulatedCamera, client: RtspSocket
 ) -> None:
     with client:
@@ -103,7 +103,7 @@ def test_a_resize_comes_as_new_parameter_sets_and_an_idr_in_the_same_session(
         assert base64.b64decode(sprop_sets(client.body)[0]) == after[0][12:]
 
 
-def test_play_tells_the_first_sequence_number(client: RtspSocket) -> None:
+def test_the_answer_to_play_has_the_first_sequence_number(client: RtspSocket) -> None:
     with client:
         client.play()
         fields = dict(part.split("=", 1) for part in client.header("RTP-Info").split(";"))
@@ -112,7 +112,7 @@ def test_play_tells_the_first_sequence_number(client: RtspSocket) -> None:
         assert abs(_timestamp(first) - int(fields["rtptime"])) < 90_000
 
 
-def test_sender_reports_tie_the_stream_to_the_time_of_day(
+def test_sender_reports_map_timestamps_to_the_time_of_day(
     camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "REPORT_SECONDS", 0.1)
@@ -147,7 +147,7 @@ def test_a_connection_belongs_to_its_first_camera(simulator: Simulator, client: 
         assert client.request("DESCRIBE", other.url) == 404
 
 
-def test_methods_out_of_turn_are_refused(client: RtspSocket) -> None:
+def test_methods_in_the_wrong_order_are_refused(client: RtspSocket) -> None:
     with client:
         assert client.request("PLAY") == 455
         assert client.request("TEARDOWN") == 455
@@ -157,7 +157,7 @@ def test_methods_out_of_turn_are_refused(client: RtspSocket) -> None:
         assert client.request("RECORD") == 501
 
 
-def test_requests_and_receiver_reports_may_come_while_playing(client: RtspSocket) -> None:
+def test_requests_and_receiver_reports_are_accepted_while_playing(client: RtspSocket) -> None:
     with client:
         client.play()
         client.rtp()
@@ -167,7 +167,7 @@ def test_requests_and_receiver_reports_may_come_while_playing(client: RtspSocket
         client.rtp()
 
 
-def test_a_request_may_come_in_pieces(client: RtspSocket) -> None:
+def test_a_request_in_pieces_is_accepted(client: RtspSocket) -> None:
     with client:
         for piece in (b"OPTIONS ", client.url.encode(), b" RTSP/1.0\r\nCSeq: 0\r", b"\n\r\n"):
             client.send(piece)
@@ -195,7 +195,7 @@ def test_teardown_ends_the_session(camera: SimulatedCamera, client: RtspSocket) 
         b"\r\n\r\n",
     ],
 )
-def test_nonsense_ends_the_connection_and_nothing_else(
+def test_a_malformed_request_ends_only_its_connection(
     camera: SimulatedCamera, nonsense: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RtspSocket(camera.url) as wrong, RtspSocket(camera.url) as right:
@@ -205,7 +205,7 @@ def test_nonsense_ends_the_connection_and_nothing_else(
     assert not caplog.records
 
 
-def test_a_client_that_does_not_read_is_cut(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_is_disconnected(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "STALL_SECONDS", 0.3)
     camera = simulator.add(SimulatedCamera("Wide", "wide", 1280, 720, bit_rate=50_000_000, gop_seconds=0.04))
     with RtspSocket(camera.url) as client:

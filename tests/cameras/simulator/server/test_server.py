@@ -1,4 +1,4 @@
-"""Nothing of a simulator is left when it is closed."""
+"""Start and end of a simulator."""
 
 import socket
 import threading
@@ -27,7 +27,7 @@ def test_close_leaves_no_thread_no_listener_and_no_connection() -> None:
     assert camera.connections == 0
 
 
-def test_close_twice_is_close_once() -> None:
+def test_a_second_close_does_nothing() -> None:
     simulator = Simulator()
     simulator.close()
     simulator.close()
@@ -40,7 +40,7 @@ def test_a_port_in_use_is_an_os_error(simulator: Simulator) -> None:
     assert set(threading.enumerate()) == before
 
 
-def test_the_encoder_rests_while_nobody_watches(camera: SimulatedCamera) -> None:
+def test_the_encoder_is_idle_without_viewers(camera: SimulatedCamera) -> None:
     with RtspSocket(camera.url) as client:
         client.play()
         first = client.rtp()
@@ -49,7 +49,7 @@ def test_the_encoder_rests_while_nobody_watches(camera: SimulatedCamera) -> None
         assert client.rtp()[12:] == first[12:]
 
 
-def test_default_cameras_have_names_slugs_and_scenes_of_their_own() -> None:
+def test_default_cameras_have_different_names_slugs_and_scenes() -> None:
     cameras = default_cameras(6)
     assert [camera.name for camera in cameras] == [
         "Front door",

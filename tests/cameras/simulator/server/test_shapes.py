@@ -1,4 +1,4 @@
-"""The shapes of H.264 that cameras send: asserted on what OpenCV's raw mode hands over, and on what it decodes."""
+"""The shapes of H.264 that cameras send, as OpenCV reads them raw and decoded."""
 
 import base64
 from itertools import pairwise
@@ -18,7 +18,7 @@ SLICE, IDR, SEI, SPS, PPS = 1, 5, 6, 7, 8
 FPS = 15
 FRAME_TICKS = 90_000 // FPS
 GOP = 6
-"""Pictures from key to key."""
+"""Pictures per GOP."""
 
 
 def _add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
@@ -53,7 +53,7 @@ def _sequence(packet: bytes) -> int:
     ],
     ids=str,
 )
-def test_the_clock_is_readable_in_every_sound_shape(simulator: Simulator, settings: dict[str, Any]) -> None:
+def test_the_clock_is_readable_in_every_valid_shape(simulator: Simulator, settings: dict[str, Any]) -> None:
     with watch(_add(simulator, **settings).url) as capture:
         clocks = [read_clock(read(capture)) for _ in range(GOP + 4)]
     times = [clock for clock in clocks if clock is not None]
@@ -82,10 +82,10 @@ def test_the_description_and_the_parameter_set_name_the_profile(
         assert f"profile-level-id={sps[1:4].hex().upper()}" in client.body
 
 
-def test_b_frames_come_in_decoding_order_with_the_times_of_presentation(simulator: Simulator) -> None:
+def test_b_frames_arrive_in_decoding_order_with_presentation_times(simulator: Simulator) -> None:
     camera = _add(simulator, b_frames=2)
     reads = _read_raw(camera)
-    # Time stamps jump back once in any stream, when the first sender report comes.
+    # Timestamps jump back once in any stream, at the first sender report.
     assert sum(later.milliseconds < earlier.milliseconds for earlier, later in pairwise(reads)) >= 4
     with RtspSocket(camera.url) as client:
         client.play()
@@ -95,12 +95,12 @@ def test_b_frames_come_in_decoding_order_with_the_times_of_presentation(simulato
     assert [sorted(times).index(time) for time in times] == [0, 3, 1, 2, 5, 4, 6]
 
 
-def test_a_picture_of_several_slices_comes_in_one_read(simulator: Simulator) -> None:
+def test_a_picture_of_several_slices_arrives_in_one_read(simulator: Simulator) -> None:
     reads = _read_raw(_add(simulator, slices=3))
     assert {tuple(packet.types) for packet in reads} == {(SPS, PPS, IDR, IDR, IDR), (SLICE, SLICE, SLICE)}
 
 
-def test_parameter_sets_before_each_slice_split_a_key_picture_into_two_reads(simulator: Simulator) -> None:
+def test_parameter_sets_before_each_slice_split_a_keyframe_into_two_reads(simulator: Simulator) -> None:
     reads = _read_raw(_add(simulator, slices=2, repeat_parameter_sets="slice"))
     keys = [packet for packet in reads if packet.key]
     assert {tuple(packet.types) for packet in keys} == {(SPS, PPS, IDR)}
@@ -122,7 +122,7 @@ def test_parameter_sets_before_each_slice_are_one_picture_on_the_wire(simulator:
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-def test_parameter_sets_may_come_in_the_description_alone(simulator: Simulator, codec: str) -> None:
+def test_parameter_sets_can_be_in_the_description_only(simulator: Simulator, codec: str) -> None:
     camera = _add(simulator, codec=codec, repeat_parameter_sets="none")
     with watch(camera.url, raw=True) as capture:
         index = int(capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX))
@@ -146,7 +146,7 @@ def test_a_resize_without_parameter_sets_in_band_closes_the_connections(simulato
         assert read_clock(image) is not None
 
 
-def test_parameter_sets_may_come_once_in_each_play_and_after_a_resize(simulator: Simulator) -> None:
+def test_parameter_sets_can_be_sent_once_per_play_and_after_a_resize(simulator: Simulator) -> None:
     camera = _add(simulator, repeat_parameter_sets="once")
     with RtspSocket(camera.url) as client:
         client.play()
@@ -166,7 +166,7 @@ def _sets_among(client: RtspSocket, pictures: int) -> int:
 
 
 @pytest.mark.parametrize("shape", ["intra_refresh", "open_gop"])
-def test_after_the_first_picture_no_idr_comes_but_recovery_points(simulator: Simulator, shape: str) -> None:
+def test_after_the_first_picture_there_are_recovery_points_and_no_idr(simulator: Simulator, shape: str) -> None:
     reads = _read_raw(_add(simulator, **{shape: True}))
     assert reads[0].types == [SPS, PPS, IDR]
     assert not [packet for packet in reads[1:] if IDR in packet.types]
@@ -175,7 +175,7 @@ def test_after_the_first_picture_no_idr_comes_but_recovery_points(simulator: Sim
     assert all(types == [SPS, PPS, SEI, SLICE] for types in keys)
 
 
-def test_the_key_pictures_of_an_open_gop_are_led_by_pictures_that_are_shown_before(simulator: Simulator) -> None:
+def test_the_keyframes_of_an_open_gop_have_leading_pictures(simulator: Simulator) -> None:
     reads = _read_raw(_add(simulator, open_gop=True), 4 * GOP)
     keys = [index for index, packet in enumerate(reads) if packet.key][2:-1]
     assert keys
@@ -185,7 +185,7 @@ def test_the_key_pictures_of_an_open_gop_are_led_by_pictures_that_are_shown_befo
 
 
 @pytest.mark.parametrize("shape", ["intra_refresh", "open_gop"])
-def test_a_late_viewer_of_a_stream_without_idr_begins_at_a_recovery_point(simulator: Simulator, shape: str) -> None:
+def test_a_late_viewer_of_a_stream_without_idr_starts_at_a_recovery_point(simulator: Simulator, shape: str) -> None:
     camera = _add(simulator, **{shape: True})
     with RtspSocket(camera.url) as first:
         first.play()
@@ -195,7 +195,7 @@ def test_a_late_viewer_of_a_stream_without_idr_begins_at_a_recovery_point(simula
     assert not [packet for packet in reads if IDR in packet.types]
 
 
-def test_every_nth_picture_is_truncated_but_no_key_picture(simulator: Simulator) -> None:
+def test_every_nth_picture_except_keyframes_is_truncated(simulator: Simulator) -> None:
     decoder = av.CodecContext.create("h264", "r")
     corrupt = []
     for packet in _read_raw(_add(simulator, truncate_every=3)):
@@ -213,7 +213,7 @@ def test_every_nth_picture_is_lost_with_its_sequence_numbers(simulator: Simulato
         units = [client.access_unit() for _ in range(10)]
     pairs = [(earlier[-1], later[0]) for earlier, later in pairwise(units)]
     gaps = [(_sequence(later) - _sequence(earlier)) % 65536 > 1 for earlier, later in pairs]
-    # A key picture and three others, the gap; another, a key picture and two others, the gap.
+    # A keyframe and three other pictures, the gap; one picture, a keyframe, two other pictures, the gap.
     assert gaps == [False] * 3 + [True] + [False] * 3 + [True] + [False]
     steps = [(_timestamp(later) - _timestamp(earlier)) % (1 << 32) for earlier, later in pairs]
     assert all(step >= 2 * FRAME_TICKS for step, gap in zip(steps, gaps, strict=True) if gap)

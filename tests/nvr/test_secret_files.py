@@ -1,4 +1,4 @@
-"""Secrets that nobody configured."""
+"""Keys that the environment does not set."""
 
 import os
 import stat
@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nvr.keys import stored_key
+from nvr.secret_files import stored_key
 from tests.servers import ROOT
 
 
-def test_a_key_is_made_once_and_then_stays(tmp_path: Path) -> None:
+def test_a_key_is_created_once(tmp_path: Path) -> None:
     file = tmp_path / "var" / "secret.key"
     key = stored_key(file)
     assert len(key) >= 50  # what Django's deployment check asks of a SECRET_KEY
@@ -18,7 +18,7 @@ def test_a_key_is_made_once_and_then_stays(tmp_path: Path) -> None:
     assert stored_key(tmp_path / "other.key") != key
 
 
-def test_only_this_user_may_read_a_key(tmp_path: Path) -> None:
+def test_only_this_user_can_read_a_key(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         file = tmp_path / "var" / "secret.key"
@@ -29,8 +29,8 @@ def test_only_this_user_may_read_a_key(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_workers_that_start_together_agree_on_one_key_and_leave_nothing_else_behind(tmp_path: Path) -> None:
-    program = "import pathlib, sys; from nvr.keys import stored_key; sys.stdin.read(); "
+def test_workers_that_start_together_use_one_key_and_leave_no_other_file(tmp_path: Path) -> None:
+    program = "import pathlib, sys; from nvr.secret_files import stored_key; sys.stdin.read(); "
     program += "print(stored_key(pathlib.Path(sys.argv[1])))"
     file = tmp_path / "var" / "secret.key"
     workers = [

@@ -1,4 +1,4 @@
-"""Secrets that nobody configured: made once, kept in a file that only this user may read."""
+"""Keys that the environment does not set: created once, in a file that only this user may read."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def stored_key(path: Path) -> str:
-    """Return the key in `path`; the first process to ask creates it, the others read the same one."""
+    """Return the key in `path`. The first process that asks creates it; the others read the same key."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
