@@ -35,7 +35,7 @@ from streaming.store.scripts import Store
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 from streaming.viewing.still_limits import StillLimits
-from streaming.viewing.viewing import Patience, Viewing
+from streaming.viewing.viewing import ViewerTimeouts, Viewing
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +133,8 @@ class Runtime:
         return self.policy.budget
 
     @staticmethod
-    def patience() -> Patience:
-        return Patience(conf.FIRST_FRAME.value, conf.RECONNECT.value)
+    def viewer_timeouts() -> ViewerTimeouts:
+        return ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
 
     async def check_gate(self) -> None:
         """Write this worker's report, as a renewal does: a Redis that is full answers readings only. Raises

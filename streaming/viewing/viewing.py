@@ -46,7 +46,7 @@ class Viewer(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class ViewerTimeouts:
     """Seconds: for the first picture, for a lost camera to come back, for a viewer to acknowledge."""
 
     first_frame: float
@@ -64,7 +64,7 @@ class Viewing:
         viewer: Viewer,
         source: CameraSource,
         holder: Holder,
-        patience: Patience,
+        timeouts: ViewerTimeouts,
         formats: frozenset[Format] = JPEG_ONLY,
         id: str = "",
         counters: Counters | None = None,
@@ -75,7 +75,7 @@ class Viewing:
         self._id, self._opened = id or gate.new_id(), time.monotonic()
         self._counters, self._budget = counters or Counters(), budget
         self.traffic = Traffic()
-        self._source, self._patience, self._formats = source, patience, formats
+        self._source, self._timeouts, self._formats = source, timeouts, formats
         self.holder, self._asked = holder, holder.quality
         self._told = Format.JPEG, ""  # format and codec that the viewer was told last
         self._counted: Format | None = None  # what came when its rate was looked at last
@@ -107,7 +107,7 @@ class Viewing:
             self._count_admission(slot, time.monotonic() - asked)
             self.slot = slot
             self._viewer.admitted(slot)
-            slot.progressed(self._patience.first_frame + RENEWED_FOR)
+            slot.progressed(self._timeouts.first_frame + RENEWED_FOR)
             await self._viewer.send_message(self._info(slot, slot.limits[0].maximum))
             async with self._hub.feed(self.holder.camera_id, self._source, self.holder.quality, self._formats) as feed:
                 self._feed = feed
@@ -138,7 +138,7 @@ class Viewing:
         self._waiting_since = time.monotonic()
         self._progress.set()
         if self.slot:
-            self.slot.progressed(self._patience.stall + RENEWED_FOR)
+            self.slot.progressed(self._timeouts.stall + RENEWED_FOR)
         return True
 
     async def change_quality(self, quality: str) -> None:
@@ -279,12 +279,12 @@ class Viewing:
             if feed.condition.state is not State.LIVE:
                 self._waiting_since = time.monotonic()  # decoders keep pictures back until others come
             waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
-            if waited >= self._patience.stall:
+            if waited >= self._timeouts.stall:
                 slot.check()
                 raise ViewerUnresponsiveError
             asleep = time.monotonic()
             # At full seconds, so that all viewings of a worker look at the same moment: waking costs more than looking.
-            pause = min(self._patience.stall - waited, 1.0 - asleep % 1.0)
+            pause = min(self._timeouts.stall - waited, 1.0 - asleep % 1.0)
             await asyncio.sleep(pause)
             # Slept for longer: this worker was paused, and what the viewer has sent meanwhile is still to be read.
             self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)
@@ -295,7 +295,7 @@ class Viewing:
     async def _follow(self, slot: Slot, feed: Feed) -> None:
         """Tell the viewer of the camera's condition; raise when there was no picture for too long."""
         told, condition, was_live = None, feed.condition, False
-        deadline: float | None = time.monotonic() + self._patience.first_frame
+        deadline: float | None = time.monotonic() + self._timeouts.first_frame
         while True:
             if condition.state is not told:
                 told = condition.state
@@ -305,7 +305,7 @@ class Viewing:
             elif not was_live and condition.failures >= REFUSALS:
                 raise _gone(condition)
             elif deadline is None:
-                deadline = time.monotonic() + self._patience.reconnect
+                deadline = time.monotonic() + self._timeouts.reconnect
             if deadline is not None:
                 slot.progressed(deadline - time.monotonic() + RENEWED_FOR)
             try:

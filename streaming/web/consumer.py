@@ -153,7 +153,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self,
             source,
             holder,
-            worker.patience(),
+            worker.viewer_timeouts(),
             self._formats(),
             self._id,
             worker.counters,

@@ -23,7 +23,7 @@ from streaming.ingest.hub import JPEG_ONLY, Hub
 from streaming.store.keys import RATES, SERVER_SET
 from streaming.store.scripts import Store
 from streaming.viewing.protocol import HEADER
-from streaming.viewing.viewing import Patience, Viewing
+from streaming.viewing.viewing import ViewerTimeouts, Viewing
 from tests.servers import RedisServer
 
 LIMITS = Terms((Limit(SERVER_SET, 2),))
@@ -71,8 +71,8 @@ class Bench:
     ) -> tuple[Viewing, ListViewer]:
         viewer, source = ListViewer(at_once=self.at_once), CameraSource(self.camera.url)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=0)
-        patience = Patience(first_frame=5, reconnect=1, stall=1)
-        viewing = Viewing(self.gate, self.hub, viewer, source, holder, patience, formats)
+        timeouts = ViewerTimeouts(first_frame=5, reconnect=1, stall=1)
+        viewing = Viewing(self.gate, self.hub, viewer, source, holder, timeouts, formats)
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 
@@ -226,7 +226,7 @@ async def test_a_quality_that_is_chosen_before_the_camera_may_be_opened_holds(be
 async def test_a_viewer_need_not_acknowledge_while_the_camera_is_away(bench: Bench) -> None:
     """It may be unable to: decoders keep pictures back until others come."""
     viewing, viewer = bench.viewing(acknowledges=False)
-    viewing._patience = Patience(first_frame=5, reconnect=3, stall=1)
+    viewing._timeouts = ViewerTimeouts(first_frame=5, reconnect=3, stall=1)
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
     bench.camera.fault = Fault.REFUSE
