@@ -17,8 +17,8 @@ VERSION = 1
 QUALITIES = ("low", "medium", "high", "original")
 FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # what a viewer may be able to play
 WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video about a second
-MAX_MESSAGE = 1024  # bytes of a viewer's message
-MAX_MESSAGES = 60  # of a viewer in a second, besides those that acknowledge a frame
+MAX_VIEWER_MESSAGE_BYTES = 1024  # bytes of a viewer's message
+MAX_VIEWER_MESSAGES_PER_SECOND = 60  # of a viewer in a second, besides those that acknowledge a frame
 
 ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # as JSON encoders write it
 HEADER = struct.Struct("!BBBBIdd")  # version, kind, flags, epoch, sequence, read at (ms), presented at (us)
@@ -82,8 +82,8 @@ def parse(text: str | None) -> ViewerMessage:
         raise errors.ProtocolError("Viewers send text messages only.")
     if (seq := parse_ack(text)) is not None:  # nearly all that comes, at a quarter of the cost
         return Ack(seq)
-    if len(text.encode()) > MAX_MESSAGE:
-        raise errors.ProtocolError(f"A message has {MAX_MESSAGE} bytes at most.")
+    if len(text.encode()) > MAX_VIEWER_MESSAGE_BYTES:
+        raise errors.ProtocolError(f"A message has {MAX_VIEWER_MESSAGE_BYTES} bytes at most.")
     try:
         message = json.loads(text)
         return _parse_object(message if isinstance(message, dict) else {})

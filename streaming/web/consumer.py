@@ -72,7 +72,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         await self.accept()
-        self._flood = Flood(protocol.MAX_MESSAGES)
+        self._flood = Flood(protocol.MAX_VIEWER_MESSAGES_PER_SECOND)
         worker = runtime.current()  # before the log's id: what this may start outlives the viewing
         self._id = worker.gate.new_id()
         log.begin(self._id)
