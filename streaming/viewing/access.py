@@ -28,14 +28,14 @@ class AsStored(dict[str, Any]):
         """Changes nothing."""
 
 
-def admissible_session(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """`admissible` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody."""
+def check_session_access(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
+    """`check_access` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody."""
     session = AsStored(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
     # All that Django asks of a request here is its session.
-    return admissible(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
+    return check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
 
 
-def admissible(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
+def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
     """The rules, in the order in which they are told."""
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from streaming import conf
 from streaming.errors import StreamError
 from streaming.ingest.hub import Hub
-from streaming.viewing.access import admissible_session
+from streaming.viewing.access import check_session_access
 from streaming.viewing.open_streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Rechecks:
 
     async def _look(self, key: Key, streams: list[Stream]) -> None:
         try:
-            _, camera, source = await database_sync_to_async(admissible_session)(*key)
+            _, camera, source = await database_sync_to_async(check_session_access)(*key)
         except StreamError as error:
             for stream in streams:
                 stream.stop(error)

@@ -25,7 +25,7 @@ from streaming.ingest.frames import Format
 from streaming.limits.admission import Standings, standings_of, terms_of
 from streaming.limits.policy import Policy
 from streaming.viewing import fast_path, log, protocol
-from streaming.viewing.access import admissible_session
+from streaming.viewing.access import check_session_access
 from streaming.viewing.log import log_event
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.viewing import Viewing
@@ -33,7 +33,7 @@ from streaming.viewing.viewing import Viewing
 logger = logging.getLogger(__name__)
 UNKNOWN = "Your log-in cannot be checked right now."
 
-Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
+Access = tuple[Policy, AbstractBaseUser, Camera, CameraSource, Standings]
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -135,7 +135,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _watch(self, worker: runtime.Runtime) -> None:
         quality = self._quality()
-        policy, user, camera, source, standings = await self._admissible(worker)
+        policy, user, camera, source, standings = await self._check_access(worker)
         if worker.draining:
             raise errors.DrainingError
         holder = self._holder = Holder(
@@ -162,7 +162,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
 
         async def terms_now() -> Terms:
-            policy, *_, standings = await self._admissible(worker)
+            policy, *_, standings = await self._check_access(worker)
             return terms_of(policy, standings, holder, viewing.rate())
 
         await viewing.run(terms_of(policy, standings, holder, viewing.rate()), terms_now)
@@ -175,18 +175,18 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
         return protocol.known_formats(query.get("formats", ["jpeg"])[0])
 
-    async def _admissible(self, worker: runtime.Runtime) -> Admissible:
+    async def _check_access(self, worker: runtime.Runtime) -> Access:
         """The policy, the user, the camera and the user's limits. Raises if access is denied."""
 
-        def look(policy: Policy) -> Admissible:
-            user, camera, source = admissible_session(self._session, self._camera)
+        def look(policy: Policy) -> Access:
+            user, camera, source = check_session_access(self._session, self._camera)
             return policy, user, camera, source, standings_of(policy, user)
 
         while True:
             policy = await worker.known_policy()
             try:
                 async with asyncio.timeout(conf.DATABASE):  # others may stand before this one
-                    found: Admissible = await database_sync_to_async(look)(policy)
+                    found: Access = await database_sync_to_async(look)(policy)
             except TimeoutError as error:
                 raise errors.GateUnavailableError(UNKNOWN, retry_after=5) from error
             if found[0] == worker.policy:  # reading takes its time on a busy worker: they may have been changed

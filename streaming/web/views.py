@@ -24,7 +24,7 @@ from streaming.ingest import probe
 from streaming.limits import policy
 from streaming.limits.admission import rate_of
 from streaming.viewing import protocol
-from streaming.viewing.access import admissible
+from streaming.viewing.access import check_access
 from streaming.web.prometheus import CONTENT_TYPE, exposition
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
@@ -66,7 +66,7 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
-    user, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
+    user, found, _ = await sync_to_async(check_access)(await request.auser(), camera)
     usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
     gate = await usage.summary(operator=await _is_operator(user))
     path = f"/api/v1/cameras/{found.id}/stream"
@@ -97,7 +97,7 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    user, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.ask(str(user.pk))
     still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))

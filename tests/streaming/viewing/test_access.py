@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from streaming import errors
-from streaming.viewing.access import admissible_session
+from streaming.viewing.access import check_session_access
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def asks(key: str | None) -> type[Exception]:
     """What a viewer with this session is told of a camera that does not exist."""
     with pytest.raises(errors.StreamError) as told:
-        admissible_session(key, uuid.uuid4())
+        check_session_access(key, uuid.uuid4())
     return told.type
 
 
