@@ -4,10 +4,10 @@ most of what those cost is the way through the channels."""
 from collections.abc import Callable
 from typing import Protocol
 
-EXTENSION = "streaming.viewing.fast_path"  # the scope's extension that is a `Direct`
+EXTENSION = "streaming.viewing.fast_path"  # the scope's extension that is a `FastPath`
 
 
-class Direct(Protocol):
+class FastPath(Protocol):
     """A WebSocket that is open, or was. While `take_text` is set, the consumer gets an event `websocket.control.frame` for
     each ping and pong frame of the viewer's."""
 

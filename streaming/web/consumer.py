@@ -40,7 +40,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
 
     send_frame_at_once: Callable[[bytes, bytes], bool] | None = None
-    _direct: fast_path.Direct | None = None
+    _fast_path: fast_path.FastPath | None = None
     _task: "asyncio.Task[None] | None" = None
     _viewing: Viewing | None = None
     _holder: Holder | None = None
@@ -52,10 +52,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         to fifteen times a second and touches no database by it, so its messages are awaited plainly; under Daphne most
         do not come this way at all (`fast_path.py`)."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
-        self._direct = scope.get("extensions", {}).get(fast_path.EXTENSION)
-        if self._direct is not None:
-            self._direct.take_text = self._take_ack
-            self.send_frame_at_once = self._direct.send_at_once
+        self._fast_path = scope.get("extensions", {}).get(fast_path.EXTENSION)
+        if self._fast_path is not None:
+            self._fast_path.take_text = self._take_ack
+            self.send_frame_at_once = self._fast_path.send_at_once
         try:
             with contextlib.suppress(StopConsumer):
                 while True:
@@ -65,8 +65,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     else:
                         await self.dispatch(message)
         finally:
-            if self._direct is not None:
-                self._direct.take_text = None
+            if self._fast_path is not None:
+                self._fast_path.take_text = None
             # Also where `disconnect` is not called: on SIGTERM, and after an exception in a handler.
             await self._end()
 
