@@ -33,6 +33,9 @@ UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutC
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
     take_text: Callable[[str], bool] | None = None  # what the application takes without a turn of the loop
 
+    def set_text_handler(self, handler: Callable[[str], bool] | None) -> None:
+        self.take_text = handler
+
     def send_at_once(self, *parts: bytes) -> bool:
         """Send a binary message of these parts, if that is plain and simple; returns whether it was."""
         transport, size = self.transport, sum(map(len, parts))

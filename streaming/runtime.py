@@ -34,8 +34,10 @@ from streaming.store.keys import pictures_url, store_url
 from streaming.store.scripts import Store
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
+from streaming.viewing.services import WorkerServices
 from streaming.viewing.still_limits import StillLimits
-from streaming.viewing.viewing import ViewerTimeouts, Viewing
+from streaming.viewing.viewer import ViewerTimeouts
+from streaming.viewing.viewing import Viewing
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +97,8 @@ class Runtime:
         self.hub.on_reopen = lambda camera: self.counters.add(f"reopened:{camera}")
         shared = self._sharing.store if self._sharing else None
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
+        timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
+        self.services = WorkerServices(self.gate, self.hub, timeouts, self.counters, self.budget)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -131,10 +135,6 @@ class Runtime:
     def budget(self) -> int:
         """kbit/s that all streams together may take, 0: any."""
         return self.policy.budget
-
-    @staticmethod
-    def viewer_timeouts() -> ViewerTimeouts:
-        return ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
 
     async def check_gate(self) -> None:
         """Write this worker's report, as a renewal does: a Redis that is full answers readings only. Raises

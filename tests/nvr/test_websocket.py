@@ -184,7 +184,8 @@ async def test_the_application_is_offered_each_short_text_and_hears_in_the_usual
         offers.append(text)
         return text == ACK.decode()
 
-    client.server.take_text, client.server.last_ping = take, 0.0
+    client.server.set_text_handler(take)
+    client.server.last_ping = 0.0
     await client.send(frame(ACK))
     assert client.server.last_ping > 0  # it counts as alive
     await client.send(frame(b"other"), frame(b"l" * 200))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.streaming.viewing.test_viewing import LIMITS, Bench, bench, lease, until
+from tests.streaming.viewing.harness import LIMITS, Bench, bench, lease, until
 
 __all__ = ["bench", "lease"]
 
@@ -96,7 +96,7 @@ async def run_with(bench: Bench, step: int, error: Callable[[], BaseException], 
 
 @pytest.mark.parametrize("error", [Injected, asyncio.CancelledError])
 async def test_an_error_at_any_await_leaves_nothing_behind(bench: Bench, error: Callable[[], BaseException]) -> None:
-    async with bench.hub.feed("1", bench.viewing()[0]._source, "low") as feed:
+    async with bench.hub.feed("1", bench.source, "low") as feed:
         await feed.mailbox.take()  # the camera runs: a viewing is soon at its pictures
         suspensions = await run_with(bench, 0, error, 20)
         assert suspensions > 10
