@@ -21,6 +21,7 @@ PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "web")
 STRANGERS = {"gate", "ingest"}
 GROUND = ("complaints", "errors", "conf", "models")  # of streaming/: all may import them
 ABOVE = {
+    "policy_keeper": "limits",
     "shutdown": "viewing",
     "runtime": "viewing",
 }  # a module beside the packages -> the last package that it may import
@@ -161,7 +162,7 @@ HOMES = {
         "streaming/store/worker_events.py",
         "streaming/viewing/rechecks.py",
         "streaming/reports/recorder.py",
-        "streaming/runtime.py",
+        "streaming/policy_keeper.py",
         "nvr/",
     ),
     "psycopg": ("nvr/postgresql/base.py",),
