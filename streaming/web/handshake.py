@@ -38,6 +38,8 @@ class Access:
 
 
 class Handshake:
+    """A viewer's request for one camera."""
+
     def __init__(self, scope: Any) -> None:
         self.camera = str(scope["url_route"]["kwargs"]["camera"])
         client = scope.get("client")

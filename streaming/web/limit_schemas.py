@@ -19,7 +19,8 @@ MAX_DAYS = 30
 def _limit(name: str) -> Any:
     setting = NUMBERS[name]
     kind = float if setting.fraction else int
-    text = f"{LABELS[name]}." + " 0: unlimited." * (not setting.minimum)
+    zero = "none" if name == "reserved_slots" else "unlimited"
+    text = f"{LABELS[name]}." + f" 0: {zero}." * (not setting.minimum)
     return Field(ge=kind(setting.minimum), le=kind(setting.maximum), description=text)
 
 
@@ -58,7 +59,7 @@ class LimitChanges(Changes):
 
 
 class PolicyOut(Schema):
-    """0: unlimited."""
+    """The limits. 0: unlimited, or no reserved slots."""
 
     max_concurrent: int
     max_mbps: float
@@ -95,8 +96,8 @@ class GateOut(Schema):
     answer: str = Field(default="", description="The error code of Redis, such as OOM.")
     over: int = Field(default=0, description="Streams above a lowered limit. They may go on.")
     reserved: int = 0
-    mbps: float = Field(default=0.0, description="What all viewers were sent, as the average of the last seconds.")
-    counted_mbps: float = Field(default=0.0, description="What is reserved for current viewers.")
+    mbps: float = Field(default=0.0, description="Sent to all viewers, as the average of the last seconds.")
+    counted_mbps: float = Field(default=0.0, description="Reserved for current viewers. Admission uses this figure.")
     max_mbps: float = 0.0
     level: str = Field(
         default="ok",

@@ -23,7 +23,7 @@ class StreamOut(Schema):
     address: str = Field(description="The viewer's IP address.")
     since: datetime
     worker: str
-    mbps: float = Field(default=0.0, description="The average of the last seconds.")
+    mbps: float = Field(default=0.0, description="Sent to the viewer, as the average of the last seconds.")
 
 
 class StreamPage(Schema):
