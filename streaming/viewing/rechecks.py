@@ -71,10 +71,8 @@ class Rechecks:
             for stream in streams:
                 stream.stop(error)
         except (OperationalError, InterfaceError) as error:
-            logger.error(
-                "Access of running streams could not be checked; the worker retries: %s", str(error).partition("\n")[0]
-            )
+            logger.error("Running streams could not be checked; the worker retries: %s", str(error).partition("\n")[0])
         except Exception:
-            logger.exception("Access of running streams could not be checked; the worker retries")
+            logger.exception("Running streams could not be checked; the worker retries")
         else:
             self._hub.reopen(str(camera.id), source)
