@@ -41,7 +41,12 @@ UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutC
 
 
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
-    take_text: Callable[[str], bool] | None = None  # the application's handler for short texts; see `fast_path.Direct`
+    take_text: Callable[[str], bool] | None = (
+        None  # the application's handler for short texts; see `fast_path.FastPath`
+    )
+
+    def set_text_handler(self, handler: Callable[[str], bool] | None) -> None:
+        self.take_text = handler
 
     def send_at_once(self, *parts: bytes) -> bool:
         """Send one binary message made of `parts`. Returns False, with nothing sent, where the fast path cannot be used."""

@@ -1,6 +1,6 @@
-"""What a worker does when it is told to end: drain first, then let the server stop.
+"""Ends a worker on a signal: drains it first, then lets the server stop.
 
-Daphne cancels its applications on SIGTERM without a time limit, and tells no consumer.
+On SIGTERM, Daphne itself cancels its applications without a time limit and notifies no consumer.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _draining: set[asyncio.Task[None]] = set()
 
 
 def stop_listening() -> None:
-    """Daphne listens until it exits: viewers of its last moments would be accepted and cut without a word."""
+    """Stop accepting connections. Daphne accepts them until it exits, and would cut the last ones without a message."""
     reactor = sys.modules.get("twisted.internet.reactor")
     if reactor is not None:
         for port in [reader for reader in reactor.getReaders() if isinstance(reader, tcp.Port)]:
@@ -26,9 +26,9 @@ def stop_listening() -> None:
 
 
 def drain_on_signals(drain: Callable[[], Awaitable[None]]) -> None:
-    """On SIGTERM and SIGINT run `drain` on this loop once, then do what was to be done (Daphne's reactor stops).
+    """On SIGTERM or SIGINT, run `drain` once on this loop, then the signal's previous handler, which stops the server.
 
-    Does nothing off the main thread, which alone may set a handler: under runserver's autoreloader.
+    Does nothing outside of the main thread, such as under runserver's autoreloader: Python allows no handlers there.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -45,7 +45,7 @@ def _drain_then(
     number: int,
     frame: FrameType | None,
 ) -> None:
-    async def drain_and_go_on() -> None:
+    async def drain_and_signal_again() -> None:
         try:
             await drain()
         finally:
@@ -56,7 +56,7 @@ def _drain_then(
         signal.signal(number, before)
         signal.raise_signal(number)
     else:
-        loop.call_soon_threadsafe(lambda: _keep(loop.create_task(drain_and_go_on(), name="drain")))
+        loop.call_soon_threadsafe(lambda: _keep(loop.create_task(drain_and_signal_again(), name="drain")))
 
 
 def _keep(task: asyncio.Task[None]) -> None:

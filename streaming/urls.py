@@ -1,6 +1,6 @@
 from django.urls import path
 
-from streaming.web import views
+from streaming.web import health, views
 
 urlpatterns = [
     path("api/v1/cameras/<uuid:camera>/stream/info", views.info, name="stream-info"),
@@ -8,6 +8,6 @@ urlpatterns = [
     path("api/v1/cameras/stream/metrics", views.metrics, name="stream-metrics"),
     path("api/v1/cameras/test-connection", views.test_connection, name="test-connection"),
     path("metrics", views.prometheus, name="prometheus"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]

@@ -1,4 +1,4 @@
-"""The rules before the gate: who asks, for which camera, and what stands against it. Off the loop: asks the database."""
+"""Who may watch which camera. These functions block: they query the database."""
 
 import uuid
 from importlib import import_module
@@ -17,26 +17,32 @@ from streaming import errors
 User = AbstractBaseUser | AnonymousUser
 
 
-class AsStored(dict[str, Any]):
-    """A copy of a session, to be read. Django renames one that was made under an older SECRET_KEY, and the browser has to
-    hear the new name: the next HTTP request does that."""
+class ReadOnlySession(dict[str, Any]):
+    """A copy of a session that Django cannot change in the database.
+
+    Django gives a session that was made under an older SECRET_KEY a new key. Only an HTTP response can tell the browser.
+    """
 
     def cycle_key(self) -> None:
-        """Changes nothing."""
+        """Do nothing."""
 
     def flush(self) -> None:
-        """Changes nothing."""
+        """Do nothing."""
 
 
-def admissible_session(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """`admissible` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody."""
-    session = AsStored(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
-    # All that Django asks of a request here is its session.
-    return admissible(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
+def check_session_access(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
+    """`check_access` for the user of a session, as it is stored now. An expired or ended session has no user."""
+    session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
+    # Django reads nothing but the session of this request.
+    return check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
 
 
-def admissible(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """The rules, in the order in which they are told."""
+def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
+    """Return the user, the camera and its source.
+
+    Raises the first that applies of NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError, NoStreamUrlError and
+    CameraUnreachableError.
+    """
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
     if not may_watch(user):

@@ -1,17 +1,24 @@
-"""What a server may offer to a consumer besides ASGI's two channels: nearly all traffic is frames and acknowledgements, and
-most of what those cost is the way through the channels."""
+"""A fast path that a server may offer beside ASGI's two channels.
+
+Nearly all traffic is frames and acknowledgements, and the channels are most of what those cost.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
 
-EXTENSION = "streaming.viewing.fast_path"  # the scope's extension that is a `Direct`
+EXTENSION = "streaming.viewing.fast_path"  # the key of a `FastPath` in the scope's extensions
+
+TextHandler = Callable[[str], bool]  # returns whether it has taken the text; if not, an ASGI message follows
 
 
-class Direct(Protocol):
-    """A WebSocket that is open, or was. While `take_text` is set, the consumer gets an event `websocket.control.frame` for
-    each ping and pong frame of the viewer's."""
+class FastPath(Protocol):
+    """A WebSocket, which may be closed already.
 
-    take_text: Callable[[str], bool] | None  # the consumer's: offered each short text; returns whether it has taken it
+    While it has a text handler, the application gets an event `websocket.control.frame` for each ping and pong frame.
+    """
+
+    def set_text_handler(self, handler: TextHandler | None) -> None:
+        """Offer each short text of the viewer to `handler` first. None ends this."""
 
     def send_at_once(self, *parts: bytes) -> bool:
-        """Send a binary message of these parts, if that needs no wait; returns whether it did."""
+        """Send one binary message made of `parts` if that needs no wait. Returns whether it was sent."""

@@ -1,8 +1,8 @@
-"""The log of viewings: what became of each from its handshake to its close, under the id that its viewer is told, too.
+"""The log of viewings. All lines of one viewing have its id, which its viewer is told as well.
 
-`begin(id)` in the task of a viewing marks all that is logged in it from then on, whoever logs it; `log_event` writes the
-milestones (docs/metrics.md lists them with their facts). Tasks and database threads started there inherit the id;
-what outlives the viewing is to be started with a context of its own.
+`begin(id)` marks every line that the task of a viewing logs from then on, by any logger. Tasks and database threads that are
+started in it inherit the id. Start a task that outlives the viewing in a context of its own. `log_event` logs the milestones
+of a viewing; docs/metrics.md lists them with their facts.
 """
 
 import json
@@ -15,34 +15,34 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter as Formatter
 
-NONE = "-"  # what is logged outside of a viewing
-PLAIN_WORD = re.compile(r"[\w.:/@+-]+")  # what needs no quotes
+NONE = "-"  # the id of lines outside of a viewing
+PLAIN_WORD = re.compile(r"[\w.:/@+-]+")  # needs no quotes
 
-logger = logging.getLogger("streaming.viewing_log")  # as docs/metrics.md tells log collectors
+logger = logging.getLogger("streaming.viewing_log")  # log collectors filter by this name (docs/metrics.md)
 
 _viewing: ContextVar[str] = ContextVar("viewing", default=NONE)
 _began: ContextVar[float] = ContextVar("began", default=0.0)  # time.monotonic()
 
 
 def begin(id: str) -> None:
-    """All that this task logs from now on belongs to viewing `id`."""
+    """Give all lines that this task logs from now on the id of the viewing."""
     _viewing.set(id)
     _began.set(time.monotonic())
 
 
 def elapsed() -> float:
-    """Seconds since the running viewing began."""
+    """Seconds since `begin` in this task."""
     return time.monotonic() - _began.get()
 
 
 def log_event(event: str, **facts: object) -> None:
-    """Log a milestone of the running viewing. Facts that are None are left out."""
+    """Log a milestone of the running viewing, without the facts that are None."""
     if logger.isEnabledFor(logging.INFO):
         logger.info(event, extra={"facts": {name: fact for name, fact in facts.items() if fact is not None}})
 
 
 class ViewingFilter(logging.Filter):
-    """Puts `viewing` into each record: of a handler, as records of all loggers pass there."""
+    """Adds `viewing` to each record. Belongs on a handler, which gets the records of all loggers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.viewing = _viewing.get()
@@ -65,14 +65,14 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(Formatter):
-    """An object a line: time (UTC), level, logger, message, viewing, the facts; `exc_info` where there is a traceback."""
+    """One object per line: time (UTC), level, logger, message, viewing and the facts; `exc_info` holds a traceback."""
 
     def __init__(self) -> None:
         super().__init__(
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
-            reserved_attrs=[*RESERVED_ATTRS, "request", "facts"],  # Django hands its whole request along
+            reserved_attrs=[*RESERVED_ATTRS, "request", "facts"],  # Django adds its whole request
         )
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
@@ -81,6 +81,6 @@ class JsonFormatter(Formatter):
 
 
 def _quoted(fact: object) -> str:
-    """As it is where it is one plain word; else as a JSON string: nobody's name may look like another fact or line."""
+    """Quote all but plain words as JSON, so that no name can look like another fact or line."""
     text = str(fact)
     return text if PLAIN_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())

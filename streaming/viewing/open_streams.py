@@ -1,19 +1,23 @@
-"""The open sockets of this worker: whose each is, and how to end it."""
+"""The open sockets of this worker."""
 
 from streaming.errors import StreamError
 from streaming.viewing.viewing import Viewing
 
 
 class Stream:
-    """What the worker knows of an open socket: whose it is, and how to end it."""
+    """An open socket: whose it is, and how to end it."""
 
     def __init__(self) -> None:
         self.viewing: Viewing | None = None
         self.camera = self.user = ""
         self.session: str | None = None
-        self.admitted = False  # holds a slot; until then it is a handshake in progress
 
-    def belongs_to(self, viewing: Viewing, *, user: str, session: str | None) -> None:
+    @property
+    def admitted(self) -> bool:
+        """Whether it has had a slot. Until then it is a handshake in progress."""
+        return self.viewing is not None and self.viewing.slot is not None
+
+    def assign(self, viewing: Viewing, *, user: str, session: str | None) -> None:
         self.viewing, self.camera, self.user, self.session = viewing, viewing.holder.camera_id, user, session
 
     def stop(self, error: StreamError) -> None:

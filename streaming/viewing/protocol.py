@@ -1,28 +1,30 @@
-"""The protocol of a stream: messages, the header of a frame, close codes, and which error closes with which.
+"""The protocol of a stream: messages, frame header and close codes.
 
-docs/protocol.md describes it for the writers of other clients; static/streaming/shared/protocol.js mirrors it.
+docs/protocol.md describes it for authors of other clients. static/streaming/shared/protocol.js is its other half.
 """
 
 import json
 import math
 import re
 import struct
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from streaming import errors
+from streaming.gate.leases import Slot
+from streaming.ingest.condition import State
 from streaming.ingest.frames import Format, Frame
 
 VERSION = 1
 QUALITIES = ("low", "medium", "high", "original")
-FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # what a viewer may be able to play
-WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video about a second
-MAX_MESSAGE = 1024  # bytes of a viewer's message
-MAX_MESSAGES = 60  # of a viewer in a second, besides those that acknowledge a frame
+FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # their names in messages
+WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video, about one second
+MAX_VIEWER_MESSAGE_BYTES = 1024
+MAX_VIEWER_MESSAGES_PER_SECOND = 60  # acknowledgements of frames are not counted
 
-ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # as JSON encoders write it
+ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # in the usual form of JSON encoders
 HEADER = struct.Struct("!BBBBIdd")  # version, kind, flags, epoch, sequence, read at (ms), presented at (us)
-
 
 CLOSE_CODES: dict[type[errors.StreamError], int] = {
     errors.CameraNotFoundError: 4004,
@@ -39,7 +41,7 @@ CLOSE_CODES: dict[type[errors.StreamError], int] = {
 
 
 def close_code(error: errors.StreamError) -> int:
-    """The close code of an error: its own, or that of the nearest class above it."""
+    """The close code of the error's class, or of its nearest base class."""
     return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
 
 
@@ -47,8 +49,37 @@ def error_message(error: errors.StreamError) -> dict[str, object]:
     return {"type": "error", "code": close_code(error), "reason": error.reason, "message": str(error), **error.facts}
 
 
+def info_message(slot: Slot) -> dict[str, object]:
+    """The first message to a viewer who has a slot."""
+    return {
+        "type": "info",
+        "viewing_id": slot.id,
+        "camera": slot.holder.camera_id,
+        "name": slot.holder.camera,
+        "qualities": list(QUALITIES),
+        **_format_facts(slot.holder.quality, Format.JPEG, ""),
+        "in_use": slot.in_use,
+        "limit": slot.limits[0].maximum,
+        "server_time": time.time() * 1000,
+    }
+
+
+def status_message(state: State, reason: str | None = None, **facts: object) -> dict[str, object]:
+    """The camera's state."""
+    return {"type": "status", "state": state.value, "reason": reason, **facts}
+
+
+def format_message(quality: str, format: Format, codec: str, **facts: object) -> dict[str, object]:
+    """The quality, format and codec of the next frame."""
+    return {"type": "quality_changed", **_format_facts(quality, format, codec), **facts}
+
+
+def _format_facts(quality: str, format: Format, codec: str) -> dict[str, object]:
+    return {"quality": quality, "format": FORMATS[format], "codec": codec or None, "window": WINDOW[format]}
+
+
 def encode_header(frame: Frame, sequence: int) -> bytes:
-    """What comes before the payload in a binary message: each viewer has its own sequence."""
+    """The header of a frame's message. Each viewer has their own sequence."""
     return HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
 
 
@@ -71,19 +102,19 @@ ViewerMessage = Ack | QualityChange | Ping
 
 
 def parse_ack(text: str) -> int | None:
-    """What an acknowledgement in its usual form acknowledges; None where it is something else, or in another form."""
+    """The sequence number in an acknowledgement of the usual form. None: another message, or another form."""
     match = ACK.fullmatch(text)
     return int(match[1]) if match else None
 
 
 def parse(text: str | None) -> ViewerMessage:
-    """Read a viewer's message; raises ProtocolError for what is none."""
+    """Parse a viewer's message. Raises ProtocolError if it is not valid."""
     if text is None:
         raise errors.ProtocolError("Viewers send text messages only.")
-    if (seq := parse_ack(text)) is not None:  # nearly all that comes, at a quarter of the cost
+    if (seq := parse_ack(text)) is not None:  # nearly all messages, at a quarter of the cost of parsing JSON
         return Ack(seq)
-    if len(text.encode()) > MAX_MESSAGE:
-        raise errors.ProtocolError(f"A message has {MAX_MESSAGE} bytes at most.")
+    if len(text.encode()) > MAX_VIEWER_MESSAGE_BYTES:
+        raise errors.ProtocolError(f"A message has {MAX_VIEWER_MESSAGE_BYTES} bytes at most.")
     try:
         message = json.loads(text)
         return _parse_object(message if isinstance(message, dict) else {})
@@ -104,12 +135,13 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
 
 
 def known_formats(text: str) -> frozenset[Format]:
-    """What the viewer can play, of a list such as "jpeg,h264"; JPEG always, what is not known never."""
+    """The formats in a list such as "jpeg,h264", without unknown names. JPEG is always among them."""
     names = {name.strip() for name in text.split(",")}
     return frozenset({Format.JPEG, *(format for format, name in FORMATS.items() if name in names)})
 
 
 def known_quality(quality: str) -> str:
+    """Return `quality`. Raises ProtocolError if there is no such quality."""
     if quality not in QUALITIES:
         raise errors.ProtocolError(f"The quality must be one of {', '.join(QUALITIES)}.")
     return quality

@@ -1,5 +1,8 @@
-"""Running streams whose right is gone: Channels tells no consumer of a log-out, so each is looked at again from time to
-time, and at once when a control event says so. One task for the worker; streams of one session and camera cost one look."""
+"""Ends running streams whose user may no longer watch the camera.
+
+Channels tells no consumer of a log-out. So one task per worker checks every stream's access periodically, and at once after
+a control event. Streams of the same session and camera share one check.
+"""
 
 import asyncio
 import contextlib
@@ -14,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 from streaming import conf
 from streaming.errors import StreamError
 from streaming.ingest.hub import Hub
-from streaming.viewing.access import admissible_session
+from streaming.viewing.access import check_session_access
 from streaming.viewing.open_streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -29,12 +32,12 @@ class Rechecks:
         self._ask = asyncio.Event()
 
     def ask(self, stream: Stream) -> None:
-        """Look at `stream` now."""
+        """Check `stream` now."""
         self._asked.add((stream.session, stream.camera))
         self._ask.set()
 
     async def run(self) -> None:
-        """For ever: what was asked for at once, everything each `RECHECK`."""
+        """Check for ever: the streams of `ask` at once, and all streams every `conf.RECHECK` seconds."""
         due = self._next()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -45,13 +48,13 @@ class Rechecks:
             everything = asyncio.get_running_loop().time() >= due
             for key, streams in self._groups().items():
                 if everything or key in asked:
-                    await self._look(key, streams)
+                    await self._check(key, streams)
             if everything:
                 due = self._next()
 
     def _next(self) -> float:
-        """When all are due again, loop time."""
-        jitter = random.uniform(0.8, 1.0)  # noqa: S311 - workers do not all ask at once
+        """When all streams are due again, in the loop's time."""
+        jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the workers' queries
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
@@ -61,17 +64,15 @@ class Rechecks:
                 groups[stream.session, stream.camera].append(stream)
         return groups
 
-    async def _look(self, key: Key, streams: list[Stream]) -> None:
+    async def _check(self, key: Key, streams: list[Stream]) -> None:
         try:
-            _, camera, source = await database_sync_to_async(admissible_session)(*key)
+            _, camera, source = await database_sync_to_async(check_session_access)(*key)
         except StreamError as error:
             for stream in streams:
                 stream.stop(error)
         except (OperationalError, InterfaceError) as error:
-            logger.error(
-                "Running streams could not be checked; they are tried again: %s", str(error).partition("\n")[0]
-            )
+            logger.error("Running streams could not be checked; the worker retries: %s", str(error).partition("\n")[0])
         except Exception:
-            logger.exception("Running streams could not be checked; they are tried again")
+            logger.exception("Running streams could not be checked; the worker retries")
         else:
             self._hub.reopen(str(camera.id), source)

@@ -1,8 +1,9 @@
 """How do browsers, programs and Prometheus reach it?
 
-`consumer.py` is the WebSocket, `views.py` the HTTP paths of a stream, `api.py` with `schemas.py` the JSON API,
-`system_views.py` the page *Settings > System*, and `prometheus.py` the metrics. `audit.py` writes what administrators do to
-Django's log.
+`consumer.py` is the WebSocket of a stream, and `handshake.py` checks a viewer's access before it. `views.py` has the HTTP
+paths of a stream, and `health.py` the health checks. `api.py` is the JSON API; each `*_schemas.py` describes one subject.
+`system_views.py` serves the page *Settings > System*, and `prometheus.py` the metrics. `audit.py` writes the actions of
+administrators to Django's log.
 
 Nothing is decided here: a view asks the packages below and translates the answer.
 """

@@ -1,7 +1,7 @@
-"""Running streams, their limits and the past in the JSON API, and *Test connection*.
+"""The JSON API of running streams, blocks, *Test connection*, limits and history.
 
-What asks this worker's runtime is asynchronous: the runtime belongs to the loop that serves. What asks the database runs
-in a thread.
+Functions that use this worker's runtime are asynchronous, because the runtime belongs to the event loop. Functions that
+query the database run in a thread.
 """
 
 import uuid
@@ -25,7 +25,7 @@ from streaming.gate import blocks, stop_orders
 from streaming.ingest import probe
 from streaming.limits import change_log, changes, policy
 from streaming.reports import history
-from streaming.web import schemas
+from streaming.web import history_schemas, limit_schemas, probe_schemas, stream_schemas
 from streaming.web.audit import log_action
 
 router = Router()
@@ -35,24 +35,24 @@ STOP = allowed("streaming.stop_stream", staff=True)
 CHANGE = allowed("streaming.change_limits", staff=True)
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
-Viewing = Annotated[str, Path(max_length=200)]
-UserKey = Annotated[str, Path(max_length=40)]
+ViewingId = Annotated[str, Path(max_length=200)]
+UserId = Annotated[str, Path(max_length=40)]
 
 # Streams.
 
 
-@router.get("/streams", auth=SEE, tags=["streams"], response=answers({200: schemas.StreamPage}, 422, 503))
+@router.get("/streams", auth=SEE, tags=["streams"], response=answers({200: stream_schemas.StreamPage}, 422, 503))
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """Who watches what at this moment, over all workers; the oldest first."""
+    """The running streams of all workers, oldest first."""
     viewers = await _viewers()
     rows = [{**row, "since": _time(row["since"])} for row in window.of(viewers)]
     return {"items": rows, "count": len(viewers)}
 
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
-async def end_stream(request: HttpRequest, viewing_id: Viewing) -> Status[None]:
-    """End a stream without a word of one's own."""
-    await _stop(request, viewing_id, schemas.StopIn())
+async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None]:
+    """End a stream without a message."""
+    await _stop(request, viewing_id, stream_schemas.StopIn())
     return Status(204, None)
 
 
@@ -60,10 +60,10 @@ async def end_stream(request: HttpRequest, viewing_id: Viewing) -> Status[None]:
     "/streams/{viewing_id}/stop",
     auth=STOP,
     tags=["streams"],
-    response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
+    response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
-async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message to its viewer, who may be blocked for some time."""
+async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_schemas.StopIn) -> dict[str, int]:
+    """End a stream with a message to its viewer, and block the user if `block_seconds` is above 0."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -72,10 +72,10 @@ async def stop_stream(request: HttpRequest, viewing_id: Viewing, body: schemas.S
     "/cameras/{uuid:camera_id}/stop",
     auth=STOP,
     tags=["streams"],
-    response=answers({200: schemas.StoppedOut}, 400, 404, 413, 422, 503),
+    response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
-async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera. The user who asks for it is not blocked."""
+async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_schemas.StopIn) -> dict[str, int]:
+    """End all streams of a camera and block their users if `block_seconds` is above 0. You are not blocked yourself."""
     camera = await sync_to_async(find)(camera_id)
     store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
     stopped = await stop_orders.stop_camera(
@@ -86,16 +86,16 @@ async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: schemas.
     return {"stopped": stopped}
 
 
-@router.get("/blocks", auth=STOP, tags=["streams"], response=answers({200: schemas.BlockPage}, 422, 503))
+@router.get("/blocks", auth=STOP, tags=["streams"], response=answers({200: stream_schemas.BlockPage}, 422, 503))
 async def list_blocks(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """Users who are kept out for a while after they were stopped; those for longest first."""
+    """Blocked users, longest time left first."""
     found = await blocks.blocks(runtime.current().store)
     return {"items": window.of(found), "count": len(found)}
 
 
 @router.delete("/blocks/{user_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
-async def lift_block(request: HttpRequest, user_id: UserKey) -> Status[None]:
-    """Let a user in again."""
+async def lift_block(request: HttpRequest, user_id: UserId) -> Status[None]:
+    """Unblock a user."""
     lifted = await blocks.lift(runtime.current().store, user_id)
     if lifted is None:
         raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
@@ -111,7 +111,7 @@ async def _viewers() -> list[dict[str, Any]]:
     return viewers
 
 
-async def _stop(request: HttpRequest, viewing_id: str, order: schemas.StopIn) -> None:
+async def _stop(request: HttpRequest, viewing_id: str, order: stream_schemas.StopIn) -> None:
     known = next((row for row in await _viewers() if row["id"] == viewing_id), None)
     by = request.auth.get_username()  # type: ignore[attr-defined]
     if not await stop_orders.stop(runtime.current().store, viewing_id, order.message, order.block_seconds, by):
@@ -120,7 +120,7 @@ async def _stop(request: HttpRequest, viewing_id: str, order: schemas.StopIn) ->
     await _log(request, f"Stopped {whose}{_conditions(order)}")
 
 
-def _conditions(order: schemas.StopIn) -> str:
+def _conditions(order: stream_schemas.StopIn) -> str:
     blocked = f", blocked for {order.block_seconds} s" if order.block_seconds else ""
     return f"{blocked}: {order.message}" if order.message else blocked
 
@@ -140,10 +140,10 @@ def _time(milliseconds: float) -> datetime:
     "/cameras/test",
     auth=allowed("cameras.add_camera"),
     tags=["cameras"],
-    response=answers({200: schemas.ProbeOut}, 400, 413, 422),
+    response=answers({200: probe_schemas.ProbeOut}, 400, 413, 422),
 )
-async def test_address(request: HttpRequest, body: schemas.AddressIn) -> dict[str, Any]:
-    """Open an address as the live view would, and say what comes from it. Takes some seconds when nothing does."""
+async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> dict[str, Any]:
+    """Open an address as the live view would, and return a picture and its facts. Takes some seconds if nothing answers."""
     source = await sync_to_async(probe.source_of_form)(body.model_dump())
     if isinstance(source, str):
         raise Problem(422, source, fields={"stream_url": [source]})
@@ -154,10 +154,10 @@ async def test_address(request: HttpRequest, body: schemas.AddressIn) -> dict[st
     "/cameras/{uuid:camera_id}/test",
     auth=allowed("cameras.change_camera"),
     tags=["cameras"],
-    response=answers({200: schemas.ProbeOut}, 404, 409),
+    response=answers({200: probe_schemas.ProbeOut}, 404, 409),
 )
 async def test_camera(request: HttpRequest, camera_id: uuid.UUID) -> dict[str, Any]:
-    """The same for a camera as it is stored, with its password."""
+    """Open a stored camera with its password, and return a picture and its facts."""
     source = await sync_to_async(_source_of)(camera_id)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
@@ -174,57 +174,60 @@ def _source_of(camera_id: uuid.UUID) -> CameraSource | str:
 
 # Limits.
 
-CHANGED = {**answers({200: schemas.LimitsOut}, 400, 413, 422), 409: InvalidOut}
+CHANGED = {**answers({200: limit_schemas.LimitsOut}, 400, 413, 422), 409: InvalidOut}
 
 
-@router.get("/limits", auth=SEE, tags=["limits"], response=answers({200: schemas.LimitsOut}))
+@router.get("/limits", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.LimitsOut}))
 async def read_limits(request: HttpRequest) -> dict[str, Any]:
-    """What is in force, where it comes from, and how much of it is in use."""
+    """The limits in force, where they come from, and how much of them is in use."""
     return await _limits()
 
 
 @router.patch("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
-async def change_limits(request: HttpRequest, body: schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits, in force on every worker within two seconds. Nobody is cut off: above a lowered limit the
-    streams go on, and newcomers are refused.
+async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
+    """Change some limits. They are in force on every worker within two seconds.
 
-    409 `conflicting_limits`: the limits do not go together, as with more reserved slots than slots."""
+    A lowered limit disconnects nobody: streams above it go on, and new viewers are refused.
+
+    409 `conflicting_limits`: the limits contradict each other, such as more reserved slots than slots.
+    """
     return await _change(request, body.given(), trial=False)
 
 
 @router.put("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
-async def replace_limits(request: HttpRequest, body: schemas.LimitsIn) -> dict[str, Any]:
-    """Set all limits at once; as `PATCH` otherwise."""
+async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
+    """Set all limits at once. See `PATCH` for the effects."""
     return await _change(request, body.model_dump(), trial=False)
 
 
-@router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: schemas.TrialOut}))
+@router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.TrialOut}))
 def read_trial(request: HttpRequest) -> dict[str, Any]:
-    """Limits that are only tried, counting whom they would refuse."""
+    """The limits of the running trial. Viewers whom they would refuse are counted, but not refused."""
     return _trial(policy.load()) or {}
 
 
 @router.patch("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
-async def change_trial(request: HttpRequest, body: schemas.LimitChanges) -> dict[str, Any]:
-    """Try some other limits."""
+async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
+    """Change some limits of the trial, or start one."""
     return await _change(request, body.given(), trial=True)
 
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
-async def replace_trial(request: HttpRequest, body: schemas.LimitsIn) -> dict[str, Any]:
-    """Try exactly these limits."""
+async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
+    """Start a trial of exactly these limits."""
     return await _change(request, body.model_dump(), trial=True)
 
 
-@router.delete("/limits/trial", auth=CHANGE, tags=["limits"], response=answers({200: schemas.LimitsOut}))
+@router.delete("/limits/trial", auth=CHANGE, tags=["limits"], response=answers({200: limit_schemas.LimitsOut}))
 async def end_trial(request: HttpRequest) -> dict[str, Any]:
+    """End the trial."""
     return await _change(request, dict.fromkeys(policy.LABELS), trial=True)
 
 
-@router.get("/limits/preview", auth=SEE, tags=["limits"], response=answers({200: schemas.PreviewOut}, 422))
-def preview_limit(request: HttpRequest, asked: Query[schemas.Asked]) -> dict[str, Any]:
-    """Whom another `max_concurrent` would have refused in the past days."""
-    return history.preview(asked.max_concurrent, asked.days)
+@router.get("/limits/preview", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.PreviewOut}, 422))
+def preview_limit(request: HttpRequest, query: Query[limit_schemas.PreviewQuery]) -> dict[str, Any]:
+    """Estimate whom another `max_concurrent` would have refused in the past days."""
+    return history.preview(query.max_concurrent, query.days)
 
 
 async def _change(request: HttpRequest, values: dict[str, Any], *, trial: bool) -> dict[str, Any]:
@@ -232,7 +235,7 @@ async def _change(request: HttpRequest, values: dict[str, Any], *, trial: bool) 
         try:
             changed = changes.change(request.auth, values, trial)  # type: ignore[attr-defined]
         except ValidationError as error:
-            # Each value is within its bounds: what is wrong is wrong beside another.
+            # Each value is within its bounds, so the values contradict each other.
             raise Problem(409, " ".join(error.messages), "conflicting_limits", fields=error.message_dict) from error
         if changed is not None:
             log_action(request.auth, f"By the API: {change_log.words(changed.row)}")  # type: ignore[attr-defined]
@@ -264,21 +267,21 @@ def _trial(in_force: policy.Policy) -> dict[str, Any] | None:
     return {**tried, "changed_at": trial.changed_at, "changed_by": trial.changed_by}
 
 
-# The past.
+# History.
 
 
-@router.get("/history", auth=SEE, tags=["history"], response=answers({200: schemas.HistoryOut}, 422))
-def read_history(request: HttpRequest, span: Query[schemas.Span]) -> dict[str, Any]:
-    """The peaks, Mbit/s and refusals of each step of the past 30 days."""
+@router.get("/history", auth=SEE, tags=["history"], response=answers({200: history_schemas.HistoryOut}, 422))
+def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery]) -> dict[str, Any]:
+    """Peaks, bandwidth and refusals of the past 30 days, in steps."""
     now = timezone.now()
-    until = min(max(span.until or now, EPOCH), now + DAY)
-    since = max(span.since or until - DAY, EPOCH)
-    chart = history.chart(since, until, span.step_minutes)
+    until = min(max(query.until or now, EPOCH), now + DAY)
+    since = max(query.since or until - DAY, EPOCH)
+    chart = history.chart(since, until, query.step_minutes)
     return {**chart, "time": [_time(second * 1000) for second in chart["time"]]}
 
 
-@router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: schemas.RefusalPage}, 422))
-def list_refusals(request: HttpRequest, part: Query[schemas.Before]) -> dict[str, Any]:
-    """Viewers who were refused, and why; the newest first."""
-    found = history.refused(part.limit, *((part.before.time, part.before.after) if part.before else ()))
-    return {"items": found, "next": schemas.place_of(found[-1]) if len(found) == part.limit else None}
+@router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))
+def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
+    """Refused viewers and the reasons, newest first."""
+    found = history.refused(query.limit, *((query.before.time, query.before.after) if query.before else ()))
+    return {"items": found, "next": history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None}

@@ -1,4 +1,4 @@
-"""What staff did, in the log of Django's administration."""
+"""Writes the actions of staff to the log of Django's administration."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser
@@ -6,11 +6,11 @@ from django.contrib.contenttypes.models import ContentType
 
 from streaming.models import System
 
-SHOWN = 200  # characters of an entry that the administration's list of recent actions has room for
+SHOWN = 200  # characters that the administration's list of recent actions has room for
 
 
 def log_action(user: AbstractBaseUser, text: str) -> None:
-    """Write down that `user` did what `text` says, as a change of *System*."""
+    """Log the action of `user` that `text` describes, as a change of *System*."""
     LogEntry.objects.create(
         user_id=user.pk,
         content_type=ContentType.objects.get_for_model(System),

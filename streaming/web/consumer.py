@@ -1,62 +1,50 @@
-"""The WebSocket of a stream: from scope to viewing, from viewing to messages and close codes. Nothing is decided here."""
+"""The WebSocket of a stream: passes on the viewer's messages, and turns each error into a message and a close code."""
 
 import asyncio
 import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs
 
 from autobahn.exception import Disconnected
-from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import Error, InterfaceError, OperationalError
 
-from cameras.models import Camera
-from cameras.sources import CameraSource
-from streaming import conf, errors, runtime
-from streaming.gate.leases import Holder, Slot, Terms
-from streaming.ingest.frames import Format
-from streaming.limits.admission import terms_of
-from streaming.limits.policy import Policy
-from streaming.limits.user_limits import UserLimits, user_limits_of
-from streaming.viewing import fast_path, log, protocol
-from streaming.viewing.access import admissible_session
-from streaming.viewing.log import log_event
+from streaming import errors, runtime
+from streaming.gate.leases import Slot, Terms
+from streaming.viewing import log, protocol
+from streaming.viewing.fast_path import EXTENSION, FastPath
+from streaming.viewing.milestones import Milestones
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.viewing import Viewing
+from streaming.web.handshake import UNKNOWN, Handshake
 
 logger = logging.getLogger(__name__)
-UNKNOWN = "Your log-in cannot be checked right now."
-
-Admissible = tuple[Policy, AbstractBaseUser, Camera, CameraSource, UserLimits]
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a refusal before that reaches a browser as 1006 only."""
+    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a browser shows only 1006 for an earlier refusal."""
 
-    send_frame_at_once: Callable[[bytes, bytes], bool] | None = None
-    _direct: fast_path.Direct | None = None
-    _task: "asyncio.Task[None] | None" = None
-    _viewing: Viewing | None = None
-    _holder: Holder | None = None
-    _close_code: int | None = None  # the viewer's own
-    _end_logged = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.fast_path: FastPath | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._viewing: Viewing | None = None
+        self._close_code: int | None = None  # the viewer's own
+        self._rate_limit = MessageRateLimit(protocol.MAX_VIEWER_MESSAGES_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Channels' own loop makes a task, a wait and a thread hop of each message. A viewer acknowledges four
-        to fifteen times a second and touches no database by it, so its messages are awaited plainly; under Daphne most
-        do not come this way at all (`fast_path.py`)."""
+        """Await each message plainly: Channels' own loop makes a task, a wait and a thread hop of each.
+
+        A viewer acknowledges four to fifteen times a second, which needs no database. Under Daphne most acknowledgements
+        take the fast path instead.
+        """
         self.scope, self.base_send, self.channel_layer = scope, send, None
-        self._direct = scope.get("extensions", {}).get(fast_path.EXTENSION)
-        if self._direct is not None:
-            self._direct.take_text = self._take_ack
-            self.send_frame_at_once = self._direct.send_at_once
+        self.fast_path = scope.get("extensions", {}).get(EXTENSION)
+        if self.fast_path is not None:
+            self.fast_path.set_text_handler(self._take_ack)
         try:
             with contextlib.suppress(StopConsumer):
                 while True:
@@ -66,19 +54,20 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     else:
                         await self.dispatch(message)
         finally:
-            if self._direct is not None:
-                self._direct.take_text = None
-            # Also where `disconnect` is not called: on SIGTERM, and after an exception in a handler.
+            if self.fast_path is not None:
+                self.fast_path.set_text_handler(None)
+            # `disconnect` is not called on SIGTERM, nor after an exception in a handler.
             await self._end()
 
     async def connect(self) -> None:
         await self.accept()
-        self._flood = Flood(protocol.MAX_MESSAGES)
-        worker = runtime.current()  # before the log's id: what this may start outlives the viewing
+        worker = runtime.current()  # before `log.begin`: a runtime that starts here outlives the viewing
         self._id = worker.gate.new_id()
+        self._handshake = Handshake(self.scope)
+        self._milestones = Milestones(self._handshake.camera)
         log.begin(self._id)
-        log_event("opened", camera=self._camera, address=_address(self.scope))
-        # Channels awaits each handler before it reads the next event: the stream is a task, or a leaving goes unheard.
+        self._milestones.opened(self._handshake.address)
+        # A task, because Channels awaits each handler before it reads the next event, such as a disconnect.
         self._task = asyncio.create_task(self._serve(worker), name=f"stream {self.scope['path']}")
 
     async def disconnect(self, code: int) -> None:
@@ -90,153 +79,80 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if task is not None:
             task.cancel()
             try:
-                # Waits for feed and slot to be left; cancelled here, the task still ends by itself.
+                # Waits until feed and slot are released. If this wait is cancelled, the task still ends by itself.
                 await asyncio.wait([task])
             finally:
-                self._log_end(self._close_code, "left")
+                self._milestones.end(self._close_code, "left", self._viewing)
 
-    # The stream: everything that ends it is an exception, said to the viewer in one place.
+    # The stream. Every end of it is an exception, which `_report_end` tells the viewer.
 
     async def _serve(self, worker: runtime.Runtime) -> None:
         self._stream = Stream()
         try:
             with worker.registered(self._stream):
-                await self._end_of(worker)
+                await self._report_end(worker)
         except errors.StreamError as error:  # too many handshakes in progress
-            self._count(worker, error)
-            await self._refuse(error)
+            await self._refuse(worker, error)
 
-    async def _end_of(self, worker: runtime.Runtime) -> None:
-        """Watch, and say why it ended while the stream is still registered: a draining worker waits for that."""
+    async def _report_end(self, worker: runtime.Runtime) -> None:
+        """Stream, and tell the viewer why it ended. A draining worker waits for this, as the stream is still registered."""
         try:
             await self._watch(worker)
         except errors.StreamError as error:
-            self._count(worker, error)
-            await self._refuse(error)
+            await self._refuse(worker, error)
         except Disconnected:
-            pass  # the viewer left while a frame was on its way: its `websocket.disconnect` is the next event
+            pass  # the viewer left while a frame was being sent: `websocket.disconnect` is the next event
         except Error as error:
-            passing = isinstance(error, OperationalError | InterfaceError)
-            logger.error("The database does not answer: %s", error, exc_info=None if passing else error)
-            unknown = errors.GateUnavailableError(UNKNOWN, retry_after=5)
-            self._count(worker, unknown)
-            await self._refuse(unknown)
+            transient = isinstance(error, OperationalError | InterfaceError)
+            logger.error("The database does not answer: %s", error, exc_info=None if transient else error)
+            await self._refuse(worker, errors.GateUnavailableError(UNKNOWN, retry_after=5))
         except Exception:
             logger.exception("A stream failed")
-            self._log_end(1011, "failed")
+            self._milestones.end(1011, "failed", self._viewing)
             with contextlib.suppress(Exception):
                 await self.close(1011)
 
-    async def _refuse(self, error: errors.StreamError) -> None:
-        self._log_end(protocol.close_code(error), error.reason)
-        # The socket may be gone already: then there is nobody to tell.
-        with contextlib.suppress(Exception):
+    async def _watch(self, worker: runtime.Runtime) -> None:
+        request, access = await self._handshake.request(worker, self._id)
+        viewing = self._viewing = Viewing(worker.services, self, request)
+        self._stream.assign(viewing, user=request.holder.user_id, session=self._handshake.session)
+
+        async def terms_now() -> Terms:
+            return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
+
+        await viewing.run(access.terms(request.holder, viewing.rate()), terms_now)
+
+    async def _refuse(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
+        if isinstance(error, errors.SlotLostError):
+            worker.counters.add("lost")
+        elif not self._stream.admitted:
+            worker.counters.count_refusal(error, self._viewing.holder if self._viewing else None)
+        await self._close(error)
+
+    async def _close(self, error: errors.StreamError) -> None:
+        self._milestones.end(protocol.close_code(error), error.reason, self._viewing)
+        with contextlib.suppress(Exception):  # the socket may be gone already
             await self.send_message(protocol.error_message(error))
             await self.close(protocol.close_code(error))
 
-    async def _watch(self, worker: runtime.Runtime) -> None:
-        quality = self._quality()
-        policy, user, camera, source, user_limits = await self._admissible(worker)
-        if worker.draining:
-            raise errors.DrainingError
-        holder = self._holder = Holder(
-            user=user.get_username(),
-            user_id=str(user.pk),
-            camera=camera.name,
-            camera_id=str(camera.id),
-            quality=quality,
-            address=_address(self.scope),
-            since=time.time() * 1000,
-        )
-        viewing = self._viewing = Viewing(
-            worker.gate,
-            worker.hub,
-            self,
-            source,
-            holder,
-            worker.patience(),
-            self._formats(),
-            self._id,
-            worker.counters,
-            worker.budget,
-        )
-        self._stream.belongs_to(viewing, user=str(user.pk), session=self._session)
-
-        async def terms_now() -> Terms:
-            policy, *_, user_limits = await self._admissible(worker)
-            return terms_of(policy, user_limits, holder, viewing.rate())
-
-        await viewing.run(terms_of(policy, user_limits, holder, viewing.rate()), terms_now)
-
-    def _quality(self) -> str:
-        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
-        return protocol.known_quality(query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
-
-    def _formats(self) -> frozenset[Format]:
-        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
-        return protocol.known_formats(query.get("formats", ["jpeg"])[0])
-
-    async def _admissible(self, worker: runtime.Runtime) -> Admissible:
-        """The policy, the user, the camera and the user's limits. Raises if access is denied."""
-
-        def look(policy: Policy) -> Admissible:
-            user, camera, source = admissible_session(self._session, self._camera)
-            return policy, user, camera, source, user_limits_of(policy, user)
-
-        while True:
-            policy = await worker.known_policy()
-            try:
-                async with asyncio.timeout(conf.DATABASE):  # others may stand before this one
-                    found: Admissible = await database_sync_to_async(look)(policy)
-            except TimeoutError as error:
-                raise errors.GateUnavailableError(UNKNOWN, retry_after=5) from error
-            if found[0] == worker.policy:  # reading takes its time on a busy worker: they may have been changed
-                return found
-
-    @property
-    def _session(self) -> str | None:
-        # Not Channels' SessionMiddleware: it looks at the session again with each message that is sent.
-        key: str | None = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-        return key
-
-    @property
-    def _camera(self) -> str:
-        return str(self.scope["url_route"]["kwargs"]["camera"])
-
-    def _log_end(self, code: int | None, reason: str) -> None:
-        """Once: what is told first is why it ended."""
-        if self._end_logged:
-            return
-        self._end_logged = True
-        slot = self._viewing.slot if self._viewing else None
-        log_event(
-            "ended" if slot or reason == "left" else "refused",
-            code=code,
-            reason=reason,
-            seconds=round(log.elapsed(), 3),
-            camera=self._camera,
-            user=self._holder.user if self._holder else None,
-            **(self._viewing.traffic.totals() if self._viewing and slot else {}),
-        )
-
-    # Messages.
+    # Messages from the viewer.
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
             message = protocol.parse(text_data)
-            # What acknowledges a frame is no flood: there are never more of those than frames.
+            # The rate limit leaves out acknowledgements of frames: there are never more of them than frames.
             if not (isinstance(message, protocol.Ack) and self._viewing and self._viewing.acknowledge(message.seq)):
-                self._flood.count()
+                self._rate_limit.count()
                 await self._handle(message)
         except Disconnected:
-            pass  # the connection is being closed: its `websocket.disconnect` is the next event
+            pass  # the connection is closing: `websocket.disconnect` is the next event
         except errors.ProtocolError as error:
             await self._stop(error)
 
     async def websocket_control_frame(self, _: object) -> None:
-        """A ping or pong frame, which the server has answered (`fast_path.py`), counts as a message."""
+        """A ping or pong frame from the fast path. The server has answered it; it counts as a message."""
         try:
-            self._flood.count()
+            self._rate_limit.count()
         except errors.ProtocolError as error:
             await self._stop(error)
 
@@ -244,7 +160,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._viewing is not None:
             self._viewing.stop(error)
         else:
-            await self._refuse(error)
+            await self._close(error)
 
     async def _handle(self, message: protocol.ViewerMessage) -> None:
         match message:
@@ -254,23 +170,15 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case protocol.Ping(sent):
                 await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
 
-    def _count(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
-        if isinstance(error, errors.SlotLostError):
-            worker.counters.add("lost")
-        elif not self._stream.admitted:
-            worker.counters.count_refusal(error, self._holder)
+    def _take_ack(self, text: str) -> bool:
+        """Take a text from the fast path if it acknowledges a frame. Returns whether it did."""
+        seq = protocol.parse_ack(text)
+        return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
+
+    # The side of the viewer that `Viewing` uses.
 
     def admitted(self, slot: Slot) -> None:
-        self._stream.admitted = True
-        log_event(
-            "admitted",
-            user=slot.holder.user,
-            camera=self._camera,
-            quality=slot.holder.quality,
-            in_use=slot.in_use,
-            limit=slot.limits[0].maximum,
-            ms=round(log.elapsed() * 1000, 1),
-        )
+        self._milestones.admitted(slot)
 
     async def send_message(self, message: dict[str, object]) -> None:
         await self.send(text_data=json.dumps(message))
@@ -278,13 +186,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def send_frame(self, header: bytes, payload: bytes) -> None:
         await self.base_send({"type": "websocket.send", "bytes": header + payload})
 
-    def _take_ack(self, text: str) -> bool:
-        """Take what the server hands on by the short cut; returns whether it was news, and so needs nothing else."""
-        seq = protocol.parse_ack(text)
-        return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
 
-
-class Flood:
+class MessageRateLimit:
     """Raises ProtocolError for more than `most` messages in a second."""
 
     def __init__(self, most: int) -> None:
@@ -296,8 +199,3 @@ class Flood:
         self._second = second
         if self._count > self._most:
             raise errors.ProtocolError(f"More than {self._most} messages in a second.")
-
-
-def _address(scope: Any) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""

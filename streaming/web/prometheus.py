@@ -1,6 +1,6 @@
-"""What Prometheus scrapes, in its text format. Every figure comes from Redis, so any worker's answer is the cluster's.
+"""The metrics in Prometheus's text format. Every figure comes from Redis, so each worker answers for the whole cluster.
 
-docs/metrics.md tells what each means. Nothing here names a person, and where the gate does not answer nothing is made up.
+docs/metrics.md explains them. No metric names a person. Without an answer of the gate, its figures are left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,48 +20,51 @@ from streaming.viewing.protocol import FORMATS
 
 __all__ = ["CONTENT_TYPE", "exposition", "families"]
 
-Totals = Mapping[str, float]  # counter -> what all workers have counted, see streaming/reports/counters.py
+Totals = Mapping[str, float]  # counter -> sum over all workers; streaming/reports/counters.py lists them
 
-GATE = {  # metric -> its figure among the gate's, and what it says
-    "streams_in_use": ("in_use", "Streams that are watched now, over all workers."),
-    "streams_limit": ("limit", "Streams that may be watched at once."),
-    "streams_available": ("available", "Streams that may still be opened; 0 while the gate is recovering."),
+GATE = {  # metric -> figure of the gate, help text
+    "streams_in_use": ("in_use", "Streams in use now, over all workers."),
+    "streams_limit": ("limit", "Maximum number of streams at once."),
+    "streams_available": ("available", "Streams that can still be opened; 0 while the gate is recovering."),
     "streams_available_ordinary": (
         "available_ordinary",
-        "Streams that may still be opened by those for whom none are reserved.",
+        "Streams that users without reserved slots can still open.",
     ),
-    "streams_over_limit": ("over", "Streams above a limit that was lowered; they drain."),
-    "streams_reserved": ("reserved", "Streams of the limit that are kept for the group of operators."),
-    "streams_mbps": ("mbps", "Mbit/s that all streams and stills take together, as measured."),
-    "streams_counted_mbps": ("counted_mbps", "Mbit/s that all streams are counted with: what admission goes by."),
-    "streams_max_mbps": ("max_mbps", "Mbit/s that all streams may take together; 0 for any."),
+    "streams_over_limit": ("over", "Streams above a lowered limit; they go on until they end."),
+    "streams_reserved": ("reserved", "Slots that are reserved for a group."),
+    "streams_mbps": ("mbps", "Mbit/s of all streams and stills together, as measured."),
+    "streams_counted_mbps": (
+        "counted_mbps",
+        "Mbit/s that are reserved for current viewers; admission uses this figure.",
+    ),
+    "streams_max_mbps": ("max_mbps", "Bandwidth limit of all streams in Mbit/s; 0 is unlimited."),
 }
-COUNTS = {  # metric without its _total -> its counter, and what it says
+COUNTS = {  # metric without its _total -> counter, help text
     "streams_granted": ("granted", "Streams that got a slot."),
-    "streams_reclaimed": ("reclaimed", "Slots that lapsed because nobody renewed them."),
+    "streams_reclaimed": ("reclaimed", "Slots whose lease ended without renewal."),
     "streams_lost": ("lost", "Streams that ended because their slot was lost."),
     "streams_stopped": ("stopped", "Streams that an administrator stopped."),
     "streams_bytes_sent": ("bytes", "Bytes of frames sent to viewers."),
 }
-HISTOGRAMS = {
-    "streams_first_picture_seconds": ("first_picture", "From a viewer's asking for a slot to the first picture sent."),
+HISTOGRAMS = {  # metric -> counter, help text
+    "streams_first_picture_seconds": ("first_picture", "From the request for a slot to the first frame sent."),
     "streams_admission_seconds": (
         "admission",
-        "From a viewer's asking for a slot to having one, the wait of a recovering gate included.",
+        "From the request for a slot to the slot, including the wait for a recovering gate.",
     ),
 }
 
 
-def _limits(kind: type[errors.LimitReachedError] = errors.LimitReachedError) -> Iterator[str]:
+def _limit_reasons(kind: type[errors.LimitReachedError] = errors.LimitReachedError) -> Iterator[str]:
     yield kind.reason
-    for narrower in kind.__subclasses__():
-        yield from _limits(narrower)
+    for subclass in kind.__subclasses__():
+        yield from _limit_reasons(subclass)
 
 
-# There from the start, with 0: the first refusal of a kind would else be no increase of anything.
-LIMITS = tuple(dict.fromkeys(_limits()))
-REFUSALS = (
-    *LIMITS,
+# Each reason has a sample from the start: without a 0 before it, the first refusal would not show as an increase.
+LIMIT_REASONS = tuple(dict.fromkeys(_limit_reasons()))
+REFUSAL_REASONS = (
+    *LIMIT_REASONS,
     *(
         kind.reason
         for kind in (
@@ -79,7 +82,7 @@ REFUSALS = (
 )
 
 
-class _Reading(Collector):
+class _Snapshot(Collector):
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)
 
@@ -88,9 +91,9 @@ class _Reading(Collector):
 
 
 def exposition(system: Mapping[str, Any], totals: Totals | None) -> bytes:
-    """The answer to a scrape. `system` is `UsageReport.system()`; `totals` is None where Redis did not tell them."""
+    """The answer to a scrape. `system` is `UsageReport.system()`; `totals` is None if Redis did not answer."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Reading(families(system, totals)))
+    registry.register(_Snapshot(families(system, totals)))
     return generate_latest(registry)
 
 
@@ -98,69 +101,71 @@ def families(system: Mapping[str, Any], totals: Totals | None) -> Iterator[Metri
     gate = system["gate"]
     up = totals is not None and gate["state"] != "unavailable"
     yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers and accepts writes.", up)
-    refuses = GaugeMetricFamily("gate_refuses", "1 for the error code with which Redis refuses.", labels=["answer"])
+    refuses = GaugeMetricFamily(
+        "gate_refuses", "1 for the error code with which Redis refuses writes.", labels=["answer"]
+    )
     for answer in MEANINGS:
         refuses.add_metric([answer], answer == gate.get("answer"))
     yield refuses
     if totals is None or not up:
         return
     recovering = gate["state"] == "recovering"
-    yield GaugeMetricFamily("gate_recovering", "Whether newcomers wait because Redis has lost its data.", recovering)
-    for name, (figure, says) in GATE.items():
-        yield GaugeMetricFamily(name, says, gate[figure])
+    yield GaugeMetricFamily("gate_recovering", "Whether new viewers wait because Redis has lost its data.", recovering)
+    for name, (figure, help) in GATE.items():
+        yield GaugeMetricFamily(name, help, gate[figure])
     yield GaugeMetricFamily("workers", "Workers that report to the gate.", len(system["workers"]))
     yield from _counters(totals)
-    for name, (prefix, says) in HISTOGRAMS.items():
-        yield _histogram(name, says, totals, prefix)
+    for name, (prefix, help) in HISTOGRAMS.items():
+        yield _histogram(name, help, totals, prefix)
     yield from _cameras(system["cameras"], totals)
 
 
 def _counters(totals: Totals) -> Iterator[Metric]:
-    for name, (counter, says) in COUNTS.items():
-        yield CounterMetricFamily(name, says, totals.get(counter, 0))
+    for name, (counter, help) in COUNTS.items():
+        yield CounterMetricFamily(name, help, totals.get(counter, 0))
     formats = tuple(FORMATS.values())
-    yield _by("streams_refused", "Viewers that were refused.", "reason", totals, "refused", REFUSALS)
+    yield _by("streams_refused", "Refused viewers.", "reason", totals, "refused", REFUSAL_REASONS)
     yield _by(
         "streams_would_refuse",
-        "Viewers that limits in dry run would have refused.",
+        "Viewers that the limits of a dry run would have refused.",
         "reason",
         totals,
         "would_refuse",
-        LIMITS,
+        LIMIT_REASONS,
     )
     yield _by("streams_frames_sent", "Frames sent to viewers.", "format", totals, "frames", formats)
-    yield _by("streams_frames_dropped", "Frames that slow viewers were spared.", "format", totals, "dropped", formats)
+    yield _by("streams_frames_dropped", "Frames dropped for slow viewers.", "format", totals, "dropped", formats)
 
 
-def _by(name: str, says: str, label: str, totals: Totals, counter: str, known: Sequence[str] = ()) -> Metric:
-    """A counter of Redis's that has a kind: `<counter>:<kind>`."""
+def _by(name: str, help: str, label: str, totals: Totals, counter: str, known: Sequence[str] = ()) -> Metric:
+    """A metric of the counters `<counter>:<kind>`. Those of the `known` kinds begin with 0."""
     prefix = f"{counter}:"
     found = {key.removeprefix(prefix): amount for key, amount in totals.items() if key.startswith(prefix)}
-    family = CounterMetricFamily(name, says, labels=[label])
+    family = CounterMetricFamily(name, help, labels=[label])
     for kind, amount in {**dict.fromkeys(known, 0), **found}.items():
         family.add_metric([kind], amount)
     return family
 
 
-def _histogram(name: str, says: str, totals: Totals, prefix: str) -> Metric:
-    """Redis counts an observation in its own bucket only, Prometheus in all that it would fit into."""
+def _histogram(name: str, help: str, totals: Totals, prefix: str) -> Metric:
+    """Redis counts an observation in one bucket. Prometheus expects it in all larger buckets as well."""
     counts = accumulate(totals.get(f"{prefix}:le:{bound}", 0) for bound in (*BOUNDS, "inf"))
     buckets = list(zip([*(str(float(bound)) for bound in BOUNDS), "+Inf"], counts, strict=True))
-    return HistogramMetricFamily(name, says, buckets=buckets, sum_value=totals.get(f"{prefix}:sum", 0))
+    return HistogramMetricFamily(name, help, buckets=buckets, sum_value=totals.get(f"{prefix}:sum", 0))
 
 
 def _cameras(cameras: Iterable[Mapping[str, Any]], totals: Totals) -> Iterator[Metric]:
     states = GaugeMetricFamily(
         "cameras_state",
-        "1 for the state that a watched camera is in, 0 for the others.",
+        "1 for the current state of a watched camera, 0 for the other states.",
         labels=["camera", "name", "state"],
     )
-    viewers = GaugeMetricFamily("cameras_viewers", "Streams of a camera that are watched now.", labels=["camera"])
-    mbps = GaugeMetricFamily("cameras_mbps", "Mbit/s that a camera's viewers take together.", labels=["camera"])
+    viewers = GaugeMetricFamily("cameras_viewers", "Streams of a camera in use now.", labels=["camera"])
+    mbps = GaugeMetricFamily("cameras_mbps", "Mbit/s that all viewers of a camera are sent.", labels=["camera"])
     for camera in cameras:
         for state in State:
             states.add_metric([camera["id"], camera["name"], state.value], camera["state"] == state.value)
         viewers.add_metric([camera["id"]], camera["viewers"])
         mbps.add_metric([camera["id"]], camera["mbps"])
     yield from (states, viewers, mbps)
-    yield _by("cameras_reopened", "Times that a lost camera was opened again.", "camera", totals, "reopened")
+    yield _by("cameras_reopened", "How often a lost camera was opened again.", "camera", totals, "reopened")

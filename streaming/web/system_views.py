@@ -1,5 +1,8 @@
-"""What the page Settings > System reads and orders, as JSON; each is for staff who may see the page, and what changes
-something needs a permission of its own. `{"errors": {field: [text]}}` says what was wrong, `__all__` what is of no field."""
+"""The JSON endpoints of the page *Settings > System*.
+
+All of them are for staff who may see the page; changes need another permission as well. Errors are
+`{"errors": {field: [text]}}`, where the field `__all__` stands for the whole request.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -25,12 +28,12 @@ from streaming.reports import history
 from streaming.web.audit import log_action
 
 VIEW, STOP, CHANGE = "streaming.view_system", "streaming.stop_stream", "streaming.change_limits"
-LOG = 10  # changes shown
+LOG = 10  # changes of limits shown
 PREVIEW_DAYS = 7
 PAGE = 25  # refusals
-LATEST = 253_402_300_000_000  # Unix ms, the end of the year 9999: later times are none
+LATEST = 253_402_300_000_000  # Unix ms, the end of the year 9999: Python has no later times
 
-RANGES = {  # what the chart looks back on, the minutes of one point, and the days whose hours are compared
+RANGES = {  # span of the chart, minutes per point, days whose hours are compared
     "1h": (timedelta(hours=1), 1, 7),
     "24h": (timedelta(hours=24), 5, 7),
     "7d": (timedelta(days=7), 30, 7),
@@ -44,7 +47,7 @@ View = Callable[[HttpRequest], HttpResponse]
 def endpoint(
     *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
 ) -> View:
-    """A view of `get` and `post`, which needs `permission` for the latter, and `closed` for both."""
+    """A view with these methods. POST needs `permission` as well, and so does GET if `closed`."""
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 
     @never_cache
@@ -82,7 +85,7 @@ async def _system_usage() -> dict[str, Any]:
     return await runtime.current().usage.system()
 
 
-# Stopping.
+# Stop orders.
 
 
 class StopForm(forms.Form):
@@ -111,7 +114,7 @@ def stop_viewer(request: HttpRequest) -> dict[str, Any]:
         raise Http404("This stream has ended already.")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else "a stream"
     blocked = f", blocked for {order['block_seconds']} s" if order["block_seconds"] else ""
-    log_action(request.user, f"Stopped {whose}{blocked}{_said(order)}")  # type: ignore[arg-type] # not anonymous
+    log_action(request.user, f"Stopped {whose}{blocked}{_with_message(order)}")  # type: ignore[arg-type] # not anonymous
     return {"stopped": 1}
 
 
@@ -126,7 +129,7 @@ def stop_camera(request: HttpRequest) -> dict[str, Any]:
     stopped = async_to_sync(_stop_camera)(order)
     if stopped:
         name = known["name"] if known else order["camera"]
-        log_action(request.user, f"Stopped all {stopped} streams of {name}{_said(order)}")  # type: ignore[arg-type]
+        log_action(request.user, f"Stopped all {stopped} streams of {name}{_with_message(order)}")  # type: ignore[arg-type]
     return {"stopped": stopped}
 
 
@@ -138,7 +141,7 @@ def _found(rows: list[dict[str, Any]], id: str) -> dict[str, Any] | None:
     return next((row for row in rows if row["id"] == id), None)
 
 
-def _said(order: dict[str, Any]) -> str:
+def _with_message(order: dict[str, Any]) -> str:
     return f": {order['message']}" if order["message"] else ""
 
 
@@ -150,7 +153,7 @@ class LiftForm(forms.Form):
 
 
 def blocked(request: HttpRequest) -> dict[str, Any]:
-    """Users who are kept out for a while, those for longest first."""
+    """Blocked users, longest time left first."""
     found = async_to_sync(_blocks)()
     return {"blocks": [{"id": block.user_id, **dataclasses.asdict(block)} for block in found]}
 
@@ -162,7 +165,7 @@ async def _blocks() -> list[blocks.Block]:
 def lift_block(request: HttpRequest) -> dict[str, Any]:
     asked = _cleaned(LiftForm(request.POST))
     lifted = async_to_sync(_lift)(asked["user"])
-    if lifted is not None:  # else it has ended meanwhile: the user may watch as well
+    if lifted is not None:  # None: the block has ended meanwhile, with the same effect
         log_action(request.user, f"Unblocked {lifted.user}")  # type: ignore[arg-type] # not anonymous
     return blocked(request)
 
@@ -175,7 +178,7 @@ async def _lift(user_id: str) -> blocks.Block | None:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Each limit with its value, where it comes from and who set it; the trial, groups to choose from, latest changes."""
+    """Each limit with its value, its source and who set it; the trial, the groups and the latest changes."""
     rows = change_log.rows()
     setters = change_log.setters(rows)
     in_force = policy.load()
@@ -195,7 +198,7 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
-    """Whom it would have refused is told as far as it has been written out: some seconds late."""
+    """The trial and how many viewers it would have refused. The latest seconds are not in the database yet."""
     if trial is None or trial.changed_at is None:
         return None
     refused = Refusal.objects.filter(dry_run=True, time__gte=trial.changed_at).count()
@@ -203,12 +206,12 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:
-    """Also whether workers could be told of it (`announced`)."""
+    """Change limits. `announced`: whether the workers could be notified."""
     return _change(request, trial=False)
 
 
 def change_trial(request: HttpRequest) -> dict[str, Any]:
-    """`stop` ends the trial; else the limits given are tried, and those left empty are not."""
+    """End the trial if `stop` is sent. If not, start a trial of the limits that are not empty."""
     return _change(request, trial=True)
 
 
@@ -232,7 +235,7 @@ class PreviewForm(forms.Form):
 
 
 def preview(request: HttpRequest) -> dict[str, Any]:
-    """Whom such a limit would have refused in the last days."""
+    """Estimate whom this limit would have refused in the past days."""
     asked = _cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -245,7 +248,7 @@ class HistoryForm(forms.Form):
 
 
 def past(request: HttpRequest) -> dict[str, Any]:
-    """The columns of the chart from `since` until `until` (Unix seconds), and the hours of the day, by UTC."""
+    """The columns of the chart from `since` to `until` (Unix seconds), and the hours of the day (UTC)."""
     asked = _cleaned(HistoryForm(request.GET))
     span, step, days = RANGES[asked["range"]]
     until = timezone.now()
@@ -263,14 +266,14 @@ class RefusalsForm(forms.Form):
 
 
 def refusals(request: HttpRequest) -> dict[str, Any]:
-    """Refused viewers, the newest first, and whether there are older ones."""
+    """Refused viewers, newest first, and whether there are more."""
     asked = _cleaned(RefusalsForm(request.GET))
     before = None if asked["before"] is None else datetime.fromtimestamp(asked["before"] / 1000, UTC)
     found = history.refusals(PAGE + 1, before)
     return {"refusals": found[:PAGE], "more": len(found) > PAGE}
 
 
-# Path under the page -> view. Those that read tell nobody more than the page does.
+# Path below the page -> view. GET returns nothing that the page does not show.
 ENDPOINTS: dict[str, View] = {
     "usage": endpoint(get=system_usage),
     "stop": endpoint(post=stop_viewer, permission=STOP),

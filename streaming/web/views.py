@@ -1,15 +1,13 @@
-"""The HTTP side of a stream: info, snapshot, metrics, Test connection, Prometheus, health."""
+"""The HTTP paths of a stream: info, snapshot, metrics, *Test connection* and Prometheus."""
 
-import asyncio
 import functools
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import get_conditional_response
 from django.utils.crypto import constant_time_compare
@@ -18,13 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cameras.permissions import may_watch
 from streaming import conf, errors, runtime
-from streaming.complaints import SILENCE
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import user_limits_of
 from streaming.viewing import protocol
-from streaming.viewing.access import admissible
+from streaming.viewing.access import check_access
 from streaming.web.prometheus import CONTENT_TYPE, exposition
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
@@ -37,7 +34,7 @@ HTTP_STATUS: dict[type[errors.StreamError], int] = {
     errors.UnavailableError: 503,
 }
 
-SCRAPER_REFUSALS = {
+SCRAPER_ERRORS = {
     401: "Send METRICS_TOKEN as a bearer token, or log in.",
     403: "Your log-in lacks the permission to view the system.",
 }
@@ -46,7 +43,7 @@ AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def _answers_errors(view: AsyncView) -> AsyncView:
-    """Turn a StreamError into its status and `{"error": {"reason", "message"}}`."""
+    """Answer a StreamError with its status and `{"error": {"reason", "message"}}`."""
 
     @functools.wraps(view)
     async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -65,8 +62,8 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @never_cache
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
-    """What a page needs before it opens a stream. `is_available` is a courtesy: the gate alone decides."""
-    user, found, _ = await sync_to_async(admissible)(await request.auser(), camera)
+    """The facts that a page needs before it opens a stream. `is_available` is a hint: only the gate decides."""
+    user, found, _ = await sync_to_async(check_access)(await request.auser(), camera)
     usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
     gate = await usage.summary(operator=await _is_operator(user))
     path = f"/api/v1/cameras/{found.id}/stream"
@@ -97,7 +94,7 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    user, found, source = await sync_to_async(admissible)(await request.auser(), camera)
+    user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.ask(str(user.pk))
     still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
@@ -126,11 +123,11 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def prometheus(request: HttpRequest) -> HttpResponse:
-    """For a scraper with the token, or staff who may see the system. Redis away is an answer, too: `gate_up 0`."""
+    """The metrics, for a scraper with the token or staff who may see the system. Without Redis: `gate_up 0`."""
     status = await _scraper_status(request)
     if status != 200:
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return HttpResponse(f"{SCRAPER_REFUSALS[status]}\n", "text/plain", status, headers=headers)
+        return HttpResponse(f"{SCRAPER_ERRORS[status]}\n", "text/plain", status, headers=headers)
     worker = runtime.current()
     try:
         totals = await read_totals(worker.store)
@@ -153,7 +150,7 @@ async def _scraper_status(request: HttpRequest) -> int:
 @require_POST
 @never_cache
 async def test_connection(request: HttpRequest) -> HttpResponse:
-    """For the administrator's form: a picture and facts, or the reason."""
+    """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
     source = await sync_to_async(probe.source_of_form)(request.POST)
@@ -163,44 +160,6 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:
-    """A stored camera is opened with its password, so trying it takes the right to change it."""
+    """A stored camera is opened with its password, so a test needs the permission to change it."""
     user, permission = request.user, "cameras.change_camera" if request.POST.get("id") else "cameras.add_camera"
     return user.is_staff and user.has_perm(permission)
-
-
-@require_GET
-@never_cache
-async def healthz(request: HttpRequest) -> HttpResponse:
-    """Alive: this process answers."""
-    return JsonResponse({"status": "ok"})
-
-
-@require_GET
-@never_cache
-async def readyz(request: HttpRequest) -> HttpResponse:
-    """May take viewers: Redis and the database answer, and the worker is not draining. Both are asked at once, so that the
-    answer comes in time though neither does."""
-    worker = runtime.current()
-    redis, database = await asyncio.gather(_answers(worker.check_gate()), _answers(_check_database()))
-    checks = {"redis": redis, "database": database}
-    ready = all(checks.values()) and not worker.draining
-    says = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
-    return JsonResponse({"ready": ready, **checks, **says, "draining": worker.draining}, status=200 if ready else 503)
-
-
-async def _answers(question: Awaitable[None]) -> bool:
-    try:
-        await question
-    except Exception:  # noqa: BLE001 - whatever it is, the answer is no
-        return False
-    return True
-
-
-async def _check_database() -> None:
-    async with asyncio.timeout(runtime.CHECK):
-        await sync_to_async(_ask_database)()
-
-
-def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")

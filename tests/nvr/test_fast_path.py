@@ -49,7 +49,8 @@ async def test_the_application_gets_each_short_text_and_texts_that_it_does_not_t
         offers.append(text)
         return text == ACK.decode()
 
-    viewer.server.take_text, viewer.server.last_ping = take, 0.0
+    viewer.server.set_text_handler(take)
+    viewer.server.last_ping = 0.0
     await viewer.send(frame(ACK))
     assert viewer.server.last_ping > 0  # it counts as alive
     await viewer.send(frame(b"other"), frame(b"l" * 200))

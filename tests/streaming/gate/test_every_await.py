@@ -1,7 +1,7 @@
-"""An error or a cancellation at each await from acquire to release leaves no slot, feed or open camera behind.
+"""An error, or a cancellation, at each await between acquire and release: no slot, no feed, no camera is left behind.
 
-A task factory drives the tasks of a viewing step by step. At the n-th suspension of any task, that task is cancelled, or the
-awaited call raises. n runs over all suspensions from the start to the first pictures.
+The tasks of a viewing are driven step by step through a task factory; at the n-th suspension, whichever task it is in,
+that task is cancelled, or the awaited call raises. n runs over all suspensions from the start to the first pictures.
 """
 
 import asyncio
@@ -12,20 +12,19 @@ from typing import Any
 
 import pytest
 
-from cameras.sources import CameraSource
-from tests.streaming.viewing.test_viewing import LIMITS, Bench, bench, lease, until
+from tests.streaming.viewing.harness import LIMITS, Bench, bench, lease, until
 
 __all__ = ["bench", "lease"]
 
-SETTLE = 0.15  # seconds until an undisturbed viewing has its first pictures
+SETTLE = 0.15  # seconds in which a viewing that is left alone reaches its first pictures
 
 
 class Injected(Exception):
-    """An error that no code expects."""
+    """What no code can expect."""
 
 
 class Injector:
-    """A task factory that counts the suspensions of its tasks, and raises at the chosen one."""
+    """A task factory that counts the suspensions of the tasks it makes and throws at the chosen one."""
 
     def __init__(self, step: int, error: Callable[[], BaseException]) -> None:
         self._step, self._error = step, error
@@ -33,7 +32,7 @@ class Injector:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, job: Any, **options: Any) -> "asyncio.Task[Any]":
         task = asyncio.Task(self._drive(job), loop=loop, **options)
-        task.add_done_callback(lambda _: job.close())  # closed here if the task is cancelled before its first step
+        task.add_done_callback(lambda _: job.close())  # cancelled before its first step, the driver never began it
         return task
 
     async def _drive(self, job: Coroutine[Any, Any, Any]) -> Any:
@@ -66,7 +65,7 @@ class Injector:
 
 
 def _waits_for_its_own(job: Any) -> bool:
-    """Returns whether the task waits in a TaskGroup for its children: that wait can be cancelled, but cannot fail."""
+    """Whether the task waits inside a TaskGroup for its children: that can be cancelled, but not fail."""
     while job is not None:
         if (code := getattr(job, "cr_code", None)) is not None and code.co_filename.endswith("taskgroups.py"):
             return True
@@ -75,7 +74,7 @@ def _waits_for_its_own(job: Any) -> bool:
 
 
 async def run_with(bench: Bench, step: int, error: Callable[[], BaseException], patience: float = SETTLE) -> int:
-    """Run one viewing with an error at `step`. Returns the number of its suspensions."""
+    """One viewing with an error at `step`; returns how many suspensions it had until it was ended."""
     loop = asyncio.get_running_loop()
     injector = Injector(step, error)
     viewing, viewer = bench.viewing()
@@ -97,8 +96,8 @@ async def run_with(bench: Bench, step: int, error: Callable[[], BaseException], 
 
 @pytest.mark.parametrize("error", [Injected, asyncio.CancelledError])
 async def test_an_error_at_any_await_leaves_nothing_behind(bench: Bench, error: Callable[[], BaseException]) -> None:
-    async with bench.hub.feed("1", CameraSource(bench.camera.url), "low") as feed:
-        await feed.mailbox.take()  # the camera runs, so a viewing soon has pictures
+    async with bench.hub.feed("1", bench.source, "low") as feed:
+        await feed.mailbox.take()  # the camera runs: a viewing is soon at its pictures
         suspensions = await run_with(bench, 0, error, 20)
         assert suspensions > 10
         for step in range(1, suspensions + 1):

@@ -1,4 +1,4 @@
-"""Who a session belongs to: looked up without a change to it, of which its browser would not hear."""
+"""The user of a session is looked up without a change to the session, which its browser would not learn of."""
 
 import uuid
 
@@ -9,16 +9,16 @@ from django.test import Client
 from pytest_django import Settings
 
 from streaming import errors
-from streaming.viewing.access import admissible_session
+from streaming.viewing.access import check_session_access
 
 pytestmark = pytest.mark.django_db
 
 
-def asks(key: str | None) -> type[Exception]:
-    """What a viewer with this session is told of a camera that does not exist."""
-    with pytest.raises(errors.StreamError) as told:
-        admissible_session(key, uuid.uuid4())
-    return told.type
+def refusal(key: str | None) -> type[Exception]:
+    """The error for a viewer with this session who asks for a camera that does not exist."""
+    with pytest.raises(errors.StreamError) as raised:
+        check_session_access(key, uuid.uuid4())
+    return raised.type
 
 
 @pytest.fixture
@@ -29,18 +29,18 @@ def key(client: Client) -> str | None:
     return client.session.session_key
 
 
-def test_a_session_that_was_made_under_an_older_key_holds_and_keeps_its_name(
+def test_a_session_from_an_older_secret_key_is_valid_and_keeps_its_own_key(
     client: Client, settings: Settings, key: str | None
 ) -> None:
     old, settings.SECRET_KEY = settings.SECRET_KEY, "the key of this year"
-    assert asks(key) is errors.NotAuthenticatedError
+    assert refusal(key) is errors.NotAuthenticatedError
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert asks(key) is errors.CameraNotFoundError
+    assert refusal(key) is errors.CameraNotFoundError
     assert [session.pk for session in Session.objects.all()] == [key]
     assert client.get("/").status_code == 200
 
 
-def test_a_session_is_left_alone_when_its_password_has_changed(key: str | None) -> None:
+def test_a_session_from_before_a_password_change_is_refused_but_not_deleted(key: str | None) -> None:
     User.objects.update(password="x")
-    assert asks(key) is errors.NotAuthenticatedError
+    assert refusal(key) is errors.NotAuthenticatedError
     assert Session.objects.filter(pk=key).exists()

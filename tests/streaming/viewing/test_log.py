@@ -1,4 +1,4 @@
-"""The log of viewings in both formats. tests/acceptance/test_viewing_log.py follows one through a real worker's log."""
+"""The log of viewings in both formats. tests/acceptance/test_viewing_log.py reads the log of a real worker."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ OTHER = logging.getLogger("somewhere.else")
 
 @pytest.fixture
 def output(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """Where the root logger writes, in the format that the test asks for by its marker `log`."""
+    """The output of the root logger, in the format of the test's parameter."""
     formatter: logging.Formatter = request.param()
     handler = logging.StreamHandler(io.StringIO())
     handler.addFilter(ViewingFilter())
@@ -40,7 +40,7 @@ both = pytest.mark.parametrize("output", [PlainFormatter, JsonFormatter], indire
 
 
 async def in_viewing(id: str, job: Any) -> None:
-    """`job` in a task of its own, as a viewing is."""
+    """Run `job` in a task of its own, as a viewing does."""
 
     async def task() -> None:
         log.begin(id)
@@ -76,7 +76,7 @@ async def test_plain_has_the_event_then_the_id_then_the_facts(output: io.StringI
 
 
 @as_json
-async def test_json_has_them_as_fields_of_their_types(output: io.StringIO) -> None:
+async def test_json_has_the_facts_as_fields_of_their_types(output: io.StringIO) -> None:
     async def job() -> None:
         log_event("admitted", user="ann", camera="6a4f-01", ms=2.5, in_use=3, quality=None)
 
@@ -110,7 +110,7 @@ async def test_a_name_cannot_forge_a_fact_or_a_line_in_plain(output: io.StringIO
 
 
 @as_json
-async def test_nor_in_json(output: io.StringIO) -> None:
+async def test_a_name_cannot_forge_a_fact_or_a_line_in_json(output: io.StringIO) -> None:
     async def job() -> None:
         log_event("admitted", user=NASTY)
 
@@ -129,7 +129,7 @@ async def test_names_in_other_scripts_stay_readable(output: io.StringIO) -> None
 
 
 @both
-async def test_what_others_log_meanwhile_bears_the_id_also_from_tasks_and_database_threads(
+async def test_lines_of_other_loggers_have_the_id_also_from_tasks_and_database_threads(
     output: io.StringIO,
 ) -> None:
     async def say() -> None:
@@ -160,7 +160,7 @@ async def test_viewings_side_by_side_keep_their_ids_apart(output: io.StringIO) -
 
 
 @as_json
-def test_a_traceback_is_a_field_and_django_s_request_is_none(output: io.StringIO) -> None:
+def test_a_traceback_is_a_field_and_django_s_request_is_left_out(output: io.StringIO) -> None:
     try:
         raise ValueError("an odd value")
     except ValueError:
@@ -172,7 +172,7 @@ def test_a_traceback_is_a_field_and_django_s_request_is_none(output: io.StringIO
 
 
 @both
-def test_a_record_that_no_filter_has_seen_is_written_all_the_same(output: io.StringIO) -> None:
+def test_a_record_that_passed_no_filter_is_written(output: io.StringIO) -> None:
     logging.getLogger().handlers[-1].filters.clear()
     OTHER.warning("plainly")
     assert "plainly" in output.getvalue()

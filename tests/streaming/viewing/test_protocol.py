@@ -28,7 +28,7 @@ def kinds(base: type[errors.StreamError] = errors.StreamError) -> Iterator[type[
 
 
 KINDS = list(kinds())
-RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # which is what its kinds have in common
+RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # the base class of errors that are raised
 
 
 @pytest.mark.parametrize(("format", "kind"), [(Format.JPEG, 1), (Format.H264, 2)])
@@ -48,7 +48,7 @@ def test_every_error_has_a_close_code_that_browsers_let_applications_use(kind: t
 
 
 @pytest.mark.parametrize("kind", RAISED, ids=lambda kind: kind.__name__)
-def test_every_error_tells_a_reason_of_its_own_and_a_sentence(kind: type[errors.StreamError]) -> None:
+def test_every_error_has_a_reason_of_its_own_and_a_sentence(kind: type[errors.StreamError]) -> None:
     message = protocol.error_message(kind())
     assert set(message) == {"type", "code", "reason", "message"}
     assert [other.reason for other in KINDS].count(kind.reason) == 1
@@ -68,7 +68,7 @@ def test_a_full_server_says_so_in_exactly_these_words_and_with_the_figures() -> 
     }
 
 
-def test_a_cause_takes_the_place_of_the_general_sentence() -> None:
+def test_a_cause_replaces_the_general_sentence() -> None:
     message = protocol.error_message(errors.CameraUnreachableError("The camera did not answer within 5 s."))
     assert (message["code"], message["message"]) == (4503, "The camera did not answer within 5 s.")
 
@@ -83,18 +83,18 @@ def test_a_cause_takes_the_place_of_the_general_sentence() -> None:
         ('{"type": "ping", "time": "noon", "more": [1]}', protocol.Ping(0)),
     ],
 )
-def test_what_a_viewer_may_say_is_understood(text: str, expected: protocol.ViewerMessage) -> None:
+def test_each_message_of_a_viewer_is_parsed(text: str, expected: protocol.ViewerMessage) -> None:
     assert protocol.parse(text) == expected
 
 
 @given(st.from_regex(r'\{"type": ?"ack", ?"seq": ?[-+ 0-9.eE]{0,12}\}?', fullmatch=True))
-def test_an_acknowledgement_is_read_fast_as_json_would_have_it(text: str) -> None:
+def test_the_fast_parser_of_acknowledgements_agrees_with_json(text: str) -> None:
     try:
-        told = json.loads(text)["seq"]
+        sequence = json.loads(text)["seq"]
     except ValueError:
-        told = None
-    if isinstance(told, int):
-        assert protocol.parse(text) == protocol.Ack(told)
+        sequence = None
+    if isinstance(sequence, int):
+        assert protocol.parse(text) == protocol.Ack(sequence)
     else:
         with pytest.raises(errors.ProtocolError):
             protocol.parse(text)
@@ -122,13 +122,13 @@ def test_an_acknowledgement_is_read_fast_as_json_would_have_it(text: str) -> Non
         ('{"type": "ping", "pad": "' + "é" * 510 + '"}', "1024 bytes at most"),
     ],
 )
-def test_anything_else_is_a_protocol_error_and_says_which(text: str | None, why: str) -> None:
+def test_any_other_message_is_a_protocol_error_that_tells_why(text: str | None, why: str) -> None:
     with pytest.raises(errors.ProtocolError, match=why):
         protocol.parse(text)
 
 
 @pytest.mark.parametrize("time", ["NaN", "Infinity", "1e999"])
-def test_a_pong_is_valid_json_whatever_the_ping_said(time: str) -> None:
+def test_a_pong_is_valid_json_for_every_ping(time: str) -> None:
     """A browser's JSON.parse knows no NaN and no Infinity, and the pong repeats the ping's time."""
     try:
         answer = protocol.parse(f'{{"type": "ping", "time": {time}}}')
@@ -138,9 +138,9 @@ def test_a_pong_is_valid_json_whatever_the_ping_said(time: str) -> None:
     json.dumps({"type": "pong", "time": answer.time}, allow_nan=False)
 
 
-def test_one_set_of_qualities_is_spoken_encoded_and_set() -> None:
+def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:
     assert tuple(qualities.QUALITIES) == protocol.QUALITIES
-    # Never the default: what a viewer did not ask for costs what the camera sends.
+    # `original` is never the default: it takes as much bandwidth as the camera sends.
     assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL) == protocol.QUALITIES
 
 
@@ -154,7 +154,7 @@ def test_one_set_of_qualities_is_spoken_encoded_and_set() -> None:
         ("H264,vp8,,", {Format.JPEG}),
     ],
 )
-def test_a_viewer_plays_jpeg_and_what_it_names_of_the_formats_there_are(text: str, expected: set[Format]) -> None:
+def test_a_viewer_plays_jpeg_and_the_known_formats_that_they_name(text: str, expected: set[Format]) -> None:
     assert protocol.known_formats(text) == expected
 
 

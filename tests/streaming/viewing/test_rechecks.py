@@ -1,4 +1,4 @@
-"""Running streams are looked at again: at once where it was asked for, all of them from time to time."""
+"""The access of running streams is checked again: on request at once, and periodically for all of them."""
 
 import asyncio
 import contextlib
@@ -9,32 +9,37 @@ from typing import Any, cast
 import pytest
 
 from streaming import conf
+from streaming.errors import NotAuthenticatedError
+from streaming.viewing import rechecks
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 
 
 def stream(session: str) -> Stream:
     stream = Stream()
-    stream.session, stream.camera, stream.viewing = session, "yard", cast(Any, SimpleNamespace())
+    viewing = SimpleNamespace(holder=SimpleNamespace(camera_id="yard"), stop=lambda error: None)
+    stream.assign(cast(Any, viewing), user="1", session=session)
     return stream
 
 
-async def test_what_is_asked_for_again_and_again_keeps_nobody_else_from_being_looked_at(
+async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(conf, "RECHECK", 0.2)
+    checks = Counter[str]()
+
+    def check(session: str, camera: str) -> None:
+        checks[session] += 1
+        raise NotAuthenticatedError
+
+    monkeypatch.setattr(rechecks, "check_session_access", check)
     busy, other = stream("busy"), stream("other")
-    rechecks, looks = Rechecks(lambda: [busy, other], cast(Any, None)), Counter[str]()
-
-    async def look(key: tuple[str, str], streams: list[Stream]) -> None:
-        looks[key[0]] += 1
-
-    monkeypatch.setattr(rechecks, "_look", look)
-    running = asyncio.create_task(rechecks.run())
+    checker = Rechecks(lambda: [busy, other], cast(Any, None))
+    running = asyncio.create_task(checker.run())
     for _ in range(20):
-        rechecks.ask(busy)
+        checker.ask(busy)
         await asyncio.sleep(0.05)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    assert looks["busy"] > looks["other"] >= 3
+    assert checks["busy"] > checks["other"] >= 3

@@ -1,4 +1,4 @@
-"""What Prometheus is told, made of plain figures. tests/acceptance/test_metrics.py asks real workers."""
+"""The metrics for Prometheus, from fixed figures. tests/acceptance/test_metrics.py scrapes real workers."""
 
 from typing import Any
 
@@ -95,7 +95,7 @@ def test_the_gate_s_figures_are_those_of_the_page(text: bytes) -> None:
     assert samples["workers"] == 2
 
 
-def test_what_was_counted_is_told_by_reason_format_and_camera(text: bytes) -> None:
+def test_counters_have_labels_for_reason_format_and_camera(text: bytes) -> None:
     samples = samples_of(text)
     assert samples["streams_granted_total"] == 120
     assert samples['streams_refused_total{reason="limit_reached"}'] == 7
@@ -111,8 +111,8 @@ def test_what_was_counted_is_told_by_reason_format_and_camera(text: bytes) -> No
     assert not [name for name in samples if "arrivals" in name]
 
 
-def test_a_kind_is_there_with_0_before_it_first_occurs() -> None:
-    """Else its first refusal would be no increase of anything, and alarm nobody."""
+def test_each_known_label_has_a_sample_of_0_from_the_start() -> None:
+    """Without it, the first refusal would not show as an increase, and would cause no alert."""
     samples = samples_of(exposition(SYSTEM, {}))
     for reason in ("limit_reached", "user_limit_reached", "gate_unavailable", "permission_denied", "draining"):
         assert samples[f'streams_refused_total{{reason="{reason}"}}'] == 0
@@ -147,13 +147,13 @@ def test_a_camera_has_its_name_one_state_and_its_viewers(text: bytes) -> None:
     assert samples[f'cameras_mbps{{camera="{GATE}"}}'] == 1.25
 
 
-def test_no_person_is_told(text: bytes) -> None:
+def test_no_metric_names_a_person(text: bytes) -> None:
     for secret in (b"eve", b"4711", b"192.0.2.77", b"host-1-abc"):
         assert secret not in text
 
 
 @pytest.mark.parametrize("lost", ["usage", "totals"])
-def test_a_gate_that_is_down_is_said_and_nothing_is_made_up(lost: str) -> None:
+def test_without_the_gate_its_figures_are_left_out(lost: str) -> None:
     gone = {"gate": {"in_use": None, "limit": 10, "available": 0, "state": "unavailable"}, "workers": [], "cameras": []}
     text = exposition(gone, TOTALS) if lost == "usage" else exposition(SYSTEM, None)
     assert {name: value for name, value in samples_of(text).items() if not name.startswith("gate_refuses")} == {
@@ -161,8 +161,8 @@ def test_a_gate_that_is_down_is_said_and_nothing_is_made_up(lost: str) -> None:
     }
 
 
-def test_what_redis_answers_is_told_by_its_own_word() -> None:
+def test_the_error_code_of_redis_is_a_label() -> None:
     refusing = {"gate": {**SYSTEM["gate"], "state": "unavailable", "answer": "OOM"}, "workers": [], "cameras": []}
-    for system, told in ((refusing, ['gate_refuses{answer="OOM"}']), (SYSTEM, [])):
+    for system, expected in ((refusing, ['gate_refuses{answer="OOM"}']), (SYSTEM, [])):
         samples = samples_of(exposition(system, TOTALS))
-        assert [name for name, value in samples.items() if name.startswith("gate_refuses") and value] == told
+        assert [name for name, value in samples.items() if name.startswith("gate_refuses") and value] == expected

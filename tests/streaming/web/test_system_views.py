@@ -1,5 +1,4 @@
-"""Settings > System: who may ask and order what, and what is said of wrong input. What orders do is for
-tests/browser/test_system.py, on running workers."""
+"""Settings > System: permissions, and answers to invalid input. tests/browser/test_system.py tests the effects."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,31 +39,31 @@ def client_of(user: User, **options: Any) -> Client:
 
 @pytest.fixture
 def client() -> Client:
-    """Of one who may do everything here."""
+    """The client of a user with all permissions of the page."""
     return client_of(person(VIEW, STOP, CHANGE))
 
 
-# Who may.
+# Permissions.
 
 
 @pytest.mark.parametrize("name", READ)
-def test_who_may_not_see_the_page_reads_nothing_of_it(name: str) -> None:
+def test_a_user_without_the_page_s_permission_reads_nothing(name: str) -> None:
     assert client_of(person(STOP, CHANGE)).get(url(name)).status_code == 403
 
 
-def test_who_may_not_stop_streams_does_not_read_who_is_blocked() -> None:
+def test_a_user_who_may_not_stop_streams_sees_no_blocked_users() -> None:
     assert client_of(person(VIEW, CHANGE)).get(url("blocks")).status_code == 403
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_who_is_not_staff_is_sent_to_the_log_in_whatever_the_permissions(name: str) -> None:
+def test_a_user_who_is_not_staff_is_sent_to_the_log_in_whatever_their_permissions(name: str) -> None:
     client = client_of(person(VIEW, STOP, CHANGE, staff=False))
     assert client.get(url(name)).status_code == 302
     assert client.post(url(name)).status_code == 302
 
 
 @pytest.mark.parametrize(("name", "needed"), ORDERS.items())
-def test_an_order_needs_its_own_permission_and_that_of_seeing_the_page(name: str, needed: str) -> None:
+def test_a_change_needs_its_own_permission_and_that_of_seeing_the_page(name: str, needed: str) -> None:
     others = {STOP, CHANGE} - {needed}
     assert client_of(person(VIEW, *others, name="sees")).post(url(name)).status_code == 403
     assert client_of(person(needed, name="blind")).post(url(name)).status_code == 403
@@ -73,18 +72,18 @@ def test_an_order_needs_its_own_permission_and_that_of_seeing_the_page(name: str
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_an_order_without_its_token_is_forged(name: str) -> None:
+def test_a_change_without_a_csrf_token_is_refused(name: str) -> None:
     assert client_of(person(VIEW, STOP, CHANGE), enforce_csrf_checks=True).post(url(name)).status_code == 403
 
 
 @pytest.mark.parametrize(
     ("name", "method"), [("stop", "get"), ("usage", "post"), ("history", "post"), ("limits", "put")]
 )
-def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str) -> None:
+def test_each_endpoint_refuses_other_methods(client: Client, name: str, method: str) -> None:
     assert getattr(client, method)(url(name)).status_code == 405
 
 
-# What is wrong.
+# Invalid input.
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_each_endpoint_knows_its_methods(client: Client, name: str, method: str)
         ("trial", {"max_mbps": "0"}, {"max_mbps"}),
     ],
 )
-def test_each_wrong_field_is_named_and_nothing_is_done(
+def test_each_invalid_field_is_named_and_nothing_changes(
     client: Client, name: str, data: dict[str, str], wrong: set[str] | None
 ) -> None:
     answer = client.post(url(name), data)
@@ -129,7 +128,7 @@ def test_each_wrong_field_is_named_and_nothing_is_done(
         ("refusals", {"before": "9" * 20}, "before"),
     ],
 )
-def test_a_wrong_question_is_answered_with_what_is_wrong(
+def test_an_invalid_query_is_answered_with_the_invalid_field(
     client: Client, name: str, query: dict[str, str], wrong: str
 ) -> None:
     answer = client.get(url(name), query)
@@ -144,7 +143,7 @@ def described(answer: Any) -> dict[str, dict[str, Any]]:
     return {limit["name"]: limit for limit in answer.json()["limits"]}
 
 
-def test_a_limit_tells_who_set_it_and_when_even_after_others_were_changed(client: Client) -> None:
+def test_a_limit_shows_who_set_it_and_when_even_after_others_were_changed(client: Client) -> None:
     client.post(url("limits"), {"max_concurrent": "3"})
     boris = client_of(person(VIEW, CHANGE, name="boris"))
     limits = described(boris.post(url("limits"), {"max_mbps": "20.5"}))
@@ -155,46 +154,46 @@ def test_a_limit_tells_who_set_it_and_when_even_after_others_were_changed(client
     assert limits["max_per_user"]["set_at"] is None
 
 
-def test_an_emptied_field_gives_the_limit_back_to_the_environment(client: Client) -> None:
+def test_an_empty_field_resets_the_limit_to_the_environment_s_default(client: Client) -> None:
     client.post(url("limits"), {"max_concurrent": "3"})
     limits = described(client.post(url("limits"), {"max_concurrent": ""}))
     assert limits["max_concurrent"]["value"] == limits["max_concurrent"]["default"]
     assert limits["max_concurrent"]["set_by"] == ""
 
 
-def test_each_change_is_logged_in_words_on_the_page_and_in_the_administration(client: Client) -> None:
+def test_each_change_is_logged_on_the_page_and_in_the_administration(client: Client) -> None:
     group = Group.objects.create(name="Operators")
     client.post(url("limits"), {"max_concurrent": "3"})
     client.post(url("limits"), {"reserved_slots": "1", "reserved_group": str(group.pk)})
     client.post(url("trial"), {"max_concurrent": "2"})
     log = client.post(url("trial"), {"stop": "1"}).json()["log"]
-    told = [
+    expected = [
         "Dry run stopped",
         "Dry run started: Total streams 2",
         "Slots reserved for a group: default → 1, Group with reserved slots: default → Operators",
         "Total streams: default → 3",
     ]
-    assert [change["text"] for change in log] == told
+    assert [change["text"] for change in log] == expected
     assert [change["trial"] for change in log] == [True, True, False, False]
     entries = LogEntry.objects.order_by("-pk")
-    assert [entry.change_message for entry in entries] == told
+    assert [entry.change_message for entry in entries] == expected
     assert {(entry.user.get_username(), entry.action_flag) for entry in entries} == {("ada", 2)}
     assert {str(entry.content_type) for entry in entries} == {"Settings | System"}
 
 
-def test_the_log_knows_a_group_that_has_been_deleted(client: Client) -> None:
+def test_the_log_names_a_group_that_was_deleted(client: Client) -> None:
     group = Group.objects.create(name="Operators")
     client.post(url("limits"), {"reserved_slots": "1", "reserved_group": str(group.pk)})
     client.post(url("trial"), {"reserved_slots": "2", "reserved_group": str(group.pk)})
-    told = [change["text"] for change in client.get(url("limits")).json()["log"]]
+    before = [change["text"] for change in client.get(url("limits")).json()["log"]]
     group.delete()
     answer = client.get(url("limits"))
-    assert [change["text"] for change in answer.json()["log"]] == told
+    assert [change["text"] for change in answer.json()["log"]] == before
     slots = described(answer)["reserved_slots"]
     assert (slots["value"], slots["source"], slots["set_by"]) == (0, "deleted", "")
 
 
-def test_what_changes_nothing_is_not_logged_and_a_dry_run_begins_anew_when_told(client: Client) -> None:
+def test_a_request_that_changes_nothing_is_not_logged_and_each_dry_run_starts_again(client: Client) -> None:
     client.post(url("limits"), {"max_concurrent": "3"})
     assert client.post(url("limits"), {}).status_code == 200
     assert client.post(url("limits"), {"max_concurrent": "3"}).status_code == 200
@@ -204,7 +203,7 @@ def test_what_changes_nothing_is_not_logged_and_a_dry_run_begins_anew_when_told(
     assert since[1] > since[0]
 
 
-def test_the_log_has_the_newest_ten(client: Client) -> None:
+def test_the_log_shows_the_ten_newest_changes(client: Client) -> None:
     for limit in range(3, 15):
         client.post(url("limits"), {"max_concurrent": str(limit)})
     log = client.get(url("limits")).json()["log"]
@@ -230,10 +229,10 @@ def test_a_dry_run_counts_whom_it_would_have_refused_since_it_began(client: Clie
     assert client.post(url("trial"), {"stop": "1"}).json()["trial"] is None
 
 
-# The past.
+# History.
 
 
-def test_the_refused_come_in_pages_the_newest_first(client: Client) -> None:
+def test_refused_viewers_come_in_pages_newest_first(client: Client) -> None:
     for minutes in range(PAGE + 3):
         refuse(ago=timedelta(minutes=minutes))
     first = client.get(url("refusals")).json()
@@ -246,14 +245,14 @@ def test_the_refused_come_in_pages_the_newest_first(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("name", "days", "points"), [("1h", 7, 60), ("24h", 7, 288), ("7d", 7, 336), ("30d", 30, 360)])
-def test_each_range_has_points_enough_and_not_too_many(client: Client, name: str, days: int, points: int) -> None:
+def test_each_range_has_a_suitable_number_of_points(client: Client, name: str, days: int, points: int) -> None:
     past = client.get(url("history"), {"range": name}).json()
     assert past["days"] == days
     assert len(past["hours"]) == 24
     assert points <= len(past["columns"]["time"]) <= points + 2
 
 
-def test_a_minute_that_was_recorded_is_in_the_chart_and_in_the_preview(client: Client) -> None:
+def test_a_recorded_minute_is_in_the_chart_and_in_the_preview(client: Client) -> None:
     minute = int(datetime.now(UTC).timestamp() // 60) - 5
     reasons = {"limit_reached": 4}
     Minute.objects.create(

@@ -1,0 +1,128 @@
+"""The delivery of frames from a camera's feed to one viewer, with acknowledgements and a window of frames in flight."""
+
+import asyncio
+import time
+
+from streaming.errors import ViewerUnresponsiveError
+from streaming.gate.leases import Slot
+from streaming.ingest.active_camera import Feed
+from streaming.ingest.condition import State
+from streaming.ingest.frames import Format, Frame
+from streaming.viewing import protocol
+from streaming.viewing.accounting import Account
+from streaming.viewing.viewer import Viewer
+
+LATE = 1.0  # seconds by which a busy worker's timers may be late
+LEASE_MARGIN = 5.0  # seconds from a viewing's own deadline until its lease lapses, should the viewing hang
+
+
+class Delivery:
+    """Sends the frames of `feed` while the slot is held.
+
+    A frame is in flight from its sending until the viewer acknowledges it. `stall` is how long, in seconds, a viewer with
+    frames in flight may acknowledge none.
+    """
+
+    def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float) -> None:
+        self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
+        self._fast_path, self._mailbox = viewer.fast_path, feed.mailbox
+        self._told = Format.JPEG, ""  # the format and codec that the viewer knows of
+        self._counted: Format | None = None  # the format that the stream's rate was last corrected for
+        self._sent = self._acked = 0  # sequence number of the newest frame sent, acknowledged
+        self._progress = asyncio.Event()
+        self._waiting_since = 0.0  # time.monotonic() of the last progress while frames are in flight
+
+    def acknowledge(self, seq: int) -> bool:
+        """The viewer has decoded all frames up to `seq`. Returns False if that is not new, or was never sent."""
+        if not self._acked < seq <= self._sent:
+            return False
+        self._acked = seq
+        self._waiting_since = time.monotonic()
+        self._progress.set()
+        self._slot.progressed(self._stall + LEASE_MARGIN)
+        return True
+
+    async def switch(self, quality: str) -> None:
+        """Send frames of `quality` from now on, and tell the viewer first."""
+        self._counted = None  # no frame takes the fast path until the viewer was told
+        self._feed.switch(quality)
+        self._told = self._feed.format, ""
+        await self.tell_format()
+
+    async def tell_format(self, **facts: object) -> None:
+        """Tell the viewer the quality and format of the next frame."""
+        format, codec = self._told
+        await self._viewer.send_message(protocol.format_message(self._feed.quality, format, codec, **facts))
+
+    async def pump(self) -> None:
+        """Send frames for ever. Raises SlotLostError."""
+        mailbox = self._mailbox
+        mailbox.deliver_to(self._send_at_once)
+        while True:
+            await mailbox.arrival()
+            if self._feed.has_news:
+                await asyncio.sleep(0)  # the viewer is told of the camera's condition first
+                await mailbox.arrival()  # the frame may have been dropped meanwhile
+            if self._is_full():
+                self._progress.clear()
+                await self._progress.wait()
+                continue  # the frame may have been dropped meanwhile
+            frame = mailbox.pop()
+            if not self._send_at_once(frame):
+                await self._send(frame)
+
+    async def _send(self, frame: Frame) -> None:
+        """Send a frame and all that has to come before and after it."""
+        self._slot.check()
+        if self._told != (frame.format, frame.codec):
+            self._told = frame.format, frame.codec
+            await self.tell_format()
+        self._one_more_in_flight()
+        await self._viewer.send_frame(protocol.encode_header(frame, self._sent), frame.data)
+        self._account.count_frame(frame, self._mailbox.missed)
+        if frame.format is not self._counted:
+            self._counted = frame.format
+            await self._account.correct_rate(self._slot, self._feed.quality)
+
+    def _send_at_once(self, frame: Frame) -> bool:
+        """Send a frame by the fast path, unless something else has to come first. Returns whether it was sent."""
+        if (
+            self._fast_path is None
+            or frame.format is not self._counted
+            or self._told != (frame.format, frame.codec)
+            or self._is_full()
+            or self._feed.has_news
+            or self._slot.is_lost
+            or not self._fast_path.send_at_once(protocol.encode_header(frame, self._sent + 1), frame.data)
+        ):
+            return False
+        self._one_more_in_flight()
+        self._account.count_frame(frame, self._mailbox.missed)
+        return True
+
+    def _is_full(self) -> bool:
+        return self._sent - self._acked >= protocol.WINDOW[self._told[0]]
+
+    def _one_more_in_flight(self) -> None:
+        if self._sent == self._acked:
+            self._waiting_since = time.monotonic()
+        self._sent += 1
+
+    async def watch_stall(self) -> None:
+        """Raise ViewerUnresponsiveError when the viewer stalls, or SlotLostError.
+
+        Daphne's own pings do not notice a stall: any message counts as an answer.
+        """
+        while True:
+            if self._feed.condition.state is not State.LIVE:
+                self._waiting_since = time.monotonic()  # decoders hold back frames until others follow
+            waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
+            if waited >= self._stall:
+                self._slot.check()
+                raise ViewerUnresponsiveError
+            asleep = time.monotonic()
+            # All viewings of a worker wake up together, at full seconds: waking up costs more than looking.
+            pause = min(self._stall - waited, 1.0 - asleep % 1.0)
+            await asyncio.sleep(pause)
+            # A longer sleep means that this worker was paused: acknowledgements that came meanwhile are still unread.
+            self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)

@@ -1,0 +1,41 @@
+"""The milestones of one viewing in the log: opened, admitted, and ended or refused. docs/metrics.md lists their facts."""
+
+from streaming.gate.leases import Slot
+from streaming.viewing import log
+from streaming.viewing.log import log_event
+from streaming.viewing.viewing import Viewing
+
+
+class Milestones:
+    def __init__(self, camera: str) -> None:
+        self._camera, self._end_logged = camera, False
+
+    def opened(self, address: str) -> None:
+        log_event("opened", camera=self._camera, address=address)
+
+    def admitted(self, slot: Slot) -> None:
+        log_event(
+            "admitted",
+            user=slot.holder.user,
+            camera=self._camera,
+            quality=slot.holder.quality,
+            in_use=slot.in_use,
+            limit=slot.limits[0].maximum,
+            ms=round(log.elapsed() * 1000, 1),
+        )
+
+    def end(self, code: int | None, reason: str, viewing: Viewing | None) -> None:
+        """Log `ended` or `refused`, once: the first reason wins."""
+        if self._end_logged:
+            return
+        self._end_logged = True
+        was_admitted = viewing is not None and viewing.slot is not None
+        log_event(
+            "ended" if was_admitted or reason == "left" else "refused",
+            code=code,
+            reason=reason,
+            seconds=round(log.elapsed(), 3),
+            camera=self._camera,
+            user=viewing.holder.user if viewing else None,
+            **(viewing.traffic.totals() if viewing is not None and was_admitted else {}),
+        )

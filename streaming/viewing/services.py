@@ -1,0 +1,20 @@
+"""The parts of a worker that all its viewings share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streaming.gate.slots import Gate
+from streaming.ingest.hub import Hub
+from streaming.reports.counters import Counters
+from streaming.viewing.viewer import ViewerTimeouts
+
+
+@dataclass(frozen=True)
+class WorkerServices:
+    """`budget` returns the bandwidth limit of all streams together, in kbit/s; 0: unlimited."""
+
+    gate: Gate
+    hub: Hub
+    timeouts: ViewerTimeouts
+    counters: Counters
+    budget: Callable[[], int]

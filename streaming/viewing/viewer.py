@@ -1,0 +1,42 @@
+"""The viewer of a stream: how to reach them, what they asked for, and how long to wait for them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cameras.sources import CameraSource
+from streaming import conf
+from streaming.gate.leases import Holder, Slot
+from streaming.ingest.frames import JPEG_ONLY, Format
+from streaming.viewing.fast_path import FastPath
+
+
+class Viewer(Protocol):
+    """A viewer's connection."""
+
+    @property
+    def fast_path(self) -> FastPath | None:
+        """None: each frame goes through `send_frame`."""
+
+    async def send_message(self, message: dict[str, object]) -> None: ...
+    async def send_frame(self, header: bytes, payload: bytes) -> None: ...
+    def admitted(self, slot: Slot) -> None:
+        """The viewer has a slot now."""
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one."""
+
+    source: CameraSource
+    holder: Holder
+    formats: frozenset[Format] = JPEG_ONLY
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class ViewerTimeouts:
+    """Seconds to wait for the first frame, for a lost camera, and for an acknowledgement."""
+
+    first_frame: float
+    reconnect: float
+    stall: float = conf.STALL

@@ -1,0 +1,55 @@
+"""Health checks for load balancers and containers: is this process alive, and is it ready for viewers?"""
+
+import asyncio
+from collections.abc import Awaitable
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from streaming import runtime
+from streaming.complaints import SILENCE
+
+
+@require_GET
+@never_cache
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """Liveness: this process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+@never_cache
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """Readiness: Redis and the database answer, and the worker is not draining.
+
+    Both are checked at the same time, so that the answer is in time even if neither answers.
+    """
+    worker = runtime.current()
+    redis, database = await asyncio.gather(_succeeds(worker.check_gate()), _succeeds(_check_database()))
+    checks = {"redis": redis, "database": database}
+    ready = all(checks.values()) and not worker.draining
+    details = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
+    return JsonResponse(
+        {"ready": ready, **checks, **details, "draining": worker.draining}, status=200 if ready else 503
+    )
+
+
+async def _succeeds(check: Awaitable[None]) -> bool:
+    try:
+        await check
+    except Exception:  # noqa: BLE001 - any failure means: not ready
+        return False
+    return True
+
+
+async def _check_database() -> None:
+    async with asyncio.timeout(runtime.CHECK):
+        await sync_to_async(_ask_database)()
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

@@ -1,0 +1,26 @@
+"""Schemas of *Test connection* in the JSON API."""
+
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import Field
+
+from cameras.schemas import Address, Password, Strict, Username
+
+
+class AddressIn(Strict):
+    stream_url: Annotated[Address, Field(min_length=1)]
+    username: Username = ""
+    password: Password = ""
+
+
+class ProbeOut(Schema):
+    """If `ok`, a picture and its facts; if not, the reason in `message`."""
+
+    ok: bool
+    message: str = ""
+    picture: str = Field(default="", description="A JPEG as a data: URL.")
+    width: int | None = None
+    height: int | None = None
+    frames_per_second: float | None = None
+    codec: str = ""

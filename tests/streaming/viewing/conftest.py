@@ -1,0 +1,3 @@
+from tests.streaming.viewing.harness import bench, lease
+
+__all__ = ["bench", "lease"]
