@@ -4,36 +4,55 @@ import { beforeEach, test } from "node:test";
 import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
 import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
 
+/** @import { Quality } from "../../streaming/static/streaming/shared/protocol.js" */
+/** @import { Choice } from "../../streaming/static/streaming/player/quality-choice.js" */
+
+/** @typedef {{age: number, gap: boolean, quality?: Quality, format?: "jpeg"}} Picture */
+/** @typedef {{quality: Quality, observe: (picture: {age: number, gap: boolean, quality: Quality, format: "jpeg"}) => void}} Target */
+
+/** @type {Quality[]} */
 const LADDER = ["original", "medium", "low"];
 const GOOD = { age: 0.1, gap: false };
 const LATE = { age: 1.5, gap: false };
 const GAP = { age: 0.1, gap: true };
+/** @type {Record<Quality, number>} */
 const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800 }; // kbit/s: of a camera that sends a lot
 
-let now;
+let now = 0;
+let link = 0; // bandwidth, kbit/s
+let measured = 0; // times
+let needs = NEEDS;
+let traffic = { received: 0, need: (/** @type {Quality} */ quality) => needs[quality] };
+/** @type {AutoQuality} */
 let auto;
-let link; // kbit/s that it can carry
-let measured; // times
-let needs;
-let traffic;
 
 async function measure() {
   measured += 1;
   return link;
 }
 
-/** Show pictures at 10 frames/s; in trouble the link is full. */
+/**
+ * Shows pictures at 10 frames/s. In trouble the link is full.
+ * @param {number} seconds
+ * @param {Picture} picture
+ * @param {Target} target
+ */
 async function run(seconds, picture, target = auto) {
   for (let passed = 0; passed < seconds * 1000; passed += 100) {
     now += 100;
     const rate = picture === GOOD ? Math.min(link, needs[target.quality]) : link;
     traffic.received += (rate * 100) / 8;
-    target.observe(picture);
-    await null; // for what was measured
+    target.observe({ quality: "original", format: "jpeg", ...picture });
+    await null; // the measurement
   }
 }
 
-/** As `run`, until the quality changes; returns the seconds it took. */
+/**
+ * Runs until the quality changes.
+ * @param {Picture} picture
+ * @param {number} [most] seconds
+ * @returns {Promise<number>} seconds
+ */
 async function runUntilChange(picture, most = 1000) {
   const [before, started] = [auto.quality, now];
   while (auto.quality === before && now - started < most * 1000) await run(0.1, picture);
@@ -42,7 +61,7 @@ async function runUntilChange(picture, most = 1000) {
 
 beforeEach(() => {
   [now, link, measured, needs] = [1_000_000, 100_000, 0, NEEDS];
-  traffic = { received: 0, need: (quality) => needs[quality] };
+  traffic = { received: 0, need: (/** @type {Quality} */ quality) => needs[quality] };
   auto = new AutoQuality({ ladder: LADDER, traffic, measure, now: () => now });
 });
 
@@ -88,7 +107,7 @@ test("two changes are ten seconds apart, and the last step stays", async () => {
   await run(5, GOOD);
   assert.ok(await runUntilChange(LATE) < 4);
   const second = await runUntilChange(GAP);
-  assert.ok(second >= 10 && second < 11, second);
+  assert.ok(second >= 10 && second < 11, `${second} s`);
   assert.equal(auto.quality, "low");
   await run(60, GAP);
   assert.equal(auto.quality, "low");
@@ -98,7 +117,7 @@ test("twenty clean seconds step up", async () => {
   await run(5, GOOD);
   await runUntilChange(LATE);
   const clean = await runUntilChange(GOOD);
-  assert.ok(clean >= 20 && clean < 21, clean);
+  assert.ok(clean >= 20 && clean < 21, `${clean} s`);
   assert.equal(auto.quality, "original");
 });
 
@@ -165,7 +184,9 @@ test("no step up to what the link could not carry, and the question comes less a
 });
 
 test("trouble while the link is being measured: no step up", async () => {
-  let answer;
+  /** @type {(link: number) => void} */
+  let answer = () => {};
+  /** @type {() => Promise<number>} */
   const slowly = () => new Promise((done) => (answer = done));
   auto = new AutoQuality({ ladder: LADDER, traffic, measure: slowly, now: () => now });
   await run(5, GOOD);
@@ -187,8 +208,9 @@ test("another connection begins without the old one's trouble", async () => {
 
 // What was chosen, and what is asked for because of it.
 
-let pixels;
+let pixels = 0;
 
+/** @param {Choice} chosen @param {boolean} [playsVideo] */
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
   return new QualityChoice({ choice: chosen, playsVideo, pixels: () => pixels, traffic, measure, now: () => now });
@@ -224,7 +246,9 @@ test("a choice of one's own stands, whatever arrives", async () => {
 });
 
 test("without a decoder that works: JPEG for five minutes, or until somebody chooses", async () => {
-  for (const [chosen, other] of [["original", "high"], [AUTO, "medium"]]) {
+  /** @type {{chosen: Choice, other: Quality}[]} */
+  const cases = [{ chosen: "original", other: "high" }, { chosen: AUTO, other: "medium" }];
+  for (const { chosen, other } of cases) {
     const chooser = choice(chosen);
     chooser.videoFailed();
     assert.equal(chooser.quality, other);
@@ -263,7 +287,7 @@ test("a quality that was kept and is none of Auto's changes nothing", () => {
 });
 
 test("a viewer who chose a quality without room for it keeps the present one", () => {
-  const choice = new QualityChoice({ choice: "high", playsVideo: true, pixels: () => 640, traffic, measure, now: () => now });
-  choice.kept("low");
-  assert.equal(choice.quality, "low");
+  const chosen = choice("high");
+  chosen.kept("low");
+  assert.equal(chosen.quality, "low");
 });

@@ -42,7 +42,8 @@ test("the reasons stand on each other, the sum of all first, so that each covers
 });
 
 test("a reason keeps its place, whichever others there are, and one that is new goes on top", () => {
-  const ranks = (names) => stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
+  const ranks = (/** @type {string[]} */ names) =>
+    stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
   assert.deepEqual(ranks(["user_limit_reached"]), [["user_limit_reached", 3]]);
   assert.deepEqual(ranks(["something_new", "user_limit_reached", "limit_reached"]), [
     ["something_new", 7],
@@ -107,6 +108,7 @@ test("the hours of the day are those of the clock on the wall", () => {
 });
 
 test("the busiest hour is told, or that there is none yet", () => {
+  /** @param {number | null} average @param {number | null} most */
   const hour = (average, most) => ({ average_peak: average, max_peak: most, refusals: 0 });
   const hours = Array(24).fill(hour(null, null)).with(9, hour(4.25, 8)).with(10, hour(3, 10));
   assert.equal(hoursWords(hours), "Busiest from 09:00 to 09:59: 4.3 streams on average, 8 at most.");

@@ -24,7 +24,7 @@ test("a clock that was set anew is believed at once, here or there", (t) => {
 test("an exact sample holds while answers queue behind pictures, and not for ever: clocks run apart", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 0 });
   const clock = new ServerClock();
-  const queued = (at) => clock.sample(at, at + 2_000, at + 10_010); // one way 10 ms, the way back 1,990
+  const queued = (/** @type {number} */ at) => clock.sample(at, at + 2_000, at + 10_010); // one way 10 ms, the way back 1,990
   clock.sample(0, 20, 10_010); // 10 s ahead
   for (let at = 5_000; at < 300_000; at += 5_000) queued(at);
   assert.equal(clock.now(), 10_000);

@@ -4,14 +4,15 @@ import { test } from "node:test";
 
 import { colorSpaceOf } from "../../streaming/static/streaming/engine/color-space.js";
 
-const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
+const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 
-const said = (hex) => {
+const said = (/** @type {string} */ hex) => {
   const { primaries, transfer, matrix, fullRange } = colorSpaceOf(bytes(hex));
   assert.deepEqual([primaries, transfer], ["bt709", "bt709"]);
   return [matrix, fullRange];
 };
 
+/** @type {Record<string, [string, string, boolean]>} */
 const SETS = {
   "nothing of its colors, 1280x720": ["0000016742c01fda014016e840000003004000000ca3c60ca800", "bt709", false],
   "nothing, 1920x1080": ["0000016742c028da01e0089f961000000300100000030328f1832a00", "bt709", false],
@@ -45,16 +46,19 @@ test("the set is found behind a delimiter and messages, and ends with the next u
 class Writer {
   bits = "";
 
+  /** @param {number} value @param {number} count */
   fixed(value, count) {
     this.bits += value.toString(2).padStart(count, "0");
     return this;
   }
 
+  /** @param {number[]} values */
   unsigned(...values) {
     for (const value of values) this.fixed(value + 1, 2 * (value + 1).toString(2).length - 1);
     return this;
   }
 
+  /** @param {number[]} values */
   signed(...values) {
     for (const value of values) this.unsigned(value > 0 ? 2 * value - 1 : -2 * value);
     return this;

@@ -6,13 +6,21 @@ import { Traffic, measureLink } from "../../streaming/static/streaming/engine/tr
 
 const { H264, JPEG } = FrameKind;
 
+/** @param {number} bytes @param {number} [readAt] @param {number} [kind] @param {number} [flags] */
 const frame = (bytes, readAt = 0, kind = H264, flags = 0) => ({ kind, flags, readAt, payload: new Uint8Array(bytes) });
 
-/** Of `count` pictures at 25 frames/s. */
+/**
+ * Adds video of 25 frames/s.
+ * @param {Traffic} traffic
+ * @param {number} count
+ * @param {number} bytes per frame
+ * @param {number} [from] milliseconds
+ */
 function video(traffic, count, bytes, from = 0) {
   for (let index = 0; index < count; index += 1) traffic.add(frame(bytes, from + index * 40));
 }
 
+/** @param {number} actual @param {number} expected */
 const near = (actual, expected) => assert.ok(Math.abs(actual / expected - 1) < 0.01, `${actual} is not ${expected}`);
 
 test("what the camera's own video takes is measured by the server's clock", () => {
@@ -59,8 +67,9 @@ test("a link is measured by a still, and by what arrives beside it", async (cont
     traffic.add(frame(20_000, 0, JPEG));
     return new ArrayBuffer(80_000);
   };
+  /** @type {string[]} */
   const asked = [];
-  const fetch = async (path) => {
+  const fetch = async (/** @type {string} */ path) => {
     asked.push(path);
     context.mock.timers.tick(900); // until the server has one: not the link's time
     return { ok: true, arrayBuffer };

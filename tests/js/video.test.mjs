@@ -7,25 +7,32 @@ import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/pr
 import { fileName } from "../../streaming/static/streaming/player/save-picture.js";
 import { State } from "../../streaming/static/streaming/engine/states.js";
 import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
-import { FakeBrowser, FakeChunk, FakeVideoDecoder, settle } from "./fakes.mjs";
+import { FakeBrowser, FakeVideoDecoder, listening, settle } from "./fakes.mjs";
 
 const { KEY, BACKLOG } = FrameFlag;
 const { H264, JPEG } = FrameKind;
 const VIDEO = { type: "quality_changed", quality: "original", format: "h264", codec: "avc1.42C01F", window: 25 };
 
+/** @type {FakeBrowser} */
 let browser;
+/** @type {Viewer} */
 let viewer;
+/** @type {unknown[]} */
 let painted;
-let failures;
+let failures = 0;
+let seenElsewhere = false;
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
   FakeVideoDecoder.all = [];
-  browser = Object.assign(new FakeBrowser(), { VideoDecoder: FakeVideoDecoder, EncodedVideoChunk: FakeChunk });
-  [painted, failures] = [[], 0];
-  const paint = (picture) => painted.push(picture);
-  viewer = new Viewer({ cameraId: "cam", quality: "original", video: true, paint, environment: browser });
-  viewer.addEventListener("videofailure", () => (failures += 1));
+  browser = new FakeBrowser();
+  [painted, failures, seenElsewhere] = [[], 0, false];
+  const listener = listening({
+    paint: (picture) => painted.push(picture),
+    onVideoFailure: () => (failures += 1),
+    seenElsewhere: () => seenElsewhere,
+  });
+  viewer = new Viewer({ cameraId: "cam", quality: "original", video: true }, listener, browser.environment);
   viewer.open();
   browser.socket.accept();
   browser.socket.say({ type: "info", quality: "original", format: "jpeg", codec: null, in_use: 1, limit: 10 });
@@ -37,11 +44,12 @@ afterEach(() => {
   mock.timers.reset();
 });
 
+/** @param {number} seq @param {number} [flags] @param {number} [kind] */
 function send(seq, flags = 0, kind = H264) {
   browser.socket.sendFrame({ seq, flags, kind });
 }
 
-const inside = () => FakeVideoDecoder.all.at(-1);
+const inside = () => FakeVideoDecoder.newest;
 const acks = () => browser.socket.sent.map((message) => message.seq);
 
 test("the server is told what can be played here", () => {
@@ -74,25 +82,27 @@ test("video is acknowledged every five pictures or after a quarter of a second, 
 });
 
 test("a flood of pictures makes no flood of acknowledgements", () => {
+  /** @type {number[]} */
   const sent = [];
   const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
   for (let seq = 1; seq <= 1000; seq += 1) {
     acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG, readAt: seq }, 0);
     mock.timers.tick(1);
   }
-  assert.ok(sent.length <= 41, sent.length);
+  assert.ok(sent.length <= 41, `${sent.length} messages`);
   mock.timers.tick(250);
   assert.equal(sent.at(-1), 1000);
 });
 
-for (const [age, interval, expected] of [
-  [5, 100, [1, 3, 5, 7, 9]],
-  [49, 100, [1, 3, 5, 7, 9]],
-  [50, 100, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
-  [5, 66, [1, 3, 5, 7, 9]],
-  [40, 66, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+for (const { age, interval, expected } of [
+  { age: 5, interval: 100, expected: [1, 3, 5, 7, 9] },
+  { age: 49, interval: 100, expected: [1, 3, 5, 7, 9] },
+  { age: 50, interval: 100, expected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
+  { age: 5, interval: 66, expected: [1, 3, 5, 7, 9] },
+  { age: 40, interval: 66, expected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
 ]) {
   test(`JPEG that is ${age} ms old, each ${interval} ms: an acknowledgement of two is there before a third, or not made`, () => {
+    /** @type {number[]} */
     const sent = [];
     const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
     for (let seq = 1; seq <= 10; seq += 1) {
@@ -171,7 +181,7 @@ test("a decoder that paused, as on a machine that slept, begins anew", () => {
 });
 
 test("in picture in picture a hidden page keeps its stream, and loses it after that", () => {
-  viewer.seenElsewhere = true;
+  seenElsewhere = true;
   const stay = () => {
     mock.timers.tick(10_000);
     browser.socket.say({ type: "status", state: "live" });
@@ -179,7 +189,7 @@ test("in picture in picture a hidden page keeps its stream, and loses it after t
   browser.show("hidden");
   for (let times = 0; times < 6; times += 1) stay();
   assert.equal(browser.socket.closedWith, null);
-  viewer.seenElsewhere = false;
+  seenElsewhere = false;
   stay();
   stay();
   assert.equal(browser.socket.closedWith, 1000);
@@ -187,16 +197,17 @@ test("in picture in picture a hidden page keeps its stream, and loses it after t
 
 test("figures look back five seconds", () => {
   const figures = new Figures();
-  for (let frame = 0; frame < 250; frame += 1) {
-    figures.received({ kind: H264, flags: frame === 10 ? FrameFlag.DISCONTINUITY : 0, payload: new Uint8Array(1000) });
-    figures.shown(frame < 225 ? 0.1 : 0.4);
+  for (let index = 0; index < 250; index += 1) {
+    const flags = index === 10 ? FrameFlag.DISCONTINUITY : 0;
+    figures.received({ kind: H264, flags, payload: new Uint8Array(1000) });
+    figures.shown(index < 225 ? 0.1 : 0.4);
     mock.timers.tick(40);
   }
-  const reading = figures.read();
+  const measured = figures.read();
   assert.equal(figures.format, "h264");
-  assert.ok(Math.abs(reading.framesPerSecond - 25) < 0.5, reading.framesPerSecond);
-  assert.ok(Math.abs(reading.kilobitsPerSecond - 200) < 4, reading.kilobitsPerSecond);
-  assert.deepEqual([reading.ageMedian, reading.ageHigh, reading.dropped], [0.1, 0.4, 1]);
+  assert.ok(Math.abs(measured.framesPerSecond - 25) < 0.5, `${measured.framesPerSecond} frames/s`);
+  assert.ok(Math.abs(measured.kilobitsPerSecond - 200) < 4, `${measured.kilobitsPerSecond} kbit/s`);
+  assert.deepEqual([measured.ageMedian, measured.ageHigh, measured.dropped], [0.1, 0.4, 1]);
   mock.timers.tick(5_001);
   assert.equal(figures.read().ageMedian, null);
 });
