@@ -18,7 +18,7 @@ test("a limit tells where it is from", () => {
   assert.equal(originWords({ source: "deleted", set_by: "", set_at: null }), "group deleted");
 });
 
-test("when workers follow depends on whether Redis could tell them", () => {
+test("the time until workers follow depends on whether Redis could tell them", () => {
   assert.equal(followsWords({ announced: true }), "within two seconds");
   assert.match(followsWords({ announced: false }), /half a minute.* Redis does not answer/);
 });

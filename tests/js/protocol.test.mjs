@@ -29,7 +29,7 @@ test("every field of a header is read, big-endian", () => {
   assert.deepEqual([...frame.payload], [0xff, 0xd8]);
 });
 
-test("a frame of nothing but its header has an empty payload", () => {
+test("a frame with its header only has an empty payload", () => {
   assert.equal(parseFrame(frameBytes({ seq: 1 })).payload.length, 0);
 });
 
@@ -49,7 +49,7 @@ test("each close code has one outcome", () => {
   assert.equal(outcome(CloseCode.UNAVAILABLE, Reason.DRAINING), Outcome.RECONNECT);
 });
 
-test("addresses follow the page's own", () => {
+test("addresses follow the address of the page", () => {
   const https = { protocol: "https:", host: "nvr.example" };
   const http = { protocol: "http:", host: "192.0.2.1:8000" };
   assert.equal(

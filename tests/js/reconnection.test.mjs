@@ -13,7 +13,7 @@ const FULL = {
   retry_after: 5,
 };
 
-test("refused: the server's own message and figures, and no attempt of its own", async () => {
+test("a refused viewer has the server's message and figures, and does not try again by itself", async () => {
   open();
   browser.socket.accept();
   browser.socket.end(4429, FULL);
@@ -51,7 +51,7 @@ test("a viewer who is refused while the server still holds the slot of the lost 
   assert.equal(viewer.status.inUse, 10);
 });
 
-test("who never had a slot, or whose connection the server ended, is refused at once", async () => {
+test("a viewer without a slot, or whose connection the server ended, is refused at once", async () => {
   open();
   browser.socket.end(1006);
   mock.timers.tick(500);
@@ -67,7 +67,7 @@ test("who never had a slot, or whose connection the server ended, is refused at 
   assert.equal(viewer.status.state, State.REFUSED);
 });
 
-test("a lost connection is opened again with growing waits, until a picture comes", async () => {
+test("a lost connection is opened again with growing delays, until a picture arrives", async () => {
   await goLive();
   browser.socket.end(1006);
   assert.equal(viewer.status.state, State.RECONNECTING);
@@ -92,7 +92,7 @@ for (const { code, reason } of [
   { code: 4503, reason: "draining" },
   { code: 4503, reason: "gate_unavailable" },
 ]) {
-  test(`${code} ${reason} is tried again by itself`, async () => {
+  test(`after ${code} ${reason} the viewer tries again by itself`, async () => {
     await goLive();
     browser.socket.end(code, { reason, message: "", retry_after: null });
     assert.equal(viewer.status.state, State.RECONNECTING);
@@ -102,7 +102,7 @@ for (const { code, reason } of [
   });
 }
 
-test("the server's retry_after is waited for", async () => {
+test("the viewer waits for the server's retry_after", async () => {
   await goLive();
   browser.socket.end(4503, { reason: "gate_unavailable", retry_after: 5 });
   mock.timers.tick(4_999);
@@ -123,7 +123,7 @@ for (const code of [4004, 4400, 4401, 4403, 4410, 4422]) {
   });
 }
 
-test("back online, the wait is not sat out", async () => {
+test("the viewer tries again at once when the browser is online again", async () => {
   await goLive();
   browser.socket.end(1006);
   browser.page.dispatchEvent(new Event("online"));
@@ -132,7 +132,7 @@ test("back online, the wait is not sat out", async () => {
   assert.equal(browser.sockets.length, 2, "and not done twice");
 });
 
-test("where no socket can be opened, snapshots are shown and the attempts go on", async () => {
+test("if no socket can be opened, stills are shown and the attempts continue", async () => {
   open();
   for (const wait of [500, 1000, 2000]) {
     browser.socket.end(1006);
@@ -143,7 +143,7 @@ test("where no socket can be opened, snapshots are shown and the attempts go on"
   assert.equal(browser.sockets.length, 4);
 });
 
-test("a retry while connected leaves the server a moment to take its slot back first", async () => {
+test("a retry while connected waits until the server has freed the slot", async () => {
   await goLive();
   const { socket } = browser;
   viewer.retry();
@@ -154,7 +154,7 @@ test("a retry while connected leaves the server a moment to take its slot back f
   assert.equal(browser.sockets.length, 2);
 });
 
-test("a page hidden for fifteen seconds gives its slot back, and returns when it is seen again", async () => {
+test("a page hidden for fifteen seconds frees its slot, and reconnects when it is visible again", async () => {
   await goLive();
   browser.show("hidden");
   mock.timers.tick(9_000);
@@ -170,7 +170,7 @@ test("a page hidden for fifteen seconds gives its slot back, and returns when it
   assert.equal(browser.sockets.length, 2);
 });
 
-test("a page that was opened in the background gives its slot back like one that was hidden", async () => {
+test("a page opened in the background frees its slot like a hidden one", async () => {
   browser.document.visibilityState = "hidden";
   await goLive();
   mock.timers.tick(9_000);
@@ -190,7 +190,7 @@ test("a page hidden for a moment keeps its slot", async () => {
   assert.equal(browser.sockets.length, 1);
 });
 
-test("leaving the page closes at once, and coming back out of the cache reconnects", async () => {
+test("leaving the page closes at once, and returning from the cache reconnects", async () => {
   await goLive();
   browser.page.dispatchEvent(new Event("pagehide"));
   assert.equal(browser.socket.closedWith, 1000);
@@ -198,7 +198,7 @@ test("leaving the page closes at once, and coming back out of the cache reconnec
   assert.equal(browser.sockets.length, 2);
 });
 
-test("a link that fell silent is given up, pings unanswered", async () => {
+test("a silent link is closed when pings are not answered", async () => {
   await goLive();
   mock.timers.tick(15_000);
   assert.equal(browser.socket.closedWith, 1000);

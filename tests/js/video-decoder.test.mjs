@@ -47,7 +47,7 @@ function push(flags = 0, fields = {}) {
 
 const inside = () => FakeVideoDecoder.newest;
 
-test("asked for low delay, without a description, as Annex B has none, and with the colors of the first picture", () => {
+test("the decoder is configured for low latency, without a description, and with the colors of the first frame", () => {
   push(KEY);
   const { colorSpace, ...others } = inside().configuration;
   assert.deepEqual(others, { codec: CODEC, optimizeForLatency: true });
@@ -55,7 +55,7 @@ test("asked for low delay, without a description, as Annex B has none, and with 
   assert.equal(inside().chunks[0].type, "key");
 });
 
-test("each picture comes with its own frame, also out of order as B-frames make it", () => {
+test("each picture comes with its own frame, also when B-frames change the order", () => {
   const [first, second, third] = [push(KEY), push(0, { presentedAt: 9e9 }), push()];
   inside().show(0);
   inside().show(2);
@@ -63,14 +63,14 @@ test("each picture comes with its own frame, also out of order as B-frames make 
   assert.deepEqual(seen, [first, third, second]);
 });
 
-test("time stamps that come twice are told apart", () => {
+test("repeated timestamps are made unique", () => {
   const [first, second] = [push(KEY, { presentedAt: 40_000 }), push(0, { presentedAt: 40_000 })];
   inside().show(0);
   inside().show(1);
   assert.deepEqual(seen, [first, second]);
 });
 
-test("nothing before the first key picture", () => {
+test("frames before the first keyframe are skipped", () => {
   const early = push();
   assert.equal(FakeVideoDecoder.all.length, 0);
   assert.deepEqual(skipped, [early]);
@@ -91,7 +91,7 @@ const GAPS = [
   { name: "another epoch", flags: 0, fields: { epoch: 1 } },
 ];
 for (const { name, flags, fields } of GAPS) {
-  test(`after ${name}, pictures wait for a key`, () => {
+  test(`after ${name}, frames are skipped until a keyframe`, () => {
     push(KEY);
     const lost = push(flags, fields);
     assert.deepEqual(skipped, [lost]);
@@ -102,7 +102,7 @@ for (const { name, flags, fields } of GAPS) {
   });
 }
 
-test("another epoch and another codec take another decoder; what was inside the old one is closed", () => {
+test("a new epoch or codec opens a new decoder, and late pictures of the old one are closed", () => {
   push(KEY);
   const old = inside();
   decoder.configure(CODEC);
@@ -118,7 +118,7 @@ test("another epoch and another codec take another decoder; what was inside the 
   assert.deepEqual(seen, []);
 });
 
-test("after an error: what was inside is given up, and the next key picture starts anew", () => {
+test("after an error the frames inside the decoder are lost, and the next keyframe starts a new one", () => {
   push(KEY);
   const newest = push();
   inside().fail("EncodingError");
@@ -131,14 +131,14 @@ test("after an error: what was inside is given up, and the next key picture star
   assert.deepEqual(seen, [key]);
 });
 
-test("a decoder that throws is one that failed", () => {
+test("an exception of the decoder counts as a failure", () => {
   FakeVideoDecoder.throws = true;
   push(KEY);
   FakeVideoDecoder.throws = false;
   assert.equal(errors.length, 1);
 });
 
-test("pictures that go in and never come out are told after five seconds", () => {
+test("a decoder with input and without output is reported after five seconds", () => {
   push(KEY);
   mock.timers.tick(4_999);
   assert.deepEqual(errors, []);

@@ -52,11 +52,11 @@ function send(seq, flags = 0, kind = H264) {
 const inside = () => FakeVideoDecoder.newest;
 const acks = () => browser.socket.sent.map((message) => message.seq);
 
-test("the server is told what can be played here", () => {
+test("the server learns which formats the browser plays", () => {
   assert.match(browser.socket.address, /quality=original&formats=jpeg%2Ch264$/);
 });
 
-test("backlog is acknowledged but not live; the first picture after it is", () => {
+test("backlog is acknowledged and not live, the first picture after it is live", () => {
   send(1, KEY | BACKLOG);
   inside().show(0);
   assert.equal(viewer.status.state, State.CONNECTING);
@@ -101,7 +101,7 @@ for (const { age, interval, expected } of [
   { age: 5, interval: 66, expected: [1, 3, 5, 7, 9] },
   { age: 40, interval: 66, expected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
 ]) {
-  test(`JPEG that is ${age} ms old, each ${interval} ms: an acknowledgement of two is there before a third, or not made`, () => {
+  test(`JPEG that is ${age} ms old, each ${interval} ms: two are acknowledged together if that reaches the server before a third`, () => {
     /** @type {number[]} */
     const sent = [];
     const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
@@ -115,13 +115,13 @@ for (const { age, interval, expected } of [
   });
 }
 
-test("pictures that wait for a key are acknowledged, or the server would wait with the key", () => {
+test("frames skipped before a keyframe are acknowledged, so that the server sends the keyframe", () => {
   for (let seq = 1; seq <= 5; seq += 1) send(seq);
   mock.timers.tick(250);
   assert.equal(acks().at(-1), 5);
 });
 
-test("JPEG and video in one viewing: a picture of before the change is not painted after it", async () => {
+test("JPEG and video in one viewing: a picture from before the change is not painted after it", async () => {
   send(1, KEY);
   send(2, KEY, JPEG);
   await settle();
@@ -136,7 +136,7 @@ test("JPEG and video in one viewing: a picture of before the change is not paint
   assert.equal(acks().at(-1), 4);
 });
 
-test("three errors in thirty seconds and the camera's own video is given up", () => {
+test("three errors in thirty seconds end the camera's own video", () => {
   for (let seq = 1; seq <= 3; seq += 1) {
     assert.equal(failures, 0);
     send(seq, KEY);
@@ -146,7 +146,7 @@ test("three errors in thirty seconds and the camera's own video is given up", ()
   assert.equal(failures, 1);
 });
 
-test("errors far apart are nothing to give up for", () => {
+test("errors far apart do not end it", () => {
   for (let seq = 1; seq <= 5; seq += 1) {
     send(seq, KEY);
     inside().fail("EncodingError");
@@ -156,19 +156,19 @@ test("errors far apart are nothing to give up for", () => {
   assert.equal(failures, 0);
 });
 
-test("a codec that is not known here is given up at once", () => {
+test("an unsupported codec ends it at once", () => {
   send(1, KEY);
   inside().fail("NotSupportedError");
   assert.equal(failures, 1);
 });
 
-test("a decoder from which nothing ever comes is given up after five seconds", () => {
+test("a decoder without any output ends it after five seconds", () => {
   send(1, KEY);
   mock.timers.tick(5_000);
   assert.equal(failures, 1);
 });
 
-test("a decoder that paused, as on a machine that slept, begins anew", () => {
+test("a decoder that paused, as on a machine that slept, is replaced", () => {
   send(1, KEY);
   inside().show(0);
   send(2);
@@ -180,7 +180,7 @@ test("a decoder that paused, as on a machine that slept, begins anew", () => {
   assert.equal(painted.length, 2);
 });
 
-test("in picture in picture a hidden page keeps its stream, and loses it after that", () => {
+test("a hidden page keeps its stream while it is in picture in picture", () => {
   seenElsewhere = true;
   const stay = () => {
     mock.timers.tick(10_000);
@@ -195,7 +195,7 @@ test("in picture in picture a hidden page keeps its stream, and loses it after t
   assert.equal(browser.socket.closedWith, 1000);
 });
 
-test("figures look back five seconds", () => {
+test("figures cover five seconds", () => {
   const figures = new Figures();
   for (let index = 0; index < 250; index += 1) {
     const flags = index === 10 ? FrameFlag.DISCONTINUITY : 0;
@@ -212,6 +212,6 @@ test("figures look back five seconds", () => {
   assert.equal(figures.read().ageMedian, null);
 });
 
-test("a saved picture has a name that every file system takes", () => {
+test("the name of a saved picture is valid on every file system", () => {
   assert.equal(fileName("Gate: 1/2", new Date(2026, 0, 2, 3, 4, 5)), "Gate_ 1_2 2026-01-02 03.04.05.jpg");
 });

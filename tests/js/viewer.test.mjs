@@ -12,14 +12,14 @@ test("connecting, then live with the first decoded picture", async () => {
   browser.socket.accept();
   browser.socket.say(INFO);
   browser.socket.say({ type: "status", state: "live", reason: null, retry_after: null });
-  assert.equal(viewer.status.state, State.CONNECTING, "a word is not a picture");
+  assert.equal(viewer.status.state, State.CONNECTING, "the picture decides");
   browser.socket.sendFrame({ seq: 1 });
   await settle();
   assert.equal(viewer.status.state, State.LIVE);
   assert.equal(viewer.quality, "medium");
 });
 
-test("a picture is acknowledged after it was decoded, and no earlier", async () => {
+test("a frame is acknowledged after it was decoded, and no earlier", async () => {
   /** @type {(bitmap: FakeBitmap) => void} */
   let finish = () => {};
   browser.decode = () => new Promise((resolve) => (finish = resolve));
@@ -52,7 +52,7 @@ test("a picture decoded after a newer one is closed and not painted", async () =
   assert.deepEqual(browser.socket.sent, [{ type: "ack", seq: 2 }]);
 });
 
-test("a picture that cannot be decoded is acknowledged, so that the stream goes on", async () => {
+test("a frame that cannot be decoded is acknowledged, so that the stream continues", async () => {
   browser.decode = () => Promise.reject(new Error("corrupt"));
   open();
   browser.socket.accept();
@@ -62,7 +62,7 @@ test("a picture that cannot be decoded is acknowledged, so that the stream goes 
   assert.equal(viewer.status.state, State.CONNECTING);
 });
 
-test("no new picture for two seconds is stale, the next one live again", async () => {
+test("two seconds without a picture make the viewer stale, the next picture makes it live again", async () => {
   await goLive();
   mock.timers.tick(2_000);
   assert.equal(viewer.status.state, State.STALE);
@@ -71,7 +71,7 @@ test("no new picture for two seconds is stale, the next one live again", async (
   assert.equal(viewer.status.state, State.LIVE);
 });
 
-test("the age of a picture is told by the server's clock", async () => {
+test("the age of a picture is measured by the server's clock", async () => {
   open();
   browser.socket.accept();
   const [ping] = browser.socket.pings;
@@ -82,7 +82,7 @@ test("the age of a picture is told by the server's clock", async () => {
   assert.equal(viewer.age, 0.5);
 });
 
-test("a picture finds the state that it makes: even the slowest link's are live ones, for who decides on the quality", async () => {
+test("the state is live before the listener hears of a live picture, also on the slowest link", async () => {
   await goLive();
   /** @type {[State, number | undefined][]} */
   const seen = [];
@@ -94,7 +94,7 @@ test("a picture finds the state that it makes: even the slowest link's are live 
   assert.deepEqual(seen, [[State.LIVE, 7]]);
 });
 
-test("the camera lost: reconnecting in the server's words, live with the first picture after them", async () => {
+test("a lost camera: reconnecting when the server reports it, live with the first picture after that", async () => {
   await goLive();
   browser.socket.sendFrame({ seq: 2 }); // still being decoded when the camera is reported lost
   browser.socket.say({ type: "status", state: "reconnecting", reason: "camera_lost", retry_after: 1 });
@@ -107,7 +107,7 @@ test("the camera lost: reconnecting in the server's words, live with the first p
   assert.equal(viewer.status.state, State.LIVE);
 });
 
-test("waiting for the limit's recovery is connecting, with its reason", () => {
+test("the state is connecting, with the reason, while the gate recovers", () => {
   open();
   browser.socket.accept();
   browser.socket.say({ type: "status", state: "connecting", reason: "gate_recovering", retry_after: 12 });
@@ -115,7 +115,7 @@ test("waiting for the limit's recovery is connecting, with its reason", () => {
   assert.equal(viewer.status.reason, "gate_recovering");
 });
 
-test("an unreachable camera: snapshots every two seconds, and a failed one keeps the last picture", async () => {
+test("an unreachable camera: a still every two seconds, and a failed one keeps the last picture", async () => {
   open();
   await settle();
   browser.socket.accept();
@@ -133,7 +133,7 @@ test("an unreachable camera: snapshots every two seconds, and a failed one keeps
   assert.equal(browser.sockets.length, 1);
 });
 
-test("who is logged out meanwhile learns it from the stills", async () => {
+test("a user who is logged out meanwhile learns it from the stills", async () => {
   open();
   browser.socket.accept();
   browser.socket.end(4503, { reason: "camera_unreachable" });
@@ -145,7 +145,7 @@ test("who is logged out meanwhile learns it from the stills", async () => {
   assert.equal(viewer.status.reason, "not_authenticated");
 });
 
-test("a snapshot never replaces a newer live picture", async () => {
+test("a still never replaces a newer live picture", async () => {
   await goLive();
   browser.socket.sendFrame({ seq: 2, readAt: 9_000 });
   await settle();
@@ -165,7 +165,7 @@ test("a quality goes over the same socket, and counts when the server confirms i
   assert.equal(browser.sockets.length, 1);
 });
 
-test("a quality that the server has no room for is told with the one that is kept", () => {
+test("the listener hears which quality the server keeps, and why", () => {
   /** @type {(string | null | undefined)[][]} */
   const kept = [];
   open("low");
@@ -188,7 +188,7 @@ test("a quality chosen while connecting is asked for as soon as the server answe
   assert.deepEqual(browser.socket.sent, [{ type: "quality_change", quality: "low" }]);
 });
 
-test("closing gives the slot back with 1000, once, whatever comes after", async () => {
+test("closing frees the slot with 1000, once, whatever follows", async () => {
   await goLive();
   const { socket } = browser;
   viewer.close();
@@ -218,7 +218,7 @@ test("a picture that was being decoded at the close is closed too", async () => 
   assert.deepEqual(painted, []);
 });
 
-test("a viewer stopped by an administrator stays so, with the message and the time until which it is blocked", async () => {
+test("a viewer stopped by an administrator stays stopped, with the message and the end of the block", async () => {
   await goLive();
   const words = { reason: "stopped_by_administrator", message: "Shift is over.", retry_after: 60 };
   browser.socket.end(4410, words);
