@@ -8,6 +8,8 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-build --emit-build-options --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+JS := tests/js
+MODULES := $(JS)/node_modules/.package-lock.json
 # Much of a test is waiting. By whole files and in their order: a file's servers are started once, and the browser's come last.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -25,10 +27,12 @@ cluster: .venv/.development ## the same behind nginx, with four workers and Redi
 test: .venv/.development ## every test; those that need a browser or PostgreSQL skip where none is found
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-lint: .venv/.development ## ruff, mypy, links of the documents, known vulnerabilities of what is installed (or a loud NOT CHECKED)
+lint: $(MODULES) ## ruff, mypy, tsc and eslint, links of the documents, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/node $(JS)/node_modules/typescript/bin/tsc --project $(JS)
+	$(BIN)/node $(JS)/node_modules/eslint/bin/eslint.js --config $(JS)/eslint.config.mjs .
 	$(BIN)/pytest --quiet tests/test_docs.py
 	$(BIN)/python -m tests.vulnerabilities requirements-dev.lock
 
@@ -64,6 +68,10 @@ bench-quick: .venv/.bench ## whether the benchmark runs: its figures mean little
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) -r requirements-dev.lock
 	@touch .venv/.runtime $@
+
+$(MODULES): $(JS)/package-lock.json .venv/.development
+	$(BIN)/npm ci --prefix $(JS) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 .venv/.bench: requirements-bench.lock .venv/.development
 	$(INSTALL) -r requirements-bench.lock

@@ -1,4 +1,4 @@
-// rtsp-relay as its own README starts it, on loopback. Arguments: the port, the camera's address.
+// Starts rtsp-relay as its README does, on loopback. Arguments: the port, the camera's address.
 const [port, url] = process.argv.slice(2);
 const app = require("express")();
 const { proxy } = require("rtsp-relay")(app);

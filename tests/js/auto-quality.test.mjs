@@ -4,36 +4,55 @@ import { beforeEach, test } from "node:test";
 import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
 import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
 
+/** @import { Quality } from "../../streaming/static/streaming/shared/protocol.js" */
+/** @import { Choice } from "../../streaming/static/streaming/player/quality-choice.js" */
+
+/** @typedef {{age: number, gap: boolean, quality?: Quality, format?: "jpeg"}} Picture */
+/** @typedef {{quality: Quality, observe: (picture: {age: number, gap: boolean, quality: Quality, format: "jpeg"}) => void}} Target */
+
+/** @type {Quality[]} */
 const LADDER = ["original", "medium", "low"];
 const GOOD = { age: 0.1, gap: false };
 const LATE = { age: 1.5, gap: false };
 const GAP = { age: 0.1, gap: true };
+/** @type {Record<Quality, number>} */
 const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800 }; // kbit/s: of a camera that sends a lot
 
-let now;
+let now = 0;
+let link = 0; // bandwidth, kbit/s
+let measured = 0; // times
+let needs = NEEDS;
+let traffic = { received: 0, need: (/** @type {Quality} */ quality) => needs[quality] };
+/** @type {AutoQuality} */
 let auto;
-let link; // kbit/s that it can carry
-let measured; // times
-let needs;
-let traffic;
 
 async function measure() {
   measured += 1;
   return link;
 }
 
-/** Show pictures at 10 frames/s; in trouble the link is full. */
+/**
+ * Shows pictures at 10 frames/s. In trouble the link is full.
+ * @param {number} seconds
+ * @param {Picture} picture
+ * @param {Target} target
+ */
 async function run(seconds, picture, target = auto) {
   for (let passed = 0; passed < seconds * 1000; passed += 100) {
     now += 100;
     const rate = picture === GOOD ? Math.min(link, needs[target.quality]) : link;
     traffic.received += (rate * 100) / 8;
-    target.observe(picture);
-    await null; // for what was measured
+    target.observe({ quality: "original", format: "jpeg", ...picture });
+    await null; // the measurement
   }
 }
 
-/** As `run`, until the quality changes; returns the seconds it took. */
+/**
+ * Runs until the quality changes.
+ * @param {Picture} picture
+ * @param {number} [most] seconds
+ * @returns {Promise<number>} seconds
+ */
 async function runUntilChange(picture, most = 1000) {
   const [before, started] = [auto.quality, now];
   while (auto.quality === before && now - started < most * 1000) await run(0.1, picture);
@@ -42,16 +61,16 @@ async function runUntilChange(picture, most = 1000) {
 
 beforeEach(() => {
   [now, link, measured, needs] = [1_000_000, 100_000, 0, NEEDS];
-  traffic = { received: 0, need: (quality) => needs[quality] };
+  traffic = { received: 0, need: (/** @type {Quality} */ quality) => needs[quality] };
   auto = new AutoQuality({ ladder: LADDER, traffic, measure, now: () => now });
 });
 
-test("the best there is, as long as pictures come in time", async () => {
+test("Auto keeps the best quality while pictures arrive in time", async () => {
   await run(600, GOOD);
   assert.equal(auto.quality, "original");
 });
 
-test("three seconds of pictures older than usual step down", async () => {
+test("three seconds of pictures that are older than usual cause a step down", async () => {
   await run(15, GOOD);
   await run(2.9, LATE);
   assert.equal(auto.quality, "original");
@@ -59,12 +78,12 @@ test("three seconds of pictures older than usual step down", async () => {
   assert.equal(auto.quality, "medium");
 });
 
-test("a camera that is always behind is no trouble", async () => {
+test("a camera with a constant delay is no trouble", async () => {
   await run(120, { age: 4, gap: false });
   assert.equal(auto.quality, "original");
 });
 
-test("late for a moment only is no trouble", async () => {
+test("a short delay is no trouble", async () => {
   for (let times = 0; times < 20; times += 1) {
     await run(2, LATE);
     await run(1, GOOD);
@@ -72,7 +91,7 @@ test("late for a moment only is no trouble", async () => {
   assert.equal(auto.quality, "original");
 });
 
-test("gaps that go on step down, a single one does not", async () => {
+test("repeated gaps cause a step down, a single gap does not", async () => {
   await run(5, GOOD);
   await run(0.1, GAP);
   await run(10, GOOD);
@@ -84,21 +103,21 @@ test("gaps that go on step down, a single one does not", async () => {
   assert.equal(auto.quality, "medium");
 });
 
-test("two changes are ten seconds apart, and the last step stays", async () => {
+test("two changes are ten seconds apart, and the lowest quality stays", async () => {
   await run(5, GOOD);
   assert.ok(await runUntilChange(LATE) < 4);
   const second = await runUntilChange(GAP);
-  assert.ok(second >= 10 && second < 11, second);
+  assert.ok(second >= 10 && second < 11, `${second} s`);
   assert.equal(auto.quality, "low");
   await run(60, GAP);
   assert.equal(auto.quality, "low");
 });
 
-test("twenty clean seconds step up", async () => {
+test("twenty seconds without trouble cause a step up", async () => {
   await run(5, GOOD);
   await runUntilChange(LATE);
   const clean = await runUntilChange(GOOD);
-  assert.ok(clean >= 20 && clean < 21, clean);
+  assert.ok(clean >= 20 && clean < 21, `${clean} s`);
   assert.equal(auto.quality, "original");
 });
 
@@ -113,7 +132,7 @@ test("each step up that fails doubles the wait for the next, up to five minutes"
   assert.deepEqual(waits, [20, 40, 80, 160, 300, 300, 300]);
 });
 
-test("a step up that lasted forgets the failed ones", async () => {
+test("a step up that lasts resets the wait", async () => {
   await run(5, GOOD);
   await runUntilChange(LATE);
   await runUntilChange(GOOD);
@@ -124,22 +143,22 @@ test("a step up that lasted forgets the failed ones", async () => {
   assert.equal(Math.round(await runUntilChange(GOOD)), 20);
 });
 
-// What fits through the link.
+// The bandwidth of the link.
 
-test("a thin link steps down to what fits through it at once", async () => {
+test("on a slow link, one step leads to the quality that fits", async () => {
   link = 1_000;
   await run(5, GOOD);
   await runUntilChange(GAP);
   assert.equal(auto.quality, "low");
 });
 
-test("a link that nothing fits through gets what takes least", async () => {
+test("if no quality fits the link, the one with the least traffic is chosen", async () => {
   link = 500;
   await runUntilChange(GAP);
   assert.equal(auto.quality, "low");
 });
 
-test("a lower quality means less traffic: what takes more than the camera's own video is left out", async () => {
+test("a lower quality means less traffic: qualities that need more than the camera's own video are left out", async () => {
   needs = { ...NEEDS, original: 2_000 };
   await run(5, GOOD);
   await runUntilChange(LATE);
@@ -151,7 +170,7 @@ test("a lower quality means less traffic: what takes more than the camera's own 
   assert.equal(auto.quality, "original", "nothing takes less");
 });
 
-test("no step up to what the link could not carry, and the question comes less and less often", async () => {
+test("no step up to a quality that the link cannot carry, and measurements become rarer", async () => {
   link = 1_000;
   await runUntilChange(GAP);
   await run(1000, GOOD);
@@ -164,8 +183,10 @@ test("no step up to what the link could not carry, and the question comes less a
   assert.equal(auto.quality, "medium");
 });
 
-test("trouble while the link is being measured: no step up", async () => {
-  let answer;
+test("trouble during a measurement prevents the step up", async () => {
+  /** @type {(link: number) => void} */
+  let answer = () => {};
+  /** @type {() => Promise<number>} */
   const slowly = () => new Promise((done) => (answer = done));
   auto = new AutoQuality({ ladder: LADDER, traffic, measure: slowly, now: () => now });
   await run(5, GOOD);
@@ -177,7 +198,7 @@ test("trouble while the link is being measured: no step up", async () => {
   assert.equal(auto.quality, "medium");
 });
 
-test("another connection begins without the old one's trouble", async () => {
+test("a new connection starts without the trouble of the old one", async () => {
   await run(5, GOOD);
   await run(2.5, LATE);
   auto.restart();
@@ -185,16 +206,17 @@ test("another connection begins without the old one's trouble", async () => {
   assert.equal(auto.quality, "original", "what was late is usual now");
 });
 
-// What was chosen, and what is asked for because of it.
+// The user's choice, and the quality to ask for.
 
-let pixels;
+let pixels = 0;
 
+/** @param {Choice} chosen @param {boolean} [playsVideo] */
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
   return new QualityChoice({ choice: chosen, playsVideo, pixels: () => pixels, traffic, measure, now: () => now });
 }
 
-test("Auto is the camera's own video where it can be played, else JPEG of the size shown", async () => {
+test("Auto is the camera's own video if the browser plays it, or else JPEG of the size on the screen", async () => {
   assert.equal(choice(AUTO).quality, "original");
   const plain = choice(AUTO, false);
   assert.equal(plain.quality, "medium");
@@ -205,7 +227,7 @@ test("Auto is the camera's own video where it can be played, else JPEG of the si
   assert.equal(plain.quality, "high");
 });
 
-test("a window that is being resized does not change the quality all the time", async () => {
+test("resizing a window does not change the quality all the time", async () => {
   const plain = choice(AUTO, false);
   pixels = 1281;
   assert.equal(plain.quality, "high");
@@ -217,14 +239,16 @@ test("a window that is being resized does not change the quality all the time", 
   assert.equal(plain.quality, "high");
 });
 
-test("a choice of one's own stands, whatever arrives", async () => {
+test("the user's choice stays, whatever arrives", async () => {
   const chosen = choice("high");
   await run(60, { ...LATE, quality: "high", format: "jpeg" }, chosen);
   assert.equal(chosen.quality, "high");
 });
 
-test("without a decoder that works: JPEG for five minutes, or until somebody chooses", async () => {
-  for (const [chosen, other] of [["original", "high"], [AUTO, "medium"]]) {
+test("after a failure of the decoder: JPEG for five minutes, or until the user chooses", async () => {
+  /** @type {{chosen: Choice, other: Quality}[]} */
+  const cases = [{ chosen: "original", other: "high" }, { chosen: AUTO, other: "medium" }];
+  for (const { chosen, other } of cases) {
     const chooser = choice(chosen);
     chooser.videoFailed();
     assert.equal(chooser.quality, other);
@@ -238,7 +262,7 @@ test("without a decoder that works: JPEG for five minutes, or until somebody cho
   }
 });
 
-test("Auto takes JPEG of the size shown from a camera whose own video is not H.264", async () => {
+test("Auto is JPEG of the size on the screen for a camera whose own video is not H.264", async () => {
   const chooser = choice(AUTO);
   await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "original", "a first JPEG says nothing yet");
@@ -246,7 +270,7 @@ test("Auto takes JPEG of the size shown from a camera whose own video is not H.2
   assert.equal(chooser.quality, "medium");
 });
 
-test("what the server has no room for is not asked for again before long", async () => {
+test("a quality that the server has no room for is asked for again later only", async () => {
   await run(5, GOOD);
   await runUntilChange(LATE);
   assert.equal(auto.quality, "medium");
@@ -257,13 +281,13 @@ test("what the server has no room for is not asked for again before long", async
   assert.ok((await runUntilChange(GOOD)) >= 40);
 });
 
-test("a quality that was kept and is none of Auto's changes nothing", () => {
+test("a kept quality that Auto does not offer changes nothing", () => {
   auto.kept("high");
   assert.equal(auto.quality, "original");
 });
 
-test("a viewer who chose a quality without room for it keeps the present one", () => {
-  const choice = new QualityChoice({ choice: "high", playsVideo: true, pixels: () => 640, traffic, measure, now: () => now });
-  choice.kept("low");
-  assert.equal(choice.quality, "low");
+test("a user who chose a quality without room for it keeps the present one", () => {
+  const chosen = choice("high");
+  chosen.kept("low");
+  assert.equal(chosen.quality, "low");
 });

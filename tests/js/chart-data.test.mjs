@@ -29,7 +29,7 @@ const columns = (facts = {}) => ({
   ...facts,
 });
 
-test("the reasons stand on each other, the sum of all first, so that each covers its part of it", () => {
+test("stacked layers begin with the sum of all reasons, and each layer covers its part", () => {
   const layers = stack({ bandwidth_reached: [1, null, 2], limit_reached: [3, null, 0] });
   assert.deepEqual(
     layers.map(({ name, stacked }) => [name, stacked]),
@@ -41,8 +41,9 @@ test("the reasons stand on each other, the sum of all first, so that each covers
   assert.deepEqual(layers[0].own, [1, null, 2]);
 });
 
-test("a reason keeps its place, whichever others there are, and one that is new goes on top", () => {
-  const ranks = (names) => stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
+test("a reason keeps its place whatever others there are, and an unknown one is on top", () => {
+  const ranks = (/** @type {string[]} */ names) =>
+    stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
   assert.deepEqual(ranks(["user_limit_reached"]), [["user_limit_reached", 3]]);
   assert.deepEqual(ranks(["something_new", "user_limit_reached", "limit_reached"]), [
     ["something_new", 7],
@@ -76,14 +77,14 @@ test("the summary tells peak, bandwidth, time at full and refusals by reason", (
   assert.match(summary(tried, String), /Nobody was refused\. A dry run would have refused 3\.$/);
 });
 
-test("refused is who met a limit, a block, or a limit that could not be looked at, and nobody else", () => {
+test("refusals by a limit, a block or a failed check are counted, and no others", () => {
   const met = { limit_reached: [1], a_new_one_reached: [1], stopped_by_administrator: [1], gate_unavailable: [1] };
   const others = ["not_authenticated", "permission_denied", "camera_not_found", "no_stream_url", "protocol_error", "draining"];
   const all = { ...met, ...Object.fromEntries(others.map((name) => [name, [1]])) };
   assert.deepEqual(byLimits(all), met);
 });
 
-test("a chart reaches to its limits, but not to one far above what was in use", () => {
+test("a chart includes its limits, but not one far above the usage", () => {
   assert.equal(reach([3, null, 8], [10, null, 12]), 12);
   assert.equal(reach([10, 9], [10, 1_000]), 10, "raised for a moment");
   assert.equal(reach([40, 5], [1_000, 10]), 40, "lowered for a moment");
@@ -91,7 +92,7 @@ test("a chart reaches to its limits, but not to one far above what was in use", 
   assert.equal(reach([1.5, null], [null, null]), 1.5);
 });
 
-test("a quiet time, and one of which nothing is known, are told from each other", () => {
+test("a time without streams differs from one without records", () => {
   const quiet = columns({ peak: [0, 0, 0], limit: [5, 5, 5], mbps_peak: [0, 0, 0], seconds_at_full: [0, 0, 0] });
   assert.match(summary(quiet, String), /^Peak: 0 of 5 .* Never full\. Nobody was refused\.$/);
   const gap = [null, null, null];
@@ -99,14 +100,15 @@ test("a quiet time, and one of which nothing is known, are told from each other"
   assert.equal(summary(unknown, String), "No data for this period yet.");
 });
 
-test("the hours of the day are those of the clock on the wall", () => {
+test("the hours of the day are in local time", () => {
   const utc = [...Array(24).keys()];
   assert.equal(localHours(utc, 0)[9], 9);
   assert.equal(localHours(utc, -120)[9], 7, "two hours east of Greenwich");
   assert.equal(localHours(utc, 300)[23], 4, "five hours west");
 });
 
-test("the busiest hour is told, or that there is none yet", () => {
+test("the busiest hour is named, or that there are no records yet", () => {
+  /** @param {number | null} average @param {number | null} most */
   const hour = (average, most) => ({ average_peak: average, max_peak: most, refusals: 0 });
   const hours = Array(24).fill(hour(null, null)).with(9, hour(4.25, 8)).with(10, hour(3, 10));
   assert.equal(hoursWords(hours), "Busiest from 09:00 to 09:59: 4.3 streams on average, at most 8.");

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ServerClock } from "../../streaming/static/streaming/engine/clock.js";
 
-test("the sample with the shortest round trip decides", (t) => {
+test("the sample with the shortest round trip is used", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 10_000 });
   const clock = new ServerClock();
   assert.equal(clock.now(), 10_000, "without a sample: the local time");
@@ -13,7 +13,7 @@ test("the sample with the shortest round trip decides", (t) => {
   assert.equal(clock.now(), 70_000);
 });
 
-test("a clock that was set anew is believed at once, here or there", (t) => {
+test("a change of either clock takes effect at once", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 0 });
   const clock = new ServerClock();
   clock.sample(0, 1, 500_000);
@@ -21,10 +21,10 @@ test("a clock that was set anew is believed at once, here or there", (t) => {
   assert.equal(clock.now(), 0);
 });
 
-test("an exact sample holds while answers queue behind pictures, and not for ever: clocks run apart", (t) => {
+test("an exact sample is kept while answers queue behind pictures, until the clocks have diverged", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 0 });
   const clock = new ServerClock();
-  const queued = (at) => clock.sample(at, at + 2_000, at + 10_010); // one way 10 ms, the way back 1,990
+  const queued = (/** @type {number} */ at) => clock.sample(at, at + 2_000, at + 10_010); // one way 10 ms, the way back 1,990
   clock.sample(0, 20, 10_010); // 10 s ahead
   for (let at = 5_000; at < 300_000; at += 5_000) queued(at);
   assert.equal(clock.now(), 10_000);

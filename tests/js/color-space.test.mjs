@@ -1,19 +1,20 @@
-/** Parameter sets of libx264, but for the one that is written here bit by bit. */
+/** The parameter sets are those of libx264, except the one that Writer makes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { colorSpaceOf } from "../../streaming/static/streaming/engine/color-space.js";
 
-const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
+const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 
-const said = (hex) => {
+const said = (/** @type {string} */ hex) => {
   const { primaries, transfer, matrix, fullRange } = colorSpaceOf(bytes(hex));
   assert.deepEqual([primaries, transfer], ["bt709", "bt709"]);
   return [matrix, fullRange];
 };
 
+/** @type {Record<string, [string, string, boolean]>} */
 const SETS = {
-  "nothing of its colors, 1280x720": ["0000016742c01fda014016e840000003004000000ca3c60ca800", "bt709", false],
+  "no colors, 1280x720": ["0000016742c01fda014016e840000003004000000ca3c60ca800", "bt709", false],
   "nothing, 1920x1080": ["0000016742c028da01e0089f961000000300100000030328f1832a00", "bt709", false],
   "nothing, 720x576": ["0000016742c01eda02d049a1000003000100000300328f162ea000", "smpte170m", false],
   "nothing, 720x576, interlaced": ["0000016764001eacd940b424d08000000300800000190f8a14cb00", "smpte170m", false],
@@ -29,32 +30,35 @@ const SETS = {
   "BT.2020": ["00000167640028acd940780227e59a810104a0000003002000000641e30632c000", "bt2020-ncl", false],
   "all values alone, 1280x720": ["000000016742c01fda014016e9b2000003000200000300651e30654000", "smpte170m", true],
   "all values alone, 640x360": ["0000016742c01eda0280bfe59b20000003002000000651e2c5d400", "smpte170m", true],
-  "that its edges may be seen, too": ["0000016742c01fda014016eadc080819000003000100000300328f1832a000", "smpte170m", true],
+  "an overscan hint": ["0000016742c01fda014016eadc080819000003000100000300328f1832a000", "smpte170m", true],
 };
 
 for (const [what, [hex, matrix, fullRange]] of Object.entries(SETS)) {
-  test(`a camera that says ${what}`, () => assert.deepEqual(said(hex), [matrix, fullRange]));
+  test(`the colors of a camera with ${what}`, () => assert.deepEqual(said(hex), [matrix, fullRange]));
 }
 
-test("the set is found behind a delimiter and messages, and ends with the next unit", () => {
+test("the parameter set is found behind a delimiter and SEI messages, and ends with the next unit", () => {
   const [set] = SETS["BT.709, all values"];
   assert.deepEqual(said(`0000000109f0 0000010605010203 00${set} 000000016801 0000000165`.replaceAll(" ", "")), ["bt709", true]);
 });
 
-/** Bits of H.264's syntax. */
+/** Writes bits in the syntax of H.264. */
 class Writer {
   bits = "";
 
+  /** @param {number} value @param {number} count */
   fixed(value, count) {
     this.bits += value.toString(2).padStart(count, "0");
     return this;
   }
 
+  /** @param {number[]} values */
   unsigned(...values) {
     for (const value of values) this.fixed(value + 1, 2 * (value + 1).toString(2).length - 1);
     return this;
   }
 
+  /** @param {number[]} values */
   signed(...values) {
     for (const value of values) this.unsigned(value > 0 ? 2 * value - 1 : -2 * value);
     return this;
@@ -66,7 +70,7 @@ class Writer {
   }
 }
 
-test("scaling lists, an order by cycles and cropping are read over", () => {
+test("scaling lists, a cyclic picture order and cropping are skipped", () => {
   const set = new Writer().fixed(100, 8).fixed(0, 8).fixed(40, 8).unsigned(0); // high, level 4, set 0
   set.unsigned(1, 0, 0).fixed(0, 1).fixed(1, 1); // 4:2:0, 8 bits; scaling lists follow
   set.fixed(1, 1).signed(...Array(16).fill(1)); // whole
@@ -80,7 +84,7 @@ test("scaling lists, an order by cycles and cropping are read over", () => {
   assert.deepEqual(said(`0000000167${set.hex}`), ["bt2020-ncl", true]);
 });
 
-test("what is cut short or makes no sense is as if nothing were said", () => {
+test("truncated and invalid sets count as unspecified", () => {
   const [set] = SETS["SMPTE 170M"];
   for (const hex of ["", "00", "0000", "00000165aabb", "0000016742", `${set.slice(0, 30)}`, "000001676400280000000000"]) {
     assert.equal(colorSpaceOf(bytes(hex)).fullRange, false);

@@ -1,6 +1,15 @@
-/** What the engine needs of a browser, at the level of the socket, and a server's words for it. */
+/** Fakes for the engine: a browser and a server at the level of the socket. */
 
-/** @returns {ArrayBuffer} one binary message */
+/** @import { Browser } from "../../streaming/static/streaming/engine/browser.js" */
+/** @import { Frame } from "../../streaming/static/streaming/shared/protocol.js" */
+/** @import { ViewerListener } from "../../streaming/static/streaming/engine/viewer.js" */
+
+/** @typedef {{seq: number, version?: number, payload?: number[]} & Partial<Omit<Frame, "payload">>} FrameFields */
+
+/**
+ * @param {FrameFields} fields
+ * @returns {ArrayBuffer} one binary message
+ */
 export function frameBytes({ seq, version = 1, kind = 1, flags = 0, epoch = 0, readAt = 0, payload = [] }) {
   const message = new ArrayBuffer(24 + payload.length);
   const header = new DataView(message);
@@ -14,39 +23,63 @@ export function frameBytes({ seq, version = 1, kind = 1, flags = 0, epoch = 0, r
   return message;
 }
 
-export class FakeSocket {
-  closedWith = null;
-  /** @type {any[]} without pings */
-  sent = [];
-  pings = [];
+/**
+ * @param {Partial<Frame>} fields
+ * @returns {Frame}
+ */
+export function frame(fields) {
+  return { kind: 1, flags: 0, epoch: 0, seq: 1, readAt: 0, presentedAt: 0, payload: new Uint8Array(0), ...fields };
+}
 
+/** @typedef {{type: string, seq?: number, quality?: string, time?: number}} SentMessage */
+
+export class FakeSocket {
+  /** @type {number | null} */
+  closedWith = null;
+  /** @type {SentMessage[]} without pings */
+  sent = [];
+  /** @type {SentMessage[]} */
+  pings = [];
+  // The engine assigns these, as it does on a browser's WebSocket.
+  onopen = () => {};
+  /** @type {(event: {data: string | ArrayBuffer}) => void} */
+  onmessage = () => {};
+  /** @type {(event: {code: number}) => void} */
+  onclose = () => {};
+
+  /** @param {string} address */
   constructor(address) {
     this.address = address;
   }
 
+  /** @param {string} text */
   send(text) {
     const message = JSON.parse(text);
     (message.type === "ping" ? this.pings : this.sent).push(message);
   }
 
+  /** @param {number} code */
   close(code) {
     this.closedWith ??= code;
   }
 
-  // What the server does:
+  // Actions of the server:
 
   accept() {
     this.onopen();
   }
 
+  /** @param {object} message */
   say(message) {
     this.onmessage({ data: JSON.stringify(message) });
   }
 
+  /** @param {FrameFields} fields */
   sendFrame(fields) {
     this.onmessage({ data: frameBytes(fields) });
   }
 
+  /** @param {number} code @param {object} [error] */
   end(code, error) {
     if (error) this.say({ type: "error", code, ...error });
     this.onclose({ code });
@@ -55,81 +88,132 @@ export class FakeSocket {
 
 export class FakeBitmap {
   closed = false;
+  width = 1280;
+  height = 720;
 
   close() {
     this.closed = true;
   }
 }
 
-/** A browser whose network, decoder and visibility the test holds in its hands. */
+/** A browser whose network, decoder and visibility the test controls. */
 export class FakeBrowser {
   /** @type {FakeSocket[]} */
   sockets = [];
+  /** @type {string[]} */
   fetched = [];
+  /** @type {number | null} time of the still that the server has */
   snapshot = null;
-  denied = false; // of snapshots
+  denied = false; // whether stills are answered 401
   random = () => 0.5;
   steady = () => Date.now();
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   page = Object.assign(new EventTarget(), { location: { protocol: "http:", host: "nvr.test" } });
-  decode = async () => new FakeBitmap();
+  VideoDecoder = FakeVideoDecoder;
+  EncodedVideoChunk = FakeChunk;
 
   constructor() {
     const { sockets } = this;
     this.WebSocket = class extends FakeSocket {
+      /** @param {string} address */
       constructor(address) {
         super(address);
         sockets.push(this);
       }
     };
-    this.fetch = async (path) => {
-      this.fetched.push(path);
-      if (!this.snapshot) return { ok: false, status: this.denied ? 401 : 503, headers: new Headers() };
-      const headers = new Headers({ "X-Frame-Time": String(this.snapshot) });
-      return { ok: true, headers, blob: async () => new Blob(["jpeg"]) };
-    };
   }
 
+  /** @returns {Promise<FakeBitmap>} */
+  async decode() {
+    return new FakeBitmap();
+  }
+
+  /** @param {string} path */
+  async fetch(path) {
+    this.fetched.push(path);
+    if (!this.snapshot) return { ok: false, status: this.denied ? 401 : 503, headers: new Headers() };
+    const headers = new Headers({ "X-Frame-Time": String(this.snapshot) });
+    return { ok: true, headers, blob: async () => new Blob(["jpeg"]) };
+  }
+
+  /** @returns {Browser} as the engine takes it: it uses nothing beyond what is here */
+  get environment() {
+    const decode = () => this.decode();
+    const fetch = (/** @type {string} */ path) => this.fetch(path);
+    const { WebSocket, VideoDecoder, EncodedVideoChunk, random, steady, page, document } = this;
+    const fake = { WebSocket, fetch, decode, VideoDecoder, EncodedVideoChunk, random, steady, page, document };
+    return /** @type {Browser} */ (/** @type {unknown} */ (fake));
+  }
+
+  /** The newest connection. */
   get socket() {
-    return this.sockets.at(-1);
+    const socket = this.sockets.at(-1);
+    if (!socket) throw new Error("No connection was opened.");
+    return socket;
   }
 
+  /** @param {"visible" | "hidden"} visibilityState */
   show(visibilityState) {
     this.document.visibilityState = visibilityState;
     this.document.dispatchEvent(new Event("visibilitychange"));
   }
 }
 
-/** Let everything run that waits for a promise only. */
+/**
+ * @param {Partial<ViewerListener>} listener
+ * @returns {ViewerListener}
+ */
+export function listening(listener) {
+  const nothing = () => {};
+  const all = { paint: nothing, onPicture: nothing, onChange: nothing, onQualityKept: nothing, onVideoFailure: nothing };
+  return { ...all, seenElsewhere: () => false, ...listener };
+}
+
+/** Waits until all promises are settled. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 export class FakeChunk {
-  constructor(fields) {
-    Object.assign(this, fields);
+  /** @param {{type: string, timestamp: number}} fields */
+  constructor({ type, timestamp }) {
+    this.type = type;
+    this.timestamp = timestamp;
   }
 }
 
-/** A decoder whose pictures come out when the test says so. */
+/** A decoder that gives a picture when the test asks it to. */
 export class FakeVideoDecoder {
   /** @type {FakeVideoDecoder[]} */
   static all = [];
   static throws = false;
   state = "unconfigured";
+  /** @type {FakeChunk[]} */
   chunks = [];
+  /** @type {VideoDecoderConfig} */
+  configuration = { codec: "" };
   #output;
   #error;
 
+  /** @param {{output: (picture: FakeBitmap) => void, error: (error: DOMException) => void}} listener */
   constructor({ output, error }) {
     this.#output = output;
     this.#error = error;
     FakeVideoDecoder.all.push(this);
   }
 
+  /** The newest decoder. */
+  static get newest() {
+    const decoder = FakeVideoDecoder.all.at(-1);
+    if (!decoder) throw new Error("No decoder was made.");
+    return decoder;
+  }
+
+  /** @param {VideoDecoderConfig} configuration */
   configure(configuration) {
     this.configuration = configuration;
     this.state = "configured";
   }
 
+  /** @param {FakeChunk} chunk */
   decode(chunk) {
     if (FakeVideoDecoder.throws) throw new DOMException("no", "DataError");
     this.chunks.push(chunk);
@@ -146,6 +230,7 @@ export class FakeVideoDecoder {
     return picture;
   }
 
+  /** @param {string} name */
   fail(name) {
     this.state = "closed";
     this.#error(new DOMException("Decoding error.", name));

@@ -11,8 +11,12 @@ import {
   reservedWords,
 } from "../../streaming/static/streaming/system/levels.js";
 
-const quiet = { in_use: 0, limit: 20, available: 20, available_ordinary: 20, over: 0, reserved: 0, state: "open" };
-const gate = (facts) => ({ ...quiet, mbps: 0, counted_mbps: 0, max_mbps: 0, ...facts });
+/** @import { SystemGate } from "../../streaming/static/streaming/system/levels.js" */
+
+const quiet = { in_use: 0, limit: 20, available: 20, available_ordinary: 20, over: 0, reserved: 0 };
+
+/** @param {Partial<SystemGate>} facts @returns {SystemGate} */
+const gate = (facts) => ({ ...quiet, state: "open", level: "ok", mbps: 0, counted_mbps: 0, max_mbps: 0, ...facts });
 
 test("a level begins at its line: 75 %, 90 %, full", () => {
   const levels = [14, 15, 17, 18, 19, 20, 25].map((used) => levelOf(used, 20));
@@ -56,7 +60,7 @@ test("above a lowered limit the gate drains", () => {
 });
 
 test("reserved slots are told with whom they are for", () => {
-  const reserved = (count) => gate({ reserved: count, available_ordinary: 3 });
+  const reserved = (/** @type {number} */ count) => gate({ reserved: count, available_ordinary: 3 });
   assert.equal(reservedWords(reserved(0), "Operators"), "");
   assert.equal(reservedWords(reserved(1)), "1 slot reserved, 3 free for others");
   assert.equal(reservedWords(reserved(2), "Operators"), "2 slots reserved for Operators, 3 free for others");

@@ -19,7 +19,7 @@ test("a limit tells where it is from", () => {
   assert.equal(originWords({ source: "deleted", set_by: "", set_at: null }), "group deleted");
 });
 
-test("when workers follow depends on whether Redis could tell them", () => {
+test("the time until workers follow depends on whether Redis could tell them", () => {
   assert.equal(followsWords({ announced: true }), "within 2 seconds");
   assert.match(followsWords({ announced: false }), /30 seconds.* Redis does not answer/);
 });

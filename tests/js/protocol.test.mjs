@@ -19,7 +19,7 @@ import { frameBytes } from "./fakes.mjs";
 test("every field of a header is read, big-endian", () => {
   // As Python packs it: struct.pack("!BBBBIdd", 1, 1, 3, 7, 258, 1700000000123.5, 4000000.0) + b"\xff\xd8"
   const hex = "01010307000001024278bcfe5687b800414e848000000000" + "ffd8";
-  const frame = parseFrame(Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16)).buffer);
+  const frame = parseFrame(Uint8Array.from(Buffer.from(hex, "hex")).buffer);
   assert.equal(frame.kind, FrameKind.JPEG);
   assert.equal(frame.flags, FrameFlag.KEY | FrameFlag.DISCONTINUITY);
   assert.equal(frame.epoch, 7);
@@ -29,7 +29,7 @@ test("every field of a header is read, big-endian", () => {
   assert.deepEqual([...frame.payload], [0xff, 0xd8]);
 });
 
-test("a frame of nothing but its header has an empty payload", () => {
+test("a frame with its header only has an empty payload", () => {
   assert.equal(parseFrame(frameBytes({ seq: 1 })).payload.length, 0);
 });
 
@@ -39,9 +39,9 @@ test("a message shorter than its header, or of another version, is refused", () 
 });
 
 test("each close code has one outcome", () => {
-  const outcome = (code, reason = defaultReason(code)) => outcomeOf(code, reason);
-  for (const code of [4004, 4400, 4401, 4403, 4410, 4422]) assert.equal(outcome(code), Outcome.ENDED, code);
-  for (const code of [1000, 1001, 1006, 1011, 4408, 4409]) assert.equal(outcome(code), Outcome.RECONNECT, code);
+  const outcome = (/** @type {number} */ code, reason = defaultReason(code)) => outcomeOf(code, reason);
+  for (const code of [4004, 4400, 4401, 4403, 4410, 4422]) assert.equal(outcome(code), Outcome.ENDED, `${code}`);
+  for (const code of [1000, 1001, 1006, 1011, 4408, 4409]) assert.equal(outcome(code), Outcome.RECONNECT, `${code}`);
   assert.equal(outcome(4429), Outcome.REFUSED);
   assert.equal(outcome(CloseCode.UNAVAILABLE, Reason.CAMERA_LOST), Outcome.UNAVAILABLE);
   assert.equal(outcome(CloseCode.UNAVAILABLE, Reason.CAMERA_UNREACHABLE), Outcome.UNAVAILABLE);
@@ -49,7 +49,7 @@ test("each close code has one outcome", () => {
   assert.equal(outcome(CloseCode.UNAVAILABLE, Reason.DRAINING), Outcome.RECONNECT);
 });
 
-test("addresses follow the page's own", () => {
+test("addresses follow the address of the page", () => {
   const https = { protocol: "https:", host: "nvr.example" };
   const http = { protocol: "http:", host: "192.0.2.1:8000" };
   assert.equal(

@@ -1,12 +1,10 @@
 """The modules of the pages, by Node's own test runner."""
 
-import os
+import json
 import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
-
-import pytest
 
 from streaming.ingest.qualities import QUALITIES
 
@@ -15,17 +13,23 @@ MODULES = FOLDER.parent.parent / "streaming" / "static" / "streaming"
 
 
 def test_javascript() -> None:
-    node = shutil.which("node")
-    if node is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
-        pytest.fail("Node is not installed")
-    if node is None:
-        pytest.skip("Node is not installed: the JavaScript modules are not tested")
+    node = Path(sys.executable).with_name("node")
     modules = sorted(str(path) for path in FOLDER.glob("*.test.mjs"))
     done = subprocess.run([node, "--test", *modules], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_the_player_reckons_with_is_what_the_server_sends() -> None:
+def test_the_checkers_are_installed_by_hash_and_the_lock_file_names_no_registry() -> None:
+    asked = json.loads((FOLDER / "package.json").read_text())["devDependencies"]
+    text = (FOLDER / "package-lock.json").read_text()
+    locked = json.loads(text)["packages"]
+    assert locked.pop("")["devDependencies"] == asked
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in asked} == asked
+    assert [name for name, package in locked.items() if "integrity" not in package] == []
+    assert '"resolved"' not in text
+
+
+def test_the_player_and_the_server_agree_on_the_jpeg_qualities() -> None:
     mirrored = re.findall(
         r"(\w+): \{ pixels: (\d+) \* (\d+), framesPerSecond: (\d+) \}", (MODULES / "engine/traffic.js").read_text()
     )

@@ -6,16 +6,24 @@ import { Traffic, measureLink } from "../../streaming/static/streaming/engine/tr
 
 const { H264, JPEG } = FrameKind;
 
+/** @param {number} bytes @param {number} [readAt] @param {number} [kind] @param {number} [flags] */
 const frame = (bytes, readAt = 0, kind = H264, flags = 0) => ({ kind, flags, readAt, payload: new Uint8Array(bytes) });
 
-/** Of `count` pictures at 25 frames/s. */
+/**
+ * Adds video of 25 frames/s.
+ * @param {Traffic} traffic
+ * @param {number} count
+ * @param {number} bytes per frame
+ * @param {number} [from] milliseconds
+ */
 function video(traffic, count, bytes, from = 0) {
   for (let index = 0; index < count; index += 1) traffic.add(frame(bytes, from + index * 40));
 }
 
+/** @param {number} actual @param {number} expected */
 const near = (actual, expected) => assert.ok(Math.abs(actual / expected - 1) < 0.01, `${actual} is not ${expected}`);
 
-test("what the camera's own video takes is measured by the server's clock", () => {
+test("the bandwidth of the camera's own video is measured by the server's clock", () => {
   const traffic = new Traffic();
   assert.equal(traffic.need("original"), Infinity, "not known");
   video(traffic, 50, 10_000);
@@ -23,7 +31,7 @@ test("what the camera's own video takes is measured by the server's clock", () =
   assert.equal(traffic.received, 500_000);
 });
 
-test("gaps, and a camera that was away, are not taken for a frugal camera", () => {
+test("gaps and pauses of the camera do not count as low bandwidth", () => {
   const traffic = new Traffic();
   video(traffic, 50, 10_000);
   traffic.add(frame(10_000, 4_000, H264, FrameFlag.DISCONTINUITY));
@@ -33,14 +41,14 @@ test("gaps, and a camera that was away, are not taken for a frugal camera", () =
   near(traffic.need("original"), 2_000);
 });
 
-test("a camera that changes is measured anew within seconds", () => {
+test("a change of the camera's bandwidth shows within seconds", () => {
   const traffic = new Traffic();
   video(traffic, 500, 10_000);
   video(traffic, 500, 2_000, 20_000);
   near(traffic.need("original"), 400 * 1.03);
 });
 
-test("what JPEG takes is reckoned from the size of the last one, and never more than the camera's own pixels", () => {
+test("the bandwidth of JPEG is derived from the last one's size, and from no more pixels than the camera has", () => {
   const traffic = new Traffic();
   near(traffic.need("medium"), 6_636);
   traffic.shown(frame(46_080, 0, JPEG), { width: 1280, height: 720 });
@@ -51,7 +59,7 @@ test("what JPEG takes is reckoned from the size of the last one, and never more 
   near(traffic.need("medium"), 922);
 });
 
-test("a link is measured by a still, and by what arrives beside it", async (context) => {
+test("a link is measured with a still and with everything that arrives meanwhile", async (context) => {
   context.mock.timers.enable({ apis: ["Date"] });
   const traffic = new Traffic();
   const arrayBuffer = async () => {
@@ -59,8 +67,9 @@ test("a link is measured by a still, and by what arrives beside it", async (cont
     traffic.add(frame(20_000, 0, JPEG));
     return new ArrayBuffer(80_000);
   };
+  /** @type {string[]} */
   const asked = [];
-  const fetch = async (path) => {
+  const fetch = async (/** @type {string} */ path) => {
     asked.push(path);
     context.mock.timers.tick(900); // until the server has one: not the link's time
     return { ok: true, arrayBuffer };

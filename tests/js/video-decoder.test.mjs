@@ -3,28 +3,31 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
 import { H264Decoder, playsH264 } from "../../streaming/static/streaming/engine/video-decoder.js";
-import { FakeChunk, FakeVideoDecoder } from "./fakes.mjs";
+import { FakeBrowser, FakeVideoDecoder, frame } from "./fakes.mjs";
 
 const { KEY, DISCONTINUITY, BACKLOG } = FrameFlag;
 const CODEC = "avc1.42C01F";
 
+/** @import { Frame } from "../../streaming/static/streaming/shared/protocol.js" */
+
+/** @type {H264Decoder} */
 let decoder;
-let pictures;
+/** @type {number[]} */
+let seen;
+/** @type {number[]} */
 let skipped;
+/** @type {(DOMException | null)[]} */
 let errors;
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
   FakeVideoDecoder.all = [];
-  [pictures, skipped, errors] = [[], [], []];
-  decoder = new H264Decoder(
-    { VideoDecoder: FakeVideoDecoder, EncodedVideoChunk: FakeChunk },
-    {
-      onPicture: (picture, frame) => pictures.push([frame.seq, picture]),
-      onSkipped: (frame) => skipped.push(frame.seq),
-      onError: (error) => errors.push(error),
-    },
-  );
+  [seen, skipped, errors] = [[], [], []];
+  decoder = new H264Decoder(new FakeBrowser().environment, {
+    onPicture: (_, { seq }) => seen.push(seq),
+    onSkipped: ({ seq }) => skipped.push(seq),
+    onError: (error) => errors.push(error),
+  });
   decoder.configure(CODEC);
 });
 
@@ -33,18 +36,18 @@ afterEach(() => {
   mock.timers.reset();
 });
 
-let seq = 0;
+let last = 0; // seq
 
+/** @param {number} [flags] @param {Partial<Frame>} [fields] */
 function push(flags = 0, fields = {}) {
-  seq = fields.seq ?? seq + 1;
-  decoder.push({ kind: FrameKind.H264, flags, epoch: 0, readAt: 0, presentedAt: seq * 40_000, payload: [], ...fields, seq });
-  return seq;
+  last = fields.seq ?? last + 1;
+  decoder.push(frame({ kind: FrameKind.H264, flags, presentedAt: last * 40_000, ...fields, seq: last }));
+  return last;
 }
 
-const inside = () => FakeVideoDecoder.all.at(-1);
-const seen = () => pictures.map(([number]) => number);
+const inside = () => FakeVideoDecoder.newest;
 
-test("asked for low delay, without a description, as Annex B has none, and with the colors of the first picture", () => {
+test("the decoder is configured for low latency, without a description, and with the colors of the first frame", () => {
   push(KEY);
   const { colorSpace, ...others } = inside().configuration;
   assert.deepEqual(others, { codec: CODEC, optimizeForLatency: true });
@@ -52,22 +55,22 @@ test("asked for low delay, without a description, as Annex B has none, and with 
   assert.equal(inside().chunks[0].type, "key");
 });
 
-test("each picture comes with its own frame, also out of order as B-frames make it", () => {
+test("each picture comes with its own frame, also when B-frames change the order", () => {
   const [first, second, third] = [push(KEY), push(0, { presentedAt: 9e9 }), push()];
   inside().show(0);
   inside().show(2);
   inside().show(1);
-  assert.deepEqual(seen(), [first, third, second]);
+  assert.deepEqual(seen, [first, third, second]);
 });
 
-test("time stamps that come twice are told apart", () => {
+test("repeated timestamps are made unique", () => {
   const [first, second] = [push(KEY, { presentedAt: 40_000 }), push(0, { presentedAt: 40_000 })];
   inside().show(0);
   inside().show(1);
-  assert.deepEqual(seen(), [first, second]);
+  assert.deepEqual(seen, [first, second]);
 });
 
-test("nothing before the first key picture", () => {
+test("frames before the first keyframe are skipped", () => {
   const early = push();
   assert.equal(FakeVideoDecoder.all.length, 0);
   assert.deepEqual(skipped, [early]);
@@ -77,16 +80,18 @@ test("backlog is decoded, closed and not shown", () => {
   const old = push(KEY | BACKLOG);
   const closed = inside().show(0);
   assert.ok(closed.closed);
-  assert.deepEqual(seen(), []);
+  assert.deepEqual(seen, []);
   assert.deepEqual(skipped, [old]);
 });
 
-for (const [name, flags, fields] of [
-  ["a gap that the server reports", DISCONTINUITY, {}],
-  ["a missing number", 0, { seq: 1000 }],
-  ["another epoch", 0, { epoch: 1 }],
-]) {
-  test(`after ${name}, pictures wait for a key`, () => {
+/** @type {{name: string, flags: number, fields: Partial<Frame>}[]} */
+const GAPS = [
+  { name: "a gap that the server reports", flags: DISCONTINUITY, fields: {} },
+  { name: "a missing number", flags: 0, fields: { seq: 1000 } },
+  { name: "another epoch", flags: 0, fields: { epoch: 1 } },
+];
+for (const { name, flags, fields } of GAPS) {
+  test(`after ${name}, frames are skipped until a keyframe`, () => {
     push(KEY);
     const lost = push(flags, fields);
     assert.deepEqual(skipped, [lost]);
@@ -97,7 +102,7 @@ for (const [name, flags, fields] of [
   });
 }
 
-test("another epoch and another codec take another decoder; what was inside the old one is closed", () => {
+test("a new epoch or codec opens a new decoder, and late pictures of the old one are closed", () => {
   push(KEY);
   const old = inside();
   decoder.configure(CODEC);
@@ -110,10 +115,10 @@ test("another epoch and another codec take another decoder; what was inside the 
   assert.ok(old.show(0).closed);
   push(KEY, { epoch: 1 });
   assert.equal(FakeVideoDecoder.all.length, 3);
-  assert.deepEqual(seen(), []);
+  assert.deepEqual(seen, []);
 });
 
-test("after an error: what was inside is given up, and the next key picture starts anew", () => {
+test("after an error the frames inside the decoder are lost, and the next keyframe starts a new one", () => {
   push(KEY);
   const newest = push();
   inside().fail("EncodingError");
@@ -123,17 +128,17 @@ test("after an error: what was inside is given up, and the next key picture star
   const key = push(KEY);
   assert.equal(FakeVideoDecoder.all.length, 2);
   inside().show(0);
-  assert.deepEqual(seen(), [key]);
+  assert.deepEqual(seen, [key]);
 });
 
-test("a decoder that throws is one that failed", () => {
+test("an exception of the decoder counts as a failure", () => {
   FakeVideoDecoder.throws = true;
   push(KEY);
   FakeVideoDecoder.throws = false;
   assert.equal(errors.length, 1);
 });
 
-test("pictures that go in and never come out are told after five seconds", () => {
+test("a decoder with input and without output is reported after five seconds", () => {
   push(KEY);
   mock.timers.tick(4_999);
   assert.deepEqual(errors, []);
@@ -142,9 +147,9 @@ test("pictures that go in and never come out are told after five seconds", () =>
 });
 
 test("only a secure page with a decoder that knows H.264 plays it", async () => {
-  const page = (supported) => ({
+  const page = (/** @type {boolean} */ supported) => ({
     isSecureContext: true,
-    VideoDecoder: { isConfigSupported: async () => ({ supported }) },
+    VideoDecoder: { isConfigSupported: async () => ({ supported, config: { codec: CODEC } }) },
   });
   assert.equal(await playsH264(page(true)), true);
   assert.equal(await playsH264(page(false)), false);

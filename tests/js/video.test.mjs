@@ -7,25 +7,32 @@ import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/pr
 import { fileName } from "../../streaming/static/streaming/player/save-picture.js";
 import { State } from "../../streaming/static/streaming/engine/states.js";
 import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
-import { FakeBrowser, FakeChunk, FakeVideoDecoder, settle } from "./fakes.mjs";
+import { FakeBrowser, FakeVideoDecoder, listening, settle } from "./fakes.mjs";
 
 const { KEY, BACKLOG } = FrameFlag;
 const { H264, JPEG } = FrameKind;
 const VIDEO = { type: "quality_changed", quality: "original", format: "h264", codec: "avc1.42C01F", window: 25 };
 
+/** @type {FakeBrowser} */
 let browser;
+/** @type {Viewer} */
 let viewer;
+/** @type {unknown[]} */
 let painted;
-let failures;
+let failures = 0;
+let seenElsewhere = false;
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
   FakeVideoDecoder.all = [];
-  browser = Object.assign(new FakeBrowser(), { VideoDecoder: FakeVideoDecoder, EncodedVideoChunk: FakeChunk });
-  [painted, failures] = [[], 0];
-  const paint = (picture) => painted.push(picture);
-  viewer = new Viewer({ cameraId: "cam", quality: "original", video: true, paint, environment: browser });
-  viewer.addEventListener("videofailure", () => (failures += 1));
+  browser = new FakeBrowser();
+  [painted, failures, seenElsewhere] = [[], 0, false];
+  const listener = listening({
+    paint: (picture) => painted.push(picture),
+    onVideoFailure: () => (failures += 1),
+    seenElsewhere: () => seenElsewhere,
+  });
+  viewer = new Viewer({ cameraId: "cam", quality: "original", video: true }, listener, browser.environment);
   viewer.open();
   browser.socket.accept();
   browser.socket.say({ type: "info", quality: "original", format: "jpeg", codec: null, in_use: 1, limit: 10 });
@@ -37,18 +44,19 @@ afterEach(() => {
   mock.timers.reset();
 });
 
+/** @param {number} seq @param {number} [flags] @param {number} [kind] */
 function send(seq, flags = 0, kind = H264) {
   browser.socket.sendFrame({ seq, flags, kind });
 }
 
-const inside = () => FakeVideoDecoder.all.at(-1);
+const inside = () => FakeVideoDecoder.newest;
 const acks = () => browser.socket.sent.map((message) => message.seq);
 
-test("the server is told what can be played here", () => {
+test("the server learns which formats the browser plays", () => {
   assert.match(browser.socket.address, /quality=original&formats=jpeg%2Ch264$/);
 });
 
-test("backlog is acknowledged but not live; the first picture after it is", () => {
+test("backlog is acknowledged and not live, the first picture after it is live", () => {
   send(1, KEY | BACKLOG);
   inside().show(0);
   assert.equal(viewer.status.state, State.CONNECTING);
@@ -74,25 +82,27 @@ test("video is acknowledged every five pictures or after a quarter of a second, 
 });
 
 test("a flood of pictures makes no flood of acknowledgements", () => {
+  /** @type {number[]} */
   const sent = [];
   const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
   for (let seq = 1; seq <= 1000; seq += 1) {
     acknowledgements.add({ seq, kind: seq % 2 ? H264 : JPEG, readAt: seq }, 0);
     mock.timers.tick(1);
   }
-  assert.ok(sent.length <= 41, sent.length);
+  assert.ok(sent.length <= 41, `${sent.length} messages`);
   mock.timers.tick(250);
   assert.equal(sent.at(-1), 1000);
 });
 
-for (const [age, interval, expected] of [
-  [5, 100, [1, 3, 5, 7, 9]],
-  [49, 100, [1, 3, 5, 7, 9]],
-  [50, 100, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
-  [5, 66, [1, 3, 5, 7, 9]],
-  [40, 66, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+for (const { age, interval, expected } of [
+  { age: 5, interval: 100, expected: [1, 3, 5, 7, 9] },
+  { age: 49, interval: 100, expected: [1, 3, 5, 7, 9] },
+  { age: 50, interval: 100, expected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
+  { age: 5, interval: 66, expected: [1, 3, 5, 7, 9] },
+  { age: 40, interval: 66, expected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
 ]) {
-  test(`JPEG that is ${age} ms old, each ${interval} ms: an acknowledgement of two is there before a third, or not made`, () => {
+  test(`JPEG that is ${age} ms old, each ${interval} ms: two are acknowledged together if that reaches the server before a third`, () => {
+    /** @type {number[]} */
     const sent = [];
     const acknowledgements = new Acknowledgements((seq) => sent.push(seq), Date.now);
     for (let seq = 1; seq <= 10; seq += 1) {
@@ -105,13 +115,13 @@ for (const [age, interval, expected] of [
   });
 }
 
-test("pictures that wait for a key are acknowledged, or the server would wait with the key", () => {
+test("frames skipped before a keyframe are acknowledged, so that the server sends the keyframe", () => {
   for (let seq = 1; seq <= 5; seq += 1) send(seq);
   mock.timers.tick(250);
   assert.equal(acks().at(-1), 5);
 });
 
-test("JPEG and video in one viewing: a picture of before the change is not painted after it", async () => {
+test("JPEG and video in one viewing: a picture from before the change is not painted after it", async () => {
   send(1, KEY);
   send(2, KEY, JPEG);
   await settle();
@@ -126,7 +136,7 @@ test("JPEG and video in one viewing: a picture of before the change is not paint
   assert.equal(acks().at(-1), 4);
 });
 
-test("three errors in thirty seconds and the camera's own video is given up", () => {
+test("three errors in thirty seconds end the camera's own video", () => {
   for (let seq = 1; seq <= 3; seq += 1) {
     assert.equal(failures, 0);
     send(seq, KEY);
@@ -136,7 +146,7 @@ test("three errors in thirty seconds and the camera's own video is given up", ()
   assert.equal(failures, 1);
 });
 
-test("errors far apart are nothing to give up for", () => {
+test("errors far apart do not end it", () => {
   for (let seq = 1; seq <= 5; seq += 1) {
     send(seq, KEY);
     inside().fail("EncodingError");
@@ -146,19 +156,19 @@ test("errors far apart are nothing to give up for", () => {
   assert.equal(failures, 0);
 });
 
-test("a codec that is not known here is given up at once", () => {
+test("an unsupported codec ends it at once", () => {
   send(1, KEY);
   inside().fail("NotSupportedError");
   assert.equal(failures, 1);
 });
 
-test("a decoder from which nothing ever comes is given up after five seconds", () => {
+test("a decoder without any output ends it after five seconds", () => {
   send(1, KEY);
   mock.timers.tick(5_000);
   assert.equal(failures, 1);
 });
 
-test("a decoder that paused, as on a machine that slept, begins anew", () => {
+test("a decoder that paused, as on a machine that slept, is replaced", () => {
   send(1, KEY);
   inside().show(0);
   send(2);
@@ -170,8 +180,8 @@ test("a decoder that paused, as on a machine that slept, begins anew", () => {
   assert.equal(painted.length, 2);
 });
 
-test("in picture in picture a hidden page keeps its stream, and loses it after that", () => {
-  viewer.seenElsewhere = true;
+test("a hidden page keeps its stream while it is in picture in picture", () => {
+  seenElsewhere = true;
   const stay = () => {
     mock.timers.tick(10_000);
     browser.socket.say({ type: "status", state: "live" });
@@ -179,28 +189,29 @@ test("in picture in picture a hidden page keeps its stream, and loses it after t
   browser.show("hidden");
   for (let times = 0; times < 6; times += 1) stay();
   assert.equal(browser.socket.closedWith, null);
-  viewer.seenElsewhere = false;
+  seenElsewhere = false;
   stay();
   stay();
   assert.equal(browser.socket.closedWith, 1000);
 });
 
-test("figures look back five seconds", () => {
+test("figures cover five seconds", () => {
   const figures = new Figures();
-  for (let frame = 0; frame < 250; frame += 1) {
-    figures.received({ kind: H264, flags: frame === 10 ? FrameFlag.DISCONTINUITY : 0, payload: new Uint8Array(1000) });
-    figures.shown(frame < 225 ? 0.1 : 0.4);
+  for (let index = 0; index < 250; index += 1) {
+    const flags = index === 10 ? FrameFlag.DISCONTINUITY : 0;
+    figures.received({ kind: H264, flags, payload: new Uint8Array(1000) });
+    figures.shown(index < 225 ? 0.1 : 0.4);
     mock.timers.tick(40);
   }
-  const reading = figures.read();
+  const measured = figures.read();
   assert.equal(figures.format, "h264");
-  assert.ok(Math.abs(reading.framesPerSecond - 25) < 0.5, reading.framesPerSecond);
-  assert.ok(Math.abs(reading.kilobitsPerSecond - 200) < 4, reading.kilobitsPerSecond);
-  assert.deepEqual([reading.ageMedian, reading.ageHigh, reading.dropped], [0.1, 0.4, 1]);
+  assert.ok(Math.abs(measured.framesPerSecond - 25) < 0.5, `${measured.framesPerSecond} frames/s`);
+  assert.ok(Math.abs(measured.kilobitsPerSecond - 200) < 4, `${measured.kilobitsPerSecond} kbit/s`);
+  assert.deepEqual([measured.ageMedian, measured.ageHigh, measured.dropped], [0.1, 0.4, 1]);
   mock.timers.tick(5_001);
   assert.equal(figures.read().ageMedian, null);
 });
 
-test("a saved picture has a name that every file system takes", () => {
+test("the name of a saved picture is valid on every file system", () => {
   assert.equal(fileName("Gate: 1/2", new Date(2026, 0, 2, 3, 4, 5)), "Gate_ 1_2 2026-01-02 03.04.05.jpg");
 });

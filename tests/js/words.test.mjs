@@ -5,7 +5,14 @@ import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
 import { State } from "../../streaming/static/streaming/engine/states.js";
 import { figureWords, notice, refusalTitle } from "../../streaming/static/streaming/player/texts.js";
 
-const refused = (reason) => ({ state: State.REFUSED, reason, message: "Please close another stream first.", inUse: 3, limit: 3 });
+/** @import { Status } from "../../streaming/static/streaming/engine/states.js" */
+
+const NEUTRAL = { reason: null, message: null, inUse: null, limit: null, until: null };
+
+/** @param {Reason} reason @returns {Status} */
+function refused(reason) {
+  return { ...NEUTRAL, state: State.REFUSED, reason, message: "Please close another stream first.", inUse: 3, limit: 3 };
+}
 
 test("a refused viewer is offered a free stream", () => {
   assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), false), {
@@ -19,13 +26,13 @@ test("a refused viewer is offered a free stream", () => {
 
 test("a viewer at a limit of their own is not: a free stream of the server's does not help", () => {
   for (const reason of [Reason.USER_LIMIT_REACHED, Reason.ADDRESS_LIMIT_REACHED]) {
-    assert.match(notice(refused(reason), true).text, /^Close (one|another stream)/);
+    assert.match(notice(refused(reason), true)?.text ?? "", /^Close (one|another stream)/);
   }
 });
 
 test("figures without a picture yet are dashes", () => {
-  const reading = { framesPerSecond: 0, kilobitsPerSecond: 0, ageMedian: null, ageHigh: null, dropped: 0 };
-  const words = figureWords(reading, { format: null, width: 2, height: 1, gate: { inUse: null, limit: null } });
+  const measured = { framesPerSecond: 0, kilobitsPerSecond: 0, ageMedian: null, ageHigh: null, dropped: 0 };
+  const words = figureWords(measured, { format: null, width: 2, height: 1, gate: { inUse: null, limit: null } });
   assert.deepEqual(Object.fromEntries(words), {
     Format: "–",
     Size: "2 × 1",
@@ -41,23 +48,24 @@ test("a limit that is not the server's is called by its name, not by how far the
   for (const reason of [Reason.BANDWIDTH_REACHED, Reason.CAMERA_LIMIT_REACHED, Reason.USER_LIMIT_REACHED]) {
     assert.doesNotMatch(refusalTitle(refused(reason)), /3 of 3|All streams/, reason);
   }
-  assert.equal(notice(refused(Reason.BANDWIDTH_REACHED), true).title, "Not enough bandwidth for another stream");
+  assert.equal(notice(refused(Reason.BANDWIDTH_REACHED), true)?.title, "Not enough bandwidth for another stream");
 });
 
 test("a stopped viewer reads the administrator's message", () => {
-  const stopped = { state: State.CLOSED, reason: Reason.STOPPED_BY_ADMINISTRATOR, message: "Shift is over.", until: null };
+  const reason = Reason.STOPPED_BY_ADMINISTRATOR;
+  const stopped = { ...NEUTRAL, state: State.CLOSED, reason, message: "Shift is over." };
   assert.deepEqual(notice(stopped, false), { title: "Stream stopped", text: "Shift is over.", action: "Retry" });
-  assert.equal(notice({ ...stopped, message: null }, false).text, "An administrator stopped this stream.");
+  assert.equal(notice({ ...stopped, message: null }, false)?.text, "An administrator stopped this stream.");
 });
 
 test("a blocked viewer reads how long, and then that it is over", () => {
   mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   const reason = Reason.STOPPED_BY_ADMINISTRATOR;
-  const blocked = { state: State.CLOSED, reason, message: "Shift is over.", until: 1_000_000 + 300_000 };
-  assert.match(notice(blocked, false).text, /^Shift is over\. You can watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
+  const blocked = { ...NEUTRAL, state: State.CLOSED, reason, message: "Shift is over.", until: 1_000_000 + 300_000 };
+  assert.match(notice(blocked, false)?.text ?? "", /^Shift is over\. You can watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
   mock.timers.tick(255_000);
-  assert.match(notice(blocked, false).text, /in 45 s, at/);
+  assert.match(notice(blocked, false)?.text ?? "", /in 45 s, at/);
   mock.timers.tick(45_000);
-  assert.match(notice(blocked, false).text, /You can watch again now\.$/);
+  assert.match(notice(blocked, false)?.text ?? "", /You can watch again now\.$/);
   mock.timers.reset();
 });

@@ -1,17 +1,21 @@
-/** The page of cards: stills, the limit's state on every button, and the live modal. */
+/** The page of camera cards: stills, the state of the limit on each button, and the live modal. */
 
 import { keepStillsFresh } from "./card-stills.js";
 import { LiveModal } from "../player/live-modal.js";
 import { allInUse } from "../player/texts.js";
 import { METRICS_PATH } from "../shared/protocol.js";
+import { find } from "../shared/find.js";
 import { showToast } from "../shared/toast.js";
+
+/** @import { Camera, CameraMetrics, Gate, Metrics } from "../shared/protocol.js" */
 
 const METRICS_INTERVAL = 2_000; // ms
 const METRICS_TIMEOUT = 5_000; // ms
-const AFTER_LEAVING = 300; // ms in which the server gives the slot back
+const SLOT_RELEASE = 300; // ms in which the server frees the slot
 
 const MAXIMUM = "Maximum concurrent streams reached. Please close another stream first.";
 
+/** @type {Record<string, string>} */
 const STATE_WORDS = {
   idle: "",
   connecting: "Connecting…",
@@ -28,30 +32,33 @@ class Card {
   #reason;
   #state;
   #watchable;
+  /** @type {CameraMetrics | undefined} */
   #feed;
-  #hasStill = true; // as far as is known
+  #hasStill = true; // until a still fails
 
   /** @param {HTMLElement} element */
   constructor(element) {
     this.#element = element;
-    this.#button = element.querySelector("[data-watch]");
-    this.#reason = element.querySelector("[data-reason]");
-    this.#state = element.querySelector("[data-state-words]");
+    this.#button = find(element, "[data-watch]", HTMLElement);
+    this.#reason = find(element, "[data-reason]", HTMLElement);
+    this.#state = find(element, "[data-state-words]", HTMLElement);
     this.#watchable = !this.#button.hasAttribute("aria-disabled");
-    element.addEventListener("still", ({ detail }) => {
-      this.#hasStill = detail;
+    element.addEventListener("still", (event) => {
+      this.#hasStill = /** @type {CustomEvent<boolean>} */ (event).detail;
       this.showFeed(this.#feed);
     });
   }
 
+  /** @returns {Camera} */
   get camera() {
-    return { id: this.#element.dataset.camera, name: this.#element.dataset.name };
+    const { camera: id = "", name = "" } = this.#element.dataset;
+    return { id, name };
   }
 
   /** @param {LiveModal} modal */
   opens(modal) {
     this.#button.addEventListener("click", () => {
-      // Disabled for everybody, yet in reach of the keyboard and a screen reader, which may ask why.
+      // `aria-disabled` keeps the button in reach of the keyboard and of screen readers, whose users may ask why.
       const reason = this.#reason.textContent;
       if (!this.#button.hasAttribute("aria-disabled")) modal.open(this.camera, this.#button);
       else if (this.#watchable) showToast(MAXIMUM, reason);
@@ -59,17 +66,17 @@ class Card {
     });
   }
 
-  /** @param {{state: string, viewers: number} | undefined} feed */
+  /** @param {CameraMetrics | undefined} feed undefined: nobody watches the camera */
   showFeed(feed) {
     if (!this.#watchable) return;
     this.#feed = feed;
     const state = feed?.state ?? "idle";
-    const watching = state === "live" && feed.viewers ? ` · ${feed.viewers} watching` : "";
+    const watching = state === "live" && feed?.viewers ? ` · ${feed.viewers} watching` : "";
     this.#element.dataset.feed = state;
     this.#state.textContent = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
   }
 
-  /** @param {string} reason why nothing can be watched now; empty when it can */
+  /** @param {string} reason why the camera cannot be watched now; empty: it can */
   showReason(reason) {
     if (!this.#watchable) return;
     if (reason) this.#button.setAttribute("aria-disabled", "true");
@@ -78,7 +85,7 @@ class Card {
   }
 }
 
-/** The pill in the page's head. */
+/** The number of streams in use, in the page's header. */
 class SlotsPill {
   #element;
 
@@ -87,29 +94,30 @@ class SlotsPill {
     this.#element = element;
   }
 
-  /** @param {import("../shared/protocol.js").Gate | null} gate null: the server did not answer */
+  /** @param {Gate | null} gate null: the server did not answer */
   show(gate) {
     this.#element.textContent = this.#words(gate);
-    const share = gate?.state === "open" ? gate.in_use / gate.limit : 0;
+    const share = gate?.state === "open" ? (gate.in_use ?? 0) / gate.limit : 0;
     this.#element.dataset.level = share >= 1 ? "full" : share >= 0.75 ? "high" : "ok";
   }
 
+  /** @param {Gate | null} gate */
   #words(gate) {
     if (!gate) return "Stream count not available";
     if (gate.state === "unavailable") return "Stream limit cannot be checked";
     if (gate.state === "recovering") return "Recovering the stream count…";
-    if (gate.in_use > gate.limit) return `${gate.in_use} streams in use (limit ${gate.limit})`;
+    if ((gate.in_use ?? 0) > gate.limit) return `${gate.in_use} streams in use (limit ${gate.limit})`;
     return `${gate.in_use} of ${gate.limit} streams in use`;
   }
 }
 
-/** @param {import("../shared/protocol.js").Gate | null} gate */
+/** @param {Gate | null} gate @returns {string} why no stream can be opened; empty: one can */
 function whyNot(gate) {
-  const full = gate?.state === "open" && gate.available <= 0;
-  if (full && gate.in_use < gate.limit) return "All free streams are reserved";
-  return full ? allInUse({ inUse: gate.in_use, limit: gate.limit }) : "";
+  if (gate?.state !== "open" || (gate.available ?? 0) > 0) return "";
+  return allInUse({ inUse: gate.in_use, limit: gate.limit }) ?? "All free streams are reserved";
 }
 
+/** @returns {Promise<Metrics>} */
 async function readMetrics() {
   const answer = await fetch(METRICS_PATH, { cache: "no-store", signal: AbortSignal.timeout(METRICS_TIMEOUT) });
   if (!answer.ok) throw new Error(`Metrics answered ${answer.status}.`);
@@ -117,13 +125,14 @@ async function readMetrics() {
 }
 
 /**
- * Ask for the metrics again and again, while the page is visible.
- * @param {(metrics: {gate: import("../shared/protocol.js").Gate, cameras: Record<string, any>} | null) => void} show null: there was no answer
- * @returns {(wait: number) => void} asks after that many milliseconds, and goes on from there
+ * Polls the metrics while the page is visible.
+ * @param {(metrics: Metrics | null) => void} show null: there was no answer
+ * @returns {(wait: number) => void} moves the next request: to this many milliseconds from now
  */
 function pollMetrics(show) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const askIn = (wait) => {
+  const askIn = (/** @type {number} */ wait) => {
     clearTimeout(timer);
     timer = setTimeout(ask, wait);
   };
@@ -135,20 +144,26 @@ function pollMetrics(show) {
   return askIn;
 }
 
+/** @param {string} selector @returns {HTMLElement[]} */
+function findAll(selector) {
+  return [...document.querySelectorAll(selector)].filter((element) => element instanceof HTMLElement);
+}
+
 function start() {
-  const cards = [...document.querySelectorAll("[data-camera]")].map((element) => new Card(element));
-  const find = (id) => cards.map((card) => card.camera).find((camera) => camera.id === id) ?? null;
-  const pill = new SlotsPill(document.querySelector("[data-testid=slots]"));
-  const dialog = document.querySelector("dialog.live-modal");
-  const modal = new LiveModal(dialog, find);
+  const cards = findAll("[data-camera]").map((element) => new Card(element));
+  const cameraOf = (/** @type {string} */ id) => cards.map((card) => card.camera).find((camera) => camera.id === id) ?? null;
+  const pill = new SlotsPill(find(document, "[data-testid=slots]", HTMLElement));
+  const dialog = find(document, "dialog.live-modal", HTMLDialogElement);
+  const modal = new LiveModal(dialog, cameraOf);
   for (const card of cards) card.opens(modal);
-  const resumeStills = keepStillsFresh(document.querySelectorAll("[data-still]"), () => !modal.isOpen);
+  const resumeStills = keepStillsFresh(findAll("[data-still]"), () => !modal.isOpen);
 
   const askMetricsIn = pollMetrics((metrics) => {
     const gate = metrics?.gate ?? null;
     pill.show(gate);
-    modal.gate = gate;
-    for (const card of metrics ? cards : []) {
+    modal.showGate(gate);
+    if (!metrics) return;
+    for (const card of cards) {
       card.showFeed(metrics.cameras[card.camera.id]);
       card.showReason(whyNot(gate));
     }
@@ -156,7 +171,7 @@ function start() {
   document.addEventListener("visibilitychange", () => askMetricsIn(0));
   dialog.addEventListener("left", () => {
     resumeStills();
-    askMetricsIn(AFTER_LEAVING);
+    askMetricsIn(SLOT_RELEASE);
   });
 }
 

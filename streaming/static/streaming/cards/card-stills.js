@@ -1,30 +1,39 @@
+import { find } from "../shared/find.js";
 import { snapshotPath } from "../shared/protocol.js";
 
 const INTERVAL = 10_000; // ms
-const AFTER_FAILURE = 30_000; // ms: a camera that does not answer is not asked as often
-const TOO_MANY = 429; // stills: of this user, or for the bandwidth
-const WARM_AFTER = 150; // ms that a pointer or the focus rests on a card, which may be about to be opened
-const WARM = 3_000; // ms that a still is fresh enough for that
-const STAGGER = 200; // ms between the first requests of neighbouring cards
+const AFTER_FAILURE = 30_000; // ms: a camera that does not answer is asked less often
+const TOO_MANY = 429; // status: this user has asked for too many stills, or there is no bandwidth for them
+const WARM_AFTER = 150; // ms that the pointer or the focus rests on a card: the user may be about to open it
+const WARM = 3_000; // ms for which a still is fresh enough for that
+const STAGGER = 200; // ms between the first requests of neighboring cards
 
-/** Keeps a card's still picture fresh, while somebody can see it. */
+/** Keeps a card's still fresh while the card is visible. */
 class CardStill {
   #frame;
   #path;
   #mayRun;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #warmTimer;
   #askedAt = -Infinity;
-  onScreen = false;
+  #onScreen = false;
 
   /**
-   * @param {HTMLElement} frame holds an `<img>` and, behind it, the placeholder
+   * @param {HTMLElement} frame holds an `<img>` and a placeholder behind it
    * @param {() => boolean} mayRun
    */
   constructor(frame, mayRun) {
     this.#frame = frame;
-    this.#path = snapshotPath(frame.dataset.still);
+    this.#path = snapshotPath(frame.dataset.still ?? "");
     this.#mayRun = mayRun;
+  }
+
+  /** @param {boolean} onScreen @param {number} wait ms until the next still, if the card is visible */
+  move(onScreen, wait) {
+    this.#onScreen = onScreen;
+    if (onScreen) this.schedule(wait);
   }
 
   /** @param {number} wait ms */
@@ -33,7 +42,7 @@ class CardStill {
     this.#timer = setTimeout(() => this.#refresh(), wait);
   }
 
-  /** Somebody looks at this card: a fresh still, and a camera that is already open when the live view begins. */
+  /** Fetches a fresh still when the user turns to this card. It also opens the camera, so that the live view starts faster. */
   warm() {
     clearTimeout(this.#warmTimer);
     this.#warmTimer = setTimeout(() => {
@@ -46,15 +55,15 @@ class CardStill {
   }
 
   async #refresh() {
-    if (!this.onScreen || !this.#mayRun()) return;
+    if (!this.#onScreen || !this.#mayRun()) return;
     this.#askedAt = Date.now();
-    const image = this.#frame.querySelector("img");
-    const next = image.cloneNode();
+    const image = find(this.#frame, "img", HTMLImageElement);
+    const next = /** @type {HTMLImageElement} */ (image.cloneNode());
     next.hidden = false;
     try {
       const answer = await fetch(this.#path, { cache: "no-store" });
       if (answer.status === TOO_MANY) {
-        this.schedule(INTERVAL); // the still that is shown stays
+        this.schedule(INTERVAL); // the present still stays
         return;
       }
       if (!answer.ok) throw new Error(answer.statusText);
@@ -72,25 +81,25 @@ class CardStill {
     }
   }
 
+  /** @param {boolean} success */
   #tell(success) {
     this.#frame.dispatchEvent(new CustomEvent("still", { detail: success, bubbles: true }));
   }
 }
 
 /**
- * Dispatches `still` on a frame, with whether there was one.
+ * Keeps stills fresh. Dispatches `still` on a frame, with whether there was one.
  * @param {Iterable<HTMLElement>} frames each with `data-still="<camera id>"`
  * @param {() => boolean} mayRun false while something covers the cards
  * @returns {() => void} call it when `mayRun` may have become true
  */
 export function keepStillsFresh(frames, mayRun) {
   const watched = () => document.visibilityState === "visible" && mayRun();
+  /** @type {Map<Element, CardStill>} */
   const stills = new Map([...frames].map((frame) => [frame, new CardStill(frame, watched)]));
   const observer = new IntersectionObserver((entries) => {
     entries.forEach(({ target, isIntersecting }, index) => {
-      const still = stills.get(target);
-      still.onScreen = isIntersecting;
-      if (isIntersecting) still.schedule(index * STAGGER);
+      stills.get(target)?.move(isIntersecting, index * STAGGER);
     });
   });
   for (const [frame, still] of stills) {

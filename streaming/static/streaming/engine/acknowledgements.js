@@ -1,23 +1,26 @@
 import { FrameKind } from "../shared/protocol.js";
 
-const AT_LEAST = 25; // ms between two messages: the server takes a viewer that sends more than 60 a second for a flood
-const AT_MOST = 250; // ms that a decoded picture waits for others
-const VIDEO_TOGETHER = 5; // of the 25 that the server sends ahead
-const JPEG_TOGETHER = 2; // both that it sends ahead
+/** @import { Frame } from "../shared/protocol.js" */
 
-/** Tells the server what has been decoded, in bundles where that holds nothing up. Cumulative: the newest says it all. */
+const MIN_INTERVAL = 25; // ms between two messages: the server disconnects a viewer that sends more than 60 a second
+const MAX_DELAY = 250; // ms for which a decoded frame waits for others
+const VIDEO_BATCH = 5; // frames; the server sends up to 25 ahead
+const JPEG_BATCH = 2; // frames; the server sends up to 2 ahead
+
+/** Acknowledges decoded frames in batches, without delaying the server. Each message covers all frames before it. */
 export class Acknowledgements {
   #send;
   #now;
-  #done = 0; // seq
-  #told = 0; // seq
-  #toldAt = -Infinity;
-  #readAt = NaN; // of the newest
+  #decoded = 0; // seq
+  #sent = 0; // seq
+  #sentAt = -Infinity;
+  #readAt = NaN; // of the newest frame
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
    * @param {(seq: number) => void} send
-   * @param {() => number} now milliseconds of a clock that nobody sets
+   * @param {() => number} now milliseconds of a monotonic clock
    */
   constructor(send, now) {
     this.#send = send;
@@ -25,30 +28,30 @@ export class Acknowledgements {
   }
 
   /**
-   * @param {import("../shared/protocol.js").Frame} frame it, and those before it, need nothing more
-   * @param {number} age of it, ms; half a round trip at least
+   * @param {Pick<Frame, "seq" | "kind" | "readAt">} frame this frame and all before it are decoded or skipped
+   * @param {number} age of the frame, ms; at least half a round trip
    */
   add({ seq, kind, readAt }, age) {
-    if (seq <= this.#done) return;
-    this.#done = seq;
+    if (seq <= this.#decoded) return;
+    this.#decoded = seq;
     const interval = readAt - this.#readAt;
     this.#readAt = readAt;
-    // That of two JPEGs is with the server before it has a third, or each has its own.
-    const jpegTogether = 2 * age < interval ? JPEG_TOGETHER : 1;
-    const together = kind === FrameKind.H264 ? VIDEO_TOGETHER : jpegTogether;
-    const wait = this.#toldAt + (seq - this.#told < together ? AT_MOST : AT_LEAST) - this.#now();
+    // A batch of two must reach the server before it has a third frame. Otherwise each frame is acknowledged.
+    const jpegBatch = 2 * age < interval ? JPEG_BATCH : 1;
+    const batch = kind === FrameKind.H264 ? VIDEO_BATCH : jpegBatch;
+    const wait = this.#sentAt + (seq - this.#sent < batch ? MAX_DELAY : MIN_INTERVAL) - this.#now();
     clearTimeout(this.#timer);
-    if (wait <= 0) this.#tell();
-    else this.#timer = setTimeout(() => this.#tell(), wait);
+    if (wait <= 0) this.#flush();
+    else this.#timer = setTimeout(() => this.#flush(), wait);
   }
 
   stop() {
     clearTimeout(this.#timer);
   }
 
-  #tell() {
-    this.#told = this.#done;
-    this.#toldAt = this.#now();
-    this.#send(this.#done);
+  #flush() {
+    this.#sent = this.#decoded;
+    this.#sentAt = this.#now();
+    this.#send(this.#decoded);
   }
 }

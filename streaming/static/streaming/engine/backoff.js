@@ -1,7 +1,7 @@
-/** The waits between two attempts to reconnect, in seconds; the last one repeats. */
+/** Seconds between two attempts to reconnect; the last delay repeats. */
 export const DELAYS = Object.freeze([0.5, 1, 2, 4, 8, 15]);
 
-const JITTER = 0.2; // up to this part earlier or later: viewers that were cut off together do not return together
+const JITTER = 0.2; // share of a delay, up or down: viewers that were disconnected together do not return together
 
 export class Backoff {
   #attempt = 0;
@@ -12,7 +12,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** @returns {number} the next wait, in milliseconds */
+  /** @returns {number} the next delay, in milliseconds */
   next() {
     const seconds = DELAYS[Math.min(this.#attempt, DELAYS.length - 1)];
     this.#attempt += 1;

@@ -1,4 +1,18 @@
-/** @returns {object} what the engine needs of a browser; tests hand in their own */
+/**
+ * The parts of a browser that the engine uses. Tests pass their own.
+ * @typedef {object} Browser
+ * @property {typeof WebSocket} WebSocket
+ * @property {typeof fetch} fetch
+ * @property {(blob: Blob) => Promise<ImageBitmap>} decode
+ * @property {typeof VideoDecoder} VideoDecoder
+ * @property {typeof EncodedVideoChunk} EncodedVideoChunk
+ * @property {() => number} random from 0 up to 1
+ * @property {() => number} steady milliseconds of a monotonic clock
+ * @property {Window} page
+ * @property {Document} document
+ */
+
+/** @returns {Browser} */
 export const browser = () => ({
   WebSocket: window.WebSocket,
   fetch: window.fetch.bind(window),
@@ -6,7 +20,7 @@ export const browser = () => ({
   VideoDecoder: window.VideoDecoder,
   EncodedVideoChunk: window.EncodedVideoChunk,
   random: Math.random,
-  steady: () => performance.now(), // milliseconds of a clock that nobody sets
+  steady: () => performance.now(),
   page: window,
   document,
 });

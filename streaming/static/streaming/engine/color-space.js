@@ -1,24 +1,29 @@
 /**
- * The colors of a camera's H.264, as WebCodecs wants to be told them: without that, Chromium takes all Annex B for BT.709
- * with values from 16 to 235, whatever it says of itself, and shows the full range of many cameras without its shades.
- * From the sequence parameter set (ITU-T H.264, 7.3.2.1.1 and E.1.1).
+ * Reads the colors of a camera's H.264 from its sequence parameter set (ITU-T H.264, 7.3.2.1.1 and E.1.1).
+ * Without them, Chromium treats all Annex B as BT.709 with values from 16 to 235. Many cameras use the full range:
+ * their shadows and highlights would be lost.
  */
 
 const SPS = 7; // nal_unit_type
-const SLICES = [1, 5]; // what comes before them is near the start
+const SLICES = [1, 5]; // parameter sets stand before the first slice
 const WITH_CHROMA = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]; // profile_idc
+const UNSPECIFIED = 2; // matrix_coefficients
 const SAMPLE_ASPECT_RATIO_GIVEN = 255;
-const MATRICES = { 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020-ncl" }; // matrix_coefficients
-// Lines from which on video of 16 to 235 that says nothing of its colors has those of BT.709; with all values it has JPEG's.
-// As Chromium has it, and streaming/ingest/pictures.py.
+const BT2020 = /** @type {VideoMatrixCoefficients} */ (/** @type {string} */ ("bt2020-ncl")); // tsc does not know it yet
+/** @type {Record<number, VideoMatrixCoefficients>} */
+const MATRICES = { 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: BT2020 }; // matrix_coefficients
+// Lines. Video with an unspecified matrix uses BT.709 from this height on; below it, or with full range, it uses JPEG's.
+// Chromium and streaming/ingest/pictures.py have the same rule.
 const HD = 720;
 
+/** @typedef {{lines: number, fullRange: boolean, matrix: number}} Description `matrix`: matrix_coefficients */
+
 /**
- * @param {Uint8Array} picture a key picture in Annex B
+ * @param {Uint8Array} keyframe in Annex B
  * @returns {VideoColorSpaceInit}
  */
-export function colorSpaceOf(picture) {
-  const { lines, fullRange, matrix } = read(picture);
+export function colorSpaceOf(keyframe) {
+  const { lines, fullRange, matrix } = read(keyframe);
   return {
     primaries: "bt709",
     transfer: "bt709",
@@ -27,11 +32,15 @@ export function colorSpaceOf(picture) {
   };
 }
 
-/** What is not there, or cannot be read, is as if it were not said. */
-function read(picture) {
-  const said = { lines: HD, fullRange: false, matrix: undefined };
-  const sps = parameterSet(picture);
-  if (!sps) return said;
+/**
+ * A value that is missing or cannot be read counts as unspecified.
+ * @param {Uint8Array} keyframe
+ * @returns {Description}
+ */
+function read(keyframe) {
+  const description = { lines: HD, fullRange: false, matrix: UNSPECIFIED };
+  const sps = parameterSet(keyframe);
+  if (!sps) return description;
   const bits = new Bits(sps);
   const profile = bits.take(8);
   bits.take(16);
@@ -44,26 +53,31 @@ function read(picture) {
   bits.unsigned(); // width
   const units = bits.unsigned() + 1;
   const frames = bits.take(1);
-  said.lines = 16 * units * (2 - frames);
+  description.lines = 16 * units * (2 - frames);
   if (!frames) bits.take(1);
   bits.take(1);
   if (bits.take(1)) for (let side = 0; side < 4; side += 1) bits.unsigned(); // cropping
-  if (bits.take(1)) readUsability(bits, said);
-  return said;
+  if (bits.take(1)) readUsability(bits, description);
+  return description;
 }
 
-/** Video usability information, as far as the colors. */
-function readUsability(bits, said) {
+/**
+ * Reads the video usability information, up to the colors.
+ * @param {Bits} bits
+ * @param {Description} description
+ */
+function readUsability(bits, description) {
   if (bits.take(1) && bits.take(8) === SAMPLE_ASPECT_RATIO_GIVEN) bits.take(32);
   if (bits.take(1)) bits.take(1); // overscan
   if (!bits.take(1)) return;
   bits.take(3); // video_format
-  said.fullRange = Boolean(bits.take(1));
+  description.fullRange = Boolean(bits.take(1));
   if (!bits.take(1)) return;
   bits.take(16); // primaries and transfer
-  said.matrix = bits.take(8);
+  description.matrix = bits.take(8);
 }
 
+/** @param {Bits} bits */
 function skipChroma(bits) {
   const format = bits.unsigned();
   if (format === 3) bits.take(1);
@@ -74,14 +88,18 @@ function skipChroma(bits) {
   for (let list = 0; list < (format === 3 ? 12 : 8); list += 1) if (bits.take(1)) skipScaling(bits, list < 6 ? 16 : 64);
 }
 
+/** @param {Bits} bits @param {number} size */
 function skipScaling(bits, size) {
   for (let last = 8, at = 0; at < size; at += 1) {
     last = (last + bits.signed() + 256) % 256;
-    if (last === 0) return; // the rest is as the last one was
+    if (last === 0) return; // the last value holds for the rest
   }
 }
 
-/** How the order of pictures is told. */
+/**
+ * Skips the picture order count.
+ * @param {Bits} bits
+ */
 function skipOrder(bits) {
   const kind = bits.unsigned();
   if (kind === 0) bits.unsigned();
@@ -92,21 +110,25 @@ function skipOrder(bits) {
   for (let left = bits.unsigned(); left > 0 && !bits.over; left -= 1) bits.signed();
 }
 
-/** @returns {number[] | null} the set without its first byte and without what keeps start codes out of it */
-function parameterSet(picture) {
-  for (let at = 0; at + 3 < picture.length; at += 1) {
-    if (picture[at] !== 0 || picture[at + 1] !== 0 || picture[at + 2] !== 1) continue;
-    const type = picture[at + 3] & 0x1f;
+/**
+ * @param {Uint8Array} keyframe
+ * @returns {number[] | null} the sequence parameter set, without its first byte and without emulation prevention bytes
+ */
+function parameterSet(keyframe) {
+  for (let at = 0; at + 3 < keyframe.length; at += 1) {
+    if (keyframe[at] !== 0 || keyframe[at + 1] !== 0 || keyframe[at + 2] !== 1) continue;
+    const type = keyframe[at + 3] & 0x1f;
     if (SLICES.includes(type)) return null;
-    if (type === SPS) return unescaped(picture, at + 4);
+    if (type === SPS) return unescaped(keyframe, at + 4);
   }
   return null;
 }
 
-function unescaped(picture, start) {
+/** @param {Uint8Array} keyframe @param {number} start */
+function unescaped(keyframe, start) {
   const bytes = [];
-  for (let at = start, zeros = 0; at < picture.length; at += 1) {
-    const byte = picture[at];
+  for (let at = start, zeros = 0; at < keyframe.length; at += 1) {
+    const byte = keyframe[at];
     if (zeros >= 2 && byte <= 1) break; // the next start code
     if (!(zeros >= 2 && byte === 3)) bytes.push(byte);
     zeros = byte === 0 ? zeros + 1 : 0;
@@ -114,19 +136,22 @@ function unescaped(picture, start) {
   return bytes;
 }
 
-/** Bits, the first one highest; zeros where there are no more. */
+/** Reads bits, most significant first. Returns zeros after the end. */
 class Bits {
   #bytes;
   #at = 0;
 
+  /** @param {number[]} bytes */
   constructor(bytes) {
     this.#bytes = bytes;
   }
 
+  /** Whether the end is reached. */
   get over() {
     return this.#at >= 8 * this.#bytes.length;
   }
 
+  /** @param {number} count @returns {number} */
   take(count) {
     let value = 0;
     for (let left = count; left > 0; left -= 1) {
@@ -137,7 +162,7 @@ class Bits {
     return value;
   }
 
-  /** Exp-Golomb coded (9.1). */
+  /** Reads an Exp-Golomb code (9.1). */
   unsigned() {
     let zeros = 0;
     while (zeros < 32 && !this.take(1)) zeros += 1;

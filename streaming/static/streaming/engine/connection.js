@@ -1,37 +1,51 @@
 import { CloseCode, ServerMessage, ViewerMessage, parseFrame } from "../shared/protocol.js";
 
+/** @import { ErrorMessage, Frame, PongMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Browser } from "./browser.js" */
+/** @import { ServerClock } from "./clock.js" */
+
 const OPEN_TIMEOUT = 10_000; // ms
 const PING_INTERVAL = 5_000; // ms
-const SILENCE = 12_000; // ms without any message, pongs included: the connection is dead though nobody said so
+const SILENCE = 12_000; // ms without any message, pongs included: the link is dead, although no close arrived
 
-export const CONNECTION_LOST = 1006; // what browsers report when no close frame arrived
+export const CONNECTION_LOST = 1006; // browsers report it when no close frame arrived
 
 /**
- * @typedef {object} Listener
- * @property {(message: Record<string, any>) => void} onMessage a text message other than `pong` and `error`
- * @property {(frame: import("../shared/protocol.js").Frame) => void} onFrame
- * @property {(end: {code: number, opened: boolean, error: Record<string, any> | null}) => void} onEnd at most once,
- *   and never after `close()`; `error` is the server's last word
+ * How a connection ended.
+ * @typedef {object} End
+ * @property {number} code
+ * @property {boolean} opened
+ * @property {ErrorMessage | null} error the last `error` message of the server
  */
 
-/** One WebSocket, from opening to close: parses what arrives, measures the server's clock and notices a dead link. */
+/**
+ * @typedef {object} ConnectionListener
+ * @property {(message: StreamMessage) => void} onMessage called for each text message other than `pong` and `error`
+ * @property {(frame: Frame) => void} onFrame
+ * @property {(end: End) => void} onEnd called at most once, and never after `close()`
+ */
+
+/** One WebSocket, from opening to close. Parses messages, measures the server's clock and detects a dead link. */
 export class Connection {
   #socket;
   #clock;
-  /** @type {Listener | null} null once ended */
+  /** @type {ConnectionListener | null} null after the end */
   #listener;
   #opened = false;
+  /** @type {ErrorMessage | null} */
   #error = null;
   #now;
-  #heard = 0; // by `steady`
+  #heardAt = 0; // by `steady`
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #openTimer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
   #pingTimer;
 
   /**
    * @param {string} address
-   * @param {import("./clock.js").ServerClock} clock
-   * @param {Listener} listener
-   * @param {{WebSocket: typeof WebSocket, steady: () => number}} browser
+   * @param {ServerClock} clock
+   * @param {ConnectionListener} listener
+   * @param {Pick<Browser, "WebSocket" | "steady">} browser
    */
   constructor(address, clock, listener, { WebSocket: Socket, steady }) {
     this.#clock = clock;
@@ -45,12 +59,12 @@ export class Connection {
     this.#openTimer = setTimeout(() => this.#end(CONNECTION_LOST), OPEN_TIMEOUT);
   }
 
-  /** @param {Record<string, unknown>} message */
+  /** @param {ViewerMessages} message */
   send(message) {
     if (this.#listener && this.#opened) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Give the slot back at once. */
+  /** Frees the slot at once. */
   close() {
     this.#listener = null;
     this.#stop();
@@ -58,32 +72,42 @@ export class Connection {
 
   #onOpen() {
     this.#opened = true;
-    this.#heard = this.#now();
+    this.#heardAt = this.#now();
     clearTimeout(this.#openTimer);
     this.#pingTimer = setInterval(() => this.#ping(), PING_INTERVAL);
     this.#ping();
   }
 
   #ping() {
-    if (this.#now() - this.#heard > SILENCE) this.#end(CONNECTION_LOST);
+    if (this.#now() - this.#heardAt > SILENCE) this.#end(CONNECTION_LOST);
     else this.send({ type: ViewerMessage.PING, time: Date.now() });
   }
 
   /** @param {string | ArrayBuffer} data */
   #onMessage(data) {
     if (!this.#listener) return;
-    this.#heard = this.#now();
+    this.#heardAt = this.#now();
+    let frame;
     let message;
     try {
-      message = typeof data === "string" ? JSON.parse(data) : parseFrame(data);
+      if (typeof data === "string") message = JSON.parse(data);
+      else frame = parseFrame(data);
     } catch {
-      this.#end(CloseCode.PROTOCOL_ERROR); // a server of another version than this page
+      this.#end(CloseCode.PROTOCOL_ERROR); // the server's version differs from this page's
       return;
     }
-    if (typeof data !== "string") this.#listener.onFrame(message);
-    else if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, Date.now(), message.server_time);
+    if (frame) this.#listener.onFrame(frame);
+    else this.#onText(message, this.#listener);
+  }
+
+  /**
+   * @param {StreamMessage | PongMessage | ErrorMessage} message
+   * @param {ConnectionListener} listener
+   */
+  #onText(message, listener) {
+    if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, Date.now(), message.server_time);
     else if (message.type === ServerMessage.ERROR) this.#error = message;
-    else this.#listener.onMessage(message);
+    else listener.onMessage(message);
   }
 
   /** @param {number} code */

@@ -1,39 +1,42 @@
 import { FrameKind } from "../shared/protocol.js";
 import { H264Decoder } from "./video-decoder.js";
 
-const ERRORS = 3; // of the decoder within ERRORS_WITHIN, after which other pictures are asked for
-const ERRORS_WITHIN = 30_000; // ms
+/** @import { Frame } from "../shared/protocol.js" */
+/** @import { Browser } from "./browser.js" */
 
-/** @typedef {import("../shared/protocol.js").Frame} Frame */
+const MAX_ERRORS = 3; // of the video decoder within ERROR_WINDOW; then the video counts as failed
+const ERROR_WINDOW = 30_000; // ms
 
 /**
- * @typedef {object} Listener
- * @property {(picture: ImageBitmap | VideoFrame, frame: Frame) => void} onPicture the picture belongs to the listener
- * @property {(frame: Frame) => void} onDone this frame and those before it have been dealt with; before its `onPicture`
- * @property {(frame: Frame) => void} onLost it will never be seen, and was no backlog
- * @property {() => void} onVideoFailure this camera's own video cannot be played here
+ * @typedef {object} DecodingListener
+ * @property {(picture: ImageBitmap | VideoFrame, frame: Frame) => void} onPicture the listener owns the picture
+ * @property {(frame: Frame) => void} onDone this frame and all before it are decoded or skipped; called before `onPicture`
+ * @property {(frame: Frame) => void} onLost the frame will not be shown
+ * @property {() => void} onVideoFailure this browser cannot play the camera's own video
  */
 
-/** What one connection sends, decoded: JPEG and H.264, also mixed. */
+/** Decodes the frames of one connection: JPEG and H.264, also mixed. */
 export class Decoding {
-  #page;
+  #browser;
   #listener;
   #video;
+  /** @type {number[]} times of the latest errors */
   #errors = [];
-  #jpegs = 0; // the number of the run of JPEG pictures: a picture of an earlier run comes too late
+  #jpegRun = 0; // number of the current sequence of JPEG frames: a picture of an earlier sequence is late
+  /** @type {number | null} */
   #kind = null;
   #shownJpeg = 0; // seq
   #videoShown = false;
   #closed = false;
 
   /**
-   * @param {object} page `decode(blob)`, `VideoDecoder`, `EncodedVideoChunk`
-   * @param {Listener} listener
+   * @param {Pick<Browser, "decode" | "VideoDecoder" | "EncodedVideoChunk">} browser
+   * @param {DecodingListener} listener
    */
-  constructor(page, listener) {
-    this.#page = page;
+  constructor(browser, listener) {
+    this.#browser = browser;
     this.#listener = listener;
-    this.#video = new H264Decoder(page, {
+    this.#video = new H264Decoder(browser, {
       onPicture: (picture, frame) => {
         this.#videoShown = true;
         this.#finish(picture, frame);
@@ -43,8 +46,8 @@ export class Decoding {
     });
   }
 
-  /** @param {string} codec of the H.264 to come */
-  set codec(codec) {
+  /** @param {string} codec of the H.264 frames that follow */
+  configure(codec) {
     this.#video.configure(codec);
   }
 
@@ -52,11 +55,11 @@ export class Decoding {
   push(frame) {
     if (frame.kind !== this.#kind) {
       this.#video.interrupt();
-      this.#jpegs += 1;
+      this.#jpegRun += 1;
       this.#kind = frame.kind;
     }
     if (frame.kind === FrameKind.H264) this.#video.push(frame);
-    else this.#decodeJpeg(frame, this.#jpegs);
+    else this.#decodeJpeg(frame, this.#jpegRun);
   }
 
   close() {
@@ -64,30 +67,32 @@ export class Decoding {
     this.#video.close();
   }
 
+  /** @param {Frame} frame @param {number} run */
   async #decodeJpeg(frame, run) {
-    const known = frame.kind === FrameKind.JPEG;
-    const blob = known && new Blob([frame.payload], { type: "image/jpeg" });
-    const picture = known ? await this.#page.decode(blob).catch(() => null) : null;
-    if (this.#closed || run !== this.#jpegs || frame.seq <= this.#shownJpeg) {
+    const blob = frame.kind === FrameKind.JPEG ? new Blob([frame.payload], { type: "image/jpeg" }) : null;
+    const picture = blob && (await this.#browser.decode(blob).catch(() => null));
+    if (this.#closed || run !== this.#jpegRun || frame.seq <= this.#shownJpeg) {
       picture?.close();
       return;
     }
     this.#shownJpeg = frame.seq;
-    // A picture that cannot be decoded is done too: the next one may be sound.
+    // A frame that cannot be decoded is done as well: the next one may be intact.
     this.#finish(picture, frame);
   }
 
+  /** @param {ImageBitmap | VideoFrame | null} picture @param {Frame} frame */
   #finish(picture, frame) {
     this.#listener.onDone(frame);
     if (picture) this.#listener.onPicture(picture, frame);
     else this.#listener.onLost(frame);
   }
 
+  /** @param {DOMException | null} error null: the decoder was silent */
   #onVideoError(error) {
     const now = Date.now();
-    this.#errors = [...this.#errors.filter((at) => now - at < ERRORS_WITHIN), now];
-    const silent = error === null && !this.#videoShown;
-    if (!silent && error?.name !== "NotSupportedError" && this.#errors.length < ERRORS) return;
+    this.#errors = [...this.#errors.filter((at) => now - at < ERROR_WINDOW), now];
+    const neverWorked = error === null && !this.#videoShown;
+    if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < MAX_ERRORS) return;
     this.#errors = [];
     this.#listener.onVideoFailure();
   }

@@ -1,21 +1,23 @@
 import { FrameFlag, FrameKind } from "../shared/protocol.js";
 
-const WINDOW = 5_000; // ms that the figures look back
+/** @import { Format, Frame } from "../shared/protocol.js" */
+
+const WINDOW = 5_000; // ms that the figures cover
 
 /**
- * What a viewing measures of itself.
- * @typedef {object} Reading
- * @property {number} framesPerSecond shown, on average of the last seconds
- * @property {number} kilobitsPerSecond received
+ * @typedef {object} Measurement
+ * @property {number} framesPerSecond shown, on average over WINDOW
+ * @property {number} kilobitsPerSecond received, on average over WINDOW
  * @property {number | null} ageMedian seconds
- * @property {number | null} ageHigh seconds, of 95 in 100 pictures
- * @property {number} dropped gaps that the server left, and pictures lost here
+ * @property {number | null} ageHigh seconds, 95th percentile
+ * @property {number} dropped gaps that the server reported, and frames lost here
  */
 
-/** Collects the figures of one viewing. */
+/** Measures one viewing. */
 export class Figures {
   dropped = 0;
-  gaps = 0; // reported by the server: it had more than this viewer took
+  gaps = 0; // reported by the server: it had more frames than this viewer took
+  /** @type {Format | null} */
   format = null;
   /** @type {{at: number, bytes: number}[]} */
   #received = [];
@@ -23,7 +25,7 @@ export class Figures {
   #shown = [];
   #since = Date.now();
 
-  /** @param {import("../shared/protocol.js").Frame} frame */
+  /** @param {Pick<Frame, "kind" | "flags" | "payload">} frame */
   received({ kind, flags, payload }) {
     this.format = kind === FrameKind.H264 ? "h264" : "jpeg";
     if (flags & FrameFlag.DISCONTINUITY) {
@@ -31,24 +33,24 @@ export class Figures {
       this.dropped += 1;
     }
     this.#received.push({ at: Date.now(), bytes: payload.length });
-    this.#forget(this.#received);
+    forget(this.#received);
   }
 
   /** @param {number} age seconds */
   shown(age) {
     this.#shown.push({ at: Date.now(), age });
-    this.#forget(this.#shown);
+    forget(this.#shown);
   }
 
-  /** @param {import("../shared/protocol.js").Frame} frame */
+  /** @param {Frame} frame not shown; backlog does not count */
   lost({ flags }) {
     if (!(flags & FrameFlag.BACKLOG)) this.dropped += 1;
   }
 
-  /** @returns {Reading} */
+  /** @returns {Measurement} */
   read() {
-    this.#forget(this.#received);
-    this.#forget(this.#shown);
+    forget(this.#received);
+    forget(this.#shown);
     const seconds = Math.min(WINDOW, Math.max(1000, Date.now() - this.#since)) / 1000;
     const ages = this.#shown.map(({ age }) => age).sort((one, other) => one - other);
     const bytes = this.#received.reduce((sum, message) => sum + message.bytes, 0);
@@ -60,14 +62,15 @@ export class Figures {
       dropped: this.dropped,
     };
   }
-
-  #forget(entries) {
-    const oldest = Date.now() - WINDOW;
-    while (entries.length && entries[0].at < oldest) entries.shift();
-  }
 }
 
-/** @param {number[]} sorted */
-function quantile(sorted, part) {
-  return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] : null;
+/** @param {{at: number}[]} entries those older than WINDOW are removed */
+function forget(entries) {
+  const oldest = Date.now() - WINDOW;
+  while (entries.length && entries[0].at < oldest) entries.shift();
+}
+
+/** @param {number[]} sorted @param {number} share from 0 to 1 */
+function quantile(sorted, share) {
+  return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] : null;
 }

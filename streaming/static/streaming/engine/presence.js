@@ -1,19 +1,26 @@
-const HIDDEN_GRACE = 15_000; // ms a hidden page keeps its slot
+/** @import { Browser } from "./browser.js" */
+
+const HIDDEN_GRACE = 15_000; // ms for which a hidden page keeps its slot
 
 /**
- * Whether somebody looks at the page. `leave` when it was hidden for a while or goes away, `comeBack` when it is seen
- * again, `hurry` when the network or the viewer is back and a wait need not be sat out.
+ * @typedef {object} PresenceListener
+ * @property {() => void} leave the page was hidden for HIDDEN_GRACE, or is being left
+ * @property {() => void} comeBack the page is visible again
+ * @property {() => void} hurry the network or the user is back: a wait may be cut short
+ * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
+
+/** Tells a listener whether somebody looks at the page. */
 export class Presence {
   #document;
   #listener;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #listening = new AbortController();
 
   /**
-   * @param {{document: Document, page: Window}} browser
-   * @param {{leave: () => void, comeBack: () => void, hurry: () => void, seenElsewhere: () => boolean}} listener
-   *   `seenElsewhere`: the picture is in sight though the page is not
+   * @param {Pick<Browser, "document" | "page">} browser
+   * @param {PresenceListener} listener
    */
   constructor({ document, page }, listener) {
     this.#document = document;

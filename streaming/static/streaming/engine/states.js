@@ -1,4 +1,6 @@
-/** @enum {string} */
+/** @import { Reason, ValueOf } from "../shared/protocol.js" */
+
+/** @typedef {ValueOf<typeof State>} State */
 export const State = Object.freeze({
   IDLE: "idle",
   CONNECTING: "connecting",
@@ -6,11 +8,11 @@ export const State = Object.freeze({
   STALE: "stale", // connected, but no new picture for STALE_AFTER
   RECONNECTING: "reconnecting", // the server is reopening the camera, or the viewer its connection
   REFUSED: "refused", // the limit is reached
-  UNAVAILABLE: "unavailable", // no live stream now; snapshots instead
-  CLOSED: "closed", // for good: by the viewer (no reason), or by the server (with its reason)
+  UNAVAILABLE: "unavailable", // no live stream now: snapshots instead
+  CLOSED: "closed", // final: closed by the viewer (no reason), or by the server (with its reason)
 });
 
-/** Reasons of the viewer's own, next to those of the server. */
+/** @typedef {ValueOf<typeof LocalReason>} LocalReason a reason that the viewer finds by itself */
 export const LocalReason = Object.freeze({
   CONNECTION_LOST: "connection_lost",
   NO_WEBSOCKET: "no_websocket",
@@ -19,10 +21,10 @@ export const LocalReason = Object.freeze({
 
 /**
  * @typedef {object} Status
- * @property {string} state one of State
- * @property {string | null} reason
- * @property {string | null} message the server's own words
+ * @property {State} state
+ * @property {Reason | LocalReason | null} reason
+ * @property {string | null} message from the server
  * @property {number | null} inUse
  * @property {number | null} limit
- * @property {number | null} until Unix milliseconds by this machine's clock: asking again before is in vain
+ * @property {number | null} until Unix milliseconds by this machine's clock: the server refuses a retry before
  */

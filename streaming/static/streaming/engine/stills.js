@@ -1,27 +1,32 @@
 import { snapshotPath } from "../shared/protocol.js";
 
+/** @import { Browser } from "./browser.js" */
+
 const TIMEOUT = 10_000; // ms
 const UNAUTHORIZED = 401;
 
-/** The latest still picture of a camera: once, or again and again while there is nothing better. */
+/**
+ * @typedef {object} StillsListener
+ * @property {(blob: Blob, takenAt: number) => void} onStill `takenAt`: the server's clock, Unix milliseconds
+ * @property {() => void} onLoggedOut
+ */
+
+/** Fetches a camera's latest still: once, or repeatedly while there is no live picture. */
 export class Stills {
   #cameraId;
   #fetch;
-  #onStill;
-  #onLoggedOut;
+  #listener;
   /** @type {AbortController | null} */
   #running = null;
 
   /**
    * @param {string} cameraId
-   * @param {(blob: Blob, takenAt: number) => void} onStill `takenAt`: the server's clock, Unix milliseconds
-   * @param {() => void} onLoggedOut
-   * @param {typeof fetch} fetch
+   * @param {StillsListener} listener
+   * @param {Browser["fetch"]} fetch
    */
-  constructor(cameraId, onStill, onLoggedOut, fetch) {
+  constructor(cameraId, listener, fetch) {
     this.#cameraId = cameraId;
-    this.#onStill = onStill;
-    this.#onLoggedOut = onLoggedOut;
+    this.#listener = listener;
     this.#fetch = fetch;
   }
 
@@ -30,7 +35,7 @@ export class Stills {
     this.#load(run.signal);
   }
 
-  /** @param {number} interval milliseconds from the end of one try to the start of the next */
+  /** @param {number} interval milliseconds from the end of one request to the start of the next */
   async every(interval) {
     const run = this.#begin();
     while (!run.signal.aborted) {
@@ -50,7 +55,10 @@ export class Stills {
     return this.#running;
   }
 
-  /** A still is a courtesy: if there is none, whatever is on the screen stays. */
+  /**
+   * If there is no still, the picture on the screen stays.
+   * @param {AbortSignal} signal
+   */
   async #load(signal) {
     const request = new AbortController();
     const abort = () => request.abort();
@@ -62,8 +70,8 @@ export class Stills {
       const takenAt = Number(answer.headers.get("X-Frame-Time"));
       const blob = answer.ok ? await answer.blob() : null;
       if (signal.aborted) return;
-      if (blob) this.#onStill(blob, takenAt);
-      else if (answer.status === UNAUTHORIZED) this.#onLoggedOut();
+      if (blob) this.#listener.onStill(blob, takenAt);
+      else if (answer.status === UNAUTHORIZED) this.#listener.onLoggedOut();
     } catch {
       // Offline, aborted or timed out.
     } finally {

@@ -1,67 +1,77 @@
 import { colorSpaceOf } from "./color-space.js";
 import { FrameFlag } from "../shared/protocol.js";
 
-const COMMON_CODEC = "avc1.42E01F"; // baseline, 1280x720: what can be played at all is asked before a camera is known
-const SILENT_AFTER = 5_000; // ms with pictures going in and none coming out
-const REMEMBERED = 64; // access units on their way: more than any decoder holds back
+/** @import { Frame } from "../shared/protocol.js" */
+/** @import { Browser } from "./browser.js" */
 
-/** @typedef {import("../shared/protocol.js").Frame} Frame */
+const COMMON_CODEC = "avc1.42E01F"; // baseline, 1280x720: stands for H.264 before the camera's codec is known
+const SILENT_AFTER = 5_000; // ms with input and without output
+const MAX_PENDING = 64; // access units inside the decoder: more than any decoder holds back
 
 /**
- * Whether this page can play a camera's own H.264. Only secure contexts can: https, and this very machine.
- * @param {{isSecureContext: boolean, VideoDecoder?: typeof VideoDecoder}} page
+ * Whether this page can play a camera's own H.264. Only secure contexts can: https and localhost.
+ * @param {{isSecureContext: boolean, VideoDecoder?: Pick<typeof VideoDecoder, "isConfigSupported">}} page
  * @returns {Promise<boolean>}
  */
 export async function playsH264(page = window) {
-  if (!page.isSecureContext || !("VideoDecoder" in page)) return false;
+  if (!page.isSecureContext || !page.VideoDecoder) return false;
   const answer = await page.VideoDecoder.isConfigSupported(configuration(COMMON_CODEC)).catch(() => null);
   return answer?.supported ?? false;
 }
 
-/** Annex B, hence without a description; without `optimizeForLatency` a decoder holds pictures back. */
+/**
+ * Annex B has no description. Without `optimizeForLatency` a decoder holds pictures back.
+ * @param {string} codec
+ * @returns {VideoDecoderConfig}
+ */
 const configuration = (codec) => ({ codec, optimizeForLatency: true });
 
 /**
- * @typedef {object} Listener
- * @property {(picture: VideoFrame, frame: Frame) => void} onPicture the picture belongs to the listener, which closes it
- * @property {(frame: Frame) => void} onSkipped not to be seen: decoded as backlog, or lost up to this one
- * @property {(error: DOMException | null) => void} onError the decoder is gone and waits for a key picture to start
- *   again; null: pictures went in and none came out
+ * @typedef {object} DecoderListener
+ * @property {(picture: VideoFrame, frame: Frame) => void} onPicture the listener owns the picture and closes it
+ * @property {(frame: Frame) => void} onSkipped the frame is not shown: it is backlog, or lost with all before it
+ * @property {(error: DOMException | null) => void} onError the decoder is closed; the next keyframe starts another.
+ *   null: it had input and gave no output
  */
 
-/** A camera's own H.264 through WebCodecs: access units in, pictures out in the order in which they are shown. */
+/** Decodes a camera's own H.264 with WebCodecs. Takes access units, returns pictures in presentation order. */
 export class H264Decoder {
-  #page;
+  #browser;
   #listener;
+  /** @type {string | null} */
   #codec = null;
+  /** @type {VideoDecoder | null} */
   #decoder = null;
+  /** @type {number | null} */
   #epoch = null;
+  /** @type {number | null} */
   #lastSeq = null;
   #needsKey = true;
-  /** @type {Map<number, Frame>} by the time stamp that the decoder hands back */
-  #inside = new Map();
+  /** @type {Map<number, Frame>} frames inside the decoder, by the timestamp that it returns with the picture */
+  #pending = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #silence;
 
   /**
-   * @param {{VideoDecoder: typeof VideoDecoder, EncodedVideoChunk: typeof EncodedVideoChunk}} page
-   * @param {Listener} listener
+   * @param {Pick<Browser, "VideoDecoder" | "EncodedVideoChunk">} browser
+   * @param {DecoderListener} listener
    */
-  constructor(page, listener) {
-    this.#page = page;
+  constructor(browser, listener) {
+    this.#browser = browser;
     this.#listener = listener;
   }
 
-  /** @param {string} codec as in "avc1.42C01F" */
+  /** @param {string} codec such as "avc1.42C01F" */
   configure(codec) {
     if (codec === this.#codec) return;
     this.#codec = codec;
     this.interrupt();
   }
 
-  /** Other pictures come in between: the next one of video is a key picture. What is still inside is dropped. */
+  /** Drops the frames inside the decoder and waits for a keyframe: frames of another kind follow. */
   interrupt() {
     this.#needsKey = true;
-    this.#close();
+    this.close();
   }
 
   /** @param {Frame} frame */
@@ -77,52 +87,67 @@ export class H264Decoder {
       return;
     }
     this.#needsKey = false;
-    this.#decode(frame, key);
+    this.#decode(frame, key, this.#codec);
   }
 
   close() {
-    this.#close();
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+    this.#pending.clear();
+    const decoder = this.#decoder;
+    this.#decoder = null;
+    if (decoder && decoder.state !== "closed") decoder.close();
   }
 
-  #decode(frame, key) {
+  /** @param {Frame} frame @param {boolean} key @param {string} codec */
+  #decode(frame, key, codec) {
     const timestamp = this.#remember(frame);
     try {
-      this.#decoder ??= this.#open(frame);
-      const chunk = { type: key ? "key" : "delta", timestamp, data: frame.payload };
-      this.#decoder.decode(new this.#page.EncodedVideoChunk(chunk));
+      this.#decoder ??= this.#open(frame, codec);
+      const type = key ? "key" : "delta";
+      this.#decoder.decode(new this.#browser.EncodedVideoChunk({ type, timestamp, data: frame.payload }));
       this.#silence ??= setTimeout(() => this.#fail(null), SILENT_AFTER);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(/** @type {DOMException} */ (error)); // WebCodecs throws nothing else
     }
   }
 
-  /** @param {Frame} key the first picture: it says what colors it and those after it have */
-  #open(key) {
-    const decoder = new this.#page.VideoDecoder({
+  /**
+   * @param {Frame} keyframe the first frame: its parameter set tells the colors
+   * @param {string} codec
+   */
+  #open(keyframe, codec) {
+    /** @type {VideoDecoder} */
+    const decoder = new this.#browser.VideoDecoder({
       output: (picture) => this.#onOutput(picture, decoder),
       error: (error) => decoder === this.#decoder && this.#fail(error),
     });
     this.#decoder = decoder; // before `configure`, which may fail at once
-    decoder.configure({ ...configuration(this.#codec), colorSpace: colorSpaceOf(key.payload) });
+    decoder.configure({ ...configuration(codec), colorSpace: colorSpaceOf(keyframe.payload) });
     return decoder;
   }
 
-  /** @returns {number} a time stamp of its own: a camera's may come twice, as they jump back when its clock is known */
+  /**
+   * @param {Frame} frame
+   * @returns {number} a unique timestamp: a camera's may repeat, as it jumps when the camera sets its clock
+   */
   #remember(frame) {
     let timestamp = Math.round(frame.presentedAt);
-    while (this.#inside.has(timestamp)) timestamp += 1;
-    this.#inside.set(timestamp, frame);
-    if (this.#inside.size > REMEMBERED) this.#inside.delete(this.#inside.keys().next().value);
+    while (this.#pending.has(timestamp)) timestamp += 1;
+    this.#pending.set(timestamp, frame);
+    const [oldest] = this.#pending.keys();
+    if (this.#pending.size > MAX_PENDING) this.#pending.delete(oldest);
     return timestamp;
   }
 
+  /** @param {VideoFrame} picture @param {VideoDecoder} decoder */
   #onOutput(picture, decoder) {
-    const frame = this.#inside.get(picture.timestamp);
+    const frame = this.#pending.get(picture.timestamp);
     if (decoder !== this.#decoder || !frame) {
       picture.close();
       return;
     }
-    this.#inside.delete(picture.timestamp);
+    this.#pending.delete(picture.timestamp);
     clearTimeout(this.#silence);
     this.#silence = undefined;
     if (frame.flags & FrameFlag.BACKLOG) {
@@ -133,19 +158,11 @@ export class H264Decoder {
     }
   }
 
+  /** @param {DOMException | null} error */
   #fail(error) {
-    const lost = [...this.#inside.values()].at(-1);
+    const lost = [...this.#pending.values()].at(-1);
     this.interrupt();
     if (lost) this.#listener.onSkipped(lost);
     this.#listener.onError(error);
-  }
-
-  #close() {
-    clearTimeout(this.#silence);
-    this.#silence = undefined;
-    this.#inside.clear();
-    const decoder = this.#decoder;
-    this.#decoder = null;
-    if (decoder && decoder.state !== "closed") decoder.close();
   }
 }

@@ -1,18 +1,23 @@
-const LATE = 1.2; // seconds that a picture may be older than usual
-const LASTING = 3_000; // ms of trouble before the quality steps down
-const GAP_LASTS = 2_500; // ms that a gap counts as going on: video is dropped up to the next key picture
-const SETTLING = 2_000; // ms after a change in which pictures of both qualities come
-const CLEAN = 20_000; // ms without trouble before it steps up again
-const LONGEST = 300_000; // ms: the wait doubles with each step up that failed, up to this
+/** @import { Quality } from "../shared/protocol.js" */
+/** @import { Traffic } from "../engine/traffic.js" */
+
+/** @typedef {Pick<Traffic, "received" | "need">} LinkTraffic */
+
+const LATE = 1.2; // seconds by which a picture may be older than usual
+const TROUBLE_BEFORE_DOWN = 3_000; // ms
+const GAP_LASTS = 2_500; // ms for which a gap counts: the server drops video up to the next keyframe
+const SETTLING = 2_000; // ms after a change in which pictures of both qualities arrive
+const CLEAN_BEFORE_UP = 20_000; // ms without trouble
+const MAX_WAIT = 300_000; // ms: the wait doubles with each failed step up
 const APART = 10_000; // ms between two changes
 const FAILED_WITHIN = 30_000; // ms: a step down so soon after a step up means that the step up failed
-const USUAL_OVER = 60; // seconds in which the smallest age of a second is the usual one
-const DOWN_TO = 0.8; // of what came through in trouble: what a lower quality may take of it
-const UP_FROM = 1.2; // of what a higher quality takes: what the link has to show before
+const USUAL_OVER = 60; // seconds: the smallest age in this time is the usual one
+const DOWN_TO = 0.8; // share of the received bandwidth that a lower quality may need
+const UP_FROM = 1.2; // multiple of a higher quality's bandwidth that the link must have
 
 /**
- * Decides on a quality by how the pictures arrive: down when this link or machine does not keep up, to the best quality
- * that fits, and up again later, once the link has shown that it can. A step down always means less traffic.
+ * Chooses a quality by how pictures arrive. It steps down to the best quality that fits when the link or the machine does
+ * not keep up. It steps up again when a measurement shows enough bandwidth. A step down always means less traffic.
  */
 export class AutoQuality {
   #ladder;
@@ -22,21 +27,23 @@ export class AutoQuality {
   #step = 0;
   #changedAt = -Infinity;
   #steppedUpAt = -Infinity;
-  #wait = CLEAN;
-  #cleanSince;
+  #wait = CLEAN_BEFORE_UP;
+  #cleanSince = 0;
+  /** @type {number | null} */
   #lateSince = null;
+  /** @type {number | null} */
   #gapsSince = null;
   #gapAt = -Infinity;
-  #untroubled; // the last moment without trouble, and what had arrived by then
+  #untroubled = { at: 0, received: 0 }; // the last time without trouble, and the bytes received by then
   #measuring = false;
   /** @type {{second: number, age: number}[]} the smallest age of each of the last seconds */
   #ages = [];
 
   /**
    * @param {object} options
-   * @param {readonly string[]} options.ladder qualities, the best one first
-   * @param {import("../engine/traffic.js").Traffic} options.traffic
-   * @param {() => Promise<number>} options.measure kbit/s that the link can carry; Infinity: not known
+   * @param {readonly Quality[]} options.ladder qualities, the best one first
+   * @param {LinkTraffic} options.traffic
+   * @param {() => Promise<number>} options.measure bandwidth of the link, kbit/s; Infinity: not known
    * @param {() => number} [options.now] milliseconds
    */
   constructor({ ladder, traffic, measure, now = () => performance.now() }) {
@@ -52,11 +59,11 @@ export class AutoQuality {
   }
 
   /**
-   * Other qualities are possible now. Set it as often as you like: the present one stays for a moment where it can, then
-   * the best of the new ones takes its place, or the same one if it had stepped down to it.
-   * @param {readonly string[]} ladder qualities, the best one first
+   * Changes the possible qualities. A change shortly after another one is ignored while the present quality stays
+   * possible. After a step down the quality stays, if it can. Otherwise the best new one is chosen.
+   * @param {readonly Quality[]} ladder qualities, the best one first
    */
-  set ladder(ladder) {
+  setLadder(ladder) {
     if (ladder.join() === this.#ladder.join()) return;
     const same = ladder.indexOf(this.quality);
     if (same >= 0 && this.#now() - this.#changedAt < APART) return;
@@ -67,8 +74,8 @@ export class AutoQuality {
   }
 
   /**
-   * The server has no room for what was decided, and goes on with this quality. A later try waits longer.
-   * @param {string} quality
+   * The server has no room for the chosen quality, and keeps this one. The next step up waits longer.
+   * @param {Quality} quality
    */
   kept(quality) {
     this.#waitLonger();
@@ -76,15 +83,15 @@ export class AutoQuality {
     if (this.#ladder.includes(quality)) this.#move(quality);
   }
 
-  /** Another connection or camera: what was usual is not any more. */
+  /** Forgets what was usual: the connection has changed. */
   restart() {
     this.#ages = [];
     this.#forgetTrouble();
   }
 
   /**
-   * A live picture has been shown.
-   * @param {{age: number, gap: boolean}} picture its age in seconds; whether the server dropped others before it
+   * Observes a live picture.
+   * @param {{age: number, gap: boolean}} picture `age`: seconds; `gap`: whether the server dropped frames before it
    */
   observe({ age, gap }) {
     const now = this.#now();
@@ -94,10 +101,11 @@ export class AutoQuality {
     if (trouble < Infinity) this.#cleanSince = now;
     else this.#untroubled = { at: now, received: this.#traffic.received };
     if (now - this.#changedAt < APART) return;
-    if (now - trouble >= LASTING) this.#stepDown(now);
+    if (now - trouble >= TROUBLE_BEFORE_DOWN) this.#stepDown(now);
     else if (now - this.#cleanSince >= this.#wait) this.#stepUpIfItFits();
   }
 
+  /** @param {number} now @param {number} age @param {boolean} gap */
   #note(now, age, gap) {
     const usual = this.#usual(now, age);
     if (age <= usual + LATE) this.#lateSince = null;
@@ -107,6 +115,7 @@ export class AutoQuality {
     else this.#gapsSince ??= now;
   }
 
+  /** @param {number} now @param {number} age @returns {number} the usual age of a picture, seconds */
   #usual(now, age) {
     const second = Math.floor(now / 1000);
     const last = this.#ages.at(-1);
@@ -116,12 +125,13 @@ export class AutoQuality {
     return Math.min(...this.#ages.map((entry) => entry.age));
   }
 
-  /** @returns {string[]} the ladder without what takes more of the link than the best quality does */
+  /** @returns {Quality[]} the ladder, without qualities that need more bandwidth than the best one */
   get #rungs() {
     const [best, ...others] = this.#ladder;
     return [best, ...others.filter((quality) => this.#traffic.need(quality) < this.#traffic.need(best))];
   }
 
+  /** @param {number} now */
   #stepDown(now) {
     const lower = this.#rungs.filter((quality) => this.#ladder.indexOf(quality) > this.#step);
     if (!lower.length) return;
@@ -129,8 +139,8 @@ export class AutoQuality {
     const link = ((this.#traffic.received - received) * 8) / (now - at); // kbit/s
     const fits = lower.find((quality) => this.#traffic.need(quality) <= link * DOWN_TO);
     if (now - this.#steppedUpAt < FAILED_WITHIN) this.#waitLonger();
-    else this.#wait = CLEAN;
-    this.#move(fits ?? lower.at(-1));
+    else this.#wait = CLEAN_BEFORE_UP;
+    this.#move(fits ?? lower[lower.length - 1]);
   }
 
   async #stepUpIfItFits() {
@@ -140,7 +150,7 @@ export class AutoQuality {
     const link = await this.#measure();
     this.#measuring = false;
     const now = this.#now();
-    if (now - this.#cleanSince < this.#wait) return; // trouble or another ladder meanwhile
+    if (now - this.#cleanSince < this.#wait) return; // trouble, or another ladder, during the measurement
     this.#cleanSince = now;
     if (link < this.#traffic.need(higher) * UP_FROM) this.#waitLonger();
     else {
@@ -150,9 +160,10 @@ export class AutoQuality {
   }
 
   #waitLonger() {
-    this.#wait = Math.min(this.#wait * 2, LONGEST);
+    this.#wait = Math.min(this.#wait * 2, MAX_WAIT);
   }
 
+  /** @param {Quality} quality */
   #move(quality) {
     this.#step = this.#ladder.indexOf(quality);
     this.#changedAt = this.#now();

@@ -1,46 +1,53 @@
+import { find } from "../shared/find.js";
 import { NEEDS_HTTPS, figureWords } from "./texts.js";
 
-/** The figures of a viewing, over its picture; silent for screen readers unless they go there. */
+/** @import { Figures } from "../engine/figures.js" */
+/** @import { SlotsInUse } from "../engine/viewer.js" */
+
+/** @typedef {{figures: Figures, gate: SlotsInUse, width: number, height: number}} Facts `width`, `height`: of the picture */
+
+/** The figures of a viewing, over its picture. Screen readers read it only when the user goes there. */
 export class FiguresPanel {
   #panel;
   #button;
   #rows;
-  #hint;
+  #read;
 
   /**
    * @param {HTMLElement} panel
-   * @param {HTMLButtonElement} button shows and hides it
+   * @param {HTMLButtonElement} button shows and hides the panel
+   * @param {() => Facts | null} read null: there is no viewing
    */
-  constructor(panel, button) {
+  constructor(panel, button, read) {
     this.#panel = panel;
     this.#button = button;
-    this.#rows = panel.querySelector("dl");
-    this.#hint = panel.querySelector("p");
-    if (!window.isSecureContext) this.#hint.textContent = NEEDS_HTTPS;
+    this.#read = read;
+    this.#rows = find(panel, "dl", HTMLDListElement);
+    if (!window.isSecureContext) find(panel, "p", HTMLElement).textContent = NEEDS_HTTPS;
+    button.addEventListener("click", () => this.toggle());
   }
 
   toggle() {
     this.#panel.hidden = !this.#panel.hidden;
     this.#button.setAttribute("aria-pressed", String(!this.#panel.hidden));
+    this.render();
   }
 
   clear() {
     this.#rows.replaceChildren();
   }
 
-  /**
-   * @param {import("../engine/viewer.js").Viewer} viewer
-   * @param {HTMLCanvasElement} canvas
-   * @param {{inUse: number | null, limit: number | null}} gate
-   */
-  render({ figures }, { width, height }, gate) {
-    if (this.#panel.hidden) return;
-    const words = figureWords(figures.read(), { format: figures.format, width, height, gate });
+  render() {
+    const facts = this.#panel.hidden ? null : this.#read();
+    if (!facts) return;
+    const { figures, ...others } = facts;
+    const words = figureWords(figures.read(), { format: figures.format, ...others });
     const parts = words.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
     this.#rows.replaceChildren(...parts);
   }
 }
 
+/** @param {"dt" | "dd"} tag @param {string} text */
 function element(tag, text) {
   const created = document.createElement(tag);
   created.textContent = text;

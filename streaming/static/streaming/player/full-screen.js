@@ -1,4 +1,4 @@
-/** Full screen of an element; where elements have none, as on an iPhone, it fills the window. */
+/** Full screen of an element. On an iPhone, which has none for elements, the element fills the window. */
 export class FullScreen {
   #element;
   #button;

@@ -1,55 +1,60 @@
-import "./camera-viewer.js";
+import { CameraViewer } from "./camera-viewer.js";
+import { find } from "../shared/find.js";
 import { showToast } from "../shared/toast.js";
 import { refusalTitle } from "./texts.js";
 
-/** @typedef {{id: string, name: string}} Camera */
+/** @import { Status } from "../engine/states.js" */
+/** @import { Camera, Gate } from "../shared/protocol.js" */
 
 /**
- * The dialog around `<camera-viewer>`. The close button, Escape, a click beside it and the browser's Back close it, and with
- * it the viewing. Opening pushes a history entry (`#live=<id>`), which is what Back takes away again.
+ * The dialog around `<camera-viewer>`. The close button, Escape, a click beside it and the browser's Back close both.
+ * Opening pushes a history entry (`#live=<id>`), so that Back closes the dialog.
  */
 export class LiveModal {
   #dialog;
   #viewer;
-  /** @type {Element | null} */
+  #cameraOf;
+  /** @type {HTMLElement | null} */
   #opener = null;
-  /** @type {(() => void) | null} what waits for the history to have gone back */
+  /** @type {(() => void) | null} called after the history has gone back */
   #afterBack = null;
   #goingBack = false;
   #pressedBeside = false;
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {(id: string) => Camera | null} find
+   * @param {(id: string) => Camera | null} cameraOf
    */
-  constructor(dialog, find) {
+  constructor(dialog, cameraOf) {
     this.#dialog = dialog;
-    this.#viewer = dialog.querySelector("camera-viewer");
-    dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+    this.#viewer = find(dialog, "camera-viewer", CameraViewer);
+    this.#cameraOf = cameraOf;
+    find(dialog, "[data-close]", HTMLElement).addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => this.#onClose());
     dialog.addEventListener("cancel", (event) => this.#onCancel(event));
     dialog.addEventListener("keydown", (event) => this.#onKey(event));
     dialog.addEventListener("pointerdown", (event) => (this.#pressedBeside = event.target === dialog));
     dialog.addEventListener("click", (event) => this.#onClick(event));
-    this.#viewer.addEventListener("refused", ({ detail }) => {
-      showToast(detail.message ?? "", refusalTitle(detail));
+    this.#viewer.addEventListener("refused", (event) => {
+      const { detail: status } = /** @type {CustomEvent<Status>} */ (event);
+      showToast(status.message ?? "", refusalTitle(status));
     });
-    window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live, find));
-    this.#openLinked(find);
+    window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live));
+    this.#openLinked();
   }
 
   get isOpen() {
     return this.#dialog.open;
   }
 
-  /** @param {import("../shared/protocol.js").Gate | null} gate null: not known */
-  set gate(gate) {
-    this.#viewer.gate = gate;
+  /** @param {Gate | null} gate null: not known */
+  showGate(gate) {
+    this.#viewer.showGate(gate);
   }
 
   /**
    * @param {Camera} camera
-   * @param {Element | null} [opener] where the focus returns to
+   * @param {HTMLElement | null} [opener] gets the focus after closing
    */
   open(camera, opener = null) {
     if (this.#goingBack) {
@@ -59,17 +64,17 @@ export class LiveModal {
     if (this.isOpen) return;
     if (history.state?.live !== camera.id) history.pushState({ live: camera.id }, "", `#live=${camera.id}`);
     this.#opener = opener;
-    this.#dialog.querySelector("[data-camera-name]").textContent = camera.name;
+    find(this.#dialog, "[data-camera-name]", HTMLElement).textContent = camera.name;
     this.#dialog.showModal();
     this.#viewer.open(camera);
   }
 
-  /** A link to a live picture, or this page loaded again with one open. */
-  #openLinked(find) {
+  /** Opens the camera in the page's address: a link, or this page reloaded with the dialog open. */
+  #openLinked() {
     const id = new URLSearchParams(location.hash.slice(1)).get("live");
     if (!id) return;
     if (history.state?.live !== id) history.replaceState(null, "", location.pathname + location.search);
-    const camera = find(id);
+    const camera = this.#cameraOf(id);
     if (camera) this.open(camera);
   }
 
@@ -84,27 +89,33 @@ export class LiveModal {
     history.back();
   }
 
-  #onHistory(id, find) {
+  /** @param {string | undefined} id */
+  #onHistory(id) {
     if (this.#goingBack) {
       this.#goingBack = false;
       this.#afterBack?.();
       this.#afterBack = null;
       return;
     }
-    const camera = id ? find(id) : null;
+    const camera = id ? this.#cameraOf(id) : null;
     if (camera) this.open(camera);
     else this.#dialog.close();
   }
 
-  /** Escape leaves full screen first. */
+  /**
+   * Escape leaves full screen first.
+   * @param {Event} event
+   */
   #onCancel(event) {
     if (this.#viewer.leaveFullScreen()) event.preventDefault();
   }
 
+  /** @param {MouseEvent} event */
   #onClick(event) {
     if (event.target === this.#dialog && this.#pressedBeside) this.#dialog.close();
   }
 
+  /** @param {KeyboardEvent} event */
   #onKey(event) {
     const repeats = event.repeat && !event.key.startsWith("Arrow");
     const chooses = event.target instanceof HTMLSelectElement && event.key.startsWith("Arrow");

@@ -1,4 +1,4 @@
-/** Paints pictures on a canvas: only the newest one of each animation frame, and closes every one. */
+/** Paints pictures on a canvas, the newest one in each animation frame, and closes all of them. */
 export class Painter {
   #canvas;
   #context;
@@ -14,14 +14,14 @@ export class Painter {
   constructor(canvas, onDrawn) {
     this.#canvas = canvas;
     this.#onDrawn = onDrawn;
-    this.#context = canvas.getContext("2d", { alpha: false });
+    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
   }
 
-  /** @param {ImageBitmap | VideoFrame} picture belongs to the painter from now on */
+  /** @param {ImageBitmap | VideoFrame} picture the painter owns it from now on */
   paint(picture) {
     this.#next?.close();
     this.#next = picture;
-    // A hidden page has no animation frames, but its canvas may be on the screen: picture in picture.
+    // A hidden page has no animation frames, but its canvas may be visible in picture in picture.
     if (document.visibilityState === "hidden") this.#draw();
     else this.#requested ||= requestAnimationFrame(() => this.#draw());
   }
@@ -41,9 +41,10 @@ export class Painter {
   #draw() {
     this.#cancel();
     const picture = this.#next;
+    if (!picture) return;
     this.#next = null;
-    const width = picture.displayWidth ?? picture.width;
-    const height = picture.displayHeight ?? picture.height;
+    const width = "displayWidth" in picture ? picture.displayWidth : picture.width;
+    const height = "displayHeight" in picture ? picture.displayHeight : picture.height;
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
       this.#canvas.width = width;
       this.#canvas.height = height;

@@ -1,27 +1,29 @@
 const DIM = "rgb(0 0 0 / 60%)";
-const LINES = 12; // of words that the picture's height has room for
+const LINES = 12; // of text that fill the picture's height
 
-/** The picture in the browser's own small window, which stays in sight over other pages. */
+/** Shows the picture in the browser's small window, which stays visible over other pages. */
 export class PictureInPicture {
   #source;
-  /** @type {HTMLCanvasElement | null} what the window shows: the source, and what the page says beside it */
+  /** @type {HTMLCanvasElement | null} shown in the window: the source, and the page's words about it */
   #canvas = null;
   #button;
-  #onChange;
+  #shown = false;
   /** @type {HTMLVideoElement | null} */
   #video = null;
 
   /**
    * @param {HTMLCanvasElement} source
-   * @param {HTMLButtonElement} button hidden where the browser cannot
-   * @param {(shown: boolean) => void} onChange
+   * @param {HTMLButtonElement} button hidden where the browser has no such window
    */
-  constructor(source, button, onChange) {
+  constructor(source, button) {
     this.#source = source;
     this.#button = button;
-    this.#onChange = onChange;
     button.hidden = !(document.pictureInPictureEnabled && source.captureStream);
     button.addEventListener("click", () => this.toggle());
+  }
+
+  get isShown() {
+    return this.#shown;
   }
 
   async toggle() {
@@ -39,25 +41,25 @@ export class PictureInPicture {
       await video.play();
       await video.requestPictureInPicture();
       if (this.#video === video) this.#show(true);
-      else await document.exitPictureInPicture(); // left meanwhile
+      else await document.exitPictureInPicture(); // closed meanwhile
     } catch {
       this.#end(video); // refused by the browser or the user
     }
   }
 
-  /** @param {string[]} words over a picture that is not live: nothing else in the window tells that it stands still */
-  draw(words) {
+  /** @param {string[]} lines over a picture that is not live: nothing else in the window tells that it is old */
+  draw(lines) {
     if (!this.#canvas) return;
     const { width, height } = this.#source;
     if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
-    const context = this.#canvas.getContext("2d", { alpha: false });
+    const context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { alpha: false }));
     context.drawImage(this.#source, 0, 0);
-    if (!words.length) return;
+    if (!lines.length) return;
     context.fillStyle = DIM;
     context.fillRect(0, 0, width, height);
-    const line = height / LINES;
-    Object.assign(context, { fillStyle: "#fff", font: `600 ${0.75 * line}px sans-serif`, textAlign: "center" });
-    words.forEach((text, index) => context.fillText(text, width / 2, height / 2 + index * line, 0.9 * width));
+    const lineHeight = height / LINES;
+    Object.assign(context, { fillStyle: "#fff", font: `600 ${0.75 * lineHeight}px sans-serif`, textAlign: "center" });
+    lines.forEach((text, index) => context.fillText(text, width / 2, height / 2 + index * lineHeight, 0.9 * width));
   }
 
   leave() {
@@ -67,16 +69,19 @@ export class PictureInPicture {
     this.#end(video);
   }
 
+  /** @param {HTMLVideoElement} video */
   #end(video) {
-    for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+    const { srcObject: stream } = video;
+    if (stream instanceof MediaStream) for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
     if (this.#video !== video) return;
     this.#video = this.#canvas = null;
     this.#show(false);
   }
 
+  /** @param {boolean} shown */
   #show(shown) {
     this.#button.setAttribute("aria-pressed", String(shown));
-    this.#onChange(shown);
+    this.#shown = shown;
   }
 }

@@ -1,22 +1,31 @@
 import { AutoQuality } from "./auto-quality.js";
 import { QUALITIES } from "../shared/protocol.js";
 
+/** @import { Format, Quality } from "../shared/protocol.js" */
+/** @import { LinkTraffic } from "./auto-quality.js" */
+
 export const AUTO = "auto";
 export const ORIGINAL = "original";
-const SIZES = [
-  [640, "low"],
-  [1280, "medium"],
-]; // pixels that a quality fills; above, "high"
-const VIDEO_AGAIN = 300_000; // ms after which a camera's own video is tried again where it could not be played
-const JPEG_FOR = 3_000; // ms: `original` that comes as JPEG for so long is not the camera's own H.264
-const TRAFFIC = ["low", "medium", "high"]; // what JPEG costs, rising
+/** @typedef {Quality | typeof AUTO} Choice */
 
-/** What somebody chose, or Auto, and the quality to ask the server for because of it. */
+/** @type {{width: number, quality: Quality}[]} pixels that a quality fills; above, "high" */
+const SIZES = [
+  { width: 640, quality: "low" },
+  { width: 1280, quality: "medium" },
+];
+const VIDEO_RETRY = 300_000; // ms after which a camera's own video is tried again after a failure
+const JPEG_FOR = 3_000; // ms: `original` that arrives as JPEG for this long is not the camera's own H.264
+/** @type {Quality[]} JPEG, by rising bandwidth */
+const JPEG_QUALITIES = ["low", "medium", "high"];
+
+/** The user's choice, or Auto, and the quality to ask the server for. */
 export class QualityChoice {
+  /** @type {Choice} */
   choice;
   #playsVideo;
   #pixels;
   #link;
+  /** @type {AutoQuality} */
   #auto;
   #now;
   #noVideoBefore = -Infinity;
@@ -26,11 +35,11 @@ export class QualityChoice {
 
   /**
    * @param {object} options
-   * @param {string} options.choice AUTO or one of QUALITIES
-   * @param {boolean} options.playsVideo
-   * @param {() => number} options.pixels the width in which the picture is shown, in pixels of the screen
-   * @param {import("../engine/traffic.js").Traffic} options.traffic
-   * @param {() => Promise<number>} options.measure kbit/s that the link can carry; Infinity: not known
+   * @param {Choice} options.choice
+   * @param {boolean} options.playsVideo whether this browser plays H.264
+   * @param {() => number} options.pixels the width of the picture on the screen
+   * @param {LinkTraffic} options.traffic
+   * @param {() => Promise<number>} options.measure bandwidth of the link, kbit/s; Infinity: not known
    * @param {() => number} [options.now] milliseconds
    */
   constructor({ choice, playsVideo, pixels, traffic, measure, now = Date.now }) {
@@ -39,29 +48,30 @@ export class QualityChoice {
     this.#pixels = pixels;
     this.#link = { traffic, measure };
     this.#now = now;
-    this.#startAuto();
+    this.#auto = this.#startAuto();
   }
 
-  /** @returns {string} one of QUALITIES */
+  /** @returns {Quality} the quality to ask for */
   get quality() {
     if (this.choice === ORIGINAL && this.#videoFailed) return "high";
     if (this.choice !== AUTO) return this.choice;
-    this.#auto.ladder = this.#ladder();
+    this.#auto.setLadder(this.#ladder());
     return this.#auto.quality;
   }
 
-  /** @param {string} choice AUTO or one of QUALITIES */
+  /** @param {Choice} choice */
   choose(choice) {
     this.choice = choice;
     this.#noVideoBefore = -Infinity;
     this.#isJpegOnly = false;
     this.#jpegSince = null;
-    this.#startAuto();
+    this.#auto = this.#startAuto();
   }
 
   /**
-   * A live picture has been shown.
-   * @param {{age: number, gap: boolean, quality: string, format: string}} picture `quality`: the one that is being sent
+   * Observes a live picture.
+   * @param {{age: number, gap: boolean, quality: Quality | null, format: Format | null}} picture `age`: seconds; `gap`:
+   *   whether the server dropped frames before it; `quality`: the one that the server sends
    */
   observe({ age, gap, quality, format }) {
     this.#noteFormat(quality === ORIGINAL, format);
@@ -70,28 +80,29 @@ export class QualityChoice {
 
   /**
    * The server has no room for another quality than this one.
-   * @param {string} quality
+   * @param {Quality} quality
    */
   kept(quality) {
     if (this.choice === AUTO) this.#auto.kept(quality);
     else this.choose(quality);
   }
 
-  /** The camera's own video cannot be played here. */
+  /** This browser cannot play the camera's own video. */
   videoFailed() {
-    this.#noVideoBefore = this.#now() + VIDEO_AGAIN;
+    this.#noVideoBefore = this.#now() + VIDEO_RETRY;
   }
 
-  /** Another connection. */
+  /** The live picture was interrupted: earlier observations no longer count. */
   restart() {
     this.#jpegSince = null;
     this.#auto.restart();
   }
 
   #startAuto() {
-    this.#auto = new AutoQuality({ ladder: this.#ladder(), ...this.#link, now: this.#now });
+    return new AutoQuality({ ladder: this.#ladder(), ...this.#link, now: this.#now });
   }
 
+  /** @param {boolean} isOriginal @param {Format | null} format */
   #noteFormat(isOriginal, format) {
     if (!isOriginal || format !== "jpeg") this.#jpegSince = null;
     else this.#jpegSince ??= this.#now();
@@ -102,16 +113,19 @@ export class QualityChoice {
     return this.#now() < this.#noVideoBefore;
   }
 
-  /** Below the camera's own video come the small JPEG qualities. */
+  /** @returns {Quality[]} the qualities that Auto may choose, the best one first */
   #ladder() {
     if (this.#playsVideo && !this.#isJpegOnly && !this.#videoFailed) return [ORIGINAL, "medium", "low"];
     const pixels = this.#pixels();
-    const best = SIZES.find(([width]) => pixels <= width)?.[1] ?? "high";
-    return TRAFFIC.slice(0, TRAFFIC.indexOf(best) + 1).reverse();
+    const best = SIZES.find(({ width }) => pixels <= width)?.quality ?? "high";
+    return JPEG_QUALITIES.slice(0, JPEG_QUALITIES.indexOf(best) + 1).reverse();
   }
 }
 
-/** @param {string | null} choice */
+/**
+ * @param {string | null} choice
+ * @returns {choice is Choice}
+ */
 export function isChoice(choice) {
-  return choice === AUTO || QUALITIES.includes(choice);
+  return choice === AUTO || QUALITIES.some((quality) => quality === choice);
 }

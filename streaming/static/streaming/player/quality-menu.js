@@ -1,69 +1,82 @@
 import { AUTO, ORIGINAL, isChoice } from "./quality-choice.js";
-import { NEEDS_HTTPS } from "./texts.js";
+import { NEEDS_HTTPS, keptWords } from "./texts.js";
+import { find } from "../shared/find.js";
 import { QUALITY_WORDS } from "../shared/format.js";
+import { showToast } from "../shared/toast.js";
+
+/** @import { Quality, Reason } from "../shared/protocol.js" */
+/** @import { Choice } from "./quality-choice.js" */
 
 const KEY = "nvr.quality";
 
-/** The selector of qualities. Remembers what was chosen, and says what Auto comes to. */
+/** The selector of qualities. Remembers the choice, and names the quality that Auto has chosen. */
 export class QualityMenu {
   #select;
 
   /**
    * @param {HTMLSelectElement} select
-   * @param {(choice: string) => void} onChoice
+   * @param {(choice: Choice) => void} onChoice
    */
   constructor(select, onChoice) {
     this.#select = select;
     select.value = remembered() ?? AUTO;
     select.addEventListener("change", () => {
-      remember(select.value);
-      onChoice(select.value);
+      remember(this.choice);
+      onChoice(this.choice);
     });
     if (!window.isSecureContext) this.#option(ORIGINAL).title = NEEDS_HTTPS;
   }
 
   get choice() {
-    return this.#select.value;
+    return /** @type {Choice} */ (this.#select.value); // its options have no other values
   }
 
-  /** @param {string} choice as if it had been chosen here */
+  /** @param {Choice} choice as if the user had chosen it here */
   choose(choice) {
     this.#select.value = choice;
     this.#select.dispatchEvent(new Event("change"));
   }
 
-  /** @param {string} choice that holds instead, for now: what was chosen is remembered all the same */
-  show(choice) {
-    this.#select.value = choice;
+  /**
+   * The server has no room for another quality. Auto tries again later, without a message. A user who chose the quality
+   * gets one, and the choice stays remembered.
+   * @param {Quality} quality the present one
+   * @param {Reason} reason
+   */
+  keep(quality, reason) {
+    if (this.choice === AUTO) return;
+    this.#select.value = quality;
+    showToast(`Quality stays ${QUALITY_WORDS[quality]}`, keptWords(reason));
   }
 
-  /** @param {string | null} quality the one that is being sent */
+  /** @param {Quality | null} quality the one that the server sends */
   showQuality(quality) {
     const auto = this.#option(AUTO);
     const words = quality && this.choice === AUTO ? `Auto (${QUALITY_WORDS[quality]})` : "Auto";
     if (auto.textContent !== words) auto.textContent = words;
   }
 
+  /** @param {Choice} choice */
   #option(choice) {
-    return this.#select.querySelector(`[value=${choice}]`);
+    return find(this.#select, `[value=${choice}]`, HTMLOptionElement);
   }
 }
 
-/** @returns {string | null} */
+/** @returns {Choice | null} */
 function remembered() {
   try {
     const choice = localStorage.getItem(KEY);
     return isChoice(choice) ? choice : null;
   } catch {
-    return null; // storage is switched off
+    return null; // storage is disabled
   }
 }
 
-/** @param {string} choice */
+/** @param {Choice} choice */
 function remember(choice) {
   try {
     localStorage.setItem(KEY, choice);
   } catch {
-    // Storage is switched off or full: the choice lasts as long as the page.
+    // Storage is disabled or full: the choice lasts as long as the page.
   }
 }

@@ -1,7 +1,7 @@
 const QUALITY = 0.95; // of the JPEG
 
 /**
- * Download what a canvas shows, named after the camera and the local time at which it was so.
+ * Downloads a canvas as a JPEG, named after the camera and the local time of the picture.
  * @param {HTMLCanvasElement} canvas
  * @param {string} name
  * @param {number} age of the picture, seconds
@@ -14,16 +14,17 @@ export function savePicture(canvas, name, age) {
 /**
  * @param {string} name
  * @param {Date} time
- * @returns {string} as in "Front door 2026-01-31 07.05.09.jpg": without what file systems refuse
+ * @returns {string} such as "Front door 2026-01-31 07.05.09.jpg", without characters that file systems refuse
  */
 export function fileName(name, time) {
-  const two = (number) => String(number).padStart(2, "0");
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(".");
   const safe = name.replace(/[\p{Cc}\\/:*?"<>|]+/gu, "_").trim();
   return `${safe} ${date} ${clock}.jpg`;
 }
 
+/** @param {Blob} blob @param {string} file */
 function download(blob, file) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

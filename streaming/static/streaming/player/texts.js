@@ -1,11 +1,19 @@
-/** What the pages say. One place, so that the same thing is called the same everywhere. */
+/** The player's texts. They stand in one place, so that one thing has one name everywhere. */
 
 import { duration } from "../shared/format.js";
 import { Reason } from "../shared/protocol.js";
 import { LocalReason, State } from "../engine/states.js";
 
+/** @import { Measurement } from "../engine/figures.js" */
+/** @import { Status } from "../engine/states.js" */
+/** @import { SlotsInUse } from "../engine/viewer.js" */
+/** @import { Format } from "../shared/protocol.js" */
+
+/** @typedef {Status["reason"]} AnyReason */
+
 export const NEEDS_HTTPS = "The camera's own video needs HTTPS";
 
+/** @type {Record<string, string>} */
 const REFUSED = {
   [Reason.BANDWIDTH_REACHED]: "Not enough bandwidth for another stream",
   [Reason.CAMERA_LIMIT_REACHED]: "This camera has reached its viewer limit",
@@ -13,6 +21,7 @@ const REFUSED = {
   [Reason.ADDRESS_LIMIT_REACHED]: "Your network has reached its stream limit",
 };
 
+/** @type {Record<string, string>} */
 const REFUSED_HINTS = {
   [Reason.BANDWIDTH_REACHED]: "Close another stream, or choose a lower quality.",
   [Reason.CAMERA_LIMIT_REACHED]: "Try again later.",
@@ -20,6 +29,7 @@ const REFUSED_HINTS = {
   [Reason.ADDRESS_LIMIT_REACHED]: "Close another stream, or try again later.",
 };
 
+/** @type {Record<string, string>} */
 const RECONNECTING = {
   [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
   [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
@@ -30,12 +40,14 @@ const RECONNECTING = {
   [Reason.GATE_RECOVERING]: "The server is recovering its stream count. Please wait…",
 };
 
+/** @type {Record<string, string>} */
 const UNAVAILABLE = {
   [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached.",
   [Reason.CAMERA_LOST]: "The connection to the camera was lost.",
   [LocalReason.NO_WEBSOCKET]: "Can't reach the server. Retrying…",
 };
 
+/** @type {Record<string, [string, string]>} title and text */
 const CLOSED = {
   [Reason.CAMERA_NOT_FOUND]: ["Camera not found", "It may have been removed. Reload the page."],
   [Reason.NO_STREAM_URL]: ["No stream address", "This camera has no stream address. An administrator can enter one."],
@@ -47,7 +59,7 @@ const CLOSED = {
 
 const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
 
-/** @param {string} reason why another quality cannot be had */
+/** @param {Reason} reason why the server keeps the quality */
 export function keptWords(reason) {
   return reason === Reason.BANDWIDTH_REACHED
     ? "Not enough bandwidth for that quality."
@@ -55,8 +67,8 @@ export function keptWords(reason) {
 }
 
 /**
- * A state in a few words.
- * @param {import("../engine/states.js").Status} status
+ * Names a state in a few words.
+ * @param {Status} status
  */
 export function stateWords({ state, reason }) {
   switch (state) {
@@ -67,30 +79,30 @@ export function stateWords({ state, reason }) {
     case State.STALE:
       return "No new picture";
     case State.RECONNECTING:
-      return RECONNECTING[reason] ?? "The camera is not responding. Reconnecting…";
+      return textOf(RECONNECTING, reason) ?? "The camera is not responding. Reconnecting…";
     case State.REFUSED:
-      return REFUSED[reason] ?? "All streams are in use";
+      return textOf(REFUSED, reason) ?? "All streams are in use";
     case State.UNAVAILABLE:
       return "Stream unavailable";
     default:
-      return CLOSED[reason]?.[0] ?? "";
+      return textOf(CLOSED, reason)?.[0] ?? "";
   }
 }
 
 /**
- * What stands over the picture when there is no stream to wait for, or null.
- * @param {import("../engine/states.js").Status} status
+ * The notice over the picture, if there is no stream to wait for.
+ * @param {Status} status
  * @param {boolean} slotFree
- * @returns {{title: string, text: string, action: string} | null} `action`: what its button is called
+ * @returns {{title: string, text: string, action: string} | null} `action`: the label of its button
  */
 export function notice(status, slotFree) {
   const [title, action] = [stateWords(status), "Retry"];
   switch (status.state) {
     case State.REFUSED:
       if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
-      return { title: refusalTitle(status), text: REFUSED_HINTS[status.reason] ?? status.message ?? "", action };
+      return { title: refusalTitle(status), text: textOf(REFUSED_HINTS, status.reason) ?? status.message ?? "", action };
     case State.UNAVAILABLE:
-      return { title, text: UNAVAILABLE[status.reason] ?? status.message ?? "", action };
+      return { title, text: textOf(UNAVAILABLE, status.reason) ?? status.message ?? "", action };
     case State.CLOSED:
       return title ? { title, text: whyClosed(status), action } : null;
     default:
@@ -99,18 +111,31 @@ export function notice(status, slotFree) {
 }
 
 /**
- * Whose limit it was; of the server's, how far it is used.
- * @param {import("../engine/states.js").Status} status
+ * Names the limit that was reached. For the server's own limit, tells how far it is used.
+ * @param {Status} status
  */
 export function refusalTitle(status) {
-  return REFUSED[status.reason] ?? allInUse(status) ?? stateWords(status);
+  return textOf(REFUSED, status.reason) ?? allInUse(status) ?? stateWords(status);
 }
 
-/** A stopped viewer reads what the administrator wrote, and until when asking again is in vain. */
+/**
+ * A stopped viewer reads the administrator's message, and when the user may watch again.
+ * @param {Status} status
+ */
 function whyClosed({ reason, message, until }) {
-  const text = CLOSED[reason][1];
+  const text = textOf(CLOSED, reason)?.[1] ?? "";
   if (reason !== Reason.STOPPED_BY_ADMINISTRATOR) return text;
   return [message || text, blockWords(until)].filter(Boolean).join(" ");
+}
+
+/**
+ * @template T
+ * @param {Record<string, T>} texts
+ * @param {AnyReason} reason
+ * @returns {T | undefined}
+ */
+function textOf(texts, reason) {
+  return reason === null ? undefined : texts[reason];
 }
 
 /** @param {number | null} until Unix milliseconds */
@@ -121,42 +146,42 @@ function blockWords(until) {
   return `You can watch again in ${duration(left)}, at ${new Date(until).toLocaleTimeString("en-GB")}.`;
 }
 
-/** @param {{inUse: number | null, limit: number | null}} gate */
+/** @param {SlotsInUse} gate */
 export function slotsInUse({ inUse, limit }) {
   if (inUse === null || limit === null) return null;
   return inUse > limit ? `${inUse} in use (limit ${limit})` : `${inUse} of ${limit} in use`;
 }
 
-/** @param {{inUse: number | null, limit: number | null}} gate */
+/** @param {SlotsInUse} gate */
 export function allInUse({ inUse, limit }) {
   if (inUse === null || limit === null || inUse < limit) return null;
   return limit === 1 ? "The only stream is in use" : `All ${limit} streams are in use`;
 }
 
 /**
- * What the figures say, as pairs of a name and a value.
- * @param {import("../engine/figures.js").Reading} reading
- * @param {{format: string | null, width: number, height: number, gate: {inUse: number | null, limit: number | null}}} facts
+ * The lines of the figures, as pairs of a name and a value.
+ * @param {Measurement} measured
+ * @param {{format: Format | null, width: number, height: number, gate: SlotsInUse}} facts
  * @returns {[string, string][]}
  */
-export function figureWords(reading, { format, width, height, gate }) {
-  // Below, the two machines' clocks are not known well enough.
-  const least = (seconds) => (seconds < 0.01 ? "under 10 ms" : `${Math.round(seconds * 1000)} ms`);
-  const age = (seconds) => (seconds === null ? "–" : least(seconds));
+export function figureWords(measured, { format, width, height, gate }) {
+  // The difference between the two clocks is not known more exactly than this.
+  const least = (/** @type {number} */ seconds) => (seconds < 0.01 ? "under 10 ms" : `${Math.round(seconds * 1000)} ms`);
+  const age = (/** @type {number | null} */ seconds) => (seconds === null ? "–" : least(seconds));
   return [
     ["Format", format ?? "–"],
     ["Size", `${width} × ${height}`],
-    ["Frames/s", reading.framesPerSecond.toFixed(1)],
-    ["kbit/s", reading.kilobitsPerSecond.toFixed(0)],
-    ["Delay since the server", `${age(reading.ageMedian)} (95 %: ${age(reading.ageHigh)})`],
-    ["Dropped", String(reading.dropped)],
+    ["Frames/s", measured.framesPerSecond.toFixed(1)],
+    ["kbit/s", measured.kilobitsPerSecond.toFixed(0)],
+    ["Delay since the server", `${age(measured.ageMedian)} (95 %: ${age(measured.ageHigh)})`],
+    ["Dropped", String(measured.dropped)],
     ["Streams", slotsInUse(gate) ?? "–"],
   ];
 }
 
 /**
- * How old the picture on the screen is, and of what kind.
- * @param {string} state
+ * The age and the kind of the picture on the screen.
+ * @param {State} state
  * @param {"live" | "snapshot"} kind
  * @param {number} seconds
  */

@@ -1,7 +1,9 @@
 const MOST = 8;
-const STEP = 1.5; // of a key or a double click's half
-const WHEEL = 0.002; // of a wheel's pixel
-const PAN = 0.1; // of the stage, of an arrow key
+const STEP = 1.5; // factor of a key; a double click zooms by two steps
+const WHEEL = 0.002; // exponent per pixel of the wheel
+const PAN = 0.1; // share of the stage per arrow key
+/** @type {Record<string, [number, number]>} directions of the arrow keys */
+const ARROWS = { arrowleft: [PAN, 0], arrowright: [-PAN, 0], arrowup: [0, PAN], arrowdown: [0, -PAN] };
 
 /** @typedef {{x: number, y: number}} Point pixels from the middle of the stage */
 
@@ -11,7 +13,7 @@ export class Zoom {
   #picture;
   #button;
   #scale = 1;
-  #x = 0; // pixels by which the picture's middle is off the stage's
+  #x = 0; // pixels from the stage's middle to the picture's
   #y = 0;
   /** @type {Map<number, Point>} pressed fingers or mouse buttons */
   #pointers = new Map();
@@ -19,7 +21,7 @@ export class Zoom {
   /**
    * @param {HTMLElement} stage
    * @param {HTMLElement} picture fills the stage
-   * @param {HTMLButtonElement} button shows the scale while zoomed, and takes it back
+   * @param {HTMLButtonElement} button shows the scale while zoomed, and resets it
    */
   constructor(stage, picture, button) {
     this.#stage = stage;
@@ -30,9 +32,8 @@ export class Zoom {
     picture.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     picture.addEventListener("pointerdown", (event) => this.#onDown(event));
     picture.addEventListener("pointermove", (event) => this.#onMove(event));
-    for (const type of ["pointerup", "pointercancel"]) {
-      picture.addEventListener(type, (event) => this.#pointers.delete(event.pointerId));
-    }
+    picture.addEventListener("pointerup", (event) => this.#pointers.delete(event.pointerId));
+    picture.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
     new ResizeObserver(() => this.#move(0, 0)).observe(stage);
   }
 
@@ -42,14 +43,14 @@ export class Zoom {
     this.#move(0, 0);
   }
 
-  /** @returns {boolean} whether the key meant something here */
+  /** @param {string} key @returns {boolean} whether the key has a meaning here */
   handleKey(key) {
     const { width, height } = this.#size;
-    const moves = { arrowleft: [PAN, 0], arrowright: [-PAN, 0], arrowup: [0, PAN], arrowdown: [0, -PAN] };
+    const move = ARROWS[key];
     if (key === "+" || key === "=") this.#zoom(STEP);
     else if (key === "-") this.#zoom(1 / STEP);
     else if (key === "0") this.reset();
-    else if (moves[key] && this.#scale > 1) this.#move(moves[key][0] * width, moves[key][1] * height);
+    else if (move && this.#scale > 1) this.#move(move[0] * width, move[1] * height);
     else return false;
     return true;
   }
@@ -58,13 +59,13 @@ export class Zoom {
     return { width: this.#stage.clientWidth, height: this.#stage.clientHeight };
   }
 
-  /** @returns {Point} */
+  /** @param {MouseEvent} event @returns {Point} */
   #point({ clientX, clientY }) {
     const { left, top, width, height } = this.#stage.getBoundingClientRect();
     return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
   }
 
-  /** @param {Point} [at] stays where it is */
+  /** @param {number} factor @param {Point} [at] this point of the picture stays where it is */
   #zoom(factor, at = { x: 0, y: 0 }) {
     const scale = Math.min(MOST, Math.max(1, this.#scale * factor));
     const part = scale / this.#scale;
@@ -72,9 +73,14 @@ export class Zoom {
     this.#move((at.x - this.#x) * (1 - part), (at.y - this.#y) * (1 - part));
   }
 
-  /** The picture never leaves an edge of the stage uncovered. */
+  /**
+   * Moves the picture, without uncovering an edge of the stage.
+   * @param {number} x pixels
+   * @param {number} y pixels
+   */
   #move(x, y) {
     const { width, height } = this.#size;
+    /** @param {number} value @param {number} side */
     const within = (value, side) => Math.max(-1, Math.min(1, value / ((side * (this.#scale - 1)) / 2 || 1)));
     this.#x = this.#scale === 1 ? 0 : (within(this.#x + x, width) * width * (this.#scale - 1)) / 2;
     this.#y = this.#scale === 1 ? 0 : (within(this.#y + y, height) * height * (this.#scale - 1)) / 2;
@@ -86,23 +92,27 @@ export class Zoom {
     this.#button.setAttribute("aria-label", `Zoomed ${this.#scale.toFixed(1)} times. Show the whole picture`);
   }
 
+  /** @param {MouseEvent} event */
   #onDoubleClick(event) {
     if (this.#scale > 1) this.reset();
     else this.#zoom(STEP * STEP, this.#point(event));
   }
 
+  /** @param {WheelEvent} event */
   #onWheel(event) {
     event.preventDefault();
     const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
     this.#zoom(Math.exp(-pixels * WHEEL), this.#point(event));
   }
 
+  /** @param {PointerEvent} event */
   #onDown(event) {
     if (event.pointerType === "mouse" && event.button !== 0) return;
     this.#pointers.set(event.pointerId, this.#point(event));
     this.#picture.setPointerCapture(event.pointerId);
   }
 
+  /** @param {PointerEvent} event */
   #onMove(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
@@ -113,9 +123,10 @@ export class Zoom {
     else this.#pinch(other, before, now);
   }
 
+  /** @param {Point} other the finger that rests @param {Point} before @param {Point} now */
   #pinch(other, before, now) {
-    const middle = (finger) => ({ x: (other.x + finger.x) / 2, y: (other.y + finger.y) / 2 });
-    const distance = (finger) => Math.max(1, Math.hypot(other.x - finger.x, other.y - finger.y));
+    const middle = (/** @type {Point} */ finger) => ({ x: (other.x + finger.x) / 2, y: (other.y + finger.y) / 2 });
+    const distance = (/** @type {Point} */ finger) => Math.max(1, Math.hypot(other.x - finger.x, other.y - finger.y));
     this.#zoom(distance(now) / distance(before), middle(before));
     this.#move(middle(now).x - middle(before).x, middle(now).y - middle(before).y);
   }

@@ -1,5 +1,8 @@
-/** How values are written, the same on every page. */
+/** Text for values, the same on every page. */
 
+/** @import { Quality } from "./protocol.js" */
+
+/** @type {Record<Quality, string>} */
 export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medium", low: "Low" };
 
 /** @param {number} seconds */

@@ -1,11 +1,18 @@
-/** What the pages of the administration ask and order, as JSON. */
+/** Requests of the administration's pages, as JSON. */
 
 const TIMEOUT = 5_000; // ms
 
+/** @typedef {Record<string, string[]>} Errors by field; `__all__`: of no field */
 /**
+ * @template T
+ * @typedef {{answer: T, errors: null} | {answer: null, errors: Errors}} Reply
+ */
+
+/**
+ * @template T
  * @param {string} url
  * @param {Record<string, string | number>} [query]
- * @returns {Promise<any>} rejects if the server does not answer with JSON of its own
+ * @returns {Promise<T>} rejects if the server does not answer with JSON
  */
 export async function ask(url, query = {}) {
   const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
@@ -16,10 +23,11 @@ export async function ask(url, query = {}) {
 }
 
 /**
+ * @template T
  * @param {string} url
  * @param {Record<string, string>} fields
  * @param {string} token of CSRF
- * @returns {Promise<{answer: any, errors: Record<string, string[]> | null}>} never rejects: the form is still there to say so
+ * @returns {Promise<Reply<T>>} never rejects: forms show the errors
  */
 export async function order(url, fields, token) {
   try {
@@ -37,5 +45,8 @@ export async function order(url, fields, token) {
   }
 }
 
-/** @param {string} text */
+/**
+ * @param {string} text
+ * @returns {{answer: null, errors: Errors}}
+ */
 const failed = (text) => ({ answer: null, errors: { __all__: [text] } });

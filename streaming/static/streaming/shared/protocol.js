@@ -1,11 +1,30 @@
 /**
- * The words shared with the server: paths, message types, close codes, reasons and the header of a frame.
- * docs/protocol.md explains them; streaming/viewing/protocol.py is the other half.
+ * The server's protocol: paths, messages, close codes, reasons and the header of a frame.
+ * docs/protocol.md explains it; streaming/viewing/protocol.py is the server's side.
  */
 
-/** @typedef {{in_use: number | null, limit: number, available: number | null, state: string}} Gate */
+/**
+ * @template {object} T
+ * @typedef {T[keyof T]} ValueOf
+ */
 
-/** @enum {number} */
+/** @typedef {"open" | "recovering" | "unavailable"} GateState */
+
+/**
+ * @typedef {object} Gate
+ * @property {number | null} in_use null: not known
+ * @property {number} limit
+ * @property {number | null} available to this user; null: not known
+ * @property {GateState} state
+ */
+
+/** @typedef {{state: string, viewers: number}} CameraMetrics */
+
+/** @typedef {{gate: Gate, cameras: Record<string, CameraMetrics>}} Metrics the answer of METRICS_PATH, by camera id */
+
+/** @typedef {{id: string, name: string}} Camera */
+
+/** @typedef {ValueOf<typeof CloseCode>} CloseCode */
 export const CloseCode = Object.freeze({
   NORMAL: 1000,
   CAMERA_NOT_FOUND: 4004,
@@ -20,7 +39,7 @@ export const CloseCode = Object.freeze({
   UNAVAILABLE: 4503,
 });
 
-/** @enum {string} */
+/** @typedef {ValueOf<typeof Reason>} Reason */
 export const Reason = Object.freeze({
   CAMERA_NOT_FOUND: "camera_not_found",
   NO_STREAM_URL: "no_stream_url",
@@ -43,7 +62,7 @@ export const Reason = Object.freeze({
   DRAINING: "draining",
 });
 
-/** @enum {string} */
+/** @typedef {ValueOf<typeof ServerMessage>} ServerMessage */
 export const ServerMessage = Object.freeze({
   INFO: "info",
   QUALITY_CHANGED: "quality_changed",
@@ -52,21 +71,75 @@ export const ServerMessage = Object.freeze({
   PONG: "pong",
 });
 
-/** @enum {string} */
+/** @typedef {ValueOf<typeof ViewerMessage>} ViewerMessage */
 export const ViewerMessage = Object.freeze({
   ACK: "ack",
   QUALITY_CHANGE: "quality_change",
   PING: "ping",
 });
 
-/** @enum {string} The states of a `status` message. */
+/** @typedef {ValueOf<typeof StreamState>} StreamState the state in a `status` message */
 export const StreamState = Object.freeze({
   CONNECTING: "connecting",
   LIVE: "live",
   RECONNECTING: "reconnecting",
 });
 
+/** @typedef {"low" | "medium" | "high" | "original"} Quality */
+/** @type {readonly Quality[]} */
 export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
+
+/** @typedef {"jpeg" | "h264"} Format */
+
+/**
+ * @typedef {object} InfoMessage
+ * @property {typeof ServerMessage.INFO} type
+ * @property {Quality} quality
+ * @property {string | null} codec as WebCodecs names it; null for JPEG
+ * @property {Reason | null} [reason]
+ * @property {number} in_use
+ * @property {number} limit
+ */
+
+/**
+ * @typedef {object} QualityMessage
+ * @property {typeof ServerMessage.QUALITY_CHANGED} type
+ * @property {Quality} quality
+ * @property {string | null} codec as WebCodecs names it; null for JPEG
+ * @property {Reason | null} [reason] why the quality stays as it was
+ */
+
+/**
+ * @typedef {object} StatusMessage
+ * @property {typeof ServerMessage.STATUS} type
+ * @property {StreamState} state
+ * @property {Reason | null} reason
+ */
+
+/**
+ * @typedef {object} ErrorMessage
+ * @property {typeof ServerMessage.ERROR} type
+ * @property {Reason} reason
+ * @property {string} message for the user
+ * @property {number | null} [in_use]
+ * @property {number | null} [limit]
+ * @property {number | null} [retry_after] seconds
+ */
+
+/**
+ * @typedef {object} PongMessage
+ * @property {typeof ServerMessage.PONG} type
+ * @property {number} time of the ping
+ * @property {number} server_time Unix milliseconds
+ */
+
+/** @typedef {InfoMessage | QualityMessage | StatusMessage} StreamMessage */
+
+/**
+ * @typedef {{type: typeof ViewerMessage.ACK, seq: number}
+ *   | {type: typeof ViewerMessage.QUALITY_CHANGE, quality: Quality}
+ *   | {type: typeof ViewerMessage.PING, time: number}} ViewerMessages
+ */
 
 export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
 export const FrameFlag = Object.freeze({ KEY: 1, DISCONTINUITY: 2, BACKLOG: 4 });
@@ -76,17 +149,17 @@ const VERSION = 1;
 
 /**
  * @typedef {object} Frame
- * @property {number} kind one of FrameKind
- * @property {number} flags FrameFlag bits
- * @property {number} epoch grows by one, modulo 256, whenever the camera was reopened
+ * @property {number} kind one of FrameKind; a newer server may send others
+ * @property {number} flags bits of FrameFlag
+ * @property {number} epoch grows by one, modulo 256, at each reopening of the camera
  * @property {number} seq from 1 within one viewing
  * @property {number} readAt the worker's clock when it read the frame, Unix milliseconds
  * @property {number} presentedAt presentation time, microseconds
- * @property {Uint8Array} payload a view into the message, not a copy
+ * @property {Uint8Array<ArrayBuffer>} payload a view into the message, not a copy
  */
 
 /**
- * Read one binary message.
+ * Reads one binary message.
  * @param {ArrayBuffer} message
  * @returns {Frame}
  * @throws {RangeError} if it is shorter than its header or of another version
@@ -114,18 +187,18 @@ export const METRICS_PATH = "/api/v1/cameras/stream/metrics";
 
 /**
  * @param {string} cameraId
- * @param {string} [quality]
+ * @param {Quality} [quality]
  */
 export function snapshotPath(cameraId, quality = "low") {
   return `/api/v1/cameras/${encodeURIComponent(cameraId)}/stream/snapshot?quality=${quality}`;
 }
 
 /**
- * The address of a live stream on the server this page came from.
+ * Returns the WebSocket address of a live stream, on the server of this page.
  * @param {string} cameraId
- * @param {string | null} quality null: the server's default
+ * @param {Quality | null} quality null: the server's default
  * @param {{protocol: string, host: string}} page `window.location`
- * @param {boolean} [video] whether H.264 can be played here
+ * @param {boolean} [video] whether this browser plays H.264
  */
 export function streamAddress(cameraId, quality, page, video = false) {
   const scheme = page.protocol === "https:" ? "wss:" : "ws:";
@@ -133,7 +206,7 @@ export function streamAddress(cameraId, quality, page, video = false) {
   return `${scheme}//${page.host}/api/v1/cameras/${encodeURIComponent(cameraId)}/stream?${query}`;
 }
 
-/** @enum {string} What a viewer does once its connection has ended. */
+/** @typedef {ValueOf<typeof Outcome>} Outcome what a viewer does after its connection has ended */
 export const Outcome = Object.freeze({
   RECONNECT: "reconnect",
   REFUSED: "refused",
@@ -141,6 +214,7 @@ export const Outcome = Object.freeze({
   ENDED: "ended",
 });
 
+/** @type {Set<number>} */
 const FINAL_CODES = new Set([
   CloseCode.CAMERA_NOT_FOUND,
   CloseCode.NO_STREAM_URL,
@@ -150,6 +224,7 @@ const FINAL_CODES = new Set([
   CloseCode.PROTOCOL_ERROR,
 ]);
 
+/** @type {Map<number, Reason>} */
 const DEFAULT_REASONS = new Map([
   [CloseCode.CAMERA_NOT_FOUND, Reason.CAMERA_NOT_FOUND],
   [CloseCode.NO_STREAM_URL, Reason.NO_STREAM_URL],
@@ -166,7 +241,7 @@ const DEFAULT_REASONS = new Map([
 /**
  * @param {number} code
  * @param {string | null} reason
- * @returns {string} one of Outcome
+ * @returns {Outcome}
  */
 export function outcomeOf(code, reason) {
   if (code === CloseCode.LIMIT_REACHED) return Outcome.REFUSED;
@@ -176,9 +251,9 @@ export function outcomeOf(code, reason) {
 }
 
 /**
- * The reason of a close code, for a connection that ended without an `error` message.
+ * Returns the reason of a close code, for a connection that ended without an `error` message.
  * @param {number} code
- * @returns {string | null} null: the connection itself was lost
+ * @returns {Reason | null} null: the connection was lost
  */
 export function defaultReason(code) {
   return DEFAULT_REASONS.get(code) ?? null;

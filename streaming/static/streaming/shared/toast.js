@@ -1,7 +1,7 @@
-const SHOWN = 8_000; // ms
+const SHOWN_FOR = 8_000; // ms
 
 /**
- * Say something over everything else, also over an open dialog and in full screen: both hide the rest of the page.
+ * Shows a message above everything else. An open dialog and full screen hide the rest of the page.
  * @param {string} title
  * @param {string} text
  */
@@ -15,5 +15,5 @@ export function showToast(title, text) {
   toast.append(strong, " ", text);
   const host = document.fullscreenElement ?? document.querySelector("dialog[open]") ?? document.body;
   host.append(toast);
-  setTimeout(() => toast.remove(), SHOWN);
+  setTimeout(() => toast.remove(), SHOWN_FOR);
 }

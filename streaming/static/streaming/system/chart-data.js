@@ -1,23 +1,30 @@
-/** The recorded past, shaped for the chart, and in words for whoever does not see it. */
+/** The recorded history: as data for the charts, and in words for users who do not see them. */
 
 import { ALARMS, rate } from "./levels.js";
 import { duration } from "../shared/format.js";
 
+/** @typedef {(number | null)[]} Column one value per step; null: nothing is recorded */
+/** @typedef {Record<string, Column>} ByReason */
+
 /**
- * What the server knows of a time; columns of equal length, null where nothing is recorded.
+ * The history of a time range, in columns of equal length.
  * @typedef {object} Columns
  * @property {number} step minutes
  * @property {number[]} time Unix seconds at which a step begins
- * @property {(number | null)[]} peak
- * @property {(number | null)[]} limit
- * @property {(number | null)[]} mbps average
- * @property {(number | null)[]} mbps_peak
- * @property {(number | null)[]} max_mbps 0: no budget
- * @property {(number | null)[]} seconds_at_full
- * @property {Record<string, (number | null)[]>} refusals by reason
- * @property {Record<string, (number | null)[]>} would_refuse by reason
+ * @property {Column} peak streams in use
+ * @property {Column} limit
+ * @property {Column} mbps average
+ * @property {Column} mbps_peak
+ * @property {Column} max_mbps 0: no budget
+ * @property {Column} seconds_at_full
+ * @property {ByReason} refusals
+ * @property {ByReason} would_refuse by the dry run
  */
 
+/** @typedef {{average_peak: number | null, max_peak: number | null, refusals: number}} Hour */
+/** @typedef {{name: string, rank: number, own: Column, stacked: Column}} Layer of a stacked chart */
+
+/** @type {Record<string, string>} */
 const REASON_WORDS = {
   limit_reached: "All streams in use",
   bandwidth_reached: "Not enough bandwidth",
@@ -34,56 +41,60 @@ export function reasonWords(reason) {
 }
 
 /**
- * Who was refused by a limit, a block, or because neither could be looked at. Who is not logged in, or asks for a camera that
- * there is not, says nothing about the limits.
- * @param {Record<string, (number | null)[]>} refusals by reason
+ * Keeps the refusals by a limit, by a block, and by a failed check of both. Others tell nothing about the limits.
+ * @param {ByReason} refusals
+ * @returns {ByReason}
  */
 export function byLimits(refusals) {
   const others = ["stopped_by_administrator", "gate_unavailable"];
   return Object.fromEntries(Object.entries(refusals).filter(([name]) => name.endsWith("_reached") || others.includes(name)));
 }
 
-/** The reasons in the order of their words above, so that a color stays with its reason. */
+/** The order of the reasons, so that each keeps its color. */
 const RANK = Object.keys(REASON_WORDS);
-const rank = (reason) => (RANK.includes(reason) ? RANK.indexOf(reason) : RANK.length);
+const rank = (/** @type {string} */ reason) => (RANK.includes(reason) ? RANK.indexOf(reason) : RANK.length);
 
 /**
- * One column on top of the other: the first is the sum of all, so that drawn in this order each next one covers its part.
- * @param {Record<string, (number | null)[]>} columns
- * @returns {{name: string, rank: number, own: (number | null)[], stacked: (number | null)[]}[]}
+ * Stacks columns. The first layer is the sum of all: drawn in this order, each layer covers a part of the one before.
+ * @param {ByReason} columns
+ * @returns {Layer[]}
  */
 export function stack(columns) {
   const names = Object.keys(columns).sort((one, other) => rank(one) - rank(other) || one.localeCompare(other));
+  /** @type {Column | null} */
   let below = null;
   const layers = names.map((name) => {
     const own = columns[name];
-    below = own.map((value, index) => (value === null ? null : value + (below?.[index] ?? 0)));
-    return { name, rank: rank(name), own, stacked: below };
+    const lower = below;
+    const stacked = own.map((value, index) => (value === null ? null : value + (lower?.[index] ?? 0)));
+    below = stacked;
+    return { name, rank: rank(name), own, stacked };
   });
   return layers.reverse();
 }
 
-/** @param {(number | null)[]} limit */
+/** @param {Column} limit */
 export function alarmLines(limit) {
-  const line = (share) => limit.map((value) => (value === null ? null : value * share));
+  const line = (/** @type {number} */ share) => limit.map((value) => (value === null ? null : value * share));
   return { high: line(ALARMS.high), critical: line(ALARMS.critical) };
 }
 
 /**
- * How high a chart is to reach: a limit that stood far above all that was in use, perhaps for a moment, would flatten it.
- * @param {(number | null)[]} used
- * @param {(number | null)[]} limit
+ * The highest value of a chart. A limit far above the usage, perhaps for a moment only, would flatten the chart.
+ * @param {Column} used
+ * @param {Column} limit
  */
 export function reach(used, limit) {
   const limits = limit.filter((value) => value !== null);
-  const base = Math.max(...used, limits.length ? Math.min(...limits) : 0);
+  const base = Math.max(...used.map((value) => value ?? 0), limits.length ? Math.min(...limits) : 0);
   return Math.max(base, ...limits.filter((value) => value <= 2 * base));
 }
 
 /**
- * @param {Record<string, (number | null)[]>} columns by reason
+ * Adds the columns of all reasons.
+ * @param {ByReason} columns
  * @param {number[]} time
- * @returns {number[]} of all reasons
+ * @returns {number[]}
  */
 export function inAll(columns, time) {
   const all = Object.values(columns);
@@ -91,7 +102,7 @@ export function inAll(columns, time) {
 }
 
 /**
- * Both ends of each step, so that a line is level for as long as its value held, however short, and ends where a gap begins.
+ * Both ends of each step. A line stays level during a step, and ends where a gap begins.
  * @param {number[]} time
  * @param {number} step minutes
  */
@@ -99,15 +110,18 @@ export function ends(time, step) {
   return time.flatMap((begin) => [begin, begin + step * 60 - 0.001]);
 }
 
-/** @param {(number | null)[]} column for `ends` */
+/**
+ * Repeats each value, as `ends` has two times per step.
+ * @param {Column} column
+ */
 export function twice(column) {
   return column.flatMap((value) => [value, value]);
 }
 
 /**
- * The chart in a few sentences.
+ * Tells the chart in a few sentences.
  * @param {Columns} columns
- * @param {(time: number) => string} clock words for Unix seconds
+ * @param {(time: number) => string} clock formats Unix seconds
  */
 export function summary(columns, clock) {
   const { time, peak, limit, mbps_peak: mbps } = columns;
@@ -119,33 +133,37 @@ export function summary(columns, clock) {
   return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), trialWords(columns)].filter(Boolean).join(" ");
 }
 
+/** @param {Columns} columns */
 function fullWords({ seconds_at_full: full }) {
   const seconds = sum(full);
   return seconds < 0.5 ? "Never full." : `Full for ${duration(seconds)}.`;
 }
 
+/** @param {ByReason} refusals */
 function refusalWords(refusals) {
-  const counts = Object.entries(refusals).map(([reason, column]) => [reason, sum(column)]);
-  const told = counts.filter(([, count]) => count > 0).sort((one, other) => rank(one[0]) - rank(other[0]));
+  const counts = Object.entries(refusals).map(([reason, column]) => ({ reason, count: sum(column) }));
+  const told = counts.filter(({ count }) => count > 0).sort((one, other) => rank(one.reason) - rank(other.reason));
   if (!told.length) return "Nobody was refused.";
-  const all = told.reduce((total, [, count]) => total + count, 0);
-  return `${all} refused (${told.map(([reason, count]) => `${count}: ${reasonWords(reason).toLowerCase()}`).join(", ")}).`;
+  const all = told.reduce((total, { count }) => total + count, 0);
+  return `${all} refused (${told.map(({ reason, count }) => `${count}: ${reasonWords(reason).toLowerCase()}`).join(", ")}).`;
 }
 
+/** @param {Columns} columns */
 function trialWords({ would_refuse: columns, time }) {
   const count = sum(inAll(columns, time));
   return count && `A dry run would have refused ${count}.`;
 }
 
-/** @param {(number | null)[]} column @returns {number | null} index of its first highest value */
+/** @param {Column} column @returns {number | null} index of the first highest value */
 function highest(column) {
-  return column.reduce((best, value, index) => (value !== null && (best === null || value > column[best]) ? index : best), null);
+  const values = column.filter((value) => value !== null);
+  return values.length ? column.indexOf(Math.max(...values)) : null;
 }
 
-const sum = (column) => column.reduce((total, value) => total + (value ?? 0), 0);
+const sum = (/** @type {Column} */ column) => column.map((value) => value ?? 0).reduce((total, value) => total + value, 0);
 
 /**
- * The hours of the day as the clock on this wall has them.
+ * Reorders the hours of the day by the local time.
  * @template T
  * @param {T[]} hours 24, by UTC
  * @param {number} offset minutes from UTC, as `Date.getTimezoneOffset` gives them: negative in the east
@@ -155,13 +173,11 @@ export function localHours(hours, offset) {
   return hours.map((_, hour) => hours[(((hour + shift) % 24) + 24) % 24]);
 }
 
-/**
- * @param {{average_peak: number | null, max_peak: number | null, refusals: number}[]} hours
- */
+/** @param {Hour[]} hours */
 export function hoursWords(hours) {
   const busiest = highest(hours.map(({ average_peak: average }) => average));
   if (busiest === null) return "No data yet.";
   const { average_peak: average, max_peak: most } = hours[busiest];
   const hour = String(busiest).padStart(2, "0");
-  return `Busiest from ${hour}:00 to ${hour}:59: ${average.toFixed(1)} streams on average, at most ${most}.`;
+  return `Busiest from ${hour}:00 to ${hour}:59: ${average?.toFixed(1)} streams on average, at most ${most}.`;
 }

@@ -1,4 +1,4 @@
-/** Settings > System: the recorded past, drawn by uPlot. Colors are those of the page's style sheet. */
+/** Settings > System: the recorded history, drawn by uPlot in the colors of the page's style sheet. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 
@@ -17,30 +17,47 @@ import {
 } from "./chart-data.js";
 import { ask } from "../shared/http.js";
 import { rate } from "./levels.js";
-import { place, say } from "./dom.js";
+import { place, placeOf, say } from "./dom.js";
+
+/** @import { Column, Columns, Hour, Layer } from "./chart-data.js" */
+
+/** @typedef {{since: number, until: number, columns: Columns, hours: Hour[], days: number}} Past `since`: Unix seconds; `hours`: by UTC */
+/** @typedef {[number, number]} Span of the x axis */
+/** @typedef {(value: number | null | undefined) => string} Words */
+
+/**
+ * @typedef {object} XAxis
+ * @property {uPlot.Axis} axis
+ * @property {uPlot.Series} named
+ * @property {boolean} time
+ * @property {string | null} sync key of the charts that share a cursor
+ */
 
 const DAY = 86_400; // seconds
 const HEIGHTS = { streams: 230, bandwidth: 140, refused: 120, hours: 150 }; // pixels
 const DASHED = [6, 5];
-const { bars } = uPlot.paths;
+const bars = /** @type {uPlot.Series.BarsPathBuilderFactory} */ (uPlot.paths.bars);
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+/** @type {Words} */
 const whole = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 10) / 10));
 
-/** Chart, hours of the day, and both in words. */
+/** The charts of the history and of the hours of the day, each also in words. */
 export class History {
   #url;
+  /** @type {uPlot[]} */
   #plots = [];
+  /** @type {Past | null} */
   #past = null;
-  #asked = 0;
+  #asked = 0; // number of the newest request
 
   /** @param {string} url */
   constructor(url) {
     this.#url = url;
     place("range").addEventListener("change", () => this.refresh());
-    place("points").closest("details").addEventListener("toggle", () => this.#showPoints());
+    pointsDetails().addEventListener("toggle", () => this.#showPoints());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
     const theme = new MutationObserver(() => this.#draw());
     theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -49,9 +66,10 @@ export class History {
 
   async refresh() {
     const asked = ++this.#asked;
-    const range = new FormData(place("range")).get("range");
+    const range = String(new FormData(placeOf("range", HTMLFormElement)).get("range"));
+    /** @type {Past} */
     const past = await ask(this.#url, { range });
-    if (asked !== this.#asked) return; // another range was chosen meanwhile
+    if (asked !== this.#asked) return; // the user chose another range meanwhile
     this.#past = { ...past, columns: { ...past.columns, refusals: byLimits(past.columns.refusals) } };
     this.#draw();
   }
@@ -62,6 +80,7 @@ export class History {
     const hours = localHours(byUtc, new Date().getTimezoneOffset());
     for (const plot of this.#plots) plot.destroy();
     const refused = stack(columns.refusals);
+    /** @type {Span} */
     const time = [since, until];
     const anybody = refused.length > 0 || Object.keys(columns.would_refuse).length > 0;
     place("chart-refused").hidden = !anybody;
@@ -80,15 +99,14 @@ export class History {
 
   #resize() {
     for (const plot of this.#plots) {
-      const { width } = plot.root.parentElement.getBoundingClientRect();
+      const width = plot.root.parentElement?.getBoundingClientRect().width;
       if (width && Math.abs(width - plot.width) >= 1) plot.setSize({ width, height: plot.height });
     }
   }
 
-  /** The same figures as a table, made when it is looked at: newest first, and only what is recorded. */
+  /** Shows the recorded figures as a table, the newest first, when the user opens it. */
   #showPoints() {
-    const body = place("points");
-    if (!body.closest("details").open || !this.#past) return;
+    if (!pointsDetails().open || !this.#past) return;
     const { columns } = this.#past;
     const [refused, would] = [columns.refusals, columns.would_refuse].map((reasons) => inAll(reasons, columns.time));
     const known = [...columns.time.keys()].filter((index) => columns.peak[index] !== null).reverse();
@@ -99,18 +117,24 @@ export class History {
       for (const text of [...texts, budget[index] || "none", refused[index], would[index]]) row.insertCell().append(String(text));
       return row;
     });
-    body.replaceChildren(...rows);
+    place("points").replaceChildren(...rows);
   }
 }
 
-const color = (name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
+function pointsDetails() {
+  return /** @type {HTMLDetailsElement} */ (place("points").closest("details"));
+}
 
+const color = (/** @type {string} */ name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
+
+/** @param {Columns} columns @param {Span} time */
 function drawStreams(columns, time) {
   const series = [{ ...line("Peak in use", "peak", whole), fill: color("peak-fill") }, ...limitLines("Limit", whole)];
   const data = levels(columns, columns.peak, ...limitAndAlarms(columns.limit));
   return draw("streams", time, series, data, { ...wholeNumbers, top: reach(columns.peak, columns.limit) });
 }
 
+/** @param {Columns} columns @param {Span} time */
 function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
   const budget = budgets.map((value) => value || null);
   const limited = budget.some((value) => value !== null);
@@ -123,24 +147,34 @@ function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
   return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });
 }
 
+/** @param {string} label @param {Words} words @returns {uPlot.Series[]} */
 const limitLines = (label, words) => [
   line(label, "full", words),
   { ...line("90 %", "critical", words), width: 1, dash: DASHED },
   { ...line("75 %", "high", words), width: 1, dash: DASHED },
 ];
 
+/** @param {Column} limit */
 function limitAndAlarms(limit) {
   const { high, critical } = alarmLines(limit);
   return [limit, critical, high];
 }
 
+/**
+ * @param {Pick<Columns, "time" | "step">} steps
+ * @param {Column[]} columns
+ * @returns {uPlot.AlignedData}
+ */
 const levels = ({ time, step }, ...columns) => [ends(time, step), ...columns.map(twice)];
 
+/** @param {string} label @param {string} name of its color @param {Words} words @returns {uPlot.Series} */
 function line(label, name, words) {
-  return { label, stroke: color(name), width: 2, points: { show: false }, value: (plot, number) => words(number) };
+  return { label, stroke: color(name), width: 2, points: { show: false }, value: (_, number) => words(number) };
 }
 
+/** @param {Columns} columns @param {Layer[]} layers @param {Span} time */
 function drawRefused(columns, layers, time) {
+  /** @type {uPlot.Series[]} */
   const series = layers.map(({ name, rank, own }) => ({
     label: reasonWords(name),
     stroke: color(`reason-${rank}`),
@@ -148,8 +182,9 @@ function drawRefused(columns, layers, time) {
     width: 0,
     paths: bars({ size: [0.9, 40, 2], align: 1 }),
     points: { show: false },
-    value: (plot, _, __, index) => whole(own[index]),
+    value: (_plot, _value, _series, index) => whole(index === null ? null : own[index]),
   }));
+  /** @type {uPlot.AlignedData} */
   const data = [columns.time, ...layers.map(({ stacked }) => stacked)];
   if (Object.keys(columns.would_refuse).length) {
     series.push({ ...line("Dry run", "ink", whole), width: 1, paths: bars({ size: [0.9, 40, 2], align: 1 }) });
@@ -158,8 +193,9 @@ function drawRefused(columns, layers, time) {
   return draw("refused", time, series, data, wholeNumbers);
 }
 
-/** @param {any[]} hours of which each bar is one */
+/** @param {Hour[]} hours */
 function drawHours(hours) {
+  /** @param {string} label @param {string} name of its color @returns {uPlot.Series} */
   const bar = (label, name) => ({
     label,
     stroke: color(name),
@@ -167,51 +203,66 @@ function drawHours(hours) {
     width: 1,
     paths: bars({ size: [0.8, 60] }),
     points: { show: false },
-    value: (plot, number) => whole(number),
+    value: (_, number) => whole(number),
   });
+  /** @type {uPlot.AlignedData} */
   const data = [
     hours.map((_, hour) => hour),
     hours.map(({ max_peak: most }) => most),
     hours.map(({ average_peak: average }) => average),
   ];
   const series = [bar("Highest peak", "peak"), { ...bar("Average peak", "peak"), fill: color("peak") }];
+  /** @type {uPlot.Axis} */
   const axis = {
     incrs: [1, 2, 3, 6],
-    values: (plot, splits) => splits.map((hour) => (Number.isInteger(hour) && hour >= 0 && hour < 24 ? pad(hour) : "")),
+    values: (_, splits) => splits.map((hour) => (Number.isInteger(hour) && hour >= 0 && hour < 24 ? pad(hour) : "")),
   };
-  const named = { label: "Hour", value: (plot, hour) => (hour === null || hour === undefined ? "–" : `${pad(hour)}:00`) };
+  /** @type {uPlot.Series} */
+  const named = { label: "Hour", value: (_, hour) => (hour === null || hour === undefined ? "–" : `${pad(hour)}:00`) };
   return draw("hours", [-0.6, 23.6], series, data, { ...wholeNumbers, x: { axis, named, time: false, sync: null } });
 }
 
-const pad = (hour) => String(hour).padStart(2, "0");
+const pad = (/** @type {number} */ hour) => String(hour).padStart(2, "0");
 const wholeNumbers = { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000] };
 
-/** An axis of times: the day where a day begins, else the clock. */
+/**
+ * An axis of times: the date where a day begins, and else the time of day.
+ * @type {XAxis}
+ */
 const times = {
   axis: {
-    values: (plot, splits, _, __, increment) => splits.map((seconds) => timeWords(seconds, increment)),
+    values: (_plot, splits, _axis, _space, increment) => splits.map((seconds) => timeWords(seconds, increment)),
     space: 64,
   },
-  named: { label: "Time", value: (plot, seconds) => (seconds ? dayAndClock.format(seconds * 1000) : "–") },
+  named: { label: "Time", value: (_, seconds) => (seconds ? dayAndClock.format(seconds * 1000) : "–") },
   time: true,
   sync: "system",
 };
 
+/** @param {number} seconds @param {number} increment seconds between two ticks */
 function timeWords(seconds, increment) {
   const moment = new Date(seconds * 1000);
   const midnight = moment.getHours() === 0 && moment.getMinutes() === 0;
   return increment >= DAY || midnight ? day.format(moment) : clock.format(moment);
 }
 
-function draw(name, [from, to], series, data, { incrs, x = times, top } = {}) {
+/**
+ * @param {keyof typeof HEIGHTS} name
+ * @param {Span} span
+ * @param {uPlot.Series[]} series
+ * @param {uPlot.AlignedData} data
+ * @param {{incrs?: number[], x?: XAxis, top?: number}} options `incrs`: possible distances of the ticks; `top`: highest value
+ */
+function draw(name, [from, to], series, data, { incrs, x = times, top }) {
   const host = place(`chart-${name}`);
   const common = { stroke: color("ink"), font: "12px system-ui, sans-serif" };
   const grid = { stroke: color("grid"), width: 1 };
+  /** @type {uPlot.Options} */
   const options = {
     width: host.getBoundingClientRect().width || 600,
     height: HEIGHTS[name],
     series: [x.named, ...series],
-    scales: { x: { time: x.time, range: () => [from, to] }, y: { range: (plot, low, high) => [0, Math.max(top ?? high ?? 0, 1) * 1.08] } },
+    scales: { x: { time: x.time, range: () => [from, to] }, y: { range: (_plot, _low, high) => [0, Math.max(top ?? high ?? 0, 1) * 1.08] } },
     axes: [
       { ...common, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 30, gap: 4, ...x.axis },
       { ...common, grid, ticks: { show: false }, size: 40, ...(incrs && { incrs }) },

@@ -1,15 +1,21 @@
+import { find } from "../shared/find.js";
+
+/** @typedef {string | number | boolean | null | undefined} Text */
+/** @typedef {Record<string, Text>} Texts by field */
+
 /**
- * A table's body with one row per entry. Rows stay the same elements as long as their entry is there, so that a selection,
- * the focus and a screen reader's place survive.
+ * Shows one row per entry in a table's body. The row of an entry stays the same element while the entry exists, so that
+ * selection, focus and a screen reader's position survive.
+ * @template {{id: string}} T
  * @param {HTMLTableSectionElement} body
- * @param {HTMLTemplateElement} template a row that has a cell per `data-field`
- * @param {{id: string}[]} entries
- * @param {(entry: any) => Record<string, string | number>} texts
+ * @param {HTMLTemplateElement} template a row with one cell per `data-field`
+ * @param {T[]} entries
+ * @param {(entry: T) => Texts} texts
  */
 export function showRows(body, template, entries, texts) {
   const rows = new Map([...body.rows].map((row) => [row.dataset.id, row]));
   entries.forEach((entry, index) => {
-    const row = rows.get(entry.id) ?? template.content.firstElementChild.cloneNode(true);
+    const row = rows.get(entry.id) ?? newRow(template);
     rows.delete(entry.id);
     row.dataset.id = entry.id;
     showFields(row, texts(entry));
@@ -17,28 +23,30 @@ export function showRows(body, template, entries, texts) {
   });
   const focused = [...rows.values()].some((row) => row.contains(document.activeElement));
   for (const row of rows.values()) row.remove();
-  if (focused) body.closest("table").caption?.focus();
+  if (focused) body.closest("table")?.caption?.focus();
 }
 
-/**
- * Only what has changed is written.
- * @param {Element} element
- * @param {Record<string, string | number>} texts
- */
+/** @param {HTMLTemplateElement} template */
+function newRow(template) {
+  return find(document.importNode(template.content, true), "tr", HTMLTableRowElement);
+}
+
+/** @param {Element} element @param {Texts} texts */
 function showFields(element, texts) {
   for (const cell of element.querySelectorAll("[data-field]")) {
-    say(cell, texts[cell.dataset.field]);
+    say(cell, texts[cell.getAttribute("data-field") ?? ""]);
   }
   for (const button of element.querySelectorAll("[data-about]")) {
-    const about = button.dataset.about.split(" ").map((field) => texts[field]);
-    button.setAttribute("aria-label", `${button.textContent}: ${about.join(", ")}`); // many are called the same
+    const fields = button.getAttribute("data-about") ?? "";
+    const about = fields.split(" ").map((field) => texts[field]);
+    button.setAttribute("aria-label", `${button.textContent}: ${about.join(", ")}`); // many buttons have the same text
   }
 }
 
 /**
- * Text that has not changed is left alone: a live region would say it again.
+ * Sets a text, if it has changed: a live region would announce an unchanged one again.
  * @param {Element} element
- * @param {string | number | null | undefined} text
+ * @param {Text} text
  */
 export function say(element, text) {
   const words = String(text ?? "");
@@ -46,37 +54,56 @@ export function say(element, text) {
 }
 
 /**
- * A button that does nothing for now. `disabled` would take the focus away from who has just pressed it.
- * @param {HTMLButtonElement} button
+ * Disables or enables a button. `disabled` would take the focus away from a user who has just pressed it.
+ * @param {Element} button
  * @param {boolean} off
  */
 export function turnOff(button, off) {
   button.setAttribute("aria-disabled", String(off));
 }
 
-/** @param {HTMLButtonElement} button */
+/** @param {Element} button */
 export function isOff(button) {
   return button.getAttribute("aria-disabled") === "true";
 }
 
-/** @param {string} name of a place of the page */
+/** @param {string} name */
+export function isPlaced(name) {
+  return document.querySelector(selector(name)) !== null;
+}
+
+/** @param {string} name */
 export function place(name) {
-  return document.querySelector(`[data-place="${name}"]`);
+  return find(document, selector(name), HTMLElement);
 }
 
 /**
- * The table at a place: rows, and the words that stand there when there are none.
+ * @template {Element} T
  * @param {string} name
- * @param {{id: string}[]} entries
- * @param {(entry: any) => Record<string, string | number>} texts
+ * @param {new () => T} type
+ */
+export function placeOf(name, type) {
+  return find(document, selector(name), type);
+}
+
+/** @param {string} name of a place in the page */
+const selector = (name) => `[data-place="${name}"]`;
+
+/**
+ * Shows the table at a place: one row per entry, or the text for an empty table.
+ * @template {{id: string}} T
+ * @param {string} name
+ * @param {T[]} entries
+ * @param {(entry: T) => Texts} texts
  */
 export function showTable(name, entries, texts) {
-  showRows(place(name), place(`${name}-row`), entries, texts);
+  showRows(placeOf(name, HTMLTableSectionElement), placeOf(`${name}-row`, HTMLTemplateElement), entries, texts);
   place(`no-${name}`).hidden = entries.length > 0;
 }
 
 /** @param {number} time Unix milliseconds @param {boolean} [exact] to the second */
 export function moment(time, exact = false) {
-  const second = exact ? { second: "2-digit" } : {};
-  return new Date(time).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", ...second });
+  /** @type {Intl.DateTimeFormatOptions} */
+  const format = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  return new Date(time).toLocaleString("en-GB", exact ? { ...format, second: "2-digit" } : format);
 }

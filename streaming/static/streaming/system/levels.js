@@ -1,9 +1,15 @@
-/** How far the limits are used, in levels and words. */
+/** The usage of the limits, in levels and words. */
+
+/** @import { Gate } from "../shared/protocol.js" */
 
 export const ALARMS = Object.freeze({ high: 0.75, critical: 0.9 }); // shares of a limit
 
+/** @typedef {"ok" | "high" | "critical" | "full"} Level */
+
+/** @type {Partial<Record<Level, string>>} */
 const STREAMS = { high: "Above 75 % of the limit", critical: "Above 90 % of the limit", full: "All streams are in use: new viewers are refused" };
 const ONLY_RESERVED = "Only reserved slots are free: other viewers are refused";
+/** @type {Partial<Record<Level, string>>} */
 const BANDWIDTH = {
   high: "Above 75 % of the bandwidth",
   critical: "Above 90 % of the bandwidth",
@@ -11,24 +17,23 @@ const BANDWIDTH = {
 };
 
 /**
- * @typedef {object} Gate
- * @property {number | null} in_use null: not known
- * @property {number} limit
- * @property {number | null} available
- * @property {string} state
- * @property {string} [cause] what Redis answers where the state is "unavailable"
- * @property {number} over how many above a limit that was lowered
- * @property {number} reserved slots for the members of a group only
- * @property {number} available_ordinary of those available, the ones that are not reserved
- * @property {number} mbps
- * @property {number} counted_mbps what newcomers are admitted by
+ * @typedef {object} GateDetails
+ * @property {string} [cause] the answer of Redis, if the state is "unavailable"
+ * @property {number} over streams above a limit that was lowered
+ * @property {number} reserved slots that only the members of a group may take
+ * @property {number} available_ordinary available slots that are not reserved
+ * @property {number} mbps sent, as measured
+ * @property {number} counted_mbps bandwidth that the admission of a new viewer counts as used
  * @property {number} max_mbps 0: no budget
+ * @property {Level} level of the use of all limits
  */
+
+/** @typedef {Gate & GateDetails} SystemGate */
 
 /**
  * @param {number | null} used
  * @param {number} limit 0: none
- * @returns {"ok" | "high" | "critical" | "full"}
+ * @returns {Level}
  */
 export function levelOf(used, limit) {
   const share = limit ? (used ?? 0) / limit : 0;
@@ -37,24 +42,30 @@ export function levelOf(used, limit) {
   return share >= ALARMS.high ? "high" : "ok";
 }
 
-/** @param {Gate} gate whose figures, but for the limits, say nothing without Redis */
+/**
+ * Without Redis, only the limits are known.
+ * @param {Pick<SystemGate, "state">} gate
+ */
 export function isUnknown({ state }) {
   return state === "unavailable";
 }
 
-/** @param {Gate} gate why its figures are not known */
+/**
+ * Tells why a gate's figures are not known.
+ * @param {Pick<SystemGate, "cause">} gate
+ */
 export function causeWords({ cause }) {
   return cause || "Redis does not answer";
 }
 
 /**
- * What the administrator has to know without looking for it; empty when all is well.
- * @param {Gate} gate
+ * The alarm for the administrator; empty if there is none.
+ * @param {SystemGate} gate
  */
 export function alarmWords(gate) {
   if (isUnknown(gate)) return `${causeWords(gate)}: current viewers are unknown, and new viewers are refused`;
   const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
-  const onlyReserved = gate.available > 0 && gate.available_ordinary === 0;
+  const onlyReserved = (gate.available ?? 0) > 0 && gate.available_ordinary === 0;
   const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];
   const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)]];
   return said.filter(Boolean).join(" · ");
@@ -65,7 +76,7 @@ export function overWords(over) {
   return over > 0 ? `${over} over the limit` : "";
 }
 
-/** @param {Gate} gate @param {string} [group] */
+/** @param {SystemGate} gate @param {string} [group] */
 export function reservedWords(gate, group = "") {
   const { reserved, available_ordinary: others } = gate;
   if (!reserved) return "";
@@ -73,7 +84,7 @@ export function reservedWords(gate, group = "") {
   return `${reserved} ${reserved === 1 ? "slot" : "slots"} reserved${group ? ` for ${group}` : ""}${free}`;
 }
 
-/** @param {Gate} gate */
+/** @param {SystemGate} gate */
 export function countedWords(gate) {
   if (isUnknown(gate) || !gate.max_mbps) return "";
   return `${rate(gate.counted_mbps)} Mbit/s reserved for current viewers`;
@@ -89,7 +100,10 @@ export function rate(mbps) {
   return mbps === null || mbps === undefined ? "–" : mbps.toFixed(mbps < 9.95 ? 2 : 1);
 }
 
-/** @param {number} number without zeros behind its point */
+/**
+ * Drops trailing zeros after the decimal point.
+ * @param {number} number
+ */
 function compact(number) {
   return String(Math.round(number * 100) / 100);
 }

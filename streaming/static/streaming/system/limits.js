@@ -1,7 +1,9 @@
-/** Settings > System: the limits in force, their form, the dry run, and who changed what. */
+/** Settings > System: the limits in force, their form, the dry run, and the latest changes. */
 
-import { ask, order } from "../shared/http.js";
-import { isOff, moment, place, say, showTable, turnOff } from "./dom.js";
+import { find } from "../shared/find.js";
+import { ask } from "../shared/http.js";
+import { isOff, isPlaced, moment, place, placeOf, say, showTable } from "./dom.js";
+import { LimitsForm } from "./limits-form.js";
 
 const DEBOUNCE = 300; // ms after the last key
 
@@ -14,12 +16,30 @@ const DEBOUNCE = 300; // ms after the last key
  * @property {"environment" | "database" | "deleted"} source
  * @property {string} set_by
  * @property {number | null} set_at Unix milliseconds
- * @property {number | null} trial what is tried instead
+ * @property {number | null} trial the value in the dry run
  */
+
+/** @typedef {{id: number, name: string}} Group */
+/** @typedef {{since: number, by: string, would_refuse: number}} Trial `since`: Unix milliseconds */
+/** @typedef {{id: string, time: number, user: string, text: string}} Change */
+/** @typedef {{limits: Limit[], groups: Group[], trial: Trial | null, log: Change[]}} LimitsAnswer */
+/** @typedef {LimitsAnswer & {announced: boolean}} ChangeAnswer `announced`: whether the workers were told */
+
+/**
+ * @typedef {object} Preview
+ * @property {number} days
+ * @property {number} minutes recorded in these days
+ * @property {number} newcomers
+ * @property {number} would_be_refused
+ * @property {number} highest_peak
+ * @property {number} [refused_otherwise]
+ */
+
+/** @typedef {{limits: string, trial: string, preview: string}} LimitsUrls */
 
 /**
  * @param {number | null} value of a limit
- * @param {{id: number, name: string}[] | null} groups of a limit that is a group
+ * @param {Group[] | null} groups if the limit is a group
  * @param {string} [name] of the limit
  */
 export function limitWords(value, groups, name = "") {
@@ -28,161 +48,65 @@ export function limitWords(value, groups, name = "") {
   return name === "reserved_slots" ? "none" : "unlimited";
 }
 
-/** @param {Limit} limit */
+/** @param {Pick<Limit, "source" | "set_by" | "set_at">} limit */
 export function originWords({ source, set_by: who, set_at: when }) {
   if (source === "deleted") return "group deleted";
   return source === "environment" || when === null ? "environment default" : `set by ${who}, ${moment(when)}`;
 }
 
-/** @param {{since: number, by: string, would_refuse: number} | null} trial */
+/** @param {Trial | null} trial */
 export function trialWords(trial) {
   if (!trial) return "Not running.";
   const whom = trial.would_refuse === 1 ? "1 viewer" : `${trial.would_refuse} viewers`;
   return `Running since ${moment(trial.since)}, started by ${trial.by}. It would have refused ${whom}.`;
 }
 
-/** @param {{days: number, minutes: number, newcomers: number, would_be_refused: number, highest_peak: number, refused_otherwise?: number}} preview */
+/** @param {Preview} preview */
 export function previewWords({ days, minutes, newcomers, would_be_refused: refused, highest_peak: peak, refused_otherwise: others }) {
   if (!minutes) return `No data for the last ${days} days yet.`;
   return `In the last ${days} days, ${refused} of ${newcomers} viewers would have been refused. Highest peak: ${peak}.${others ? ` ${others} were refused for other reasons.` : ""}`;
 }
 
 /**
- * When workers go by what was stored: at once where Redis could tell them, else when they next look by themselves.
+ * Tells when the workers apply a change: at once, or at their next look if Redis could not tell them.
  * @param {{announced: boolean}} answer
  */
 export function followsWords({ announced }) {
   return announced ? "within 2 seconds" : "within 30 seconds, because Redis does not answer";
 }
 
-/** A form of limits: what is typed stays until it is saved or given up, whatever the server says meanwhile. */
-class LimitsForm {
-  #form;
-  #known = {}; // field -> its value as the server knows it
-  #token;
-
-  /** @param {HTMLFormElement} form @param {string} token of CSRF */
-  constructor(form, token) {
-    this.#form = form;
-    this.#token = token;
-    form.addEventListener("input", () => this.#render());
-  }
-
-  get #fields() {
-    return [...this.#form.elements].filter((element) => element.name);
-  }
-
-  /** Fields that differ from what the server knows, or hold what is no number: their value is "" then. */
-  get changed() {
-    const differs = ({ name, value, validity }) => validity.badInput || value !== (this.#known[name] ?? "");
-    return Object.fromEntries(this.#fields.filter(differs).map(({ name, value }) => [name, value]));
-  }
-
-  /** Whether sending is in vain: nothing has changed, or what was sent before has not been answered. */
-  get isOff() {
-    return isOff(this.#form.querySelector("[type=submit]"));
-  }
-
-  get values() {
-    return Object.fromEntries(this.#fields.map(({ name, value }) => [name, value]));
-  }
-
-  /** @param {Record<string, string>} values shown in the fields that nobody has touched */
-  show(values) {
-    const touched = this.changed;
-    for (const field of this.#fields) {
-      if (!(field.name in touched)) field.value = values[field.name] ?? "";
-    }
-    this.#known = values;
-    this.#render();
-  }
-
-  /** Give up what was typed. */
-  undo() {
-    for (const field of this.#fields) field.value = this.#known[field.name] ?? "";
-    this.#showErrors({});
-    this.#render();
-  }
-
-  /**
-   * @param {string} url
-   * @param {Record<string, string>} fields
-   * @returns {Promise<any>} what the server says now, or null
-   */
-  async send(url, fields) {
-    for (const button of this.#buttons) turnOff(button, true);
-    const { answer, errors } = await order(url, fields, this.#token);
-    for (const button of this.#buttons) turnOff(button, false);
-    this.#showErrors(errors ?? {});
-    if (errors) this.#render();
-    else this.#known = this.values;
-    return answer;
-  }
-
-  /** Whether what is typed can be sent; says where not. */
-  check() {
-    const bad = this.#fields.filter(({ validity }) => validity.badInput);
-    this.#showErrors(Object.fromEntries(bad.map(({ name }) => [name, ["Enter a number."]])));
-    return bad.length === 0;
-  }
-
-  get #buttons() {
-    return this.#form.querySelectorAll("button");
-  }
-
-  /** @param {string} text */
-  say(text) {
-    say(this.#form.querySelector("[data-said]"), text);
-  }
-
-  #showErrors(errors) {
-    const rest = { ...errors };
-    for (const field of this.#fields) {
-      const text = (errors[field.name] ?? []).join(" ");
-      delete rest[field.name];
-      say(this.#form.querySelector(`[data-error="${field.name}"]`), text);
-      field.setAttribute("aria-invalid", String(Boolean(text)));
-    }
-    say(this.#form.querySelector("[data-error=__all__]"), Object.values(rest).flat().join(" "));
-    if (Object.keys(errors).length) this.say("");
-    this.#form.querySelector("[aria-invalid=true]")?.focus();
-  }
-
-  #render() {
-    const dirty = Object.keys(this.changed).length > 0;
-    for (const button of this.#form.querySelectorAll("[data-needs-change]")) turnOff(button, !dirty);
-  }
-}
-
-/** The whole section. */
+/** The sections of the limits and of the dry run. */
 export class Limits {
   #urls;
-  #form;
-  #trial;
+  /** @type {{limits: LimitsForm, trial: LimitsForm} | null} null: the user lacks the permission to change limits */
+  #forms = null;
   #groupName = "";
-  #waiting;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #previewTimer;
 
   /**
-   * @param {Record<string, string>} urls
+   * @param {LimitsUrls} urls
    * @param {string} token of CSRF
    */
   constructor(urls, token) {
     this.#urls = urls;
-    if (!place("limits-form")) return; // without the permission there are values only
-    this.#form = new LimitsForm(place("limits-form"), token);
-    this.#trial = new LimitsForm(place("trial-form"), token);
-    this.#handle("limits-form", this.#form, () => this.#save());
-    this.#handle("trial-form", this.#trial, () => this.#startTrial());
-    place("undo").addEventListener("click", (event) => {
-      if (isOff(event.target)) return;
-      this.#form.undo();
+    if (!isPlaced("limits-form")) return;
+    const limits = new LimitsForm(placeOf("limits-form", HTMLFormElement), token);
+    const trial = new LimitsForm(placeOf("trial-form", HTMLFormElement), token);
+    this.#forms = { limits, trial };
+    onSubmit("limits-form", limits, () => this.#save(limits));
+    onSubmit("trial-form", trial, () => this.#startTrial(trial));
+    place("undo").addEventListener("click", () => {
+      if (isOff(place("undo"))) return;
+      limits.undo();
       this.#showPreview("");
     });
-    place("stop-trial").addEventListener("click", (event) => isOff(event.target) || this.#stopTrial());
-    place("limits-form").elements.max_concurrent.addEventListener("input", (event) => this.#preview(event.target));
+    place("stop-trial").addEventListener("click", () => isOff(place("stop-trial")) || this.#stopTrial(trial));
+    const field = find(place("limits-form"), "[name=max_concurrent]", HTMLInputElement);
+    field.addEventListener("input", () => this.#preview(field));
   }
 
-  /** Of whom the reserved slots are. */
+  /** The group that has the reserved slots. */
   get groupName() {
     return this.#groupName;
   }
@@ -191,86 +115,102 @@ export class Limits {
     this.show(await ask(this.#urls.limits));
   }
 
+  /** @param {LimitsAnswer} answer */
   show({ limits, groups, trial, log }) {
-    const groupsOf = (limit) => (limit.name === "reserved_group" ? groups : null);
+    const groupsOf = (/** @type {Limit} */ limit) => (limit.name === "reserved_group" ? groups : null);
     for (const limit of limits) {
       say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit), limit.name));
       say(place(`origin-${limit.name}`), originWords(limit));
     }
     const group = limits.find(({ name }) => name === "reserved_group");
-    this.#groupName = group.value === null ? "" : limitWords(group.value, groups);
+    this.#groupName = !group || group.value === null ? "" : limitWords(group.value, groups);
     say(place("trial-state"), trialWords(trial));
     place("trial").dataset.running = String(trial !== null);
     showTable("log", log, (change) => ({ ...change, time: moment(change.time) }));
-    if (this.#form) this.#showForms(limits, groups, trial);
+    if (this.#forms) this.#showForms(this.#forms, { limits, groups, trial });
   }
 
-  #showForms(limits, groups, trial) {
+  /** @param {{limits: LimitsForm, trial: LimitsForm}} forms @param {Omit<LimitsAnswer, "log">} answer */
+  #showForms(forms, { limits, groups, trial }) {
     for (const form of ["limits-form", "trial-form"]) {
-      const { elements } = place(form);
-      showGroups(elements.reserved_group, groups);
+      showGroups(find(place(form), "[name=reserved_group]", HTMLSelectElement), groups);
       for (const limit of limits.filter(({ name }) => name !== "reserved_group")) {
         const kept = form === "limits-form" ? `default: ${limitWords(limit.default, null, limit.name)}` : "ignored";
-        elements[limit.name].placeholder = kept;
+        find(place(form), `[name=${limit.name}]`, HTMLInputElement).placeholder = kept;
       }
     }
-    const text = (value) => (value === null ? "" : String(value));
-    const stored = (limit) => (limit.source === "database" ? text(limit.value) : "");
-    this.#form.show(Object.fromEntries(limits.map((limit) => [limit.name, stored(limit)])));
-    this.#trial.show(Object.fromEntries(limits.map((limit) => [limit.name, text(limit.trial)])));
+    const text = (/** @type {number | null} */ value) => (value === null ? "" : String(value));
+    const stored = (/** @type {Limit} */ limit) => (limit.source === "database" ? text(limit.value) : "");
+    forms.limits.show(Object.fromEntries(limits.map((limit) => [limit.name, stored(limit)])));
+    forms.trial.show(Object.fromEntries(limits.map((limit) => [limit.name, text(limit.trial)])));
     place("stop-trial").hidden = trial === null;
     say(place("start-trial"), trial === null ? "Start dry run" : "Restart with these limits");
   }
 
-  #handle(name, form, act) {
-    place(name).addEventListener("submit", (event) => {
-      event.preventDefault();
-      if (!form.isOff && form.check()) act();
-    });
-  }
-
-  async #save() {
-    const answer = await this.#form.send(this.#urls.limits, this.#form.changed);
+  /** @param {LimitsForm} form */
+  async #save(form) {
+    /** @type {ChangeAnswer | null} */
+    const answer = await form.send(this.#urls.limits, form.changed);
     if (!answer) return;
     this.show(answer);
     this.#showPreview("");
-    this.#form.say(`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`);
+    form.say(`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`);
   }
 
-  async #startTrial() {
-    const answer = await this.#trial.send(this.#urls.trial, this.#trial.values);
+  /** @param {LimitsForm} form */
+  async #startTrial(form) {
+    /** @type {ChangeAnswer | null} */
+    const answer = await form.send(this.#urls.trial, form.values);
     if (!answer) return;
     this.show(answer);
-    this.#trial.say(`Started on every worker ${followsWords(answer)}. It refuses nobody.`);
+    form.say(`Started on every worker ${followsWords(answer)}. It refuses nobody.`);
   }
 
-  async #stopTrial() {
-    const answer = await this.#trial.send(this.#urls.trial, { stop: "1" });
+  /** @param {LimitsForm} form */
+  async #stopTrial(form) {
+    /** @type {ChangeAnswer | null} */
+    const answer = await form.send(this.#urls.trial, { stop: "1" });
     if (!answer) return;
     this.show(answer);
-    this.#trial.say(answer.announced ? "Stopped." : `Stopped on every worker ${followsWords(answer)}.`);
+    form.say(answer.announced ? "Stopped." : `Stopped on every worker ${followsWords(answer)}.`);
     place("start-trial").focus();
   }
 
-  #preview({ value, validity }) {
-    clearTimeout(this.#waiting);
-    if (!value || !validity.valid) this.#showPreview("");
-    else this.#waiting = setTimeout(() => this.#askPreview(value), DEBOUNCE);
+  /** @param {HTMLInputElement} field */
+  #preview(field) {
+    clearTimeout(this.#previewTimer);
+    if (!field.value || !field.validity.valid) this.#showPreview("");
+    else this.#previewTimer = setTimeout(() => this.#askPreview(field), DEBOUNCE);
   }
 
-  async #askPreview(value) {
+  /** @param {HTMLInputElement} field */
+  async #askPreview(field) {
+    const { value } = field;
+    /** @type {Preview | null} */
     const answer = await ask(this.#urls.preview, { max_concurrent: value }).catch(() => null);
-    const field = place("limits-form").elements.max_concurrent;
     if (field.value === value) this.#showPreview(answer ? previewWords(answer) : "");
   }
 
+  /** @param {string} text */
   #showPreview(text) {
-    clearTimeout(this.#waiting);
+    clearTimeout(this.#previewTimer);
     say(place("preview"), text);
   }
 }
 
-/** Choices that are there already stay, with what is chosen. */
+/** @param {string} name of the form's place @param {LimitsForm} form @param {() => void} send */
+function onSubmit(name, form, send) {
+  place(name).addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!form.isOff && form.check()) send();
+  });
+}
+
+/**
+ * Updates the options and keeps the selected one.
+ * @param {HTMLSelectElement} select
+ * @param {Group[]} groups
+ */
 function showGroups(select, groups) {
   const wanted = new Map(groups.map(({ id, name }) => [String(id), name]));
   for (const option of [...select.options].slice(1)) {

@@ -3,10 +3,28 @@ import { ask } from "../shared/http.js";
 import { isOff, moment, place, say, showTable, turnOff } from "./dom.js";
 import { QUALITY_WORDS } from "../shared/format.js";
 
-/** Who was refused, the newest first; *more* adds older ones, and none of both goes away by looking again. */
+/** @import { Quality } from "../shared/protocol.js" */
+
+/**
+ * @typedef {object} Refusal
+ * @property {string} id
+ * @property {number} time Unix milliseconds
+ * @property {string} user
+ * @property {string} camera
+ * @property {string} address
+ * @property {Quality} quality
+ * @property {string} reason
+ * @property {number | null} in_use
+ * @property {number | null} limit
+ * @property {boolean} dry_run
+ */
+
+/** @typedef {{refusals: Refusal[], more: boolean}} RefusalsAnswer */
+
+/** The refused viewers, the newest first. *More* adds older ones. A refresh removes none of them. */
 export class Refusals {
   #url;
-  /** @type {Map<string, any>} */
+  /** @type {Map<string, Refusal>} by id */
   #known = new Map();
   #more = false;
 
@@ -17,10 +35,11 @@ export class Refusals {
   }
 
   async refresh() {
+    /** @type {RefusalsAnswer} */
     const { refusals, more } = await ask(this.#url);
     const follows = refusals.some(({ id }) => this.#known.has(id));
     if (!follows) {
-      // The first look, or so many since the last one that some between are not known.
+      // This is the first answer, or there is a gap after the last one.
       this.#known.clear();
       this.#more = more;
     }
@@ -30,7 +49,8 @@ export class Refusals {
   async #showMore() {
     const oldest = Math.min(...[...this.#known.values()].map(({ time }) => time));
     turnOff(place("more"), true);
-    // One millisecond twice rather than not at all: what is known already is recognised by its id.
+    // Asks for one millisecond twice, so that none is missed: the id tells known ones.
+    /** @type {RefusalsAnswer | null} */
     const answer = await ask(this.#url, { before: oldest + 1 }).catch(() => null);
     turnOff(place("more"), false);
     if (!answer) return;
@@ -38,6 +58,7 @@ export class Refusals {
     this.#add(answer.refusals);
   }
 
+  /** @param {Refusal[]} refusals */
   #add(refusals) {
     for (const refusal of refusals) this.#known.set(refusal.id, refusal);
     const rows = [...this.#known.values()].sort((one, other) => other.time - one.time);
@@ -48,6 +69,7 @@ export class Refusals {
   }
 }
 
+/** @param {Refusal} refusal */
 function refusalWords(refusal) {
   const known = refusal.in_use !== null && refusal.limit !== null;
   return {

@@ -1,26 +1,33 @@
+import { find } from "../shared/find.js";
 import { order } from "../shared/http.js";
 import { isOff, say, turnOff } from "./dom.js";
 
-/** Asks for a message and a time of blocking, and stops a viewer, or all of a camera. */
+/** @typedef {{stop: string, "stop-camera": string}} StopUrls */
+
+/** Stops a viewer, or all viewers of a camera. Asks for a message, and for how long the user is blocked. */
 export class StopDialog {
   #dialog;
+  #form;
+  #message;
   #urls;
   #token;
-  /** @type {{url: string, fields: Record<string, string>} | null} what is to be stopped */
+  /** @type {{url: string, fields: Record<string, string>} | null} the request that stops it */
   #target = null;
   #stopped = false;
-  /** @type {HTMLElement | null} whose row vanishes with the stream */
+  /** @type {HTMLElement | null} its row vanishes with the stream */
   #opener = null;
   /** @type {HTMLElement | null} */
   #caption = null;
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {{stop: string, "stop-camera": string}} urls
+   * @param {StopUrls} urls
    * @param {string} token of CSRF
    */
   constructor(dialog, urls, token) {
     this.#dialog = dialog;
+    this.#form = find(dialog, "form", HTMLFormElement);
+    this.#message = find(dialog, "[name=message]", HTMLTextAreaElement);
     this.#urls = urls;
     this.#token = token;
     this.#form.addEventListener("submit", (event) => {
@@ -29,7 +36,7 @@ export class StopDialog {
     });
     dialog.addEventListener("close", () => this.#giveFocusBack());
     this.#part("cancel").addEventListener("click", () => dialog.close());
-    this.#form.elements.message.addEventListener("input", () => this.#count());
+    this.#message.addEventListener("input", () => this.#count());
   }
 
   /** @param {{id: string, user: string, camera: string}} viewer @param {HTMLElement} opener in the row of a table */
@@ -43,18 +50,22 @@ export class StopDialog {
     this.#open(opener, `Stop all streams of ${name}?`, `${whom} watching it.`, this.#urls["stop-camera"], { camera: id });
   }
 
-  get #form() {
-    return this.#dialog.querySelector("form");
-  }
-
+  /** @param {string} name */
   #part(name) {
-    return this.#dialog.querySelector(`[data-part="${name}"]`);
+    return find(this.#dialog, `[data-part="${name}"]`, HTMLElement);
   }
 
+  /**
+   * @param {HTMLElement} opener
+   * @param {string} title
+   * @param {string} text
+   * @param {string} url
+   * @param {Record<string, string>} fields
+   */
   #open(opener, title, text, url, fields) {
     this.#target = { url, fields };
     this.#opener = opener;
-    this.#caption = opener.closest("table").caption;
+    this.#caption = opener.closest("table")?.caption ?? null;
     this.#stopped = false;
     this.#form.reset();
     say(this.#part("title"), title);
@@ -63,28 +74,30 @@ export class StopDialog {
     this.#part("block").hidden = !("viewing" in fields);
     this.#count();
     this.#dialog.showModal();
-    this.#form.elements.message.select();
+    this.#message.select();
   }
 
   #count() {
-    const { value, maxLength } = this.#form.elements.message;
+    const { value, maxLength } = this.#message;
     say(this.#part("left"), `${maxLength - value.length} characters left`);
   }
 
   async #stop() {
+    if (!this.#target) return;
     const { url, fields } = this.#target;
-    const { message, block_seconds: block } = this.#form.elements;
-    const chosen = this.#part("block").hidden ? {} : { block_seconds: block.value };
+    const block = find(this.#form, "[name=block_seconds]", HTMLSelectElement).value;
+    /** @type {Record<string, string>} */
+    const chosen = this.#part("block").hidden ? {} : { block_seconds: block };
     turnOff(this.#part("stop"), true);
-    const { errors } = await order(url, { ...fields, ...chosen, message: message.value }, this.#token);
+    const { errors } = await order(url, { ...fields, ...chosen, message: this.#message.value }, this.#token);
     turnOff(this.#part("stop"), false);
     this.#stopped = !errors;
     if (errors) say(this.#part("error"), Object.values(errors).flat().join(" "));
     else this.#dialog.close();
   }
 
-  /** The dialog itself gives it to who opened it. */
+  /** The browser gives the focus back to the opener, unless that is gone. */
   #giveFocusBack() {
-    if (this.#stopped || !this.#opener.isConnected) this.#caption.focus();
+    if (this.#stopped || !this.#opener?.isConnected) this.#caption?.focus();
   }
 }

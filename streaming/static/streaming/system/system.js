@@ -1,34 +1,56 @@
-/** Settings > System: the page from which bandwidth is governed. Each part is asked for again while somebody looks. */
+/** Settings > System: the page that shows and changes the limits. Each part refreshes itself while the page is visible. */
 
 import { Blocks } from "./blocks.js";
 import { History } from "./charts.js";
 import { ask } from "../shared/http.js";
 import { Limits } from "./limits.js";
 import { Refusals } from "./refusals.js";
-import { place, say } from "./dom.js";
+import { isPlaced, place, placeOf, say } from "./dom.js";
 import { StopDialog } from "./stop-dialog.js";
 import { showUsage } from "./usage.js";
 
+/** @import { LimitsAnswer, LimitsUrls } from "./limits.js" */
+/** @import { StopUrls } from "./stop-dialog.js" */
+/** @import { Usage, UsageLists } from "./usage.js" */
+
+/** @typedef {{usage: string, history: string, refusals: string, blocks: string} & LimitsUrls & StopUrls} Urls */
+
 const EVERY = { usage: 1_000, blocks: 2_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
 
-const given = (id) => JSON.parse(document.getElementById(`given-${id}`).textContent);
+/** @type {Urls} */
 const urls = given("urls");
-const { csrf } = place("system").dataset;
+const csrf = place("system").dataset.csrf ?? "";
 
+/** @type {Usage} */
 let usage = given("usage");
 let updated = new Date();
 const limits = new Limits(urls, csrf);
 const refusals = new Refusals(urls.refusals);
 const history = new History(urls.history);
 
-/** They are empty in an answer without Redis: what was known last is shown, and that it is no news. */
+/**
+ * Reads JSON that the server has put into the page.
+ * @template T
+ * @param {string} id
+ * @returns {T}
+ */
+function given(id) {
+  return JSON.parse(document.getElementById(`given-${id}`)?.textContent ?? "null");
+}
+
+/**
+ * The lists of an answer. They are empty without Redis: then the last known ones stay.
+ * @param {Usage} answer
+ * @returns {UsageLists}
+ */
 const lists = ({ viewers, cameras, workers }) => ({ viewers, cameras, workers });
 
+/** @param {Usage} answer */
 function show(answer) {
   const changed = answer.gate.limit !== usage.gate.limit || answer.gate.reserved !== usage.gate.reserved;
   usage = answer.gate.state === "unavailable" ? { ...answer, ...lists(usage) } : answer;
   showUsage(usage, limits.groupName);
-  if (changed) limits.refresh().catch(() => {}); // by somebody else; asked for again soon, if it fails
+  if (changed) limits.refresh().catch(() => {}); // somebody else changed them; the next refresh repeats a failed one
 }
 
 async function refreshUsage() {
@@ -43,11 +65,13 @@ async function refreshUsage() {
 }
 
 /**
- * Again and again, while the page is seen; at once when it is seen again. What fails is said by the usage's part.
+ * Refreshes repeatedly while the page is visible, and at once when it becomes visible. Ignores failures: the refresh of the
+ * usage reports them.
  * @param {() => Promise<void>} refresh
  * @param {number} interval ms
  */
 function keepFresh(refresh, interval) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const run = async () => {
     clearTimeout(timer);
@@ -61,16 +85,27 @@ function keepFresh(refresh, interval) {
 }
 
 function offerStops() {
-  if (!place("stop-dialog")) return; // without the permission
-  const dialog = new StopDialog(place("stop-dialog"), urls, csrf);
-  const ask = { viewers: (...of) => dialog.askForViewer(...of), cameras: (...of) => dialog.askForCamera(...of) };
-  for (const [name, open] of Object.entries(ask)) {
-    place(name).addEventListener("click", (event) => {
-      const button = event.target.closest("[data-stop]");
-      const entry = usage[name].find(({ id }) => id === button?.closest("tr").dataset.id);
-      if (entry) open(entry, button);
-    });
-  }
+  if (!isPlaced("stop-dialog")) return; // the user lacks the permission
+  const dialog = new StopDialog(placeOf("stop-dialog", HTMLDialogElement), urls, csrf);
+  onStopButton("viewers", (id, button) => {
+    const viewer = usage.viewers.find((entry) => entry.id === id);
+    if (viewer) dialog.askForViewer(viewer, button);
+  });
+  onStopButton("cameras", (id, button) => {
+    const camera = usage.cameras.find((entry) => entry.id === id);
+    if (camera) dialog.askForCamera(camera, button);
+  });
+}
+
+/**
+ * @param {string} table
+ * @param {(id: string | undefined, button: HTMLElement) => void} listener `id`: of the row
+ */
+function onStopButton(table, listener) {
+  place(table).addEventListener("click", ({ target }) => {
+    const button = target instanceof Element && target.closest("[data-stop]");
+    if (button instanceof HTMLElement) listener(button.closest("tr")?.dataset.id, button);
+  });
 }
 
 limits.show(given("limits"));
@@ -78,8 +113,8 @@ show(usage);
 offerStops();
 keepFresh(refreshUsage, EVERY.usage);
 keepFresh(() => limits.refresh(), EVERY.limits);
-if (place("blocked")) {
-  // Nobody sees it without the permission.
+if (isPlaced("blocked")) {
+  // The user has the permission to see it.
   const blocks = new Blocks(urls.blocks, csrf);
   keepFresh(() => blocks.refresh(), EVERY.blocks)();
 }

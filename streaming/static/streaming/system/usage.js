@@ -1,33 +1,59 @@
 /** Settings > System: how far the limits are used, and by whom. */
 
+import { find } from "../shared/find.js";
+
 import { alarmWords, budgetWords, causeWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
 import { place, say, showTable } from "./dom.js";
 import { QUALITY_WORDS, duration } from "../shared/format.js";
 
+/** @import { GateState, Quality } from "../shared/protocol.js" */
+/** @import { SystemGate } from "./levels.js" */
+
+/**
+ * @typedef {object} ViewerRow
+ * @property {string} id of the viewing
+ * @property {string} user
+ * @property {string} camera
+ * @property {Quality} quality
+ * @property {number} since Unix milliseconds
+ * @property {number} mbps
+ */
+
+/** @typedef {{id: string, name: string, state: string, viewers: number, mbps: number}} CameraRow */
+/** @typedef {{id: string, seen: number, viewers: number, cameras: number, mbps: number}} WorkerRow `seen`: Unix milliseconds */
+/** @typedef {{viewers: ViewerRow[], cameras: CameraRow[], workers: WorkerRow[]}} UsageLists */
+/** @typedef {{time: number, gate: SystemGate} & UsageLists} Usage `time`: Unix milliseconds */
+
+/** @type {Record<GateState, string>} */
 const GATE_WORDS = {
   open: "Stream count is up to date.",
   recovering: "Recovering the stream count. Running streams are counted first; new viewers wait.",
   unavailable: "Stream count is unavailable. New viewers are refused.",
 };
 
+/** @type {Record<string, string>} */
 const CAMERA_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
 
-/** @param {any} usage @param {string} [group] who has the reserved slots */
+/** @param {Usage} usage @param {string} [group] has the reserved slots */
 export function showUsage({ time, gate, viewers, cameras, workers }, group = "") {
   showGate(gate, group);
-  const since = (then) => duration(Math.max(0, Math.floor((time - then) / 1000)));
-  const mbps = (entry) => ({ ...entry, mbps: rate(entry.mbps) });
+  const since = (/** @type {number} */ then) => duration(Math.max(0, Math.floor((time - then) / 1000)));
   showTable("viewers", viewers, (viewer) => ({
-    ...mbps(viewer),
+    ...viewer,
+    mbps: rate(viewer.mbps),
     quality: QUALITY_WORDS[viewer.quality] ?? viewer.quality,
     since: since(viewer.since),
   }));
-  showTable("cameras", cameras, (camera) => ({ ...mbps(camera), state: CAMERA_WORDS[camera.state] ?? camera.state }));
-  showTable("workers", workers, (worker) => ({ ...mbps(worker), seen: `${since(worker.seen)} ago` }));
+  showTable("cameras", cameras, (camera) => ({
+    ...camera,
+    mbps: rate(camera.mbps),
+    state: CAMERA_WORDS[camera.state] ?? camera.state,
+  }));
+  showTable("workers", workers, (worker) => ({ ...worker, mbps: rate(worker.mbps), seen: `${since(worker.seen)} ago` }));
   for (const [name, { length }] of Object.entries({ viewers, cameras, workers })) showUnknown(name, gate, length);
 }
 
-/** @param {string} name @param {any} gate @param {number} before how many there were when it was known */
+/** @param {string} name @param {SystemGate} gate @param {number} before number of rows that were known last */
 function showUnknown(name, gate, before) {
   const unknown = isUnknown(gate);
   say(place(`unknown-${name}`), before ? "Last known values." : `Not available. ${causeWords(gate)}.`);
@@ -35,7 +61,7 @@ function showUnknown(name, gate, before) {
   if (unknown) place(`no-${name}`).hidden = true;
 }
 
-/** @param {import("./levels.js").Gate} gate @param {string} group */
+/** @param {SystemGate} gate @param {string} group */
 function showGate(gate, group) {
   say(place("in-use"), gate.in_use ?? "–");
   say(place("limit"), gate.limit);
@@ -64,7 +90,7 @@ function showMeter(name, value, maximum) {
   const gauge = place(name);
   gauge.dataset.level = levelOf(value, maximum);
   gauge.dataset.limited = String(maximum > 0);
-  const meter = gauge.querySelector("meter");
+  const meter = find(gauge, "meter", HTMLMeterElement);
   meter.max = maximum || 1;
   meter.value = maximum ? value : 0;
 }

@@ -1,0 +1,91 @@
+import { Acknowledgements } from "./acknowledgements.js";
+import { Connection } from "./connection.js";
+import { Decoding } from "./decoding.js";
+import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js";
+
+/** @import { Frame, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Browser } from "./browser.js" */
+/** @import { ServerClock } from "./clock.js" */
+/** @import { End } from "./connection.js" */
+/** @import { Figures } from "./figures.js" */
+/** @import { Traffic } from "./traffic.js" */
+
+/**
+ * @typedef {object} StreamListener
+ * @property {(message: StreamMessage) => void} onMessage
+ * @property {(picture: ImageBitmap | VideoFrame, frame: Frame, live: boolean) => void} onPicture the listener owns the
+ *   picture; `live`: the server has not reported the camera as lost since it sent the frame
+ * @property {() => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(end: End) => void} onEnd called at most once, and never after `close()`
+ */
+
+/** @typedef {{clock: ServerClock, figures: Figures, traffic: Traffic}} Meters outlive the connection */
+
+/** The stream of one connection: received, decoded, counted and acknowledged. */
+export class LiveStream {
+  #meters;
+  #listener;
+  #connection;
+  #decoding;
+  #acknowledgements;
+  #received = 0; // seq
+  #liveAfter = 0; // seq of the last frame before the server reported the camera as lost
+
+  /**
+   * @param {string} address
+   * @param {Meters} meters
+   * @param {StreamListener} listener
+   * @param {Browser} browser
+   */
+  constructor(address, meters, listener, browser) {
+    const { clock, figures } = meters;
+    this.#meters = meters;
+    this.#listener = listener;
+    this.#connection = new Connection(
+      address,
+      clock,
+      {
+        onMessage: (message) => this.#onMessage(message),
+        onFrame: (frame) => this.#onFrame(frame),
+        onEnd: (end) => listener.onEnd(end),
+      },
+      browser,
+    );
+    this.#acknowledgements = new Acknowledgements((seq) => this.send({ type: ViewerMessage.ACK, seq }), browser.steady);
+    this.#decoding = new Decoding(browser, {
+      // Frames are acknowledged after decoding, so that the server sends no more than this machine can decode.
+      onDone: (frame) => this.#acknowledgements.add(frame, clock.now() - frame.readAt),
+      onPicture: (picture, frame) => listener.onPicture(picture, frame, frame.seq > this.#liveAfter),
+      onLost: (frame) => figures.lost(frame),
+      onVideoFailure: () => listener.onVideoFailure(),
+    });
+  }
+
+  /** @param {ViewerMessages} message */
+  send(message) {
+    this.#connection.send(message);
+  }
+
+  /** Frees the slot at once. */
+  close() {
+    this.#connection.close();
+    this.#decoding.close();
+    this.#acknowledgements.stop();
+  }
+
+  /** @param {StreamMessage} message */
+  #onMessage(message) {
+    if (message.type === ServerMessage.STATUS) {
+      if (message.state === StreamState.RECONNECTING) this.#liveAfter = this.#received;
+    } else if (message.codec) this.#decoding.configure(message.codec);
+    this.#listener.onMessage(message);
+  }
+
+  /** @param {Frame} frame */
+  #onFrame(frame) {
+    this.#received = frame.seq;
+    this.#meters.figures.received(frame);
+    this.#meters.traffic.add(frame);
+    this.#decoding.push(frame);
+  }
+}

@@ -1,0 +1,174 @@
+import { Presence } from "./presence.js";
+import { Reason } from "../shared/protocol.js";
+import { RetryPolicy } from "./retry-policy.js";
+import { LocalReason, State } from "./states.js";
+
+/** @import { ViewerMessages } from "../shared/protocol.js" */
+/** @import { Browser } from "./browser.js" */
+/** @import { End } from "./connection.js" */
+/** @import { LiveStream } from "./live-stream.js" */
+/** @import { Status } from "./states.js" */
+/** @import { Stills } from "./stills.js" */
+
+const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earlier retry could be refused because of itself
+const SNAPSHOT_INTERVAL = 2_000; // ms
+
+/**
+ * @typedef {object} ReconnectionListener
+ * @property {(onEnd: (end: End) => void) => LiveStream} connect
+ * @property {() => void} onStatus
+ * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
+ */
+
+/** Keeps a viewing connected while somebody looks. Fetches stills while there is no live picture. */
+export class Reconnection {
+  /** @type {Status} */
+  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null, until: null };
+  #stills;
+  #listener;
+  #browser;
+  #policy;
+  /** @type {Presence | null} */
+  #presence = null;
+  /** @type {LiveStream | null} */
+  #stream = null;
+  #admitted = false; // on this connection
+  #suspended = false;
+  #closed = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {Stills} stills
+   * @param {ReconnectionListener} listener
+   * @param {Browser} browser
+   */
+  constructor(stills, listener, browser) {
+    this.#stills = stills;
+    this.#listener = listener;
+    this.#browser = browser;
+    this.#policy = new RetryPolicy(browser);
+  }
+
+  open() {
+    if (this.status.state !== State.IDLE) return;
+    this.#presence = new Presence(this.#browser, {
+      leave: () => this.#suspend(),
+      comeBack: () => this.#resume(),
+      hurry: () => this.#hurry(),
+      seenElsewhere: () => this.#listener.seenElsewhere(),
+    });
+    this.#start(0);
+  }
+
+  /** Connects now, whatever ended the last attempt. */
+  retry() {
+    if (this.#closed) return;
+    const held = this.#stream !== null;
+    this.#disconnect();
+    this.#suspended = false;
+    this.#policy.reset();
+    this.#start(held ? SLOT_RELEASE : 0);
+  }
+
+  /** Frees the slot. May be called at any time, and more than once. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#presence?.stop();
+    this.#stills.stop();
+    this.#disconnect();
+    this.change({ state: State.CLOSED });
+  }
+
+  /** @param {ViewerMessages} message */
+  send(message) {
+    this.#stream?.send(message);
+  }
+
+  onMessage() {
+    this.#policy.onMessage();
+  }
+
+  onAdmitted() {
+    this.#admitted = true;
+  }
+
+  onLivePicture() {
+    if (this.status.state === State.LIVE) return;
+    this.#stills.stop();
+    this.#policy.onLive();
+    this.change({ state: State.LIVE });
+  }
+
+  /** Ends the viewing if only stills are left: a connection would report it by itself. */
+  onLoggedOut() {
+    if (this.status.state !== State.UNAVAILABLE) return;
+    this.#disconnect();
+    this.#stills.stop();
+    this.change({ state: State.CLOSED, reason: Reason.NOT_AUTHENTICATED });
+  }
+
+  /** @param {Partial<Status> & {state: State}} status */
+  change({ state, reason = null, message = null, inUse = null, limit = null, until = null }) {
+    this.status = { state, reason, message, inUse, limit, until };
+    this.#listener.onStatus();
+  }
+
+  /** @param {number} delay ms */
+  #start(delay) {
+    this.change({ state: State.CONNECTING });
+    this.#stills.once();
+    if (delay) this.#timer = setTimeout(() => this.#connect(), delay);
+    else this.#connect();
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#admitted = false;
+    this.#stream = this.#listener.connect((end) => this.#onEnd(end));
+  }
+
+  #disconnect() {
+    clearTimeout(this.#timer);
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
+  /** @param {End} end */
+  #onEnd(end) {
+    this.#disconnect();
+    const { status, delay } = this.#policy.after(end, this.#admitted);
+    if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
+    if (status.state === State.REFUSED) this.#stills.once();
+    if (status.state === State.UNAVAILABLE) this.#stills.every(SNAPSHOT_INTERVAL);
+    if (status.state === State.CLOSED) this.#stills.stop();
+    this.change(status);
+  }
+
+  /** Frees the slot while nobody looks. */
+  #suspend() {
+    const { state } = this.status;
+    if (this.#suspended || state === State.REFUSED || state === State.CLOSED) return;
+    this.#suspended = true;
+    this.#stills.stop();
+    this.#disconnect();
+    if (state !== State.UNAVAILABLE) this.change({ state: State.RECONNECTING, reason: LocalReason.HIDDEN });
+  }
+
+  #resume() {
+    if (!this.#suspended) return;
+    this.#suspended = false;
+    if (this.status.state === State.UNAVAILABLE) this.#stills.every(SNAPSHOT_INTERVAL);
+    if (this.#retriesByItself) this.#connect();
+  }
+
+  #hurry() {
+    if (this.#stream === null && !this.#suspended && this.#retriesByItself) this.#connect();
+  }
+
+  get #retriesByItself() {
+    const { state, reason } = this.status;
+    return state === State.RECONNECTING || reason === LocalReason.NO_WEBSOCKET;
+  }
+}

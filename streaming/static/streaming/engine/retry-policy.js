@@ -1,0 +1,87 @@
+import { Backoff } from "./backoff.js";
+import { CONNECTION_LOST } from "./connection.js";
+import { Outcome, defaultReason, outcomeOf } from "../shared/protocol.js";
+import { LocalReason, State } from "./states.js";
+
+/** @import { Browser } from "./browser.js" */
+/** @import { End } from "./connection.js" */
+/** @import { Status } from "./states.js" */
+
+const GHOST = 20_000; // ms for which a lost connection may still hold its slot: until the server's timeout or the lease's end
+const MAX_GHOST_DELAY = 4_000; // ms between two attempts in that time
+const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
+
+/**
+ * What follows the end of a connection.
+ * @typedef {object} Next
+ * @property {Partial<Status> & {state: State}} status
+ * @property {number | null} delay milliseconds until the next attempt; null: none, until the user asks for one
+ */
+
+/** Decides after each end of a connection whether and when to connect again. */
+export class RetryPolicy {
+  #backoff;
+  #now;
+  #failedOpenings = 0;
+  #ghostUntil = -Infinity;
+
+  /** @param {Pick<Browser, "random" | "steady">} browser */
+  constructor({ random, steady }) {
+    this.#backoff = new Backoff(random);
+    this.#now = steady;
+  }
+
+  /** The user asks for another attempt. */
+  reset() {
+    this.#backoff.reset();
+    this.#failedOpenings = 0;
+  }
+
+  /** A message arrived: the server can be reached. */
+  onMessage() {
+    this.#failedOpenings = 0;
+  }
+
+  /** A live picture arrived. */
+  onLive() {
+    this.#backoff.reset();
+  }
+
+  /**
+   * @param {End} end
+   * @param {boolean} admitted whether the connection held a slot
+   * @returns {Next}
+   */
+  after({ code, opened, error }, admitted) {
+    this.#failedOpenings = opened ? 0 : this.#failedOpenings + 1;
+    const reason = error?.reason ?? defaultReason(code) ?? LocalReason.CONNECTION_LOST;
+    const retryAfter = (error?.retry_after ?? 0) * 1000;
+    const until = retryAfter ? Date.now() + retryAfter : null;
+    const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };
+    if (admitted && code === CONNECTION_LOST) this.#ghostUntil = this.#now() + GHOST;
+    switch (outcomeOf(code, reason)) {
+      case Outcome.REFUSED:
+        // The lost connection may still hold the slot for which this one was refused.
+        if (this.#now() < this.#ghostUntil) return this.#reconnect({ reason: LocalReason.CONNECTION_LOST }, 0, MAX_GHOST_DELAY);
+        return { status: { ...facts, state: State.REFUSED }, delay: null };
+      case Outcome.ENDED:
+        return { status: { ...facts, state: State.CLOSED }, delay: null };
+      case Outcome.UNAVAILABLE:
+        return { status: { ...facts, state: State.UNAVAILABLE }, delay: null };
+      default:
+        return this.#reconnect(facts, retryAfter);
+    }
+  }
+
+  /**
+   * @param {Partial<Status>} facts
+   * @param {number} minimum ms
+   * @param {number} [maximum] ms
+   * @returns {Next}
+   */
+  #reconnect(facts, minimum, maximum = Infinity) {
+    const delay = Math.min(Math.max(this.#backoff.next(), minimum), maximum);
+    if (this.#failedOpenings < OPENINGS_BEFORE_FALLBACK) return { status: { ...facts, state: State.RECONNECTING }, delay };
+    return { status: { state: State.UNAVAILABLE, reason: LocalReason.NO_WEBSOCKET }, delay };
+  }
+}

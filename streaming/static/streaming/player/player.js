@@ -1,0 +1,204 @@
+import { State } from "../engine/states.js";
+import { playsH264 } from "../engine/video-decoder.js";
+import { find } from "../shared/find.js";
+import { FiguresPanel } from "./figures-panel.js";
+import { FullScreen } from "./full-screen.js";
+import { Painter } from "./painter.js";
+import { PictureInPicture } from "./picture-in-picture.js";
+import { AUTO } from "./quality-choice.js";
+import { QualityMenu } from "./quality-menu.js";
+import { savePicture } from "./save-picture.js";
+import { StatusPanel } from "./status-panel.js";
+import { Viewing } from "./viewing.js";
+import { Zoom } from "./zoom.js";
+
+/** @import { Viewer } from "../engine/viewer.js" */
+/** @import { Camera, Gate } from "../shared/protocol.js" */
+/** @import { Choice } from "./quality-choice.js" */
+
+const INTERVAL = 500; // ms between two updates of what changes with time
+/** @type {Record<string, Choice>} */
+const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
+
+const playsVideo = playsH264();
+
+/** Connects a viewing with the parts of its element: picture, words and controls. */
+export class Player {
+  #element;
+  #canvas;
+  #saveButton;
+  #pipButton;
+  #painter;
+  #menu;
+  #fullScreen;
+  #figures;
+  #inPicture;
+  #zoom;
+  #status;
+  /** @type {Camera | null} */
+  #camera = null;
+  /** @type {Viewing | null} null: closed, or not started yet */
+  #viewing = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  /** @type {Gate | null} */
+  #gate = null;
+  #slotFree = false;
+
+  /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
+  constructor(element) {
+    /** @param {string} name */
+    const button = (name) => find(element, `[data-part="${name}"]`, HTMLButtonElement);
+    this.#element = element;
+    this.#canvas = find(element, "[data-part=canvas]", HTMLCanvasElement);
+    this.#saveButton = button("save");
+    this.#pipButton = button("pip");
+    this.#painter = new Painter(this.#canvas, () => this.#drawInPicture());
+    this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#choose(choice));
+    this.#fullScreen = new FullScreen(element, button("fullscreen"));
+    const figures = find(element, "[data-part=figures]", HTMLElement);
+    this.#figures = new FiguresPanel(figures, button("figuresToggle"), () => this.#facts);
+    this.#inPicture = new PictureInPicture(this.#canvas, this.#pipButton);
+    this.#zoom = new Zoom(find(element, ".stage", HTMLElement), this.#canvas, button("unzoom"));
+    this.#status = new StatusPanel(element, () => this.retry());
+    this.#saveButton.addEventListener("click", () => this.#save());
+    element.dataset.state = State.IDLE;
+  }
+
+  /** @param {Camera} camera */
+  async open(camera) {
+    this.close();
+    this.#camera = camera;
+    this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
+    this.#element.dataset.state = State.CONNECTING;
+    const video = await playsVideo;
+    if (this.#camera === camera) this.#start(camera, video);
+  }
+
+  /** Frees the slot and clears the picture. */
+  close() {
+    this.leaveFullScreen();
+    this.#inPicture.leave();
+    this.#zoom.reset();
+    this.#figures.clear();
+    clearInterval(this.#timer);
+    this.#viewing?.viewer.close();
+    this.#viewing = this.#camera = null;
+    this.#painter.clear();
+    this.#menu.showQuality(null);
+    for (const name of ["picture", "quality", "format"]) delete this.#element.dataset[name];
+    this.#saveButton.disabled = this.#pipButton.disabled = true;
+    this.#status.clear();
+  }
+
+  retry() {
+    this.#viewing?.viewer.retry();
+  }
+
+  /** @param {Gate | null} gate null: not known. A refused viewer is offered a free slot. */
+  showGate(gate) {
+    this.#gate = gate;
+    const free = gate?.state === "open" && (gate.available ?? 0) > 0;
+    if (free === this.#slotFree) return;
+    this.#slotFree = free;
+    if (this.#viewing) this.#render(this.#viewing);
+  }
+
+  /** @param {string} key @returns {boolean} whether the key has a meaning here */
+  handleKey(key) {
+    if (key === "f") this.#fullScreen.toggle();
+    else if (key === "r") this.retry();
+    else if (key === "i") this.#figures.toggle();
+    else if (key === "s") this.#save();
+    else if (QUALITY_KEYS[key]) this.#menu.choose(QUALITY_KEYS[key]);
+    else return this.#zoom.handleKey(key);
+    return true;
+  }
+
+  /** @returns {boolean} whether it was in full screen */
+  leaveFullScreen() {
+    return this.#fullScreen.leave();
+  }
+
+  /** @param {Camera} camera @param {boolean} video whether this browser plays H.264 */
+  #start(camera, video) {
+    const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
+    const viewing = new Viewing(
+      camera,
+      { choice: this.#menu.choice, video, pixels },
+      {
+        paint: (picture) => this.#painter.paint(picture),
+        onPicture: () => this.#onPicture(viewing.viewer),
+        onChange: () => this.#render(viewing),
+        onQualityKept: (quality, reason) => this.#menu.keep(quality, reason),
+        seenElsewhere: () => this.#inPicture.isShown,
+      },
+    );
+    this.#viewing = viewing;
+    viewing.viewer.open();
+    this.#timer = setInterval(() => this.#refresh(viewing), INTERVAL);
+  }
+
+  /** @param {Choice} choice */
+  #choose(choice) {
+    this.#menu.showQuality(this.#viewing?.viewer.quality ?? null);
+    this.#viewing?.choose(choice);
+  }
+
+  /** @param {Viewer} viewer */
+  #onPicture(viewer) {
+    const { picture, figures, status } = viewer;
+    const { dataset } = this.#element;
+    const live = picture?.kind === "live" && status.state === State.LIVE;
+    if (live && figures.format && dataset.format !== figures.format) dataset.format = figures.format;
+    if (!picture || dataset.picture === picture.kind) return;
+    dataset.picture = picture.kind;
+    this.#saveButton.disabled = this.#pipButton.disabled = false;
+    this.#status.showAge(viewer);
+  }
+
+  /** @param {Viewing} viewing */
+  #refresh(viewing) {
+    viewing.applyQuality();
+    const { status } = viewing.viewer;
+    if (status.state === State.CLOSED && status.until) this.#status.show(status, this.#slotFree); // the remaining time
+    this.#status.showAge(viewing.viewer);
+    this.#figures.render();
+    if (status.state !== State.LIVE) this.#drawInPicture();
+  }
+
+  /** @param {Viewing} viewing */
+  #render(viewing) {
+    const { status, quality } = viewing.viewer;
+    const { dataset } = this.#element;
+    const entered = dataset.state !== status.state;
+    const refused = entered && status.state === State.REFUSED;
+    dataset.state = status.state;
+    if (quality && quality !== dataset.quality) dataset.quality = quality;
+    this.#menu.showQuality(quality);
+    if (entered && status.state !== State.LIVE && status.state !== State.STALE) viewing.restart();
+    if (refused) this.#slotFree = false; // the refusal is newer
+    this.#status.show(status, this.#slotFree);
+    this.#status.showAge(viewing.viewer);
+    this.#drawInPicture();
+    this.#status.announce();
+    if (refused) this.#element.dispatchEvent(new CustomEvent("refused", { detail: status, bubbles: true }));
+  }
+
+  get #facts() {
+    if (!this.#viewing) return null;
+    const { figures, gate: atAdmission } = this.#viewing.viewer;
+    const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
+    return { figures, gate, width: this.#canvas.width, height: this.#canvas.height };
+  }
+
+  #save() {
+    if (!this.#viewing || !this.#element.dataset.picture) return;
+    const { camera, viewer } = this.#viewing;
+    savePicture(this.#canvas, camera.name, viewer.age ?? 0);
+  }
+
+  #drawInPicture() {
+    this.#inPicture.draw(this.#status.lines(/** @type {State} */ (this.#element.dataset.state)));
+  }
+}

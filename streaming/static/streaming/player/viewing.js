@@ -1,0 +1,91 @@
+import { State } from "../engine/states.js";
+import { Traffic, measureLink } from "../engine/traffic.js";
+import { Viewer } from "../engine/viewer.js";
+import { snapshotPath } from "../shared/protocol.js";
+import { QualityChoice } from "./quality-choice.js";
+
+/** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
+/** @import { Choice } from "./quality-choice.js" */
+
+/**
+ * @typedef {object} ViewingListener
+ * @property {(picture: ImageBitmap | VideoFrame) => void} paint the listener owns the picture and closes it
+ * @property {() => void} onPicture
+ * @property {() => void} onChange the state or the quality has changed
+ * @property {(quality: Quality, reason: Reason) => void} onQualityKept the server has no room for another quality
+ * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
+ */
+
+/** A viewer of one camera, and the quality to ask for: by the user's choice and by how the pictures arrive. */
+export class Viewing {
+  camera;
+  viewer;
+  #choice;
+  #listener;
+  #gaps = 0; // already observed
+
+  /**
+   * @param {Camera} camera
+   * @param {{choice: Choice, video: boolean, pixels: () => number}} options `video`: whether this browser plays H.264;
+   *   `pixels`: the width of the picture on the screen
+   * @param {ViewingListener} listener
+   */
+  constructor(camera, { choice, video, pixels }, listener) {
+    const traffic = new Traffic();
+    const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
+    this.camera = camera;
+    this.#listener = listener;
+    this.#choice = new QualityChoice({ choice, playsVideo: video, pixels, traffic, measure });
+    this.viewer = new Viewer(
+      { cameraId: camera.id, quality: this.#choice.quality, video, traffic },
+      {
+        paint: (picture) => listener.paint(picture),
+        onPicture: () => this.#onPicture(),
+        onChange: () => listener.onChange(),
+        onQualityKept: ({ quality, reason }) => reason && this.#onQualityKept(quality, reason),
+        onVideoFailure: () => this.#onVideoFailure(),
+        seenElsewhere: () => listener.seenElsewhere(),
+      },
+    );
+  }
+
+  /** @param {Choice} choice */
+  choose(choice) {
+    this.#choice.choose(choice);
+    this.applyQuality();
+  }
+
+  /** Asks the server for the present quality, if it is another one. */
+  applyQuality() {
+    const { quality } = this.#choice;
+    if (this.viewer.wanted !== quality) this.viewer.setQuality(quality);
+  }
+
+  /** The live picture was interrupted: earlier observations no longer count. */
+  restart() {
+    this.#choice.restart();
+  }
+
+  #onPicture() {
+    const { picture, quality, figures, age, status } = this.viewer;
+    if (picture?.kind === "live" && status.state === State.LIVE && age !== null) {
+      const gap = figures.gaps > this.#gaps;
+      this.#gaps = figures.gaps;
+      this.#choice.observe({ age, gap, quality, format: figures.format });
+      this.applyQuality();
+    }
+    this.#listener.onPicture();
+  }
+
+  #onVideoFailure() {
+    this.#choice.videoFailed();
+    this.applyQuality();
+  }
+
+  /** @param {Quality} quality @param {Reason} reason */
+  #onQualityKept(quality, reason) {
+    this.#choice.kept(quality);
+    this.applyQuality();
+    this.#listener.onQualityKept(quality, reason);
+  }
+}
