@@ -22,8 +22,8 @@ run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.
 cluster: .venv/.development ## the same behind nginx, with four workers and Redis, from the files of deploy/
 	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
 
-test: .venv/.development ## every test; those that need a browser or PostgreSQL skip where none is found
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+test: .venv/.development ## every test, then the search for leaked passwords; tests of Chromium or PostgreSQL skip where it is missing
+	$(BIN)/python -m tests.leaks $(SIDE_BY_SIDE)
 
 lint: .venv/.development ## ruff, mypy, links of the documents, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .

@@ -24,14 +24,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.promtool import Promtool
 from tests.servers import RedisServer, Site, make_template, site
 
-CAMERA_PASSWORD = "Xq7-never-said-aloud-Zw3"  # searched for in whatever the whole suite's processes have written
-
-
-@pytest.fixture(scope="session", autouse=True)
-def nothing_says_a_camera_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    yield
-    files = [path for path in tmp_path_factory.getbasetemp().rglob("*") if path.is_file()]
-    assert not [path for path in files if CAMERA_PASSWORD.encode() in path.read_bytes()]
+pytest_plugins = ("tests.leaks", "tests.retries")
 
 
 def pytest_report_header() -> str:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.folders import remove
 from tests.servers import START_SECONDS, free_port, wait_until
 
 USER = "nvr"  # and the database's name; let in from loopback without a password
@@ -89,7 +90,7 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(10)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
     def _listens(self) -> bool:
         assert self.process is not None

@@ -2,11 +2,13 @@
 
 import atexit
 import os
-import shutil
 import tempfile
+from pathlib import Path
+
+from tests.folders import remove
 
 _folder = tempfile.mkdtemp(prefix="nvr-tests-")
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+atexit.register(remove, Path(_folder))
 for _name in (
     "DATABASE_URL",
     "REDIS_URL",

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.client import Session, Stream, eventually
-from tests.conftest import CAMERA_PASSWORD
+from tests.leaks import CAMERA_PASSWORD
 from tests.servers import PASSWORD, ROOT, Site, environment_of
 
 PUT_OUT = 15  # seconds within which a stream ends whose right is gone
