@@ -33,8 +33,8 @@ class Session:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
         if username:
             self.get("/accounts/login/")
-            self.post("/accounts/login/", {"username": username, "password": password})
-            assert "sessionid" in self._cookies(), f"{username} could not log in"
+            status, _ = self.post("/accounts/login/", {"username": username, "password": password})
+            assert "sessionid" in self._cookies(), f"{username} could not log in: HTTP {status}"
 
     def _cookies(self) -> dict[str, str]:
         return {cookie.name: cookie.value or "" for cookie in self._jar}

@@ -167,7 +167,7 @@ class Site:
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
             return [str(uuid.UUID(row[0])) for row in connection.execute("SELECT id FROM cameras_camera")]
 
-    def execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
+    def execute(self, statement: str, values: tuple[object, ...] | dict[str, object] = ()) -> None:
         """Change the database behind the workers' backs."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             connection.execute(statement, values)
@@ -207,7 +207,7 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STREAM_")}
     return {
         **clean,
-        "DJANGO_SETTINGS_MODULE": "nvr.settings",
+        "DJANGO_SETTINGS_MODULE": os.environ.get("NVR_WORKER_SETTINGS", "nvr.settings"),
         "NVR_VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'nvr.sqlite3'}",
         "REDIS_URL": "",

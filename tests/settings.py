@@ -28,6 +28,7 @@ for _name in (
 ):
     os.environ[_name] = ""  # set and empty: the default, whatever `.env` says
 os.environ["NVR_VAR_DIR"] = _folder
+os.environ["NVR_WORKER_SETTINGS"] = "tests.worker_settings"  # what `tests/servers.py` starts workers with
 os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # other than SQLite: tests/test_postgresql.py
 
 from nvr.settings import *  # noqa: E402, F403
