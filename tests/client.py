@@ -84,6 +84,12 @@ class Session:
         return other
 
 
+def in_use(session: Session) -> int:
+    """Slots in use, by the metrics."""
+    used: int = session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
+    return used
+
+
 async def eventually(condition: Callable[[], object], seconds: float) -> None:
     """Poll a condition of the server's that no message tells of; fails after `seconds`."""
     async with asyncio.timeout(seconds):

@@ -10,8 +10,7 @@ import psutil
 import pytest
 
 from cameras.simulator import Fault, SimulatedCamera
-from tests.acceptance.test_worker_faults import in_use
-from tests.client import Session, Stream, eventually
+from tests.client import Session, Stream, eventually, in_use
 from tests.figures import record
 from tests.servers import Site, site
 
@@ -27,17 +26,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
         yield created
 
 
-@pytest.fixture
-def session(installation: Site) -> Session:
-    return Session(installation.workers[0].base)
-
-
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE])
 async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
-    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+    session: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.fault = fault
         await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
@@ -52,10 +45,9 @@ async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE, Fault.UNAUTHORIZED])
 async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_free(
-    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+    session: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.fault = fault
         faulty = time.monotonic()
@@ -68,10 +60,9 @@ async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_
 
 
 async def test_a_camera_that_changes_its_size_goes_on(
-    installation: Site, session: Session, camera: SimulatedCamera
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.resize(320, 240)
         camera.drop_connections()
@@ -82,10 +73,9 @@ async def test_a_camera_that_changes_its_size_goes_on(
 
 
 async def test_a_camera_that_restarts_with_another_codec_goes_on(
-    installation: Site, session: Session, camera: SimulatedCamera
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         before = stream.pictures[-1].epoch
         camera.change_codec("h265")
@@ -106,13 +96,12 @@ def held(process: psutil.Process) -> tuple[int, int]:
 
 
 async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_connection(
-    installation: Site, session: Session, camera: SimulatedCamera
+    installation: Site, session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
     process = psutil.Process(installation.workers[0].process.popen.pid)
 
     async def one_round(number: int) -> None:
-        async with Stream(session, id) as stream:
+        async with Stream(session, camera_id) as stream:
             await stream.live()
             if number % 2:
                 camera.drop_connections()

@@ -25,11 +25,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
 
 
 @pytest.fixture
-def session(installation: Site) -> Session:
-    return Session(installation.workers[0].base)
-
-
-@pytest.fixture
 def admin(installation: Site) -> Session:
     return Session(installation.workers[0].base, "admin")
 

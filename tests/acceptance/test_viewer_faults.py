@@ -7,8 +7,7 @@ import psutil
 import pytest
 
 from cameras.simulator import SimulatedCamera
-from tests.acceptance.test_worker_faults import in_use
-from tests.client import Session, Stream, eventually
+from tests.client import Session, Stream, eventually, in_use
 from tests.figures import record
 from tests.proxy import TcpProxy
 from tests.servers import Site

@@ -9,16 +9,11 @@ import pytest
 from websockets.exceptions import InvalidHandshake
 
 from cameras.simulator import Fault, SimulatedCamera
-from tests.client import Session, Stream, eventually
+from tests.client import Session, Stream, eventually, in_use
 from tests.figures import record
 from tests.servers import Site, Worker
 
 LEASE = 15  # seconds, the default
-
-
-def in_use(session: Session) -> int:
-    used: int = session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
-    return used
 
 
 async def fill(session: Session, camera: str, count: int) -> list[Stream]:
