@@ -6,12 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("nvr", "streaming", "cameras")  # each imports only those after it
+SKIPPED = {"migrations", "node_modules"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def trees(*folders: str) -> dict[str, ast.Module]:
-    """File name -> syntax tree, for all files in `folders` except migrations."""
-    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
+    """File name -> syntax tree, for all files in `folders`."""
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if SKIPPED.isdisjoint(path.parts)]
     return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in sorted(paths)}
 
 

@@ -62,7 +62,7 @@ def camera(installation: Site) -> str:
     return installation.add_camera("Yard", NOBODY)
 
 
-# Read here and not from the worker, which serves the same (test_api.py), so that each operation is a test of its own.
+# Read here and not from a worker, so that each operation is a test of its own. A worker serves the same description.
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"))))
 
 

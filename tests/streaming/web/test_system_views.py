@@ -1,5 +1,5 @@
 """Settings > System: who may ask and order what, and what is said of wrong input. What orders do is for
-tests/browser/test_system.py, on running workers."""
+tests/browser/system, on running workers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
