@@ -19,7 +19,7 @@ from cameras.simulator import SimulatedCamera
 from tests.acceptance.test_limit import MESSAGE
 from tests.client import Session, Stream, eventually
 from tests.cluster import WORKERS, Cluster
-from tests.servers import Site, wait_until
+from tests.servers import START_SECONDS, Site, wait_until
 
 USAGE = "/admin/streaming/system/usage/"
 
@@ -175,8 +175,8 @@ async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_
             count = stream.count
             await stream.until(lambda stream, count=count: stream.count > count, 5)  # type: ignore[misc]
             assert stream.close_code is None
-    wait_until(lambda: cluster.pid(1) != pid, 10, "supervisor has started another in its place")
-    wait_until(lambda: cluster.pid(1) in worker_pids(admin), 10, "the new worker reports")
+    wait_until(lambda: cluster.pid(1) != pid, START_SECONDS, "supervisor has started another in its place")
+    wait_until(lambda: cluster.pid(1) in worker_pids(admin), START_SECONDS, "the new worker reports")
 
 
 async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_goes_on(
@@ -194,7 +194,9 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_g
         await open_streams(stack, session, yard, 2)  # slots are left
         await eventually(lambda: len(workers_of_holders(admin)) == 10 - len(lost), 6)
         assert time.monotonic() - killed < 6  # the lease of 3 s, and time to ask
-    wait_until(lambda: cluster.pid(2) in worker_pids(admin), 15, "supervisor has started another in its place")
+    wait_until(
+        lambda: cluster.pid(2) in worker_pids(admin), START_SECONDS, "supervisor has started another in its place"
+    )
 
 
 def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:

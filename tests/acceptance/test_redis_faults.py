@@ -116,21 +116,21 @@ async def test_running_streams_survive_a_redis_that_was_killed_and_came_back_wit
 
 
 @pytest.mark.timeout(120)
-async def test_a_redis_that_is_gone_for_a_minute_ends_the_streams_and_opens_again_within_a_lease(
+async def test_a_redis_that_is_gone_for_longer_than_a_lease_ends_the_streams_and_opens_again_within_a_lease(
     watched: Watched,
 ) -> None:
     watched.redis.kill()
     gone = time.monotonic()
     for stream in watched.streams:
         assert await stream.ended(LEASE) == 4409
-    record("Redis gone 60 s: running streams ended after", time.monotonic() - gone)
+    record("Redis gone 20 s: running streams ended after", time.monotonic() - gone)
     assert time.monotonic() - gone < LEASE
-    await asyncio.sleep(60 - (time.monotonic() - gone))
+    await asyncio.sleep(LEASE + 5 - (time.monotonic() - gone))
     await asyncio.to_thread(watched.redis.start)
     back = time.monotonic()
     async with Stream(watched.session, watched.camera) as stream:
         await stream.live(LEASE + 1)
-        record("Redis back after 60 s: admitted after", time.monotonic() - back)
+        record("Redis back after 20 s: admitted after", time.monotonic() - back)
 
 
 async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_for_five_seconds(

@@ -4,7 +4,6 @@ import asyncio
 import time
 
 import psutil
-import pytest
 
 from cameras.simulator import SimulatedCamera
 from tests.client import Session, Stream, eventually, in_use
@@ -33,9 +32,8 @@ async def test_a_viewer_that_vanishes_without_a_word_frees_its_slot(
         await stream.close()
 
 
-@pytest.mark.parametrize("chats", [False, True])
-async def test_twenty_viewers_that_stop_reading_cost_the_worker_less_than_five_megabytes_each(
-    installation: Site, camera: SimulatedCamera, chats: bool
+async def test_twenty_viewers_that_stop_reading_silent_or_chatting_cost_the_worker_less_than_five_megabytes_each(
+    installation: Site, camera: SimulatedCamera
 ) -> None:
     worker = installation.start_worker(STREAM_MAX_CONCURRENT="20")
     id = installation.add_camera("Yard", camera.url)
@@ -48,13 +46,12 @@ async def test_twenty_viewers_that_stop_reading_cost_the_worker_less_than_five_m
         await asyncio.gather(*(stream.__aenter__() for stream in streams))
         most, started = 0, time.monotonic()
         while time.monotonic() - started < SECONDS:
-            if chats:
-                await asyncio.gather(*(stream.send({"type": "ping", "time": 1}) for stream in streams))
+            await asyncio.gather(*(stream.send({"type": "ping", "time": 1}) for stream in streams[:10]))
             most = max(most, process.memory_info().rss - before)
             await asyncio.sleep(0.5)
         assert [stream.close_code for stream in streams] == [4408] * 19
         assert in_use(session) == 1
-    record(f"viewer stops reading, {'chats' if chats else 'silent'}: worker memory", most / 19 / 1e6, "MB a viewer")
+    record("viewer stops reading: worker memory", most / 19 / 1e6, "MB a viewer")
     assert most / 19 < 5_000_000
 
 
