@@ -151,6 +151,7 @@ async def test_the_viewers_address_is_what_nginx_sees_and_not_what_they_claim(
         assert [viewer["address"] for viewer in admin.json(USAGE)["viewers"]] == ["127.0.0.1"]
 
 
+@pytest.mark.timing("measures a reconnection of less than a second")
 async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_another_at_once(
     cluster: Cluster, yard: str, admin: Session
 ) -> None:
@@ -199,6 +200,7 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_g
     )
 
 
+@pytest.mark.timing("measures nginx's timeouts")
 def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:
     pid, path = cluster.pid(0), cluster.folder / "worker-0.sock"
     session = Session(cluster.base)

@@ -13,6 +13,7 @@ __all__ = ["installation", "programs"]  # fixtures
 
 
 @pytest.mark.parametrize("addresses", [1, CLIENTS])
+@pytest.mark.timing("counts the frames of streams while the processor is busy")
 async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_failing_log_ins(
     installation: Site, camera: SimulatedCamera, addresses: int
 ) -> None:

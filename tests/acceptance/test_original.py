@@ -89,6 +89,7 @@ async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_came
     assert None not in clocks and clocks == sorted(set(clocks))  # type: ignore[type-var]
 
 
+@pytest.mark.timing("measures the age of a picture")
 async def test_the_original_is_live(session: Session, camera_id: str) -> None:
     async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 2 * FPS)

@@ -45,6 +45,7 @@ def pair(installation: Site) -> tuple[Worker, Worker]:
     )
 
 
+@pytest.mark.timing("measures when a lease ends")
 async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_a_second(
     installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker]
 ) -> None:
@@ -63,6 +64,7 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_a_second(
 
 
 @pytest.mark.parametrize("state", ["idle", "streaming", "stuck in a camera read", "just asked", "partly gone"])
+@pytest.mark.timing("measures the end of a process")
 async def test_a_terminated_worker_gives_its_slots_back_within_two_seconds_and_is_gone_within_ten(
     installation: Site, camera: SimulatedCamera, pair: tuple[Worker, Worker], state: str
 ) -> None:

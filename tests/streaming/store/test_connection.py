@@ -75,6 +75,7 @@ async def test_a_silent_redis_ends_all_calls_in_time_and_none_hangs(wire: Wire, 
         redis_server.process.signal(signal.SIGCONT)
 
 
+@pytest.mark.timing("measures a deadline of a call")
 async def test_a_store_comes_back_by_itself_after_a_restart(store: Store, redis_server: RedisServer) -> None:
     assert await store.call("PING") == "PONG"
     redis_server.kill()

@@ -116,6 +116,7 @@ def test_a_running_stream_carries_on_where_a_fault_clears(web: SimulatedCamera, 
         assert TIMEOUT - 0.1 < read_to_the_end(capture) < TIMEOUT + SLACK
 
 
+@pytest.mark.timing("measures two seconds")
 def test_a_dropping_camera_plays_two_seconds(web: SimulatedCamera) -> None:
     web.fault = Fault.DROP
     started = time.monotonic()
