@@ -84,7 +84,7 @@ def test_packages_without_known_vulnerabilities_pass(lock: Path) -> None:
 def test_a_known_vulnerability_fails_and_is_named(lock: Path) -> None:
     with service(vulnerable="leaky") as address:
         done = check(lock, address)
-    assert done.returncode == 1 and "leaky 1.0: PYSEC-2026-1, mended in 1.1" in done.stderr
+    assert done.returncode == 1 and "leaky 1.0: PYSEC-2026-1, fixed in 1.1" in done.stderr
 
 
 def test_without_an_index_it_says_loudly_that_nothing_was_checked(lock: Path) -> None:
