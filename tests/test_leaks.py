@@ -7,9 +7,7 @@ import pytest
 from tests import leaks
 from tests.servers import ROOT
 
-PASSWORD = (
-    "a-password-of-these-tests-alone"  # not CAMERA_PASSWORD: the real check searches the files of these tests, too
-)
+PASSWORD = "a-password-of-these-tests-alone"  # not CAMERA_PASSWORD, which the real check would find here
 IN_ONE_PROCESS: list[str] = []
 IN_TWO = ["--numprocesses=2", "--dist=loadfile"]
 PLAIN = "def test_one(): pass"
@@ -34,7 +32,7 @@ LEAKS = {"a file": "(tmp_path / 'log').write_text(WORD)", "output": "print(WORD)
 
 
 class Check:
-    """Runs the check on a test module of its own."""
+    """Runs the check on the text of a test module."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str], options: list[str]) -> None:
         self._folder, self._capture, self._options = folder, capture, options

@@ -1,4 +1,4 @@
-"""For modules whose `installation` has a worker already."""
+"""Fixtures for modules whose `installation` already has a worker."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are told, and nothing is left behind."""
+"""Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are notified, and no resource leaks."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ async def test_a_camera_that_restarts_with_another_codec_goes_on(
 
 
 def held(process: psutil.Process) -> tuple[int, int]:
-    """Threads and descriptors, without the three of the one connection to the database, which is open or not."""
+    """Returns the numbers of threads and of descriptors, without those of the database, which may be open or not."""
     targets = []
     for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
@@ -113,9 +113,9 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
         await eventually(lambda: camera.connections == 0, 8)
         await eventually(lambda: in_use(session) == 0, 2)
 
-    for number in range(3):  # what is made once, such as pools and caches, is made now
+    for number in range(3):  # pools and caches are created now
         await one_round(number)
-    await asyncio.gather(*(one_round(2) for _ in range(8)))  # and pools are as large as they get
+    await asyncio.gather(*(one_round(2) for _ in range(8)))  # and pools reach their full size
     await quiet()
     before = held(process)
     for number in range(50):

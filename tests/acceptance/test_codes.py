@@ -1,4 +1,4 @@
-"""Each close code of the protocol, as a real client sees it, and the slot that comes back with it."""
+"""Each close code of the protocol, as a client sees it, and that the slot is free afterwards."""
 
 import uuid
 from collections.abc import Iterator

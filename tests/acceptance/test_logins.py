@@ -22,7 +22,7 @@ async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_fail
     try:
         figures = await measure(cluster, [id], 10, addresses)
         assert not figures.broken(), figures
-        if addresses > 1:  # the flood over, anybody may log in: nginx counts addresses
+        if addresses > 1:  # nginx counts addresses, so a log-in works after the flood
             await eventually(lambda: Session(cluster.base), 15)
     finally:
         cluster.process.end()

@@ -1,4 +1,4 @@
-"""`/metrics` on real workers: who may read it, and that it agrees with everything else that tells figures."""
+"""`/metrics`: access to it, and that its figures agree with the page, the API and Redis."""
 
 import asyncio
 import time
@@ -93,7 +93,7 @@ def test_redis_away_is_said_and_nothing_else(installation: Site, redis_server: R
 
 
 def held_in(server: RedisServer) -> dict[str, Any]:
-    """What Redis itself says, asked by nothing of the product's."""
+    """Returns the figures in Redis, without the product's code."""
     with redis.Redis.from_url(server.url, decode_responses=True) as client:
         now = time.time() * 1000
         return {
@@ -137,7 +137,7 @@ async def test_page_metrics_api_and_redis_agree_under_load(
 
 
 def two_cameras(installation: Site, simulator: Simulator) -> list[str]:
-    """Returns their ids."""
+    """Adds two cameras. Returns their ids."""
     cameras = [SimulatedCamera(name, name.lower(), width=640, height=360, fps=10) for name in ("Yard", "Gate")]
     return [installation.add_camera(camera.name, simulator.add(camera).url) for camera in cameras]
 
@@ -152,7 +152,7 @@ async def twelve_viewers(sessions: list[Session], cameras: list[str]) -> list[St
 
 
 def pages_and_api_agree(admins: list[Session], sessions: list[Session], viewers: dict[str, int]) -> None:
-    """Each worker's page of usage and each worker's API tell eight of eight slots, and `viewers` by camera."""
+    """Asserts that page and API of each worker report eight of eight slots, and `viewers` (camera -> viewers)."""
     for session in admins:
         usage = session.json(USAGE)
         assert (usage["gate"]["in_use"], usage["gate"]["limit"]) == (8, 8)

@@ -1,4 +1,4 @@
-"""The quality `original` as a viewer has it: the camera's own H.264 where it can be passed on, JPEG where not."""
+"""The quality `original`: viewers receive the camera's own H.264, or JPEG if that is not possible."""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ def first_slice(data: bytes) -> bytes:
 
 
 def decoded(pictures: Sequence[Picture]) -> list[av.VideoFrame]:
-    """What a decoder makes of these messages and of nothing else."""
+    """Decodes only these pictures. Returns the frames."""
     context: Any = av.CodecContext.create("h264", "r")
     return [frame for picture in pictures for frame in context.decode(av.Packet(picture.data))]
 
@@ -189,7 +189,7 @@ async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(se
         async with Stream(session, camera_id, ORIGINAL, keep=1) as other:
             await stream.until(lambda stream: stream.count == WINDOW)
             count = other.count
-            await other.until(lambda stream: stream.count > count + 3 * FPS)  # more than waits for one viewer
+            await other.until(lambda stream: stream.count > count + 3 * FPS)  # more than the queue of one viewer holds
         stream.acknowledges = True
         await stream.send({"type": "ack", "seq": WINDOW})
         await until_count(stream, 2 * FPS)
@@ -263,7 +263,7 @@ async def test_a_camera_that_hangs_up_comes_back_as_a_new_epoch_from_a_key_on(
 async def test_a_viewer_is_told_when_its_video_turns_into_jpeg(
     session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    """Its window is another one then, and a decoder is of no use any more."""
+    """The viewer needs to know: the window changes, and it needs no decoder any more."""
     async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 10)
         camera.change_codec("h265")

@@ -1,4 +1,4 @@
-"""Redis that is gone, silent, empty, or loses a reply: never more streams than the limit, and all true again soon."""
+"""Redis is gone, silent, empty or loses a reply: the limit always holds, and the slots are correct again soon."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ GRACE = 0.8 * LEASE
 
 
 class Watched:
-    """A worker on a Redis of the test's own, four running streams of a limit of four, and what was ever live at once."""
+    """Four running streams of a limit of four, on a worker with its own Redis."""
 
     def __init__(self, redis_server: RedisServer, session: Session, camera: str, streams: list[Stream]) -> None:
         self.redis, self.session, self.camera, self.streams = redis_server, session, camera, streams
@@ -46,7 +46,7 @@ class Watched:
         return [stream for stream in self.streams if stream.close_code is None]
 
     async def survived(self) -> None:
-        """Every stream still sends, and Redis knows each."""
+        """Asserts that all streams still send and that Redis has a slot for each."""
         counts = [stream.count for stream in self.streams]
         for stream, count in zip(self.streams, counts, strict=True):
             await stream.until(partial(_has_more_than, count), 5)
@@ -56,7 +56,7 @@ class Watched:
         record("Redis came back: all slots true again after", time.monotonic() - started)
 
     async def still_full(self) -> None:
-        """A newcomer is told to wait, or is refused: it is never admitted beside those who run."""
+        """Asserts that a new viewer is refused, possibly after the grace period."""
         async with Stream(self.session, self.camera) as stream:
             assert await stream.ended(GRACE + 3) == 4429
         assert self.unexpired() == LIMIT
@@ -64,7 +64,7 @@ class Watched:
 
 @pytest.fixture
 def generation(installation: Site, redis_server: RedisServer) -> None:
-    """Nobody has to wait."""
+    """Redis admits at once, without a grace period."""
     from streaming.gate.readings import open_generation
 
     open_generation(redis_server.url, 0)
@@ -72,7 +72,7 @@ def generation(installation: Site, redis_server: RedisServer) -> None:
 
 @pytest.fixture
 def snapshot(generation: None, redis_server: RedisServer) -> None:
-    """On the disk, from before anybody watched."""
+    """Redis has a snapshot on disk from before the first viewer."""
     with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.save()
 

@@ -1,4 +1,4 @@
-"""Who gets in, who is put out, and what is never said."""
+"""Access: log-in, limits of users, the end of streams without access, and secrets that are never shown."""
 
 import asyncio
 import http.cookies
@@ -22,7 +22,7 @@ from tests.servers import PASSWORD, ROOT, Site, environment_of
 
 PUT_OUT = 15  # seconds within which a stream ends after its user has lost access
 
-# How a user loses access behind the workers' backs -> the statement, and the code with which the stream closes.
+# How a user loses access without an event -> the statement, and the close code of the stream.
 REMOVALS = {
     "expired": ("UPDATE django_session SET expire_date = '2000-01-01' WHERE session_key = :session", 4401),
     "deleted": ("DELETE FROM django_session WHERE session_key = :session", 4401),
@@ -81,7 +81,12 @@ async def test_a_stream_ends_at_once_when_its_viewer_logs_out_or_changes_the_pas
     other = Session(worker.base, "admin")
     async with Stream(other, id) as kept:
         await kept.live()
-        for leave in (_log_out, _log_out, _log_out, _change_password):  # not by luck: all are looked at each 10 s
+        for leave in (
+            _log_out,
+            _log_out,
+            _log_out,
+            _change_password,
+        ):  # several times, because the regular check each 10 s could end one by luck
             session = Session(worker.base, "admin")
             async with Stream(session, id) as stream:
                 await stream.live()
@@ -126,7 +131,7 @@ async def test_too_many_handshakes_in_progress_are_refused_and_come_through_late
 
     folder = installation.folder / "other-redis"
     folder.mkdir()
-    with RedisServer(folder) as fresh:  # new: newcomers wait for its grace, connected
+    with RedisServer(folder) as fresh:  # on a new Redis, viewers wait for the end of its grace period
         worker = installation.start_worker(REDIS_URL=fresh.url, STREAM_MAX_HANDSHAKES="3", STREAM_LEASE_SECONDS="5")
         camera = simulator.add(SimulatedCamera(name="Yard", path="yard2", width=320, height=240))
         id = installation.add_camera("Yard", camera.url)
@@ -156,11 +161,11 @@ def test_guessing_a_password_is_throttled_and_locks_nobody_else_out(installation
     Session(worker.base, "viewer2")
 
 
-EXEMPT = {"/admin/jsi18n/", "/admin/password_change/", "/admin/password_change/done/"}  # no camera is named there
+EXEMPT = {"/admin/jsi18n/", "/admin/password_change/", "/admin/password_change/done/"}  # these pages name no camera
 
 
 def addresses(patterns: Iterable[Any], prefix: str = "") -> Iterator[str]:
-    """Every address of the site, with its parameters as `<name>`."""
+    """Yields each address of the site, with parameters as `<name>`."""
     for pattern in patterns:
         route = prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", str(pattern.pattern))
         yield from addresses(pattern.url_patterns, route) if hasattr(pattern, "url_patterns") else [f"/{route}"]

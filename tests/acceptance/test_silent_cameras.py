@@ -1,4 +1,4 @@
-"""Cameras that accept and say nothing, watched and polled for stills: nobody else notices them."""
+"""Cameras that accept connections but send nothing do not slow other cameras."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Viewers that vanish, stop reading, chat or flood: closed, freed, and the worker's memory bounded."""
+"""Viewers that vanish, stop reading, chat or flood: their slots become free, and the worker's memory is bounded."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from tests.figures import record
 from tests.proxy import TcpProxy
 from tests.servers import Site
 
-SECONDS = 12  # within which such a viewer's slot is free
+SECONDS = 12  # until the slot of such a viewer is free, at most
 
 
 async def test_a_viewer_that_vanishes_without_a_word_frees_its_slot(
@@ -39,7 +39,7 @@ async def test_twenty_viewers_that_stop_reading_silent_or_chatting_cost_the_work
     id = installation.add_camera("Yard", camera.url)
     session = Session(worker.base)
     async with Stream(session, id) as first:
-        await first.live()  # the camera's own memory is not the viewers'
+        await first.live()  # so that the memory for the camera is in use before
         process = psutil.Process(worker.process.popen.pid)
         before = process.memory_info().rss
         streams = [Stream(session, id, acknowledges=False) for _ in range(19)]

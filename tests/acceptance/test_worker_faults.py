@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped and paused: no slot stays behind, and nobody enters beside a holder."""
+"""Workers that are killed, stopped and paused: their slots become free, and the limit always holds."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ async def fill(session: Session, camera: str, count: int) -> list[Stream]:
 
 
 async def admitted(session: Session, camera: str, seconds: float) -> Stream:
-    """Try until a stream is admitted."""
+    """Tries until a stream is admitted."""
     async with asyncio.timeout(seconds):
         while True:
             stream = await Stream(session, camera).__aenter__()
@@ -77,7 +77,7 @@ async def test_a_terminated_worker_gives_its_slots_back_within_two_seconds_and_i
         await asyncio.sleep(0.5)
     if state == "just asked":
         streams += [await Stream(session, id).__aenter__() for _ in range(5)]
-    if state == "partly gone":  # one application has ended while its socket is still open, one has left
+    if state == "partly gone":  # one stream has ended with its socket still open, one has left
         async with Stream(session, "00000000-0000-0000-0000-000000000000") as refused:
             await refused.ended()
         await streams.pop().close()
@@ -103,7 +103,7 @@ async def test_a_socket_that_comes_while_a_worker_drains_gets_no_slot(
     await fill(session, id, 3)
     pair[0].process.signal(signal.SIGTERM)
     while pair[0].process.popen.poll() is None:
-        with contextlib.suppress(OSError, InvalidHandshake):  # no longer listening, or gone before it answered
+        with contextlib.suppress(OSError, InvalidHandshake):  # the worker no longer listens, or ends before its answer
             late = await Stream(session, id).__aenter__()
             assert await late.ended() in (4503, 1006, None)
             assert not late.pictures
@@ -133,7 +133,9 @@ async def test_a_paused_worker_finds_its_slots_taken_and_ends_its_streams_with_4
     for stream in paused:
         assert await stream.ended(5) == 4409
     record(f"SIGSTOP {PAUSE} s: its viewers ended after SIGCONT within", time.monotonic() - woken)
-    assert max(stream.count - count for stream, count in zip(paused, before, strict=True)) <= 2  # what was on the way
+    assert (
+        max(stream.count - count for stream, count in zip(paused, before, strict=True)) <= 2
+    )  # frames that were already sent
     for _ in range(20):
         most = max(most, await asyncio.to_thread(in_use, other))
         await asyncio.sleep(0.1)

@@ -4,7 +4,7 @@ import http.client
 import json
 from typing import Any
 
-# User -> permissions. `staff` may enter the administration.
+# User -> permissions. They are staff, except the last.
 PEOPLE = {
     "sees": ("streaming.view_system",),
     "stops": ("streaming.stop_stream",),
@@ -12,7 +12,7 @@ PEOPLE = {
     "adds": ("cameras.add_camera",),
     "edits": ("cameras.change_camera",),
     "nothing": (),
-    # These are no staff.
+    # Not staff:
     "stranger": ("streaming.view_system", "streaming.stop_stream", "streaming.change_limits"),
 }
 MAKE = f"""
@@ -43,7 +43,7 @@ for entry in LogEntry.objects.select_related("user"):
 
 
 class Api:
-    """Requests of one user with that user's token; `base` is a worker's."""
+    """Sends requests to a worker with the token of one user."""
 
     def __init__(self, base: str, token: str) -> None:
         self.host, self.token = base.removeprefix("http://"), token

@@ -31,7 +31,7 @@ def people(installation: Site, tokens: dict[str, str]) -> dict[str, Api]:
 
 @pytest.fixture
 def admin(people: dict[str, Api]) -> Iterator[Api]:
-    """A superuser's; takes back what was set."""
+    """The API of a superuser. Resets all limits after the test."""
     yield people["admin"]
     nothing = dict.fromkeys(LIMITS)
     assert people["admin"]("PUT", "/limits", nothing)[0] == 200

@@ -142,7 +142,7 @@ def test_refusals_of_one_moment_come_in_parts_and_each_once(installation: Site, 
         ("2020-01-01T00:00:00Z", 0),
         ("9999-12-31T23:59:59-14:00", 10),
     ):
-        assert len(admin("GET", f"/refusals?before={before}")[1]["items"]) == count  # a time does as well
+        assert len(admin("GET", f"/refusals?before={before}")[1]["items"]) == count  # a time is valid, too
 
 
 @pytest.mark.parametrize("before", ["5", "yesterday", "5~6", "2026-01-01T00:00:00"])

@@ -22,7 +22,7 @@ User.objects.create_user("guard", password={PASSWORD!r}).groups.set(Group.object
 
 @pytest.fixture(scope="package")
 def pair(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """Two workers of one installation, where *staff* may look at the page, and *guard* may watch."""
+    """Two workers of one installation. *staff* may see the page, and *guard* may watch."""
     with site(tmp_path_factory.mktemp("pair"), template) as created:
         created.manage("shell", "-v0", "-c", PERSONS)
         for _ in range(2):
@@ -32,7 +32,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[S
 
 @pytest.fixture
 def admin(pair: Site) -> Iterator[Session]:
-    """Of the first worker; whatever it has set is given back."""
+    """The administrator's log-in at the first worker. Resets all limits after the test."""
     session = Session(pair.workers[0].base, "admin")
     yield session
     everything = dict.fromkeys(("max_concurrent", "max_mbps", "reserved_slots", "reserved_group"), "")
@@ -58,7 +58,7 @@ def here(pair: Site, yard_id: str) -> Iterator[Others]:
 
 @pytest.fixture
 def there(pair: Site, yard_id: str) -> Iterator[Others]:
-    """Viewers, of another user, at the other worker."""
+    """Viewers of another user at the other worker."""
     viewers = Others(Session(pair.workers[1].base, "viewer2"), yard_id)
     yield viewers
     viewers.end()
@@ -66,7 +66,7 @@ def there(pair: Site, yard_id: str) -> Iterator[Others]:
 
 @pytest.fixture
 def system(page: Page, admin: Session) -> Iterator[Page]:
-    """The administrator's page. Fails on any error that it reports."""
+    """The administrator's page. Fails if it reports an error."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)

@@ -4,10 +4,10 @@ from playwright.sync_api import Locator, Page
 
 PAGE = "/admin/streaming/system/"
 MESSAGE = "The gate is closed for the night. Ask Anna."
-ACROSS = 3_000  # ms in which what is ordered at one worker has happened at the other, and the page has said so
+ACROSS = 3_000  # ms until a change at one worker is done at the other and shown on the page
 FULL = "All streams in use"
-ENDED = 80  # seconds in which a minute has ended, and is written
-WRITTEN = 30_000  # ms in which the database has a refusal, and the page has asked for it
+ENDED = 80  # seconds until the current minute has ended and is in the database
+WRITTEN = 30_000  # ms until a refusal is in the database and on the page
 
 
 def save_limit(page: Page, name: str, value: str) -> None:

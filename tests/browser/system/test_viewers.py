@@ -1,4 +1,4 @@
-"""The viewers on the page: stopped, blocked and unblocked, and what a user sees who may only look."""
+"""Viewers on the page are stopped, blocked and unblocked. A user who may only look sees no controls."""
 
 import re
 
