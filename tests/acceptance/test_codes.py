@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import websockets.asyncio.client
+from websockets.exceptions import InvalidStatus
 
 from cameras.simulator import Fault, SimulatedCamera
 from tests.client import Session, Stream, eventually, in_use
@@ -146,9 +148,6 @@ async def test_a_running_stream_ends_with_4004_when_its_camera_is_disabled(
 
 
 async def test_a_foreign_origin_is_refused_before_anything_else(session: Session, camera_id: str) -> None:
-    import websockets.asyncio.client
-    from websockets.exceptions import InvalidStatus
-
     url = f"{session.base.replace('http', 'ws')}/api/v1/cameras/{camera_id}/stream"
     for origin in ("http://evil.test", "http://127.0.0.1:1", "null", None):
         with pytest.raises(InvalidStatus) as refusal:

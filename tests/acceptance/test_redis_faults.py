@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from cameras.simulator import SimulatedCamera
+from streaming.gate.readings import open_generation
 from streaming.store.keys import SERVER_SET
 from tests.acceptance.test_worker_faults import fill
 from tests.client import Session, Stream, eventually
@@ -65,8 +66,6 @@ class Watched:
 @pytest.fixture
 def generation(installation: Site, redis_server: RedisServer) -> None:
     """Redis admits at once, without a grace period."""
-    from streaming.gate.readings import open_generation
-
     open_generation(redis_server.url, 0)
 
 
@@ -208,8 +207,6 @@ def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 async def test_a_lost_reply_counts_a_viewer_once(
     installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
 ) -> None:
-    from streaming.gate.readings import open_generation
-
     open_generation(redis_server.url, 0)
     worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")
     id = installation.add_camera("Yard", camera.url)

@@ -5,6 +5,7 @@ import http.cookies
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,7 +19,7 @@ from websockets.exceptions import InvalidStatus
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.client import Session, Stream, eventually
 from tests.leaks import CAMERA_PASSWORD
-from tests.servers import PASSWORD, ROOT, Site, environment_of
+from tests.servers import PASSWORD, ROOT, RedisServer, Site, environment_of
 
 PUT_OUT = 15  # seconds within which a stream ends after its user has lost access
 
@@ -127,8 +128,6 @@ async def test_a_user_and_an_address_have_limits_of_their_own(installation: Site
 async def test_too_many_handshakes_in_progress_are_refused_and_come_through_later(
     installation: Site, simulator: Simulator
 ) -> None:
-    from tests.servers import RedisServer
-
     folder = installation.folder / "other-redis"
     folder.mkdir()
     with RedisServer(folder) as fresh:  # on a new Redis, viewers wait for the end of its grace period
@@ -197,8 +196,6 @@ async def test_what_names_a_camera_is_stored_by_no_browser_and_no_proxy(
 
 
 def test_pages_carry_security_headers(installation: Site) -> None:
-    import urllib.request
-
     worker = installation.start_worker()
     with urllib.request.urlopen(f"{worker.base}/accounts/login/") as response:
         policy = response.headers["Content-Security-Policy"]
