@@ -1,31 +1,31 @@
-# The verbs of this repository, for people and for CI. Each does its own set-up.
+# The commands of this repository, for people and for CI. Each installs what it needs.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 WORKERS ?= 4
 BIN := .venv/bin
-# What requirements*.txt ask for, with all that it needs in turn, each by the hash of its file.
+# Installs the packages of a lock file, each checked by the hash of its file.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-build --emit-build-options --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 JS := tests/js
 MODULES := $(JS)/node_modules/.package-lock.json
-# Much of a test is waiting. By whole files and in their order: a file's servers are started once, and the browser's come last.
+# Tests wait a lot, so several run at a time. A file stays in one process, which starts its servers once. Browser tests come last.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run cluster test lint lock bench bench-quick soak rogue help
 
-help: ## this list
+help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-run: .venv/.runtime ## simulated cameras, two log-ins and the server on 127.0.0.1:8000
+run: .venv/.runtime ## run the server on 127.0.0.1:8000 with simulated cameras and two log-ins
 	@$(BIN)/python manage.py demo --port $(PORT)
 
-cluster: .venv/.development ## the same behind nginx, with four workers and Redis, from the files of deploy/
+cluster: .venv/.development ## run the same behind nginx, with four workers and Redis, from the files of deploy/
 	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
 
-test: .venv/.development ## every test; those that need a browser or PostgreSQL skip where none is found
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+test: .venv/.development ## run all tests, then search for leaked passwords; tests that need Chromium or PostgreSQL skip without it
+	$(BIN)/python -m tests.leaks $(SIDE_BY_SIDE)
 
 lint: $(MODULES) ## ruff, mypy, tsc and eslint, links of the documents, known vulnerabilities of what is installed (or a loud NOT CHECKED)
 	$(BIN)/ruff check .
@@ -36,27 +36,27 @@ lint: $(MODULES) ## ruff, mypy, tsc and eslint, links of the documents, known vu
 	$(BIN)/pytest --quiet tests/test_docs.py
 	$(BIN)/python -m tests.vulnerabilities requirements-dev.lock
 
-lock: ## requirements*.lock from requirements*.txt; OPTIONS=--upgrade raises what they need in turn as well
+lock: ## write requirements*.lock from requirements*.txt; OPTIONS=--upgrade also upgrades indirect packages
 	test -x $(BIN)/uv || $(MAKE) .venv/.development
 	$(LOCK) $(OPTIONS) requirements.txt --output-file requirements.lock
 	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
-soak: .venv/.development ## half an hour of faults and loads, each with its promise
+soak: .venv/.development ## test half an hour of faults and load
 	$(BIN)/python -m bench.soak --minutes 10
 	$(BIN)/python -m bench.load --scenario many
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused
 	$(BIN)/python -m bench.logins
 
-rogue: .venv/.development ## half an hour of cameras that misbehave in every way, beside healthy ones
+rogue: .venv/.development ## test half an hour of cameras that misbehave beside healthy ones
 	$(BIN)/python -m bench.openings
 	$(BIN)/python -m bench.rogue --minutes 30
 
-bench: .venv/.bench ## what the product costs and how old its pictures are, into docs/performance.md; 15 minutes, on a quiet machine
+bench: .venv/.bench ## measure costs and delays, and write docs/performance.md; 15 minutes, on a quiet machine
 	$(BIN)/python -m bench
 
-bench-quick: .venv/.bench ## whether the benchmark runs: its figures mean little
+bench-quick: .venv/.bench ## check that the benchmark runs; its figures mean little
 	$(BIN)/python -m bench --quick
 
 .venv/.runtime: requirements.lock

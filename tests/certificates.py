@@ -1,4 +1,4 @@
-"""Certificates that sign themselves, as those of cameras do."""
+"""Self-signed certificates, as cameras have them."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """For 127.0.0.1, good for a day. Returns the files of the certificate and of its key."""
+    """Creates one for 127.0.0.1 that is valid for a day. Returns the files of the certificate and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A viewer without a browser: logs in over HTTP and speaks the stream's protocol. What docs/protocol.md describes."""
+"""A viewer without a browser: logs in over HTTP and speaks the protocol of docs/protocol.md."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ HEADER = struct.Struct("!BBBBIdd")
 
 
 class Session:
-    """Cookies of one user at one worker."""
+    """One user's log-in at one worker."""
 
     def __init__(self, base: str, username: str = "viewer", password: str = PASSWORD) -> None:
         self.base = base
@@ -33,8 +33,8 @@ class Session:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
         if username:
             self.get("/accounts/login/")
-            self.post("/accounts/login/", {"username": username, "password": password})
-            assert "sessionid" in self._cookies(), f"{username} could not log in"
+            status, _ = self.post("/accounts/login/", {"username": username, "password": password})
+            assert "sessionid" in self._cookies(), f"{username} could not log in: HTTP {status}"
 
     def _cookies(self) -> dict[str, str]:
         return {cookie.name: cookie.value or "" for cookie in self._jar}
@@ -47,7 +47,7 @@ class Session:
         return self._open(urllib.request.Request(self.base + path))
 
     def headers(self, path: str, data: dict[str, str] | None = None) -> tuple[int, Any]:
-        """What an answer to GET, or with `data` to POST, says before its body."""
+        """Sends GET, or POST if there is `data`. Returns the status and the headers of the response."""
         request = self._form(path, data) if data is not None else urllib.request.Request(self.base + path)
         try:
             with self._opener.open(request, timeout=20) as response:
@@ -77,15 +77,21 @@ class Session:
                 return error.code, error.read()
 
     def at(self, base: str) -> "Session":
-        """The same log-in at another worker."""
+        """Returns the same log-in at another worker."""
         other = Session(base, username="")
         other._jar = self._jar
         other._opener = self._opener
         return other
 
 
+def in_use(session: Session) -> int:
+    """Slots in use, by the metrics."""
+    used: int = session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]
+    return used
+
+
 async def eventually(condition: Callable[[], object], seconds: float) -> None:
-    """Poll a condition of the server's that no message tells of; fails after `seconds`."""
+    """Polls a condition that no message announces. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):
             await asyncio.sleep(0.05)
@@ -97,23 +103,23 @@ class Picture:
     seq: int
     epoch: int
     flags: int
-    age: float  # milliseconds between the worker's reading and the arrival here
+    age: float  # milliseconds from the worker's read to the arrival here
     data: bytes
     arrived: float  # time.monotonic()
-    told: int  # how many messages had arrived before it
+    told: int  # the number of messages that had arrived before
 
     @property
     def image(self) -> Any:
         return cv2.imdecode(np.frombuffer(self.data, np.uint8), cv2.IMREAD_COLOR)
 
     def clock_age(self, now_ms: float | None = None) -> float | None:
-        """Milliseconds since the camera drew the picture, read off its strip."""
+        """Returns the milliseconds since the camera drew the picture, from the clock in the picture, or None."""
         return age_ms(self.image, now_ms or time.time() * 1000)
 
 
 @dataclass
 class Stream:
-    """One viewer. Acknowledges what it receives unless told not to; keeps messages, and the newest picture."""
+    """One viewer. Keeps all messages and the newest `keep` pictures."""
 
     session: Session
     camera: str
@@ -187,13 +193,13 @@ class Stream:
         return self
 
     async def live(self, seconds: float = 15) -> Self:
-        """Wait for a picture; fails if the stream ends before one."""
+        """Waits for a picture. Raises AssertionError if the stream ends first."""
         await self.until(lambda stream: stream.count > 0 or stream.close_code is not None, seconds)
         assert self.count, (self.close_code, self.messages)
         return self
 
     async def ended(self, seconds: float = 15) -> int | None:
-        """Wait for the end; returns the close code."""
+        """Waits for the end. Returns the close code."""
         await self.until(lambda stream: stream.close_code is not None, seconds)
         return self.close_code
 

@@ -1,4 +1,4 @@
-"""A whole installation from the files of deploy/: `manage.py cluster` of a test's own."""
+"""A whole installation from the files of deploy/, started by `manage.py cluster`."""
 
 import re
 import signal
@@ -10,7 +10,7 @@ WORKERS = 4
 
 
 class Cluster:
-    """`manage.py cluster` of an installation of the test's own; ended with Ctrl-C's signal."""
+    """A running `manage.py cluster`. It ends on SIGINT."""
 
     def __init__(self, site: Site, workers: int = WORKERS, **settings: str) -> None:
         self.site, self.port = site, free_port()
@@ -33,7 +33,7 @@ class Cluster:
         return "Ctrl-C ends" in self.output()
 
     def pid(self, worker: int) -> int:
-        """The process id of a worker, as supervisor tells it last."""
+        """Returns the newest process id of a worker, from the log of supervisor."""
         log = (self.folder / "supervisord.log").read_text()
         return int(re.findall(rf"spawned: 'worker-{worker}' with pid (\d+)", log)[-1])
 

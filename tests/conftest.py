@@ -1,14 +1,17 @@
 """How this suite works.
 
-Three floors. `tests/cameras` and `tests/streaming` mirror the applications and run in this process, on a real Redis and
-real RTSP cameras of `cameras/simulator`. `tests/acceptance` runs the product as an operator does: Daphne processes with
-an installation of their own, and viewers that speak the protocol (`tests/servers.py`, `tests/client.py`).
-`tests/browser` adds a real Chromium; without one it skips. The database is SQLite; `tests/test_postgresql.py` runs the
-tests that ask it once more on PostgreSQL, and the last lines say so.
+There are three levels. `tests/cameras`, `tests/nvr` and `tests/streaming` mirror the applications and run in this process,
+with a real Redis and the RTSP cameras of `cameras/simulator`. `tests/acceptance` runs the product as an operator does:
+Daphne processes with an installation of their own, and viewers that speak the protocol (`tests/servers.py`,
+`tests/client.py`). `tests/browser` adds a real Chromium, and skips if there is none. The database is SQLite.
+`tests/test_postgresql.py` runs the tests of the database a second time, on PostgreSQL.
 
-Nothing is faked but what reality cannot produce on demand, and then at the socket. A test waits for events, not for
-time; where time is the subject, settings shrink it. Every server takes a free port of loopback and is ended by its
-process id, and a test folder that a process still uses fails the test.
+A test replaces a real part only if it cannot produce a fault otherwise, and then at the socket. A test waits for events and
+not for time. Settings shorten timeouts. Each server uses a free port of loopback and is ended by its process id. A test
+fails if a process still uses its folder.
+
+`make test` runs the tests with `tests/leaks.py`, which searches all that they wrote for a camera's password. Only tests with
+the mark `timing` run a second time after a failure (`tests/retries.py`).
 """
 
 import os
@@ -24,14 +27,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.promtool import Promtool
 from tests.servers import RedisServer, Site, make_template, site
 
-CAMERA_PASSWORD = "Xq7-never-said-aloud-Zw3"  # searched for in whatever the whole suite's processes have written
-
-
-@pytest.fixture(scope="session", autouse=True)
-def nothing_says_a_camera_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    yield
-    files = [path for path in tmp_path_factory.getbasetemp().rglob("*") if path.is_file()]
-    assert not [path for path in files if CAMERA_PASSWORD.encode() in path.read_bytes()]
+pytest_plugins = ("tests.leaks", "tests.retries")
 
 
 def pytest_report_header() -> str:
@@ -39,7 +35,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What a test has to say to who reads the last lines, also when it passed, in whichever process."""
+    """Prints the property `summary` of each test that passed, in whichever process it ran."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
             if name == "summary":
@@ -47,12 +43,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests last, in each process: once Playwright's synchronous interface runs, no other event loop starts.
-    Their longest files first, so that the processes end together."""
+    """Sorts the browser's tests to the end: after Playwright's synchronous interface has run, no other event loop starts.
+
+    Among them the longest files come first, so that the processes end together.
+    """
     for item in items:
-        if not item.nodeid.endswith(item.name):  # Schemathesis's, which all have one id
+        if not item.nodeid.endswith(item.name):  # all tests of Schemathesis have one id
             item._id = type(item.id).parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
-    assert len({item.nodeid for item in items}) == len(items)  # of tests with one id, several processes run one only
+    assert len({item.nodeid for item in items}) == len(items)  # xdist runs only one of several tests with the same id
     sizes = Counter(item.path for item in items if "tests/browser" in str(item.path))
     items.sort(key=lambda item: (item.path in sizes, -sizes[item.path]))
 
@@ -64,7 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installation(tmp_path: Path, template: Path) -> Iterator[Site]:
-    """An installation without a worker yet, on the embedded Redis."""
+    """An installation with the embedded Redis, and no worker yet."""
     with site(tmp_path, template) as created:
         yield created
 
@@ -81,9 +79,7 @@ def promtool() -> Promtool:
     if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
         pytest.fail("promtool is not installed")
     if path is None:
-        pytest.skip(
-            "promtool is not installed: what Prometheus reads is not tested (Debian: apt-get install prometheus)"
-        )
+        pytest.skip("promtool is not installed: the metrics' format is not tested (Debian: apt-get install prometheus)")
     return Promtool(path)
 
 
@@ -95,5 +91,5 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def camera(simulator: Simulator) -> SimulatedCamera:
-    """A small one: what is tested is seldom the picture."""
+    """A camera with a small picture, which is quick to encode."""
     return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=25))

@@ -1,4 +1,4 @@
-"""Figures that tests measure on their way, for docs/reliability.md: written where `NVR_FIGURES` names a file."""
+"""Figures that tests measure for docs/reliability.md. They go to the file that `NVR_FIGURES` names."""
 
 import json
 import os

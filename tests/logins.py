@@ -1,9 +1,9 @@
-"""A flood of failing log-ins, in a process of its own so that who measures is not slowed by it.
+"""A flood of failing log-ins. It has a process of its own so that it does not slow the measurement.
 
     python -m tests.logins PORT SECONDS CLIENTS ADDRESSES
 
-Prints a JSON object: how often each HTTP status came (0: no answer). Each client tries again after each answer, five
-times a second at most; client n comes from 127.0.1.(n mod ADDRESSES + 1).
+Prints a JSON object: HTTP status -> count (status 0: no answer). Each client tries again after each answer, at most five
+times a second. Client n connects from 127.0.1.(n mod ADDRESSES + 1).
 """
 
 import http.client
@@ -20,7 +20,7 @@ PATHS = ("/accounts/login/", "/admin/login/")
 
 
 def attempt(port: int, address: str, path: str, username: str) -> int:
-    """One failing log-in, from the form to its answer. Returns the status of the answer."""
+    """Requests the form and sends a wrong password. Returns the status of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(address, 0))
     try:
         connection.request("GET", path)
@@ -48,7 +48,7 @@ def flood(port: int, seconds: float, clients: int, addresses: int) -> Counter[in
         tries = 0
         while time.monotonic() < until:
             tries += 1
-            name = f"nobody-{number}-{tries}"  # always another: the lock of a user name and address never closes
+            name = f"nobody-{number}-{tries}"  # always another name, so that no user name is locked
             statuses[attempt(port, f"127.0.1.{number % addresses + 1}", PATHS[tries % 2], name)] += 1
             time.sleep(PAUSE)
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test's own, from Debian's binaries, in a folder of its own and on a port of loopback."""
+"""A PostgreSQL server from Debian's binaries, with its own folder and its own port of loopback."""
 
 import contextlib
 import os
@@ -14,14 +14,15 @@ from typing import Any, Self
 
 import pytest
 
+from tests.folders import remove
 from tests.servers import START_SECONDS, free_port, wait_until
 
-USER = "nvr"  # and the database's name; let in from loopback without a password
+USER = "nvr"  # also the name of the database; needs no password
 SWITCHES = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "unix_socket_directories=")
 
 
 def binary(name: str) -> str:
-    """A program of PostgreSQL's newest version here; skips the test where there is none."""
+    """Returns the path of a program of the newest PostgreSQL here. Skips the test if there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
     path = str(found[-1]) if found else shutil.which(name)
     if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
@@ -32,7 +33,7 @@ def binary(name: str) -> str:
 
 
 class PostgresServer:
-    """Runs while the block lasts. PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`."""
+    """A server that runs inside a `with` block. PostgreSQL refuses to run as root, so root starts it as another user."""
 
     def __init__(self, *switches: str) -> None:
         self.port = free_port()
@@ -45,13 +46,13 @@ class PostgresServer:
         return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database: str, template: str = "template1") -> str:
-        """Create a database, as a copy of another if named; returns its URL."""
+        """Creates a database as a copy of `template`. Returns its URL."""
         server = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER)
         subprocess.run([binary("createdb"), *server, "-T", template, database], check=True, capture_output=True)
         return self.url_of(database)
 
     def pause(self) -> None:
-        """Hang, as on a dead disk: connections are accepted and kept, nothing is answered."""
+        """Makes the server hang, as on a dead disk: it keeps connections and accepts new ones, but never answers."""
         for pid in self._pids():
             os.kill(pid, signal.SIGSTOP)
 
@@ -64,7 +65,7 @@ class PostgresServer:
         if self._as_user:
             os.chown(self._folder, self._as_user["user"], self._as_user["group"])
         data, log = self._folder / "data", self._folder / "log"
-        # What initdb prints would be taken for the test's own output; where it fails, it is in the exception.
+        # Captured so that it does not mix with the test's own output.
         initdb = [binary("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(initdb, check=True, capture_output=True, cwd=self._folder, **self._as_user)
         with log.open("wb") as output:
@@ -83,13 +84,13 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.resume()
-            self.process.send_signal(signal.SIGINT)  # "fast": connections are ended
+            self.process.send_signal(signal.SIGINT)  # fast shutdown: it ends connections
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(10)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
     def _listens(self) -> bool:
         assert self.process is not None
@@ -103,7 +104,7 @@ class PostgresServer:
         return subprocess.run(command, check=False).returncode == 0
 
     def _pids(self) -> Iterator[int]:
-        """The server first, so that it starts no more processes, then those that it has started."""
+        """Yields the server's process id first, so that it starts no more processes, then those of its children."""
         assert self.process is not None
         yield self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -111,7 +112,7 @@ class PostgresServer:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """What Popen needs to run PostgreSQL as another than root."""
+    """Returns the arguments with which Popen runs PostgreSQL as another user than root."""
     if os.getuid() != 0:
         return {}
     for name in ("postgres", "nobody"):

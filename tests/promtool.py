@@ -1,4 +1,4 @@
-"""Prometheus's own checker of what it scrapes and reads."""
+"""promtool, the checker of Prometheus for metrics and configuration."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$", re.M)
 
-Samples = dict[str, float]  # `name` or `name{labels}`, as it is written, -> value
+Samples = dict[str, float]  # `name` or `name{labels}` -> value
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,12 @@ class Promtool:
     path: str
 
     def check_metrics(self, text: bytes) -> None:
-        """Fails the test for what cannot be read, and for what breaks the rules of names and units."""
+        """Fails if the metrics cannot be parsed, or break the rules for names and units."""
         done = subprocess.run([self.path, "check", "metrics"], input=text, capture_output=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), text.decode()
 
     def check(self, *arguments: str | Path) -> None:
-        """`promtool <arguments>` has nothing to complain about."""
+        """Fails if `promtool <arguments>` reports a problem."""
         done = subprocess.run(
             [self.path, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=30
         )

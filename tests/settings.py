@@ -1,12 +1,14 @@
-"""The product's settings with nothing of this machine's: no `.env`, and a folder of its own for what it writes."""
+"""The product's settings for tests in this process: without the machine's `.env`, and with a temporary folder."""
 
 import atexit
 import os
-import shutil
 import tempfile
+from pathlib import Path
+
+from tests.folders import remove
 
 _folder = tempfile.mkdtemp(prefix="nvr-tests-")
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+atexit.register(remove, Path(_folder))
 for _name in (
     "DATABASE_URL",
     "REDIS_URL",
@@ -24,9 +26,10 @@ for _name in (
     "LOG_FORMAT",
     *(name for name in os.environ if name.startswith("STREAM_")),
 ):
-    os.environ[_name] = ""  # set and empty: the default, whatever `.env` says
+    os.environ[_name] = ""  # an empty variable means the default and comes before `.env`
 os.environ["NVR_VAR_DIR"] = _folder
-os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # other than SQLite: tests/test_postgresql.py
+os.environ["NVR_WORKER_SETTINGS"] = "tests.worker_settings"  # what `tests/servers.py` starts workers with
+os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # set by tests/test_postgresql.py
 
 from nvr.settings import *  # noqa: E402, F403
 

@@ -1,4 +1,4 @@
-"""The documents lead where they say: each link, and each file of this repository that they name."""
+"""Each link in the documents, and each file of this repository that they name, exists."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ FOLDERS = "streaming|cameras|nvr|templates|tests|bench|deploy|docs"
 
 
 def anchor(heading: str) -> str:
-    """As GitHub makes it of a heading."""
+    """Returns the anchor that GitHub creates for a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
@@ -39,6 +39,6 @@ def test_each_file_that_is_named_is_there(page: Path) -> None:
 
 
 def test_what_the_pages_link_to_is_found() -> None:
-    """A pattern that finds nothing passes."""
+    """Without this, a pattern that finds nothing would pass."""
     assert sum(page.read_text().count("](") for page in PAGES) > 25
     assert anchor("What Redis answers?") == "what-redis-answers"

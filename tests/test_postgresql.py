@@ -1,4 +1,4 @@
-"""The tests that ask the database, once more on PostgreSQL: a second, short run of pytest, on a server of its own."""
+"""Runs the tests of the database a second time, on PostgreSQL, in another pytest."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def test_the_tests_of_the_database_pass_on_postgresql_as_well(
     version = subprocess.run([binary("postgres"), "--version"], check=True, capture_output=True, text=True).stdout
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with PostgresServer() as server:
-        # The server is thrown away, so its database need not be dropped: a thread of the last test may still be connected.
+        # --reuse-db: dropping the database fails while a thread of the last test is connected.
         command = ["-m", "pytest", "-p", "no:cacheprovider", "--reuse-db", "-m", "django_db", *FOLDERS]
         done = subprocess.run(
             [sys.executable, *command],

@@ -1,4 +1,4 @@
-"""What is installed: each package by version and hash, and what the lists that people read ask for. No index is asked."""
+"""The lock files match the lists of requirements, with a hash for each package. No index is used."""
 
 import re
 
@@ -11,14 +11,14 @@ INCLUDES = {"requirements-dev": "requirements", "requirements-bench": "requireme
 
 
 def asked_for(name: str) -> dict[str, str]:
-    """Package -> version, of a list that people read and of those that it includes."""
+    """Returns package -> version of a list of requirements and of those that it includes."""
     text = (ROOT / f"{name}.txt").read_text()
     found = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", text, re.M))
     return found | (asked_for(INCLUDES[name]) if name in INCLUDES else {})
 
 
 def entries(name: str) -> list[str]:
-    """One text for each package of a lock file: name, version and condition, hashes, who asks for it."""
+    """Returns one text for each package of a lock file: name, version, condition, hashes and the reason."""
     return re.split(r"^(?=[a-z0-9])", (ROOT / f"{name}.lock").read_text(), flags=re.M)[1:]
 
 

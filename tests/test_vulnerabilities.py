@@ -1,4 +1,4 @@
-"""The check for known vulnerabilities: the real pip-audit, and a service of the test's own in place of the world's."""
+"""The check for known vulnerabilities, with the real pip-audit and a local index."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def lock(tmp_path: Path) -> Path:
 
 @contextmanager
 def service(vulnerable: str = "", status: int = 200) -> Iterator[str]:
-    """An OSV service that knows a vulnerability of one package; gives its address."""
+    """An OSV service that knows a vulnerability of one package. Yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -84,7 +84,7 @@ def test_packages_without_known_vulnerabilities_pass(lock: Path) -> None:
 def test_a_known_vulnerability_fails_and_is_named(lock: Path) -> None:
     with service(vulnerable="leaky") as address:
         done = check(lock, address)
-    assert done.returncode == 1 and "leaky 1.0: PYSEC-2026-1, mended in 1.1" in done.stderr
+    assert done.returncode == 1 and "leaky 1.0: PYSEC-2026-1, fixed in 1.1" in done.stderr
 
 
 def test_without_an_index_it_says_loudly_that_nothing_was_checked(lock: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_lock_file_without_hashes_fails(lock: Path) -> None:
 
 
 def test_one_package_that_was_passed_over_fails_and_all_of_them_are_said_to_be_unchecked() -> None:
-    """An index that has the files but knows nothing of vulnerabilities answers so, for each package."""
+    """An index that serves files but no vulnerabilities answers like this for each package."""
     passed_over = {"name": "a", "skip_reason": "not found: a"}
     checked = {"name": "b", "version": "1", "vulns": []}
     code, text = judge([passed_over, checked])

@@ -1,7 +1,7 @@
-"""Known vulnerabilities of what a lock file installs: `python -m tests.vulnerabilities LOCK [OPTION OF pip-audit ...]`.
+"""Looks up known vulnerabilities of a lock file: `python -m tests.vulnerabilities LOCK [OPTION OF pip-audit ...]`.
 
-Exit code 0 where every package was looked up and none has any; also where no index answered, which stands out on stderr
-as NOT CHECKED. 1 for a vulnerability, for a package that was passed over, and for every other failure.
+Exits with 0 if no package has a known vulnerability, and also if no index answered (then stderr says NOT CHECKED). Exits
+with 1 for a vulnerability, for a package that was not looked up, and for any other failure.
 """
 
 import json
@@ -10,20 +10,20 @@ import subprocess
 import sys
 from typing import Any
 
-# The last line of what pip-audit says where nothing answers. An untrusted certificate is an answer.
+# The last line of pip-audit's output if no index answers. An untrusted certificate counts as an answer.
 NO_ANSWER = re.compile(
     r"requests\.exceptions\.(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError): .*|.*\b`-s SERVICE`"
 )
 
 
 def check(lock: str, options: list[str]) -> tuple[int, str]:
-    """Exit code and what to say."""
+    """Runs pip-audit. Returns the exit code and the text to print."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", lock, "--require-hashes", "--disable-pip"]
     command += ["--progress-spinner", "off", "--format", "json", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         return judge(json.loads(done.stdout)["dependencies"])
-    except ValueError:  # it gave up before it had anything to report
+    except ValueError:  # pip-audit failed before it wrote its report
         last_line = (done.stderr.splitlines() or [""])[-1]
         if NO_ANSWER.fullmatch(last_line):
             return 0, not_checked(last_line)
@@ -31,9 +31,9 @@ def check(lock: str, options: list[str]) -> tuple[int, str]:
 
 
 def judge(packages: list[dict[str, Any]]) -> tuple[int, str]:
-    """The same, of what pip-audit reports of each package."""
+    """Returns the exit code and the text for the report of pip-audit."""
     vulnerable = [
-        f"{package['name']} {package['version']}: {found['id']}, mended in {' '.join(found['fix_versions']) or 'no version'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {' '.join(found['fix_versions']) or 'no version'}"
         for package in packages
         for found in package.get("vulns", ())
     ]

@@ -1,4 +1,4 @@
-"""The JSON API is as its description says: schemathesis reads it and sends what it allows, and what it does not.
+"""The JSON API matches its description. Schemathesis reads it and sends valid and invalid requests.
 
 On a worker of its own, with a superuser's token, so that everything may happen to its database. Addresses of cameras
 are turned into ones of this machine before they are sent: some operations open them.
@@ -58,11 +58,11 @@ def token(installation: Site) -> str:
 
 @pytest.fixture(scope="module")
 def camera(installation: Site) -> str:
-    """One that is there, and stays."""
+    """A camera that exists during all tests of the module."""
     return installation.add_camera("Yard", NOBODY)
 
 
-# Read here and not from the worker, which serves the same (test_api.py), so that each operation is a test of its own.
+# Read here and not from a worker, so that each operation is a test of its own. A worker serves the same description.
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"))))
 
 
@@ -75,7 +75,7 @@ def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str
 
 
 def _tame(case: Case[Any], camera: str) -> None:
-    """Open no address of another machine, and meet the camera that is there rather than none."""
+    """Replaces addresses by one of this machine, and ids by the id of an existing camera."""
     if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and len(address) <= 500:
         with contextlib.suppress(AddressError):
             check_address(address)

@@ -1,4 +1,4 @@
-"""Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are told, and nothing is left behind."""
+"""Cameras that refuse, hang, fall silent, trickle, drop or change: viewers are notified, and no resource leaks."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,7 @@ import psutil
 import pytest
 
 from cameras.simulator import Fault, SimulatedCamera
-from tests.acceptance.test_worker_faults import in_use
-from tests.client import Session, Stream, eventually
+from tests.client import Session, Stream, eventually, in_use
 from tests.figures import record
 from tests.servers import Site, site
 
@@ -27,17 +26,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
         yield created
 
 
-@pytest.fixture
-def session(installation: Site) -> Session:
-    return Session(installation.workers[0].base)
-
-
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE])
 async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
-    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+    session: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.fault = fault
         await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
@@ -52,10 +45,9 @@ async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE, Fault.UNAUTHORIZED])
 async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_free(
-    installation: Site, session: Session, camera: SimulatedCamera, fault: Fault
+    session: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.fault = fault
         faulty = time.monotonic()
@@ -68,10 +60,9 @@ async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_
 
 
 async def test_a_camera_that_changes_its_size_goes_on(
-    installation: Site, session: Session, camera: SimulatedCamera
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         camera.resize(320, 240)
         camera.drop_connections()
@@ -82,10 +73,9 @@ async def test_a_camera_that_changes_its_size_goes_on(
 
 
 async def test_a_camera_that_restarts_with_another_codec_goes_on(
-    installation: Site, session: Session, camera: SimulatedCamera
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id) as stream:
+    async with Stream(session, camera_id) as stream:
         await stream.live()
         before = stream.pictures[-1].epoch
         camera.change_codec("h265")
@@ -97,7 +87,7 @@ async def test_a_camera_that_restarts_with_another_codec_goes_on(
 
 
 def held(process: psutil.Process) -> tuple[int, int]:
-    """Threads and descriptors, without the three of the one connection to the database, which is open or not."""
+    """Returns the numbers of threads and of descriptors, without those of the database, which may be open or not."""
     targets = []
     for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
@@ -106,13 +96,12 @@ def held(process: psutil.Process) -> tuple[int, int]:
 
 
 async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_connection(
-    installation: Site, session: Session, camera: SimulatedCamera
+    installation: Site, session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", camera.url)
     process = psutil.Process(installation.workers[0].process.popen.pid)
 
     async def one_round(number: int) -> None:
-        async with Stream(session, id) as stream:
+        async with Stream(session, camera_id) as stream:
             await stream.live()
             if number % 2:
                 camera.drop_connections()
@@ -124,9 +113,9 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
         await eventually(lambda: camera.connections == 0, 8)
         await eventually(lambda: in_use(session) == 0, 2)
 
-    for number in range(3):  # what is made once, such as pools and caches, is made now
+    for number in range(3):  # pools and caches are created now
         await one_round(number)
-    await asyncio.gather(*(one_round(2) for _ in range(8)))  # and pools are as large as they get
+    await asyncio.gather(*(one_round(2) for _ in range(8)))  # and pools reach their full size
     await quiet()
     before = held(process)
     for number in range(50):

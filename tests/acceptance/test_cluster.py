@@ -19,7 +19,7 @@ from cameras.simulator import SimulatedCamera
 from tests.acceptance.test_limit import MESSAGE
 from tests.client import Session, Stream, eventually
 from tests.cluster import WORKERS, Cluster
-from tests.servers import Site, wait_until
+from tests.servers import START_SECONDS, Site, wait_until
 
 USAGE = "/admin/streaming/system/usage/"
 
@@ -37,7 +37,7 @@ def programs() -> None:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Cluster]:
-    """With a short lease: a new Redis lets newcomers wait for most of one."""
+    """A cluster with a short lease, because on a new Redis the first viewers wait for most of a lease."""
     with Site(tmp_path_factory.mktemp("site"), template) as site:
         started = Cluster(site, STREAM_LEASE_SECONDS="3")
         try:
@@ -48,7 +48,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterato
 
 @pytest.fixture
 def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """In a folder of a short name: Unix sockets take a hundred bytes of path."""
+    """An installation in a folder with a short name, because the path of a Unix socket is limited to about 100 bytes."""
     with Site(tmp_path_factory.mktemp("site"), template) as created:
         yield created
 
@@ -70,17 +70,17 @@ def workers_of_holders(admin: Session) -> list[str]:
 
 
 async def open_streams(stack: contextlib.AsyncExitStack, session: Session, camera: str, count: int) -> list[Stream]:
-    """One after another, each with a picture; all close with `stack`."""
+    """Opens streams one after another. Each has a picture, and all close with `stack`."""
     return [await (await stack.enter_async_context(Stream(session, camera))).live() for _ in range(count)]
 
 
 def viewing_pid(stream: Stream) -> int:
-    """The process id within `<host>-<pid>-<random>:<random>`."""
+    """Returns the process id from a viewing id, `<host>-<pid>-<random>:<random>`."""
     return int(stream.last("info")["viewing_id"].split(":")[0].split("-")[-2])
 
 
 async def reopened(session: Session, camera: str) -> Stream:
-    """A stream that a worker has taken; so soon a try may still be told `draining` by the old one."""
+    """Opens a stream. Tries again while the old worker still answers `draining`."""
     while True:
         stream = await Stream(session, camera).__aenter__()
         await stream.until(lambda stream: bool(stream.messages) or stream.close_code is not None)
@@ -151,6 +151,7 @@ async def test_the_viewers_address_is_what_nginx_sees_and_not_what_they_claim(
         assert [viewer["address"] for viewer in admin.json(USAGE)["viewers"]] == ["127.0.0.1"]
 
 
+@pytest.mark.timing("measures a reconnection of less than a second")
 async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_another_at_once(
     cluster: Cluster, yard: str, admin: Session
 ) -> None:
@@ -175,8 +176,8 @@ async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_
             count = stream.count
             await stream.until(lambda stream, count=count: stream.count > count, 5)  # type: ignore[misc]
             assert stream.close_code is None
-    wait_until(lambda: cluster.pid(1) != pid, 10, "supervisor has started another in its place")
-    wait_until(lambda: cluster.pid(1) in worker_pids(admin), 10, "the new worker reports")
+    wait_until(lambda: cluster.pid(1) != pid, START_SECONDS, "supervisor has started another in its place")
+    wait_until(lambda: cluster.pid(1) in worker_pids(admin), START_SECONDS, "the new worker reports")
 
 
 async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_goes_on(
@@ -194,16 +195,19 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_g
         await open_streams(stack, session, yard, 2)  # slots are left
         await eventually(lambda: len(workers_of_holders(admin)) == 10 - len(lost), 6)
         assert time.monotonic() - killed < 6  # the lease of 3 s, and time to ask
-    wait_until(lambda: cluster.pid(2) in worker_pids(admin), 15, "supervisor has started another in its place")
+    wait_until(
+        lambda: cluster.pid(2) in worker_pids(admin), START_SECONDS, "supervisor has started another in its place"
+    )
 
 
+@pytest.mark.timing("measures nginx's timeouts")
 def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:
     pid, path = cluster.pid(0), cluster.folder / "worker-0.sock"
     session = Session(cluster.base)
     os.kill(pid, signal.SIGSTOP)
     try:
         first, second = (sorted(seconds_of_answers(session, 2 * WORKERS)) for _ in range(2))
-        # The two that met it wait for nginx's time-out, and are answered by the next worker. One may be slow, not dead.
+        # Two requests wait for nginx's timeout, then the next worker answers them. One more may be slow.
         assert all(8 < seconds < 12 for seconds in first[-2:])
         assert first[-3] < 2
         assert second[-1] < 2
@@ -229,4 +233,4 @@ async def test_ctrl_c_tells_the_viewers_and_leaves_nothing_behind(installation: 
         assert [await stream.ended(5) for stream in streams] == [4503] * 4
     assert "Traceback" not in cluster.output() + "".join(cluster.log(f"worker-{number}.log") for number in range(4))
     assert not [*cluster.folder.glob("*.pid"), *cluster.folder.glob("*.sock")]
-    # That no process names the folder any more is asserted by `installation`.
+    # `installation` asserts that no process uses the folder.

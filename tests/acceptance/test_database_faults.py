@@ -1,4 +1,4 @@
-"""A database that hangs: stopped and not gone, so that connections are accepted and nothing is answered."""
+"""A database that hangs: it accepts connections but never answers."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ def database(tmp_path: Path) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def hanging(installation: Site, database: PostgresServer) -> Site:
-    """An installation whose database is `database`, with a worker."""
+    """An installation with a worker, on `database`."""
     installation.environment["DATABASE_URL"] = database.url
     installation.start_worker(STREAM_RECONNECT_SECONDS="30")
     return installation
@@ -54,7 +54,7 @@ def add_camera(database: PostgresServer, url: str) -> str:
 
 
 def timed(session: Session, path: str) -> tuple[float, int, str, bytes]:
-    """Seconds, status, media type and body of an answer."""
+    """Returns seconds, status, media type and body of a response."""
     started = time.monotonic()
     host = session.base.removeprefix("http://")
     with contextlib.closing(http.client.HTTPConnection(host, timeout=30)) as connection:
@@ -115,7 +115,7 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
             assert newcomer.last("error")["message"] == "Your log-in cannot be checked right now."
             assert newcomer.closed - newcomer.opened < IN_TIME
         longest = 0.0
-        while time.monotonic() - started < 25:  # two looks at session and camera, and a page now and then
+        while time.monotonic() - started < 25:  # two checks of session and camera, and some pages
             count, before = running.count, time.monotonic()
             await running.until(lambda stream, count=count: stream.count > count, 5)  # type: ignore[misc]
             longest = max(longest, time.monotonic() - before)

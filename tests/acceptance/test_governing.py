@@ -1,4 +1,4 @@
-"""Limits that change while streams run, and viewers that are stopped: on two real workers."""
+"""Limits that change while streams run, and viewers that are stopped, on two workers."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ print(asyncio.run(stop_orders.{call}))
 
 
 class Late(Stream):
-    """Acknowledges a quarter of a second after each picture, so that it misses some."""
+    """Acknowledges each picture a quarter of a second later, so that the stream skips some."""
 
     async def _take(self, message: str | bytes) -> None:
         await super()._take(message)
@@ -47,7 +47,7 @@ class Late(Stream):
 
 
 def change(installation: Site, **values: object) -> float:
-    """Change limits from a process of its own; returns the moment at which that was done."""
+    """Changes limits in another process. Returns the time of the change."""
     installation.manage("shell", "-v0", "-c", CHANGE.format(values=values))
     return time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The HTTP side, on a real worker: what pages and other clients ask."""
+"""HTTP requests of pages and other clients to a worker."""
 
 import asyncio
 import uuid
@@ -25,11 +25,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
 
 
 @pytest.fixture
-def session(installation: Site) -> Session:
-    return Session(installation.workers[0].base)
-
-
-@pytest.fixture
 def admin(installation: Site) -> Session:
     return Session(installation.workers[0].base, "admin")
 
@@ -46,7 +41,7 @@ async def test_info_tells_what_a_page_needs(installation: Site, session: Session
     id = installation.add_camera("Yard", camera.url)
     async with Stream(session, id) as stream:
         await stream.live()
-        await asyncio.sleep(0.6)  # a reading may be half a second old
+        await asyncio.sleep(0.6)  # the figure may be half a second old
         info = session.json(f"/api/v1/cameras/{id}/stream/info")
     assert info == {
         "type": "websocket",

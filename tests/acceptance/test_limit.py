@@ -1,4 +1,4 @@
-"""The main promise, on real workers: so many streams and not one more, whichever worker a viewer meets."""
+"""The main promise: never more streams than the limit, whichever worker a viewer reaches."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""`/metrics` on real workers: who may read it, and that it agrees with everything else that tells figures."""
+"""`/metrics`: access to it, and that its figures agree with the page, the API and Redis."""
 
 import asyncio
 import time
@@ -93,7 +93,7 @@ def test_redis_away_is_said_and_nothing_else(installation: Site, redis_server: R
 
 
 def held_in(server: RedisServer) -> dict[str, Any]:
-    """What Redis itself says, asked by nothing of the product's."""
+    """Returns the figures in Redis, without the product's code."""
     with redis.Redis.from_url(server.url, decode_responses=True) as client:
         now = time.time() * 1000
         return {
@@ -111,60 +111,57 @@ async def test_page_metrics_api_and_redis_agree_under_load(
         installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT="8")
         for _ in range(2)
     ]
-    cameras = [
-        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=640, height=360, fps=10))
-        for name in ("Yard", "Gate")
-    ]
-    ids = [installation.add_camera(camera.name, camera.url) for camera in cameras]
     log_in, admin = Session(workers[0].base), Session(workers[0].base, "admin")
     sessions = [log_in.at(worker.base) for worker in workers]
-
-    # Twelve viewers for eight slots: three of four at the first camera.
-    streams = [Stream(sessions[number % 2], ids[number % 4 == 3]) for number in range(12)]
-    for stream in streams:
-        await stream.__aenter__()
-        await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
-    refused = [stream for stream in streams if stream.close_code is not None]
+    streams = await twelve_viewers(sessions, two_cameras(installation, simulator))
     live = [stream for stream in streams if stream.close_code is None]
-    assert [stream.close_code for stream in refused] == [4429] * 4
+    assert [stream.close_code for stream in streams if stream not in live] == [4429] * 4
     viewers = dict(Counter(stream.camera for stream in live))
-
-    settled = {
-        "in_use": 8,
-        "limit": 8,
-        "viewers": viewers,
-        "refused": 4,
-        "granted": 8,
-    }
+    settled = {"in_use": 8, "limit": 8, "viewers": viewers, "refused": 4, "granted": 8}
 
     def told() -> list[dict[str, Any]]:
         return [told_by_metrics(scraped(worker)) for worker in workers]
 
     await asyncio.to_thread(wait_until, lambda: told() == [settled, settled], 10, "both workers tell the same")
-
-    gate = (await asyncio.to_thread(admin.json, USAGE))["gate"]
-    assert (gate["in_use"], gate["limit"]) == (8, 8)
-    for session in (admin, admin.at(workers[1].base)):
-        usage = await asyncio.to_thread(session.json, USAGE)
-        assert (usage["gate"]["in_use"], usage["gate"]["limit"]) == (8, 8)
-        assert dict(Counter(viewer["camera_id"] for viewer in usage["viewers"])) == viewers
-        assert {camera["id"]: camera["viewers"] for camera in usage["cameras"]} == viewers
-    for session in sessions:
-        metrics = await asyncio.to_thread(session.json, "/api/v1/cameras/stream/metrics")
-        assert (metrics["gate"]["in_use"], metrics["gate"]["limit"]) == (8, 8)
-        assert {id: camera["viewers"] for id, camera in metrics["cameras"].items()} == viewers
+    await asyncio.to_thread(pages_and_api_agree, [admin, admin.at(workers[1].base)], sessions, viewers)
     held = await asyncio.to_thread(held_in, redis_server)
     assert (held["in_use"], held["cardinality"]) == (8, 8)
     assert float(held["totals"]["refused:limit_reached"]) == 4
     assert float(held["totals"]["granted"]) == 8
-
     await bytes_grow_and_no_person_is_told(workers, live)
     promtool.check_metrics((await asyncio.to_thread(ask, workers[0]))[2])
-
     await asyncio.gather(*(stream.close() for stream in streams))
     empty = {**settled, "in_use": 0, "viewers": {}}
     await asyncio.to_thread(wait_until, lambda: told() == [empty, empty], 10, "all have left, for both")
     assert (await asyncio.to_thread(held_in, redis_server))["cardinality"] == 0
+
+
+def two_cameras(installation: Site, simulator: Simulator) -> list[str]:
+    """Adds two cameras. Returns their ids."""
+    cameras = [SimulatedCamera(name, name.lower(), width=640, height=360, fps=10) for name in ("Yard", "Gate")]
+    return [installation.add_camera(camera.name, simulator.add(camera).url) for camera in cameras]
+
+
+async def twelve_viewers(sessions: list[Session], cameras: list[str]) -> list[Stream]:
+    """Opens twelve streams one after another, three of four at the first camera. Each is live or refused."""
+    streams = [Stream(sessions[number % 2], cameras[number % 4 == 3]) for number in range(12)]
+    for stream in streams:
+        await stream.__aenter__()
+        await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
+    return streams
+
+
+def pages_and_api_agree(admins: list[Session], sessions: list[Session], viewers: dict[str, int]) -> None:
+    """Asserts that page and API of each worker report eight of eight slots, and `viewers` (camera -> viewers)."""
+    for session in admins:
+        usage = session.json(USAGE)
+        assert (usage["gate"]["in_use"], usage["gate"]["limit"]) == (8, 8)
+        assert dict(Counter(viewer["camera_id"] for viewer in usage["viewers"])) == viewers
+        assert {camera["id"]: camera["viewers"] for camera in usage["cameras"]} == viewers
+    for session in sessions:
+        metrics = session.json("/api/v1/cameras/stream/metrics")
+        assert (metrics["gate"]["in_use"], metrics["gate"]["limit"]) == (8, 8)
+        assert {id: camera["viewers"] for id, camera in metrics["cameras"].items()} == viewers
 
 
 def told_by_metrics(samples: Samples) -> dict[str, Any]:

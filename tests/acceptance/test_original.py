@@ -1,4 +1,4 @@
-"""The quality `original` as a viewer has it: the camera's own H.264 where it can be passed on, JPEG where not."""
+"""The quality `original`: viewers receive the camera's own H.264, or JPEG if that is not possible."""
 
 import asyncio
 import time
@@ -13,9 +13,8 @@ import pytest
 
 from cameras.simulator import SimulatedCamera, Simulator, age_ms, read_clock
 from cameras.simulator.coding.nal import split
-from tests.acceptance.test_worker_faults import in_use
 from tests.cameras.simulator.clients import RawRead, read_raw, watch
-from tests.client import Picture, Session, Stream, eventually
+from tests.client import Picture, Session, Stream, eventually, in_use
 from tests.servers import Site, site
 
 ORIGINAL = "?quality=original&formats=jpeg,h264"
@@ -32,11 +31,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
     with site(tmp_path_factory.mktemp("site"), template) as created:
         created.start_worker()
         yield created
-
-
-@pytest.fixture
-def session(installation: Site) -> Session:
-    return Session(installation.workers[0].base)
 
 
 def add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
@@ -56,7 +50,7 @@ def first_slice(data: bytes) -> bytes:
 
 
 def decoded(pictures: Sequence[Picture]) -> list[av.VideoFrame]:
-    """What a decoder makes of these messages and of nothing else."""
+    """Decodes only these pictures. Returns the frames."""
     context: Any = av.CodecContext.create("h264", "r")
     return [frame for picture in pictures for frame in context.decode(av.Packet(picture.data))]
 
@@ -68,10 +62,9 @@ async def until_count(stream: Stream, more: int, seconds: float = 15) -> None:
 
 
 async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_camera_s_own_video(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", add(simulator).url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await stream.until(lambda stream: bool(stream.pictures) and stream.pictures[-1].kind == H264)
         await until_count(stream, 2 * FPS)
         video = [picture for picture in stream.pictures if picture.kind == H264]
@@ -96,9 +89,9 @@ async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_came
     assert None not in clocks and clocks == sorted(set(clocks))  # type: ignore[type-var]
 
 
-async def test_the_original_is_live(installation: Site, session: Session, simulator: Simulator) -> None:
-    id = installation.add_camera("Yard", add(simulator).url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+@pytest.mark.timing("measures the age of a picture")
+async def test_the_original_is_live(session: Session, camera_id: str) -> None:
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 2 * FPS)
         now = time.time() * 1000
     frame = decoded([picture for picture in stream.pictures if picture.kind == H264])[-1]
@@ -108,10 +101,9 @@ async def test_the_original_is_live(installation: Site, session: Session, simula
 
 @pytest.mark.parametrize("formats", ["", "&formats=jpeg", "&formats=h265,vp9"])
 async def test_a_viewer_that_plays_no_h264_gets_the_original_as_jpeg(
-    installation: Site, session: Session, simulator: Simulator, formats: str
+    session: Session, formats: str, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", add(simulator).url)
-    async with Stream(session, id, f"?quality=original{formats}", keep=ALL) as stream:
+    async with Stream(session, camera_id, f"?quality=original{formats}", keep=ALL) as stream:
         await until_count(stream, 5)
         assert kinds(stream.pictures) == {JPEG}
         assert stream.pictures[-1].image.shape == (360, 640, 3)
@@ -133,11 +125,9 @@ async def test_the_original_of_a_camera_without_h264_is_jpeg(
 
 
 async def test_one_viewing_is_switched_between_low_and_original(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id, "?quality=low&formats=jpeg,h264", keep=ALL) as stream:
+    async with Stream(session, camera_id, "?quality=low&formats=jpeg,h264", keep=ALL) as stream:
         await stream.live()
         for _ in range(2):
             await stream.send({"type": "quality_change", "quality": "original"})
@@ -168,11 +158,9 @@ def raw_reads(camera: SimulatedCamera, count: int) -> list[RawRead]:
 
 
 async def test_the_original_costs_what_the_camera_sends_and_no_picture_is_missing(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await stream.until(lambda stream: bool(stream.pictures) and stream.pictures[-1].kind == H264)
         reads = await asyncio.to_thread(raw_reads, camera, 4 * FPS)
         last = first_slice(reads[-1].data)
@@ -186,10 +174,9 @@ async def test_the_original_costs_what_the_camera_sends_and_no_picture_is_missin
 
 
 async def test_a_viewer_that_acknowledges_nothing_gets_a_window_of_video_and_then_4408(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera_id: str
 ) -> None:
-    id = installation.add_camera("Yard", add(simulator).url)
-    async with Stream(session, id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
+    async with Stream(session, camera_id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
         assert await stream.ended(16) == 4408
         assert stream.last("error")["reason"] == "viewer_unresponsive"
     assert stream.count == WINDOW
@@ -197,15 +184,12 @@ async def test_a_viewer_that_acknowledges_nothing_gets_a_window_of_video_and_the
     await eventually(lambda: in_use(session) == 0, 2)
 
 
-async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(
-    installation: Site, session: Session, simulator: Simulator
-) -> None:
-    id = installation.add_camera("Yard", add(simulator).url)
-    async with Stream(session, id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
-        async with Stream(session, id, ORIGINAL, keep=1) as other:
+async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(session: Session, camera_id: str) -> None:
+    async with Stream(session, camera_id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
+        async with Stream(session, camera_id, ORIGINAL, keep=1) as other:
             await stream.until(lambda stream: stream.count == WINDOW)
             count = other.count
-            await other.until(lambda stream: stream.count > count + 3 * FPS)  # more than waits for one viewer
+            await other.until(lambda stream: stream.count > count + 3 * FPS)  # more than the queue of one viewer holds
         stream.acknowledges = True
         await stream.send({"type": "ack", "seq": WINDOW})
         await until_count(stream, 2 * FPS)
@@ -217,12 +201,10 @@ async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(
 
 
 async def test_viewers_of_jpeg_and_of_the_original_share_one_connection(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
     queries = [ORIGINAL, ORIGINAL, "?quality=low", "?quality=medium", "?quality=original"]
-    streams = [Stream(session, id, query, keep=ALL) for query in queries]
+    streams = [Stream(session, camera_id, query, keep=ALL) for query in queries]
     try:
         for stream in streams:
             await stream.__aenter__()
@@ -266,11 +248,9 @@ async def test_a_late_viewer_of_a_long_group_is_live_long_before_the_next_key_to
 
 
 async def test_a_camera_that_hangs_up_comes_back_as_a_new_epoch_from_a_key_on(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 10)
         camera.drop_connections()
         await stream.until(lambda stream: stream.pictures[-1].epoch == 1)
@@ -281,12 +261,10 @@ async def test_a_camera_that_hangs_up_comes_back_as_a_new_epoch_from_a_key_on(
 
 
 async def test_a_viewer_is_told_when_its_video_turns_into_jpeg(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    """Its window is another one then, and a decoder is of no use any more."""
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+    """The viewer needs to know: the window changes, and it needs no decoder any more."""
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 10)
         camera.change_codec("h265")
         await stream.until(lambda stream: stream.pictures[-1].kind == JPEG)
@@ -295,11 +273,9 @@ async def test_a_viewer_is_told_when_its_video_turns_into_jpeg(
 
 
 async def test_a_camera_that_turns_from_h264_to_h265_goes_on_as_jpeg_and_back(
-    installation: Site, session: Session, simulator: Simulator
+    session: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    camera = add(simulator)
-    id = installation.add_camera("Yard", camera.url)
-    async with Stream(session, id, ORIGINAL, keep=ALL) as stream:
+    async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await until_count(stream, 10)
         for codec, kind in (("h265", JPEG), ("h264", H264)):
             camera.change_codec(codec)

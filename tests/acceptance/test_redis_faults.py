@@ -1,4 +1,4 @@
-"""Redis that is gone, silent, empty, or loses a reply: never more streams than the limit, and all true again soon."""
+"""Redis is gone, silent, empty or loses a reply: the limit always holds, and the slots are correct again soon."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from cameras.simulator import SimulatedCamera
+from streaming.gate.readings import open_generation
 from streaming.store.keys import SERVER_SET
 from tests.acceptance.test_worker_faults import fill
 from tests.client import Session, Stream, eventually
@@ -24,7 +25,7 @@ GRACE = 0.8 * LEASE
 
 
 class Watched:
-    """A worker on a Redis of the test's own, four running streams of a limit of four, and what was ever live at once."""
+    """Four running streams of a limit of four, on a worker with its own Redis."""
 
     def __init__(self, redis_server: RedisServer, session: Session, camera: str, streams: list[Stream]) -> None:
         self.redis, self.session, self.camera, self.streams = redis_server, session, camera, streams
@@ -46,7 +47,7 @@ class Watched:
         return [stream for stream in self.streams if stream.close_code is None]
 
     async def survived(self) -> None:
-        """Every stream still sends, and Redis knows each."""
+        """Asserts that all streams still send and that Redis has a slot for each."""
         counts = [stream.count for stream in self.streams]
         for stream, count in zip(self.streams, counts, strict=True):
             await stream.until(partial(_has_more_than, count), 5)
@@ -56,7 +57,7 @@ class Watched:
         record("Redis came back: all slots true again after", time.monotonic() - started)
 
     async def still_full(self) -> None:
-        """A newcomer is told to wait, or is refused: it is never admitted beside those who run."""
+        """Asserts that a new viewer is refused, possibly after the grace period."""
         async with Stream(self.session, self.camera) as stream:
             assert await stream.ended(GRACE + 3) == 4429
         assert self.unexpired() == LIMIT
@@ -64,15 +65,13 @@ class Watched:
 
 @pytest.fixture
 def generation(installation: Site, redis_server: RedisServer) -> None:
-    """Nobody has to wait."""
-    from streaming.gate.readings import open_generation
-
+    """Redis admits at once, without a grace period."""
     open_generation(redis_server.url, 0)
 
 
 @pytest.fixture
 def snapshot(generation: None, redis_server: RedisServer) -> None:
-    """On the disk, from before anybody watched."""
+    """Redis has a snapshot on disk from before the first viewer."""
     with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.save()
 
@@ -116,21 +115,21 @@ async def test_running_streams_survive_a_redis_that_was_killed_and_came_back_wit
 
 
 @pytest.mark.timeout(120)
-async def test_a_redis_that_is_gone_for_a_minute_ends_the_streams_and_opens_again_within_a_lease(
+async def test_a_redis_that_is_gone_for_longer_than_a_lease_ends_the_streams_and_opens_again_within_a_lease(
     watched: Watched,
 ) -> None:
     watched.redis.kill()
     gone = time.monotonic()
     for stream in watched.streams:
         assert await stream.ended(LEASE) == 4409
-    record("Redis gone 60 s: running streams ended after", time.monotonic() - gone)
+    record("Redis gone 20 s: running streams ended after", time.monotonic() - gone)
     assert time.monotonic() - gone < LEASE
-    await asyncio.sleep(60 - (time.monotonic() - gone))
+    await asyncio.sleep(LEASE + 5 - (time.monotonic() - gone))
     await asyncio.to_thread(watched.redis.start)
     back = time.monotonic()
     async with Stream(watched.session, watched.camera) as stream:
         await stream.live(LEASE + 1)
-        record("Redis back after 60 s: admitted after", time.monotonic() - back)
+        record("Redis back after 20 s: admitted after", time.monotonic() - back)
 
 
 async def test_running_streams_survive_a_redis_that_accepts_and_never_answers_for_five_seconds(
@@ -208,8 +207,6 @@ def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
 async def test_a_lost_reply_counts_a_viewer_once(
     installation: Site, redis_server: RedisServer, lossy: TcpProxy, camera: SimulatedCamera
 ) -> None:
-    from streaming.gate.readings import open_generation
-
     open_generation(redis_server.url, 0)
     worker: Worker = installation.start_worker(REDIS_URL=f"redis://127.0.0.1:{lossy.port}")
     id = installation.add_camera("Yard", camera.url)

@@ -1,4 +1,4 @@
-"""Requests that no browser sends: bounded by a worker without a proxy, and no alarm in its log."""
+"""Requests that no browser sends: a worker without a proxy limits them, and logs no error."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def worker(installation: Site) -> Worker:
 
 
 def said_to(worker: Worker, *pieces: bytes, pause: float = 0.0, most: float = 15.0) -> bytes:
-    """What the worker answers until it closes the connection."""
+    """Returns all that the worker sends until it closes the connection."""
     answer = b""
     with socket.create_connection(("127.0.0.1", worker.port), timeout=most) as connection:
         with contextlib.suppress(OSError):
@@ -49,7 +49,7 @@ def test_a_body_above_a_megabyte_is_refused_before_it_has_come(worker: Worker) -
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     assert said_to(worker, POST + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 40).startswith(b"HTTP/1.1 413 ")
     allowed = POST + b"Content-Length: %d\r\n\r\n" % MAX_BODY + bytes(MAX_BODY)
-    assert said_to(worker, allowed).startswith(b"HTTP/1.1 403 ")  # Django's, for want of a token
+    assert said_to(worker, allowed).startswith(b"HTTP/1.1 403 ")  # from Django, because of the missing token
 
 
 async def test_a_request_that_drips_is_ended_wherever_it_has_got_to(worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""One connection per camera in the whole cluster: four workers, one camera, viewers on all."""
+"""Workers share one connection to each camera: four workers with viewers, and one camera."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def workers(installation: Site) -> list[Worker]:
 
 @asynccontextmanager
 async def watched(workers: list[Worker], id: str) -> AsyncIterator[list[Stream]]:
-    """A viewer of the camera's own video and one of JPEG on each worker; the first worker is the camera's reader."""
+    """Two viewers on each worker, one of H.264 and one of JPEG. The first worker reads the camera."""
     first = Session(workers[0].base)
     sessions = [first, *(first.at(worker.base) for worker in workers[1:])]
     async with AsyncExitStack() as stack:
@@ -39,7 +39,7 @@ async def watched(workers: list[Worker], id: str) -> AsyncIterator[list[Stream]]
 
 
 async def longest_wait(streams: list[Stream], since: float) -> float:
-    """Seconds from `since` until each stream had a picture that the server read afterwards."""
+    """Returns the seconds from `since` until each stream has a picture that was read later."""
     waits = []
     for stream in streams:
         await stream.until(lambda stream: stream.pictures[-1].arrived - stream.pictures[-1].age / 1000 > since, 10)
@@ -82,7 +82,7 @@ async def test_a_reader_without_viewers_goes_on_for_the_others(installation: Sit
     async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
         for stream in streams[:2]:
             await stream.close()
-        await asyncio.sleep(7)  # longer than a camera lingers
+        await asyncio.sleep(7)  # longer than a camera stays open without viewers
         await longest_wait(streams[2:], time.monotonic())
         assert camera.connections_total == 1
 
@@ -105,7 +105,7 @@ async def test_while_redis_is_away_each_worker_reads_and_afterwards_one(
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the pictures' own."""
+    """A separate Redis for pictures."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     with RedisServer(folder) as server:
@@ -150,7 +150,7 @@ async def test_the_gate_goes_on_without_the_pictures_redis_and_each_worker_reads
         assert all(worker.status("/readyz") == 200 for worker in workers)
         assert all(stream.close_code is None for stream in streams)
         said = [line for line in installation.logs().splitlines() if "are not shared between workers" in line]
-        assert len(said) == 2  # each worker, once
+        assert len(said) == 2  # once for each worker
 
 
 async def test_switched_off_each_worker_has_a_connection_of_its_own(

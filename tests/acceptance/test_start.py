@@ -119,7 +119,7 @@ def test_a_wrong_redis_url_stops_the_start(tmp_path: Path, name: str, value: str
 
 
 def redis_servers(folder: Path) -> list[int]:
-    """Process ids of the Redis servers whose socket is in `folder`."""
+    """Returns the process ids of the Redis servers with a socket in `folder`."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -169,7 +169,7 @@ async def test_runserver_with_its_autoreloader_serves_a_stream_and_ends_on_ctrl_
         id = installation.add_camera("Yard", camera.url)
         async with Stream(Session(f"http://127.0.0.1:{port}"), id) as stream:
             await stream.live()
-            for process in children(server.popen.pid):  # a terminal's Ctrl-C goes to the whole group
+            for process in children(server.popen.pid):  # Ctrl-C in a terminal reaches the whole group
                 os.kill(process, signal.SIGINT)
             server.signal(signal.SIGINT)
             server.wait(10)
@@ -191,4 +191,4 @@ async def test_an_external_redis_is_used_where_one_is_configured(
     id = installation.add_camera("Yard", camera.url)
     async with Stream(Session(worker.base), id) as stream:
         await stream.live()
-    assert len(redis_servers(installation.folder)) == 1  # the test's own
+    assert len(redis_servers(installation.folder)) == 1  # the Redis of this test

@@ -1,4 +1,4 @@
-"""Stills beside the gate: how often there is a new one, what they cost the budget, and who may have how many."""
+"""Stills: how often they are renewed, their part of the budget, and the limit of each user."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def ask(session: Session, camera: str, quality: str = "low", **headers: str) -> 
 
 
 def ask_for(seconds: float, sessions: list[Session], camera: str, quality: str = "low") -> list[Answer]:
-    """Ask again and again, at each worker in turn."""
+    """Asks repeatedly, each worker in turn."""
     answers, ends_at = [], time.monotonic() + seconds
     while time.monotonic() < ends_at:
         answers += [ask(session, camera, quality) for session in sessions]
@@ -77,9 +77,9 @@ async def test_stills_count_in_the_budget_and_are_refused_when_it_is_used_up(
     flood = asyncio.create_task(asyncio.to_thread(ask_for, 12, [session], id, "high"))
     sent = []
     await eventually(lambda: gate_of(admin)["mbps"] > 3, 10)
-    async with Stream(session, id, "?quality=low") as newcomer:  # counted with 1.5 Mbit/s before any was measured
-        assert await newcomer.ended() == 4429
-        assert newcomer.last("error")["reason"] == "bandwidth_reached"
+    async with Stream(session, id, "?quality=low") as new_viewer:  # counted as 1.5 Mbit/s before the first measurement
+        assert await new_viewer.ended() == 4429
+        assert new_viewer.last("error")["reason"] == "bandwidth_reached"
     for _ in range(8):
         sent.append((await asyncio.to_thread(gate_of, admin))["mbps"])
         await asyncio.sleep(0.5)
@@ -90,15 +90,15 @@ async def test_stills_count_in_the_budget_and_are_refused_when_it_is_used_up(
     assert json.loads(body)["error"]["reason"] == "bandwidth_reached"
     assert int(headers["Retry-After"]) > 0
     await eventually(lambda: gate_of(admin)["mbps"] == gate_of(admin)["counted_mbps"] == 0, 15)
-    async with Stream(session, id, "?quality=low") as newcomer:
-        await newcomer.live()
+    async with Stream(session, id, "?quality=low") as new_viewer:
+        await new_viewer.live()
 
 
 async def test_two_hundred_requests_of_one_user_at_once_leave_the_others_their_stills(
     installation: Site, simulator: Simulator
 ) -> None:
-    """Forty cameras that accept and say nothing, asked for five times each; and one that is well."""
-    # Without the second OpenCV opens one camera at a time.
+    """Forty silent cameras, with five requests each, and one healthy camera."""
+    # Without OPENCV_FFMPEG_IS_THREAD_SAFE, OpenCV opens one camera at a time.
     worker = installation.start_worker(STREAM_STILLS_PER_USER="100", OPENCV_FFMPEG_IS_THREAD_SAFE="1")
     silent = simulator.add(SimulatedCamera("Silent", "silent", width=160, height=120))
     silent.fault = Fault.HANG

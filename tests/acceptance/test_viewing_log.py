@@ -1,4 +1,4 @@
-"""One viewing followed through a real worker's log by its id, in both formats."""
+"""The id of a viewing finds all its lines in a worker's log, in both formats."""
 
 import json
 import re
@@ -14,7 +14,7 @@ Line = dict[str, Any]
 
 
 def events(worker: Worker, viewing: str = "") -> list[Line]:
-    """What the log says of viewings, or of one: event, viewing and facts of each line, whichever format it has."""
+    """Parses the lines about viewings, in either format: event, viewing and facts of each."""
     found = []
     for line in worker.process.log.read_text().splitlines():
         if line.startswith("{"):

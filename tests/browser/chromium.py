@@ -1,10 +1,10 @@
-"""The Chromium of this machine, for the tests, the benchmark and the screenshots."""
+"""Starts the installed Chromium for the tests, the benchmark and the screenshots."""
 
 import shutil
 
 from playwright.sync_api import Page
 
-SECURE, PLAIN = "127.0.0.1", "cam.test"  # hosts of one worker; plain HTTP is a secure context for the first only
+SECURE, PLAIN = "127.0.0.1", "cam.test"  # two names of one host; plain HTTP is a secure context only for the first
 
 FLAGS = (
     "--no-sandbox",  # CI runs as root
@@ -19,12 +19,12 @@ FLAGS = (
 
 
 def chromium() -> str | None:
-    """Where it is installed."""
+    """Returns the path of Chromium, or None."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def enter(page: Page, base: str, cookie: str) -> None:
-    """The page of cards, for whom `cookie`, the value of a header, has logged in."""
+    """Opens the page of cards with the log-in of `cookie`, the value of a Cookie header."""
     pairs = (pair.partition("=") for pair in cookie.split("; "))
     page.context.add_cookies([{"name": name, "value": value, "url": base} for name, _, value in pairs])
     page.goto(f"{base}/")

@@ -1,4 +1,4 @@
-"""A real Chromium on a real worker with real cameras. Skips where there is no Chromium, and says so."""
+"""Chromium on a running worker with simulated cameras. Skips if there is no Chromium."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ both_origins = pytest.mark.parametrize("origin", [SECURE, PLAIN], ids=["secure",
 
 VIEWER = "dialog.live-modal camera-viewer"
 
-HOUSE: dict[str, Any] = {  # two slots, so that a full house takes two viewers
+HOUSE: dict[str, Any] = {  # two slots, so that two viewers reach the limit
     "STREAM_MAX_CONCURRENT": "2",
     "STREAM_FIRST_FRAME_SECONDS": "3",
     "STREAM_READ_TIMEOUT_SECONDS": "1",
@@ -39,13 +39,13 @@ def browser_type_launch_args() -> dict[str, Any]:
     if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
         pytest.fail("Chromium is not installed")
     if path is None:
-        pytest.skip("Chromium is not installed: what needs a browser is not tested (Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed: the pages are not tested (Debian: apt-get install chromium)")
     return {"executable_path": path, "args": list(FLAGS)}
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """One worker."""
+    """An installation with one worker."""
     with site(tmp_path_factory.mktemp("site"), template) as created:
         created.start_worker(**HOUSE)
         yield created
@@ -65,7 +65,7 @@ def camera_id(house: Site, yard: SimulatedCamera) -> Iterator[str]:
 
 @pytest.fixture
 def origin() -> str:
-    """The host under which the browser knows the worker; `both_origins` gives a test the other one too."""
+    """The host name that the browser uses for the worker. `both_origins` runs a test with both names."""
     return SECURE
 
 
@@ -87,7 +87,7 @@ def gate(session: Session) -> Iterator["Gate"]:
 
 
 class Gate:
-    """The number of slots in use, as the server tells it."""
+    """The number of slots in use, from the server's metrics."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -97,7 +97,7 @@ class Gate:
 
     @property
     def in_use(self) -> int:
-        """At the time of the call: a figure from before, which the server may still hold, has gone."""
+        """The number now: waits until the server's cached figure has expired."""
         time.sleep(FRESH + 0.1)
         return self._reported()
 
@@ -114,7 +114,7 @@ def link(house: Site) -> Iterator[Link]:
 
 @pytest.fixture(scope="module")
 def cookie(house: Site) -> str:
-    """Of the viewer, who has logged in."""
+    """The Cookie header of *viewer*, logged in."""
     return Session(house.workers[0].base).cookie
 
 
@@ -128,7 +128,7 @@ def log_in(page: Page, base: str, username: str = "viewer") -> None:
 
 @pytest.fixture
 def cards(page: Page, base: str, camera_id: str, cookie: str) -> Iterator[Page]:
-    """The page of cards, logged in. Fails on any error that the page reports."""
+    """The page of cards, logged in. Fails if the page reports an error."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
@@ -163,18 +163,18 @@ def canvas_width(page: Page) -> int:
 
 
 def image_of(url: str) -> Any:
-    """What a canvas gives as a data URL: rows, columns, BGR."""
+    """Decodes the data URL of a canvas: rows, columns, BGR."""
     return cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
 
 
 def picture_age(page: Page) -> float | None:
-    """Milliseconds by which the clock in the picture on the canvas is behind; None if it cannot be read."""
+    """Returns the age of the picture on the canvas in milliseconds, from its clock, or None if that is unreadable."""
     url, now = page.locator(f"{VIEWER} canvas").evaluate("canvas => [canvas.toDataURL('image/jpeg', 0.9), Date.now()]")
     return age_ms(image_of(url), now)
 
 
 def ages_of(page: Page, count: int = 10) -> list[float]:
-    """The readable ones of `count` pictures, sorted."""
+    """Returns the ages of `count` pictures in milliseconds, sorted, without the unreadable ones."""
     ages = []
     for _ in range(count):
         page.wait_for_timeout(120)
@@ -183,9 +183,9 @@ def ages_of(page: Page, count: int = 10) -> list[float]:
 
 
 def assert_fresh(page: Page, below: float = 500) -> None:
-    """The picture moves, its clock is readable, and half of the time less than `below` milliseconds behind.
+    """Fails if the clock in the pictures is unreadable, or if their median age is `below` milliseconds or more.
 
-    Looks three times: a machine busy with other work falls behind for a moment, a player that is wrong stays behind.
+    Tries three times, because a busy machine is late for a moment, but a wrong player is always late.
     """
     rounds: list[list[float]] = []
     while len(rounds) < 3:

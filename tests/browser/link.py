@@ -1,4 +1,4 @@
-"""The network between a browser and a worker, at the test's word slow, silent, cut, or without WebSockets."""
+"""A network between the browser and a worker that can be slow, silent, cut, or without WebSockets."""
 
 import contextlib
 import socket
@@ -12,10 +12,10 @@ BUFFER = 8192  # bytes that each end of the link holds
 
 
 class Link(TcpProxy):
-    """Forwards to a port of loopback; all connections together at `rate` bytes/s towards the browser."""
+    """Forwards to a port of loopback. `rate` limits all connections together, in bytes/s towards the browser."""
 
     def __init__(self, target: int) -> None:
-        self.rate = 0.0  # 0: as fast as it can
+        self.rate = 0.0  # 0: unlimited
         self.refuses_web_sockets = False
         self._web_sockets_pass = threading.Event()
         self._web_sockets_pass.set()
@@ -25,21 +25,21 @@ class Link(TcpProxy):
         super().__init__(target)
 
     def hold_web_sockets(self) -> None:
-        """New ones wait for their handshake until they are let through."""
+        """Delays the handshake of new WebSockets until `let_web_sockets_through`."""
         self._web_sockets_pass.clear()
 
     def let_web_sockets_through(self) -> None:
         self._web_sockets_pass.set()
 
     def cut(self) -> None:
-        """Every connection ends, and none can be made."""
+        """Ends all connections and refuses new ones."""
         self._is_cut = True
         for end in self._sockets:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
     def vanish(self) -> None:
-        """Every connection ends for the browser, and the worker is not told: a phone that changes networks."""
+        """Ends all connections for the browser but not for the worker, as when a phone changes networks."""
         for end in self._sockets:
             with contextlib.suppress(OSError):
                 if end.getsockname()[1] == self.port:

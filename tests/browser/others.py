@@ -1,4 +1,4 @@
-"""Viewers beside the browser."""
+"""Viewers without a browser, beside the one in the browser."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from tests.client import Session, Stream
 
 
 class Others:
-    """Viewers without a browser, on a loop in another thread: Playwright has this one's."""
+    """Viewers on an event loop in another thread, because Playwright uses the loop of this thread."""
 
     def __init__(self, session: Session, camera: str) -> None:
         self._session, self._camera = session, camera
@@ -28,7 +28,7 @@ class Others:
         self._streams.append(self._run(self._open()))
 
     def refused(self) -> dict[str, Any]:
-        """What is said to one more, who is not let in."""
+        """Opens one more stream, which the server refuses. Returns its `error` message."""
         error: dict[str, Any] = self._run(self._ask())
         return error
 
@@ -38,7 +38,7 @@ class Others:
             return stream.last("error")
 
     def ended(self) -> list[dict[str, Any]]:
-        """The last words to those who were stopped, as they come in."""
+        """Returns the `error` messages of the streams that have ended."""
         return [stream.last("error") for stream in self._streams if stream.close_code is not None]
 
     def leave(self) -> None:
@@ -46,7 +46,7 @@ class Others:
 
     @property
     def pictures(self) -> int:
-        """How many have arrived, of all streams."""
+        """The number of pictures that all streams have received."""
         return sum(stream.count for stream in self._streams)
 
     def leave_all(self) -> None:

@@ -10,6 +10,7 @@ from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
 
+@pytest.mark.timing("measures the age of pictures")
 def test_the_picture_moves_and_its_clock_is_less_than_half_a_second_behind(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     assert_fresh(cards)

@@ -18,6 +18,7 @@ def memory(house: Site) -> int:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.timing("measures the age and the rate of pictures")
 def test_auto_steps_down_on_a_slow_link_and_up_again(
     page: Page, house: Site, gate: Gate, others: Others, camera_id: str, link: Link
 ) -> None:

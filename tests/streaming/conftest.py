@@ -1,4 +1,4 @@
-"""Shared by the tests of the gate."""
+"""A Redis for the tests of this application."""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +11,7 @@ from tests.servers import RedisServer
 
 @pytest.fixture
 async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
-    """On a Redis where nobody has to wait."""
+    """A store on a Redis that admits at once, without a grace period."""
     assert open_generation(redis_server.url, 0)
     opened = Store(redis_server.url)
     yield opened

@@ -1,4 +1,4 @@
-"""A simulator for each test, on its own port, and small cameras that are quick to encode."""
+"""One simulator for each test, on its own port, and a small camera that is quick to encode."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 
 @pytest.fixture(autouse=True)
 def _open_fast_and_over_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg's default analysis takes a second per open."""
+    """Shortens FFmpeg's analysis, which takes a second for each open."""
     options = "rtsp_transport;tcp|analyzeduration;200000|probesize;100000"
     monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)
 

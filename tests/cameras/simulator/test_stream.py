@@ -32,6 +32,7 @@ def test_frames_have_the_cameras_size_and_a_readable_clock(simulator: Simulator,
         assert read_clock(image) is not None
 
 
+@pytest.mark.timing("measures the age of pictures")
 def test_frames_are_fresh_after_the_first_buffers(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         _catch_up(capture)
@@ -39,6 +40,7 @@ def test_frames_are_fresh_after_the_first_buffers(camera: SimulatedCamera) -> No
         assert all(age is not None and 0 <= age < OLDEST_MS for age in ages)
 
 
+@pytest.mark.timing("measures a frame rate")
 def test_frames_keep_the_cameras_rate(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(25)

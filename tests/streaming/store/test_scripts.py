@@ -22,6 +22,7 @@ async def store(redis_server: RedisServer) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.mark.timing("measures a deadline of a call")
 async def test_a_store_comes_back_by_itself_after_a_restart(store: Store, redis_server: RedisServer) -> None:
     assert await store.call("PING") == "PONG"
     redis_server.kill()

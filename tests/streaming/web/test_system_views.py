@@ -1,4 +1,4 @@
-"""Settings > System: permissions, and answers to invalid input. tests/browser/test_system.py tests the effects."""
+"""Settings > System: permissions, and answers to invalid input. tests/browser/system tests the effects."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -62,6 +62,7 @@ def test_running_stream_ends_at_once(camera: SimulatedCamera, fault: Fault) -> N
         assert read_to_the_end(capture) < 1
 
 
+@pytest.mark.timing("measures two seconds")
 def test_a_dropping_camera_plays_two_seconds_each_time(camera: SimulatedCamera) -> None:
     camera.fault = Fault.DROP
     for _ in range(2):

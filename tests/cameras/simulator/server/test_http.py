@@ -116,6 +116,7 @@ def test_a_running_stream_continues_after_a_fault_is_cleared(web: SimulatedCamer
         assert TIMEOUT - 0.1 < read_to_the_end(capture) < TIMEOUT + SLACK
 
 
+@pytest.mark.timing("measures two seconds")
 def test_a_dropping_camera_plays_two_seconds(web: SimulatedCamera) -> None:
     web.fault = Fault.DROP
     started = time.monotonic()
