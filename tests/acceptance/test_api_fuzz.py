@@ -62,6 +62,8 @@ def camera(installation: Site) -> str:
     return installation.add_camera("Yard", NOBODY)
 
 
+FRAMING = {"content-length", "transfer-encoding", "connection", "host"}
+
 # Read here and not from a worker, so that each operation is a test of its own. A worker serves the same description.
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"))))
 
@@ -75,7 +77,10 @@ def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str
 
 
 def _tame(case: Case[Any], camera: str) -> None:
-    """Replaces addresses by one of this machine, and ids by the id of an existing camera."""
+    """Replaces addresses by one of this machine, and ids by the id of an existing camera. Removes headers that frame the
+    message: a wrong one is refused by the HTTP server, which knows nothing of the API."""
+    for name in [name for name in case.headers if name.lower() in FRAMING]:
+        del case.headers[name]
     if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and len(address) <= 500:
         with contextlib.suppress(AddressError):
             check_address(address)

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             raise CommandError(f"{name} is not blocked.")
         for block in found:
             await blocks.lift(store, block.user_id)
-        self.stdout.write(f"{name} may watch again.")
+        self.stdout.write(f"{name} can watch again.")
 
     async def _free(self, store: Store, id: str) -> None:
         await stop_orders.stop(store, id)
