@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.load import start_cameras
+from bench.cameras import start_cameras
 from tests.client import Session, Stream
 from tests.cluster import Cluster
 from tests.servers import ROOT, make_template, site

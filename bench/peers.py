@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from bench.clients import Arrival, Record, Watch
 from bench.meter import Meter, Window
 from bench.pictures import drawn_at, gray, of_jpeg
 from bench.place import Place, place
+from bench.ports import listens
 from bench.results import ROOT, NotInstalledError, Results, Row, arguments, p50_p95
 from bench.viewers import cost, figures, watched
 from cameras.simulator import age_ms
@@ -127,11 +128,6 @@ def program(command: list[str], log: Path, port: int, environment: dict[str, str
         yield Meter(process.popen.pid)
     finally:
         process.end()
-
-
-def listens(port: int) -> bool:
-    with closing(socket.socket()) as connection:
-        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(port: int) -> bool:
