@@ -1,10 +1,10 @@
-"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or hurt anybody's view?
+"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or disturb viewers?
 
     .venv/bin/python -m bench.rogue --minutes 30
 
-Viewers and stills go through all modes of `bench/rogue_camera.py` again and again, while others watch healthy cameras and
-a probe asks the gate each second. Exit code 1 if a promise was broken. `--once` goes through each mode a single time;
-`--modes` chooses some, and `--at-once 1` tells which of them costs what.
+Viewers and stills repeat all modes of `bench/rogue_camera.py`, while others watch healthy cameras and a probe asks the gate
+each second. Exit code 1 if a promise is broken. `--once` runs each mode a single time, `--modes` chooses some. With
+`--at-once 1` the memory of each mode is its own.
 """
 
 import argparse
@@ -72,7 +72,7 @@ class Trial:
         return self.findings
 
     async def _disturb(self) -> None:
-        """Rogue viewers and stills, until the time is over or each mode was seen once."""
+        """Open rogue viewers and stills until the time is over, or until each mode has run once."""
         ends = time.monotonic() + self.options.minutes * 60
         chosen = self.options.modes
         queue = iter(chosen) if self.options.once else itertools.cycle(chosen)
@@ -119,7 +119,7 @@ class Trial:
         return await CountingViewer(Watch(base, path, self._session.cookie)).open()
 
     async def _probe(self) -> None:
-        """Open a healthy stream each second, at each worker in turn, and close it once the gate has answered."""
+        """Open a healthy stream each second, at the workers in turn, and close it after the gate's answer."""
         for worker in itertools.cycle(self.site.workers):
             if self._over.is_set():
                 return
@@ -141,7 +141,7 @@ class Trial:
             self.findings.failed_probes.append(viewer.record.ended)
 
     async def _sample(self) -> None:
-        """Memory, and whether all workers live."""
+        """Sample the memory of all processes, and note crashed workers."""
         while not self._over.is_set():
             for number, worker in enumerate(self.site.workers):
                 code = worker.process.popen.poll()
