@@ -96,7 +96,7 @@ class TimedStore(Store):
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         before = time.perf_counter()
         answer = await super().run(script, keys, arguments)
-        if script == "acquire":
+        if script == "gate/acquire":
             self.calls.append(time.perf_counter() - before)
         return answer
 

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench.cameras import start_cameras
 from bench.results import FOLDER
 from cameras.simulator.picture.clock import age_ms
 from cameras.sources import CameraSource
@@ -34,7 +34,7 @@ from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.pictures import Decoder
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
-from tests.servers import Process, Site, make_template, site, wait_until
+from tests.servers import Site, make_template, site
 
 SPAWN = multiprocessing.get_context("spawn")
 SETTLE = 5.0  # seconds after all have a picture
@@ -220,11 +220,7 @@ def place(viewers: int) -> Iterator[tuple[Site, str, str]]:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()
         installation = stack.enter_context(site(folder, make_template(template), STREAM_MAX_CONCURRENT=str(viewers)))
-        command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", "1"]
-        simulator = Process(command, installation.environment, folder / "camera.txt")
-        stack.callback(simulator.end)
-        wait_until(lambda: "rtsp://" in simulator.log.read_text(), 30, "the camera is on the air")
-        url = simulator.log.read_text().split()[-1]
+        (url,), _ = start_cameras(stack, folder, installation.environment, 1)
         installation.start_worker()
         yield installation, installation.add_camera("Bench", url), url
 

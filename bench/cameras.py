@@ -16,6 +16,7 @@ from typing import Any, Self
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.servers import Process, wait_until
 
+SMALL = ("--width", "640", "--height", "360", "--fps", "10")
 BYTES_ACKED = 120  # offset in Linux's struct tcp_info
 
 
@@ -52,11 +53,11 @@ class Cameras:
 
 
 def start_cameras(
-    stack: ExitStack, folder: Path, environment: dict[str, str], number: int
+    stack: ExitStack, folder: Path, environment: dict[str, str], number: int, *shape: str
 ) -> tuple[list[str], Process]:
-    """Start `manage.py simulate` with small cameras, until `stack` ends. Returns their addresses and the process."""
-    command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", str(number)]
-    command += ["--width", "640", "--height", "360", "--fps", "10"]
+    """Run `manage.py simulate` until `stack` ends, with options such as SMALL. Returns the cameras' addresses and the
+    process."""
+    command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", str(number), *shape]
     process = Process(command, environment, folder / "cameras.txt")
     stack.callback(process.end)
     wait_until(lambda: process.log.read_text().count("rtsp://") == number, 30, "the cameras run")

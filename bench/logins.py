@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.cameras import start_cameras
+from bench.cameras import SMALL, start_cameras
 from tests.client import Session, Stream
 from tests.cluster import Cluster
 from tests.servers import ROOT, make_template, site
@@ -109,7 +109,7 @@ def main() -> None:
             for part in ("s", "template"):
                 (folder / part).mkdir()
             installation = stack.enter_context(site(folder / "s", make_template(folder / "template")))
-            urls, _ = start_cameras(stack, folder, installation.environment, 2)
+            urls, _ = start_cameras(stack, folder, installation.environment, 2, *SMALL)
             cameras = [installation.add_camera(f"Camera {number}", url) for number, url in enumerate(urls)]
             cluster = Cluster(installation, options.workers)
             stack.callback(cluster.process.end)

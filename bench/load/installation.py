@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from bench.cameras import start_cameras
+from bench.cameras import SMALL, start_cameras
 from bench.leases import COUNT_UNEXPIRED
 from bench.meter import Meter
 from bench.ports import listens
@@ -69,7 +69,7 @@ def installed(workers: int, cameras: int, limit: int, *, proxied: bool) -> Itera
         store = stack.enter_context(RedisServer(folder / "redis"))
         settings = {"REDIS_URL": store.url, "STREAM_MAX_CONCURRENT": str(limit)}
         running = stack.enter_context(site(folder / "site", make_template(folder / "template"), **settings))
-        urls, simulator = start_cameras(stack, folder, running.environment, cameras)
+        urls, simulator = start_cameras(stack, folder, running.environment, cameras, *SMALL)
         ids = [running.add_camera(f"Camera {number}", url) for number, url in enumerate(urls)]
         installation = Installation(store.url, [running.start_worker() for _ in range(workers)], ids)
         assert store.process is not None
