@@ -15,10 +15,10 @@ UNEXPECTED = re.compile(
 
 def broken(run: SoakRun, report: Report, left: int) -> list[str]:
     """The violations of the history and the broken promises. `left`: descriptors of this process that stayed open."""
-    ending, patience = run.ending, run.timing.lease + run.timing.grace
+    ending, longest_wait = run.ending, run.timing.lease + run.timing.grace
     logs = run.site.logs()
     promises = {
-        f"a free slot waits {patience:g} s at most": report.slowest_admission <= patience,
+        f"a free slot waits {longest_wait:g} s at most": report.slowest_admission <= longest_wait,
         "all slots are in use again after the faults": ending.full_again,
         "no slot is held one lease after all viewers have left": ending.slots == 0,
         f"a worker ends within {EXIT:g} s of SIGTERM": run.faults.slowest_exit <= EXIT,
