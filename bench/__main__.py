@@ -1,9 +1,9 @@
-"""The whole benchmark: each part in a program of its own, one after the other, and docs/performance.md from the results.
+"""The whole benchmark: runs each part in a program of its own, then fills docs/performance.md from the results.
 
-    .venv/bin/python -m bench            # a quarter of an hour at most; wants a machine that does nothing else
-    .venv/bin/python -m bench --quick    # four minutes, into var/bench-quick: does everything still run?
+    .venv/bin/python -m bench            # 15 minutes at most, on a machine that does nothing else
+    .venv/bin/python -m bench --quick    # four minutes, into var/bench-quick: does everything run?
 
-A part that fails, or takes too long, is said to and left out; exit code 1 then.
+A part that fails or takes too long is reported and left out; the exit code is 1 then.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.results import FOLDER, ROOT
 
-LIMIT = 420.0  # seconds for a part, after which it is interrupted
-PARTS = {  # the options of a quick run
+LIMIT = 420.0  # seconds after which a part is interrupted
+PARTS = {  # part -> its options in a quick run
     "viewers": "--seconds 2 --viewers 1 10",
     "floor": "--seconds 3 --viewers 5",
     "browser": "--seconds 5 --viewers 5",
@@ -36,9 +36,9 @@ def run(part: str, options: list[str]) -> bool:
     try:
         code = program.wait(LIMIT)
     except subprocess.TimeoutExpired:
-        print(f"{part} was still not done after {LIMIT:g} s")
+        print(f"{part} was not done after {LIMIT:g} s")
         code = _interrupt(program)
-    except KeyboardInterrupt:  # the part has heard it too: it ends what it has started
+    except KeyboardInterrupt:  # the part gets the signal too, and ends its programs
         program.wait()
         raise
     print(f"{part}: {'done' if code == 0 else f'FAILED ({code})'} after {time.monotonic() - started:.0f} s", flush=True)

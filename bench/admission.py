@@ -1,11 +1,11 @@
-"""What the gate costs: an acquire against a bare INCR, and what a viewer waits for the gate's answer.
+"""The cost of the gate: an acquire against a bare INCR, and the wait of a viewer for the gate's answer.
 
     .venv/bin/python -m bench.admission --rounds 2000
 
-On a Redis of its own on a Unix socket, from one process on one loop, one after the other in turn, so that what else the
-machine does meets all of them alike: INCR through redis-py's client, as a counter would be built; INCR and an empty script
-on the gate's own connection; and the gate. Once with this process and Redis on a core each, and once on the same one: what
-it takes to wake the other side differs by more than all the rest.
+All calls go from one process to its own Redis over a Unix socket, in turn, so that other load on the machine affects them
+equally. Compared are INCR through redis-py's client (as one would build a counter), INCR and an empty script on the gate's
+own connection, and the gate. This process and Redis run on a core each, and then on the same core, because the time to
+wake up the other process differs more than anything else.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from streaming.store.scripts import Argument, Store
 from tests.servers import RedisServer
 
 OF_IT = "of it, the call to Redis"
-HELD = 100  # slots at once at most: each of ten users watches ten cameras
+HELD = 100  # the most slots at once: each of ten users watches ten cameras
 CORES = sorted(os.sched_getaffinity(0))
 ROOM = 100_000  # of each limited set
 TIMING = Timing(lease=15)
@@ -42,7 +42,7 @@ RATE = Rate("bench:medium", 7_000)
 async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
     open_generation(url, 0)
     async with gate(url) as (store, ours):
-        # What a counter would be built with: redis-py's client and its pool.
+        # One would build a counter with redis-py's client and its pool.
         client = redis.asyncio.Redis.from_url(url, decode_responses=True)
         empty = await client.script_load("return 1")
         incr, bare, script, acquire = list[float](), list[float](), list[float](), list[float]()
@@ -58,12 +58,12 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
                     before = time.perf_counter()
                     await store.call("EVALSHA", empty, 0)
                     script.append(time.perf_counter() - before)
-                    slot = ours.slot(*newcomer(number), _no_wait)
+                    slot = ours.slot(*new_viewer(number), _no_wait)
                     before = time.perf_counter()
                     await slot.__aenter__()
                     acquire.append(time.perf_counter() - before)
                     slots.push_async_exit(slot)
-            while (await read_usage(store)).holders:  # noqa: ASYNC110 - the keeper gives them back behind our backs
+            while (await read_usage(store)).holders:  # noqa: ASYNC110 - the keeper sends no event
                 await asyncio.sleep(0.01)
     base = p50_p95("us", [value * 1e6 for value in incr[HELD:]])
     for what, values in (
@@ -73,13 +73,13 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
         ("the gate's acquire", acquire),
         (OF_IT, store.calls),
     ):
-        row = p50_p95("us", [value * 1e6 for value in values[HELD:]])  # those before warm the connection
+        row = p50_p95("us", [value * 1e6 for value in values[HELD:]])  # the first calls warm the connection
         ratio = float(str(row["us_p50"])) / float(str(base["us_p50"]))
         results.add(what=what, cores=cores, rounds=len(values) - HELD, **row, ratio=ratio)
 
 
-def newcomer(number: int) -> tuple[Holder, Terms]:
-    """One of `HELD`, limited as by default."""
+def new_viewer(number: int) -> tuple[Holder, Terms]:
+    """The viewer `number` of `HELD`, with the default limits."""
     user, camera = f"user {number % 10}", f"camera {number // 10}"
     sets = SERVER_SET, USER_SET + user, CAMERA_SET + camera, ADDRESS_SET + user
     limits = tuple(map(Limit, sets, (ROOM, 0, 0, ROOM)))
@@ -87,7 +87,7 @@ def newcomer(number: int) -> tuple[Holder, Terms]:
 
 
 class TimedStore(Store):
-    """Notes how long each acquire's call to Redis takes: what is left of an acquire is the gate's own."""
+    """Measures the call to Redis in each acquire; the rest of an acquire is the gate's own work."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -96,7 +96,7 @@ class TimedStore(Store):
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         before = time.perf_counter()
         answer = await super().run(script, keys, arguments)
-        if script == "acquire":
+        if script == "gate/acquire":
             self.calls.append(time.perf_counter() - before)
         return answer
 
@@ -112,11 +112,11 @@ async def gate(url: str) -> AsyncIterator[tuple[TimedStore, Gate]]:
 
 
 async def _no_wait(seconds: float) -> None:
-    raise AssertionError("a gate that is open makes nobody wait")
+    raise AssertionError("an open gate makes no viewer wait")
 
 
 async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> None:
-    """TCP, handshake, session, permission and camera from the database, and the gate; each viewer leaves again."""
+    """Time TCP, handshake, session, permission, the query for the camera and the gate. Each viewer leaves at once."""
     running = await (await StreamClient(serving.watch("low")).open()).picture()
     waits = []
     for _ in range(rounds):
@@ -129,7 +129,7 @@ async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> N
 
 @contextmanager
 def pinned(redis: int, cores: int) -> Iterator[None]:
-    """This process, and Redis by its process id, on so many cores."""
+    """Pin this process and Redis (a process id) to one core, or to a core each, for the block."""
     os.sched_setaffinity(0, CORES[:1])
     os.sched_setaffinity(redis, CORES[cores - 1 : cores])
     yield

@@ -1,6 +1,6 @@
-"""The least that an ASGI application can be: sends messages of `bytes` at `rate` a second to each viewer, and reads.
+"""A minimal ASGI application: it sends each viewer messages of `bytes` at `rate` a second, and reads.
 
-What a message costs under it is the server's own cost, to be taken from what one costs under the product.
+The cost of a message here is the cost of the server. The rest of the cost under the product is the product's.
 """
 
 import asyncio

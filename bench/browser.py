@@ -1,11 +1,11 @@
-"""The picture in a real browser: how old it is beside OpenCV's own read of the camera, and what it costs in memory.
+"""The age of the picture in a real browser, beside OpenCV's own read of the camera, and the browser's memory.
 
     .venv/bin/python -m bench.browser --viewers 20
     .venv/bin/python -m bench.browser --memory-minutes 10
 
-One worker, one camera of 1280x720 at 25 frames/s, one Chromium; the other viewers, the camera and the floor run in processes
-of their own. An age goes from the camera's drawing, read off the clock strip in the picture, to the moment when it is there:
-on the page's canvas, or in the hands of a program that does nothing but read (and decode) the same camera.
+One worker, one camera of 1280x720 at 25 frames/s, one Chromium. The other viewers, the camera and the floor run in
+processes of their own. An age starts when the camera draws the picture, which the clock strip in the picture tells. It ends
+when the picture is on the page's canvas, or in a program that only reads (and decodes) the same camera.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench.cameras import start_cameras
 from bench.results import FOLDER
 from cameras.simulator.picture.clock import age_ms
 from cameras.sources import CameraSource
@@ -34,18 +34,18 @@ from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.pictures import Decoder
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
-from tests.servers import Process, Site, make_template, site, wait_until
+from tests.servers import Site, make_template, site
 
 SPAWN = multiprocessing.get_context("spawn")
 SETTLE = 5.0  # seconds after all have a picture
-EVERY = 5.0  # seconds between two looks at the memory
+EVERY = 5.0  # seconds between two readings of the memory
 KINDS = ("heap in use after a collection", "renderers, private", "renderers, resident", "all of Chromium, resident")
 MEGABYTE = 1_000_000
 
 Row = dict[str, object]
 
-# Reads the strip off the canvas right after every third picture was painted there: a bit is the mean of the middle half of
-# a block, in the middle row of the strip. cameras/simulator/picture/clock.py draws it.
+# Reads the strip from the canvas after every third picture. A bit is the mean of the middle half of a block, in the middle
+# row of the strip. cameras/simulator/picture/clock.py draws the strip.
 SAMPLE = """() => {
     const context = document.querySelector("camera-viewer canvas").getContext("2d");
     let count = 0;
@@ -92,10 +92,10 @@ async def _watch(base: str, camera: str, count: int, parent: Connection) -> None
 
 
 def read(url: str, parent: Connection) -> None:
-    """Read and decode the camera until `parent` says something; answers with what was measured of each picture."""
+    """Read and decode the camera until `parent` sends something, then send it the time and the ages of each picture."""
     reader = Reader(CameraSource(url), Allowance(opening=10, reading=5))
     decoder = Decoder(reader.codec, reader.extradata)
-    ages: list[tuple[float, float, float]] = []  # when decoded (Unix ms), milliseconds old when read, and when decoded
+    ages: list[tuple[float, float, float]] = []  # time of decoding (Unix ms); age when read and when decoded (ms)
     parent.send("live")
     while not parent.poll():
         data, read_at = reader.read(), time.time() * 1000
@@ -110,7 +110,7 @@ def read(url: str, parent: Connection) -> None:
 
 @contextmanager
 def beside(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
-    """`work` in a process of its own, once it says that it is live; ended after the block."""
+    """Run `work` in a process of its own. The block begins when it reports that it is live, and ends it."""
     here, there = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(*arguments, there), daemon=True)
     process.start()
@@ -195,8 +195,8 @@ def measure_memory(browser: Browser, base: str, camera: str, quality: str, minut
 
 
 def memory(page: CDPSession, browser: CDPSession) -> tuple[float, ...]:
-    """Megabytes of each of KINDS. What is resident and not private is mostly shared memory: without a GPU, Chromium holds
-    nearly half a gigabyte of it within the first seconds of video, and no more later."""
+    """Megabytes of each of KINDS. Resident memory that is not private is mostly shared memory. Without a GPU, Chromium
+    takes nearly half a gigabyte of it in the first seconds of video, and no more later."""
     page.send("HeapProfiler.collectGarbage")
     metrics = {metric["name"]: metric["value"] for metric in page.send("Performance.getMetrics")["metrics"]}
     private = renderers = everything = 0
@@ -210,7 +210,7 @@ def memory(page: CDPSession, browser: CDPSession) -> tuple[float, ...]:
     return tuple(size / MEGABYTE for size in (metrics["JSHeapUsedSize"], private, renderers, everything))
 
 
-# All together.
+# The whole measurement.
 
 
 @contextmanager
@@ -220,11 +220,7 @@ def place(viewers: int) -> Iterator[tuple[Site, str, str]]:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()
         installation = stack.enter_context(site(folder, make_template(template), STREAM_MAX_CONCURRENT=str(viewers)))
-        command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", "1"]
-        simulator = Process(command, installation.environment, folder / "camera.txt")
-        stack.callback(simulator.end)
-        wait_until(lambda: "rtsp://" in simulator.log.read_text(), 30, "the camera is on the air")
-        url = simulator.log.read_text().split()[-1]
+        (url,), _ = start_cameras(stack, folder, installation.environment, 1)
         installation.start_worker()
         yield installation, installation.add_camera("Bench", url), url
 

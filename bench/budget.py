@@ -1,9 +1,9 @@
-"""Whether what is sent stays under the budget, while more viewers try than it has room for.
+"""Does the sent bandwidth stay under the budget, while more viewers try than the budget admits?
 
     .venv/bin/python -m bench.budget --viewers 30 --mbps 20
 
-Two workers, one camera, viewers of every quality at both of them, who come one after the other, stay, and step up when
-they may. Prints what the page shows, and what arrives at the viewers, of each five seconds the most.
+Two workers, one camera, and viewers of every quality at both workers. The viewers come one after the other, stay, and ask
+for a better quality. Prints the largest rate on the page, and the largest rate at the viewers over five seconds.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from bench.results import Results, arguments
 from tests.client import Session, Stream
 from tests.servers import Site, make_template, site
 
-WINDOW = 5.0  # seconds over which rates are measured, the page's own
+WINDOW = 5.0  # seconds over which a rate is measured, as on the page
 QUALITIES = ("low", "medium", "original", "medium")
 FORMATS = "formats=jpeg,h264"
 
 
 class Arrivals(Stream):
-    """Counts what arrives."""
+    """Counts the bytes that arrive."""
 
     received = 0
 
@@ -33,25 +33,32 @@ class Arrivals(Stream):
         await super()._take(message)
 
 
-async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps: float, results: Results) -> None:
-    workers = installation.workers
-    session, admin = Session(workers[0].base), Session(workers[0].base, "admin")
-    sessions = [session.at(worker.base) for worker in workers]
-    streams: list[Arrivals] = []
-    shown, arrived = [0.0], [0.0]
+class Rates:
+    """The rates on the page and at the viewers, Mbit/s, sampled by `sample` until that is cancelled."""
 
-    async def look() -> None:
+    def __init__(self, admin: Session) -> None:
+        self._admin = admin
+        self.streams: list[Arrivals] = []
+        self.shown, self.arrived = [0.0], [0.0]
+
+    async def sample(self) -> None:
         before, at = 0, time.monotonic()
         while True:
             await asyncio.sleep(0.5)
-            shown.append(float((await asyncio.to_thread(admin.json, "/admin/streaming/system/usage/"))["gate"]["mbps"]))
+            usage = await asyncio.to_thread(self._admin.json, "/admin/streaming/system/usage/")
+            self.shown.append(float(usage["gate"]["mbps"]))
             if (now := time.monotonic()) - at >= WINDOW:
-                total = sum(stream.received for stream in streams)
-                arrived.append((total - before) * 8 / 1e6 / (now - at))
+                total = sum(stream.received for stream in self.streams)
+                self.arrived.append((total - before) * 8 / 1e6 / (now - at))
                 before, at = total, now
 
+
+async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps: float, results: Results) -> None:
+    workers = installation.workers
+    session, rates = Session(workers[0].base), Rates(Session(workers[0].base, "admin"))
+    sessions, streams = [session.at(worker.base) for worker in workers], rates.streams
     async with AsyncExitStack() as stack:
-        looking = asyncio.create_task(look())
+        sampling = asyncio.create_task(rates.sample())
         for number in range(viewers):
             query = f"?quality={QUALITIES[number // 2 % len(QUALITIES)]}&{FORMATS}"
             stream = await stack.enter_async_context(Arrivals(sessions[number % 2], id, query))
@@ -61,7 +68,7 @@ async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps:
         for stream in streams:
             await stream.send({"type": "quality_change", "quality": "high"})
         await asyncio.sleep(seconds)
-        looking.cancel()
+        sampling.cancel()
         inside = [stream for stream in streams if stream.close_code is None]
         kept = sum("reason" in stream.last("quality_changed") for stream in inside)
     results.add(
@@ -70,9 +77,9 @@ async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps:
         refused=[stream.close_code for stream in streams].count(4429),
         kept_their_quality=kept,
         budget_mbps=mbps,
-        most_shown_mbps=max(shown),
-        most_arrived_mbps=max(arrived),
-        holds=max(*shown, *arrived) <= mbps,
+        most_shown_mbps=max(rates.shown),
+        most_arrived_mbps=max(rates.arrived),
+        holds=max(*rates.shown, *rates.arrived) <= mbps,
     )
 
 

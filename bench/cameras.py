@@ -1,28 +1,32 @@
-"""Simulated cameras in a process of their own, and the bytes that they have sent on each connection."""
+"""Simulated cameras in a process of their own. `Cameras` also counts the bytes that they have sent on each connection."""
 
 import multiprocessing
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from cameras.simulator import SimulatedCamera, Simulator
+from tests.servers import Process, wait_until
 
-BYTES_ACKED = 120  # offset in Linux's struct tcp_info: what the other side has received
+SMALL = ("--width", "640", "--height", "360", "--fps", "10")
+BYTES_ACKED = 120  # offset in Linux's struct tcp_info
 
 
 def camera(name: str = "bench", **settings: Any) -> SimulatedCamera:
-    """1280x720 at 25 frames/s, 2 Mbit/s, a key picture each second; a scene with movement."""
+    """1280x720 at 25 frames/s, 2 Mbit/s, a keyframe each second; a scene with movement."""
     return SimulatedCamera(**{"name": name, "path": name, "scene": "car-park", **settings})
 
 
 class Cameras:
-    """On the air while the block lasts: `urls` in the order of `cameras`."""
+    """Cameras that run while the block lasts; `urls` has the order of `cameras`."""
 
     def __init__(self, *cameras: SimulatedCamera) -> None:
         self._cameras = cameras
@@ -37,7 +41,7 @@ class Cameras:
         return self
 
     def sent(self) -> dict[int, int]:
-        """The client's port of each connection -> bytes that it has received."""
+        """The client's port of each connection -> bytes that the client has received."""
         self._pipe.send("sent")
         answer: dict[int, int] = self._pipe.recv()
         return answer
@@ -48,8 +52,20 @@ class Cameras:
         end_process(self._pipe, self._process)
 
 
+def start_cameras(
+    stack: ExitStack, folder: Path, environment: dict[str, str], number: int, *shape: str
+) -> tuple[list[str], Process]:
+    """Run `manage.py simulate` until `stack` ends, with options such as SMALL. Returns the cameras' addresses and the
+    process."""
+    command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", str(number), *shape]
+    process = Process(command, environment, folder / "cameras.txt")
+    stack.callback(process.end)
+    wait_until(lambda: process.log.read_text().count("rtsp://") == number, 30, "the cameras run")
+    return [line.rpartition(" ")[2] for line in process.log.read_text().splitlines() if "rtsp://" in line], process
+
+
 def end_process(pipe: Connection, process: BaseProcess) -> None:
-    """Hang up, which ends a process that serves a pipe; kill it after 10 s."""
+    """Close the pipe, which ends the process that serves it. Kill the process after 10 s."""
     pipe.close()
     process.join(10)
     if process.is_alive():
@@ -58,7 +74,7 @@ def end_process(pipe: Connection, process: BaseProcess) -> None:
 
 
 def _serve(pipe: Connection, cameras: tuple[SimulatedCamera, ...]) -> None:
-    """The whole life of the process: until the one that started it hangs up, however it ended."""
+    """The main function of the process. It returns when the parent closes the pipe or dies."""
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError), Simulator(port=0) as simulator:
         pipe.send([simulator.add(camera).url for camera in cameras])
         while pipe.recv():
@@ -66,16 +82,16 @@ def _serve(pipe: Connection, cameras: tuple[SimulatedCamera, ...]) -> None:
 
 
 def _connections(port: int) -> Iterator[tuple[int, socket.socket]]:
-    """This process's connections on its own `port`, with the port at the other end."""
+    """The connections that clients have to `port` of this process, each with the client's port."""
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError), _duplicate(int(name)) as connection:
             if connection.family == socket.AF_INET and connection.getsockname()[1] == port:
-                yield connection.getpeername()[1], connection  # raises OSError for the one that listens
+                yield connection.getpeername()[1], connection  # raises OSError for the listening socket
 
 
 @contextmanager
 def _duplicate(descriptor: int) -> Iterator[socket.socket]:
-    with socket.socket(fileno=os.dup(descriptor)) as connection:  # raises OSError for what is no socket
+    with socket.socket(fileno=os.dup(descriptor)) as connection:  # raises OSError if it is no socket
         yield connection
 
 

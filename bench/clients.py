@@ -1,4 +1,4 @@
-"""Viewers of this product and of its peers, light enough that hundreds of them disturb little of what they measure."""
+"""Viewers of this product and of other programs. They use so little CPU that hundreds of them hardly disturb the figures."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ VIDEO_TOGETHER, JPEG_TOGETHER = 5, 2
 
 @dataclass(frozen=True)
 class Watch:
-    """What one viewer opens. `keeps`: it keeps every message, for the clock in the pictures to be read afterwards."""
+    """The request of one viewer. With `keeps` it stores all messages: the clock in the pictures is read later."""
 
     base: str
     path: str
@@ -34,28 +34,28 @@ class Arrival(NamedTuple):
     """A message on the socket of a viewer."""
 
     at: float  # Unix seconds
-    read_at: float  # as the header says: Unix milliseconds; 0 of a peer's
+    read_at: float  # from the header, Unix milliseconds; 0 if another program sent it
     size: int  # bytes on the wire
     flags: int
 
 
 @dataclass
 class Record:
-    """What one viewer has seen. Times are Unix seconds, 0 where it did not come to it."""
+    """The history of one viewer. Times are Unix seconds, 0 for an event that did not happen."""
 
     opened: float = 0.0
     informed: float = 0.0  # the gate's answer
     first: float = 0.0  # the first picture that is not backlog
     arrivals: list[Arrival] = field(default_factory=list)
-    kept: list[bytes] = field(default_factory=list)  # beside `arrivals`
-    ended: str = ""  # why, if it was not by `close`
+    kept: list[bytes] = field(default_factory=list)  # the messages of `arrivals`, with `Watch.keeps`
+    ended: str = ""  # reason, unless `close` ended it
 
     def between(self, started: float, ended: float) -> list[Arrival]:
         return [arrival for arrival in self.arrivals if started <= arrival.at < ended]
 
 
 class Client(asyncio.Protocol):
-    """An HTTP request, and the endless answer to it."""
+    """An HTTP request with an endless response."""
 
     version, upgrade = "1.1", ""
 
@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
         return self
 
     async def picture(self) -> Self:
-        """Wait for the first one; raises ConnectionError where there will be none."""
+        """Wait for the first picture. Raises ConnectionError if the connection ends before it, and TimeoutError."""
         async with asyncio.timeout(FIRST):
             await self.seen.wait()
         if not self.record.first:
@@ -87,10 +87,10 @@ class Client(asyncio.Protocol):
             await self.gone.wait()
 
     def say_goodbye(self) -> None:
-        """Before a close of this side's own."""
+        """Announce to the server that this side closes the connection."""
 
     def take(self) -> bool:
-        """Take one message off the buffer, if it is there."""
+        """Take one message off the buffer. Returns False if no whole message is there."""
         raise NotImplementedError
 
     def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:
@@ -120,28 +120,32 @@ class Client(asyncio.Protocol):
             self._head_read, self._buffer = True, rest
             if bytes(head[9:12]) not in (b"101", b"200"):
                 self.record.ended = head[:40].decode("latin-1")
-                self.send(b"")
+                self.hang_up()
                 return
         while self.take():
             pass
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.record.ended = self.record.ended or f"the connection ended{f': {error}' if error else ''}"
+        when = "stream" if self._head_read else "handshake"
+        self.record.ended = self.record.ended or f"the {when} was cut off{f': {error}' if error else ''}"
         self.seen.set()
         self.gone.set()
 
     def send(self, data: bytes) -> None:
-        """Nothing at all means: hang up."""
+        """Write `data`, unless the connection is closing."""
         assert self._transport is not None
-        if not data:
-            self._transport.close()
-        elif not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(data)
+
+    def hang_up(self) -> None:
+        """Close the connection once everything is written."""
+        assert self._transport is not None
+        self._transport.close()
 
 
 def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | None:
-    """Take one frame of a WebSocket off the buffer, if it is there: opcode, payload (of a long one the header of a picture
-    only, unless `whole`) and bytes on the wire."""
+    """Take one WebSocket frame off the buffer: opcode, payload and bytes on the wire. Returns None if it is incomplete.
+    A payload above 1 KB is cut to the header of a picture, unless `whole`."""
     if len(buffer) < 2:
         return None
     length, at = buffer[1] & 127, 2
@@ -157,13 +161,14 @@ def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | No
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """A short frame, masked as a client has to: with zeros, which change nothing."""
+    """A short frame from the client. The protocol demands a mask; a mask of zeros changes nothing."""
     return bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload
 
 
 class WebSocketClient(Client):
-    """Takes every binary message for a picture."""
+    """Counts every binary message as a picture."""
 
+    close_code = 0  # that the server sent
     upgrade = (
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -183,8 +188,10 @@ class WebSocketClient(Client):
         elif opcode == 9:
             self.send_frame(10, payload)
         elif opcode == 8:
-            self.record.ended = self.record.ended or f"closed with {int.from_bytes(payload[:2])}"
-            self.send(b"")
+            self.close_code = int.from_bytes(payload[:2])
+            self.record.ended = self.record.ended or f"closed with {self.close_code}"
+            self.send_frame(8, payload[:2])
+            self.hang_up()
 
     def message(self, payload: bytes, size: int) -> None:
         self.arrived(size, payload)
@@ -200,7 +207,7 @@ class WebSocketClient(Client):
 
 
 class StreamClient(WebSocketClient):
-    """A viewer of this product's, which acknowledges as the player in the browser does."""
+    """A viewer of this product. It acknowledges frames as the player in the browser does."""
 
     _told = 0
     _told_at = 0.0
@@ -242,7 +249,7 @@ class StreamClient(WebSocketClient):
 class MjpegClient(Client):
     """multipart/x-mixed-replace, each part with its length."""
 
-    version = "1.0"  # to which nobody answers in chunks
+    version = "1.0"  # no server answers it with chunked encoding
 
     def take(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")

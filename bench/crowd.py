@@ -1,4 +1,4 @@
-"""Viewers in processes of their own, so that what they cost is not taken for the worker's."""
+"""Viewers in processes of their own, so that their CPU is not counted as the worker's."""
 
 import asyncio
 import multiprocessing
@@ -14,10 +14,10 @@ TOGETHER = 20  # viewers that open at once
 
 
 class Crowd:
-    """Viewers that watch while the block lasts, each of which has a picture when it begins.
+    """Viewers that watch while the block lasts. Each has a picture when the block begins.
 
-    `stop` ends them and returns what they have seen, in the order of `watches`. Raises ConnectionError where one is
-    refused or ends early.
+    `stop` ends them and returns their records in the order of `watches`. Entering the block and `stop` raise
+    ConnectionError if a viewer is refused or ends early.
     """
 
     def __init__(self, watches: Sequence[Watch], processes: int = 1) -> None:
@@ -50,7 +50,7 @@ class Crowd:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for member, pipe in self._members:
-            pipe.close()  # which a member that still watches takes for the end
+            pipe.close()  # a member that still watches ends then
             member.join(10)
             if member.is_alive():
                 member.kill()
@@ -58,8 +58,8 @@ class Crowd:
 
 
 def _run(pipe: Connection, watches: list[Watch]) -> None:
-    """The whole life of a process of viewers."""
-    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # whoever started this is gone, or wants it to go
+    """The main function of a process of viewers."""
+    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # the parent has died, or ends this process
         asyncio.run(_watch(pipe, watches))
 
 

@@ -1,17 +1,17 @@
-"""How long a viewer waits for the first picture: of a camera that runs, and of one that nobody watches.
+"""The wait for the first picture: of a camera that runs, and of a camera without viewers.
 
     .venv/bin/python -m bench.first_picture --repetitions 12
 
-Counted from the opening of the viewer's connection: TCP, handshake, log-in, admission and, of a cold camera, its opening.
-A picture that the player would only decode and not show (backlog) does not count. Each wait at `original` and `medium`:
+A wait starts when the viewer opens its connection. It contains TCP, handshake, log-in, admission and the opening of a cold
+camera. Backlog, which the player only decodes and does not show, does not count. Each wait at `original` and `medium`:
 
-- warm: somebody watches the camera at the same quality;
-- warm, other quality: somebody watches it, at the other of the two;
-- cold, key at once: nobody does, and the camera begins with a key picture;
-- cold, key each second: nobody does at this worker, and the camera comes to its next key picture in its own time.
+- warm: another viewer watches the camera at the same quality;
+- warm, other quality: another viewer watches the camera at the other quality;
+- cold, key at once: the camera has no viewer and begins with a keyframe;
+- cold, key each second: the camera has no viewer at this worker, and sends keyframes once a second.
 
-Beside them, in the same run, what a late viewer would wait for the next key picture without the group that it is sent,
-and what OpenCV alone needs to open the cold cameras and to read a first time.
+The same run also measures how long a late viewer would wait for the next keyframe if it were not sent the current GOP, and
+how long OpenCV alone takes to open the cold cameras and to read once.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ from streaming.ingest.frames import Flag
 QUALITIES = ("original", "medium")
 ALONE = "OpenCV alone"
 COLD = {"key at once": True, "key each second": False}
-SPREAD = 1.0  # seconds, at most, between two late viewers: they come at any point of a group of pictures
+SPREAD = 1.0  # seconds, at most, between two late viewers: they come at any point of a GOP
 KEY_WITHIN = 5.0  # seconds
-RUNNING = 0  # the camera of the warm ones
+RUNNING = 0  # number of the camera of the warm waits
 
 
 async def warm(serving: Serving, repetitions: int, results: Results) -> None:
@@ -61,10 +61,10 @@ async def warm(serving: Serving, repetitions: int, results: Results) -> None:
 
 
 async def _wait_for_key(viewer: StreamClient) -> float:
-    """Milliseconds from the opening to the first live key picture."""
+    """Milliseconds from the opening to the first live keyframe."""
     async with asyncio.timeout(KEY_WITHIN):
         while not (keys := [arrival for arrival in viewer.record.arrivals if _is_live_key(arrival.flags)]):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # rounds nothing: the arrival has its own time
+            await asyncio.sleep(0.01)  # rounds nothing: the arrival has a time of its own
     return (keys[0].at - viewer.record.opened) * 1000
 
 
@@ -73,8 +73,8 @@ def _is_live_key(flags: int) -> bool:
 
 
 async def cold(serving: Serving, repetitions: int, results: Results) -> None:
-    """Each opening waits until its camera has lingered after the one before. The cameras, and OpenCV alone at two of them,
-    take turns, so that whatever else the machine does meets all alike."""
+    """Each opening waits until its camera no longer lingers from the opening before. The cameras, two of them read by
+    OpenCV alone, take turns, so that other load on the machine affects them equally."""
     waits, free_at = defaultdict[tuple[str, str], list[float]](list), defaultdict[int, float](float)
     turns = list(enumerate(itertools.product(COLD, (*QUALITIES, ALONE)), start=RUNNING + 1))
     for _ in range(repetitions):
@@ -97,7 +97,7 @@ async def cold(serving: Serving, repetitions: int, results: Results) -> None:
 
 
 def opencv_alone(url: str) -> float:
-    """Seconds to open a camera that nobody watches and to read a first time."""
+    """Seconds to open a camera without viewers and to read once."""
     started = time.monotonic()
     reader = Reader(CameraSource(url), Allowance(5, 5))
     try:
@@ -123,7 +123,7 @@ def main() -> None:
             asyncio.run(warm(serving, options.repetitions * 2, results))
         with results.attempt("cold"), installation.worker() as serving, ExitStack() as stack:
             for shape, url in zip(shapes, installation.urls, strict=True):
-                if not shape.idr_on_play:  # a simulated camera rests when nobody watches, and a real one does not
+                if not shape.idr_on_play:  # a simulated camera, unlike a real one, rests without viewers
                     output = installation.site.folder / f"{shape.path}.txt"
                     stack.enter_context(reading("opencv", url, output))
             asyncio.run(cold(serving, options.repetitions, results))

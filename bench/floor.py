@@ -1,9 +1,9 @@
-"""The floor: what reads the same camera beside the worker and does nothing else, and the bytes on the camera's wire.
+"""The floor: programs that only read the same camera beside the worker, and the bytes on the camera's wire.
 
     .venv/bin/python -m bench.floor --viewers 20
 
-All in one run: viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read and ffmpeg's own. Each age goes
-from the camera's drawing to the moment when the reader, or the viewer's socket, has the picture.
+One run has viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read and ffmpeg's own. An age goes from
+the camera's drawing to the moment when the reader, or the viewer's socket, has the picture.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from bench.readers import READERS, reading, seen
 from bench.results import NotInstalledError, Results, arguments, p50_p95
 from bench.viewers import cost
 
-SETTLE = 3.0  # seconds after the last reader has started, some of which probe the camera for a while
+SETTLE = 3.0  # seconds after the last reader has started; some of them probe the camera first
 
 
 def measure(place: Place, viewers: int, seconds: float, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""What each further camera costs a worker: CPU, memory, threads, with one viewer a camera.
+"""The cost of each further camera for a worker: CPU, memory and threads, with one viewer per camera.
 
 .venv/bin/python -m bench.growth --cameras 1 4 8
 """

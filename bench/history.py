@@ -1,18 +1,18 @@
-"""What happened during a soak or a load: events in an append-only file, and the check of it afterwards.
+"""The history of a soak: events in an append-only file, and the check of them afterwards.
 
-A line is one event as JSON. Times are `time.monotonic()` of the one machine that all runs on:
+A line is one event as JSON. Times are `time.monotonic()`; all programs run on one machine. The events:
 
     wants     a viewer tries to enter, until `live` or `rests`
-    live      it has a slot: the time that the worker wrote into `info`
-    frame     it has got a frame: the time at which the worker read it
-    left      its viewing is over, by itself or with a close code
-    refused   an opening that was answered with a close code, or not at all (code 0)
-    rests     it tries no longer
-    observed  unexpired leases in Redis; `count` is None while Redis does not answer
-    fault     what was done to the product
+    live      the viewer has a slot; the time is the worker's, from `info`
+    frame     the viewer received a frame; the time is when the worker read the frame
+    left      the viewing is over, with a close code or without
+    refused   an opening was answered with a close code, or not at all (code 0)
+    rests     the viewer stops trying
+    observed  number of unexpired leases in Redis; `count` is None while Redis does not answer
+    fault     a fault was injected
 
-A viewing lasts from `live` to its last frame, by the workers' stamps. Not to its close: that comes after the slot went
-back, and from a worker that was paused or killed much later, or never. So what overlaps here was on screens at once.
+A viewing lasts from `live` to its last frame, by the workers' times. The close does not count: it comes after the release
+of the slot, and from a paused or killed worker much later or never. So viewings that overlap here were on screens at once.
 """
 
 import json
@@ -38,12 +38,12 @@ class Event:
 
 
 def monotonic(stamp_ms: float) -> float:
-    """A Unix time in milliseconds, of this machine, on the clock of the events."""
+    """Converts a Unix time in milliseconds, of this machine, to the clock of the events."""
     return time.monotonic() - (time.time() - stamp_ms / 1000)
 
 
 class Recorder:
-    """Appends events to a file, each at once, so that a run that dies leaves its history."""
+    """Appends events to a file, without delay, so that a run that dies leaves its history."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
@@ -60,7 +60,7 @@ class Recorder:
 
 
 def read(path: Path) -> Iterator[Event]:
-    """The events of a file; a last line that was cut off is left out."""
+    """The events of a file, without a last line that was cut off."""
     with path.open() as lines:
         for line in lines:
             if line.endswith("\n"):
@@ -69,14 +69,14 @@ def read(path: Path) -> Iterator[Event]:
 
 @dataclass
 class Report:
-    """The figures of a history, and what is wrong with it."""
+    """The figures of a history, and its violations of the limit."""
 
     admissions: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     endings: Counter[str] = field(default_factory=Counter)
     largest_overlap: int = 0
     largest_unexpired: int = 0
-    slowest_admission: float = 0.0  # seconds in which a slot was free, somebody wanted it and nobody got one
+    slowest_admission: float = 0.0  # longest time, seconds, in which a slot was free and a viewer waited for it
     violations: list[str] = field(default_factory=list)
 
 
@@ -98,7 +98,7 @@ def check(history: Iterable[Event], limit: int) -> Report:
 
 
 def _check_overlap(events: list[Event], limit: int, report: Report) -> None:
-    """At no moment are more viewings on than the limit allows. One that ends where another begins does not overlap."""
+    """Find moments with more viewings than the limit. A viewing that ends when another begins does not overlap it."""
     intervals = _intervals(events, report)
     turns = sorted(
         [(begin, 1, viewer) for viewer, (begin, _) in intervals.items()]

@@ -1,10 +1,10 @@
-"""What writing history costs a worker, as a share of one core, by the kernel's accounting.
+"""The cost of writing history and reports for a worker, as a share of one core, by the kernel's accounting.
 
     .venv/bin/python -m bench.history_cost --minutes 300
 
-Of each minute: one batch with what 100 viewers leave behind (12 reasons and arrivals, 20 refusals) from Redis to SQLite
-on a disk, five looks that find nothing, and a sixtieth of an hour's purge. All of it by one worker, though several
-share the writing. The cost to Redis is told apart.
+A minute of history is one batch of 100 viewers (12 reasons and arrivals, 20 refusals) from Redis to SQLite on a disk, five
+polls that find nothing, and a sixtieth of an hour's purge. One worker does all of it, though workers share the writing in
+production. The cost for Redis is a figure of its own.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from tests.servers import RedisServer, environment_of
 
 VIEWERS = 100
 REFUSALS = 20  # a minute
-LOOKS = 5  # that find nothing, a minute
-FIRST = 28_000_000  # a minute long past
+LOOKS = 5  # polls that find nothing, a minute
+FIRST = 28_000_000  # a minute in the past, since 1970
 AIM = 1.0  # percent of a core
 
 
@@ -86,12 +86,12 @@ async def measure(server: RedisServer, minutes: int, results: Results) -> None:
             writes.append(written - began)
             of_redis.append(_cpu(process) - in_redis)
     await store.close()
-    # The first opens the connections and fills the caches: once in a worker's life.
+    # Without the first minute, which opens connections and fills caches: once in the life of a worker.
     add(writes[1:], looks[1:], of_redis[1:], await purge(minutes), results)
 
 
 async def purge(minutes: int) -> float:
-    """Seconds of CPU for each minute that goes, with its refusals."""
+    """Seconds of CPU to purge one minute with its refusals."""
     from channels.db import database_sync_to_async
 
     from streaming.models import Refusal
@@ -121,7 +121,7 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 
 
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
-    """The report of each second: every viewing's rate, counts, and what the minute saw."""
+    """Measure the report of a second: rates of all viewings, counts, and the minute's maxima."""
     from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
     from streaming.limits.policy import Policy
     from streaming.reports.counters import Counters
@@ -138,8 +138,7 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
     terms = Terms((Limit("set", 1),), Rate("1:medium", 7_000))
     viewings = [Viewing(Slot(f"worker:{number:016}", holder, terms), Traffic()) for number in range(VIEWERS)]
     counters, store = Counters(), Store(server.url)
-    policy = Policy(VIEWERS, 0, 0, 0, 1)
-    source = ReportSource(lambda: viewings, dict, lambda: policy)
+    source = ReportSource(lambda: viewings, dict, lambda: Policy(VIEWERS, 0, 0, 0, 1))
     reporter = Reporter(store, "worker", counters, source, lambda version, orders: None, 15)
     await reporter.send()
     assert server.process is not None
@@ -171,7 +170,7 @@ def _cpu(process: psutil.Process) -> float:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--minutes", type=int, default=300, help="that are written")
+    parser.add_argument("--minutes", type=int, default=300, help="minutes that are written")
     options = parser.parse_args()
     with (
         Results("history_cost", options.results) as results,

@@ -1,8 +1,8 @@
-"""A flood of failing log-ins through the shipped nginx: what the others notice.
+"""A flood of failing log-ins through the shipped nginx: what do other users notice?
 
-    .venv/bin/python -m bench.logins              # a minute from one address, and a minute from thirty
+    .venv/bin/python -m bench.logins              # a minute from one address, then a minute from thirty
 
-Streams run, and a user opens pages, before and during each flood. Exit code 1 if a promise was broken.
+Streams run and a user opens pages, before and during each flood. Exit code 1 if a promise is broken.
 """
 
 import argparse
@@ -17,14 +17,14 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.load import start_cameras
+from bench.cameras import SMALL, start_cameras
 from tests.client import Session, Stream
 from tests.cluster import Cluster
 from tests.servers import ROOT, make_template, site
 
 CLIENTS = 30
 STREAMS = 4
-KEPT = 0.9  # of the frames a second that came before the flood
+KEPT = 0.9  # of the frames a second before the flood
 PAGES = ("/", "/readyz", "/accounts/login/", "/static/streaming/engine/viewer.js")
 
 
@@ -54,7 +54,7 @@ class Figures:
 
 
 async def measure(cluster: Cluster, cameras: list[str], seconds: float, addresses: int) -> Figures:
-    """Watch and open pages for `seconds`, then again beside a flood from so many addresses."""
+    """Watch and open pages for `seconds`, then for `seconds` more beside a flood from `addresses` addresses."""
     figures, session = Figures(), Session(cluster.base)
     async with AsyncExitStack() as stack:
         streams = [
@@ -97,7 +97,9 @@ async def _open_pages(session: Session, figures: Figures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="of each flood (default 60)")
-    parser.add_argument("--addresses", type=int, nargs="+", default=[1, CLIENTS], help="from which the floods come")
+    parser.add_argument(
+        "--addresses", type=int, nargs="+", default=[1, CLIENTS], help="number of addresses of each flood"
+    )
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     broken = []
@@ -107,7 +109,7 @@ def main() -> None:
             for part in ("s", "template"):
                 (folder / part).mkdir()
             installation = stack.enter_context(site(folder / "s", make_template(folder / "template")))
-            urls, _ = start_cameras(stack, folder, installation.environment, 2)
+            urls, _ = start_cameras(stack, folder, installation.environment, 2, *SMALL)
             cameras = [installation.add_camera(f"Camera {number}", url) for number, url in enumerate(urls)]
             cluster = Cluster(installation, options.workers)
             stack.callback(cluster.process.end)

@@ -1,4 +1,4 @@
-"""What a program costs, by the kernel's accounting, which a busy machine changes little."""
+"""CPU, memory and threads of a program. The kernel counts CPU time in a way that a busy machine changes little."""
 
 import time
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import psutil
 
-FULL = 95.0  # percent of all cores from which on the machine decides, not the program
+FULL = 95.0  # percent of all cores; above it the figures show the machine, not the program
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time, Unix seconds, what the program used in it, and how busy all cores were, percent."""
+    """The use of the processors between two moments."""
 
-    started: float
+    started: float  # Unix seconds
     ended: float
-    cpu: float  # seconds
-    busy: float
+    cpu: float  # seconds that the program used
+    busy: float  # percent of all cores, by all programs
 
     @property
     def seconds(self) -> float:
@@ -25,10 +25,10 @@ class Window:
 
 
 class Meter:
-    """A process and all below it: a worker, its embedded Redis and that one's keeper."""
+    """Measures processes with all their descendants: of a worker, its embedded Redis and the keeper of that."""
 
-    def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
+    def __init__(self, *pids: int) -> None:
+        self._processes = [psutil.Process(pid) for pid in pids]
 
     def window(self, seconds: float) -> Window:
         psutil.cpu_percent()
@@ -37,7 +37,7 @@ class Meter:
         return Window(started, time.time(), self.cpu() - before, psutil.cpu_percent())
 
     def cpu(self) -> float:
-        """Seconds, user and system, so far."""
+        """Seconds of CPU so far, user and system."""
         return sum(time.clock_gettime(_clock_of(process.pid)) for process in self._tree())
 
     def memory(self) -> float:
@@ -48,13 +48,14 @@ class Meter:
         return sum(process.num_threads() for process in self._tree())
 
     def _tree(self) -> Iterator[psutil.Process]:
-        for process in (self._process, *self._process.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                process.status()
-                yield process
+        for root in self._processes:
+            for process in (root, *root.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    process.status()
+                    yield process
 
 
 def _clock_of(pid: int) -> int:
-    """The clock of a process's CPU time, which counts nanoseconds where /proc counts hundredths: what
-    clock_getcpuclockid(3) answers on Linux."""
+    """The clock of a process's CPU time, as clock_getcpuclockid(3) returns it on Linux. Unlike /proc, which counts
+    hundredths of a second, it counts nanoseconds."""
     return (~pid << 3) | 2

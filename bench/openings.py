@@ -1,10 +1,10 @@
-"""Whether FFmpeg bears it that many cameras are opened at once, without OpenCV's own lock.
+"""Is FFmpeg stable when many cameras are opened at once, without OpenCV's own lock?
 
     .venv/bin/python -m bench.openings --openings 1000 --threads 16
 
-Cameras over RTSP, RTSPS and HTTP that answer, refuse, have another path, drop the connection or stay silent are
-opened, read and closed by `streaming.ingest.capture.Reader`, in a process of its own. Exit code 1 if that process crashed,
-or a camera that is well could not be read.
+`streaming.ingest.capture.Reader` opens, reads and closes cameras over RTSP, RTSPS and HTTP in a process of its own. The
+cameras answer, refuse, have another path, drop the connection or stay silent. Exit code 1 if that process crashes, or if a
+healthy camera cannot be read.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from tests.certificates import make_certificate
 from tests.servers import ROOT, free_port
 
 TIMEOUTS = Allowance(opening=10.0, reading=5.0)  # seconds
-SHORT = Allowance(opening=0.5, reading=0.5)  # of cameras that stay silent
-SHARES = {"well": 4, "refused": 1, "other path": 1, "dropped": 3, "silent": 2}  # how often each is opened
+SHORT = Allowance(opening=0.5, reading=0.5)  # for cameras that stay silent
+SHARES = {"well": 4, "refused": 1, "other path": 1, "dropped": 3, "silent": 2}  # how often each kind is opened
 MOST_READS = 8
 
 
@@ -75,7 +75,7 @@ async def _end_all() -> None:
 
 
 async def _relay(port: int, kind: str, secure: ssl.SSLContext | None) -> int:
-    """Hand on to `port`, drop somewhere on the way, or be silent; returns the port to connect to."""
+    """Forward to `port`, drop the connection after some bytes, or stay silent. Returns the port to connect to."""
     chance = random.Random(kind)  # noqa: S311 - has to repeat
 
     async def serve(theirs: asyncio.StreamReader, to_them: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, l
 
 
 def open_all(addresses: dict[str, str], openings: int, threads: int) -> None:
-    """In the process that may crash: prints the figures as JSON."""
+    """Runs in the process that may crash. Prints the figures as JSON."""
     faulthandler.enable()
     chance = random.Random(0)  # noqa: S311 - has to repeat
     kinds = list(addresses)
@@ -124,7 +124,7 @@ def open_all(addresses: dict[str, str], openings: int, threads: int) -> None:
 
 
 def _open(kind: str, address: str, reads: int) -> tuple[str, float]:
-    """How it went, and the seconds that the opening took."""
+    """The outcome, and the seconds that the opening took."""
     started = time.monotonic()
     try:
         reader = Reader(CameraSource(address), SHORT if kind.startswith("silent") else TIMEOUTS)
@@ -160,7 +160,7 @@ def main() -> None:
     if done.returncode:
         sys.exit(1)
     figures = json.loads(done.stdout)
-    print(f"  {figures['seconds']:.1f} s; slowest opening of a camera that is well {figures['slowest']:.2f} s")
+    print(f"  {figures['seconds']:.1f} s; slowest opening of a healthy camera {figures['slowest']:.2f} s")
     for what, times in sorted(figures["counts"].items()):
         print(f"  {what:<30} {times}")
     failed = [what for what in figures["counts"] if what.startswith("well") and not what.endswith(": read")]

@@ -1,14 +1,14 @@
-"""Other programs that show a camera in a browser, beside ours in the same run: CPU per delivered frame.
+"""Other programs that show a camera in a browser, beside this product in the same run: CPU per delivered frame.
 
     .venv/bin/python -m bench.peers --viewers 40
 
-Each shows the same simulated camera to as many viewers, one program after the other:
+Each program shows the same simulated camera to the same number of viewers, one program after the other:
 
 - this product, JPEG at `medium` (10 frames/s) and the camera's own video at `original`;
 - motion, JPEG over HTTP at the same size, rate and JPEG quality, its motion detection paused;
-- rtsp-relay, MPEG-1 by ffmpeg over a WebSocket, at its own settings; from npm into the results folder.
+- rtsp-relay, MPEG-1 by ffmpeg over a WebSocket, at its default settings; npm installs it into the results folder.
 
-What is not installed is left out, and said to be.
+A program that is not installed is left out, with a row that says so.
 """
 
 import bisect
@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from bench.clients import Arrival, Record, Watch
 from bench.meter import Meter, Window
 from bench.pictures import drawn_at, gray, of_jpeg
 from bench.place import Place, place
+from bench.ports import listens
 from bench.results import ROOT, NotInstalledError, Results, Row, arguments, p50_p95
 from bench.viewers import cost, figures, watched
 from cameras.simulator import age_ms
@@ -74,7 +75,7 @@ def motion(place: Place, viewers: int, seconds: float) -> Row:
     text = MOTION.format(url=place.urls[0], port=port, folder=folder, rate=medium.rate, quality=medium.jpeg)
     (configuration := folder / "motion.conf").write_text(text)
     with program(["motion", "-n", "-c", str(configuration)], folder / "motion.log", port) as meter:
-        wait_until(lambda: answers(port), 15, "motion has opened the camera: until then it hangs up on viewers")
+        wait_until(lambda: answers(port), 15, "motion has opened the camera; before that it hangs up on viewers")
         base = f"http://127.0.0.1:{port}"
         watches = [Watch(base, "/", kind="mjpeg", keeps=number == 0) for number in range(viewers)]
         window, records = watched(watches, meter, seconds)
@@ -99,7 +100,7 @@ def relay(place: Place, viewers: int, seconds: float, modules: Path) -> Row:
         window, records = watched(watches, meter, seconds)
     pictures = [(at, image) for at, image in mpeg(records[0]) if window.started <= at < window.ended]
     ages = [age_ms(image, at * 1000) for at, image in pictures]
-    # All are sent the same stream, so the bytes of each tell how many of the pictures decoded from one it has got.
+    # All viewers get the same stream. So the bytes of each tell how many of the pictures decoded from one it received.
     taken, frames = _taken(records, window), len(pictures)
     sizes = [sum(arrival.size for arrival in arrivals) for arrivals in taken]
     least, delivered = (round(frames * size / sizes[0]) for size in (min(sizes), sum(sizes)))
@@ -111,7 +112,7 @@ def install_relay(modules: Path) -> None:
         if not shutil.which(name):
             raise NotInstalledError(f"rtsp-relay needs {name}, which is not installed")
     modules.mkdir(parents=True, exist_ok=True)
-    # Without scripts: one of them would fetch an ffmpeg, and the system's is used.
+    # Without scripts: one of them would download an ffmpeg; the system's is used.
     flags = ["--prefix", str(modules), "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
     done = subprocess.run(["npm", "install", *flags, *NPM], capture_output=True, text=True, timeout=120)
     if done.returncode:
@@ -120,18 +121,13 @@ def install_relay(modules: Path) -> None:
 
 @contextmanager
 def program(command: list[str], log: Path, port: int, environment: dict[str, str] | None = None) -> Iterator[Meter]:
-    """Run a server while the block lasts."""
+    """Run a server on `port` while the block lasts."""
     process = Process(command, {**os.environ, **(environment or {})}, log)
     try:
         wait_until(lambda: listens(port), 15, f"{command[0]} listens; see {log}")
         yield Meter(process.popen.pid)
     finally:
         process.end()
-
-
-def listens(port: int) -> bool:
-    with closing(socket.socket()) as connection:
-        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(port: int) -> bool:
@@ -142,13 +138,13 @@ def answers(port: int) -> bool:
 
 
 def mpeg(record: Record) -> Iterator[tuple[float, Any]]:
-    """What rtsp-relay has sent to a viewer: when the last byte of each picture came, Unix seconds, and the picture."""
+    """The pictures that rtsp-relay sent to a viewer, each with the arrival of its last byte, Unix seconds."""
     arrived = [(arrival.at, chunk) for arrival, chunk in zip(record.arrivals, record.kept, strict=True)]
-    arrived = [(at, chunk) for at, chunk in arrived if not chunk.startswith(b"jsmp")]  # a header of its own
+    arrived = [(at, chunk) for at, chunk in arrived if not chunk.startswith(b"jsmp")]  # rtsp-relay's own header
     ends = list(itertools.accumulate(len(chunk) for _, chunk in arrived))
     with av.open(BytesIO(b"".join(chunk for _, chunk in arrived)), "r", format="mpegts") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-        came = {}  # time stamp -> when: a picture leaves the decoder one packet later
+        came = {}  # time stamp -> arrival; a picture leaves the decoder one packet later
         for packet, following in itertools.pairwise(packets):
             came[packet.pts] = arrived[bisect.bisect_left(ends, following.pos or 0)][0]
         for packet in packets:

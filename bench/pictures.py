@@ -1,4 +1,4 @@
-"""When the pictures that a viewer kept were drawn, off the clock strip in each of them. Done after the measuring."""
+"""The drawing times of the pictures that a viewer kept, read from their clock strips after the measurement."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from streaming.viewing.protocol import HEADER
 
 
 def drawn_at(messages: Iterable[bytes]) -> dict[float, float]:
-    """Of one viewer's messages: the header's time of reading -> the time of drawing, both Unix milliseconds."""
+    """From one viewer's messages: time of reading, from the header -> time of drawing, both Unix milliseconds."""
     drawn, decoder, epoch = {}, Decoder("h264"), -1
     for message in messages:
         _, kind, _, its_epoch, _, read_at, _ = HEADER.unpack_from(message)
@@ -34,19 +34,19 @@ def of_jpeg(data: bytes) -> Any:
 
 
 def gray(picture: Any) -> Any:
-    """Of an av.VideoFrame, if there is any."""
+    """The gray image of an av.VideoFrame; None for None."""
     return None if picture is None else picture.to_ndarray(format="gray")
 
 
 def ages(records: Iterable[Record], window: Window, drawn: dict[float, float]) -> list[float]:
-    """Milliseconds from drawing to socket of every picture in `window`, of all viewers of a camera and quality."""
+    """Milliseconds from drawing to socket of each picture in `window`, of all viewers of a camera and quality."""
     return [
         arrival.at * 1000 - drawn[arrival.read_at] for arrival in _within(records, window) if arrival.read_at in drawn
     ]
 
 
 def waits(records: Iterable[Record], window: Window) -> list[float]:
-    """Milliseconds from the server's reading to the socket."""
+    """Milliseconds from the server's reading to the socket of each picture in `window`."""
     return [arrival.at * 1000 - arrival.read_at for arrival in _within(records, window)]
 
 

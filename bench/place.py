@@ -1,4 +1,4 @@
-"""An installation to be measured: simulated cameras, a database, and a worker under the server of one's choice."""
+"""An installation to measure: simulated cameras, a database, and a worker under Daphne or another server."""
 
 import sys
 import tempfile
@@ -22,7 +22,7 @@ MODULE = "nvr.asgi:application"
 class Place:
     site: Site
     cameras: Cameras
-    ids: list[str]  # of the cameras, in their order
+    ids: list[str]  # in the order of `cameras`
 
     @property
     def urls(self) -> list[str]:
@@ -30,7 +30,7 @@ class Place:
 
     @contextmanager
     def worker(self, server: str = "daphne", application: str = MODULE) -> Iterator["Serving"]:
-        """One worker, gone at the end of the block: the only user of its embedded Redis, which ends with it."""
+        """One worker, gone after the block. It is the only user of its embedded Redis, which ends with it."""
         worker = AnyWorker(server, application, self.site)
         try:
             if application == MODULE:
@@ -53,13 +53,13 @@ class Serving:
         return Meter(self.worker.process.popen.pid)
 
     def watch(self, quality: str, camera: int = 0, *, keeps: bool = False) -> Watch:
-        """A viewer that plays H.264."""
+        """The request of a viewer that plays H.264."""
         path = f"/api/v1/cameras/{self.place.ids[camera]}/stream?quality={quality}&formats=jpeg,h264"
         return Watch(self.worker.base, path, self.cookie, keeps=keeps)
 
 
 class AnyWorker(Worker):
-    """A worker whose server need not be Daphne."""
+    """A worker under any server of FLAGS."""
 
     def __init__(self, server: str, application: str, site: Site) -> None:
         self.port = free_port()
@@ -68,7 +68,7 @@ class AnyWorker(Worker):
         self.process = Process(command, site.environment, site.folder / f"{server}-{self.port}.log")
 
 
-FLAGS = {  # the last one takes the port
+FLAGS = {  # the last flag takes the port
     "daphne": ["-b", "127.0.0.1", "-p"],
     "uvicorn": ["--host", "127.0.0.1", "--log-level", "warning", "--lifespan", "off", "--port"],
     "granian": ["--interface", "asginl", "--host", "127.0.0.1", "--log-level", "warning", "--port"],

@@ -1,4 +1,4 @@
-"""The plots of docs/performance.md, on a light ground of their own that reads on white and on black pages."""
+"""The plots of docs/performance.md. Their light background is readable on white and on black pages."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 GROUND, INK, GRID = "#f6f8fa", "#24292f", "#d0d7de"
 COLORS = {"original": "#0969da", "medium": "#bc4c00", "other": "#6e7781"}
-STYLE: Any = {  # its type is a list of all settings that there are
+STYLE: Any = {  # the exact type would list all settings of matplotlib
     "figure.facecolor": GROUND,
     "axes.facecolor": GROUND,
     "axes.edgecolor": GRID,
@@ -33,7 +33,7 @@ STYLE: Any = {  # its type is a list of all settings that there are
     "font.size": 9,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "nvr",  # the same figures, the same file
+    "svg.hashsalt": "nvr",  # the same figures make the same file
 }
 
 Row = dict[str, Any]
@@ -48,7 +48,7 @@ def figure(file: Path, columns: int, height: float) -> Iterator[tuple[Figure, Se
 
 
 def viewers(file: Path, rows: Sequence[Row], floor: float | None) -> None:
-    """What a delivered frame costs, and how old it is, over the number of viewers."""
+    """CPU and age of a delivered frame over the number of viewers."""
     with figure(file, 2, 3.2) as (_, (cpu, age)):
         for quality in dict.fromkeys(row["quality"] for row in rows):
             mine, color = [row for row in rows if row["quality"] == quality], COLORS[quality]
@@ -74,12 +74,12 @@ def viewers(file: Path, rows: Sequence[Row], floor: float | None) -> None:
 
 
 def first_picture(file: Path, rows: Sequence[Row]) -> None:
-    """Every repetition, a dot."""
+    """A dot for each repetition."""
     names = list(dict.fromkeys(row["what"] for row in rows))
     with figure(file, 1, 0.9 + 0.32 * len(names)) as (_, (axes,)):
         for row in rows:
             quality = row.get("quality", "other")
-            # The two qualities of a kind lie one above the other.
+            # The two qualities of a wait lie one above the other.
             height = names.index(row["what"]) + {"original": -0.14, "medium": 0.14}.get(quality, 0.0)
             axes.plot(row["all"], [height] * len(row["all"]), "o", color=COLORS[quality], alpha=0.55, markersize=4)
             axes.plot(row["ms_p50"], height, "|", color=INK, markersize=11)
@@ -93,7 +93,7 @@ def first_picture(file: Path, rows: Sequence[Row]) -> None:
 
 
 def costs(file: Path, peers: Sequence[Row], servers: Sequence[Row]) -> None:
-    """CPU of a delivered frame: beside other programs, and under other servers."""
+    """CPU of a delivered frame, beside other programs and under other servers."""
     carried = [row for row in servers if "quality" in row]
     with figure(file, 2, 3.4) as (drawing, (left, right)):
         _bars(

@@ -1,8 +1,8 @@
-"""What reads a camera beside the worker and does nothing else: the floor under the worker's age.
+"""Programs that only read a camera, beside the worker. The age of their pictures is the floor for the worker's.
 
     .venv/bin/python -m bench.readers opencv rtsp://127.0.0.1:8554/camera
 
-Prints a line for each picture until it is ended: when it arrived and when it was drawn, Unix milliseconds.
+Prints a line for each picture until SIGTERM: the times of its arrival and of its drawing, Unix milliseconds.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.pictures import Decoder
 from tests.servers import ROOT
 
-Seen = tuple[float, Any]  # when a picture arrived, Unix seconds, and the picture
+Seen = tuple[float, Any]  # arrival of a picture, Unix seconds, and the picture
 
 
 def opencv(url: str) -> Iterator[Seen]:
-    """OpenCV's raw read with the product's options; taken before the picture is decoded, which the clock needs."""
+    """OpenCV's raw read with the product's options. The arrival is before the decoding, which only the clock needs."""
     reader = Reader(CameraSource(url), Allowance(5, 5))
     decoder = Decoder("h264", reader.extradata)
     while True:
@@ -39,7 +39,7 @@ def opencv(url: str) -> Iterator[Seen]:
 
 
 def opencv_decoded(url: str) -> Iterator[Seen]:
-    """OpenCV as most programs use it, but with one thread: each further one costs the time of a picture."""
+    """OpenCV as most programs use it, but with one thread: each further thread adds the time of a picture."""
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     while capture.isOpened():
         done, image = capture.read()
@@ -49,7 +49,7 @@ def opencv_decoded(url: str) -> Iterator[Seen]:
 
 
 def ffmpeg(url: str) -> Iterator[Seen]:
-    """The program's own read at its best: the camera's video copied to a pipe. Decoding, it held two pictures more
+    """ffmpeg's fastest read: it copies the camera's video to a pipe. When it decoded, it held two pictures more
     (ffmpeg 5.1, with each of four sets of options)."""
     probing = ["-probesize", "200000", "-analyzeduration", "200000"]
     copying = ["-c", "copy", "-flush_packets", "1", "-f", "h264", "-"]
@@ -59,11 +59,11 @@ def ffmpeg(url: str) -> Iterator[Seen]:
         assert program.stdout is not None
         try:
             while data := os.read(program.stdout.fileno(), 1 << 20):
-                # The parser knows that a picture is whole when the next one begins: it came with the bytes before these.
+                # The parser returns a picture when the next one begins. So it arrived with the bytes before these.
                 yield from [(arrived, gray(decoder.decode(bytes(packet)))) for packet in parser.parse(data)]
                 arrived = time.time()
         finally:
-            program.kill()  # asked politely, it would first write on into a pipe that nobody reads
+            program.kill()  # after SIGTERM it would first write on into a pipe that nobody reads
 
 
 READERS: dict[str, Callable[[str], Iterator[Seen]]] = {
@@ -75,7 +75,7 @@ READERS: dict[str, Callable[[str], Iterator[Seen]]] = {
 
 @contextmanager
 def reading(name: str, url: str, output: Path) -> Iterator[None]:
-    """Run a reader beside the block."""
+    """Run a reader while the block lasts."""
     with output.open("wb") as file:
         program = subprocess.Popen([sys.executable, "-m", "bench.readers", name, url], cwd=ROOT, stdout=file)
         try:
@@ -86,7 +86,7 @@ def reading(name: str, url: str, output: Path) -> Iterator[None]:
 
 
 def seen(output: Path) -> list[tuple[float, float]]:
-    """What a reader has printed: (arrived, drawn), Unix milliseconds."""
+    """The output of a reader: (arrived, drawn), Unix milliseconds."""
     lines = [line.split() for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
     return [(float(arrived), float(drawn)) for arrived, drawn in lines]
 

@@ -1,8 +1,8 @@
-"""docs/performance.md from the results: fills its tables and draws its plots. The prose around them is written by hand.
+"""Fills the tables of docs/performance.md from the results and draws its plots. The prose is written by hand.
 
     .venv/bin/python -m bench.report
 
-A table stands between `<!-- name -->` and `<!-- /name -->`; one whose results are missing is left as it was.
+A table stands between `<!-- name -->` and `<!-- /name -->`. A table without results stays as it is.
 """
 
 import argparse
@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import plots, tables
+from bench.aims import aims
 from bench.results import FOLDER, ROOT
-from bench.tables import Parts, rows
+from bench.rows import Parts, rows
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 
 TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
     "machine": (tables.machine, ()),
-    "aims": (tables.aims, ("floor", "viewers", "peers", "first_picture", "admission", "budget", "history_cost")),
+    "aims": (aims, ("floor", "viewers", "peers", "first_picture", "admission", "budget", "history_cost")),
     **{
         part: (getattr(tables, part), (part,))
         for part in ("viewers", "floor", "browser", "first_picture", "admission", "growth", "peers", "servers")

@@ -1,4 +1,4 @@
-"""What a part of the benchmark has measured: one JSON file, complete after each row, so that a failure loses nothing."""
+"""The results of a part of the benchmark: one JSON file, written after each row, so that a failure loses nothing."""
 
 import argparse
 import importlib.metadata
@@ -24,19 +24,19 @@ FOLDER = ROOT / "var" / "bench"
 PACKAGES = ("django", "channels", "daphne", "redis", "opencv-python-headless", "av", "uvicorn", "granian")
 PROGRAMS = {"ffmpeg": "-version", "motion": "-h", "node": "--version"}
 
-# What a part may meet in what it measures; anything else is a mistake of the benchmark itself.
+# Failures of the measured programs. Any other exception is a bug of the benchmark.
 FAILURES = (AssertionError, OSError, EOFError, ValueError, subprocess.SubprocessError, psutil.Error)
 
 Row = dict[str, object]
 
 
 class NotInstalledError(Exception):
-    """The message says what is missing, and where it is had."""
+    """The message says what is missing, and how to install it."""
 
 
 class Results:
-    """The rows of one part, with the machine and the versions that they hold for. Ends the program with 1 at the end of
-    the block where some could not be measured."""
+    """The rows of one part, with the machine and the versions that they were measured on. At the end of the block the
+    program exits with 1 if an attempt has failed."""
 
     def __init__(self, part: str, folder: Path) -> None:
         print(part, flush=True)
@@ -53,7 +53,7 @@ class Results:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """Go on after the block where it fails, with a row that says so."""
+        """If the block fails, add a row that says so and go on after it."""
         try:
             yield
         except NotInstalledError as error:
@@ -80,7 +80,7 @@ class Results:
 
 
 def arguments(doc: str | None, seconds: float = 10) -> argparse.ArgumentParser:
-    """The options that every part has."""
+    """A parser with the options that every part has."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder for the JSON file (default var/bench)")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"of each figure (default {seconds:g})")
@@ -113,7 +113,7 @@ def _packages() -> dict[str, str]:
 
 
 def _programs() -> dict[str, str]:
-    """The first number in what each program says of itself."""
+    """The version of each installed program: the first number in its output."""
     found: dict[str, str] = {}
     for name, flag in PROGRAMS.items():
         words = _output(name, flag).replace("v", " ").split() if shutil.which(name) else []
@@ -128,11 +128,11 @@ def _output(*command: str) -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """None where nothing was measured."""
+    """The value at `percent` of the sorted values. Returns None if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else None
 
 
 def p50_p95(name: str, values: Sequence[float]) -> Row:
-    """`values` as two entries of a row."""
+    """Median and 95th percentile of `values` as two entries of a row."""
     return {f"{name}_p50": statistics.median(values) if values else None, f"{name}_p95": percentile(values, 95)}

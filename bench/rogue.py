@@ -1,10 +1,10 @@
-"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or hurt anybody's view?
+"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or disturb viewers?
 
     .venv/bin/python -m bench.rogue --minutes 30
 
-Viewers and stills go through all modes of `bench/rogue_camera.py` again and again, while others watch healthy cameras and
-a probe asks the gate each second. Exit code 1 if a promise was broken. `--once` goes through each mode a single time;
-`--modes` chooses some, and `--at-once 1` tells which of them costs what.
+Viewers and stills repeat all modes of `bench/rogue_camera.py`, while others watch healthy cameras and a probe asks the gate
+each second. Exit code 1 if a promise is broken. `--once` runs each mode a single time, `--modes` chooses some. With
+`--at-once 1` the memory of each mode is its own.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.cameras import Cameras, camera
-from bench.clients import StreamClient, Watch
+from bench.clients import Watch
+from bench.counting_viewer import CountingViewer
 from bench.meter import Meter
 from bench.rogue_camera import RogueCamera, modes
 from bench.rogue_findings import Findings, of_workers, plain, promises, table
@@ -31,33 +32,6 @@ QUALITIES = ("original", "medium")
 SETTINGS = {"STREAM_MAX_CONCURRENT": "100", "STREAM_MAX_PER_USER": "100", "STREAM_FIRST_FRAME_SECONDS": "6"}
 ANSWER = 5.0  # seconds for the gate
 STILLS = 2  # pollers
-
-
-class Healthy(StreamClient):
-    """Keeps the longest gap, and no pictures."""
-
-    gap, newest, pictures = 0.0, 0.0, 0
-
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch)
-        self.answered = asyncio.Event()
-
-    def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:
-        super().arrived(size, data, read_at, flags)
-        self.record.arrivals.clear()
-        now = time.monotonic()
-        if self.newest:
-            self.gap = max(self.gap, now - self.newest)
-        self.newest = now
-        self.pictures += 1
-
-    def text(self, payload: bytes) -> None:
-        super().text(payload)
-        self.answered.set()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
-        self.answered.set()
 
 
 class Trial:
@@ -77,12 +51,12 @@ class Trial:
 
     async def run(self, rogue: RogueCamera) -> Findings:
         self.ids = {mode: self.site.add_camera(mode, rogue.address(mode)) for mode in self.options.modes}
-        watching = [await self._open(Healthy, id, quality) for id in self.healthy for quality in QUALITIES]
+        watching = [await self._open(id, quality) for id in self.healthy for quality in QUALITIES]
         for viewer in watching:
             await viewer.picture()
         await asyncio.sleep(self.options.settle)
         for viewer in watching:
-            viewer.gap = 0.0
+            viewer.count_from_now()
         self.findings.before = await self._memory()
         self._used = of_workers(self.findings.before)
         tasks = [asyncio.create_task(job) for job in (self._sample(), self._probe())]
@@ -98,7 +72,7 @@ class Trial:
         return self.findings
 
     async def _disturb(self) -> None:
-        """Rogue viewers and stills, until the time is over or each mode was seen once."""
+        """Open rogue viewers and stills until the time is over, or until each mode has run once."""
         ends = time.monotonic() + self.options.minutes * 60
         chosen = self.options.modes
         queue = iter(chosen) if self.options.once else itertools.cycle(chosen)
@@ -118,10 +92,10 @@ class Trial:
             found = self.findings.modes[mode]
             found.viewings += 1
             with suppress(OSError):
-                viewer = await self._open(Healthy, self.ids[mode], QUALITIES[found.viewings % 2])
+                viewer = await self._open(self.ids[mode], QUALITIES[found.viewings % 2])
                 with suppress(TimeoutError):
                     await asyncio.wait_for(viewer.gone.wait(), self.options.viewing)
-                found.pictures += viewer.pictures
+                found.pictures += viewer.frames
                 found.ended.add(viewer.record.ended or "watched on")
                 await viewer.close()
             if self.options.at_once == 1:
@@ -139,13 +113,13 @@ class Trial:
             return session.get(f"/api/v1/cameras/{self.ids[mode]}/stream/snapshot?quality=low")[0]
         return 0
 
-    async def _open(self, kind: type[Healthy], id: str, quality: str, worker: Worker | None = None) -> Healthy:
+    async def _open(self, id: str, quality: str, worker: Worker | None = None) -> CountingViewer:
         path = f"/api/v1/cameras/{id}/stream?quality={quality}&formats=jpeg,h264"
         base = (worker or next(self._workers)).base
-        return await kind(Watch(base, path, self._session.cookie)).open()
+        return await CountingViewer(Watch(base, path, self._session.cookie)).open()
 
     async def _probe(self) -> None:
-        """Open a healthy stream each second, at each worker in turn, and close it once the gate has answered."""
+        """Open a healthy stream each second, at the workers in turn, and close it after the gate's answer."""
         for worker in itertools.cycle(self.site.workers):
             if self._over.is_set():
                 return
@@ -153,7 +127,7 @@ class Trial:
             started = time.monotonic()
             try:
                 async with asyncio.timeout(ANSWER):
-                    viewer = await self._open(Healthy, self.healthy[0], "low", worker)
+                    viewer = await self._open(self.healthy[0], "low", worker)
                     await viewer.answered.wait()
                     self._note_answer(viewer, time.monotonic() - started)
                     await viewer.close()
@@ -161,13 +135,13 @@ class Trial:
                 self.findings.failed_probes.append(type(error).__name__)
             await asyncio.sleep(max(0.0, started + 1 - time.monotonic()))
 
-    def _note_answer(self, viewer: Healthy, seconds: float) -> None:
+    def _note_answer(self, viewer: CountingViewer, seconds: float) -> None:
         self.findings.slowest_probe = max(self.findings.slowest_probe, seconds)
-        if not viewer.record.informed:
+        if not viewer.is_admitted:
             self.findings.failed_probes.append(viewer.record.ended)
 
     async def _sample(self) -> None:
-        """Memory, and whether all workers live."""
+        """Sample the memory of all processes, and note crashed workers."""
         while not self._over.is_set():
             for number, worker in enumerate(self.site.workers):
                 code = worker.process.popen.poll()
@@ -189,11 +163,10 @@ class Trial:
                 sizes[name] = await asyncio.to_thread(meter.memory)
         return sizes
 
-    def _judge(self, watching: list[Healthy]) -> None:
-        now = time.monotonic()
+    def _judge(self, watching: list[CountingViewer]) -> None:
         findings = self.findings
-        findings.longest_gap = max(max(viewer.gap, now - viewer.newest) for viewer in watching)
-        findings.healthy_pictures = min(viewer.pictures for viewer in watching)
+        findings.longest_gap = max(viewer.longest_gap for viewer in watching)
+        findings.healthy_pictures = min(viewer.frames for viewer in watching)
         findings.lost_viewers = [viewer.record.ended for viewer in watching if viewer.gone.is_set()]
 
 

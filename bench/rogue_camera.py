@@ -1,7 +1,7 @@
-"""A camera that misbehaves, over RTSP and HTTP, in the way that its path names; and the canary, which nobody may ask.
+"""A camera that misbehaves over RTSP and HTTP. Its path names the way. Beside it runs a canary, which must get no request.
 
-Both live in a process of their own, on addresses of loopback: `rtsp://127.0.0.1:port/endless-unit`. The canary's are what
-playlists, redirects and descriptions name; whatever connects to it is told.
+Both run in a process of their own, on loopback, for example at `rtsp://127.0.0.1:port/endless-unit`. Playlists, redirects
+and descriptions name the canary's addresses. The canary reports each connection.
 """
 
 import multiprocessing
@@ -15,19 +15,19 @@ from typing import Self
 
 from bench import rogue_http, rogue_rtsp, rogue_video
 from bench.cameras import end_process
-from bench.rogue_line import Line, Throttle
+from bench.rogue_connection import RogueConnection, Throttle
 
 CANARIES = ("127.0.0.1", "127.0.0.2")
-PICTURELESS = ("redirect-", "playlist", "text")  # a picture of such a camera would be somebody else's secret
+PICTURELESS = ("redirect-", "playlist", "text")  # these cameras have no picture: one from them would be a leak
 
 
 def modes() -> list[str]:
-    """Such as "rtsp endless-unit"."""
+    """All modes, such as "rtsp endless-unit"."""
     return [f"rtsp {mode}" for mode in rogue_rtsp.MODES] + [f"http {mode}" for mode in rogue_http.MODES]
 
 
 class RogueCamera:
-    """On the air while the block lasts. `most` bytes on a connection, `rate` bytes/s on all."""
+    """Runs while the block lasts. It sends `most` bytes on a connection, and `rate` bytes/s on all of them."""
 
     def __init__(self, most: int, rate: float) -> None:
         self._bounds = most, rate
@@ -46,7 +46,7 @@ class RogueCamera:
         return f"{scheme}://127.0.0.1:{self._port}/{path}{'?.txt' if path == 'text' else ''}"
 
     def touched(self) -> list[str]:
-        """The first line of each request that the canary got so far."""
+        """The first line of each request to the canary so far."""
         self._pipe.send("touched")
         answer: list[str] = self._pipe.recv()
         return answer
@@ -58,8 +58,8 @@ class RogueCamera:
 
 
 def _serve(pipe: Connection, most: int, rate: float) -> None:
-    """The whole life of the process: until the one that started it hangs up, however it ended."""
-    for size in rogue_video.SIZES:  # before threads ask for them
+    """The main function of the process. It returns when the parent closes the pipe or dies."""
+    for size in rogue_video.SIZES:  # cached before threads need them
         rogue_video.units(*size)
     rogue_http.jpeg()
     touched: list[str] = []
@@ -67,13 +67,13 @@ def _serve(pipe: Connection, most: int, rate: float) -> None:
     throttle, number = Throttle(rate), iter(range(1 << 60))
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
 
-        def talk(connection: socket.socket) -> None:
-            line = Line(connection, throttle, most)
-            first = line.request()
+        def talk(client: socket.socket) -> None:
+            connection = RogueConnection(client, throttle, most)
+            first = connection.request()
             elsewhere = canaries[next(number) % len(canaries)]
             speak = rogue_rtsp.converse if b"rtsp://" in first.partition(b"\r\n")[0] else rogue_http.converse
             if first:
-                speak(line, first, elsewhere)
+                speak(connection, first, elsewhere)
 
         _accept(listener, talk)
         with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
@@ -83,11 +83,11 @@ def _serve(pipe: Connection, most: int, rate: float) -> None:
 
 
 def _canary(host: str, touched: list[str]) -> str:
-    """Host and port of one."""
+    """Start a canary. Returns its host and port."""
     listener = socket.create_server((host, 0))
 
     def note(connection: socket.socket) -> None:
-        touched.append("a connection")  # of one that says nothing, too
+        touched.append("a connection")  # counts without a request, too
         place = len(touched) - 1
         connection.settimeout(2)
         touched[place] = connection.recv(200).partition(b"\r\n")[0].decode("latin-1") or touched[place]
@@ -100,7 +100,7 @@ def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> 
     """Serve each connection in a thread of its own."""
 
     def one(connection: socket.socket) -> None:
-        with connection, suppress(OSError, ValueError, IndexError):  # hung up, or no request at all
+        with connection, suppress(OSError, ValueError, IndexError):  # a hang-up, or a malformed request
             serve(connection)
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""What rogue cameras came to, and the promises that are kept or broken by it."""
+"""The figures of a run with rogue cameras, and the promises about them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -6,18 +6,18 @@ from typing import Any
 
 from bench.rogue_camera import PICTURELESS
 
-GROWTH = 50.0  # MB that may stay
+GROWTH = 50.0  # MB that a process may keep
 GAP = 1.0  # seconds between two pictures of a healthy viewer
 
 
 @dataclass
 class Mode:
-    """What one way of misbehaving came to."""
+    """The figures of one way to misbehave."""
 
     viewings: int = 0
     pictures: int = 0
     stills: int = 0
-    memory: float = 0.0  # MB that the workers took more, at most, than when somebody began to watch it
+    memory: float = 0.0  # most MB that the workers grew after a viewing of it began
     ended: set[str] = field(default_factory=set)
 
 

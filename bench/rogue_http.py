@@ -1,4 +1,4 @@
-"""How a rogue camera speaks HTTP: each mode is an answer to GET."""
+"""The HTTP of a rogue camera: each mode is an answer to GET."""
 
 import time
 import zlib
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 
 from bench import rogue_video as video
-from bench.rogue_line import Line
+from bench.rogue_connection import RogueConnection
 from cameras.simulator.stream import Codec
 from tests.servers import ROOT
 
 Answer = Iterator[bytes]
 TEXT = b"The secret of another page\r\n" * 10_000
 MULTIPART = "multipart/x-mixed-replace; boundary=B"
-SECRET = ROOT / "requirements.txt"  # a file of this machine's, which no camera may make the server read
+SECRET = ROOT / "requirements.txt"  # a local file; no camera may make the server read it
 
 
-def converse(line: Line, first: bytes, elsewhere: str) -> None:
-    """One connection, until one side hangs up. Raises OSError."""
+def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
+    """Serve one connection until one side hangs up. Raises OSError."""
     mode = first.split(b" ", 2)[1].decode("latin-1").strip("/").partition("?")[0].removesuffix(".txt")
-    line.send_all(MODES.get(mode, well)(f"{elsewhere}/{mode}"))
+    connection.send_all(MODES.get(mode, well)(f"{elsewhere}/{mode}"))
 
 
 def head(kind: str, *headers: str, status: str = "200 OK") -> bytes:
@@ -45,7 +45,7 @@ def paced(parts: Iterator[bytes]) -> Answer:
         time.sleep(1 / video.RATE)
 
 
-# The modes: each gets the address of the canary with the mode's name, and gives what is sent.
+# The modes. Each gets the canary's address with the mode's name, and returns the bytes to send.
 
 
 def well(other: str) -> Answer:
@@ -171,7 +171,7 @@ def redirect(status: str, target: str) -> Callable[[str], Answer]:
 
 
 def stream_garbage(kind: str, start: bytes, every: int) -> Callable[[str], Answer]:
-    """A container's signature each `every` bytes, and noise between."""
+    """A container's signature each `every` bytes, with noise between."""
 
     def answered(other: str) -> Answer:
         noise = (start + data[: every - len(start)] for data in video.garbage())

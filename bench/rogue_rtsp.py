@@ -1,4 +1,4 @@
-"""How a rogue camera speaks RTSP: well, but for what its mode does at one of the requests."""
+"""The RTSP of a rogue camera: correct, except for the answer that its mode changes."""
 
 import base64
 import re
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from bench import rogue_video as video
-from bench.rogue_line import Line
+from bench.rogue_connection import RogueConnection
 
 OK = "RTSP/1.0 200 OK"
 ANY = "0.0.0.0"  # noqa: S104 - as cameras write it
 SESSION = "Session: 1;timeout=60"
-FLOOD = frozenset({"endless-unit", "endless-picture", "huge-pictures"})  # as fast as the reader takes it
+FLOOD = frozenset({"endless-unit", "endless-picture", "huge-pictures"})  # sent as fast as the reader takes it
 
 Answer = Iterator[bytes]
 
 
 @dataclass
 class Asked:
-    """A request, and who else could be meant by the answer."""
+    """A request, with the addresses that an answer can name."""
 
     mode: str
     method: str
@@ -33,19 +33,19 @@ class Asked:
         return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + body
 
 
-def converse(line: Line, first: bytes, elsewhere: str) -> None:
-    """One connection, until one side hangs up. Raises OSError."""
+def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
+    """Serve one connection until one side hangs up. Raises OSError."""
     request = first
     while request:
         asked = _asked(request.decode("latin-1"), elsewhere)
         hook = MODES.get(asked.mode, {}).get(asked.method)
         if hook:
-            line.send_all(hook(asked))
+            connection.send_all(hook(asked))
         else:
-            line.send(answer(asked))
+            connection.send(answer(asked))
         if asked.method == "PLAY":
-            _play(line, asked.mode)
-        request = line.request()
+            _play(connection, asked.mode)
+        request = connection.request()
 
 
 def _asked(request: str, elsewhere: str) -> Asked:
@@ -77,21 +77,21 @@ def sdp(media: str = "", control: str = "track1", host: str = ANY, sets: tuple[b
     return f"{head}m=video 0 RTP/AVP 96\r\n{media or usual}\r\na=control:{control}\r\n".encode()
 
 
-def _play(line: Line, mode: str) -> None:
-    """What comes after PLAY, a picture at a time or in a flood."""
+def _play(connection: RogueConnection, mode: str) -> None:
+    """Send the pictures after PLAY, one at a time or as a flood."""
     sending = PLAYS.get(mode, video.pictures)()
     if mode in FLOOD:
-        line.send_all(sending)
+        connection.send_all(sending)
     else:
         for data in sending:
-            line.send(data)
-            if mode == "reset" and line.sent > 100_000:
-                line.reset()
+            connection.send(data)
+            if mode == "reset" and connection.sent > 100_000:
+                connection.reset()
             time.sleep(1 / video.RATE)
-    line.wait_for_the_end()
+    connection.wait_for_the_end()
 
 
-# What a mode does in place of an answer.
+# The answers that modes change.
 
 
 def silence(asked: Asked) -> Answer:

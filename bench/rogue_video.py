@@ -1,4 +1,4 @@
-"""What a rogue camera sends for a picture: H.264 in RTP, right and wrong, from buffers that are made once."""
+"""The pictures of a rogue camera: correct and damaged H.264 in RTP. The buffers are made once."""
 
 import random
 import struct
@@ -16,7 +16,7 @@ from cameras.simulator.server.rtp import RtpStream
 from cameras.simulator.stream import AccessUnit, Codec, StreamFormat
 
 RATE = 25  # frames/s
-LARGE = 60_000  # bytes of a packet where the point is the amount
+LARGE = 60_000  # bytes of a packet in a flood
 HUGE = 16_384  # pixels
 PICTURE = 300_000_000  # bytes
 SIZES = (320, 240), (640, 480), (128, 96)
@@ -25,7 +25,7 @@ FU_A, IDR, FIRST, LAST, MARKER = 28, 5, 0x80, 0x40, 0x80
 
 @cache
 def units(width: int = 320, height: int = 240, codec: Codec = Codec.H264) -> tuple[AccessUnit, ...]:
-    """Two seconds of noise that moves, with a key picture in each."""
+    """Two seconds of moving noise, with a keyframe in each second."""
     encoder = open_encoder(StreamFormat(width, height, Fraction(RATE), 500_000, 1.0, codec))
     noise = np.random.default_rng(0).integers(0, 255, (height * 3 // 2, width), np.uint8)
     found: list[AccessUnit] = []
@@ -42,7 +42,7 @@ Damage = Callable[[AccessUnit, random.Random], AccessUnit]
 
 
 def pictures(*sizes: tuple[int, int], damage: Damage = lambda unit, _: unit) -> Iterator[bytes]:
-    """Interleaved packets, a picture in each item; a size for two seconds, then the next one."""
+    """Interleaved packets with a picture in each item. The size changes every two seconds."""
     rtp = RtpStream(0, Repetition.KEYFRAME)
     chance = random.Random(0)  # noqa: S311 - has to repeat
     numbers = count()
@@ -53,7 +53,7 @@ def pictures(*sizes: tuple[int, int], damage: Damage = lambda unit, _: unit) -> 
 
 
 def flipped(unit: AccessUnit, chance: random.Random) -> AccessUnit:
-    """With one bit of 2,000 bytes flipped, parameter sets and headers as well."""
+    """Flip one bit in 2,000 bytes, in parameter sets and headers, too."""
     return replace(unit, parts=tuple(_flip(part, chance) for part in unit.parts), sets=_flip_sets(unit, chance))
 
 
@@ -91,12 +91,12 @@ def _exp_golomb(value: int) -> str:
 
 
 def endless_unit() -> Iterator[bytes]:
-    """A NAL unit that begins after one whole picture and never ends."""
+    """One whole picture, then a NAL unit that never ends."""
     return _fragments(lambda sent: 0)
 
 
 def huge_pictures() -> Iterator[bytes]:
-    """A NAL unit of 300 MB, and the next one."""
+    """NAL units of 300 MB each."""
     return _fragments(lambda sent: LAST if sent % PICTURE < LARGE else 0)
 
 
@@ -113,7 +113,7 @@ def _fragments(flags: Callable[[int], int]) -> Iterator[bytes]:
 
 
 def endless_picture() -> Iterator[bytes]:
-    """Whole NAL units of the same picture, without end: one time stamp, no marker."""
+    """An endless number of whole NAL units of the same picture: one time stamp, no marker."""
     slices = bytes((0x61,)) + b"\x9a" * 8_000
     return (packet(slices, sequence, 1, 0) for sequence in count())
 
@@ -125,7 +125,7 @@ def packet(payload: bytes, sequence: int, ssrc: int, ticks: int, *, marker: bool
 
 
 def wrong_lengths() -> Iterator[bytes]:
-    """Whole pictures, but every fifth packet says another length than it has."""
+    """Whole pictures, but every fifth packet has a wrong length."""
     chance = random.Random(0)  # noqa: S311 - has to repeat
     for number, data in enumerate(pictures()):
         yield data if number % 5 else b"$\0" + struct.pack("!H", chance.choice((0, 1, 11, 65_535))) + data[4:]

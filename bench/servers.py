@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.servers --viewers 40
 
-Each server carries the product, and after it an application that does nothing but send messages of the same size and rate
-(`bench/bare.py`). Then each is stopped while somebody watches, as the product is built for Daphne. Needs what
-requirements-bench.txt names.
+Each server runs the product, and after it an application that only sends messages of the same size and rate
+(`bench/bare.py`). Then each server is stopped while a viewer watches, because the product is built for Daphne. Needs the
+packages of requirements-bench.txt.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from streaming.store.keys import SERVER_SET
 from tests.servers import RedisServer, wait_until
 
 SHAPES = {"original": (10_000, 25.0), "medium": (82_000, 10.0)}  # bytes and messages/s, for the bare application
-PATIENCE = 15.0  # seconds for a server that was asked to end
+EXIT_TIMEOUT = 15.0  # seconds from SIGTERM to the end of a server
 BARE = "bench.bare:application"
 
 
@@ -52,9 +52,9 @@ def bare(place: Place, server: str, quality: str, viewers: int, seconds: float) 
 
 
 def stopping(server: str, times: int, results: Results) -> None:
-    """SIGTERM while somebody watches: is the viewer told, is the slot given back, how soon is the process gone?"""
+    """Send SIGTERM while a viewer watches: is the viewer told, is the slot released, how soon does the process end?"""
     heard, gone, left = list[str](), list[float](), 0
-    # A Redis that outlives the worker can be asked for what the worker left behind.
+    # This Redis outlives the worker, so it tells which slots the worker left behind.
     with TemporaryDirectory(prefix="nvr-bench-") as name, RedisServer(Path(name)) as store:
         open_generation(store.url, 0)
         with place(camera(), REDIS_URL=store.url) as installation, redis.Redis.from_url(store.url) as client:
@@ -77,13 +77,13 @@ def stopping(server: str, times: int, results: Results) -> None:
 
 
 async def _stop(serving: Serving) -> tuple[str, float]:
-    """What the viewer hears, and the seconds until the process is gone. Raises TimeoutError, TimeoutExpired."""
+    """The reason that the viewer gets, and the seconds until the process ends. Raises TimeoutError, TimeoutExpired."""
     viewer = await (await StreamClient(serving.watch("original")).open()).picture()
     process, started = serving.worker.process, time.monotonic()
     process.signal(signal.SIGTERM)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(EXIT_TIMEOUT):
         await viewer.gone.wait()
-    await asyncio.to_thread(process.wait, PATIENCE)
+    await asyncio.to_thread(process.wait, EXIT_TIMEOUT)
     return viewer.record.ended, time.monotonic() - started
 
 

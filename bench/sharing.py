@@ -1,8 +1,8 @@
-"""What it costs that one worker reads a camera for all: age of the pictures, CPU of Redis and of the workers.
+"""The cost of one worker reading a camera for all workers: age of the pictures, CPU of Redis and of the workers.
 
     .venv/bin/python -m bench.sharing --seconds 20
 
-Two workers, a viewer of `original` on each, once with the camera shared and once with a connection each, in one run.
+Two workers with a viewer of `original` each, in one run: first with the camera shared, then with a connection each.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Many viewers of one camera on one worker: pictures each, CPU per delivered frame, age on arrival, memory.
+"""Many viewers of one camera on one worker: frame rate, CPU per delivered frame, age on arrival, memory.
 
     .venv/bin/python -m bench.viewers --viewers 1 20 --qualities medium
 
-The age is read off the clock strip in the picture: from the camera's drawing to the viewer's socket, encoder, RTP and the
-worker's work included. The viewers run in processes of their own beside the worker, so with hundreds of them on a small
-machine it is the machine that decides the age; `busy` says how full it was.
+The clock strip in the picture tells its age, from the camera's drawing to the viewer's socket. The age contains the encoder,
+RTP and the worker. The viewers run in processes beside the worker, so on a small machine hundreds of them raise the age.
+`busy` is the load of the machine.
 """
 
 import statistics
@@ -20,12 +20,12 @@ from bench.pictures import ages, drawn_at, waits
 from bench.place import Place, place
 from bench.results import Results, Row, arguments, p50_p95
 
-SETTLE = 2.0  # seconds after the last viewer has come
+SETTLE = 2.0  # seconds after the last viewer has its first picture
 PER_PROCESS = 50  # viewers
 
 
 def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, results: Results) -> None:
-    """One worker, and more and more viewers."""
+    """One worker with more and more viewers."""
     windows: list[tuple[int, Window, float]] = []
     with place.worker() as serving, ExitStack() as stack:
         meter, crowds, here = serving.meter, list[Crowd](), 0
@@ -44,7 +44,7 @@ def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, r
 
 
 def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Window, list[Record]]:
-    """Have `watches` run, and look at `seconds` of it."""
+    """Run `watches` and measure for `seconds`."""
     with Crowd(watches, -(-len(watches) // PER_PROCESS)) as crowd:
         time.sleep(SETTLE)
         window = meter.window(seconds)
@@ -52,7 +52,7 @@ def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Win
 
 
 def figures(records: Sequence[Record], window: Window, drawn: dict[float, float]) -> Row:
-    """What viewers of one camera and quality saw in `window`, and what it cost."""
+    """Rates, ages and cost of the viewers of one camera and quality in `window`."""
     taken = [record.between(window.started, window.ended) for record in records]
     rates = [len(arrivals) / window.seconds for arrivals in taken]
     delivered = sum(len(arrivals) for arrivals in taken)

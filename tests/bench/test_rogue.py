@@ -1,4 +1,4 @@
-"""Each way in which a camera can misbehave, once, at one worker. `python -m bench.rogue` does it for half an hour."""
+"""Each way in which a camera can misbehave, once, at one worker. `python -m bench.rogue` repeats them for 30 minutes."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ from bench.rogue_camera import modes
 from tests.figures import record
 from tests.servers import ROOT
 
-MOST = 300.0  # MB more than before, while eight rogue cameras are watched at once
-GAP = 3.0  # seconds, on a machine that runs other tests as well; the program itself asks for 1
+MOST = 300.0  # MB that a worker may grow while eight rogue cameras are watched at once
+GAP = 3.0  # seconds, on a machine that also runs other tests; bench.rogue promises 1
 
 WATCHABLE = ("rtsp other-base", "rtsp truncated", "rtsp resize", "http truncated")
 
@@ -31,7 +31,7 @@ def test_rogue_cameras_crash_nothing_reach_nobody_and_hurt_no_view(tmp_path: Pat
     assert found["touched"] == []
     assert found["lost_viewers"] == []
     assert found["failed_probes"] == []
-    for mode in WATCHABLE:  # beside silent ones, which hold up nobody else's opening
+    for mode in WATCHABLE:  # although silent cameras are opened at the same time
         assert found["modes"][mode]["pictures"], mode
     assert found["promises"]["no text, playlist or redirect became a picture"]
     record("rogue cameras: longest gap of a healthy viewer", found["longest_gap"])

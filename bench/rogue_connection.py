@@ -1,4 +1,4 @@
-"""A rogue camera's side of a connection. Amounts are bounded: each connection's in all, all connections' per second."""
+"""A rogue camera's side of a connection. The bytes of a connection, and the bytes a second of all, are bounded."""
 
 import socket
 import struct
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class Throttle:
-    """Lets `rate` bytes/s pass, over all threads."""
+    """Limits all threads together to `rate` bytes/s."""
 
     def __init__(self, rate: float) -> None:
         self._rate, self._lock, self._free_at = rate, threading.Lock(), 0.0
@@ -22,15 +22,15 @@ class Throttle:
             time.sleep(seconds)
 
 
-class Line:
-    """Its methods raise OSError once the other side has hung up."""
+class RogueConnection:
+    """Its methods raise OSError after the other side has hung up. It sends `most` bytes and then stays silent."""
 
     def __init__(self, connection: socket.socket, throttle: Throttle, most: int) -> None:
         self._connection, self._throttle, self._most = connection, throttle, most
         self.sent = 0
 
     def request(self) -> bytes:
-        """The next request's lines, b"" at the end; what is interleaved before it is dropped."""
+        """The lines of the next request, or b"" at the end. Interleaved packets before it are dropped."""
         data = b""
         while b"\r\n\r\n" not in data:
             more = self._connection.recv(4096)
@@ -44,7 +44,7 @@ class Line:
         self.sent += len(data)
 
     def send_all(self, parts: Iterable[bytes]) -> None:
-        """As fast as the throttle lets; then, or at an empty part, silence."""
+        """Send as fast as the throttle allows. After `most` bytes, or at an empty part, stay silent."""
         for data in parts:
             if not data or self.sent > self._most:
                 self.wait_for_the_end()
@@ -52,12 +52,12 @@ class Line:
             self.send(data)
 
     def wait_for_the_end(self) -> None:
-        """Read until the other side hangs up. Raises ConnectionError then."""
+        """Read until the other side hangs up, then raise ConnectionError."""
         while self._connection.recv(65_536):
             pass
         raise ConnectionError("the other side has hung up")
 
     def reset(self) -> None:
-        """End with RST. Raises ConnectionError."""
+        """Make the close a TCP reset, and raise ConnectionError."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise ConnectionError("reset")

@@ -1,0 +1,29 @@
+"""Access to the rows of the results."""
+
+from typing import Any
+
+from bench.meter import FULL
+
+Row = dict[str, Any]
+Parts = dict[str, Row]  # the name of a part -> its file
+
+
+def rows(parts: Parts, part: str, **wanted: object) -> list[Row]:
+    """The rows of a part that were measured and have all values of `wanted`."""
+    return [
+        row
+        for row in parts[part]["rows"]
+        if "left_out" not in row and all(row.get(name) == value for name, value in wanted.items())
+    ]
+
+
+def row(parts: Parts, part: str, **wanted: object) -> Row:
+    """The first of `rows`. Raises KeyError if there is none."""
+    for found in rows(parts, part, **wanted):
+        return found
+    raise KeyError(f"{part} has no row with {wanted}")
+
+
+def with_busy(found: Row) -> Row:
+    """A row of the browser part, with the names of the other parts for the load of the machine."""
+    return {**found, "busy": found["machine_busy"], "full": found["machine_busy"] >= FULL}
