@@ -14,8 +14,8 @@ import statistics
 import tempfile
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import django
@@ -129,14 +129,10 @@ async def report(server: RedisServer, seconds: int, results: Results) -> None:
     from streaming.reports.traffic import Traffic
     from streaming.store.scripts import Store
 
-    @dataclass
-    class Viewing:
-        slot: Slot | None
-        traffic: Traffic
-
     holder = Holder("Ada", "Yard", "1", "medium", "::1", 0)
     terms = Terms((Limit("set", 1),), Rate("1:medium", 7_000))
-    viewings = [Viewing(Slot(f"worker:{number:016}", holder, terms), Traffic()) for number in range(VIEWERS)]
+    slots = (Slot(f"worker:{number:016}", holder, terms) for number in range(VIEWERS))
+    viewings = [SimpleNamespace(slot=slot, traffic=Traffic()) for slot in slots]
     counters, store = Counters(), Store(server.url)
     source = ReportSource(lambda: viewings, dict, lambda: Policy(VIEWERS, 0, 0, 0, 1))
     reporter = Reporter(store, "worker", counters, source, lambda version, orders: None, 15)

@@ -22,7 +22,7 @@ from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free
         ("STREAM_LEASE_SECONDS", "soon", "a number of seconds from 1"),
         ("STREAM_DEFAULT_QUALITY", "ultra", "low, medium, high"),
         ("STREAM_STILL_SECONDS", "0.5", "a number of seconds from 1"),
-        ("STREAM_STILLS_PER_USER", "0", "a whole number of stills in a second from 1"),
+        ("STREAM_STILLS_PER_USER", "0", "a whole number of stills a second from 1"),
         ("DEBUG", "maybe", "true or false"),
         ("LOG_FORMAT", "xml", "plain, json"),
         ("HSTS", "true", "off, on, subdomains, preload"),
