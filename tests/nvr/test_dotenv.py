@@ -32,7 +32,7 @@ def start(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*LIKE_ANY_USER, sys.executable, *command],
         cwd=folder,
-        env=environment_of(folder.parent),
+        env=environment_of(folder.parent, DJANGO_SETTINGS_MODULE="nvr.settings"),
         capture_output=True,
         text=True,
         timeout=30,
