@@ -253,6 +253,7 @@ class LimitsOut(Schema):
     group_limits: dict[str, int] = Field(description="The same for each member of a group, by its key.")
     trial: TrialOut | None
     usage: GateOut
+    warnings: list[str] = Field(description="What an administrator should know about these limits, in words.")
 
 
 # The past.

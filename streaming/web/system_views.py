@@ -175,7 +175,8 @@ async def _lift(user_id: str) -> blocks.Block | None:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Each limit with its value, where it comes from and who set it; the trial, groups to choose from, latest changes."""
+    """Each limit with its value, where it comes from and who set it; the trial, groups to choose from, latest changes,
+    warnings."""
     rows = change_log.rows()
     setters = change_log.setters(rows)
     in_force = policy.load()
@@ -185,6 +186,7 @@ def limits(request: HttpRequest) -> dict[str, Any]:
         "groups": [{"id": pk, "name": name} for pk, name in Group.objects.order_by("name").values_list("pk", "name")],
         "trial": _trial(in_force.trial),
         "log": change_log.log(rows, LOG),
+        "warnings": in_force.warnings,
     }
 
 

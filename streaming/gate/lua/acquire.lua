@@ -68,9 +68,10 @@ if budget then
   local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
   reclaim(server_set, now, details, rates, totals)
   local sum = committed(server_set, rates, now, expected, details)
-  local empty = redis.call('HLEN', details) == 0
-  -- One stream is always admitted: with an estimate above the budget it would never be measured.
-  local function exceeds(most) return most > 0 and not empty and sum + expected > most end
+  -- A stream that alone exceeds the budget is admitted if there is no other: else it would never be measured.
+  local function exceeds(most)
+    return most > 0 and sum + expected > most and not (expected > most and redis.call('HLEN', details) == 0)
+  end
   if not reentry and exceeds(budget) and not is_held() then
     return {'budget', token, sum, budget, expected}
   end

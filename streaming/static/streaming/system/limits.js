@@ -55,6 +55,14 @@ export function followsWords({ announced }) {
   return announced ? "within 2 seconds" : "within 30 seconds, because Redis does not answer";
 }
 
+/**
+ * Says that limits were saved, and what the administrator should know about them.
+ * @param {{announced: boolean, warnings?: string[]}} answer  an earlier version has no warnings
+ */
+export function savedWords(answer) {
+  return [`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`, ...(answer.warnings ?? [])].join(" ");
+}
+
 /** A form of limits: what is typed stays until it is saved or given up, whatever the server says meanwhile. */
 class LimitsForm {
   #form;
@@ -234,7 +242,7 @@ export class Limits {
     if (!answer) return;
     this.show(answer);
     this.#showPreview("");
-    this.#form.say(`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`);
+    this.#form.say(savedWords(answer));
   }
 
   async #startTrial() {
