@@ -91,7 +91,7 @@ class Runtime:
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
         shared = self._sharing.store if self._sharing else None
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
-        self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
+        self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start.
@@ -167,7 +167,7 @@ class Runtime:
             self._policy_asked.clear()
             version = self._version
             try:
-                self.policy = await database_sync_to_async(policy.load)()
+                known, self.policy = self.policy, await database_sync_to_async(policy.load)()
                 self._loaded = version
             except Exception:
                 logger.exception("The limits could not be read; those known so far stay in force")
@@ -175,6 +175,8 @@ class Runtime:
                 await asyncio.sleep(POLICY_RETRY)
                 continue
             self._policy_tried.set()
+            if self.policy.reserved_group != known.reserved_group:
+                self._rechecks.ask_all()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLICY_AGE):
                     await self._policy_asked.wait()

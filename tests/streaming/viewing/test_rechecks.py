@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from streaming import conf
+from streaming.limits import policy
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 
@@ -24,7 +25,7 @@ async def test_what_is_asked_for_again_and_again_keeps_nobody_else_from_being_lo
 ) -> None:
     monkeypatch.setattr(conf, "RECHECK", 0.2)
     busy, other = stream("busy"), stream("other")
-    rechecks, looks = Rechecks(lambda: [busy, other], cast(Any, None)), Counter[str]()
+    rechecks, looks = Rechecks(lambda: [busy, other], cast(Any, None), policy.defaults), Counter[str]()
 
     async def look(key: tuple[str, str], streams: list[Stream]) -> None:
         looks[key[0]] += 1
