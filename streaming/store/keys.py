@@ -16,7 +16,7 @@ RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; more fields
 RATE_CHANGES = PREFIX + "rate_change:"  # + lease -> number of the last change of its rate
 EXPECTED = (
     PREFIX + "expected"
-)  # camera and quality -> kbit/s measured last; "faded:" + the same -> Unix ms of its last fade
+)  # camera and quality -> kbit/s measured last; "faded:" + both -> Unix ms of the last fade
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
 STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills
