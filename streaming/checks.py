@@ -5,6 +5,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from streaming import conf
+from streaming.limits import policy
 
 
 @register()
@@ -27,4 +28,5 @@ def timings(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 id="streaming.W001",
             )
         )
+    found += [Warning(text, hint="Raise STREAM_MAX_MBPS.", id="streaming.W002") for text in policy.defaults().warnings]
     return found

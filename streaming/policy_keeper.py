@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from channels.db import database_sync_to_async
 
@@ -16,7 +17,9 @@ MAX_AGE = 30.0  # seconds after which the limits are read again in any case: Red
 
 
 class PolicyKeeper:
-    def __init__(self) -> None:
+    def __init__(self, on_new_group: Callable[[], None]) -> None:
+        """`on_new_group`: called after the reserved slots went to another group."""
+        self._on_new_group = on_new_group
         self.policy = policy.defaults()
         self._version = ""  # the version of the limits in Redis, as heard last
         self._loaded: str | None = None  # the version that was read last
@@ -45,7 +48,7 @@ class PolicyKeeper:
             self._wakeup.clear()
             version = self._version
             try:
-                self.policy = await database_sync_to_async(policy.load)()
+                known, self.policy = self.policy, await database_sync_to_async(policy.load)()
                 self._loaded = version
             except Exception:
                 logger.exception("The limits could not be read; those known so far stay in force")
@@ -53,6 +56,8 @@ class PolicyKeeper:
                 await asyncio.sleep(RETRY)
                 continue
             self._tried.set()
+            if self.policy.reserved_group != known.reserved_group:
+                self._on_new_group()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAX_AGE):
                     await self._wakeup.wait()

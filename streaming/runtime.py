@@ -70,7 +70,7 @@ class Runtime:
         on_connect = opening(conf.timing().grace)
         self.store = Store(url, on_connect)
         self.counters = Counters()
-        self._policies = PolicyKeeper()
+        self._policies = PolicyKeeper(lambda: self._rechecks.ask_all())
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
@@ -90,7 +90,7 @@ class Runtime:
         self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
         self.services = WorkerServices(self.gate, self.hub, timeouts, self.counters, self.budget)
-        self._rechecks = Rechecks(lambda: list(self.streams), self.hub)
+        self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start.

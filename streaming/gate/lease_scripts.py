@@ -10,10 +10,11 @@ from typing import Any
 
 from streaming.conf import Timing
 from streaming.gate.leases import Rate, Slot
-from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATES, SERVER_SET, TOTALS
+from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATE_CHANGES, RATES, SERVER_SET, TOTALS
 from streaming.store.scripts import Argument, Store
 
 CHUNK = 500  # leases in one call
+LATE_REPORT = 60_000  # ms after a change of a rate in which a report with the old rate may still arrive
 
 
 class LeaseScripts:
@@ -60,10 +61,11 @@ class LeaseScripts:
     async def describe(self, slot: Slot) -> None:
         await self._store.run("gate/describe", [DETAILS], [slot.id, slot.holder.as_json(self._worker)])
 
-    async def change_rate(self, slot: Slot, rate: Rate, budget: int) -> list[Any]:
-        """Returns the answer of change_rate.lua: outcome, facts."""
-        arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps]
-        return await self._store.run("gate/change_rate", [RATES, EXPECTED, SERVER_SET], arguments)
+    async def change_rate(self, slot: Slot, rate: Rate, budget: int, number: int) -> list[Any]:
+        """Returns the answer of change_rate.lua: outcome, facts. `number`: of this change of the slot's rate."""
+        keys = [RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
+        arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]
+        return await self._store.run("gate/change_rate", keys, arguments)
 
     def _replace_candidate(self, generation: str) -> None:
         """A Redis that loses its data again must not get the same generation."""

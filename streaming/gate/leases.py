@@ -91,6 +91,8 @@ class Slot:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
     reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
+    rate_changes: int = 0  # how many changes of the rate were sent to Redis
+    rate_change: int = 0  # number of the newest one that was answered or has failed; reports carry it
 
     @property
     def is_lost(self) -> bool:

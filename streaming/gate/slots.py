@@ -93,7 +93,11 @@ class Gate:
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
         """Count a stream with another rate; the caller changes the slot's terms. `budget` is in kbit/s, 0: unlimited.
         Raises BandwidthReachedError if the rate exceeds the budget, or GateUnavailableError; the old rate stays then."""
-        outcome, *facts = await self._scripts.change_rate(slot, rate, budget)
+        slot.rate_changes = number = slot.rate_changes + 1
+        try:
+            outcome, *facts = await self._scripts.change_rate(slot, rate, budget, number)
+        finally:
+            slot.rate_change = number
         if outcome == "budget":
             raise bandwidth(facts)
 

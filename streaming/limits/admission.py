@@ -1,5 +1,7 @@
 """Builds the terms of one admission from the policy and the user's limits."""
 
+from dataclasses import replace
+
 from streaming import conf
 from streaming.errors import (
     AddressLimitReachedError,
@@ -35,6 +37,13 @@ def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate
         if not (key == ORDINARY_SET and user_limits.operator)
     ]
     return Terms(tuple(sets), rate, policy.budget, policy.trial.budget if policy.trial else 0)
+
+
+def terms_of_member(terms: Terms) -> Terms:
+    """Return the terms of a running stream whose user may use the reserved slots now: it is no ordinary stream any more.
+
+    Its lease is not renewed in that set, so it leaves the set when the lease would end."""
+    return replace(terms, limits=tuple(limit for limit in terms.limits if limit.key != ORDINARY_SET))
 
 
 def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:

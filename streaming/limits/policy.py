@@ -58,6 +58,18 @@ class Policy:
         """kbit/s for all streams together, 0: unlimited. A positive `max_mbps` gives at least 1."""
         return max(1, round(self.max_mbps * 1000)) if self.max_mbps else 0
 
+    @property
+    def warnings(self) -> list[str]:
+        """What an administrator should know about these limits, in words."""
+        quality = conf.DEFAULT_QUALITY.value
+        estimate = conf.ESTIMATES[quality]
+        if not 0 < self.budget < estimate:
+            return []
+        return [
+            f"{self.max_mbps:g} Mbit/s is less than the estimate for one stream ({quality}: {estimate / 1000:g} Mbit/s). "
+            "Until the rate of a camera is measured, its viewers are admitted only while nobody else watches."
+        ]
+
 
 def defaults() -> Policy:
     """Return the limits of the environment."""

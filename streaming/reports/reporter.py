@@ -25,6 +25,7 @@ from streaming.store.keys import (
     MINUTES,
     ORDERS,
     POLICY,
+    RATE_CHANGES,
     RATES,
     REFUSAL_LIST,
     REPORTS,
@@ -95,7 +96,7 @@ class Reporter:
         self._lock = asyncio.Lock()
         self._done: list[str] = []  # orders of the last answer, which Redis may delete
         self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
-        self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker]
+        self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
 
     def soon(self) -> None:
         """Report within `COALESCE`: something has changed, or an order waits."""
@@ -129,7 +130,7 @@ class Reporter:
     async def send(self, *, rates: bool = True) -> None:
         """Report now. Raises GateUnavailableError.
 
-        `rates`: with the cameras' measured rates. At most once a second, because each report lets the stored rates fade.
+        `rates`: with the cameras' measured rates, which are new once a second.
         """
         async with self._lock:
             arguments = self._arguments(self._counters.take(), rates)
@@ -177,14 +178,14 @@ class Reporter:
 def _rates(held: Iterable[tuple[Slot, Traffic]], *, measured: bool) -> dict[str, Any]:
     """Return the rates with which Redis counts streams, in kbit/s.
 
-    `streams`: lease -> [rate field, estimate, rate of this stream or 0]. `measured`: rate field -> the highest rate of a
-    stream that dropped no frames; empty without `measured`.
+    `streams`: lease -> [rate field, estimate, rate of this stream or 0, number of the last change]. `measured`: rate
+    field -> the highest rate of a stream that dropped no frames; empty without `measured`.
     """
-    streams: dict[str, tuple[str, int, int]] = {}
+    streams: dict[str, tuple[str, int, int, int]] = {}
     highest: dict[str, int] = {}
     for slot, traffic in held:
         rate, own = slot.terms.rate, round(traffic.kbps * MARGIN) if traffic.settled else 0
-        streams[slot.id] = rate.field, rate.kbps, own
+        streams[slot.id] = rate.field, rate.kbps, own, slot.rate_change
         if measured and traffic.whole:
             highest[rate.field] = max(highest.get(rate.field, 1), own)
     return {"streams": streams, "measured": highest}

@@ -41,14 +41,20 @@ class UsageReport:
         return {"in_use": gate["in_use"], "limit": gate["limit"], "available": available, "state": gate["state"]}
 
     async def has_room(self, rate: Rate) -> bool:
-        """Return whether the bandwidth budget has room for one more stream."""
+        """Return whether the bandwidth budget has room for one more stream.
+
+        A stream that alone exceeds the budget is admitted if there is no other.
+        """
         usage, budget = await self.read(), self._policy().budget
         if not budget:
             return True
         try:
-            return usage is not None and usage.counted + await read_expected(self._store, rate) <= budget
+            expected = await read_expected(self._store, rate)
         except GateUnavailableError:
             return False
+        if usage is None:
+            return False
+        return usage.counted + expected <= budget or (expected > budget and not usage.holders)
 
     async def has_room_for_stills(self, worker: str, kbps: float) -> bool:
         """Return whether the budget has room for `kbps` of a worker's stills, instead of those that it reported.

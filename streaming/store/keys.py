@@ -12,8 +12,11 @@ GENERATION = PREFIX + "generation"
 SERVER_SET, ORDINARY_SET = PREFIX + "set:server", PREFIX + "set:ordinary"
 USER_SET, ADDRESS_SET, CAMERA_SET = (PREFIX + f"set:{kind}:" for kind in ("user", "address", "camera"))  # + its id
 DETAILS = PREFIX + "details"  # lease -> Holder as JSON
-RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; "stills" -> kbit/s of all workers' stills
-EXPECTED = PREFIX + "expected"  # camera and quality -> kbit/s measured last
+RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; more fields in store/lua/common.lua
+RATE_CHANGES = PREFIX + "rate_change:"  # + lease -> number of the last change of its rate
+EXPECTED = (
+    PREFIX + "expected"
+)  # camera and quality -> kbit/s measured last; "faded:" + both -> Unix ms of the last fade
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
 STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills

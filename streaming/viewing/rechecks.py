@@ -14,9 +14,14 @@ from collections.abc import Callable, Iterable
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from cameras.models import Camera
+from cameras.sources import CameraSource
 from streaming import conf
 from streaming.errors import StreamError
 from streaming.ingest.hub import Hub
+from streaming.limits.admission import terms_of_member
+from streaming.limits.policy import Policy
+from streaming.limits.user_limits import user_limits_of
 from streaming.viewing.access import check_session_access
 from streaming.viewing.open_streams import Stream
 
@@ -26,10 +31,16 @@ Key = tuple[str | None, str]  # session, camera
 
 
 class Rechecks:
-    def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub) -> None:
-        self._streams, self._hub = streams, hub
+    def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub, policy: Callable[[], Policy]) -> None:
+        """`policy`: the limits in force."""
+        self._streams, self._hub, self._policy = streams, hub, policy
         self._asked: set[Key] = set()
         self._ask = asyncio.Event()
+
+    def ask_all(self) -> None:
+        """Look at all streams now."""
+        for stream in self._streams():
+            self.ask(stream)
 
     def ask(self, stream: Stream) -> None:
         """Check `stream` now."""
@@ -66,7 +77,7 @@ class Rechecks:
 
     async def _check(self, key: Key, streams: list[Stream]) -> None:
         try:
-            _, camera, source = await database_sync_to_async(check_session_access)(*key)
+            camera, source, is_member = await database_sync_to_async(self._read)(*key)
         except StreamError as error:
             for stream in streams:
                 stream.stop(error)
@@ -76,3 +87,12 @@ class Rechecks:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
             self._hub.reopen(str(camera.id), source)
+            for stream in streams if is_member else ():
+                if stream.viewing is not None and stream.viewing.slot is not None:
+                    slot = stream.viewing.slot
+                    slot.terms = terms_of_member(slot.terms)
+
+    def _read(self, session: str | None, camera_id: str) -> tuple[Camera, CameraSource, bool]:
+        """Return the camera, its source, and whether the user may use the reserved slots. Raises if access is denied."""
+        user, camera, source = check_session_access(session, camera_id)
+        return camera, source, user_limits_of(self._policy(), user).operator

@@ -256,6 +256,7 @@ async def _limits() -> dict[str, Any]:
         "group_limits": {str(group): limit for group, limit in in_force.group_limits.items()},
         "trial": _trial(in_force),
         "usage": (await runtime.current().usage.system())["gate"],
+        "warnings": in_force.warnings,
     }
 
 

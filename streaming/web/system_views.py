@@ -178,7 +178,7 @@ async def _lift(user_id: str) -> blocks.Block | None:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Each limit with its value, its source and who set it; the trial, the groups and the latest changes."""
+    """Each limit with its value, its source and who set it; the trial, the groups, the latest changes and warnings."""
     rows = change_log.rows()
     setters = change_log.setters(rows)
     in_force = policy.load()
@@ -188,6 +188,7 @@ def limits(request: HttpRequest) -> dict[str, Any]:
         "groups": [{"id": pk, "name": name} for pk, name in Group.objects.order_by("name").values_list("pk", "name")],
         "trial": _trial(in_force.trial),
         "log": change_log.log(rows, LOG),
+        "warnings": in_force.warnings,
     }
 
 

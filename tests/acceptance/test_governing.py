@@ -131,6 +131,29 @@ async def test_a_slot_that_is_reserved_is_available_to_its_group_alone(
             await admitted.live()
 
 
+async def test_slots_that_are_reserved_later_count_the_running_streams_of_the_group(
+    installation: Site, camera: SimulatedCamera
+) -> None:
+    worker = installation.start_worker(STREAM_LEASE_SECONDS="3", STREAM_READ_TIMEOUT_SECONDS="2")
+    id = installation.add_camera("Yard", camera.url)
+    viewer, operator = Session(worker.base), Session(worker.base, "viewer2")
+
+    def has_room() -> bool:
+        return bool(viewer.json(f"/api/v1/cameras/{id}/stream/info")["is_available"])
+
+    async with Stream(operator, id) as member:
+        await member.live()
+        await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", RESERVE)
+        await eventually(lambda: gate_of(Session(worker.base, "admin"))["limit"] == 2, 3)
+        assert not has_room()
+        await eventually(has_room, 6)  # two seconds until the worker knows the reservation, and a lease
+        async with Stream(viewer, id) as guest:
+            await guest.live()
+            async with Stream(viewer, id) as refused:
+                assert await refused.ended() == 4429
+            await member.until(partial(_has_more, member.count + 5))
+
+
 @pytest.mark.timeout(120)
 async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
     installation: Site, camera: SimulatedCamera

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { followsWords, limitWords, originWords, previewWords, trialWords } from "../../streaming/static/streaming/system/limits.js";
+import { followsWords, limitWords, originWords, previewWords, savedWords, trialWords } from "../../streaming/static/streaming/system/limits.js";
 
 const TIME = Date.UTC(2026, 5, 1, 12);
 
@@ -22,6 +22,13 @@ test("a limit tells where it is from", () => {
 test("the time until workers follow depends on whether Redis could tell them", () => {
   assert.equal(followsWords({ announced: true }), "within 2 seconds");
   assert.match(followsWords({ announced: false }), /30 seconds.* Redis does not answer/);
+});
+
+test("saving tells when workers follow, and what to know about the limits", () => {
+  const saved = "Saved. Active on every worker within 2 seconds. Nobody is disconnected.";
+  assert.equal(savedWords({ announced: true, warnings: [] }), saved);
+  assert.equal(savedWords({ announced: true, warnings: ["Too low."] }), `${saved} Too low.`);
+  assert.equal(savedWords({ announced: true }), saved);
 });
 
 test("a dry run tells since when, by whom and whom it would have refused", () => {

@@ -13,7 +13,7 @@
 --         {'blocked', generation, ms, message}
 --         {'wait', generation, ms until new viewers are admitted}
 --         {'lost', generation}  the re-entry came after the grace
--- Cost: O(sets * log leases); with a budget also O(leases of the server)
+-- Cost: O(sets * log leases); with a budget that no report of the last seconds has recounted also O(leases of the server)
 local generation_key, details, rates, measured, block, totals = unpack(KEYS, 1, 6)
 local sets, server_set = {unpack(KEYS, 7)}, KEYS[7]
 local id, lease, grace, candidate, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -48,8 +48,7 @@ for position, set in ipairs(sets) do
     if (limit > 0 and count >= limit) or (trial > 0 and count >= trial) then
       local expired
       if set == server_set then
-        expired = prune(set, now, details, rates)
-        if expired > 0 then redis.call('HINCRBY', totals, 'reclaimed', expired) end
+        expired = reclaim(set, now, details, rates, totals)
       else
         expired = redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
       end
@@ -67,14 +66,17 @@ end
 if budget then
   budget, trial_budget = tonumber(budget), tonumber(trial_budget)
   local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-  local sum = committed(server_set, rates, now, expected)
-  if budget > 0 and not reentry and sum + expected > budget and not is_held() then
+  reclaim(server_set, now, details, rates, totals)
+  local sum = committed(server_set, rates, now, expected, details)
+  -- A stream that alone exceeds the budget is admitted if there is no other: else it would never be measured.
+  local function exceeds(most)
+    return most > 0 and sum + expected > most and not (expected > most and redis.call('HLEN', details) == 0)
+  end
+  if not reentry and exceeds(budget) and not is_held() then
     return {'budget', token, sum, budget, expected}
   end
-  if dry_run[1] == 0 and trial_budget > 0 and sum + expected > trial_budget then
-    dry_run = {-1, sum, trial_budget, expected}
-  end
-  redis.call('HSET', rates, id, expected)
+  if dry_run[1] == 0 and exceeds(trial_budget) then dry_run = {-1, sum, trial_budget, expected} end
+  set_rate(rates, id, expected)
   outlive(lease, rates)
 end
 

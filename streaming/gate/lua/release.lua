@@ -5,5 +5,5 @@
 -- Cost: O(sets * ids * log leases)
 local details, rates, ids = KEYS[1], KEYS[2], ARGV
 for position = 3, #KEYS do redis.call('ZREM', KEYS[position], unpack(ids)) end
-redis.call('HDEL', rates, unpack(ids))
+remove(rates, ids)
 return redis.call('HDEL', details, unpack(ids))

@@ -24,7 +24,7 @@ for _, member in ipairs(leases) do
   end
   if not held then
     redis.call('HDEL', details, id)
-    redis.call('HDEL', rates, id)
+    remove(rates, {id})
     answer[#answer + 1] = id
   end
 end

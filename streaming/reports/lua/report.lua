@@ -1,15 +1,17 @@
 -- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second.
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
---       sent, stills, sequence and orders of this worker. The script also sets `<refusals>:<user>:<address>:<dry run>`
---       for a second, to store one refusal per viewer in that time.
+--       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes. The script
+--       also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
 -- ARGV  worker id, report (JSON), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the worker sends,
---       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0]}, measured {rate field:
---       kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
+--       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last change
+--       of its rate]}, measured {rate field: kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders
+--       that arrived...]}
 -- Returns {version of the limits, orders (JSON)...}
 -- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
--- Cost  O(workers + streams and counts of this worker + log(leases)), and the leases that have expired
+-- Cost  O(workers + streams and counts of this worker + log(leases)), and the leases that have expired; for one report a
+--       second O(leases)
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
-  sent, stills, sequence, orders = unpack(KEYS)
+  sent, stills, sequence, orders, change_prefix = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local DAY = 24 * 3600 * 1000
 local now = now_ms()
@@ -37,23 +39,29 @@ redis.call('HSET', sent, worker, given.kbps)
 -- Stills hold no lease. All workers' stills count together, as they were measured.
 keep(stills, worker, given.stills)
 keep(rates, 'stills', sum(stills))
-local reclaimed = prune(server_set, now, details, rates)
-if reclaimed > 0 then redis.call('HINCRBY', totals, 'reclaimed', reclaimed) end
+reclaim(server_set, now, details, rates, totals)
 
--- The size of frames varies, so the highest rate fades slowly: by 1 % a second, however many workers measure it.
-local fading = 0.99 ^ (1 / redis.call('ZCARD', workers))
+-- The size of frames varies, so the highest rate fades slowly: by 1 % a second while it is measured, however many workers
+-- measure it. A camera that nobody watches keeps its rate.
 for field, rate in pairs(given.measured) do
-  local before = tonumber(redis.call('HGET', expected, field) or 0)
-  redis.call('HSET', expected, field, math.ceil(math.max(rate, before * fading)))
+  local before, faded_at = unpack(redis.call('HMGET', expected, field, 'faded:' .. field))
+  local ms = math.min(math.abs(now - (faded_at or 0)), 3000)
+  if ms >= 1000 then
+    before = math.ceil((before or 0) * 0.99 ^ (ms / 1000))
+    redis.call('HSET', expected, 'faded:' .. field, now)
+  end
+  redis.call('HSET', expected, field, math.max(rate, before or 0))
 end
 -- A slow stream counts with the full rate of its camera and quality, because its network may recover at any moment.
 -- Its own rate is a lower bound of that, also for new viewers.
 for id, stream in pairs(given.streams) do
-  if redis.call('HEXISTS', details, id) == 1 then
-    local field, estimate, own = unpack(stream)
+  local field, estimate, own, change = unpack(stream)
+  -- A report that crossed a change of the rate has the old one.
+  local is_current = change >= tonumber(redis.call('GET', change_prefix .. id) or 0)
+  if is_current and redis.call('HEXISTS', details, id) == 1 then
     local rate = tonumber(redis.call('HGET', expected, field) or estimate)
     if own > rate then redis.call('HSET', expected, field, own) end
-    redis.call('HSET', rates, id, math.max(rate, own))
+    set_rate(rates, id, math.max(rate, own))
   end
 end
 
@@ -75,11 +83,12 @@ if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
   if #given.refusals > 0 then redis.call('LTRIM', refusals, -10000, -1) end
 end
 
--- Once a second, the first worker that reports records the time at the limit and what all workers send.
+-- Once a second, the first worker that reports recounts the rates, and records the time at the limit and what all send.
 local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', looked, now, 'PX', DAY)
+  recount(server_set, rates, now)
   if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', sum(sent))
 end

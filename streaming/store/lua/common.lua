@@ -26,6 +26,17 @@ local function generation(key, candidate, grace, now)
   return token or candidate, now + grace
 end
 
+-- Removes fields from a hash, and their values from its field 'sum', if it has one.
+-- Returns how many fields there were. Cost: O(fields)
+local function remove(hash, fields)
+  local sum = redis.call('HGET', hash, 'sum')
+  if sum then
+    for _, value in ipairs(redis.call('HMGET', hash, unpack(fields))) do sum = sum - (value or 0) end
+    redis.call('HSET', hash, 'sum', sum)
+  end
+  return redis.call('HDEL', hash, unpack(fields))
+end
+
 -- Removes the expired leases from a set, and their fields from the hashes.
 -- Returns how many leases they were. Cost: O(expired * log leases)
 local function prune(set, now, ...)
@@ -34,21 +45,60 @@ local function prune(set, now, ...)
     local expired = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 500)
     if #expired == 0 then return removed end
     redis.call('ZREM', set, unpack(expired))
-    for _, hash in ipairs({...}) do redis.call('HDEL', hash, unpack(expired)) end
+    for _, hash in ipairs({...}) do remove(hash, expired) end
     removed = removed + #expired
   end
 end
 
--- Returns the kbit/s that the leases of a set and all stills are counted with, summed up anew each time so that nothing can
--- drift. A lease without a report is counted with `unknown`. Cost: O(leases)
-local function committed(set, rates, now, unknown)
-  local leases = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf')
-  local sum = tonumber(redis.call('HGET', rates, 'stills') or 0)
+-- Removes the expired leases from the server's set, and counts them. Returns how many they were.
+local function reclaim(server_set, now, details, rates, totals)
+  local expired = prune(server_set, now, details, rates)
+  if expired > 0 then redis.call('HINCRBY', totals, 'reclaimed', expired) end
+  return expired
+end
+
+-- The hash of rates: lease -> kbit/s that it is counted with; 'stills' -> those of all stills; 'sum' -> those of all leases,
+-- kept by each change; 'recounted' -> time of the last recount. A worker of an earlier version leaves the sum as it is, so
+-- the sum is recounted once a second, and not used if it is older than this:
+local SUM_EXPIRES = 3000  -- ms
+
+-- Counts a lease with a rate. Cost: O(1)
+local function set_rate(rates, id, rate)
+  local before, sum = unpack(redis.call('HMGET', rates, id, 'sum'))
+  if tonumber(before) == rate then return end
+  redis.call('HSET', rates, id, rate)
+  if sum then redis.call('HSET', rates, 'sum', sum - (before or 0) + rate) end
+end
+
+-- Returns the kbit/s of all leases of a set, and how many of them have a rate. Cost: O(leases)
+local function add_up(set, rates, now)
+  local leases, sum, known = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0, 0
   for first = 1, #leases, 500 do
-    local found = redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))
-    for _, rate in ipairs(found) do sum = sum + (tonumber(rate) or unknown) end
+    for _, rate in ipairs(redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))) do
+      if rate then sum, known = sum + rate, known + 1 end
+    end
   end
-  return sum
+  return sum, known
+end
+
+-- Mends a sum that has drifted. Cost: O(leases)
+local function recount(set, rates, now)
+  local sum = add_up(set, rates, now)
+  redis.call('HSET', rates, 'sum', sum, 'recounted', now)
+end
+
+-- Returns the kbit/s that all leases and stills are counted with; a lease of `details` without a rate counts with `unknown`.
+-- Writes nothing. Cost: O(1); if nobody has recounted in the last seconds O(leases)
+local function committed(set, rates, now, unknown, details)
+  local stills, sum, recounted = unpack(redis.call('HMGET', rates, 'stills', 'sum', 'recounted'))
+  local known
+  if recounted and math.abs(now - recounted) < SUM_EXPIRES then
+    known = redis.call('HLEN', rates) - (stills and 3 or 2)
+  else
+    sum, known = add_up(set, rates, now)
+  end
+  local without = details and math.max(redis.call('HLEN', details) - known, 0) or 0
+  return sum + (stills or 0) + without * unknown
 end
 
 -- Lets a key outlive its last lease, so that abandoned keys expire. `others` are keys with the same leases. The expiry is

@@ -69,6 +69,15 @@ async def test_a_viewer_beyond_the_budget_is_refused_with_the_figures(gate: Gate
     assert refused.value.facts == {"mbps": 3.0, "max_mbps": 3.5, "expected_mbps": 1.0, "retry_after": 5}
 
 
+async def test_the_first_stream_is_admitted_whatever_its_estimate_and_nobody_beside_it(
+    gate: Gate, stack: AsyncExitStack
+) -> None:
+    first = await enter(stack, gate, budget(0.5, trial=0.4))
+    assert first.would_refuse is None
+    with pytest.raises(BandwidthReachedError):
+        await enter(stack, gate, budget(0.5))
+
+
 async def test_a_measured_rate_replaces_the_estimate(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
     await store.call("HSET", EXPECTED, LOW.field, 250)
     for _ in range(4):

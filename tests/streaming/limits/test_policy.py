@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group, User
 from pytest_django import Settings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from streaming.checks import timings
 from streaming.limits import changes, policy
 from streaming.models import GroupLimit, LimitChange, UserLimit
 
@@ -91,3 +92,13 @@ def test_a_description_has_value_default_source_and_trial_of_each_limit(ada: Use
     }
     camera = told["max_per_camera"]
     assert (camera["value"], camera["source"], camera["minimum"], camera["trial"]) == (6, "environment", 0, None)
+
+
+def test_a_budget_below_the_default_quality_s_estimate_gives_a_warning(settings: Settings) -> None:
+    settings.STREAM_DEFAULT_QUALITY = "medium"
+    for mbps, warned in ((0, False), (6.9, True), (7, False)):
+        settings.STREAM_MAX_MBPS = mbps
+        warnings = policy.defaults().warnings
+        assert bool(warnings) == warned
+        assert [check.msg for check in timings(None) if check.id == "streaming.W002"] == warnings
+        assert all(words in text for text in warnings for words in ("6.9 Mbit/s", "medium: 7 Mbit/s"))

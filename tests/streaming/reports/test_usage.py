@@ -55,6 +55,11 @@ async def test_the_counted_rate_is_shown_beside_the_sent_rate_and_gives_the_leve
     assert (await site.gate(BUDGET))["level"] == "full"
 
 
+async def test_the_budget_has_room_for_a_first_stream_whatever_its_estimate(site: Site) -> None:
+    usage = UsageReport(site.store, lambda: replace(BUDGET, max_mbps=1))
+    assert await usage.has_room(MEDIUM)
+
+
 async def test_the_expected_rate_of_a_stream_decides_whether_the_budget_has_room(site: Site) -> None:
     await site.enter(BUDGET, 3)
     assert await UsageReport(site.store, lambda: BUDGET).has_room(MEDIUM)

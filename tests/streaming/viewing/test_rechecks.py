@@ -10,6 +10,7 @@ import pytest
 
 from streaming import conf
 from streaming.errors import NotAuthenticatedError
+from streaming.limits import policy
 from streaming.viewing import rechecks
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
@@ -34,7 +35,7 @@ async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_other
 
     monkeypatch.setattr(rechecks, "check_session_access", check)
     busy, other = stream("busy"), stream("other")
-    checker = Rechecks(lambda: [busy, other], cast(Any, None))
+    checker = Rechecks(lambda: [busy, other], cast(Any, None), policy.defaults)
     running = asyncio.create_task(checker.run())
     for _ in range(20):
         checker.ask(busy)

@@ -154,6 +154,12 @@ def test_a_limit_shows_who_set_it_and_when_even_after_others_were_changed(client
     assert limits["max_per_user"]["set_at"] is None
 
 
+def test_a_budget_that_is_too_low_for_one_stream_is_saved_with_a_warning(client: Client) -> None:
+    (warning,) = client.post(url("limits"), {"max_mbps": "3"}).json()["warnings"]
+    assert "3 Mbit/s is less than the estimate for one stream" in warning
+    assert client.post(url("limits"), {"max_mbps": "30"}).json()["warnings"] == []
+
+
 def test_an_empty_field_resets_the_limit_to_the_environment_s_default(client: Client) -> None:
     client.post(url("limits"), {"max_concurrent": "3"})
     limits = described(client.post(url("limits"), {"max_concurrent": ""}))

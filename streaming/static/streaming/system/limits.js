@@ -75,6 +75,14 @@ export function followsWords({ announced }) {
   return announced ? "within 2 seconds" : "within 30 seconds, because Redis does not answer";
 }
 
+/**
+ * Says that limits were saved, and what the administrator should know about them.
+ * @param {{announced: boolean, warnings?: string[]}} answer  an earlier version has no warnings
+ */
+export function savedWords(answer) {
+  return [`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`, ...(answer.warnings ?? [])].join(" ");
+}
+
 /** The sections of the limits and of the dry run. */
 export class Limits {
   #urls;
@@ -154,7 +162,7 @@ export class Limits {
     if (!answer) return;
     this.show(answer);
     this.#showPreview("");
-    form.say(`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`);
+    form.say(savedWords(answer));
   }
 
   /** @param {LimitsForm} form */
