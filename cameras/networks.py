@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # There are no cameras here, but metadata services of clouds, which also tell passwords.
 REFUSED_NETWORKS: tuple[Network, ...] = tuple(
@@ -35,7 +35,7 @@ def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
     return not any(found in network for network in REFUSED_NETWORKS)
 
 
-def _plain(address: Address) -> Address:
+def _plain(address: IpAddress) -> IpAddress:
     """Unwrap an IPv4 address that is written as IPv6: the system connects to the IPv4 address."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

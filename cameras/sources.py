@@ -67,8 +67,8 @@ class CameraSource:
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname, parts.port
 
-    def address(self) -> str:
-        """The address with the credentials in it. For the capture only, never for a log or a page. Raises AddressError."""
+    def url_with_credentials(self) -> str:
+        """For the capture only: never log or show it. Raises AddressError."""
         check_address(self.url)
         if not self.username and not self.password:
             return self.url

@@ -98,11 +98,11 @@ class ActiveCamera:
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
-        """Call `on_end` after `seconds`, unless `end_linger` is called before."""
-        self.end_linger()
+        """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
+        self.cancel_linger()
         self._linger = asyncio.get_running_loop().call_later(seconds, on_end, self)
 
-    def end_linger(self) -> None:
+    def cancel_linger(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
@@ -205,8 +205,8 @@ class ActiveCamera:
         self._subscribers = subscribers  # replaced as a whole, because the capture's thread reads it too
         self.capture.want(frozenset(quality for format, quality in subscribers if format is Format.JPEG))
 
-    def reopen(self, source: CameraSource) -> None:
+    def change_source(self, source: CameraSource) -> None:
         """Read `source` instead, if it differs."""
         if source != self.source:
             self.source = source
-            self.capture.reopen(source)
+            self.capture.change_source(source)

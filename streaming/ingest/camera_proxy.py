@@ -11,7 +11,8 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from urllib.parse import quote, urlsplit
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 from cameras.networks import Network
 from cameras.sources import CameraSource
@@ -62,14 +63,12 @@ class CameraProxy:
         self._thread.start()
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         """The proxy's URL for FFmpeg. It contains the credentials: never log or show it."""
-        credentials = ""
-        if self._source.username or self._source.password:
-            credentials = f"{quote(self._source.username, safe='')}:{quote(self._source.password, safe='')}@"
         host, port = self._listener.getsockname()
         scheme = "rtsp" if self._is_rtsp else "http"  # TLS ends here
-        return self._parts._replace(scheme=scheme, netloc=f"{credentials}{host}:{port}").geturl()
+        url = self._parts._replace(scheme=scheme, netloc=f"{host}:{port}").geturl()
+        return replace(self._source, url=url).url_with_credentials()
 
     def picture_came(self) -> None:
         """FFmpeg has returned a picture: the next one begins."""

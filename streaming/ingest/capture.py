@@ -55,8 +55,8 @@ class CaptureError(Exception):
 class Allowance:
     """Time and size limits for a camera."""
 
-    opening: float  # seconds
-    reading: float  # seconds for each read
+    open_timeout: float  # seconds
+    read_timeout: float  # seconds, of each read
     largest_picture: int = MAX_UNIT_BYTES  # bytes of an access unit
     networks: tuple[Network, ...] = ()  # in which cameras may be; none: all except cameras.networks.REFUSED_NETWORKS
 
@@ -77,7 +77,7 @@ class Reader:
         self._most = allowance.largest_picture
         try:
             check_address(source.url)
-            self._proxy = CameraProxy(source, allowance.opening, self._most, allowance.networks)
+            self._proxy = CameraProxy(source, allowance.open_timeout, self._most, allowance.networks)
         except AddressError as error:
             raise CaptureError(str(error)) from error
         except ConnectError as error:
@@ -86,14 +86,14 @@ class Reader:
             cv2.CAP_PROP_FORMAT,
             -1,  # the camera's own access units
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            round(max(allowance.opening - (time.monotonic() - started), 0.5) * 1000),
+            round(max(allowance.open_timeout - (time.monotonic() - started), 0.5) * 1000),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            round(allowance.reading * 1000),
+            round(allowance.read_timeout * 1000),
             cv2.CAP_PROP_N_THREADS,
             1,
         ]
         self._silence = "The camera was opened, but sent no picture in time."
-        self._capture = cv2.VideoCapture(self._proxy.address, cv2.CAP_FFMPEG, parameters)
+        self._capture = cv2.VideoCapture(self._proxy.url, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
             self.close()
             raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), self._proxy.problem)
@@ -139,8 +139,8 @@ class Reader:
 
 
 def _why_not_opened(seconds: float, allowance: Allowance) -> str:
-    if seconds >= allowance.opening * 0.9:
-        return f"The camera did not answer within {allowance.opening:g} s."
+    if seconds >= allowance.open_timeout * 0.9:
+        return f"The camera did not answer within {allowance.open_timeout:g} s."
     return "The camera refused the connection, the log-in or the address."
 
 
@@ -186,7 +186,7 @@ class Capture:
         """Encode these qualities as JPEG from the next frame on."""
         self._wanted = qualities
 
-    def reopen(self, source: CameraSource) -> None:
+    def change_source(self, source: CameraSource) -> None:
         """Read another address from the next frame on."""
         self._source = source
 

@@ -57,10 +57,10 @@ class Hub:
             if not active.feeds:
                 self._let_linger(active)
 
-    def reopen(self, camera: str, source: CameraSource) -> None:
+    def change_source(self, camera: str, source: CameraSource) -> None:
         """The camera's address has changed: its viewers see the new one."""
         if camera in self._cameras:
-            self._cameras[camera].reopen(source)
+            self._cameras[camera].change_source(source)
 
     async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
         while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
@@ -69,8 +69,8 @@ class Hub:
         if active is None:
             await self._make_room()
             active = self._cameras.get(camera) or self._start(camera, source)
-        active.end_linger()
-        active.reopen(source)
+        active.cancel_linger()
+        active.change_source(source)
         return active
 
     async def _make_room(self) -> None:
@@ -96,13 +96,13 @@ class Hub:
         if self._cameras.get(active.id) is not active:
             return
         if active.condition.state is State.LIVE:
-            active.linger(self._linger, self._end_linger)
+            active.linger(self._linger, self._lingered)
         else:
             self._stop(active)
 
-    def _end_linger(self, active: ActiveCamera) -> None:
+    def _lingered(self, active: ActiveCamera) -> None:
         if active.capture.is_followed:  # viewers at other workers would lose the picture for a moment
-            active.linger(FOLLOWERS_CHECK, self._end_linger)
+            active.linger(FOLLOWERS_CHECK, self._lingered)
         else:
             self._stop(active)
 

@@ -57,7 +57,7 @@ def _try_in_thread(source: CameraSource) -> dict[str, Any]:
 def _look(source: CameraSource, allowance: Allowance) -> dict[str, Any]:
     reader = Reader(source, allowance)
     try:
-        picture = _first_picture(reader, time.monotonic() + allowance.reading)
+        picture = _first_picture(reader, time.monotonic() + allowance.read_timeout)
         data, _, _ = encode(picture, "low")
         return {
             "picture": "data:image/jpeg;base64," + base64.b64encode(data).decode(),

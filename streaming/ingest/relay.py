@@ -30,7 +30,7 @@ from streaming.store.scripts import ThreadStore
 BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
 FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last message
 TRIES = 2  # openings in a row that fail before a reader lets a follower try
-STANDS_BACK = 3.0  # seconds for which it is no candidate then
+STEPS_BACK = 3.0  # seconds for which it is no candidate then
 REDIS_TIMEOUT = 1.0  # seconds without an answer of Redis after which a worker reads the camera itself
 MAX_RELAYED_BYTES = 64_000_000  # of a picture that is shared: as large as STREAM_MAX_PICTURE_MB may be
 
@@ -79,10 +79,10 @@ class SharedRelay(Relay):
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:
         name = name_of(camera, source)
         self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
-        self.reader, _, self.units, self.wakeups = self.keys
+        self.reader_key, _, self.stream_key, self.wakeup_key = self.keys
         self._context = context
         self.reads = self.left = False
-        self.stands_back_until = 0.0  # time.monotonic() until which other workers may try
+        self.steps_back_until = 0.0  # time.monotonic() until which other workers may try
         self._turn = 0
         self._answers = True
         self._answered_at = time.monotonic()
@@ -118,7 +118,9 @@ class SharedRelay(Relay):
             self.reads = False
             context = self._context
             with suppress(GateUnavailableError):
-                context.store.run("ingest/resign_reader", [self.reader, self.units], [context.worker, FOLLOWED_MS])
+                context.store.run(
+                    "ingest/resign_reader", [self.reader_key, self.stream_key], [context.worker, FOLLOWED_MS]
+                )
 
     # The reader's side.
 
@@ -147,7 +149,7 @@ class SharedRelay(Relay):
             return
         self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
         if failures >= TRIES:  # the cause may be this host's network: another worker tries
-            self.stands_back_until = time.monotonic() + STANDS_BACK
+            self.steps_back_until = time.monotonic() + STEPS_BACK
             self._resign_reader()
 
     def _put(self, keep: str, fields: Fields) -> None:
@@ -189,7 +191,7 @@ class SharedRelay(Relay):
 
     def _read(self, after: bytes) -> list[tuple[bytes, Fields]]:
         try:
-            return self._context.store.read(self.units, after, BEAT)
+            return self._context.store.read(self.stream_key, after, BEAT)
         except GateUnavailableError:
             time.sleep(BEAT)
             return []

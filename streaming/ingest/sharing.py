@@ -78,7 +78,7 @@ class Sharing:
         """Become the reader of cameras without one, stay the reader, or keep following. Tells the relays the result."""
         turn, now = next(self._turns), time.monotonic()
         keys = [key for relay in relays for key in relay.keys]
-        candidates = json.dumps([relay.stands_back_until <= now for relay in relays])
+        candidates = json.dumps([relay.steps_back_until <= now for relay in relays])
         try:
             answer = self.store.run(
                 "ingest/elect_reader", keys, [self.worker, READER_LEASE_MS, FOLLOWED_MS, candidates]
@@ -119,7 +119,7 @@ class Sharing:
         """Wait for the next beat, or for a worker that begins to follow a camera that this worker reads."""
         try:
             if read:
-                self.store.pop([relay.wakeups for relay in read], BEAT)
+                self.store.wait_for_any([relay.wakeup_key for relay in read], BEAT)
                 return
         except GateUnavailableError:
             pass
@@ -146,7 +146,7 @@ class Sharing:
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
             arguments: list[Word] = [self.worker, READER_LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
-            calls.append(([entry.relay.reader, entry.relay.units, HELD], arguments))
+            calls.append(([entry.relay.reader_key, entry.relay.stream_key, HELD], arguments))
         answers = self.store.run_all("ingest/publish", calls)
         refused = {entry.relay for entry, (reads,) in zip(entries, answers, strict=True) if not reads}
         for relay in refused:  # its lease has expired: another worker may hold it

@@ -75,4 +75,4 @@ class Rechecks:
         except Exception:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
-            self._hub.reopen(str(camera.id), source)
+            self._hub.change_source(str(camera.id), source)

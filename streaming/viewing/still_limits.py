@@ -19,7 +19,7 @@ class StillLimits:
         self._used_until: dict[str, float] = {}  # user -> time.monotonic() until which their rate is used up
         self.traffic = Traffic()
 
-    def ask(self, user: str) -> None:
+    def count_request(self, user: str) -> None:
         """Count a user's request for a still. Raises StillLimitReachedError if they are too many."""
         now = time.monotonic()
         if len(self._used_until) > USERS:
@@ -29,7 +29,7 @@ class StillLimits:
             raise StillLimitReachedError(retry_after=1)
         self._used_until[user] = until
 
-    async def send(self, size: int) -> None:
+    async def count_sent(self, size: int) -> None:
         """Count a still of `size` bytes as sent. Raises BandwidthReachedError if it exceeds the budget."""
         if not await self._usage.has_room_for_stills(self._worker, self.traffic.kbps_with(size)):
             raise BandwidthReachedError(retry_after=WINDOW)

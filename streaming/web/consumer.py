@@ -117,10 +117,10 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         viewing = self._viewing = Viewing(worker.services, self, request)
         self._stream.assign(viewing, user=request.holder.user_id, session=self._handshake.session)
 
-        async def terms_now() -> Terms:
+        async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
 
-        await viewing.run(access.terms(request.holder, viewing.rate()), terms_now)
+        await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
 
     async def _refuse(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
         if isinstance(error, errors.SlotLostError):
