@@ -26,30 +26,32 @@ Key = tuple[str | None, str]  # session, camera
 
 
 class Rechecks:
+    """The checks of this worker's `streams`."""
+
     def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub) -> None:
         self._streams, self._hub = streams, hub
-        self._asked: set[Key] = set()
-        self._ask = asyncio.Event()
+        self._requested: set[Key] = set()
+        self._wakeup = asyncio.Event()
 
-    def ask(self, stream: Stream) -> None:
-        """Check `stream` now."""
-        self._asked.add((stream.session, stream.camera))
-        self._ask.set()
+    def request(self, stream: Stream) -> None:
+        """Let `run` check `stream` now."""
+        self._requested.add((stream.session, stream.camera))
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Check for ever: the streams of `ask` at once, and all streams every `conf.RECHECK` seconds."""
+        """Check for ever: requested streams at once, and all streams every `conf.RECHECK` seconds."""
         due = self._next()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
-                    await self._ask.wait()
-            self._ask.clear()
-            asked, self._asked = self._asked, set()
-            everything = asyncio.get_running_loop().time() >= due
+                    await self._wakeup.wait()
+            self._wakeup.clear()
+            requested, self._requested = self._requested, set()
+            is_due = asyncio.get_running_loop().time() >= due
             for key, streams in self._groups().items():
-                if everything or key in asked:
+                if is_due or key in requested:
                     await self._check(key, streams)
-            if everything:
+            if is_due:
                 due = self._next()
 
     def _next(self) -> float:
@@ -58,6 +60,7 @@ class Rechecks:
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
+        """The streams that share one check, by session and camera."""
         groups: dict[Key, list[Stream]] = defaultdict(list)
         for stream in self._streams():
             if stream.viewing is not None:
@@ -65,6 +68,7 @@ class Rechecks:
         return groups
 
     async def _check(self, key: Key, streams: list[Stream]) -> None:
+        """End the streams if they may no longer be watched. If not, tell the hub the camera's source, which may be new."""
         try:
             _, camera, source = await database_sync_to_async(check_session_access)(*key)
         except StreamError as error:

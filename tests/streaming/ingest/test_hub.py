@@ -126,7 +126,7 @@ async def test_one_camera_too_many_is_refused_unless_an_unwatched_one_makes_room
         await first(one)
         async with hub.feed("b", sources[1], "low") as two:
             await first(two)
-            with pytest.raises(CameraUnreachableError, match="its most"):
+            with pytest.raises(CameraUnreachableError, match="the most it may"):
                 async with hub.feed("c", sources[2], "low"):
                     pass
         async with hub.feed("c", sources[2], "low") as three:  # b lingers, and is closed
