@@ -1,4 +1,4 @@
-"""A camera's address: its rules, and its credentials, which are stored apart and joined to it only here."""
+"""A camera's address and its credentials. The two are stored apart, and joined only here."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class AddressError(ValueError):
 
 
 def check_address(url: str) -> None:
-    """Raise AddressError unless `url` is a camera address without credentials."""
+    """Raises AddressError unless `url` is a camera address without credentials."""
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise AddressError("The address must not contain spaces or control characters.")
     scheme, separator, _ = url.partition("://")

@@ -1,4 +1,4 @@
-"""*Test connection*: opens a camera once, as the live view does, and tells what it sends or why it fails."""
+"""*Test connection*: opens a camera once, as the live view does. Returns a picture and its facts, or why there is none."""
 
 import asyncio
 import base64
