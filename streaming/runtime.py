@@ -220,7 +220,7 @@ _current: Runtime | None = None
 
 
 def current() -> Runtime:
-    """This process's runtime, which the first call starts, on the loop that serves. Without an await, calls cannot overlap."""
+    """This process's runtime. The first call starts it, on the serving loop. It does not await, so calls cannot overlap."""
     global _current
     if _current is None:
         _current = Runtime(store_url(), pictures_url())

@@ -22,6 +22,7 @@ def stream(session: str) -> Stream:
     return stream
 
 
+@pytest.mark.django_db  # the thread of the checks may have a connection, which it closes
 async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
