@@ -1,4 +1,4 @@
-"""The rule who may watch a camera: `may_watch`.
+"""`may_watch` decides who may watch a camera.
 
 `streaming/viewing/access.py` checks the log-in, this rule, and that the camera exists, is enabled and has an address.
 `streaming/gate/lua/acquire.lua` refuses a blocked user.

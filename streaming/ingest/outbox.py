@@ -21,7 +21,7 @@ class Entry(Generic[Sender]):
 
 
 class Outbox(Generic[Sender]):
-    """A queue of entries. It takes more than it should: callers check `is_full` before `put`."""
+    """A queue of entries without a limit of its own: callers check `is_full` before `put`."""
 
     def __init__(self) -> None:
         self._entries: list[Entry[Sender]] = []

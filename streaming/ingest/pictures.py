@@ -119,7 +119,7 @@ def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) 
     """
 
     def mixed(*parts: float) -> Any:
-        """The sum of Cb and Cr, each multiplied by its part. OpenCV adds the constant that keeps gray at 128."""
+        """Returns the sum of Cb and Cr, weighted with the two `parts` and extended to full range. Gray stays at 128."""
         by_blue, by_red = (part * 255 / values.color for part in parts)
         return cv2.addWeighted(blue, by_blue, red, by_red, 128 - 128 * (by_blue + by_red))
 

@@ -54,8 +54,7 @@ class Relay:
         """
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
-        """Called by a follower: yields the reader's messages, None while there is none. Ends when this worker becomes the
-        reader."""
+        """Called by a follower: yields the reader's messages, None while there is none, until this worker is the reader."""
         yield from ()
 
 
@@ -141,7 +140,7 @@ class SharedRelay(Relay):
             return
         too_much = self._context.outbox.is_full or len(unit.data) > MAX_RELAYED_BYTES
         if too_much or (self._awaits_key and group and not unit.key):
-            self._awaits_key = True  # not the GOP again: that is even more
+            self._awaits_key = True  # until then: the whole GOP again would be even more
             return
         units = [unit] if self._is_continuous else group or [unit]
         self._is_continuous, self._awaits_key = True, False

@@ -93,7 +93,7 @@ class Sharing:
                 relay.answered(turn, bool(reads), bool(followed))
 
     def _log(self, complaint: str) -> None:
-        """Log `complaint` if it is new. "" means that Redis answers: logged if it did not before."""
+        """Log `complaint` if it is new. "" means that Redis answers, which is logged once after a complaint."""
         with self._lock:
             before, self._complaint = self._complaint, complaint
         if complaint and complaint != before:
@@ -146,7 +146,7 @@ class Sharing:
             calls.append(([entry.relay.reader_key, entry.relay.stream_key, HELD], arguments))
         answers = self.store.run_all("ingest/publish", calls)
         expired = {entry.relay for entry, (reads,) in zip(entries, answers, strict=True) if not reads}
-        for relay in expired:  # its reader's lease has expired: another worker may hold one
+        for relay in expired:  # another worker may hold the reader's lease now
             relay.interrupt()
             self._elect_readers([relay])
 

@@ -13,9 +13,7 @@ from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
 WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
-LATER = (
-    0.005  # seconds of decoding that may wait for the next picture to show: decoding in batches takes a seventh less
-)
+LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
 
 class Pacer:
@@ -130,8 +128,9 @@ class Video:
 
     def _frame(self, unit: AccessUnit) -> Frame:
         flags = Flag.KEY if unit.key else Flag(0)
-        times = unit.read_at, unit.presented_at
-        return Frame(Format.H264, ORIGINAL, unit.data, *times, self._epoch, flags, self._codec_name)
+        return Frame(
+            Format.H264, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
+        )
 
     def _decode(self, unit: AccessUnit) -> None:
         """Deliver a picture as JPEG in each wanted quality that is due, or keep it for the next decoding."""

@@ -1,6 +1,6 @@
 """What is one viewing, from admission to its end?
 
-`cameras/permissions.py: may_watch` is the rule who may watch a camera. `access.py` checks the log-in, this rule, and that
+`cameras/permissions.py: may_watch` decides who may watch a camera. `access.py` checks the log-in, this rule, and that
 the camera exists, is enabled and has an address. `gate/lua/acquire.lua` refuses a blocked user.
 
 `viewing.py` takes a slot, joins the camera's feed and releases both, however it ends. It also ends a viewing when its camera

@@ -16,7 +16,7 @@ class StillLimits:
 
     def __init__(self, worker: str, per_user: float, usage: UsageReport, counters: Counters) -> None:
         self._worker, self._each, self._usage, self._counters = worker, 1 / per_user, usage, counters
-        self._used_until: dict[str, float] = {}  # user -> time.monotonic() at which their requests so far are paid off
+        self._used_until: dict[str, float] = {}  # user -> time.monotonic() until which their requests use up the rate
         self.traffic = Traffic()
 
     def count_request(self, user: str) -> None:
