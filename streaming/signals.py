@@ -1,4 +1,4 @@
-"""Tells the workers at once of each change: of a camera, user or session, to recheck running streams, and of a limit."""
+"""Tells the workers at once when a limit changes, or a camera, user or session: then they recheck running streams."""
 
 import threading
 from collections.abc import Iterable
