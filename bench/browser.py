@@ -93,7 +93,7 @@ async def _watch(base: str, camera: str, count: int, parent: Connection) -> None
 
 def read(url: str, parent: Connection) -> None:
     """Read and decode the camera until `parent` sends something, then send it the time and the ages of each picture."""
-    reader = Reader(CameraSource(url), Allowance(opening=10, reading=5))
+    reader = Reader(CameraSource(url), Allowance(open_timeout=10, read_timeout=5))
     decoder = Decoder(reader.codec, reader.extradata)
     ages: list[tuple[float, float, float]] = []  # time of decoding (Unix ms); age when read and when decoded (ms)
     parent.send("live")

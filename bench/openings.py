@@ -31,8 +31,8 @@ from streaming.ingest.capture import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import ROOT, free_port
 
-TIMEOUTS = Allowance(opening=10.0, reading=5.0)  # seconds
-SHORT = Allowance(opening=0.5, reading=0.5)  # for cameras that stay silent
+TIMEOUTS = Allowance(open_timeout=10.0, read_timeout=5.0)  # seconds
+SHORT = Allowance(open_timeout=0.5, read_timeout=0.5)  # for cameras that stay silent
 SHARES = {"well": 4, "refused": 1, "other path": 1, "dropped": 3, "silent": 2}  # how often each kind is opened
 MOST_READS = 8
 

@@ -44,7 +44,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Return the clear text, or `Undecryptable` if no key of `CAMERA_KEY` decrypts it."""
+    """Returns the clear text, or `Undecryptable` if no key of `CAMERA_KEY` decrypts it."""
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
     except (InvalidToken, ValueError):

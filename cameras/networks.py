@@ -1,12 +1,12 @@
-"""Decides in which networks cameras may be. It looks at IP addresses only and sends nothing."""
+"""The networks in which cameras may be. Looks at IP addresses only, and sends nothing."""
 
 import ipaddress
 from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# There are no cameras here, but metadata services of clouds, which also tell passwords.
+# No camera is in these networks. Some hold metadata services of clouds, which give out credentials.
 REFUSED_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -22,12 +22,12 @@ REFUSED_NETWORKS: tuple[Network, ...] = tuple(
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse networks in CIDR notation, separated by commas. Raises ValueError that names an invalid one."""
+    """Parse networks in CIDR notation, separated by commas. Raises a ValueError that names the invalid network."""
     return tuple(ipaddress.ip_network(entry) for part in text.split(",") if (entry := part.strip()))
 
 
 def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
-    """Whether a camera may be at this IP address: inside `networks`, or without any, outside REFUSED_NETWORKS."""
+    """Whether a camera may be at this IP address: inside `networks`. If these are empty, outside REFUSED_NETWORKS."""
     found = _plain(ipaddress.ip_address(address.partition("%")[0]))
     networks = tuple(networks)
     if networks:
@@ -35,7 +35,7 @@ def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
     return not any(found in network for network in REFUSED_NETWORKS)
 
 
-def _plain(address: Address) -> Address:
-    """Unwrap an IPv4 address that is written as IPv6: the system connects to the IPv4 address."""
+def _plain(address: IpAddress) -> IpAddress:
+    """Returns the IPv4 address in an IPv4-mapped IPv6 address, because the system connects to that one."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

@@ -1,4 +1,8 @@
-"""Decides who may watch which camera."""
+"""`may_watch` decides who may watch a camera.
+
+`streaming/viewing/access.py` checks the log-in, this rule, and that the camera exists, is enabled and has an address.
+`streaming/gate/lua/acquire.lua` refuses a blocked user.
+"""
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
 
@@ -9,7 +13,7 @@ VIEWERS = "Viewers"
 
 
 def may_watch(user: AbstractBaseUser | AnonymousUser, camera: Camera | None = None) -> bool:
-    """Whether `user` may watch `camera`, or any camera if None. Today one permission covers all cameras."""
+    """Whether `user` may watch `camera`, or with None, cameras at all. Today one permission covers all cameras."""
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(WATCH))
 

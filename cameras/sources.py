@@ -1,4 +1,4 @@
-"""A camera's address: its rules, and its credentials, which are stored apart and joined to it only here."""
+"""A camera's address and its credentials. The two are stored apart, and joined only here."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class AddressError(ValueError):
 
 
 def check_address(url: str) -> None:
-    """Raise AddressError unless `url` is a camera address without credentials."""
+    """Raises AddressError unless `url` is a camera address without credentials."""
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise AddressError("The address must not contain spaces or control characters.")
     scheme, separator, _ = url.partition("://")
@@ -67,8 +67,8 @@ class CameraSource:
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname, parts.port
 
-    def address(self) -> str:
-        """The address with the credentials in it. For the capture only, never for a log or a page. Raises AddressError."""
+    def url_with_credentials(self) -> str:
+        """For the capture only: never log or show it. Raises AddressError."""
         check_address(self.url)
         if not self.username and not self.password:
             return self.url

@@ -59,7 +59,7 @@ class Outcome:
 
 
 def export(cameras: Iterable[Camera]) -> str:
-    """Return the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
+    """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -108,7 +108,7 @@ def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Yield each row's number and its cells by column, without empty rows. Raises FileError."""
+    """Yields each row's number and its cells by column, without empty rows. Raises FileError."""
     records = _records(data)
     _, header = next(records, (1, []))
     columns = [cell.strip().lower() for cell in header]
@@ -125,7 +125,7 @@ def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
 
 
 def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield row numbers and cells. The separator is that of the header: spreadsheets in many languages write semicolons."""
+    """Yields row numbers and cells. The separator is that of the header: spreadsheets in many languages write semicolons."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

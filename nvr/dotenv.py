@@ -11,7 +11,7 @@ _ASSIGNMENT = re.compile(r"(export )?[A-Za-z_0-9]+=")
 
 
 def read_dotenv(path: Path) -> str:
-    """Return the assignments of the file, one per line; empty text without a file. Raises ImproperlyConfigured."""
+    """Returns the assignments of the file, one per line; empty text without a file. Raises ImproperlyConfigured."""
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:

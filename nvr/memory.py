@@ -1,13 +1,14 @@
-"""Bounds the freed memory that a process keeps: a camera may make it take much for a short time."""
+"""Bounds the freed memory that a process keeps. A camera may make it need much memory for a short time."""
 
 import contextlib
 import ctypes
 import os
 
-# Options of glibc's mallopt (malloc.h): the number of heaps that threads share (default: eight per core, and each keeps its
-# largest size); the size in bytes from which a block is mapped by itself and unmapped when it is freed (default: grows to
-# 32 MB); the free bytes that stay at the end of a heap.
-OPTIONS = {-8: os.cpu_count() or 1, -3: 4 * 1024**2, -1: 16 * 1024**2}
+OPTIONS = {  # of glibc's mallopt (malloc.h)
+    -8: os.cpu_count() or 1,  # heaps that threads share. Default: eight per core, and each keeps its largest size
+    -3: 4 * 1024**2,  # bytes from which a block is mapped by itself and unmapped when freed. Default: up to 32 MB
+    -1: 16 * 1024**2,  # free bytes that stay at the end of a heap
+}
 
 
 def bound_heaps() -> None:

@@ -56,6 +56,6 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _kind(name: str) -> str:
-    """Return the kind of input of a limit: "whole", "fraction", or "" for a group."""
+    """Returns the kind of input of a limit: "whole", "fraction", or "" for a group."""
     number = policy.NUMBERS.get(name)
     return "" if number is None else "fraction" if number.fraction else "whole"

@@ -31,7 +31,7 @@ class Number:
         return self.parse(environment.get(self.name, "").strip() or self.default)
 
     def parse(self, given: object) -> float:
-        """Return `given` as a number. Raises ImproperlyConfigured with the name, the value and the valid values."""
+        """Returns `given` as a number. Raises ImproperlyConfigured with the name, the value and the valid values."""
         try:
             number = float(str(given)) if self.fraction else int(str(given))
         except ValueError:

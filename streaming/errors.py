@@ -1,6 +1,7 @@
-"""All exceptions of streaming. The docstring of a class is its message to the viewer, and `facts` go to the viewer too.
+"""All exceptions of streaming. `viewing/protocol.py` maps each class to its close code.
 
-`viewing/protocol.py` maps each class to its close code.
+The docstring of a class is its message: viewers and API clients read it, so it is a contract, as `reason` is. `facts` are
+sent to them as well.
 """
 
 from typing import ClassVar
@@ -129,6 +130,21 @@ class GateUnavailableError(UnavailableError):
         """`complaint`: the answer of Redis. It is for administrators, so it is not among the facts for the viewer."""
         super().__init__(message, **facts)
         self.complaint = complaint
+
+
+# Other reasons why no slot can be given. They share the reason of GateUnavailableError, and have a message of their own.
+
+
+class LoginUncheckedError(GateUnavailableError):
+    """Your log-in cannot be checked right now."""
+
+
+class LimitsUnknownError(GateUnavailableError):
+    """The limits cannot be read right now."""
+
+
+class TooManyHandshakesError(GateUnavailableError):
+    """Too many viewers are asking at once. Please try again."""
 
 
 class DrainingError(UnavailableError):

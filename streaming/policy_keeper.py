@@ -1,4 +1,4 @@
-"""Keeps the limits in force at hand for one worker."""
+"""Keeps one worker's copy of the limits in force up to date."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from channels.db import database_sync_to_async
 
-from streaming.errors import GateUnavailableError
+from streaming.errors import LimitsUnknownError
 from streaming.limits import policy
 
 logger = logging.getLogger(__name__)
@@ -22,18 +22,19 @@ class PolicyKeeper:
         self._on_new_group = on_new_group
         self.policy = policy.defaults()
         self._version = ""  # the version of the limits in Redis, as heard last
-        self._loaded: str | None = None  # the version that was read last
-        self._wakeup, self._tried = asyncio.Event(), asyncio.Event()
+        self._loaded: str | None = None  # the version that was read last; None: none yet
+        self._wakeup = asyncio.Event()
+        self._tried = asyncio.Event()  # set after the first attempt, also if it failed
 
     async def known(self) -> policy.Policy:
-        """The limits in force. Waits until they have been read once. Raises GateUnavailableError if that has failed."""
+        """The limits in force. Waits for the first attempt to read them. Raises LimitsUnknownError until one succeeds."""
         await self._tried.wait()
         if self._loaded is None:
-            raise GateUnavailableError("The limits cannot be read right now.", retry_after=5)
+            raise LimitsUnknownError(retry_after=5)
         return self.policy
 
     def hear(self, version: str) -> None:
-        """Read the limits if this is another version of them."""
+        """Take note of the limits' version in Redis. Reads the limits if it is another one."""
         self._version = version
         if version != self._loaded:
             self.reload()

@@ -15,7 +15,12 @@ from typing import Any
 from django.conf import settings
 
 from streaming import conf, shutdown
-from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
+from streaming.errors import (
+    DrainingError,
+    GateUnavailableError,
+    StoppedByAdministratorError,
+    TooManyHandshakesError,
+)
 from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
@@ -43,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN = 2.0  # seconds in which a worker that ends releases its slots
 CHECK = 2.0  # timeout of a readiness check, seconds
-STOP = 6.0  # seconds in which its captures release their cameras: a read may take its whole timeout
+STOP = 6.0  # seconds in which a worker's captures release their cameras: a read may take its whole timeout
 
 
 def prepare() -> None:
@@ -52,7 +57,7 @@ def prepare() -> None:
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)
         logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
-    # Without other users of the embedded Redis nobody can hold a slot, so nobody has to wait.
+    # Without another user of the embedded Redis nobody holds a slot, so no new viewer has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
         logger.warning("Streams are refused until Redis accepts writes")
 
@@ -70,7 +75,7 @@ class Runtime:
         on_connect = opening(conf.timing().grace)
         self.store = Store(url, on_connect)
         self.counters = Counters()
-        self._policies = PolicyKeeper(lambda: self._rechecks.ask_all())
+        self._policies = PolicyKeeper(lambda: self._rechecks.request_all())
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
@@ -107,9 +112,9 @@ class Runtime:
 
     @contextlib.contextmanager
     def registered(self, stream: Stream) -> Iterator[None]:
-        """Keep `stream` in `streams` while the block lasts. Raises GateUnavailableError for too many handshakes at once."""
+        """Keep `stream` in `streams` while the block lasts. Raises TooManyHandshakesError."""
         if sum(not other.admitted for other in self.streams) >= conf.MAX_HANDSHAKES.value:
-            raise GateUnavailableError("Too many viewers are asking at once. Please try again.", retry_after=5)
+            raise TooManyHandshakesError(retry_after=5)
         self.streams.add(stream)
         try:
             yield
@@ -122,7 +127,7 @@ class Runtime:
         return self._policies.policy
 
     async def known_policy(self) -> Policy:
-        """The limits in force. Raises GateUnavailableError if this worker could not read them yet."""
+        """The limits in force. Raises LimitsUnknownError if this worker could not read them yet."""
         return await self._policies.known()
 
     def budget(self) -> int:
@@ -131,7 +136,7 @@ class Runtime:
 
     async def check_gate(self) -> None:
         """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError or TimeoutError."""
-        async with asyncio.timeout(CHECK):  # checks wait for each other while Redis is silent
+        async with asyncio.timeout(CHECK):  # while Redis is silent, a check also waits for the one before it
             await self.reporter.send(rates=False)
 
     # Reports to other workers and pages, and orders from them.
@@ -140,6 +145,7 @@ class Runtime:
         return [stream.viewing for stream in self.streams if stream.viewing is not None]
 
     def _describe(self) -> dict[str, Any]:
+        """This worker as its reports describe it."""
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -149,6 +155,7 @@ class Runtime:
         }
 
     def _hear(self, version: str, orders: list[Order]) -> None:
+        """Handle the answer to a report: the version of the limits, and the stop orders for this worker's viewings."""
         self._policies.hear(version)
         for order in orders:
             for stream in self.streams:
@@ -156,15 +163,16 @@ class Runtime:
                     stream.stop(_stopped(order))
 
     def _handle_event(self, event: worker_events.Event) -> None:
-        if event["type"] == "orders":
+        kind = event["type"]
+        if kind == worker_events.Kind.ORDERS:
             self.reporter.soon()
-        elif event["type"] == "policy":
+        elif kind == worker_events.Kind.POLICY:
             self._policies.reload()
-        elif event["type"] == "recheck":
-            cameras, users, sessions = (event.get(kind, ()) for kind in ("cameras", "users", "sessions"))
+        elif kind == worker_events.Kind.RECHECK:
+            cameras, users, sessions = (event.get(keys, ()) for keys in ("cameras", "users", "sessions"))
             for stream in list(self.streams):
                 if stream.camera in cameras or stream.user in users or stream.session in sessions:
-                    self._rechecks.ask(stream)
+                    self._rechecks.request(stream)
 
     # The end.
 
@@ -212,11 +220,11 @@ _current: Runtime | None = None
 
 
 def current() -> Runtime:
-    """This process's runtime, which the first call on the serving loop starts. No await, so no second call interrupts it."""
+    """This process's runtime. The first call starts it, on the serving loop. It does not await, so calls cannot overlap."""
     global _current
     if _current is None:
         _current = Runtime(store_url(), pictures_url())
-        # In a context of its own: that of the current request loses its database thread with the request.
+        # In a context of its own: the current one belongs to a request, and its database thread ends with the request.
         contextvars.Context().run(_current.start)
         atexit.register(_current.end)
         shutdown.drain_on_signals(_current.drain)

@@ -1,4 +1,4 @@
-"""Tells the workers to recheck running streams at once after a change of a camera, user, session or limit."""
+"""Tells the workers at once when a limit changes, or a camera, user or session: then they recheck running streams."""
 
 import threading
 from collections.abc import Iterable
@@ -16,24 +16,27 @@ from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
 
-BATCH = 500  # keys in one event
-_changed = threading.local()  # kind ("cameras", "users", "sessions") -> keys that this thread's transaction changed
+BATCH = 500  # keys in one event, at most
+_changed = threading.local()  # kind -> keys that this thread's transaction has changed
 
 
 def _recheck(kind: str, objects: Iterable[Any]) -> None:
-    """Send an event after the commit: a worker that rechecks earlier would find the old state."""
+    """Let the workers recheck the streams of `objects` after the commit: before it they would find the old state.
+
+    `kind`: "cameras", "users" or "sessions".
+    """
     vars(_changed).setdefault(kind, set()).update(str(one.pk) for one in objects)
     transaction.on_commit(lambda: _send(kind))
 
 
 def _send(kind: str) -> None:
-    """Send the keys of a whole transaction, `BATCH` in one event: the first callback sends them all.
+    """Send all keys that a transaction has collected, in events of `BATCH`. Only its first callback finds any.
 
-    Keys of a failed transaction go with the next one, which does no harm.
+    Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """
     keys = sorted(vars(_changed).pop(kind, ()))
     for start in range(0, len(keys), BATCH):
-        worker_events.send_from_sync({"type": "recheck", kind: keys[start : start + BATCH]})
+        worker_events.send_from_sync({"type": worker_events.Kind.RECHECK, kind: keys[start : start + BATCH]})
 
 
 @receiver([post_save, post_delete], sender=Camera)

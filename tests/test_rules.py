@@ -17,7 +17,7 @@ CATCHES_ALL = {
     "streaming/store/worker_events.py:_stay_in_group": "the receiver meets the same failure and logs it",
     "streaming/web/health.py:_succeeds": "a health check: any failure means not ready",
     "streaming/ingest/threads.py:_run": "passes it to the future",
-    "streaming/web/consumer.py:_report_end": "the failure is logged; only the close after it may fail",
+    "streaming/web/consumer.py:_stream_and_report": "the failure is logged; only the close after it may fail",
     "streaming/web/consumer.py:_close": "the socket may be gone",
 }
 

@@ -143,7 +143,7 @@ class SimulatedCamera:
         self._controls = controls
 
     def _errors(self) -> Iterator[str]:
-        """Yield a message for each invalid setting of the stream."""
+        """Yields a message for each invalid setting of the stream."""
         for name, known in (
             ("codec", tuple(Codec)),
             ("transport", TRANSPORTS),
@@ -189,6 +189,6 @@ class SimulatedCamera:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ValueError if 4:2:0 video or the clock strip cannot have this size."""
+    """Raises ValueError if 4:2:0 video or the clock strip cannot have this size."""
     if width % 2 or height % 2 or min(width, height) < MIN_SIDE:
         raise ValueError(f"Width and height are even and at least {MIN_SIDE}, not {width}x{height}")

@@ -57,7 +57,7 @@ class AccessUnit:
 
 
 def check_format(codec: Codec, transport: str, slices: int, width: int, height: int) -> None:
-    """Raise ValueError if the stream cannot have this size in pixels."""
+    """Raises ValueError if the stream cannot have this size in pixels."""
     counted_in_eights = codec is Codec.MJPEG and transport == "rtsp"
     if counted_in_eights and (width % 8 or height % 8 or max(width, height) > MAX_JPEG_SIDE):
         raise ValueError(

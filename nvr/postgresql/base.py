@@ -1,7 +1,7 @@
 """Timeouts for a server that accepts connections and does not answer: `CONNECT` and `STATEMENT`.
 
-The timeouts of PostgreSQL do not help: the hanging server keeps that of a statement, and its kernel still answers TCP. A
-connection is closed after a timeout. Then, for `PAUSE` seconds, connections fail at once. Later one thread tries to connect
+PostgreSQL's own timeouts do not help: a hanging server ends no statement, and its kernel still answers TCP. After a timeout
+the connection is closed. Then, for `PAUSE` seconds, new connections fail at once. After that, one thread tries to connect
 while the others fail, so that a hanging server does not block all threads.
 """
 

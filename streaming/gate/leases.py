@@ -104,7 +104,7 @@ class Slot:
         if self.is_lost:
             raise SlotLostError
 
-    async def watch(self) -> None:
+    async def raise_when_lost(self) -> None:
         """Raise SlotLostError as soon as the slot is lost."""
         await self.lost.wait()
         raise SlotLostError

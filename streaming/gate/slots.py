@@ -80,15 +80,15 @@ class Gate:
         return f"{self.worker}:{secrets.token_hex(8)}"
 
     def slot(
-        self, holder: Holder, terms: Terms, on_wait: OnWait, id: str = "", ask: ReadTerms | None = None
+        self, holder: Holder, terms: Terms, on_wait: OnWait, id: str = "", read_terms: ReadTerms | None = None
     ) -> "SlotContext":
         """Returns the context that holds a slot in every limited set.
 
-        `on_wait` is awaited before each wait for a Redis without data. `ask` then reads the terms again, and may raise.
+        `on_wait` is awaited before each wait for a Redis without data. `read_terms`, which may raise, is called after it.
         Entering raises LimitReachedError of the first set that is full (in_use, limit, retry_after in s),
         BandwidthReachedError, StoppedByAdministratorError while the user is blocked, or GateUnavailableError.
         """
-        return SlotContext(self.held, self.keeper, Slot(id or self.new_id(), holder, terms), on_wait, ask)
+        return SlotContext(self.held, self.keeper, Slot(id or self.new_id(), holder, terms), on_wait, read_terms)
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
         """Count a stream with another rate; the caller changes the slot's terms. `budget` is in kbit/s, 0: unlimited.
@@ -113,8 +113,10 @@ class Gate:
 class SlotContext:
     """Acquires a slot on entry and gives it back on exit."""
 
-    def __init__(self, held: HeldSlots, keeper: Keeper, slot: Slot, on_wait: OnWait, ask: ReadTerms | None) -> None:
-        self._held, self._keeper, self._slot, self._on_wait, self._ask = held, keeper, slot, on_wait, ask
+    def __init__(
+        self, held: HeldSlots, keeper: Keeper, slot: Slot, on_wait: OnWait, read_terms: ReadTerms | None
+    ) -> None:
+        self._held, self._keeper, self._slot, self._on_wait, self._read_terms = held, keeper, slot, on_wait, read_terms
 
     async def __aenter__(self) -> Slot:
         try:
@@ -141,5 +143,5 @@ class SlotContext:
             seconds = facts[0] / 1000
             await self._on_wait(seconds)
             await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the new viewers
-            if self._ask is not None:
-                slot.terms = await self._ask()
+            if self._read_terms is not None:
+                slot.terms = await self._read_terms()

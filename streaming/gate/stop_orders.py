@@ -42,5 +42,5 @@ async def _order(
     ]
     ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
     if ordered:
-        await worker_events.send({"type": "orders"})
+        await worker_events.send({"type": worker_events.Kind.ORDERS})
     return ordered

@@ -9,8 +9,8 @@ from typing import NamedTuple
 START = b"\x00\x00\x00\x01"
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8  # nal_unit_type
 IDENTIFIER_AT = {SPS: 4, PPS: 1}  # the byte of a parameter set at which its Exp-Golomb coded identifier begins
-MAX_PREFIX = 65_536  # bytes without a slice that are kept
-MAX_UNIT_BYTES = 8_000_000  # the default of the largest access unit
+MAX_PREFIX = 65_536  # bytes without a slice that are kept for the next picture
+MAX_UNIT_BYTES = 8_000_000  # of the largest access unit, by default
 
 
 class AccessUnit(NamedTuple):
@@ -58,8 +58,9 @@ class H264:
 
     - A keyframe without parameter sets gets the latest ones, or those of the session description.
     - A picture may come in two reads, if the camera repeats parameter sets between its slices. The two are joined: WebCodecs
-      shows such halves as corruption, without an error. After the first one, pictures of that type are delayed by one
-      read, and pictures are dropped up to the next keyframe. `hold_first` delays the first keyframe too.
+      shows such halves as corruption, without an error. From the first such picture on, pictures of its type (keyframes, or
+      others) are delayed by one read. Half of that picture has been passed on, so pictures are dropped up to the next
+      keyframe. `hold_first` delays the first keyframe too.
     - Recovery points that are not IDR pictures are no keyframes: browsers do not start from them.
     """
 
@@ -67,12 +68,12 @@ class H264:
         self._largest = largest
         self._parameters: dict[tuple[int, int], bytes] = {}  # type and identifier -> latest parameter set
         self._remember(extradata)
-        # Contains True if keyframes come in halves, False if other pictures do. Unknown for the first keyframe.
+        # Contains True if keyframes come in halves, False if other pictures do.
         self._splits: set[bool] = {True} if hold_first else set()
-        self._proven = not hold_first
-        self._held: AccessUnit | None = None
-        self._prefix = b""
-        self._broken = False
+        self._proven = not hold_first  # False: `_splits` is a guess until the first keyframe is whole
+        self._held: AccessUnit | None = None  # a picture whose second half may follow
+        self._prefix = b""  # parameter sets and messages for the next picture
+        self._broken = False  # a picture was lost: those up to the next keyframe are dropped
 
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
         """Returns the access units that `data` completes."""

@@ -1,6 +1,6 @@
 """One camera that this worker reads, and the feeds of its viewers.
 
-The capture's thread calls the `on_...` methods of `ActiveCamera`. They hand everything to the event loop through an `Inbox`.
+The capture's thread calls the `on_...` methods of `ActiveCamera`, which pass everything to the event loop in an `Inbox`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class CameraEvents:
     """Callbacks for the owner of the hub. They run on the event loop."""
 
     on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
-    on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost and will be opened again
+    on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
 
 
 class Feed:
@@ -48,13 +48,14 @@ class Feed:
         return Format.H264 if video else Format.JPEG
 
     def switch(self, quality: str) -> None:
-        """Deliver frames of `quality` from now on. Does nothing more for a feed that has been closed."""
+        """Deliver frames of `quality` from now on, unless the feed has left the camera."""
         self.quality = quality
         self.mailbox.clear()
         if self in self._camera.feeds:
             self._camera.join(self)
 
     def tell(self, condition: Condition) -> None:
+        """Set the camera's condition, and wake the caller of `changed`."""
         self.condition = condition
         if condition.state is State.RECONNECTING:
             self.mailbox.clear()  # an old frame would look as if the camera were back
@@ -62,7 +63,7 @@ class Feed:
 
     @property
     def has_news(self) -> bool:
-        """Whether the condition has changed since the last call of `changed`. Frames must not overtake that."""
+        """Whether the condition has changed since the last call of `changed`. The viewer is told before the next frame."""
         return self._changed.is_set()
 
     async def changed(self) -> Condition:
@@ -98,11 +99,11 @@ class ActiveCamera:
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
-        """Call `on_end` after `seconds`, unless `end_linger` is called before."""
-        self.end_linger()
+        """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
+        self.cancel_linger()
         self._linger = asyncio.get_running_loop().call_later(seconds, on_end, self)
 
-    def end_linger(self) -> None:
+    def cancel_linger(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
@@ -110,7 +111,7 @@ class ActiveCamera:
     # Called by the capture's thread.
 
     def on_frame(self, frame: Frame) -> None:
-        # Without a subscriber the frame is kept for new viewers only. They empty the inbox first.
+        # Without a subscriber, the frame is for new viewers only: `join` empties the inbox before it looks for one.
         self._post(self._fan_out, frame, urgent=(frame.format, frame.quality) in self._subscribers)
 
     def on_group(self, group: list[Frame]) -> None:
@@ -150,14 +151,14 @@ class ActiveCamera:
             self._group = []
 
     def _begin_group(self, group: list[Frame]) -> None:
-        """Replace the current GOP: by nothing, or by the GOP of a camera that another worker reads."""
+        """Replace the current GOP: by an empty one, or by that of a camera that another worker reads."""
         self._group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
             if group and feed.format is Format.H264:
                 feed.mailbox.preload(group)
 
     def _set_passes_video(self, passes: bool) -> None:
-        """Move the feeds of `original` to the other format when the camera's video turns out to be (un)playable."""
+        """Switch the feeds of `original` between H.264 and JPEG if this has changed."""
         if passes is not self.passes_video:
             self.passes_video, self._group = passes, []
             for feed in self.feeds:
@@ -176,7 +177,7 @@ class ActiveCamera:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
-        """Deliver frames to `feed`, beginning with what is there for a new viewer."""
+        """Deliver frames to `feed`: first those that are kept for new viewers, then each new one."""
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now
@@ -190,7 +191,7 @@ class ActiveCamera:
         self._update_subscribers()
 
     def _first_frame(self, quality: str) -> Frame | None:
-        """A fresh JPEG for a new viewer: of its quality if there is one, else of any."""
+        """A fresh JPEG for a new viewer: of `quality` if there is one, else of any quality."""
         if self.condition.state is not State.LIVE:
             return None
         oldest = (time.time() - FRESH) * 1000
@@ -198,15 +199,15 @@ class ActiveCamera:
         return max(fresh, key=lambda frame: (frame.quality == quality, frame.read_at), default=None)
 
     def _update_subscribers(self) -> None:
-        """Group the feeds by what they get, and have only the watched JPEG qualities encoded."""
+        """Group the feeds by the frames that they get. The capture encodes only the JPEG qualities among them."""
         subscribers: dict[tuple[Format, str], list[Feed]] = {}
         for feed in self.feeds:
             subscribers.setdefault((feed.format, feed.quality), []).append(feed)
         self._subscribers = subscribers  # replaced as a whole, because the capture's thread reads it too
         self.capture.want(frozenset(quality for format, quality in subscribers if format is Format.JPEG))
 
-    def reopen(self, source: CameraSource) -> None:
-        """Read `source` instead, if it differs."""
+    def change_source(self, source: CameraSource) -> None:
+        """Read `source` from now on, if it differs."""
         if source != self.source:
             self.source = source
-            self.capture.reopen(source)
+            self.capture.change_source(source)

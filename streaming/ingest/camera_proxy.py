@@ -11,7 +11,8 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from urllib.parse import quote, urlsplit
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 from cameras.networks import Network
 from cameras.sources import CameraSource
@@ -51,8 +52,8 @@ class CameraProxy:
         self, source: CameraSource, timeout: float, largest_picture: int, networks: tuple[Network, ...] = ()
     ) -> None:
         self._source, self._timeout, self._networks = source, timeout, networks
-        self._most = largest_picture + IN_SOCKETS
-        self._passed = 0  # bytes since FFmpeg returned a picture
+        self._most = largest_picture + IN_SOCKETS  # bytes without a picture
+        self._passed = 0  # bytes since FFmpeg returned the last picture
         self.problem = ""  # why the camera cannot be read, if the proxy knows
         self._parts = urlsplit(source.url)
         self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
@@ -62,14 +63,12 @@ class CameraProxy:
         self._thread.start()
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         """The proxy's URL for FFmpeg. It contains the credentials: never log or show it."""
-        credentials = ""
-        if self._source.username or self._source.password:
-            credentials = f"{quote(self._source.username, safe='')}:{quote(self._source.password, safe='')}@"
         host, port = self._listener.getsockname()
         scheme = "rtsp" if self._is_rtsp else "http"  # TLS ends here
-        return self._parts._replace(scheme=scheme, netloc=f"{credentials}{host}:{port}").geturl()
+        url = self._parts._replace(scheme=scheme, netloc=f"{host}:{port}").geturl()
+        return replace(self._source, url=url).url_with_credentials()
 
     def picture_came(self) -> None:
         """FFmpeg has returned a picture: the next one begins."""
@@ -127,7 +126,7 @@ class CameraProxy:
         self._pump(client, camera)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward requests and replies up to PLAY: FFmpeg follows redirects only until then. Returns the first media."""
+        """Forward requests and replies up to PLAY: FFmpeg follows redirects only until then. Returns what came after it."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -181,7 +180,7 @@ def _pass_back(client: socket.socket, camera: Connection) -> None:
 
 
 def _shut(connection: Connection) -> None:
-    """Wakes up a thread that reads from it."""
+    """Shut a connection down. This wakes a thread that reads from it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 

@@ -33,7 +33,7 @@ class Connection(Protocol):
 
 
 def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...]) -> Connection:
-    """Raises ConnectError, after at most `seconds` if the camera stays silent."""
+    """Connect to the first allowed address that answers. Raises ConnectError, after `seconds` at most without an answer."""
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
     ends_at = time.monotonic() + seconds
@@ -51,7 +51,7 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
 
 
 def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """Returns addresses and ports of a host. Raises ConnectError if it has none."""
+    """Returns the IP addresses of a host, each with `port`. Raises ConnectError if it has none. Checks no networks."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

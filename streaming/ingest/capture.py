@@ -1,4 +1,4 @@
-"""The thread of one camera: open, read, retry. Nothing here runs on the event loop.
+"""The thread of one camera: opens it, reads it, and opens it again when it is lost. Nothing here runs on the event loop.
 
 Only this thread opens, reads and releases its `cv2.VideoCapture`. A release in another thread during a read crashes the
 process.
@@ -29,7 +29,8 @@ from streaming.ingest.threads import trim_memory
 from streaming.ingest.video import Video, VideoListener
 
 logger = logging.getLogger(__name__)
-CODECS = {
+
+CODECS = {  # FourCC -> FFmpeg's name
     "avc1": "h264",
     "x264": "h264",
     "hev1": "hevc",
@@ -40,7 +41,7 @@ CODECS = {
 }
 
 SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
-BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds before each reopening; the last one repeats
+BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; the last one repeats
 
 
 class CaptureError(Exception):
@@ -55,10 +56,10 @@ class CaptureError(Exception):
 class Allowance:
     """Time and size limits for a camera."""
 
-    opening: float  # seconds
-    reading: float  # seconds for each read
+    open_timeout: float  # seconds
+    read_timeout: float  # seconds, of each read
     largest_picture: int = MAX_UNIT_BYTES  # bytes of an access unit
-    networks: tuple[Network, ...] = ()  # in which cameras may be; none: all except cameras.networks.REFUSED_NETWORKS
+    networks: tuple[Network, ...] = ()  # in which cameras may be; empty: all except cameras.networks.REFUSED_NETWORKS
 
     @classmethod
     def of_settings(cls) -> "Allowance":
@@ -77,7 +78,7 @@ class Reader:
         self._most = allowance.largest_picture
         try:
             check_address(source.url)
-            self._proxy = CameraProxy(source, allowance.opening, self._most, allowance.networks)
+            self._proxy = CameraProxy(source, allowance.open_timeout, self._most, allowance.networks)
         except AddressError as error:
             raise CaptureError(str(error)) from error
         except ConnectError as error:
@@ -86,14 +87,14 @@ class Reader:
             cv2.CAP_PROP_FORMAT,
             -1,  # the camera's own access units
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            round(max(allowance.opening - (time.monotonic() - started), 0.5) * 1000),
+            round(max(allowance.open_timeout - (time.monotonic() - started), 0.5) * 1000),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            round(allowance.reading * 1000),
+            round(allowance.read_timeout * 1000),
             cv2.CAP_PROP_N_THREADS,
             1,
         ]
         self._silence = "The camera was opened, but sent no picture in time."
-        self._capture = cv2.VideoCapture(self._proxy.address, cv2.CAP_FFMPEG, parameters)
+        self._capture = cv2.VideoCapture(self._proxy.url, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
             self.close()
             raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), self._proxy.problem)
@@ -139,8 +140,8 @@ class Reader:
 
 
 def _why_not_opened(seconds: float, allowance: Allowance) -> str:
-    if seconds >= allowance.opening * 0.9:
-        return f"The camera did not answer within {allowance.opening:g} s."
+    if seconds >= allowance.open_timeout * 0.9:
+        return f"The camera did not answer within {allowance.open_timeout:g} s."
     return "The camera refused the connection, the log-in or the address."
 
 
@@ -171,7 +172,7 @@ class Capture:
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately; 0 when it is silent. Too low rather than too high in the first second."""
+        """Frames/s that the camera sent lately; 0 when it is silent. Rather too low in the first second."""
         arrivals = list(self._arrivals)
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENT:
             return 0.0
@@ -183,19 +184,19 @@ class Capture:
         return self._relay.reads and self._relay.followed
 
     def want(self, qualities: frozenset[str]) -> None:
-        """Encode these qualities as JPEG from the next frame on."""
+        """Encode these qualities, and no others, as JPEG from the next frame on."""
         self._wanted = qualities
 
-    def reopen(self, source: CameraSource) -> None:
-        """Read another address from the next frame on."""
+    def change_source(self, source: CameraSource) -> None:
+        """Read another source. The thread notices it at the next frame."""
         self._source = source
 
     def stop(self) -> None:
-        """Ask the thread to end. It does after the current read."""
+        """Ask the thread to end. It ends after the current read."""
         self._stop.set()
 
     def run(self) -> None:
-        """Read or follow the camera until `stop`. Reopen it with backoff when it is lost."""
+        """Read or follow the camera until `stop`, with a new relay for each source."""
         try:
             while not self._stop.is_set():
                 source = self._source
@@ -206,6 +207,7 @@ class Capture:
             trim_memory()
 
     def _serve(self, source: CameraSource, relay: Relay) -> None:
+        """Read or follow `source` until it changes or `stop` is called. Retries with backoff after each failure."""
         failures = 0
         while self._should_serve(source):
             before = self.frames_read
@@ -236,7 +238,7 @@ class Capture:
         self._listener.on_condition(Condition(state, time.monotonic(), failures, cause))
 
     def _read(self, source: CameraSource, relay: Relay) -> None:
-        """Read `source` until it changes, or another worker becomes its reader. Raises CaptureError when it is lost."""
+        """Read the camera until its source changes, or another worker reads it. Raises CaptureError when it is lost."""
         reader = Reader(source, self._allowance)
         try:
             codec, extradata = reader.codec, reader.extradata
@@ -253,7 +255,7 @@ class Capture:
                     self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
                 for unit in units.push(data, reader.presented_at, read_at):
                     video.collect(unit)
-                    relay.publish(unit, video.group)  # first, so that others do not wait for the encoding
+                    relay.publish(unit, video.group)  # before `show`: other workers do not wait for the encoding
                     video.show(unit)
         except DecodingError as error:
             raise CaptureError(str(error)) from error

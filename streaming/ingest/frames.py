@@ -40,9 +40,9 @@ class Frame(NamedTuple):
 class Mailbox:
     """The frames that wait for one viewer. A slow viewer misses frames and holds up nobody.
 
-    Keeps the newest JPEG only. Keeps all video in order until `most` frames wait, then drops all up to the next keyframe.
-    `deliver_to` sets a short cut for a frame without a gap before it, while the reader waits: waking the reader costs more
-    than sending the frame.
+    Of JPEG, it keeps the newest frame. Of video, it keeps all frames in order until `most` wait; then it drops them, and the
+    following ones up to the next keyframe. `deliver_to` sets a short cut, because waking the reader costs more than sending
+    a frame.
     """
 
     def __init__(self, most: int = 25) -> None:
@@ -52,14 +52,15 @@ class Mailbox:
         self._needs_key = True
         self._backlog = 0  # preloaded frames that still wait; they are no sign of a slow viewer
         self._deliver: Delivery = lambda frame: False
-        self.dropped = 0  # frames since the last take
-        self.missed = 0  # frames in all
+        self.dropped = 0  # frames dropped since the last `pop`
+        self.missed = 0  # frames dropped before that
 
     def deliver_to(self, delivery: Delivery) -> None:
-        """Offer frames to `delivery` first while the reader waits. Frames that it refuses are kept for the reader."""
+        """While the reader waits, offer `delivery` each frame without a gap before it. Keep the frames that it refuses."""
         self._deliver = delivery
 
     def put(self, frame: Frame) -> None:
+        """Deliver, keep or drop a frame."""
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
             self._drop_all()
         if self._needs_key and not frame.flags & Flag.KEY:
@@ -105,12 +106,12 @@ class Mailbox:
             await self._arrival
 
     async def take(self) -> Frame:
-        """Wait for a frame and take it. It is flagged if frames before it were dropped. Takes nothing if cancelled."""
+        """Wait for a frame and take it, as `pop` does. Takes nothing if cancelled."""
         await self.arrival()
         return self.pop()
 
     def pop(self) -> Frame:
-        """Take a frame without a wait. Raises IndexError if there is none."""
+        """Take the oldest frame without a wait. It is flagged if frames before it were dropped. Raises IndexError."""
         frame = self._frames.popleft()
         if self._backlog:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)

@@ -19,7 +19,7 @@ from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
 logger = logging.getLogger(__name__)
 
-FOLLOWERS_CHECK = 1.0  # seconds between two looks whether other workers still follow a camera without viewers here
+FOLLOWERS_CHECK = 1.0  # seconds between two checks whether other workers follow a camera without viewers here
 
 
 class Hub:
@@ -43,7 +43,7 @@ class Hub:
     async def feed(
         self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
-        """A feed of `camera` while the block lasts. Uses the running capture if there is one, also a lingering one.
+        """A feed of `camera` while the block lasts. Uses the running capture if there is one, even without viewers.
 
         Raises CameraUnreachableError if this worker cannot open another camera.
         """
@@ -57,10 +57,10 @@ class Hub:
             if not active.feeds:
                 self._let_linger(active)
 
-    def reopen(self, camera: str, source: CameraSource) -> None:
-        """The camera's address has changed: its viewers see the new one."""
+    def change_source(self, camera: str, source: CameraSource) -> None:
+        """The camera's address or credentials may have changed: if so, its viewers see the new source."""
         if camera in self._cameras:
-            self._cameras[camera].reopen(source)
+            self._cameras[camera].change_source(source)
 
     async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
         while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
@@ -69,11 +69,12 @@ class Hub:
         if active is None:
             await self._make_room()
             active = self._cameras.get(camera) or self._start(camera, source)
-        active.end_linger()
-        active.reopen(source)
+        active.cancel_linger()
+        active.change_source(source)
         return active
 
     async def _make_room(self) -> None:
+        """If all places are taken, stop a camera without viewers, and wait until any capture has ended."""
         if len(self._cameras) + len(self._ending) < self._most:
             return
         unwatched = next((active for active in self._cameras.values() if not active.feeds), None)
@@ -88,7 +89,7 @@ class Hub:
         try:
             active.start(self._executor, self._ended)
         except FullError as error:
-            raise CameraUnreachableError(f"This server already reads {self._most} cameras, its most.") from error
+            raise CameraUnreachableError(f"This server already reads {self._most} cameras, the most it may.") from error
         self._cameras[camera] = active
         return active
 
@@ -96,13 +97,14 @@ class Hub:
         if self._cameras.get(active.id) is not active:
             return
         if active.condition.state is State.LIVE:
-            active.linger(self._linger, self._end_linger)
+            active.linger(self._linger, self._lingered)
         else:
             self._stop(active)
 
-    def _end_linger(self, active: ActiveCamera) -> None:
+    def _lingered(self, active: ActiveCamera) -> None:
+        """The time to linger is over."""
         if active.capture.is_followed:  # viewers at other workers would lose the picture for a moment
-            active.linger(FOLLOWERS_CHECK, self._end_linger)
+            active.linger(FOLLOWERS_CHECK, self._lingered)
         else:
             self._stop(active)
 
@@ -114,6 +116,7 @@ class Hub:
         self._ending[active.id] = active.done
 
     def _ended(self, active: ActiveCamera, done: "asyncio.Future[None]") -> None:
+        """The capture's thread has ended."""
         if self._ending.get(active.id) is done:
             del self._ending[active.id]
         if self._cameras.get(active.id) is active:
@@ -146,7 +149,7 @@ class Hub:
         active = self._cameras.get(camera)
         return active.newest if active is not None and active.condition.state is State.LIVE else None
 
-    # The end.
+    # At the end of the process.
 
     def stop(self) -> None:
         """Ask every capture to end."""

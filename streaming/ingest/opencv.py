@@ -2,9 +2,9 @@
 
 import os
 
-# Read at each opening. FFmpeg connects to loopback only (camera_proxy.py). The lists allow only what cameras send: other
-# demuxers render texts as pictures and follow playlists to other addresses. These options replace OpenCV's own, so TCP is
-# set again. Small probes open in a tenth of the time.
+# FFmpeg's options, which OpenCV reads at each opening. FFmpeg connects to loopback only (camera_proxy.py). The lists allow
+# only what cameras send: other demuxers render texts as pictures, and follow playlists to other addresses. These options
+# replace OpenCV's own, so TCP is set again. With a small probe a camera opens in a tenth of the time.
 OPTIONS = {
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
@@ -17,7 +17,7 @@ OPTIONS = {
     "analyzeduration": "200000",
 }
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(f"{name};{value}" for name, value in OPTIONS.items())
-# Else OpenCV opens one camera at a time, and a silent one blocks all others.
+# Otherwise OpenCV opens one camera at a time, and a silent one blocks all others.
 os.environ["OPENCV_FFMPEG_IS_THREAD_SAFE"] = "1"
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # INFO and below print addresses with passwords
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

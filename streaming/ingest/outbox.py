@@ -16,12 +16,12 @@ class Entry(Generic[Sender]):
     """A reader's message that waits for Redis."""
 
     relay: Sender
-    keep: str  # which entries of the stream stay: "from here", "few" or "all"
+    keep: str  # the entries that stay in the stream: "from here" on, a "few", or "all"
     fields: Fields
 
 
 class Outbox(Generic[Sender]):
-    """A queue of entries. Callers check `is_full` before they `put`."""
+    """A queue of entries without a limit of its own: callers check `is_full` before `put`."""
 
     def __init__(self) -> None:
         self._entries: list[Entry[Sender]] = []

@@ -16,18 +16,19 @@ from streaming.ingest.qualities import MAX_FRAME_BYTES, QUALITIES, SMALLER
 # FFmpeg's numbers and names of color spaces, color ranges and pixel formats
 BT_709, UNSPECIFIED, BT_601 = 1, 2, (5, 6)
 FULL_RANGE = 2
-PLAIN = ("yuv420p", "yuvj420p")  # the second has the full range
-# Lines from which on video of limited range without color information is taken as BT.709. Browsers do the same.
-HD = 720
+PLAIN = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0; the second has full range
+HD = 720  # lines from which video of limited range that does not name its colors counts as BT.709, as in browsers
 
 
 class Values(NamedTuple):
+    """The range of a picture's values."""
+
     black: int  # luma of black
     luma: int  # steps from black to white
     color: int  # steps of Cb and Cr, around 128
 
 
-OF_VIDEO, FULL = Values(16, 219, 224), Values(0, 255, 255)
+LIMITED, FULL = Values(16, 219, 224), Values(0, 255, 255)
 
 # Conversion from BT.709 to BT.601, which JPEG uses: the weights of (Cb, Cr) in Y, Cb and Cr.
 IN_LUMA, IN_BLUE, IN_RED = (0.1016, 0.1961), (0.9899, -0.1107), (-0.0725, 0.9834)
@@ -81,7 +82,7 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
-    """Returns Y, Cb and Cr as JPEG needs them: full range, BT.601."""
+    """Returns Y, Cb and Cr as JPEG needs them: in full range and BT.601."""
     is_full = picture.color_range == FULL_RANGE or picture.format.name.startswith("yuvj")
     colors = picture.colorspace
     if colors == UNSPECIFIED:
@@ -94,7 +95,7 @@ def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[A
     luma, blue, red = (_rows(plane) for plane in picture.planes)
     if is_full and colors != BT_709:
         return [luma, blue, red]
-    return _converted(luma, blue, red, FULL if is_full else OF_VIDEO, is_709=colors == BT_709)
+    return _converted(luma, blue, red, FULL if is_full else LIMITED, is_709=colors == BT_709)
 
 
 def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "list[np.ndarray[Any, Any]]":
@@ -112,9 +113,13 @@ def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "l
 
 
 def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) -> "list[np.ndarray[Any, Any]]":
-    """Converts to full range and BT.601. Values are clipped to 0 and 255."""
+    """Converts the three planes of a picture to full range and BT.601. Values are clipped to 0..255.
+
+    The picture has the range `values`, limited or full. It is in BT.709 or, unless `is_709`, in BT.601.
+    """
 
     def mixed(*parts: float) -> Any:
+        """Returns the sum of Cb and Cr, weighted with the two `parts` and extended to full range. Gray stays at 128."""
         by_blue, by_red = (part * 255 / values.color for part in parts)
         return cv2.addWeighted(blue, by_blue, red, by_red, 128 - 128 * (by_blue + by_red))
 

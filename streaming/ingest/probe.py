@@ -1,4 +1,4 @@
-"""*Test connection*: opens a camera once, as the live view does, and tells what it sends or why it fails."""
+"""*Test connection*: opens a camera once, as the live view does. Returns a picture and its facts, or why there is none."""
 
 import asyncio
 import base64
@@ -57,7 +57,7 @@ def _try_in_thread(source: CameraSource) -> dict[str, Any]:
 def _look(source: CameraSource, allowance: Allowance) -> dict[str, Any]:
     reader = Reader(source, allowance)
     try:
-        picture = _first_picture(reader, time.monotonic() + allowance.reading)
+        picture = _first_picture(reader, time.monotonic() + allowance.read_timeout)
         data, _, _ = encode(picture, "low")
         return {
             "picture": "data:image/jpeg;base64," + base64.b64encode(data).decode(),

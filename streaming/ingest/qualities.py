@@ -20,6 +20,6 @@ QUALITIES = {
     "low": Quality(640, 360, 5, 70),
     "medium": Quality(1280, 720, 10, 80),
     "high": Quality(1920, 1080, 15, 90),
-    ORIGINAL: Quality(7680, 4320, 15, 90),  # if the camera's own video cannot be passed on
+    ORIGINAL: Quality(7680, 4320, 15, 90),  # as JPEG, if the camera's own video cannot be passed on
 }
 SMALLER = {ORIGINAL: "high", "high": "medium", "medium": "low"}  # `low` always fits into a frame

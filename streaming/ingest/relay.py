@@ -1,6 +1,6 @@
-"""One camera's connection to the other workers, as its capture uses it.
+"""One camera's connection to the other workers: the reader publishes its pictures, and followers take them.
 
-The captures' threads use a relay, and `Sharing` tells it how the election went.
+The capture's thread uses it. `Sharing` reports the result of each election to it.
 """
 
 import itertools
@@ -28,10 +28,10 @@ from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
 
 BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
-FOLLOWED_MS = 3000  # a reader publishes for so long after a follower's last message
-TRIES = 2  # openings in a row that fail before a reader lets a follower try
-STANDS_BACK = 3.0  # seconds for which it is no candidate then
-REDIS_TIMEOUT = 1.0  # seconds without an answer of Redis after which a worker reads the camera itself
+FOLLOWED_MS = 3000  # how long a reader publishes after the last sign of a follower
+TRIES = 2  # failed openings in a row, after which a reader steps back: a follower may try
+STEPS_BACK = 3.0  # seconds for which it is no candidate then
+REDIS_TIMEOUT = 1.0  # seconds without an answer of Redis, after which each worker reads the camera itself
 MAX_RELAYED_BYTES = 64_000_000  # of a picture that is shared: as large as STREAM_MAX_PICTURE_MB may be
 
 
@@ -42,16 +42,19 @@ class Relay:
     followed = False  # other workers follow it
 
     def opened(self, codec: str, extradata: bytes) -> None:
-        """For the reader: the camera has been opened."""
+        """Called by the reader: it has opened the camera."""
 
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
-        """For the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
+        """Called by the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
 
     def publish_loss(self, failures: int, cause: str) -> None:
-        """For the reader: the camera is lost or cannot be opened."""
+        """Called by the reader: tell the followers that the camera is lost, or cannot be opened, and the cause.
+
+        After repeated failures the reader steps back, so that a follower tries.
+        """
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
-        """For a follower: the reader's messages; None while there is none. Ends when this worker is to read."""
+        """Called by a follower: yields the reader's messages, None while there is none, until this worker is the reader."""
         yield from ()
 
 
@@ -79,17 +82,18 @@ class SharedRelay(Relay):
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:
         name = name_of(camera, source)
         self.keys = [f"{name}:{part}" for part in ("reader", "follows", "units", "knocks")]
-        self.reader, _, self.units, self.wakeups = self.keys
+        self.reader_key, _, self.stream_key, self.wakeup_key = self.keys
         self._context = context
         self.reads = self.left = False
-        self.stands_back_until = 0.0  # time.monotonic() until which other workers may try
-        self._turn = 0
-        self._answers = True
+        self.steps_back_until = 0.0  # time.monotonic() until which other workers may try
+        self._turn = 0  # number of the newest election whose result is known
+        self._answers = True  # Redis answered the last election
         self._answered_at = time.monotonic()
         self._opening = Opening(b"", "", b"")
         self._number = 0  # of the newest picture of this opening
-        self._interruptions = self._known_interruptions = 0
-        self._is_continuous = False  # no picture is missing between the last one published and the next
+        self._interruptions = 0  # calls of `interrupt`, by another thread
+        self._known_interruptions = 0  # those that `publish` has reacted to
+        self._is_continuous = False  # the next picture follows the last one that was published
         self._awaits_key = False  # pictures are dropped until the next keyframe, because Redis is too slow
 
     # The election.
@@ -100,7 +104,7 @@ class SharedRelay(Relay):
             return  # a later election is already known
         self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
         self.reads, self.followed = reads, followed
-        if self.left:  # meanwhile
+        if self.left:  # before the result came
             self._resign_reader()
 
     def unanswered(self) -> None:
@@ -118,7 +122,9 @@ class SharedRelay(Relay):
             self.reads = False
             context = self._context
             with suppress(GateUnavailableError):
-                context.store.run("ingest/resign_reader", [self.reader, self.units], [context.worker, FOLLOWED_MS])
+                context.store.run(
+                    "ingest/resign_reader", [self.reader_key, self.stream_key], [context.worker, FOLLOWED_MS]
+                )
 
     # The reader's side.
 
@@ -134,7 +140,7 @@ class SharedRelay(Relay):
             return
         too_much = self._context.outbox.is_full or len(unit.data) > MAX_RELAYED_BYTES
         if too_much or (self._awaits_key and group and not unit.key):
-            self._awaits_key = True  # the whole GOP again would be even more
+            self._awaits_key = True  # until then: the whole GOP again would be even more
             return
         units = [unit] if self._is_continuous else group or [unit]
         self._is_continuous, self._awaits_key = True, False
@@ -147,14 +153,14 @@ class SharedRelay(Relay):
             return
         self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
         if failures >= TRIES:  # the cause may be this host's network: another worker tries
-            self.stands_back_until = time.monotonic() + STANDS_BACK
+            self.steps_back_until = time.monotonic() + STEPS_BACK
             self._resign_reader()
 
     def _put(self, keep: str, fields: Fields) -> None:
         self._context.outbox.put(Entry(self, keep, fields))
 
     def interrupt(self) -> None:
-        """An entry was lost: the next one begins with the GOP's keyframe."""
+        """An entry was lost: publish the whole GOP with the next picture."""
         self._interruptions += 1
 
     # The follower's side.
@@ -164,13 +170,13 @@ class SharedRelay(Relay):
         while not self.reads:
             entries = self._read(after)
             after = entries[-1][0] if entries else after
-            for id, group in itertools.groupby(
+            for id, same_opening in itertools.groupby(
                 (fields for _, fields in entries), key=lambda fields: fields.get(b"opening")
             ):
-                messages = list(group)
+                messages = list(same_opening)
                 if id is None:
                     opening = None
-                    yield self._handle_word(messages[-1])
+                    yield self._handle_notice(messages[-1])
                     continue
                 if opening is None or opening.id != id:
                     opening, number = opening_of(messages[0]), 0
@@ -180,16 +186,17 @@ class SharedRelay(Relay):
             if not entries:
                 yield None
 
-    def _handle_word(self, word: Fields) -> Loss | None:
-        """An entry without a picture: the reader has resigned, or cannot read the camera."""
-        if b"gone" in word:
+    def _handle_notice(self, fields: Fields) -> Loss | None:
+        """Handle an entry without a picture: the reader has resigned, or cannot read the camera."""
+        if b"gone" in fields:
             self._context.elect([self])
             return None
-        return Loss(int(word[b"failures"]), word[b"cause"].decode())
+        return Loss(int(fields[b"failures"]), fields[b"cause"].decode())
 
     def _read(self, after: bytes) -> list[tuple[bytes, Fields]]:
+        """Returns the entries after the one with the id `after`. Waits for the first, for `BEAT` seconds at most."""
         try:
-            return self._context.store.read(self.units, after, BEAT)
+            return self._context.store.read(self.stream_key, after, BEAT)
         except GateUnavailableError:
             time.sleep(BEAT)
             return []

@@ -18,11 +18,11 @@ class Opening:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Pictures of one opening. The first ones begin with a keyframe if the camera sends any."""
+    """Pictures of one opening. The first arrival of an opening begins with a keyframe if the GOP is kept."""
 
     opening: Opening
     units: list[AccessUnit]
-    gap: bool = False  # pictures before them are missing, and they do not begin with a keyframe
+    gap: bool = False  # pictures before `units` are missing, and `units` do not begin with a keyframe
 
 
 @dataclass(frozen=True)
@@ -36,28 +36,30 @@ class Loss:
 def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
     """Drops entries up to picture `number`, and those whose reference frames are missing.
 
-    Returns the remaining entries, the number of the last one, and whether there is a gap before them all the same. There can
-    be one if the camera's GOP is too long to be kept.
+    While the GOP is too long to be kept (`group` is 0), the next keyframe may be far: then nothing is dropped after a gap.
+    Returns the remaining entries, the number of the last one, and whether a gap remains.
     """
     kept, gap = [], False
     for fields in entries:
-        its = int(fields[b"number"])
-        if its <= number:
+        its_number, is_key, has_group = int(fields[b"number"]), fields[b"key"] == b"1", fields[b"group"] == b"1"
+        if its_number <= number:
             continue
-        if its == number + 1 or fields[b"key"] == b"1" or fields[b"group"] == b"0":
-            gap = gap or (its > number + 1 and fields[b"key"] == b"0")
-            number = its
+        follows = its_number == number + 1
+        if follows or is_key or not has_group:
+            gap = gap or not (follows or is_key)
+            number = its_number
             kept.append(fields)
     return kept, number, gap
 
 
-def fields_of(opening: Opening, number: int, unit: AccessUnit, in_group: bool) -> Fields:
+def fields_of(opening: Opening, number: int, unit: AccessUnit, has_group: bool) -> Fields:
+    """`has_group`: the reader keeps the GOP of this picture. `codec` is FFmpeg's name, `name` that of WebCodecs."""
     fields = {
         b"opening": opening.id,
         b"codec": opening.codec.encode(),
         b"extradata": opening.extradata,
         b"number": b"%d" % number,
-        b"group": b"%d" % in_group,
+        b"group": b"%d" % has_group,
         b"key": b"%d" % unit.key,
         b"presented_at": repr(unit.presented_at).encode(),
         b"read_at": repr(unit.read_at).encode(),

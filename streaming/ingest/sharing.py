@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cameras.sources import CameraSource
 from streaming.errors import GateUnavailableError
@@ -23,8 +23,8 @@ from streaming.store.scripts import Call, ThreadStore
 
 logger = logging.getLogger(__name__)
 
-READER_LEASE_MS = 1000  # after which another worker may read the camera of a dead reader
-MOST_HELD = 24_000_000  # bytes of one camera in Redis: a GOP and one picture. The newest picture always stays
+READER_LEASE_MS = 1000  # then another worker may read the camera of a dead reader
+MOST_HELD = 24_000_000  # bytes of one camera in Redis: one GOP and one picture; the newest picture always stays
 MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
 
 
@@ -44,7 +44,7 @@ class Sharing:
 
     @contextmanager
     def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
-        """The camera's relay while the block lasts. The first worker becomes the reader."""
+        """The camera's relay while the block lasts. The first worker that asks becomes the reader."""
         relay = SharedRelay(self._context, camera, source)
         self._elect_readers([relay])
         with self._lock:
@@ -78,7 +78,7 @@ class Sharing:
         """Become the reader of cameras without one, stay the reader, or keep following. Tells the relays the result."""
         turn, now = next(self._turns), time.monotonic()
         keys = [key for relay in relays for key in relay.keys]
-        candidates = json.dumps([relay.stands_back_until <= now for relay in relays])
+        candidates = json.dumps([relay.steps_back_until <= now for relay in relays])
         try:
             answer = self.store.run(
                 "ingest/elect_reader", keys, [self.worker, READER_LEASE_MS, FOLLOWED_MS, candidates]
@@ -93,7 +93,7 @@ class Sharing:
                 relay.answered(turn, bool(reads), bool(followed))
 
     def _log(self, complaint: str) -> None:
-        """Log `complaint` if it is new, or that there is none any more."""
+        """Log `complaint` if it is new. "" means that Redis answers, which is logged once after a complaint."""
         with self._lock:
             before, self._complaint = self._complaint, complaint
         if complaint and complaint != before:
@@ -105,8 +105,8 @@ class Sharing:
         while not self._closed.is_set():
             try:
                 with self._lock:
-                    read = [relay for relay in self._relays if relay.reads]
-                self._wait_for_beat(read)
+                    own = [relay for relay in self._relays if relay.reads]
+                self._wait_for_beat(own)
                 with self._lock:
                     relays = list(self._relays)
                 if relays:
@@ -115,14 +115,12 @@ class Sharing:
                 logger.exception("The election of cameras' readers failed; it tries again")
                 time.sleep(BEAT)
 
-    def _wait_for_beat(self, read: list[SharedRelay]) -> None:
-        """Wait for the next beat, or for a worker that begins to follow a camera that this worker reads."""
-        try:
-            if read:
-                self.store.pop([relay.wakeups for relay in read], BEAT)
+    def _wait_for_beat(self, own: list[SharedRelay]) -> None:
+        """Wait for the next beat, or until a worker begins to follow one of the `own` cameras, which this worker reads."""
+        if own:
+            with suppress(GateUnavailableError):
+                self.store.wait_for_any([relay.wakeup_key for relay in own], BEAT)
                 return
-        except GateUnavailableError:
-            pass
         self._closed.wait(BEAT)
 
     # Publishing.
@@ -132,23 +130,27 @@ class Sharing:
             entries = [entry for entry in self._outbox.take() if not entry.relay.left]
             try:
                 self._send(entries)
-                continue
-            except GateUnavailableError:
-                pass  # the next election logs it
+            except GateUnavailableError:  # the next election logs it
+                _interrupt(entries)
             except Exception:
                 logger.exception("Publishing the pictures of cameras failed")
-            for entry in entries:
-                entry.relay.interrupt()
+                _interrupt(entries)
 
     def _send(self, entries: list[Entry[SharedRelay]]) -> None:
+        """Publish all entries in one round trip."""
         calls: list[Call] = []
         bounds = [MOST_HELD, MOST_HELD_OF_ALL]
         for entry in entries:
             words = [word for pair in entry.fields.items() for word in pair]
             arguments: list[Word] = [self.worker, READER_LEASE_MS, FOLLOWED_MS, entry.keep, *bounds, *words]
-            calls.append(([entry.relay.reader, entry.relay.units, HELD], arguments))
+            calls.append(([entry.relay.reader_key, entry.relay.stream_key, HELD], arguments))
         answers = self.store.run_all("ingest/publish", calls)
-        refused = {entry.relay for entry, (reads,) in zip(entries, answers, strict=True) if not reads}
-        for relay in refused:  # its lease has expired: another worker may hold it
+        expired = {entry.relay for entry, (reads,) in zip(entries, answers, strict=True) if not reads}
+        for relay in expired:  # another worker may hold the reader's lease now
             relay.interrupt()
             self._elect_readers([relay])
+
+
+def _interrupt(entries: list[Entry[SharedRelay]]) -> None:
+    for entry in entries:
+        entry.relay.interrupt()

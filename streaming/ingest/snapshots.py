@@ -1,8 +1,8 @@
 """Stills: for each camera and quality, one new still in `period` seconds serves all viewers.
 
-A still needs no slot. Its cost is limited: one grab per camera at a time, `GRABS` open cameras in a worker, `PER_USER` for
-one user, and a pause after a failure. `still_limits.py` limits the bytes that are sent.
-Workers that share cameras also share stills in Redis. Else each worker has its own.
+A still needs no slot. Its cost is limited: one grab per camera and quality at a time, `GRABS` open cameras in a worker,
+`PER_USER` of them for one user, and a pause after a failure. `viewing/still_limits.py` limits requests and bytes.
+Workers that share cameras also share stills in Redis. Otherwise each worker has its own.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
 
 RETRY = 5.0  # seconds before a camera or a Redis that has failed is asked again
-GRABS = 12  # cameras that are open at once for stills
-PER_USER = 8  # of them for one user
-FAILED_BEFORE = 2  # of them that failed at the last attempt
+GRABS = 12  # cameras that are opened at once for stills
+PER_USER = 8  # of them, for one user
+FAILED_BEFORE = 2  # of them, cameras that failed at the last attempt
 QUICK = 1.0  # seconds after which a silent camera leaves its place to others
-MAX_SILENT = 4  # silent cameras without a place that are still waited for; others fail at once
+MAX_SILENT = 4  # cameras without a place that may stay silent until the timeout; more of them fail at once
 MAX_SHARED_BYTES = 1_000_000  # of a still that is shared with other workers
 
 Key = tuple[str, CameraSource, str]  # camera id, source, quality
@@ -40,7 +40,7 @@ Tasks = dict[Any, "asyncio.Task[Still]"]
 class Still:
     data: bytes  # JPEG
     read_at: float  # Unix milliseconds
-    until: float  # time.monotonic() up to which it serves all viewers
+    until: float  # time.monotonic() until which it serves all viewers
 
 
 class Snapshots:
@@ -50,9 +50,9 @@ class Snapshots:
         """`timeout`: seconds for the first frame; `period`: seconds for which a still serves."""
         self._hub, self._timeout, self._period, self._shared = hub, timeout, period, shared
         self._stills: dict[Key, Still] = {}
-        self._failures: dict[Key, tuple[float, CameraUnreachableError]] = {}
-        self._grabs: Tasks = {}  # by Key
-        self._turns: Tasks = {}  # by Key and user
+        self._failures: dict[Key, tuple[float, CameraUnreachableError]] = {}  # time.monotonic() and error
+        self._grabs: Tasks = {}  # Key -> task that gets a new still
+        self._turns: Tasks = {}  # Key and user -> task that waits for a place first
         self._room = Room()
         self._failed: set[str] = set()  # cameras that failed at the last attempt
         self._failed_places = asyncio.Semaphore(FAILED_BEFORE)
@@ -83,6 +83,7 @@ class Snapshots:
         return self._stills.get(key)
 
     async def _in_turn(self, key: Key, user: str) -> Still:
+        """Wait for a place, and grab a still. A silent camera keeps its place for `QUICK` seconds."""
         failed_place = self._failed_places if key[0] in self._failed else contextlib.nullcontext()
         async with failed_place, self._room.place(user, self._timeout):
             if (still := self._known(key)) is not None:
@@ -94,14 +95,14 @@ class Snapshots:
         return await grab
 
     def _sends(self, key: Key) -> bool:
-        """Whether the camera is live, even if its next keyframe is seconds away."""
+        """Whether the camera is live here. Its next keyframe may still be seconds away."""
         return self._hub.newest(key[0]) is not None
 
     def _grab(self, key: Key) -> "asyncio.Task[Still]":
         return _one(self._grabs, key, lambda: self._renew(key))
 
     async def _renew(self, key: Key) -> Still:
-        """Returns the new current still: another worker's, or one of this worker."""
+        """Returns the new current still: another worker's if there is one, else this worker's own."""
         still = await self._share(key)
         if still is None:
             frame = await self._frame(key)
@@ -111,6 +112,7 @@ class Snapshots:
         return still
 
     async def _frame(self, key: Key) -> Frame:
+        """Returns a fresh frame of the open camera, or opens it. Raises CameraUnreachableError."""
         camera, source, quality = key
         newest = (self._hub.newest(camera) or {}).get(quality)
         if newest is not None and newest.read_at >= (time.time() - FRESH) * 1000:
@@ -127,7 +129,7 @@ class Snapshots:
             raise failure from error
 
     async def _wait_for_frame(self, key: Key, feed: Feed) -> Frame:
-        """Returns the first frame. Raises CameraUnreachableError for a silent camera if too many others are silent."""
+        """Returns the first frame. Raises CameraUnreachableError if the camera is silent and too many others are."""
         frame = asyncio.ensure_future(_first_frame(feed))
         try:
             await asyncio.wait([frame], timeout=QUICK)
@@ -144,7 +146,7 @@ class Snapshots:
             frame.cancel()
 
     async def _share(self, key: Key, offered: Still | None = None) -> Still | None:
-        """Returns the still that serves all workers: the first one offered. None if there is none."""
+        """Returns the still of all workers, or makes `offered` that still if there is none. None: there is none."""
         if self._shared is None or time.monotonic() < self._retry_redis_at:
             return None
         if offered and len(offered.data) > MAX_SHARED_BYTES:
@@ -162,7 +164,7 @@ class Snapshots:
 
 
 class Room:
-    """Limits the open cameras: `GRABS` in all, `PER_USER` for one user."""
+    """The places for cameras that are opened for stills: `GRABS` in all, `PER_USER` for one user."""
 
     def __init__(self) -> None:
         self._all = asyncio.Semaphore(GRABS)
@@ -189,7 +191,7 @@ def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]
     def ended(task: "asyncio.Task[Still]") -> None:
         del tasks[key]
         if not task.cancelled():
-            task.exception()  # else asyncio logs it if nobody waits any more
+            task.exception()  # otherwise asyncio logs it if nobody waits any more
 
     if key not in tasks:
         tasks[key] = asyncio.create_task(job(), name="still")

@@ -20,13 +20,13 @@ def trim_memory() -> None:
 
 
 class FullError(RuntimeError):
-    """All threads are busy. Jobs are not queued, because a job lasts as long as somebody watches."""
+    """All threads are busy. Jobs are not queued, because a job may last for hours."""
 
 
 class ThreadPerJobExecutor(Executor):
-    """Runs each job in a daemon thread. The owner stops the jobs and joins the threads for a limited time.
+    """Runs each job in a daemon thread. The owner stops the jobs, and joins the threads for a limited time.
 
-    At its exit the interpreter waits for the threads of a ThreadPoolExecutor without a limit, before any hook can stop them.
+    With a ThreadPoolExecutor, the interpreter's exit waits for its threads without a limit, before any hook can stop them.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -70,7 +70,8 @@ class ThreadPerJobExecutor(Executor):
 class Inbox:
     """Calls from a thread to the event loop on which the inbox was created. The loop runs them in order.
 
-    Waking the loop costs more than most calls do, so calls that are not urgent wait for the next urgent one.
+    Waking the loop costs more than most calls. So a call that is not urgent waits for the next urgent one, or until `MOST`
+    others wait.
     """
 
     MOST = 25  # calls that may wait before the loop is woken
@@ -80,13 +81,13 @@ class Inbox:
         self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
 
     def put(self, handler: Callable[[Any], None], value: object, *, urgent: bool) -> None:
-        """Let the loop call `handler(value)`; for any thread. Raises RuntimeError if it wakes a closed loop."""
+        """Let the loop call `handler(value)`. Any thread may call this. Raises RuntimeError if the loop is closed."""
         self._waiting.append((handler, value))
         if urgent or len(self._waiting) > self.MOST:
             self._loop.call_soon_threadsafe(self.handle)
 
     def handle(self) -> None:
-        """Run all waiting calls; on the loop only."""
+        """Run all waiting calls. Only the loop's thread may call this."""
         try:
             while self._waiting:
                 handler, value = self._waiting.popleft()

@@ -11,9 +11,9 @@ from streaming.ingest.pictures import Decoder, encode
 from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
-GROUP_PICTURES = 1800  # of such a GOP: a minute
-WITHOUT_KEY = 10.0  # seconds without a keyframe after which a camera whose GOP is not kept is served as JPEG
-LATER = 0.005  # seconds of decoding that may wait for the next picture to be shown: batches take a seventh less
+GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
+WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
+LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
 
 class Pacer:
@@ -24,7 +24,7 @@ class Pacer:
         self._next = -math.inf
 
     def due(self, now: float) -> bool:
-        # A frame may be a quarter of an interval early. Else jitter would cost a camera of exactly this rate frames.
+        # A frame may be a quarter of an interval early. Otherwise a camera of exactly this rate would lose frames to jitter.
         if now < self._next - self._interval / 4:
             return False
         on_time = now - self._next < self._interval
@@ -62,14 +62,14 @@ class Video:
         self._without_key_since = time.monotonic()
         listener.on_group([])  # discard the GOP of the previous connection
         listener.on_passes_video(codec == "h264")
-        self._parameters = b""  # of this epoch
-        self._name = ""  # of the codec with these parameters, for WebCodecs
+        self._parameters = b""  # parameter sets of this epoch
+        self._codec_name = ""  # WebCodecs' name of the codec with these parameters
         self._is_cut = False  # a picture was not passed on, so those that depend on it must not be either
-        self.group: list[AccessUnit] = []  # since the last keyframe
+        self.group: list[AccessUnit] = []  # the current GOP; empty if it is too long to be kept
         self._group_bytes = 0
         self._decoder: Decoder | None = None
-        self._undecoded: list[bytes] = []
-        self._seconds = 0.0  # the last decoding time of a picture
+        self._undecoded: list[bytes] = []  # pictures that wait to be decoded together
+        self._seconds = 0.0  # the last decoding time of one picture
         self._due: set[str] = set()  # qualities that get the next picture
         self._pacers: dict[str, Pacer] = {}
 
@@ -89,7 +89,7 @@ class Video:
         self._is_cut = True
 
     def join(self, units: list[AccessUnit]) -> None:
-        """Begin with the pictures, at least one, of a camera that another worker reads. Only the newest one is live."""
+        """Begin with the pictures of a camera that another worker reads: one or more. Only the newest one is shown."""
         *before, newest = units
         for unit in before:
             self.collect(unit)
@@ -106,7 +106,7 @@ class Video:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:
                 self._epoch = self._next_epoch()
-            self._parameters, self._name = unit.parameters, unit.codec
+            self._parameters, self._codec_name = unit.parameters, unit.codec
         elif self._group_bytes > GROUP_BYTES or len(self.group) > GROUP_PICTURES:
             self.group, self._group_bytes = [], 0
         if unit.key or self.group:
@@ -114,6 +114,7 @@ class Video:
             self._group_bytes += len(unit.data)
 
     def _pass_on(self, unit: AccessUnit) -> None:
+        """Deliver a picture of the camera's own video, if viewers have those that it depends on."""
         now, fits = time.monotonic(), _fits(unit)
         if unit.key:
             self._without_key_since = now
@@ -122,14 +123,17 @@ class Video:
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:
             self._listener.on_passes_video(False)
         self._is_cut = not fits or (self._is_cut and not unit.key)
-        if self._name and not self._is_cut:
+        if self._codec_name and not self._is_cut:
             self._listener.on_frame(self._frame(unit))
 
     def _frame(self, unit: AccessUnit) -> Frame:
         flags = Flag.KEY if unit.key else Flag(0)
-        return Frame(Format.H264, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._name)
+        return Frame(
+            Format.H264, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
+        )
 
     def _decode(self, unit: AccessUnit) -> None:
+        """Deliver a picture as JPEG in each wanted quality that is due, or keep it for the next decoding."""
         wanted = self._wanted()
         if not wanted:
             self._decoder = None

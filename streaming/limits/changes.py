@@ -66,7 +66,7 @@ def announce() -> bool:
     The event reaches most workers at once, and the version the others. Without Redis they read the limits by themselves.
     """
     answered = run_now(store_url(), "limits/bump_version", [POLICY], [])
-    worker_events.send_from_sync({"type": "policy"})
+    worker_events.send_from_sync({"type": worker_events.Kind.POLICY})
     return answered
 
 

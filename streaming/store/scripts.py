@@ -188,8 +188,8 @@ class ThreadStore:
         entries = found[0][1] if found else []
         return [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
 
-    def pop(self, lists: Sequence[str], wait: float) -> None:
-        """Remove an element from one of the lists. Waits `wait` seconds for it."""
+    def wait_for_any(self, lists: Sequence[str], wait: float) -> None:
+        """Wait until one of the lists has an element, for `wait` seconds at most, and remove it."""
         self.call("BLPOP", *lists, str(wait))
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -20,7 +21,16 @@ SEND_TIMEOUT = 1.0  # seconds
 REJOIN = 3.0  # seconds between two calls of group_add
 RETRY = 2.0  # seconds until listening again after the layer failed
 
-Event = dict[str, Any]
+
+class Kind(StrEnum):
+    """The `type` of an event."""
+
+    ORDERS = "orders"  # Redis has new stop orders
+    POLICY = "policy"  # the limits have changed
+    RECHECK = "recheck"  # check running streams again: those of the listed `cameras`, `users` or `sessions`
+
+
+Event = dict[str, Any]  # `type`: a Kind
 
 
 async def send(event: Event) -> None:
@@ -29,6 +39,7 @@ async def send(event: Event) -> None:
         layer = get_channel_layer()
         if layer is not None:
             async with asyncio.timeout(SEND_TIMEOUT):  # a silent Redis must not delay a login
+                # Channels reserves `type` for the name of a handler. `_listen_once` puts the event's own type back.
                 await layer.group_send(GROUP, {**event, "type": "control", "event": event["type"]})
     except Exception as error:
         logger.debug("A control event could not be sent (%s); running streams find the change by polling", error)

@@ -1,4 +1,7 @@
-"""Who may watch which camera. These functions block: they query the database."""
+"""Checks a viewer's access to a camera: the log-in, the rule `may_watch` (`cameras/permissions.py`), and the camera itself.
+
+The functions block: they query the database.
+"""
 
 import uuid
 from importlib import import_module
@@ -18,9 +21,9 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class ReadOnlySession(dict[str, Any]):
-    """A copy of a session that Django cannot change in the database.
+    """A copy of a session, in which Django cannot change the stored session.
 
-    Django gives a session that was made under an older SECRET_KEY a new key. Only an HTTP response can tell the browser.
+    `get_user` gives a session from an older SECRET_KEY a new key. A WebSocket cannot send that key to the browser.
     """
 
     def cycle_key(self) -> None:
@@ -31,17 +34,17 @@ class ReadOnlySession(dict[str, Any]):
 
 
 def check_session_access(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """`check_access` for the user of a session, as it is stored now. An expired or ended session has no user."""
+    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user."""
     session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
-    # Django reads nothing but the session of this request.
+    # `get_user` uses nothing of a request but its session.
     return check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """Return the user, the camera and its source.
+    """Returns the user, the camera and its source.
 
-    Raises the first that applies of NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError, NoStreamUrlError and
-    CameraUnreachableError.
+    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a disabled
+    camera), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be decrypted.
     """
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError

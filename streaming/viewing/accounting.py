@@ -1,4 +1,4 @@
-"""The accounts of one stream: the rate that the bandwidth budget counts it with, its traffic, and the worker's counters."""
+"""The account of one stream: the rate that the bandwidth budget counts it with, and its traffic in the worker's counters."""
 
 import contextlib
 import time
@@ -28,7 +28,7 @@ class Account:
         """`seconds`: how long the viewer waited for the slot."""
         self._counters.observe("admission", seconds)
         self._counters.add("granted")
-        self._counters.add(f"arrivals:{slot.in_use - 1}")
+        self._counters.add(f"arrivals:{slot.in_use - 1}")  # the slots that others had in use
         self._counters.record_in_use(slot.in_use)
         if slot.would_refuse is not None:
             self._counters.count_refusal(slot.would_refuse, slot.holder, dry_run=True)
@@ -49,7 +49,10 @@ class Account:
     # The rate that the budget counts the stream with.
 
     def rate(self, quality: str) -> Rate:
-        """The rate to expect at `quality`: of the camera's own video, unless the camera is known to send no such video."""
+        """The rate to expect at `quality`.
+
+        At `original`, a viewer who plays H.264 gets the camera's own video, unless it is known that it cannot be passed on.
+        """
         video = (
             quality == ORIGINAL and Format.H264 in self._formats and self._hub.passes_video(self._camera) is not False
         )
@@ -58,8 +61,8 @@ class Account:
     async def change_rate(self, slot: Slot, quality: str) -> None:
         """Count the stream at the rate of `quality`.
 
-        Raises BandwidthReachedError or GateUnavailableError, with nothing changed. Without a budget it raises neither:
-        the change needs no gate then.
+        Raises BandwidthReachedError or GateUnavailableError, with nothing changed. Without a budget it raises neither, and
+        the change holds even if the gate does not answer.
         """
         rate, budget = self.rate(quality), self._budget()
         try:
@@ -70,7 +73,7 @@ class Account:
         self._set_rate(slot, rate)
 
     async def correct_rate(self, slot: Slot, quality: str) -> None:
-        """Count the stream at the rate of the format that came, even if that exceeds the budget: no stream is cut off."""
+        """Count the stream at the rate of the format that came, even if that exceeds the budget: nobody is disconnected."""
         rate = self.rate(quality)
         if rate == slot.terms.rate:
             return

@@ -12,15 +12,15 @@ from streaming.viewing import protocol
 from streaming.viewing.accounting import Account
 from streaming.viewing.viewer import Viewer
 
-LATE = 1.0  # seconds by which a busy worker's timers may be late
+LATE = 1.0  # seconds by which the timers of a busy worker may be late
 LEASE_MARGIN = 5.0  # seconds from a viewing's own deadline until its lease lapses, should the viewing hang
 
 
 class Delivery:
     """Sends the frames of `feed` while the slot is held.
 
-    A frame is in flight from its sending until the viewer acknowledges it. `stall` is how long, in seconds, a viewer with
-    frames in flight may acknowledge none.
+    A frame is in flight until the viewer acknowledges it. A viewer with frames in flight stalls if they acknowledge none for
+    `stall` seconds.
     """
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float) -> None:
@@ -61,7 +61,7 @@ class Delivery:
         while True:
             await mailbox.arrival()
             if self._feed.has_news:
-                await asyncio.sleep(0)  # the viewer is told of the camera's condition first
+                await asyncio.sleep(0)  # another task first tells the viewer the camera's condition
                 await mailbox.arrival()  # the frame may have been dropped meanwhile
             if self._is_full():
                 self._progress.clear()
@@ -72,7 +72,7 @@ class Delivery:
                 await self._send(frame)
 
     async def _send(self, frame: Frame) -> None:
-        """Send a frame and all that has to come before and after it."""
+        """Send a frame, and a change of format before it. Corrects the stream's rate after it."""
         self._slot.check()
         if self._told != (frame.format, frame.codec):
             self._told = frame.format, frame.codec
@@ -85,7 +85,7 @@ class Delivery:
             await self._account.correct_rate(self._slot, self._feed.quality)
 
     def _send_at_once(self, frame: Frame) -> bool:
-        """Send a frame by the fast path, unless something else has to come first. Returns whether it was sent."""
+        """Send a frame by the fast path, if nothing else has to be sent before it. Returns whether it was sent."""
         if (
             self._fast_path is None
             or frame.format is not self._counted
@@ -108,8 +108,8 @@ class Delivery:
             self._waiting_since = time.monotonic()
         self._sent += 1
 
-    async def watch_stall(self) -> None:
-        """Raise ViewerUnresponsiveError when the viewer stalls, or SlotLostError.
+    async def raise_when_stalled(self) -> None:
+        """Raises ViewerUnresponsiveError when the viewer stalls, or SlotLostError.
 
         Daphne's own pings do not notice a stall: any message counts as an answer.
         """
@@ -121,8 +121,8 @@ class Delivery:
                 self._slot.check()
                 raise ViewerUnresponsiveError
             asleep = time.monotonic()
-            # All viewings of a worker wake up together, at full seconds: waking up costs more than looking.
+            # All viewings of a worker wake together, at full seconds: waking costs more than the check.
             pause = min(self._stall - waited, 1.0 - asleep % 1.0)
             await asyncio.sleep(pause)
-            # A longer sleep means that this worker was paused: acknowledgements that came meanwhile are still unread.
+            # After a longer sleep this worker was paused: acknowledgements from that time may still be unread.
             self._waiting_since += max(time.monotonic() - asleep - pause - LATE, 0.0)

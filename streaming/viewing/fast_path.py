@@ -1,6 +1,6 @@
-"""A fast path that a server may offer beside ASGI's two channels.
+"""A fast path that a server may offer beside ASGI's `receive` and `send`.
 
-Nearly all traffic is frames and acknowledgements, and the channels are most of what those cost.
+Nearly all traffic is frames and acknowledgements, and ASGI's two channels take most of the CPU time that they cost.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """The log of viewings. All lines of one viewing have its id, which its viewer is told as well.
 
-`begin(id)` marks every line that the task of a viewing logs from then on, by any logger. Tasks and database threads that are
-started in it inherit the id. Start a task that outlives the viewing in a context of its own. `log_event` logs the milestones
-of a viewing; docs/metrics.md lists them with their facts.
+`begin(id)` marks every line that the current task logs from then on, by any logger. Tasks and database threads that the task
+starts inherit the id. Start a task that outlives the viewing in a context of its own. `log_event` logs the milestones of a
+viewing; docs/metrics.md lists them with their facts.
 """
 
 import json
@@ -42,7 +42,7 @@ def log_event(event: str, **facts: object) -> None:
 
 
 class ViewingFilter(logging.Filter):
-    """Adds `viewing` to each record. Belongs on a handler, which gets the records of all loggers."""
+    """Adds `viewing` to each record. Add it to a handler: unlike a logger, it gets the records of all loggers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.viewing = _viewing.get()

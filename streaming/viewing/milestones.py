@@ -1,4 +1,4 @@
-"""The milestones of one viewing in the log: opened, admitted, and ended or refused. docs/metrics.md lists their facts."""
+"""Logs the milestones of one viewing: opened, admitted, and ended or refused. docs/metrics.md lists their facts."""
 
 from streaming.gate.leases import Slot
 from streaming.viewing import log

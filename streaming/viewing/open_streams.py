@@ -5,7 +5,7 @@ from streaming.viewing.viewing import Viewing
 
 
 class Stream:
-    """An open socket: whose it is, and how to end it."""
+    """An open socket: the viewing on it, once there is one, and whose it is."""
 
     def __init__(self) -> None:
         self.viewing: Viewing | None = None
@@ -14,7 +14,7 @@ class Stream:
 
     @property
     def admitted(self) -> bool:
-        """Whether it has had a slot. Until then it is a handshake in progress."""
+        """Whether it has, or has had, a slot. Until then it is a handshake in progress."""
         return self.viewing is not None and self.viewing.slot is not None
 
     def assign(self, viewing: Viewing, *, user: str, session: str | None) -> None:

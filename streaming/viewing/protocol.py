@@ -23,7 +23,7 @@ WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video, about 
 MAX_VIEWER_MESSAGE_BYTES = 1024
 MAX_VIEWER_MESSAGES_PER_SECOND = 60  # acknowledgements of frames are not counted
 
-ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # in the usual form of JSON encoders
+ACK = re.compile(r'\{"type": ?"ack", ?"seq": ?(0|[1-9][0-9]{0,9})\}')  # as JSON encoders usually write it
 HEADER = struct.Struct("!BBBBIdd")  # version, kind, flags, epoch, sequence, read at (ms), presented at (us)
 
 CLOSE_CODES: dict[type[errors.StreamError], int] = {
@@ -41,7 +41,7 @@ CLOSE_CODES: dict[type[errors.StreamError], int] = {
 
 
 def close_code(error: errors.StreamError) -> int:
-    """The close code of the error's class, or of its nearest base class."""
+    """The close code of the error's class, or of its nearest base class that has one."""
     return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
 
 
@@ -102,7 +102,7 @@ ViewerMessage = Ack | QualityChange | Ping
 
 
 def parse_ack(text: str) -> int | None:
-    """The sequence number in an acknowledgement of the usual form. None: another message, or another form."""
+    """The sequence number of an acknowledgement. None: another message, or JSON in an unusual form."""
     match = ACK.fullmatch(text)
     return int(match[1]) if match else None
 
@@ -141,7 +141,7 @@ def known_formats(text: str) -> frozenset[Format]:
 
 
 def known_quality(quality: str) -> str:
-    """Return `quality`. Raises ProtocolError if there is no such quality."""
+    """Returns `quality`. Raises ProtocolError if there is no such quality."""
     if quality not in QUALITIES:
         raise errors.ProtocolError(f"The quality must be one of {', '.join(QUALITIES)}.")
     return quality

@@ -31,36 +31,38 @@ Key = tuple[str | None, str]  # session, camera
 
 
 class Rechecks:
+    """The checks of this worker's `streams`."""
+
     def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub, policy: Callable[[], Policy]) -> None:
         """`policy`: the limits in force."""
         self._streams, self._hub, self._policy = streams, hub, policy
-        self._asked: set[Key] = set()
-        self._ask = asyncio.Event()
+        self._requested: set[Key] = set()
+        self._wakeup = asyncio.Event()
 
-    def ask_all(self) -> None:
-        """Look at all streams now."""
+    def request_all(self) -> None:
+        """Let `run` check all streams now."""
         for stream in self._streams():
-            self.ask(stream)
+            self.request(stream)
 
-    def ask(self, stream: Stream) -> None:
-        """Check `stream` now."""
-        self._asked.add((stream.session, stream.camera))
-        self._ask.set()
+    def request(self, stream: Stream) -> None:
+        """Let `run` check `stream` now."""
+        self._requested.add((stream.session, stream.camera))
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Check for ever: the streams of `ask` at once, and all streams every `conf.RECHECK` seconds."""
+        """Check for ever: requested streams at once, and all streams every `conf.RECHECK` seconds."""
         due = self._next()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
-                    await self._ask.wait()
-            self._ask.clear()
-            asked, self._asked = self._asked, set()
-            everything = asyncio.get_running_loop().time() >= due
+                    await self._wakeup.wait()
+            self._wakeup.clear()
+            requested, self._requested = self._requested, set()
+            is_due = asyncio.get_running_loop().time() >= due
             for key, streams in self._groups().items():
-                if everything or key in asked:
+                if is_due or key in requested:
                     await self._check(key, streams)
-            if everything:
+            if is_due:
                 due = self._next()
 
     def _next(self) -> float:
@@ -69,6 +71,7 @@ class Rechecks:
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
+        """The streams that share one check, by session and camera."""
         groups: dict[Key, list[Stream]] = defaultdict(list)
         for stream in self._streams():
             if stream.viewing is not None:
@@ -76,6 +79,7 @@ class Rechecks:
         return groups
 
     async def _check(self, key: Key, streams: list[Stream]) -> None:
+        """End the streams if they may no longer be watched. If not, tell the hub the camera's source, which may be new."""
         try:
             camera, source, is_member = await database_sync_to_async(self._read)(*key)
         except StreamError as error:
@@ -86,7 +90,7 @@ class Rechecks:
         except Exception:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
-            self._hub.reopen(str(camera.id), source)
+            self._hub.change_source(str(camera.id), source)
             for stream in streams if is_member else ():
                 if stream.viewing is not None and stream.viewing.slot is not None:
                     slot = stream.viewing.slot

@@ -11,10 +11,8 @@ from streaming.viewing.viewer import ViewerTimeouts
 
 @dataclass(frozen=True)
 class WorkerServices:
-    """`budget` returns the bandwidth limit of all streams together, in kbit/s; 0: unlimited."""
-
     gate: Gate
     hub: Hub
     timeouts: ViewerTimeouts
     counters: Counters
-    budget: Callable[[], int]
+    budget: Callable[[], int]  # returns the bandwidth limit of all streams together, kbit/s; 0: unlimited

@@ -16,11 +16,11 @@ class StillLimits:
 
     def __init__(self, worker: str, per_user: float, usage: UsageReport, counters: Counters) -> None:
         self._worker, self._each, self._usage, self._counters = worker, 1 / per_user, usage, counters
-        self._used_until: dict[str, float] = {}  # user -> time.monotonic() until which their rate is used up
+        self._used_until: dict[str, float] = {}  # user -> time.monotonic() until which their requests use up the rate
         self.traffic = Traffic()
 
-    def ask(self, user: str) -> None:
-        """Count a user's request for a still. Raises StillLimitReachedError if they are too many."""
+    def count_request(self, user: str) -> None:
+        """Count a user's request for a still. Raises StillLimitReachedError, without counting it, for too many."""
         now = time.monotonic()
         if len(self._used_until) > USERS:
             self._used_until = {one: until for one, until in self._used_until.items() if until > now - BURST}
@@ -29,8 +29,8 @@ class StillLimits:
             raise StillLimitReachedError(retry_after=1)
         self._used_until[user] = until
 
-    async def send(self, size: int) -> None:
-        """Count a still of `size` bytes as sent. Raises BandwidthReachedError if it exceeds the budget."""
+    async def count_sent(self, size: int) -> None:
+        """Count a still of `size` bytes as sent. Raises BandwidthReachedError, without counting it, above the budget."""
         if not await self._usage.has_room_for_stills(self._worker, self.traffic.kbps_with(size)):
             raise BandwidthReachedError(retry_after=WINDOW)
         self.traffic.sent(size)

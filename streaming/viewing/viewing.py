@@ -1,6 +1,6 @@
 """One viewing from admission to its end: a slot, then the camera's feed, then the delivery of its frames.
 
-It knows no WebSocket: `Viewer` is all it needs of the other side.
+It knows no WebSocket: a `Viewer` is all it needs.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Viewing:
 
     @property
     def holder(self) -> Holder:
-        """As it asked for the slot: with the first quality."""
+        """The holder with the quality that was requested first."""
         return self._request.holder
 
     def rate(self) -> Rate:
@@ -54,18 +54,18 @@ class Viewing:
 
         If the gate makes new viewers wait, `read_terms` returns the terms that are in force after the wait.
         """
-        await _first_error(self._hold(terms, read_terms), self._watch_stop())
+        await _first_error(self._hold(terms, read_terms), self._raise_when_stopped())
 
     def stop(self, error: StreamError) -> None:
         """End the viewing with `error`."""
         if not self._stop.done():
             self._stop.set_result(error)
 
-    async def _watch_stop(self) -> None:
+    async def _raise_when_stopped(self) -> None:
         raise await asyncio.shield(self._stop)
 
     async def _hold(self, terms: Terms, read_terms: ReadTerms | None) -> None:
-        """Hold a slot, and within it the feed: however this ends, the feed is left before the slot is released."""
+        """Hold a slot, and within it the feed. However this ends, the feed is left before the slot is released."""
         request, asked_at = self._request, time.monotonic()
         async with self._gate.slot(request.holder, terms, self._tell_waiting, self.id, read_terms) as slot:
             self._account.count_admission(slot, time.monotonic() - asked_at)
@@ -80,7 +80,10 @@ class Viewing:
                 if self._quality != quality:  # changed before there was a feed
                     await self._switch(slot, delivery, quality)
                 await _first_error(
-                    delivery.pump(), self._follow_camera(slot, feed), delivery.watch_stall(), slot.watch()
+                    delivery.pump(),
+                    self._follow_camera(slot, feed),
+                    delivery.raise_when_stalled(),
+                    slot.raise_when_lost(),
                 )
 
     # The viewer's messages.
@@ -90,19 +93,20 @@ class Viewing:
         return self._delivery is not None and self._delivery.acknowledge(seq)
 
     async def change_quality(self, quality: str) -> None:
-        """Send another quality in the same slot. The viewer is told of the quality that they get.
+        """Send another quality in the same slot. The viewer is told the quality that they get.
 
-        The quality stays as it is if the bandwidth budget has no room for `quality`, or cannot be asked.
+        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is.
         """
         before, self._quality = self._quality, quality
         if self.slot is None or self._delivery is None:
-            return  # the feed will begin with it
+            return  # `_hold` switches to it as soon as there is a feed
         if quality == before:
             await self._delivery.tell_format()
         else:
             await self._switch(self.slot, self._delivery, before)
 
     async def _switch(self, slot: Slot, delivery: Delivery, before: str) -> None:
+        """Change to `self._quality`, or go back to `before` if the budget refuses it."""
         quality = self._quality
         try:
             await self._account.change_rate(slot, quality)
@@ -114,7 +118,7 @@ class Viewing:
         log_event("quality_changed", quality=quality)
         await delivery.switch(quality)
 
-    # What the viewer is told of the gate and the camera.
+    # Messages about the gate and the camera.
 
     async def _tell_waiting(self, seconds: float) -> None:
         facts = {"retry_after": round(seconds, 1)}

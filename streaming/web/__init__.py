@@ -1,9 +1,10 @@
 """How do browsers, programs and Prometheus reach it?
 
-`consumer.py` is the WebSocket of a stream, and `handshake.py` checks a viewer's access before it. `views.py` has the HTTP
-paths of a stream, and `health.py` the health checks. `api.py` is the JSON API; each `*_schemas.py` describes one subject.
+`consumer.py` is the WebSocket of a stream, and `handshake.py` checks a viewer's request and access before it takes a slot.
+`views.py` has the HTTP paths of a stream, and `health.py` the health checks. `api.py` is the JSON API; each `*_schemas.py`
+describes one subject of it.
 `system_views.py` serves the page *Settings > System*, and `prometheus.py` the metrics. `audit.py` writes the actions of
 administrators to Django's log.
 
-Nothing is decided here: a view asks the packages below and translates the answer.
+Nothing is decided here: a view calls the packages below and translates the answer.
 """

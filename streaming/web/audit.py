@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 
 from streaming.models import System
 
-SHOWN = 200  # characters that the administration's list of recent actions has room for
+SHOWN = 200  # characters that fit into the administration's list of recent actions
 
 
 def log_action(user: AbstractBaseUser, text: str) -> None:

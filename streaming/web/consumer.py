@@ -19,24 +19,29 @@ from streaming.viewing.fast_path import EXTENSION, FastPath
 from streaming.viewing.milestones import Milestones
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.viewing import Viewing
-from streaming.web.handshake import UNKNOWN, Handshake
+from streaming.web.handshake import Handshake
 
 logger = logging.getLogger(__name__)
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: a browser shows only 1006 for an earlier refusal."""
+    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: for an earlier refusal, a browser shows the code 1006 only."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fast_path: FastPath | None = None
-        self._task: asyncio.Task[None] | None = None
+        # `connect` sets these three: they depend on the scope.
+        self._id: str
+        self._handshake: Handshake
+        self._milestones: Milestones
+        self._task: asyncio.Task[None] | None = None  # streams
+        self._stream = Stream()
         self._viewing: Viewing | None = None
         self._close_code: int | None = None  # the viewer's own
         self._rate_limit = MessageRateLimit(protocol.MAX_VIEWER_MESSAGES_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Await each message plainly: Channels' own loop makes a task, a wait and a thread hop of each.
+        """Await each message plainly. Channels' own loop makes a task, a wait and a thread hop of each.
 
         A viewer acknowledges four to fifteen times a second, which needs no database. Under Daphne most acknowledgements
         take the fast path instead.
@@ -57,7 +62,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if self.fast_path is not None:
                 self.fast_path.set_text_handler(None)
             # `disconnect` is not called on SIGTERM, nor after an exception in a handler.
-            await self._end()
+            await self._cancel_task()
 
     async def connect(self) -> None:
         await self.accept()
@@ -72,9 +77,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def disconnect(self, code: int) -> None:
         self._close_code = code
-        await self._end()
+        await self._cancel_task()
 
-    async def _end(self) -> None:
+    async def _cancel_task(self) -> None:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -84,45 +89,45 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             finally:
                 self._milestones.end(self._close_code, "left", self._viewing)
 
-    # The stream. Every end of it is an exception, which `_report_end` tells the viewer.
+    # The stream. It ends with an exception in any case, and `_stream_and_report` tells the viewer.
 
     async def _serve(self, worker: runtime.Runtime) -> None:
-        self._stream = Stream()
         try:
             with worker.registered(self._stream):
-                await self._report_end(worker)
-        except errors.StreamError as error:  # too many handshakes in progress
-            await self._refuse(worker, error)
+                await self._stream_and_report(worker)
+        except errors.TooManyHandshakesError as error:
+            await self._count_and_close(worker, error)
 
-    async def _report_end(self, worker: runtime.Runtime) -> None:
-        """Stream, and tell the viewer why it ended. A draining worker waits for this, as the stream is still registered."""
+    async def _stream_and_report(self, worker: runtime.Runtime) -> None:
+        """Stream, and tell the viewer why it ended. It is still registered then, so a draining worker waits for this."""
         try:
-            await self._watch(worker)
+            await self._run_viewing(worker)
         except errors.StreamError as error:
-            await self._refuse(worker, error)
+            await self._count_and_close(worker, error)
         except Disconnected:
             pass  # the viewer left while a frame was being sent: `websocket.disconnect` is the next event
         except Error as error:
             transient = isinstance(error, OperationalError | InterfaceError)
             logger.error("The database does not answer: %s", error, exc_info=None if transient else error)
-            await self._refuse(worker, errors.GateUnavailableError(UNKNOWN, retry_after=5))
+            await self._count_and_close(worker, errors.LoginUncheckedError(retry_after=5))
         except Exception:
             logger.exception("A stream failed")
             self._milestones.end(1011, "failed", self._viewing)
             with contextlib.suppress(Exception):
                 await self.close(1011)
 
-    async def _watch(self, worker: runtime.Runtime) -> None:
+    async def _run_viewing(self, worker: runtime.Runtime) -> None:
         request, access = await self._handshake.request(worker, self._id)
         viewing = self._viewing = Viewing(worker.services, self, request)
         self._stream.assign(viewing, user=request.holder.user_id, session=self._handshake.session)
 
-        async def terms_now() -> Terms:
+        async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
 
-        await viewing.run(access.terms(request.holder, viewing.rate()), terms_now)
+        await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
 
-    async def _refuse(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
+    async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
+        """Count the error if it refused the viewer or took their slot, and close the socket with it."""
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:
@@ -130,6 +135,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._close(error)
 
     async def _close(self, error: errors.StreamError) -> None:
+        """Tell the viewer why the stream ended, and close the socket."""
         self._milestones.end(protocol.close_code(error), error.reason, self._viewing)
         with contextlib.suppress(Exception):  # the socket may be gone already
             await self.send_message(protocol.error_message(error))
@@ -147,16 +153,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Disconnected:
             pass  # the connection is closing: `websocket.disconnect` is the next event
         except errors.ProtocolError as error:
-            await self._stop(error)
+            await self._stop_viewing(error)
 
     async def websocket_control_frame(self, _: object) -> None:
         """A ping or pong frame from the fast path. The server has answered it; it counts as a message."""
         try:
             self._rate_limit.count()
         except errors.ProtocolError as error:
-            await self._stop(error)
+            await self._stop_viewing(error)
 
-    async def _stop(self, error: errors.ProtocolError) -> None:
+    async def _stop_viewing(self, error: errors.ProtocolError) -> None:
+        """End the viewing with `error`. Closes the socket if there is no viewing yet."""
         if self._viewing is not None:
             self._viewing.stop(error)
         else:
@@ -175,7 +182,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         seq = protocol.parse_ack(text)
         return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
 
-    # The side of the viewer that `Viewing` uses.
+    # The `Viewer` that `Viewing` uses.
 
     def admitted(self, slot: Slot) -> None:
         self._milestones.admitted(slot)
@@ -188,7 +195,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
 
 class MessageRateLimit:
-    """Raises ProtocolError for more than `most` messages in a second."""
+    """Counts messages. Raises ProtocolError for more than `most` in a second."""
 
     def __init__(self, most: int) -> None:
         self._most, self._second, self._count = most, 0, 0

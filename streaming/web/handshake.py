@@ -21,8 +21,6 @@ from streaming.viewing import protocol
 from streaming.viewing.access import check_session_access
 from streaming.viewing.viewer import ViewRequest
 
-UNKNOWN = "Your log-in cannot be checked right now."
-
 
 @dataclass(frozen=True)
 class Access:
@@ -50,7 +48,7 @@ class Handshake:
         self._query = parse_qs(scope["query_string"].decode("ascii", "replace"))
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
-        """Return the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
+        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
         if worker.draining:
@@ -68,7 +66,7 @@ class Handshake:
         return ViewRequest(access.source, holder, formats, id), access
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Read the viewer's access from the database. Raises a StreamError if they have none."""
+        """Reads the viewer's access from the database. Raises a StreamError if they have none."""
 
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)
@@ -80,6 +78,6 @@ class Handshake:
                 async with asyncio.timeout(conf.DATABASE):  # the query may wait for other queries
                     access: Access = await database_sync_to_async(read)(policy)
             except TimeoutError as error:
-                raise errors.GateUnavailableError(UNKNOWN, retry_after=5) from error
+                raise errors.LoginUncheckedError(retry_after=5) from error
             if access.policy == worker.policy:  # else the limits have changed meanwhile
                 return access

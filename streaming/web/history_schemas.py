@@ -58,7 +58,7 @@ CursorIn = Annotated[Cursor, PlainValidator(_cursor), WithJsonSchema(CURSOR_SCHE
 
 
 def _no_time() -> Any:
-    """None. As a plain default, OpenAPI would show null, which a query cannot send."""
+    """Returns None. With a plain default, OpenAPI would show null, which a query cannot send."""
 
 
 class HistoryOut(Schema):

@@ -1,6 +1,6 @@
 """The metrics in Prometheus's text format. Every figure comes from Redis, so each worker answers for the whole cluster.
 
-docs/metrics.md explains them. No metric names a person. Without an answer of the gate, its figures are left out.
+docs/metrics.md explains them. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ def _limit_reasons(kind: type[errors.LimitReachedError] = errors.LimitReachedErr
         yield from _limit_reasons(subclass)
 
 
-# Each reason has a sample from the start: without a 0 before it, the first refusal would not show as an increase.
+# Each reason has a sample from the start: without a 0 before it, Prometheus does not see the first refusal as an increase.
 LIMIT_REASONS = tuple(dict.fromkeys(_limit_reasons()))
 REFUSAL_REASONS = (
     *LIMIT_REASONS,
@@ -138,7 +138,7 @@ def _counters(totals: Totals) -> Iterator[Metric]:
 
 
 def _by(name: str, help: str, label: str, totals: Totals, counter: str, known: Sequence[str] = ()) -> Metric:
-    """A metric of the counters `<counter>:<kind>`. Those of the `known` kinds begin with 0."""
+    """A metric of the counters `<counter>:<kind>`. It has the `known` kinds even if they are 0."""
     prefix = f"{counter}:"
     found = {key.removeprefix(prefix): amount for key, amount in totals.items() if key.startswith(prefix)}
     family = CounterMetricFamily(name, help, labels=[label])

@@ -10,4 +10,4 @@ def _number(value: object) -> object:
     return value
 
 
-Strictly = BeforeValidator(_number)  # must be the last annotation, or OpenAPI leaves out the bounds before it
+Strictly = BeforeValidator(_number)  # must be the last annotation: otherwise OpenAPI leaves out the bounds before it

@@ -47,7 +47,7 @@ View = Callable[[HttpRequest], HttpResponse]
 def endpoint(
     *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
 ) -> View:
-    """A view with these methods. POST needs `permission` as well, and so does GET if `closed`."""
+    """A view for staff who may see the page. POST needs `permission` as well, and so does GET if `closed`."""
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 
     @never_cache
@@ -274,7 +274,7 @@ def refusals(request: HttpRequest) -> dict[str, Any]:
     return {"refusals": found[:PAGE], "more": len(found) > PAGE}
 
 
-# Path below the page -> view. GET returns nothing that the page does not show.
+# Path below the page -> view. GET returns only what the page shows.
 ENDPOINTS: dict[str, View] = {
     "usage": endpoint(get=system_usage),
     "stop": endpoint(post=stop_viewer, permission=STOP),

@@ -96,13 +96,13 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
-    worker.still_limits.ask(str(user.pk))
+    worker.still_limits.count_request(str(user.pk))
     still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
     tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:
         return unchanged
-    await worker.still_limits.send(len(still.data))
+    await worker.still_limits.count_sent(len(still.data))
     return HttpResponse(
         still.data, content_type="image/jpeg", headers={"X-Frame-Time": f"{still.read_at:.0f}", "ETag": tag}
     )

@@ -66,19 +66,19 @@ def test_any_other_text_is_refused_with_a_reason_that_does_not_repeat_it(url: st
 
 
 def test_credentials_with_special_characters_can_be_parsed_from_the_address() -> None:
-    parts = urlsplit(CameraSource("rtsp://camera:554/live?channel=1", USER, PASSWORD).address())
+    parts = urlsplit(CameraSource("rtsp://camera:554/live?channel=1", USER, PASSWORD).url_with_credentials())
     assert (parts.hostname, parts.port, parts.path, parts.query) == ("camera", 554, "/live", "channel=1")
     assert (unquote(parts.username or ""), unquote(parts.password or "")) == (USER, PASSWORD)
 
 
 def test_an_address_without_credentials_is_opened_as_it_was_typed() -> None:
     url = "rtsp://camera:554/live?channel=1"
-    assert CameraSource(url).address() == url
+    assert CameraSource(url).url_with_credentials() == url
 
 
 def test_an_unchecked_address_is_refused_when_it_is_opened() -> None:
     with pytest.raises(AddressError):
-        CameraSource("file:///etc/passwd", USER, PASSWORD).address()
+        CameraSource("file:///etc/passwd", USER, PASSWORD).url_with_credentials()
 
 
 def test_a_source_and_a_camera_print_neither_credentials_nor_query() -> None:

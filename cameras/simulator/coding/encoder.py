@@ -16,7 +16,7 @@ class Encoder(Protocol):
         """Encode a picture. `ticks` and `drawn_at` are those of AccessUnit; `key` forces an IDR."""
 
     def flush(self) -> list[AccessUnit]:
-        """Return the delayed units. The encoder cannot be used afterwards."""
+        """Returns the delayed units. The encoder cannot be used afterwards."""
 
 
 def open_encoder(stream: StreamFormat) -> Encoder:

@@ -48,7 +48,7 @@ class ClipPicture:
         return picture
 
     def _loop(self) -> Iterator[av.VideoFrame]:
-        """Yield frames without end. Each round opens the file again, because not all formats can seek."""
+        """Yields frames without end. Each round opens the file again, because not all formats can seek."""
         while True:
             frame = None
             with av.open(self._file) as container:

@@ -45,7 +45,7 @@ class Mover:
         self._poses = [self._pose(pose) for pose in range(POSES)]
 
     def draw(self, now_ms: int) -> tuple[Bgr, int, int]:
-        """Return a patch and its position: left and top pixel."""
+        """Returns a patch and its position: left and top pixel."""
         width, height = self._size
         columns = self._background.shape[1]
         progress = now_ms / 1000 / self._path.seconds % 2
@@ -61,7 +61,7 @@ class Mover:
         return patch.astype(np.uint8), left, self._top
 
     def _pose(self, pose: int) -> tuple[Sprite, Sprite]:
-        """Return the colors, multiplied by the coverage, and the coverage from 0 to 255."""
+        """Returns the colors, multiplied by the coverage, and the coverage from 0 to 255."""
         width, height = self._size
         large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
         self._path.draw(Brush(large), pose)

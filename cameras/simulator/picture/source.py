@@ -12,7 +12,7 @@ from .scene import ScenePicture
 
 class Picture(Protocol):
     def draw(self, now_ms: int) -> Yuv:
-        """Return the picture at `now_ms`, Unix milliseconds. It is valid until the next call."""
+        """Returns the picture at `now_ms`, Unix milliseconds. It is valid until the next call."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ class Damage:
         self._count = 0
 
     def inflict(self, unit: AccessUnit) -> AccessUnit:
-        """Return the unit as the camera sends it."""
+        """Returns the unit as the camera sends it."""
         if unit.key and unit.stream.codec is not Codec.MJPEG:
             return unit
         self._count += 1

@@ -135,7 +135,7 @@ async def test_a_viewer_that_had_to_wait_is_admitted_by_the_limits_in_force_then
         return limits(1)
 
     async with worker(store) as gate, AsyncExitStack() as stack:
-        new_viewers = (gate.slot(holder(), limits(5), Waits(), ask=lowered) for _ in range(3))
+        new_viewers = (gate.slot(holder(), limits(5), Waits(), read_terms=lowered) for _ in range(3))
         outcomes = await asyncio.gather(
             *(stack.enter_async_context(viewer) for viewer in new_viewers), return_exceptions=True
         )

@@ -183,7 +183,7 @@ def test_a_new_address_is_read_from_the_next_frame_on(simulator: Simulator, came
     other = simulator.add(SimulatedCamera("Gate", "gate", 320, 180))
     with watching(camera.url, "low") as watched:
         assert size_of(watched.until_jpeg()) == (640, 360)
-        watched.capture.reopen(CameraSource(other.url))
+        watched.capture.change_source(CameraSource(other.url))
         frame = watched.until_jpeg(lambda frame: frame.epoch > 0)
         assert size_of(frame) == (320, 180)
         assert frame.epoch == 1
@@ -197,7 +197,7 @@ def test_a_file_is_not_read_and_the_thread_takes_the_right_address_later(
     with watching(f"file:{clip}", "low") as watched:
         wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
         assert "must begin with" in watched.conditions[0].cause
-        watched.capture.reopen(CameraSource(camera.url))
+        watched.capture.change_source(CameraSource(camera.url))
         watched.until_frame()
 
 

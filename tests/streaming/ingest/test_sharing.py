@@ -95,7 +95,8 @@ def test_a_reader_that_was_paused_publishes_nothing_and_follows(
 ) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         until(lambda: first.followed, "the reader is followed")
-        monkeypatch.setattr(ann.store, "pop", lambda lists, wait: threading.Event().wait(3))  # no election meanwhile
+        # No election meanwhile.
+        monkeypatch.setattr(ann.store, "wait_for_any", lambda lists, wait: threading.Event().wait(3))
         until(lambda: second.reads, "the lease has ended", 3)
         assert first.reads
         with worker(redis_server, "cid") as late, late.relay("1", SOURCE) as third, Follower(third) as follower:

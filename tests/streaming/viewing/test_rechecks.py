@@ -23,6 +23,7 @@ def stream(session: str) -> Stream:
     return stream
 
 
+@pytest.mark.django_db  # the thread of the checks may have a connection, which it closes
 async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -38,7 +39,7 @@ async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_other
     checker = Rechecks(lambda: [busy, other], cast(Any, None), policy.defaults)
     running = asyncio.create_task(checker.run())
     for _ in range(20):
-        checker.ask(busy)
+        checker.request(busy)
         await asyncio.sleep(0.05)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
