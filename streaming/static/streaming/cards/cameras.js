@@ -57,12 +57,17 @@ class Card {
 
   /** @param {LiveModal} modal */
   opens(modal) {
-    this.#button.addEventListener("click", () => {
+    this.#button.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the link opens elsewhere
+      event.preventDefault();
       // `aria-disabled` keeps the button in reach of the keyboard and of screen readers, whose users may ask why.
-      const reason = this.#reason.textContent;
       if (!this.#button.hasAttribute("aria-disabled")) modal.open(this.camera, this.#button);
-      else if (this.#watchable) showToast(MAXIMUM, reason);
-      else showToast(reason, "");
+      else showToast(this.#watchable ? MAXIMUM : this.#reason.textContent);
+    });
+    this.#button.addEventListener("keydown", (event) => {
+      if (event.key !== " " || this.#button instanceof HTMLButtonElement) return;
+      event.preventDefault(); // the page would scroll
+      this.#button.click();
     });
   }
 
