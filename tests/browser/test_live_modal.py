@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from cameras.simulator import SimulatedCamera
 from tests.browser.conftest import VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
@@ -50,6 +51,48 @@ def test_closing_returns_the_focus_to_the_card(cards: Page, gate: Gate) -> None:
     expect(cards.locator("dialog.live-modal")).not_to_be_visible()
     expect(cards.get_by_role("button", name="Live View")).to_be_focused()
     gate.becomes(0)
+
+
+def test_a_click_before_the_modules_have_loaded_is_not_lost(cards: Page, gate: Gate) -> None:
+    held: list[Route] = []
+    cards.route("**/cards/cameras*.js", lambda route: held.append(route))
+    cards.reload(wait_until="commit")
+    cards.get_by_role("button", name="Live View").click()
+    wait_until(lambda: "#live=" in cards.url, 5, "the deep address")
+    held[0].continue_()
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+    gate.becomes(1)
+    cards.keyboard.press("Escape")
+    gate.becomes(0)
+
+
+@pytest.mark.parametrize("key", ["Enter", " "])
+def test_a_card_is_opened_by_the_keys_of_a_button(cards: Page, gate: Gate, key: str) -> None:
+    cards.get_by_role("button", name="Live View").press(key)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=10_000)
+    cards.keyboard.press("Escape")
+    gate.becomes(0)
+
+
+def test_the_hash_of_the_address_opens_switches_and_closes(
+    cards: Page, gate: Gate, house: Site, yard: SimulatedCamera, camera_id: str, others: Others
+) -> None:
+    others.enter()  # one slot is left
+    porch = house.add_camera("Porch", yard.url)
+    try:
+        cards.reload()
+        name = cards.locator("dialog.live-modal h2")
+        for camera, expected in ((camera_id, "Yard"), (porch, "Porch")):
+            cards.evaluate("id => { location.hash = `live=${id}` }", camera)
+            expect(name).to_have_text(expected)
+            expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+            gate.becomes(2)
+        cards.keyboard.press("Escape")
+        expect(cards.locator("dialog.live-modal")).not_to_be_visible()
+        wait_until(lambda: "#" not in cards.url, 5, "an address without a camera")
+        gate.becomes(1)
+    finally:
+        house.remove_camera(porch)
 
 
 def test_a_card_says_why_it_cannot_be_watched_when_no_slot_is_free(cards: Page, gate: Gate, others: Others) -> None:
