@@ -120,10 +120,9 @@ def reconnecting(scene: Scene) -> None:
 
 
 def refused(scene: Scene) -> None:
-    scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     for _ in range(10):
         scene.others.enter()
-    scene.page.reload()
+    scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     scene.becomes("refused", "snapshot")
     expect(scene.page.locator(".toast")).to_be_visible()
     scene.page.locator(".live-modal h2").click()  # as everywhere here, the focus is a mouse's: without a ring

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, Route, expect
 from cameras.simulator import SimulatedCamera
 from tests.browser.conftest import VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
 from tests.browser.others import Others
+from tests.browser.system.page import PAGE
+from tests.client import Session
 from tests.servers import Site, wait_until
 
 
@@ -104,6 +106,32 @@ def test_a_card_says_why_it_cannot_be_watched_when_no_slot_is_free(cards: Page, 
     expect(cards.locator("main")).to_contain_text("All 2 streams are in use")
     others.leave()
     expect(cards.get_by_role("button", name="Live View")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("max_per_camera", "This camera has reached its viewer limit"),
+        ("max_per_user", "You've reached your stream limit"),
+    ],
+)
+def test_a_card_tells_the_limit_of_its_camera_or_user(
+    cards: Page, gate: Gate, others: Others, house: Site, limit: str, words: str
+) -> None:
+    admin = Session(house.workers[0].base, "admin")
+    others.enter()
+    assert admin.post(f"{PAGE}limits/", {limit: "1"})[0] == 200
+    try:
+        expect(cards.locator("[data-reason]")).to_have_text(words)
+        expect(cards.locator("[data-state-words]")).to_contain_text("1 of 1" if limit == "max_per_camera" else "1 w")
+        cards.get_by_role("button", name="Live View").click()
+        expect(cards.locator(VIEWER)).to_contain_text(words)
+        expect(cards.locator(".toast")).not_to_be_attached()  # the notice says it
+        cards.keyboard.press("Escape")
+        others.leave()
+        expect(cards.locator("[data-reason]")).to_have_text("")
+    finally:
+        admin.post(f"{PAGE}limits/", {limit: ""})
 
 
 def test_quality_switches_without_a_new_slot(cards: Page, gate: Gate) -> None:

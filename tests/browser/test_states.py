@@ -194,7 +194,6 @@ def test_at_the_limit_the_viewer_is_refused_with_the_reason_and_offered_the_next
     others.enter()
     others.enter()
     cards.goto(f"{cards.url}#live={camera_id}")
-    cards.reload()
     expect(cards.locator(".toast")).to_have_text(re.compile(rf"^{MESSAGE}\s*$"))
     becomes(cards, "state", "refused")
     expect(part(cards, "noticeTitle")).to_have_text("All 2 streams are in use")

@@ -14,7 +14,7 @@ import { LocalReason, State } from "../engine/states.js";
 export const NEEDS_HTTPS = "The camera's own video needs HTTPS";
 
 /** @type {Record<string, string>} */
-const REFUSED = {
+export const REFUSED = {
   [Reason.BANDWIDTH_REACHED]: "Not enough bandwidth for another stream",
   [Reason.CAMERA_LIMIT_REACHED]: "This camera has reached its viewer limit",
   [Reason.USER_LIMIT_REACHED]: "You've reached your stream limit",
