@@ -122,6 +122,7 @@ def reconnecting(scene: Scene) -> None:
 def refused(scene: Scene) -> None:
     for _ in range(10):
         scene.others.enter()
+    expect(scene.page.get_by_test_id("slots")).to_contain_text("10 of 10", timeout=PATIENCE)
     scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     scene.becomes("refused", "snapshot")
     expect(scene.page.locator(".toast")).to_be_visible()
