@@ -108,6 +108,21 @@ def test_a_card_says_why_it_cannot_be_watched_when_no_slot_is_free(cards: Page, 
     expect(cards.get_by_role("button", name="Live View")).to_be_enabled()
 
 
+@pytest.mark.timing("the figures come within a second of the refusal")
+def test_figures_from_before_a_refusal_offer_no_stream(cards: Page, gate: Gate, others: Others, camera_id: str) -> None:
+    old = {"gate": {"in_use": 1, "limit": 2, "available": 1, "state": "open"}, "cameras": {}}
+    cards.route("**/stream/metrics", lambda route: route.fulfill(json=old))
+    others.enter()
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "refused")
+    with cards.expect_response("**/stream/metrics"):
+        cards.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    cards.wait_for_timeout(100)
+    expect(cards.locator(f"{VIEWER} [data-part=noticeTitle]")).to_have_text("All 2 streams are in use", timeout=1)
+    expect(cards.locator(VIEWER)).to_contain_text("A stream is free")  # as the next figures say
+
+
 @pytest.mark.parametrize(
     ("limit", "words"),
     [

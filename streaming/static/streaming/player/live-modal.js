@@ -6,6 +6,8 @@ import { showToast } from "../shared/toast.js";
 /** @import { Status } from "../engine/states.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 
+const LATE = 1_000; // ms by which the server's figures of the gate may be late
+
 /**
  * The dialog around `<camera-viewer>`. The close button, Escape, a click beside it and the browser's Back close both.
  * Opening pushes a history entry (`#live=<id>`), so that Back closes the dialog.
@@ -22,6 +24,7 @@ export class LiveModal {
   #afterBack = null;
   #goingBack = false;
   #pressedBeside = false;
+  #refusedAt = -Infinity;
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -38,6 +41,7 @@ export class LiveModal {
     dialog.addEventListener("pointerdown", (event) => (this.#pressedBeside = event.target === dialog));
     dialog.addEventListener("click", (event) => this.#onClick(event));
     this.#viewer.addEventListener("refused", (event) => {
+      this.#refusedAt = performance.now();
       const { detail: status } = /** @type {CustomEvent<Status>} */ (event);
       if (status.reason === Reason.LIMIT_REACHED) showToast(status.message ?? "");
     });
@@ -51,7 +55,7 @@ export class LiveModal {
 
   /** @param {Gate | null} gate null: not known */
   showGate(gate) {
-    this.#viewer.showGate(gate);
+    if (performance.now() - this.#refusedAt > LATE) this.#viewer.showGate(gate); // else the refusal is newer
   }
 
   /**
