@@ -120,10 +120,10 @@ def reconnecting(scene: Scene) -> None:
 
 
 def refused(scene: Scene) -> None:
-    scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     for _ in range(10):
         scene.others.enter()
-    scene.page.reload()
+    expect(scene.page.get_by_test_id("slots")).to_contain_text("10 of 10", timeout=PATIENCE)
+    scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     scene.becomes("refused", "snapshot")
     expect(scene.page.locator(".toast")).to_be_visible()
     scene.page.locator(".live-modal h2").click()  # as everywhere here, the focus is a mouse's: without a ring

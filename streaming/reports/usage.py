@@ -10,6 +10,7 @@ from streaming.errors import GateUnavailableError
 from streaming.gate.leases import Rate, Usage
 from streaming.gate.readings import read_expected, read_usage
 from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits
 from streaming.store.scripts import Store
 
 FRESH = 0.5  # seconds
@@ -69,11 +70,15 @@ class UsageReport:
         usage = await self.read()
         return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0
 
-    async def metrics(self, *, operator: bool) -> dict[str, object]:
-        """Return the usage of the gate and of the cameras over all workers, without personal data."""
+    async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, object]:
+        """Return the usage of the gate, the cameras and this user over all workers, without other personal data."""
+        usage = await self.read()
+        own = sum(holder.get("user_id") == user_id for holder in usage.holders.values()) if usage else None
         return {
-            "gate": await self.summary(operator=operator),
-            "cameras": cameras_of(await self.read()),
+            "gate": await self.summary(operator=limits.operator),
+            "cameras": cameras_of(usage),
+            "max_per_camera": self._policy().max_per_camera,
+            "yours": {"in_use": own, "limit": limits.streams},
             "time": time.time() * 1000,
         }
 

@@ -19,7 +19,7 @@ from streaming import conf, errors, runtime
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
 from streaming.limits.admission import rate_of
-from streaming.limits.user_limits import user_limits_of
+from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
 from streaming.viewing.access import check_access
 from streaming.web.prometheus import CONTENT_TYPE, exposition
@@ -115,9 +115,15 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     user = await request.auser()
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
-    if not await sync_to_async(may_watch)(user):
+    worker = runtime.current()
+
+    def read() -> UserLimits | None:
+        return user_limits_of(worker.policy, user) if may_watch(user) else None
+
+    limits = await sync_to_async(read)()
+    if limits is None:
         raise errors.PermissionDeniedError
-    return JsonResponse(await runtime.current().usage.metrics(operator=await _is_operator(user)))
+    return JsonResponse(await worker.usage.metrics(str(user.pk), limits))
 
 
 @require_GET

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from cameras.simulator import SimulatedCamera
 from tests.browser.conftest import VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
 from tests.browser.others import Others
+from tests.browser.system.page import PAGE
+from tests.client import Session
 from tests.servers import Site, wait_until
 
 
@@ -52,6 +55,48 @@ def test_closing_returns_the_focus_to_the_card(cards: Page, gate: Gate) -> None:
     gate.becomes(0)
 
 
+def test_a_click_before_the_modules_have_loaded_is_not_lost(cards: Page, gate: Gate) -> None:
+    held: list[Route] = []
+    cards.route("**/cards/cameras*.js", lambda route: held.append(route))
+    cards.reload(wait_until="commit")
+    cards.get_by_role("button", name="Live View").click()
+    wait_until(lambda: "#live=" in cards.evaluate("location.hash"), 5, "the deep address")
+    held[0].continue_()
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+    gate.becomes(1)
+    cards.keyboard.press("Escape")
+    gate.becomes(0)
+
+
+@pytest.mark.parametrize("key", ["Enter", " "])
+def test_a_card_is_opened_by_the_keys_of_a_button(cards: Page, gate: Gate, key: str) -> None:
+    cards.get_by_role("button", name="Live View").press(key)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=10_000)
+    cards.keyboard.press("Escape")
+    gate.becomes(0)
+
+
+def test_the_hash_of_the_address_opens_switches_and_closes(
+    cards: Page, gate: Gate, house: Site, yard: SimulatedCamera, camera_id: str, others: Others
+) -> None:
+    others.enter()  # one slot is left
+    porch = house.add_camera("Porch", yard.url)
+    try:
+        cards.reload()
+        name = cards.locator("dialog.live-modal h2")
+        for camera, expected in ((camera_id, "Yard"), (porch, "Porch")):
+            cards.evaluate("id => { location.hash = `live=${id}` }", camera)
+            expect(name).to_have_text(expected)
+            expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+            gate.becomes(2)
+        cards.keyboard.press("Escape")
+        expect(cards.locator("dialog.live-modal")).not_to_be_visible()
+        wait_until(lambda: cards.evaluate("location.hash") == "", 5, "an address without a camera")
+        gate.becomes(1)
+    finally:
+        house.remove_camera(porch)
+
+
 def test_a_card_says_why_it_cannot_be_watched_when_no_slot_is_free(cards: Page, gate: Gate, others: Others) -> None:
     expect(cards.get_by_test_id("slots")).to_contain_text("0 of 2")
     others.enter()
@@ -61,6 +106,47 @@ def test_a_card_says_why_it_cannot_be_watched_when_no_slot_is_free(cards: Page, 
     expect(cards.locator("main")).to_contain_text("All 2 streams are in use")
     others.leave()
     expect(cards.get_by_role("button", name="Live View")).to_be_enabled()
+
+
+@pytest.mark.timing("the figures come within a second of the refusal")
+def test_figures_from_before_a_refusal_offer_no_stream(cards: Page, gate: Gate, others: Others, camera_id: str) -> None:
+    old = {"gate": {"in_use": 1, "limit": 2, "available": 1, "state": "open"}, "cameras": {}}
+    cards.route("**/stream/metrics", lambda route: route.fulfill(json=old))
+    others.enter()
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "refused")
+    with cards.expect_response("**/stream/metrics"):
+        cards.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    cards.wait_for_timeout(100)
+    expect(cards.locator(f"{VIEWER} [data-part=noticeTitle]")).to_have_text("All 2 streams are in use", timeout=1)
+    expect(cards.locator(VIEWER)).to_contain_text("A stream is free")  # as the next figures say
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("max_per_camera", "This camera has reached its viewer limit"),
+        ("max_per_user", "You've reached your stream limit"),
+    ],
+)
+def test_a_card_tells_the_limit_of_its_camera_or_user(
+    cards: Page, gate: Gate, others: Others, house: Site, limit: str, words: str
+) -> None:
+    admin = Session(house.workers[0].base, "admin")
+    others.enter()
+    assert admin.post(f"{PAGE}limits/", {limit: "1"})[0] == 200
+    try:
+        expect(cards.locator("[data-reason]")).to_have_text(words)
+        expect(cards.locator("[data-state-words]")).to_contain_text("1 of 1" if limit == "max_per_camera" else "1 w")
+        cards.get_by_role("button", name="Live View").click()
+        expect(cards.locator(VIEWER)).to_contain_text(words)
+        expect(cards.locator(".toast")).not_to_be_attached()  # the notice says it
+        cards.keyboard.press("Escape")
+        others.leave()
+        expect(cards.locator("[data-reason]")).to_have_text("")
+    finally:
+        admin.post(f"{PAGE}limits/", {limit: ""})
 
 
 def test_quality_switches_without_a_new_slot(cards: Page, gate: Gate) -> None:

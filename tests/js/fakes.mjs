@@ -108,7 +108,10 @@ export class FakeBrowser {
   random = () => 0.5;
   steady = () => Date.now();
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
-  page = Object.assign(new EventTarget(), { location: { protocol: "http:", host: "nvr.test" } });
+  page = Object.assign(new EventTarget(), {
+    location: { protocol: "http:", host: "nvr.test" },
+    navigator: { onLine: true },
+  });
   VideoDecoder = FakeVideoDecoder;
   EncodedVideoChunk = FakeChunk;
 
@@ -150,6 +153,12 @@ export class FakeBrowser {
     const socket = this.sockets.at(-1);
     if (!socket) throw new Error("No connection was opened.");
     return socket;
+  }
+
+  /** @param {boolean} onLine */
+  goOnline(onLine) {
+    this.page.navigator.onLine = onLine;
+    this.page.dispatchEvent(new Event(onLine ? "online" : "offline"));
   }
 
   /** @param {"visible" | "hidden"} visibilityState */

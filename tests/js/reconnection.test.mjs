@@ -24,6 +24,7 @@ test("a refused viewer has the server's message and figures, and does not try ag
     inUse: 10,
     limit: 10,
     until: 1_005_000,
+    offline: false,
   });
   mock.timers.tick(120_000);
   browser.page.dispatchEvent(new Event("online"));

@@ -3,11 +3,11 @@ import { mock, test } from "node:test";
 
 import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
 import { State } from "../../streaming/static/streaming/engine/states.js";
-import { figureWords, notice, refusalTitle } from "../../streaming/static/streaming/player/texts.js";
+import { figureWords, notice, refusalTitle, stateWords } from "../../streaming/static/streaming/player/texts.js";
 
 /** @import { Status } from "../../streaming/static/streaming/engine/states.js" */
 
-const NEUTRAL = { reason: null, message: null, inUse: null, limit: null, until: null };
+const NEUTRAL = { reason: null, message: null, inUse: null, limit: null, until: null, offline: false };
 
 /** @param {Reason} reason @returns {Status} */
 function refused(reason) {
@@ -17,7 +17,7 @@ function refused(reason) {
 test("a refused viewer is offered a free stream", () => {
   assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), false), {
     title: "All 3 streams are in use",
-    text: "Please close another stream first.",
+    text: "This page tells you when one is free.",
     action: "Retry",
   });
   const free = { title: "A stream is free", text: "Watch now?", action: "Watch" };
@@ -68,4 +68,15 @@ test("a blocked viewer reads how long, and then that it is over", () => {
   mock.timers.tick(45_000);
   assert.match(notice(blocked, false)?.text ?? "", /You can watch again now\.$/);
   mock.timers.reset();
+});
+
+test("whoever waits without a network is told that, and not what happened before", () => {
+  for (const state of [State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE]) {
+    const status = { ...NEUTRAL, state, reason: Reason.CAMERA_LOST, message: "Lost." };
+    assert.equal(stateWords({ ...status, offline: true }), "You are offline");
+    assert.notEqual(stateWords(status), "You are offline");
+  }
+  const status = { ...NEUTRAL, state: State.UNAVAILABLE, reason: Reason.CAMERA_LOST, message: "Lost.", offline: true };
+  assert.equal(notice(status, false)?.text, "Waiting for the network…");
+  assert.equal(stateWords({ ...NEUTRAL, state: State.LIVE, offline: true }), "Live", "the pictures decide");
 });

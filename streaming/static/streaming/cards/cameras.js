@@ -2,12 +2,12 @@
 
 import { keepStillsFresh } from "./card-stills.js";
 import { LiveModal } from "../player/live-modal.js";
-import { allInUse } from "../player/texts.js";
-import { METRICS_PATH } from "../shared/protocol.js";
+import { REFUSED, allInUse } from "../player/texts.js";
+import { METRICS_PATH, Reason } from "../shared/protocol.js";
 import { find } from "../shared/find.js";
 import { showToast } from "../shared/toast.js";
 
-/** @import { Camera, CameraMetrics, Gate, Metrics } from "../shared/protocol.js" */
+/** @import { Camera, Gate, Metrics } from "../shared/protocol.js" */
 
 const METRICS_INTERVAL = 2_000; // ms
 const METRICS_TIMEOUT = 5_000; // ms
@@ -32,8 +32,8 @@ class Card {
   #reason;
   #state;
   #watchable;
-  /** @type {CameraMetrics | undefined} */
-  #feed;
+  /** @type {Metrics | null} */
+  #metrics = null;
   #hasStill = true; // until a still fails
 
   /** @param {HTMLElement} element */
@@ -45,7 +45,7 @@ class Card {
     this.#watchable = !this.#button.hasAttribute("aria-disabled");
     element.addEventListener("still", (event) => {
       this.#hasStill = /** @type {CustomEvent<boolean>} */ (event).detail;
-      this.showFeed(this.#feed);
+      this.#showFeed();
     });
   }
 
@@ -57,31 +57,38 @@ class Card {
 
   /** @param {LiveModal} modal */
   opens(modal) {
-    this.#button.addEventListener("click", () => {
+    this.#button.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the link opens elsewhere
+      event.preventDefault();
       // `aria-disabled` keeps the button in reach of the keyboard and of screen readers, whose users may ask why.
-      const reason = this.#reason.textContent;
       if (!this.#button.hasAttribute("aria-disabled")) modal.open(this.camera, this.#button);
-      else if (this.#watchable) showToast(MAXIMUM, reason);
-      else showToast(reason, "");
+      else showToast(this.#watchable ? MAXIMUM : this.#reason.textContent);
+    });
+    this.#button.addEventListener("keydown", (event) => {
+      if (event.key !== " " || this.#button instanceof HTMLButtonElement) return;
+      event.preventDefault(); // the page would scroll
+      this.#button.click();
     });
   }
 
-  /** @param {CameraMetrics | undefined} feed undefined: nobody watches the camera */
-  showFeed(feed) {
+  /** @param {Metrics} metrics */
+  show(metrics) {
     if (!this.#watchable) return;
-    this.#feed = feed;
-    const state = feed?.state ?? "idle";
-    const watching = state === "live" && feed?.viewers ? ` · ${feed.viewers} watching` : "";
-    this.#element.dataset.feed = state;
-    this.#state.textContent = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
+    this.#metrics = metrics;
+    this.#showFeed();
+    const full = whyFull(metrics.gate);
+    if (full) this.#button.setAttribute("aria-disabled", "true");
+    else this.#button.removeAttribute("aria-disabled");
+    this.#reason.textContent = full || limitReached(metrics, this.camera.id);
   }
 
-  /** @param {string} reason why the camera cannot be watched now; empty: it can */
-  showReason(reason) {
+  #showFeed() {
     if (!this.#watchable) return;
-    if (reason) this.#button.setAttribute("aria-disabled", "true");
-    else this.#button.removeAttribute("aria-disabled");
-    this.#reason.textContent = reason;
+    const { state, viewers } = this.#metrics?.cameras[this.camera.id] ?? { state: "idle", viewers: 0 };
+    const most = this.#metrics?.max_per_camera;
+    const watching = state === "live" && viewers ? ` · ${viewers}${most ? ` of ${most}` : ""} watching` : "";
+    this.#element.dataset.feed = state;
+    this.#state.textContent = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
   }
 }
 
@@ -111,10 +118,22 @@ class SlotsPill {
   }
 }
 
-/** @param {Gate | null} gate @returns {string} why no stream can be opened; empty: one can */
-function whyNot(gate) {
-  if (gate?.state !== "open" || (gate.available ?? 0) > 0) return "";
+/** @param {Gate} gate @returns {string} why no stream can be opened; empty: one can */
+function whyFull(gate) {
+  if (gate.state !== "open" || (gate.available ?? 0) > 0) return "";
   return allInUse({ inUse: gate.in_use, limit: gate.limit }) ?? "All free streams are reserved";
+}
+
+/**
+ * A limit of the user or of the camera disables no button: after the user has closed a stream, these figures are late.
+ * @param {Metrics} metrics
+ * @param {string} cameraId
+ * @returns {string} which limit would refuse this user here; empty: none
+ */
+function limitReached({ cameras, max_per_camera: most, yours }, cameraId) {
+  if (yours?.limit && (yours.in_use ?? 0) >= yours.limit) return REFUSED[Reason.USER_LIMIT_REACHED];
+  if (most && (cameras[cameraId]?.viewers ?? 0) >= most) return REFUSED[Reason.CAMERA_LIMIT_REACHED];
+  return "";
 }
 
 /** @returns {Promise<Metrics>} */
@@ -163,10 +182,7 @@ function start() {
     pill.show(gate);
     modal.showGate(gate);
     if (!metrics) return;
-    for (const card of cards) {
-      card.showFeed(metrics.cameras[card.camera.id]);
-      card.showReason(whyNot(gate));
-    }
+    for (const card of cards) card.show(metrics);
   });
   document.addEventListener("visibilitychange", () => askMetricsIn(0));
   dialog.addEventListener("left", () => {

@@ -6,15 +6,20 @@ const JITTER = 0.2; // share of a delay, up or down: viewers that were disconnec
 export class Backoff {
   #attempt = 0;
   #random;
+  #delays;
 
-  /** @param {() => number} [random] from 0 up to 1 */
-  constructor(random = Math.random) {
+  /**
+   * @param {() => number} [random] from 0 up to 1
+   * @param {readonly number[]} [delays] seconds; the last one repeats
+   */
+  constructor(random = Math.random, delays = DELAYS) {
     this.#random = random;
+    this.#delays = delays;
   }
 
   /** @returns {number} the next delay, in milliseconds */
   next() {
-    const seconds = DELAYS[Math.min(this.#attempt, DELAYS.length - 1)];
+    const seconds = this.#delays[Math.min(this.#attempt, this.#delays.length - 1)];
     this.#attempt += 1;
     return seconds * 1000 * (1 - JITTER + 2 * JITTER * this.#random());
   }

@@ -6,6 +6,7 @@ const HIDDEN_GRACE = 15_000; // ms for which a hidden page keeps its slot
  * @typedef {object} PresenceListener
  * @property {() => void} leave the page was hidden for HIDDEN_GRACE, or is being left
  * @property {() => void} comeBack the page is visible again
+ * @property {() => void} onNetwork the browser has gone offline, or is online again
  * @property {() => void} hurry the network or the user is back: a wait may be cut short
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
@@ -27,6 +28,7 @@ export class Presence {
     this.#listener = listener;
     const { signal } = this.#listening;
     document.addEventListener("visibilitychange", () => this.#onVisibility(), { signal });
+    for (const type of ["offline", "online"]) page.addEventListener(type, () => listener.onNetwork(), { signal });
     page.addEventListener("online", () => listener.hurry(), { signal });
     page.addEventListener("pagehide", () => listener.leave(), { signal });
     page.addEventListener("pageshow", () => listener.comeBack(), { signal });

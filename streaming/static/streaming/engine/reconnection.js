@@ -5,12 +5,13 @@ import { LocalReason, State } from "./states.js";
 
 /** @import { ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
+/** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
 /** @import { LiveStream } from "./live-stream.js" */
 /** @import { Status } from "./states.js" */
 /** @import { Stills } from "./stills.js" */
 
-const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earlier retry could be refused because of itself
+export const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earlier retry could be refused because of itself
 const SNAPSHOT_INTERVAL = 2_000; // ms
 
 /**
@@ -23,8 +24,9 @@ const SNAPSHOT_INTERVAL = 2_000; // ms
 /** Keeps a viewing connected while somebody looks. Fetches stills while there is no live picture. */
 export class Reconnection {
   /** @type {Status} */
-  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null, until: null };
+  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null, until: null, offline: false };
   #stills;
+  #clock;
   #listener;
   #browser;
   #policy;
@@ -35,16 +37,19 @@ export class Reconnection {
   #admitted = false; // on this connection
   #suspended = false;
   #closed = false;
+  #lostAt = Infinity; // by the server's clock: a newer still means that the lost camera is back; Infinity: none is lost
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
    * @param {Stills} stills
+   * @param {ServerClock} clock
    * @param {ReconnectionListener} listener
    * @param {Browser} browser
    */
-  constructor(stills, listener, browser) {
+  constructor(stills, clock, listener, browser) {
     this.#stills = stills;
+    this.#clock = clock;
     this.#listener = listener;
     this.#browser = browser;
     this.#policy = new RetryPolicy(browser);
@@ -55,6 +60,7 @@ export class Reconnection {
     this.#presence = new Presence(this.#browser, {
       leave: () => this.#suspend(),
       comeBack: () => this.#resume(),
+      onNetwork: () => this.#onNetwork(),
       hurry: () => this.#hurry(),
       seenElsewhere: () => this.#listener.seenElsewhere(),
     });
@@ -101,6 +107,13 @@ export class Reconnection {
     this.change({ state: State.LIVE });
   }
 
+  /** @param {number} takenAt the server's clock, Unix milliseconds */
+  onStill(takenAt) {
+    if (takenAt <= this.#lostAt) return;
+    this.#lostAt = Infinity;
+    this.#timer = setTimeout(() => this.#connect(), this.#policy.cameraDelay());
+  }
+
   /** Ends the viewing if only stills are left: a connection would report it by itself. */
   onLoggedOut() {
     if (this.status.state !== State.UNAVAILABLE) return;
@@ -111,7 +124,8 @@ export class Reconnection {
 
   /** @param {Partial<Status> & {state: State}} status */
   change({ state, reason = null, message = null, inUse = null, limit = null, until = null }) {
-    this.status = { state, reason, message, inUse, limit, until };
+    const offline = !this.#browser.page.navigator.onLine;
+    this.status = { state, reason, message, inUse, limit, until, offline };
     this.#listener.onStatus();
   }
 
@@ -131,6 +145,7 @@ export class Reconnection {
 
   #disconnect() {
     clearTimeout(this.#timer);
+    this.#lostAt = Infinity;
     this.#stream?.close();
     this.#stream = null;
   }
@@ -141,9 +156,22 @@ export class Reconnection {
     const { status, delay } = this.#policy.after(end, this.#admitted);
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
     if (status.state === State.REFUSED) this.#stills.once();
-    if (status.state === State.UNAVAILABLE) this.#stills.every(SNAPSHOT_INTERVAL);
     if (status.state === State.CLOSED) this.#stills.stop();
     this.change(status);
+    this.#pollStills();
+  }
+
+  /** Fetches stills while the stream is unavailable. If its camera is, they also tell when it is back. */
+  #pollStills() {
+    if (this.status.state !== State.UNAVAILABLE) return;
+    if (!this.#retriesByItself) this.#lostAt = this.#clock.now();
+    this.#stills.every(SNAPSHOT_INTERVAL);
+  }
+
+  /** A browser may be wrong about its network: the next live picture makes the state live again. */
+  #onNetwork() {
+    this.change(this.status);
+    if (this.status.offline && this.status.state === State.LIVE) this.change({ state: State.STALE });
   }
 
   /** Frees the slot while nobody looks. */
@@ -159,7 +187,7 @@ export class Reconnection {
   #resume() {
     if (!this.#suspended) return;
     this.#suspended = false;
-    if (this.status.state === State.UNAVAILABLE) this.#stills.every(SNAPSHOT_INTERVAL);
+    this.#pollStills();
     if (this.#retriesByItself) this.#connect();
   }
 

@@ -9,18 +9,21 @@ import { LocalReason, State } from "./states.js";
 
 const GHOST = 20_000; // ms for which a lost connection may still hold its slot: until the server's timeout or the lease's end
 const MAX_GHOST_DELAY = 4_000; // ms between two attempts in that time
+const CAMERA_DELAYS = [4, 8, 15, 30]; // seconds between a still of a camera that was away and an attempt to open its stream
 const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
 
 /**
  * What follows the end of a connection.
  * @typedef {object} Next
  * @property {Partial<Status> & {state: State}} status
- * @property {number | null} delay milliseconds until the next attempt; null: none, until the user asks for one
+ * @property {number | null} delay milliseconds until the next attempt; null: none, until the user asks for one or the
+ *   camera is back
  */
 
 /** Decides after each end of a connection whether and when to connect again. */
 export class RetryPolicy {
   #backoff;
+  #cameraBackoff;
   #now;
   #failedOpenings = 0;
   #ghostUntil = -Infinity;
@@ -28,12 +31,14 @@ export class RetryPolicy {
   /** @param {Pick<Browser, "random" | "steady">} browser */
   constructor({ random, steady }) {
     this.#backoff = new Backoff(random);
+    this.#cameraBackoff = new Backoff(random, CAMERA_DELAYS);
     this.#now = steady;
   }
 
   /** The user asks for another attempt. */
   reset() {
     this.#backoff.reset();
+    this.#cameraBackoff.reset();
     this.#failedOpenings = 0;
   }
 
@@ -45,6 +50,12 @@ export class RetryPolicy {
   /** A live picture arrived. */
   onLive() {
     this.#backoff.reset();
+    this.#cameraBackoff.reset();
+  }
+
+  /** @returns {number} milliseconds until the stream of a camera that is back is opened */
+  cameraDelay() {
+    return this.#cameraBackoff.next();
   }
 
   /**
@@ -54,7 +65,8 @@ export class RetryPolicy {
    */
   after({ code, opened, error }, admitted) {
     this.#failedOpenings = opened ? 0 : this.#failedOpenings + 1;
-    const reason = error?.reason ?? defaultReason(code) ?? LocalReason.CONNECTION_LOST;
+    const local = opened ? LocalReason.CONNECTION_LOST : LocalReason.NO_WEBSOCKET;
+    const reason = error?.reason ?? defaultReason(code) ?? local;
     const retryAfter = (error?.retry_after ?? 0) * 1000;
     const until = retryAfter ? Date.now() + retryAfter : null;
     const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };

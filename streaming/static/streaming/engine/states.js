@@ -27,4 +27,5 @@ export const LocalReason = Object.freeze({
  * @property {number | null} inUse
  * @property {number | null} limit
  * @property {number | null} until Unix milliseconds by this machine's clock: the server refuses a retry before
+ * @property {boolean} offline the browser has no network
  */

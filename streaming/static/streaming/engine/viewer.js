@@ -75,6 +75,7 @@ export class Viewer {
     );
     this.#reconnection = new Reconnection(
       stills,
+      this.#clock,
       {
         connect: (onEnd) => this.#connect(onEnd),
         onStatus: () => this.#onStatus(),
@@ -186,12 +187,10 @@ export class Viewer {
    * @param {number} takenAt
    */
   async #showStill(blob, takenAt) {
+    this.#reconnection.onStill(takenAt);
     const bitmap = await this.#browser.decode(blob).catch(() => null);
     const late = this.status.state === State.CLOSED || takenAt <= (this.picture?.takenAt ?? 0);
-    if (late || !bitmap) {
-      bitmap?.close();
-      return;
-    }
+    if (late || !bitmap) return bitmap?.close();
     this.picture = { kind: "snapshot", takenAt };
     this.#show(bitmap);
   }

@@ -1,10 +1,12 @@
 import { CameraViewer } from "./camera-viewer.js";
 import { find } from "../shared/find.js";
+import { Reason } from "../shared/protocol.js";
 import { showToast } from "../shared/toast.js";
-import { refusalTitle } from "./texts.js";
 
 /** @import { Status } from "../engine/states.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
+
+const LATE = 1_000; // ms by which the server's figures of the gate may be late
 
 /**
  * The dialog around `<camera-viewer>`. The close button, Escape, a click beside it and the browser's Back close both.
@@ -14,12 +16,15 @@ export class LiveModal {
   #dialog;
   #viewer;
   #cameraOf;
+  /** @type {Camera | null} */
+  #camera = null;
   /** @type {HTMLElement | null} */
   #opener = null;
   /** @type {(() => void) | null} called after the history has gone back */
   #afterBack = null;
   #goingBack = false;
   #pressedBeside = false;
+  #refusedAt = -Infinity;
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -36,8 +41,9 @@ export class LiveModal {
     dialog.addEventListener("pointerdown", (event) => (this.#pressedBeside = event.target === dialog));
     dialog.addEventListener("click", (event) => this.#onClick(event));
     this.#viewer.addEventListener("refused", (event) => {
+      this.#refusedAt = performance.now();
       const { detail: status } = /** @type {CustomEvent<Status>} */ (event);
-      showToast(status.message ?? "", refusalTitle(status));
+      if (status.reason === Reason.LIMIT_REACHED) showToast(status.message ?? "");
     });
     window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live));
     this.#openLinked();
@@ -49,7 +55,7 @@ export class LiveModal {
 
   /** @param {Gate | null} gate null: not known */
   showGate(gate) {
-    this.#viewer.showGate(gate);
+    if (performance.now() - this.#refusedAt > LATE) this.#viewer.showGate(gate); // else the refusal is newer
   }
 
   /**
@@ -61,17 +67,21 @@ export class LiveModal {
       this.#afterBack = () => this.open(camera, opener);
       return;
     }
-    if (this.isOpen) return;
     if (history.state?.live !== camera.id) history.pushState({ live: camera.id }, "", `#live=${camera.id}`);
-    this.#opener = opener;
+    if (this.#camera?.id === camera.id) return;
+    this.#camera = camera;
+    this.#opener ??= opener;
     find(this.#dialog, "[data-camera-name]", HTMLElement).textContent = camera.name;
-    this.#dialog.showModal();
+    if (!this.isOpen) this.#dialog.showModal();
     this.#viewer.open(camera);
   }
 
-  /** Opens the camera in the page's address: a link, or this page reloaded with the dialog open. */
+  /**
+   * Opens the camera in the page's address: a link, an address whose hash was edited, or this page reloaded with the
+   * dialog open.
+   */
   #openLinked() {
-    const id = new URLSearchParams(location.hash.slice(1)).get("live");
+    const id = linkedId();
     if (!id) return;
     if (history.state?.live !== id) history.replaceState(null, "", location.pathname + location.search);
     const camera = this.#cameraOf(id);
@@ -82,7 +92,7 @@ export class LiveModal {
     this.#viewer.close();
     this.#dialog.querySelector(".toast")?.remove();
     this.#opener?.focus();
-    this.#opener = null;
+    this.#opener = this.#camera = null;
     this.#dialog.dispatchEvent(new Event("left"));
     if (!history.state?.live) return;
     this.#goingBack = true;
@@ -95,6 +105,10 @@ export class LiveModal {
       this.#goingBack = false;
       this.#afterBack?.();
       this.#afterBack = null;
+      return;
+    }
+    if (!id && linkedId()) {
+      this.#openLinked();
       return;
     }
     const camera = id ? this.#cameraOf(id) : null;
@@ -122,4 +136,9 @@ export class LiveModal {
     if (event.ctrlKey || event.metaKey || event.altKey || repeats || chooses) return;
     if (this.#viewer.handleKey(event.key.toLowerCase())) event.preventDefault();
   }
+}
+
+/** @returns {string | null} the camera in the page's address */
+function linkedId() {
+  return new URLSearchParams(location.hash.slice(1)).get("live");
 }

@@ -1,3 +1,4 @@
+import { SLOT_RELEASE } from "../engine/reconnection.js";
 import { State } from "../engine/states.js";
 import { playsH264 } from "../engine/video-decoder.js";
 import { find } from "../shared/find.js";
@@ -67,11 +68,12 @@ export class Player {
 
   /** @param {Camera} camera */
   async open(camera) {
+    const release = this.#viewing ? SLOT_RELEASE : 0;
     this.close();
     this.#camera = camera;
     this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
     this.#element.dataset.state = State.CONNECTING;
-    const video = await playsVideo;
+    const [video] = await Promise.all([playsVideo, new Promise((resolve) => setTimeout(resolve, release))]);
     if (this.#camera === camera) this.#start(camera, video);
   }
 

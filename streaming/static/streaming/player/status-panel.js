@@ -6,8 +6,13 @@ import { notice, pictureAge, stateWords } from "./texts.js";
 /** @import { Status } from "../engine/states.js" */
 /** @import { Viewer } from "../engine/viewer.js" */
 
+const OLD = 6; // seconds. While all is well, a still is up to five seconds old: it serves for two, and the next comes after two
+/** @type {Set<State>} */
+const FROZEN = new Set([State.STALE, State.RECONNECTING]);
+
 /** The state of a viewing in words: over the picture, among the controls, and for screen readers. */
 export class StatusPanel {
+  #root;
   #notice;
   #title;
   #text;
@@ -17,15 +22,17 @@ export class StatusPanel {
   #retry;
   #age;
   #announcer;
+  #words = "";
   #announced = "";
 
   /**
-   * @param {Element} root holds the parts
+   * @param {Element} root holds the parts; has `data-old` while the picture is old
    * @param {() => void} onRetry
    */
   constructor(root, onRetry) {
     /** @param {string} name */
     const part = (name) => find(root, `[data-part="${name}"]`, HTMLElement);
+    this.#root = root;
     this.#notice = part("notice");
     this.#title = part("noticeTitle");
     this.#text = part("noticeText");
@@ -42,7 +49,9 @@ export class StatusPanel {
   /** @param {Status} status @param {boolean} slotFree whether a refused viewer is offered a free slot */
   show(status, slotFree) {
     const shown = notice(status, slotFree);
-    this.#state.textContent = shown ? "" : stateWords(status);
+    this.#words = shown ? `${shown.title}. ${shown.text}` : stateWords(status);
+    // The picture's label says "Live".
+    this.#state.textContent = shown || status.state === State.LIVE ? "" : this.#words;
     this.#title.textContent = shown?.title ?? "";
     this.#text.textContent = shown?.text ?? "";
     this.#noticeRetry.textContent = shown?.action ?? "";
@@ -58,26 +67,28 @@ export class StatusPanel {
 
   /** @param {Viewer} viewer */
   showAge({ picture, age, status }) {
-    this.#age.textContent = picture && age !== null ? pictureAge(status.state, picture.kind, age) : "";
+    const known = picture !== null && age !== null;
+    this.#age.textContent = known ? pictureAge(status.state, picture.kind, age) : "";
+    this.#root.toggleAttribute("data-old", known && (age >= OLD || FROZEN.has(status.state)));
   }
 
   /** Announces changes of state only: a ticking age inside a live region would never let a screen reader rest. */
   announce() {
-    const title = this.#title.textContent;
-    const text = title ? `${title}. ${this.#text.textContent}` : this.#state.textContent;
-    if (text === this.#announced) return;
-    this.#announced = text;
-    this.#announcer.textContent = text;
+    if (this.#words === this.#announced) return;
+    this.#announced = this.#words;
+    this.#announcer.textContent = this.#words;
   }
 
   clear() {
     this.#announced = "";
     this.#age.textContent = "";
+    this.#root.removeAttribute("data-old");
   }
 
-  /** @param {State} state @returns {string[]} lines to show over a picture that is not live */
+  /** @param {State} state @returns {string[]} lines to show over a picture that is not live, or old */
   lines(state) {
-    const parts = state === State.LIVE ? [] : [this.#title, this.#state, this.#age];
+    const current = state === State.LIVE && !this.#root.hasAttribute("data-old");
+    const parts = current ? [] : [this.#title, this.#state, this.#age];
     return parts.map(({ textContent }) => textContent).filter(Boolean);
   }
 }

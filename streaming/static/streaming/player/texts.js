@@ -14,7 +14,7 @@ import { LocalReason, State } from "../engine/states.js";
 export const NEEDS_HTTPS = "The camera's own video needs HTTPS";
 
 /** @type {Record<string, string>} */
-const REFUSED = {
+export const REFUSED = {
   [Reason.BANDWIDTH_REACHED]: "Not enough bandwidth for another stream",
   [Reason.CAMERA_LIMIT_REACHED]: "This camera has reached its viewer limit",
   [Reason.USER_LIMIT_REACHED]: "You've reached your stream limit",
@@ -23,6 +23,7 @@ const REFUSED = {
 
 /** @type {Record<string, string>} */
 const REFUSED_HINTS = {
+  [Reason.LIMIT_REACHED]: "This page tells you when one is free.",
   [Reason.BANDWIDTH_REACHED]: "Close another stream, or choose a lower quality.",
   [Reason.CAMERA_LIMIT_REACHED]: "Try again later.",
   [Reason.USER_LIMIT_REACHED]: "Close one to open another.",
@@ -32,6 +33,7 @@ const REFUSED_HINTS = {
 /** @type {Record<string, string>} */
 const RECONNECTING = {
   [LocalReason.CONNECTION_LOST]: "Connection lost. Reconnecting…",
+  [LocalReason.NO_WEBSOCKET]: "Can't reach the server. Retrying…",
   [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
   [Reason.SLOT_LOST]: "The stream was interrupted. Reconnecting…",
   [Reason.VIEWER_UNRESPONSIVE]: "This device could not keep up. Reconnecting…",
@@ -42,9 +44,9 @@ const RECONNECTING = {
 
 /** @type {Record<string, string>} */
 const UNAVAILABLE = {
-  [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached.",
-  [Reason.CAMERA_LOST]: "The connection to the camera was lost.",
-  [LocalReason.NO_WEBSOCKET]: "Can't reach the server. Retrying…",
+  [Reason.CAMERA_UNREACHABLE]: "The camera cannot be reached. Waiting for it…",
+  [Reason.CAMERA_LOST]: "The connection to the camera was lost. Waiting for it…",
+  [LocalReason.NO_WEBSOCKET]: RECONNECTING[LocalReason.NO_WEBSOCKET],
 };
 
 /** @type {Record<string, [string, string]>} title and text */
@@ -57,6 +59,8 @@ const CLOSED = {
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page does not match the server's version. Reload the page."],
 };
 
+/** @type {Set<State>} the states in which the viewer waits for the server */
+const WAITING = new Set([State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE]);
 const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
 
 /** @param {Reason} reason why the server keeps the quality */
@@ -70,7 +74,8 @@ export function keptWords(reason) {
  * Names a state in a few words.
  * @param {Status} status
  */
-export function stateWords({ state, reason }) {
+export function stateWords({ state, reason, offline }) {
+  if (offline && WAITING.has(state)) return "You are offline";
   switch (state) {
     case State.CONNECTING:
       return reason === Reason.GATE_RECOVERING ? RECONNECTING[reason] : "Connecting…";
@@ -102,6 +107,7 @@ export function notice(status, slotFree) {
       if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
       return { title: refusalTitle(status), text: textOf(REFUSED_HINTS, status.reason) ?? status.message ?? "", action };
     case State.UNAVAILABLE:
+      if (status.offline) return { title, text: "Waiting for the network…", action };
       return { title, text: textOf(UNAVAILABLE, status.reason) ?? status.message ?? "", action };
     case State.CLOSED:
       return title ? { title, text: whyClosed(status), action } : null;

@@ -20,7 +20,14 @@
 
 /** @typedef {{state: string, viewers: number}} CameraMetrics */
 
-/** @typedef {{gate: Gate, cameras: Record<string, CameraMetrics>}} Metrics the answer of METRICS_PATH, by camera id */
+/**
+ * The answer of METRICS_PATH. An older worker does not tell the limits.
+ * @typedef {object} Metrics
+ * @property {Gate} gate
+ * @property {Record<string, CameraMetrics>} cameras by id
+ * @property {number} [max_per_camera] viewers; 0: unlimited
+ * @property {{in_use: number | null, limit: number}} [yours] this user's streams; limit 0: unlimited
+ */
 
 /** @typedef {{id: string, name: string}} Camera */
 

@@ -3,9 +3,9 @@ const SHOWN_FOR = 8_000; // ms
 /**
  * Shows a message above everything else. An open dialog and full screen hide the rest of the page.
  * @param {string} title
- * @param {string} text
+ * @param {string} [text]
  */
-export function showToast(title, text) {
+export function showToast(title, text = "") {
   document.querySelector(".toast")?.remove();
   const toast = document.createElement("div");
   toast.className = "toast";
