@@ -80,3 +80,9 @@ test("whoever waits without a network is told that, and not what happened before
   assert.equal(notice(status, false)?.text, "Waiting for the network…");
   assert.equal(stateWords({ ...NEUTRAL, state: State.LIVE, offline: true }), "Live", "the pictures decide");
 });
+
+test("a viewer reads which part of the server does not answer", () => {
+  const away = { ...NEUTRAL, state: State.RECONNECTING, reason: Reason.GATE_UNAVAILABLE };
+  assert.equal(stateWords({ ...away, message: "Your log-in cannot be checked right now." }), "Your log-in cannot be checked right now. Retrying…");
+  assert.equal(stateWords(away), "The stream limit cannot be checked right now. Retrying…");
+});

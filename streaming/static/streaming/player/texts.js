@@ -74,7 +74,7 @@ export function keptWords(reason) {
  * Names a state in a few words.
  * @param {Status} status
  */
-export function stateWords({ state, reason, offline }) {
+export function stateWords({ state, reason, message, offline }) {
   if (offline && WAITING.has(state)) return "You are offline";
   switch (state) {
     case State.CONNECTING:
@@ -84,6 +84,7 @@ export function stateWords({ state, reason, offline }) {
     case State.STALE:
       return "No new picture";
     case State.RECONNECTING:
+      if (reason === Reason.GATE_UNAVAILABLE && message) return `${message} Retrying…`; // the server knows which part is away
       return textOf(RECONNECTING, reason) ?? "The camera is not responding. Reconnecting…";
     case State.REFUSED:
       return textOf(REFUSED, reason) ?? "All streams are in use";
