@@ -31,7 +31,7 @@ from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
-from streaming.store.scripts import Store
+from streaming.store.scripts import Store, refuse_cluster
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 from streaming.viewing.still_limits import StillLimits
@@ -47,11 +47,13 @@ STOP = 6.0  # seconds in which its captures leave their cameras: a read in progr
 
 
 def prepare() -> None:
-    """Have Redis at hand before the first viewer comes. Blocks while the embedded one starts; raises RuntimeError."""
+    """Have Redis at hand before the first viewer comes. Blocks while the embedded one starts. Raises RuntimeError, also if
+    Redis is a cluster."""
     alone = False
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)
         logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
+    refuse_cluster(store_url())
     # The first user of the embedded Redis knows that nobody can hold a slot, so that nobody has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
         logger.warning("Streams are refused until Redis accepts writes")

