@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import redis
 
+from tests.proxy import TcpProxy
 from tests.servers import START_SECONDS, Process, RedisServer, environment_of, free_port, wait_until
 
 SERVICE = "nvr-gate"
@@ -16,17 +17,33 @@ SENTINEL_PASSWORD = "of-the-sentinels"
 class SentinelSet:
     """Runs while the block lasts. `flags` are options of the Redis servers."""
 
-    def __init__(self, folder: Path, *, replicas: int = 1, down_after_ms: int = 500, **flags: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        replicas: int = 1,
+        down_after_ms: int = 500,
+        first_through: TcpProxy | None = None,
+        **flags: str,
+    ) -> None:
+        """`first_through`: a proxy on the way from Sentinels, replicas and clients to the first master."""
         self._folder, self._flags, self._down_after_ms = folder, flags, down_after_ms
         self._servers: dict[int, Process] = {}  # by port
         self._sentinels: dict[int, Process] = {}
         self._ports = [free_port() for _ in range(1 + replicas)]
-        self.known_as = self._ports[0]  # the port at which Sentinels and replicas find the first master
+        self._known_as = self._ports[0]  # the port at which Sentinels and replicas find the first master
+        if first_through is not None:
+            first_through.target, self._known_as = self._ports[0], first_through.port
 
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinels)
         return f"redis+sentinel://:{PASSWORD}@{hosts}/{SERVICE}?sentinel_password={SENTINEL_PASSWORD}"
+
+    @property
+    def first_url(self) -> str:
+        """The address of the server that is the master at the start."""
+        return f"redis://:{PASSWORD}@127.0.0.1:{self._ports[0]}"
 
     def start_server(self, port: int, master: int | None = None) -> None:
         """`master`: the port of the master that it follows, if it is a replica."""
@@ -54,7 +71,7 @@ class SentinelSet:
             f"dir {self._folder}",
             f"requirepass {SENTINEL_PASSWORD}",
             f"sentinel sentinel-pass {SENTINEL_PASSWORD}",
-            f"sentinel monitor {SERVICE} 127.0.0.1 {self.known_as} 2",
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self._known_as} 2",
             f"sentinel auth-pass {SERVICE} {PASSWORD}",
             f"sentinel down-after-milliseconds {SERVICE} {self._down_after_ms}",
             f"sentinel failover-timeout {SERVICE} 3000",
@@ -139,9 +156,9 @@ class SentinelSet:
             stack.callback(self._end)
             self.start_server(self._ports[0])
             for port in self._ports[1:]:
-                self.start_server(port, self.known_as)
+                self.start_server(port, self._known_as)
             # Sentinels ask the master for its replicas at once, and then each ten seconds.
-            wait_until(lambda: self._replicas(self.known_as) == len(self._ports) - 1, START_SECONDS, "replicas follow")
+            wait_until(lambda: self._replicas(self._ports[0]) == len(self._ports) - 1, START_SECONDS, "replicas follow")
             for _ in range(3):
                 self._start_sentinel()
             self.wait_until_whole()

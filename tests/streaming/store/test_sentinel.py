@@ -5,6 +5,7 @@ import contextlib
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from channels.layers import get_channel_layer
 from pytest_django import Settings
 
+from streaming import conf
 from streaming.errors import GateUnavailableError, LimitReachedError
 from streaming.gate.leases import Slot
 from streaming.gate.readings import open_generation
@@ -21,11 +23,13 @@ from streaming.gate.slots import Gate
 from streaming.store import worker_events
 from streaming.store.addresses import layer_host
 from streaming.store.scripts import Store, ThreadStore, refuse_cluster, run_now
+from tests.proxy import TcpProxy
 from tests.sentinels import SERVICE, SentinelSet
 from tests.streaming.gate.gates import FOREVER, Waits, gate_store, held, holder, limits, worker
 
 LEASE = 9.0  # seconds: a failover takes two, and must end within a fence less a heartbeat
 LIMIT = 6
+DEFAULT_LEASE = conf.LEASE.default
 
 
 @pytest.fixture
@@ -39,20 +43,21 @@ class Crowd:
 
     def __init__(self, steady: list[Slot]) -> None:
         self._steady, self._visiting = steady, set[Slot]()
-        self.most = self.visits = self.lost = 0
+        self.most = self.lost = 0
+        self.visits: Counter[Gate] = Counter()
         self.over = asyncio.Event()
 
     async def visit(self, gate: Gate) -> None:
         while not self.over.is_set():
             with contextlib.suppress(LimitReachedError, GateUnavailableError):
                 async with gate.slot(holder(), limits(LIMIT), Waits()) as slot:
+                    self.visits[gate] += 1
                     await self._watch(slot)
             await asyncio.sleep(0.02)
 
     async def _watch(self, slot: Slot) -> None:
         slot.progressed(FOREVER)
         self._visiting.add(slot)
-        self.visits += 1
         streaming = [each for each in (*self._steady, *self._visiting) if not each.is_lost]
         self.most = max(self.most, len(streaming))
         await asyncio.sleep(random.uniform(0.05, 0.3))  # noqa: S311
@@ -85,10 +90,10 @@ async def test_a_failover_under_load_ends_no_stream_and_never_exceeds_the_limit(
             for gate in gates * 3:
                 group.create_task(crowd.visit(gate))
             await asyncio.sleep(1)
-            visits = crowd.visits
+            visits = crowd.visits.total()
             await fail_over(sentinels, how)
             async with asyncio.timeout(2 * LEASE):
-                while crowd.visits < visits + 30:
+                while crowd.visits.total() < visits + 30:
                     await asyncio.sleep(0.1)
             crowd.over.set()
         assert crowd.most == LIMIT and crowd.lost == 0
@@ -96,6 +101,46 @@ async def test_a_failover_under_load_ends_no_stream_and_never_exceeds_the_limit(
             slot.check()
     for store in stores:
         await store.close()
+
+
+# The settings that docs/operating.md recommends for the default lease.
+MIN_REPLICAS = {"min-replicas-to-write": "1", "min-replicas-max-lag": "2"}
+DOWN_AFTER_MS = 4000
+
+
+@pytest.mark.timeout(180)
+async def test_two_masters_never_exceed_the_limit_together_with_min_replicas_to_write(tmp_path: Path) -> None:
+    """A partition leaves the old master with the workers of its side, without its replicas and the Sentinels."""
+    with (
+        TcpProxy(0) as network,
+        SentinelSet(
+            tmp_path, replicas=2, down_after_ms=DOWN_AFTER_MS, first_through=network, **MIN_REPLICAS
+        ) as sentinels,
+    ):
+        assert open_generation(sentinels.url, 0)
+        stores = [gate_store(url, DEFAULT_LEASE) for url in (sentinels.first_url, sentinels.url)]
+        async with AsyncExitStack() as stack:
+            old, new = [
+                await stack.enter_async_context(worker(store, f"w{number}", DEFAULT_LEASE))
+                for number, store in enumerate(stores)
+            ]
+            left, moved = [[await held(stack, gate, LIMIT) for _ in range(2)] for gate in (old, new)]
+            crowd = Crowd([*left, *moved])
+            async with asyncio.TaskGroup() as group:
+                for gate in [old, new] * LIMIT:
+                    group.create_task(crowd.visit(gate))
+                await asyncio.sleep(2)
+                network.silence()
+                visits = crowd.visits[new]
+                async with asyncio.timeout(4 * DEFAULT_LEASE):
+                    while crowd.visits[new] < visits + 60:
+                        await asyncio.sleep(0.1)
+                crowd.over.set()
+            assert crowd.most == LIMIT
+            assert all(slot.is_lost for slot in left) and not any(slot.is_lost for slot in moved)
+            network.restore()
+        for store in stores:
+            await store.close()
 
 
 async def test_a_sentinel_that_is_gone_is_passed_over(sentinels: SentinelSet) -> None:
