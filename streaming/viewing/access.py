@@ -13,6 +13,7 @@ from cameras.models import Camera
 from cameras.permissions import may_watch
 from cameras.sources import AddressError, CameraSource
 from streaming import errors
+from streaming.gate import blocks
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -29,10 +30,13 @@ class AsStored(dict[str, Any]):
 
 
 def admissible_session(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """`admissible` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody."""
+    """`admissible` for whoever the session belongs to as it is stored now: expired, ended and outdated ones to nobody.
+    Also raises StoppedByAdministratorError if the user is blocked."""
     session = AsStored(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
     # All that Django asks of a request here is its session.
-    return admissible(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
+    found = admissible(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
+    blocks.check(str(found[0].pk))
+    return found
 
 
 def admissible(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
