@@ -38,8 +38,9 @@ lock: ## requirements*.lock from requirements*.txt; OPTIONS=--upgrade raises wha
 	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
-soak: .venv/.development ## half an hour of faults and loads, each with its promise
+soak: .venv/.development ## forty minutes of faults and loads, each with its promise
 	$(BIN)/python -m bench.soak --minutes 10
+	$(BIN)/python -m bench.failovers --minutes 10
 	$(BIN)/python -m bench.load --scenario many
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused

@@ -116,7 +116,8 @@ async def watch(
     """Returns the audience, and how long each failover took."""
     session = Session(installation.workers[0].base)
     audience = Audience([session.at(worker.base) for worker in installation.workers], camera)
-    visiting, took = asyncio.create_task(audience.run()), []
+    visiting = asyncio.create_task(audience.run())
+    took: list[float] = []
     ends, ways = time.monotonic() + minutes * 60, itertools.cycle(("killed", "requested", "paused"))
     while (left := ends - time.monotonic()) > EVERY:
         await asyncio.sleep(EVERY - (AWAY if took else 0))
@@ -134,7 +135,7 @@ def installed(folder: Path, camera: SimulatedCamera) -> Iterator[tuple[Site, Sen
     for part in ("site", "template", "redis"):
         (folder / part).mkdir()
     template = make_template(folder / "template")
-    with SentinelSet(folder / "redis", replicas=2, down_after_ms=DOWN_AFTER_MS, **SERVERS) as sentinels:
+    with SentinelSet(folder / "redis", replicas=2, down_after_ms=DOWN_AFTER_MS, flags=SERVERS) as sentinels:
         settings = {"REDIS_URL": sentinels.url, "STREAM_MAX_CONCURRENT": str(LIMIT)}
         with site(folder / "site", template, **settings) as installation:
             id = installation.add_camera(camera.name, camera.url)

@@ -1,6 +1,7 @@
 """A master, its replicas and three Sentinels, each a process on a port of loopback."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ SENTINEL_PASSWORD = "of-the-sentinels"
 
 
 class SentinelSet:
-    """Runs while the block lasts. `flags` are options of the Redis servers."""
+    """Runs while the block lasts."""
 
     def __init__(
         self,
@@ -23,11 +24,12 @@ class SentinelSet:
         *,
         replicas: int = 1,
         down_after_ms: int = 500,
+        flags: Mapping[str, str] | None = None,
         first_through: TcpProxy | None = None,
-        **flags: str,
     ) -> None:
-        """`first_through`: a proxy on the way from Sentinels, replicas and clients to the first master."""
-        self._folder, self._flags, self._down_after_ms = folder, flags, down_after_ms
+        """`flags`: options of the Redis servers. `first_through`: a proxy on the way from Sentinels, replicas and clients to
+        the first master."""
+        self._folder, self._flags, self._down_after_ms = folder, flags or {}, down_after_ms
         self._servers: dict[int, Process] = {}  # by port
         self._sentinels: dict[int, Process] = {}
         self._ports = [free_port() for _ in range(1 + replicas)]

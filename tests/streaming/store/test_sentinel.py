@@ -113,7 +113,7 @@ async def test_two_masters_never_exceed_the_limit_together_with_min_replicas_to_
     with (
         TcpProxy(0) as network,
         SentinelSet(
-            tmp_path, replicas=2, down_after_ms=DOWN_AFTER_MS, first_through=network, **MIN_REPLICAS
+            tmp_path, replicas=2, down_after_ms=DOWN_AFTER_MS, first_through=network, flags=MIN_REPLICAS
         ) as sentinels,
     ):
         assert open_generation(sentinels.url, 0)
