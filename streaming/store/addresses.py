@@ -7,7 +7,7 @@ User, password, database and options belong to the master. `?sentinel_username=`
 Sentinels themselves. TLS and its options apply to both.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -17,6 +17,7 @@ import redis.connection
 import redis.sentinel
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+FORM = "it must be like redis+sentinel://host:port,host:port/service"
 SENTINEL_PORT = 26379
 SENTINEL_TIMEOUT = 0.3  # seconds until the next Sentinel is asked
 
@@ -32,9 +33,10 @@ class Service:
 
     name: str
     sentinels: tuple[tuple[str, int], ...]
-    url: str  # redis-py's form of scheme, user, password, database and options; its host means nothing
-    options: dict[str, Any]  # the same, as redis-py's arguments
-    sentinel_options: dict[str, Any]
+    # redis-py's form of scheme, user, password, database and options. Its host means nothing.
+    url: str = field(repr=False)
+    options: dict[str, Any] = field(repr=False)  # the same, as redis-py's arguments
+    sentinel_options: dict[str, Any] = field(repr=False)
 
     async def master(self) -> tuple[str, int]:
         """Ask the Sentinels one after the other. Raises RedisError if none knows a master that is up."""
@@ -65,7 +67,7 @@ def service_of(url: str) -> Service | None:
     login, at, hosts = parts.netloc.rpartition("@")
     name, _, database = parts.path.strip("/").partition("/")
     if not hosts or not name:
-        raise ValueError("it must be like redis+sentinel://host:port,host:port/service")
+        raise ValueError(FORM)
     query = parse_qsl(parts.query)
     ours = {key.removeprefix("sentinel_"): value for key, value in query if key.startswith("sentinel_")}
     others = urlencode([pair for pair in query if not pair[0].startswith("sentinel_")])
@@ -82,7 +84,10 @@ def service_of(url: str) -> Service | None:
 def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
     """Raises ValueError if a port is no number."""
     found = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
-    return tuple((part.hostname or "", part.port or SENTINEL_PORT) for part in found)
+    try:
+        return tuple((part.hostname or "", part.port or SENTINEL_PORT) for part in found)
+    except ValueError:  # it names the port, which is a part of the password if that has an unquoted slash
+        raise ValueError(FORM) from None
 
 
 def layer_host(url: str, **options: Any) -> dict[str, Any]:
@@ -100,5 +105,5 @@ def blocking_client(url: str, **options: Any) -> "redis.Redis":
     if service is None:
         return redis.Redis.from_url(url, **options)
     sentinel = _Sentinel(service.sentinels, sentinel_kwargs=service.sentinel_options)
-    master: redis.Redis = sentinel.master_for(service.name, **service.options, **options)
+    master: redis.Redis = sentinel.master_for(service.name, **{**service.options, **options})
     return master

@@ -251,8 +251,8 @@ def _is_no_master(answer: object) -> bool:
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most. Returns whether
-    it succeeded, and logs why not."""
+    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most, and longer by
+    SENTINEL_TIMEOUT for each Sentinel. Returns whether it succeeded, and logs why not."""
     client = _client(url)
     try:
         client.eval(source(script), len(keys), *keys, *arguments)

@@ -25,6 +25,7 @@ def test_an_address_of_sentinels_names_them_the_service_and_both_log_ins() -> No
     tls = {"ssl": True, "ssl_ca_certs": "/ca.pem"}
     assert service.options == {"username": "ann", "password": "a@b", "db": 3, **tls}
     assert service.sentinel_options == {"username": "seer", "password": "c/d", **tls, **TIMEOUTS}
+    assert "a@b" not in repr(service) and "c/d" not in repr(service)
     assert "seer" not in service.url and service.url.startswith("rediss://ann:a%40b@")
 
 
@@ -46,7 +47,13 @@ def test_the_channel_layer_gets_the_same_sentinels_and_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["redis+sentinel://:secret@one:1", "redis+sentinel:///gate", "redis+sentinel://:secret@one:port/gate"]
+    "value",
+    [
+        "redis+sentinel://:secret@one:1",
+        "redis+sentinel:///gate",
+        "redis+sentinel://:secret@one:port/gate",
+        "redis+sentinel://:secret/and@one:1/gate",
+    ],
 )
 @pytest.mark.parametrize("name", ["REDIS_URL", "PICTURES_REDIS_URL"])
 def test_a_wrong_address_of_sentinels_stops_the_start_and_its_password_is_not_repeated(
