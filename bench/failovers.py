@@ -27,6 +27,7 @@ from tests.sentinels import SentinelSet
 from tests.servers import Site, make_template, site
 
 LIMIT, STEADY, VISITORS, WORKERS = 10, 6, 12, 2
+WAYS = ("killed", "requested", "paused")
 EVERY = 30.0  # seconds from one failover to the next
 AWAY = 8.0  # seconds for which a master that was killed or paused is away: longer than a failover takes
 INFO = 30.0  # seconds from the handshake to an answer: a grace, and more on a busy machine
@@ -69,11 +70,13 @@ class Audience:
         self._watching.append(stream)
         self.visits += 1
         self.most = max(self.most, sum(each.close_code is None for each in self._watching))
+        came = time.monotonic()
         ended, over = asyncio.create_task(stream.ended(10**6)), asyncio.create_task(self.over.wait())
         await asyncio.wait([ended, over], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if stream.close_code is not None:
             self.endings[_reason(stream)] += 1
-            print(f"  {time.strftime('%X')} ended by itself: {_reason(stream)}", flush=True)
+            age = time.monotonic() - came
+            print(f"  {time.strftime('%X')} ended by itself after {age:.1f} s: {_reason(stream)}", flush=True)
         for task in (ended, over):
             task.cancel()
         self._watching.remove(stream)
@@ -118,7 +121,7 @@ async def watch(
     audience = Audience([session.at(worker.base) for worker in installation.workers], camera)
     visiting = asyncio.create_task(audience.run())
     took: list[float] = []
-    ends, ways = time.monotonic() + minutes * 60, itertools.cycle(("killed", "requested", "paused"))
+    ends, ways = time.monotonic() + options.minutes * 60, itertools.cycle(options.ways)
     while (left := ends - time.monotonic()) > EVERY:
         await asyncio.sleep(EVERY - (AWAY if took else 0))
         how = next(ways)
@@ -147,11 +150,12 @@ def installed(folder: Path, camera: SimulatedCamera) -> Iterator[tuple[Site, Sen
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nvr-failovers-") as folder, Simulator(port=0) as simulator:
         camera = simulator.add(SimulatedCamera(name="Yard", path="yard", width=320, height=180, fps=5))
         with installed(Path(folder), camera) as (installation, sentinels, id):
-            audience, took = asyncio.run(watch(installation, sentinels, id, options.minutes))
+            audience, took = asyncio.run(watch(installation, sentinels, id, options))
             tracebacks = installation.logs().count("Traceback (most recent call last)")
     print(f"  failovers: {len(took)}, the slowest {max(took, default=0):.1f} s")
     print(f"  viewings: {audience.visits}, most at once {audience.most} of {LIMIT}")
