@@ -114,7 +114,7 @@ def fail_over(sentinels: SentinelSet, how: str) -> float:
 
 
 async def watch(
-    installation: Site, sentinels: SentinelSet, camera: str, minutes: float
+    installation: Site, sentinels: SentinelSet, camera: str, options: argparse.Namespace
 ) -> tuple[Audience, list[float]]:
     """Returns the audience, and how long each failover took."""
     session = Session(installation.workers[0].base)
