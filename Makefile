@@ -42,8 +42,9 @@ lock: ## write requirements*.lock from requirements*.txt; OPTIONS=--upgrade also
 	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
-soak: .venv/.development ## test half an hour of faults and load
+soak: .venv/.development ## test forty minutes of faults and load
 	$(BIN)/python -m bench.soak --minutes 10
+	$(BIN)/python -m bench.failovers --minutes 10
 	$(BIN)/python -m bench.load --scenario many
 	$(BIN)/python -m bench.load --scenario handshakes
 	$(BIN)/python -m bench.load --scenario refused

@@ -15,6 +15,7 @@ from nvr.deadlines import LOCK
 from nvr.dotenv import read_dotenv
 from nvr.secret_files import stored_key
 from streaming import conf
+from streaming.store.addresses import SCHEMES, layer_host, service_of
 from streaming.store.embedded import socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +38,15 @@ def _address(name: str, schemes: tuple[str, ...]) -> str:
         raise ImproperlyConfigured(
             f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
         )
+    return text
+
+
+def _redis(name: str) -> str:
+    text = _address(name, SCHEMES)
+    try:
+        service_of(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={text.split(':', 1)[0]}:... is not valid: {error}.") from None
     return text
 
 
@@ -119,10 +129,10 @@ METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: only staff can read /metrics
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)
 
 # Empty: the embedded Redis of streaming/store/embedded.py, for the processes of this checkout on this machine.
-REDIS_URL = _address("REDIS_URL", ("redis", "rediss", "unix"))
+REDIS_URL = _redis("REDIS_URL")
 EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
 # The Redis for pictures that workers share. Empty: the same Redis.
-PICTURES_REDIS_URL = _address("PICTURES_REDIS_URL", ("redis", "rediss", "unix"))
+PICTURES_REDIS_URL = _redis("PICTURES_REDIS_URL")
 
 # For small control events between workers, never for frames.
 CHANNEL_LAYERS = {
@@ -130,7 +140,7 @@ CHANNEL_LAYERS = {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
             # Longer than the 5 s that channels_redis waits in one read: redis-py's default of 5 s would end each read.
-            "hosts": [{"address": REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}", "socket_timeout": 15}],
+            "hosts": [layer_host(REDIS_URL or f"unix://{socket_path(EMBEDDED_REDIS_DIR)}", socket_timeout=15)],
             "prefix": "nvr:control",
         },
     },

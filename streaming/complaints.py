@@ -25,11 +25,20 @@ class Complaint:
 SILENCE = Complaint("", "Redis does not answer")
 UNKNOWN = Complaint("ERR", "Redis refuses the command")
 
+CLUSTER = (
+    "REDIS_URL names a Redis Cluster, which the gate cannot use: all its keys must be on one server. Use one Redis, or a "
+    "master with replicas and Sentinels (redis+sentinel://host:port,host:port/service)"
+)
 MEANINGS = {
     "OOM": "Redis is full: its memory has reached maxmemory",
     "MISCONF": "Redis cannot write to its disk, and accepts no writes",
     "READONLY": "This Redis is a read-only replica",
     "MASTERDOWN": "This Redis is a replica that has lost its master",
+    "NOREPLICAS": "This Redis has fewer replicas than min-replicas-to-write asks for, and accepts no writes",
+    "MOVED": CLUSTER,
+    "CROSSSLOT": CLUSTER,
+    "CLUSTERDOWN": CLUSTER,
+    "NOMASTER": "No Sentinel answers, or none knows a master of this name that is up",
     "LOADING": "Redis is still reading its data from the disk",
     "BUSY": "Redis is busy with a script",
     "NOAUTH": "Redis asks for a password, and its address has none",
@@ -44,6 +53,7 @@ WORDLESS = {
     "invalid username-password pair": "WRONGPASS",
     "invalid password": "WRONGPASS",
     "Authentication required": "NOAUTH",
+    "No master found for": "NOMASTER",
 }
 
 

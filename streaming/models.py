@@ -1,4 +1,4 @@
-"""The tables of streaming: limits and their changes, minutes, refusals.
+"""The tables of streaming: limits and their changes, blocks, minutes, refusals.
 
 `System` has no table. It gives the page *Settings > System* its place in the administration and its permissions.
 """
@@ -89,6 +89,25 @@ class GroupLimit(Rule):
 
     def __str__(self) -> str:
         return f"{self.group}: {self.max_streams}"
+
+
+class UserBlock(models.Model):
+    """A user whom an administrator has blocked for a time. Redis has the block too; this row outlives Redis.
+
+    Holds names instead of foreign keys, as Redis does.
+    """
+
+    user_id = models.CharField(primary_key=True, max_length=40)
+    user = models.CharField(max_length=150)
+    message = models.CharField(max_length=200)  # to the user
+    by = models.CharField(max_length=150)
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.user}, until {self.until:%Y-%m-%d %H:%M}"
 
 
 class Minute(models.Model):

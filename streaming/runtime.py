@@ -36,7 +36,7 @@ from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
-from streaming.store.scripts import Store
+from streaming.store.scripts import Store, refuse_cluster
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 from streaming.viewing.services import WorkerServices
@@ -52,11 +52,12 @@ STOP = 6.0  # seconds in which a worker's captures release their cameras: a read
 
 
 def prepare() -> None:
-    """Prepare Redis for the first viewer. Blocks while the embedded server starts. Raises RuntimeError."""
+    """Prepare Redis for the first viewer. Blocks while the embedded server starts. Raises RuntimeError; a cluster, too."""
     alone = False
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)
         logger.info("REDIS_URL is not set: the embedded Redis holds the streams' slots, for this machine only")
+    refuse_cluster(store_url())
     # Without another user of the embedded Redis nobody holds a slot, so no new viewer has to wait.
     if not open_generation(store_url(), 0 if alone else conf.timing().grace):
         logger.warning("Streams are refused until Redis accepts writes")

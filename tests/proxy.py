@@ -10,7 +10,7 @@ class TcpProxy:
     """Forwards to `target` (a port, or the path of a Unix socket) in its own threads, until `close`."""
 
     def __init__(self, target: int | str) -> None:
-        self._target = target
+        self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._flows = threading.Event()  # while cleared, connections stay open but nothing is forwarded
@@ -52,11 +52,11 @@ class TcpProxy:
             threading.Thread(target=self._pump, args=(server, client, True), daemon=True).start()
 
     def _connect(self) -> socket.socket:
-        if isinstance(self._target, int):
-            return socket.create_connection(("127.0.0.1", self._target))
+        if isinstance(self.target, int):
+            return socket.create_connection(("127.0.0.1", self.target))
         server = socket.socket(socket.AF_UNIX)
         try:
-            server.connect(self._target)
+            server.connect(self.target)
         except OSError:
             server.close()
             raise

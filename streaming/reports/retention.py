@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
-from streaming.models import Batch, Minute, Refusal
+from streaming.models import Batch, Minute, Refusal, UserBlock
 from streaming.store.keys import PURGED
 from streaming.store.scripts import Store
 
@@ -27,14 +27,15 @@ async def purge_in_turn(store: Store) -> None:
 
 
 def purge(keep: timedelta = KEEP) -> int:
-    """Delete history older than `keep`, and expired sessions, which Django keeps. Returns the number of rows, which is
-    bounded."""
+    """Delete history older than `keep`, blocks that have ended, and expired sessions, which Django keeps. Returns the number
+    of rows, which is bounded."""
     now = timezone.now()
     before = now - keep
     olds: tuple[models.QuerySet[Any], ...] = (
         Minute.objects.filter(minute__lt=before.timestamp() // 60).order_by("minute"),
         Refusal.objects.filter(time__lt=before).order_by("time"),
         Batch.objects.filter(time__lt=before).order_by("time"),
+        UserBlock.objects.filter(until__lt=now).order_by("until"),
         Session.objects.filter(expire_date__lt=now).order_by("expire_date"),
     )
     return sum(_purge(old) for old in olds)

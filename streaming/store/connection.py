@@ -18,7 +18,9 @@ import hiredis
 import redis
 from redis.asyncio.connection import Connection, ConnectionPool
 
-CONNECT_TIMEOUT = 0.7  # seconds
+from streaming.store.addresses import SENTINEL_TIMEOUT, service_of
+
+CONNECT_TIMEOUT = 0.7  # seconds; Sentinels have SENTINEL_TIMEOUT each before that
 SEND_CHUNK = 65_536  # bytes that a thread's socket must take within a REPLY_TIMEOUT
 REPLY_TIMEOUT = 0.7  # seconds of silence while a reply is due; every script needs less than a tenth
 DEADLINE = 1.5  # seconds for a whole call: a viewer must hear of a refusal within 2 s
@@ -35,11 +37,32 @@ class TooLateError(Exception):
     """Redis answers other calls, but the reply did not come within `DEADLINE`."""
 
 
-def dialer(url: str) -> Connection:
-    """Returns redis-py's connection for `Wire.open`. Use it again for each opening: it reads the TLS files once."""
-    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, max_connections=1)
-    pool.connection_kwargs["protocol"] = 2  # whatever the address says: RESP 3 may push messages that answer no call
-    return pool.make_connection()  # type: ignore[no-untyped-call,no-any-return]
+class Dialer:
+    """Connects to the server of an address. For Sentinels it asks them each time: the master may be another one."""
+
+    def __init__(self, url: str) -> None:
+        self._service = service_of(url)
+        pool = ConnectionPool.from_url(
+            self._service.url if self._service else url, socket_connect_timeout=CONNECT_TIMEOUT, max_connections=1
+        )
+        pool.connection_kwargs["protocol"] = (
+            2  # whatever the address says: RESP 3 may push messages that answer no call
+        )
+        # One connection object for each opening: it reads the TLS files once.
+        self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]
+        self._seconds = CONNECT_TIMEOUT + SENTINEL_TIMEOUT * len(self._service.sentinels if self._service else ())
+
+    async def dial(self) -> Connection:
+        """Raises RedisError, OSError or TimeoutError."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                if self._service is not None:
+                    self._connection.host, self._connection.port = await self._service.master()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await self._connection.disconnect(nowait=True)  # it may be half open
+            raise
+        return self._connection
 
 
 class Wire(asyncio.Protocol):
@@ -55,14 +78,9 @@ class Wire(asyncio.Protocol):
         self._writer: asyncio.StreamWriter | None = None
 
     @classmethod
-    async def open(cls, connection: Connection) -> "Wire":
+    async def open(cls, dialer: Dialer) -> "Wire":
         """Raises RedisError, OSError or TimeoutError."""
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await connection.connect()  # type: ignore[no-untyped-call]
-        except BaseException:
-            await connection.disconnect(nowait=True)  # it may be half open
-            raise
+        connection = await dialer.dial()
         wire = cls()
         # From here on redis-py neither reads nor writes: the transport belongs to this protocol. The writer is kept because
         # it would close the transport when it is collected.
@@ -145,13 +163,26 @@ class Wire(asyncio.Protocol):
 
 
 def thread_dialer(url: str) -> Callable[[], redis.Connection]:
-    """Returns a function that makes redis-py's connections for `ThreadWire`."""
+    """Returns a function that makes redis-py's connections for `ThreadWire`. It raises RedisError if Sentinels know no
+    master."""
+    service = service_of(url)
     pool = redis.ConnectionPool.from_url(
-        url, socket_timeout=REPLY_TIMEOUT, socket_connect_timeout=CONNECT_TIMEOUT, retry=None
+        service.url if service else url,
+        socket_timeout=REPLY_TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        retry=None,
     )
-    pool.connection_kwargs["protocol"] = 2  # as in `dialer`
+    pool.connection_kwargs["protocol"] = 2  # as in `Dialer`
     # The pool itself makes a hundred connections at most, and counts broken ones.
-    return functools.partial(pool.connection_class, **pool.connection_kwargs)
+    connection = functools.partial(pool.connection_class, **pool.connection_kwargs)
+    if service is None:
+        return connection
+
+    def to_master() -> redis.Connection:
+        host, port = service.master_now()
+        return cast(redis.Connection, connection(host=host, port=port))
+
+    return to_master
 
 
 class ThreadWire:

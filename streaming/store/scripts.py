@@ -17,16 +17,17 @@ from typing import Any, cast
 import hiredis
 import redis
 
-from streaming.complaints import SILENCE, UNKNOWN, complaint_of
+from streaming.complaints import MEANINGS, SILENCE, UNKNOWN, complaint_of
 from streaming.errors import GateUnavailableError
+from streaming.store.addresses import blocking_client
 from streaming.store.connection import (
     DEADLINE,
+    Dialer,
     ThreadWire,
     TooLateError,
     Wire,
     WireLostError,
     Word,
-    dialer,
     thread_dialer,
 )
 
@@ -36,7 +37,11 @@ Argument = str | int
 Call = tuple[Sequence[str], Sequence[Word]]  # a script's keys and arguments
 OnConnect = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # returns a script, its keys and arguments
 
-NOT_A_MASTER = ("READONLY", "MASTERDOWN")  # errors of a server that was the master before
+NOT_A_MASTER = ("READONLY", "MASTERDOWN", "NOREPLICAS")  # errors of a server that is the master no longer
+WRONG_MODES = {
+    b"cluster": MEANINGS["MOVED"],
+    b"sentinel": "REDIS_URL names a Sentinel. Use redis+sentinel://host:port,host:port/service for the master that it knows",
+}
 TRANSIENT = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # errors that are no defect of a script
 
 STREAMING = Path(__file__).parents[1]
@@ -65,7 +70,7 @@ class Store:
     def __init__(self, url: str, on_connect: OnConnect | None = None) -> None:
         """`on_connect` returns the script that each new connection runs before any other call."""
         self.url, self._on_connect = url, on_connect
-        self._dialer = dialer(url)
+        self._dialer = Dialer(url)
         self._wire: Wire | None = None
         self._opening: asyncio.Task[Wire] | None = None
         self._complaint = ""  # logged last
@@ -246,9 +251,9 @@ def _is_no_master(answer: object) -> bool:
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most. Returns whether
-    it succeeded, and logs why not."""
-    client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
+    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most, and longer by
+    SENTINEL_TIMEOUT for each Sentinel. Returns whether it succeeded, and logs why not."""
+    client = _client(url)
     try:
         client.eval(source(script), len(keys), *keys, *arguments)
     except redis.RedisError as error:
@@ -257,3 +262,22 @@ def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argu
     finally:
         client.close()
     return True
+
+
+def refuse_cluster(url: str) -> None:
+    """Raise RuntimeError if the server is a node of a Redis Cluster, or a Sentinel. A server that does not answer passes."""
+    client = _client(url)
+    try:
+        about: Any = client.execute_command("HELLO")  # type: ignore[no-untyped-call] # every user may call it
+    except redis.RedisError:
+        return
+    finally:
+        client.close()
+    facts = about if isinstance(about, dict) else dict(zip(about[::2], about[1::2], strict=True))
+    sentence = WRONG_MODES.get(facts.get(b"mode", b""))
+    if sentence:
+        raise RuntimeError(sentence)
+
+
+def _client(url: str) -> "redis.Redis":
+    return blocking_client(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)

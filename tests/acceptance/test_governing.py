@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
+import redis
 
 from cameras.simulator import SimulatedCamera, Simulator
+from streaming.store.embedded import socket_path
 from tests.client import Session, Stream, eventually
 from tests.servers import Site, Worker, wait_until
 
@@ -184,6 +186,11 @@ async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
         call = f'stop_camera(Store(store_url()), "{id}", "Camera is moved.")'
         assert "1" in await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", STOP.format(call=call))
         assert await three.ended(1) == 4410
+        with redis.Redis(unix_socket_path=str(socket_path(installation.folder / "redis"))) as client:
+            client.flushall()
+        async with Stream(session, id) as still:
+            assert await still.ended() == 4410, "a block survives Redis"
+            assert still.last("error")["message"] == "Off for maintenance."
         assert time.monotonic() - told < 30
     admin = Session(workers[0].base, "admin")
     await eventually(lambda: gate_of(admin)["in_use"] == 0, 2)

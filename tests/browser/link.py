@@ -59,7 +59,7 @@ class Link(TcpProxy):
         server = socket.socket()
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         try:
-            server.connect(("127.0.0.1", self._target))
+            server.connect(("127.0.0.1", self.target))
         except OSError:  # the worker is gone
             server.close()
             raise

@@ -4,17 +4,22 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from streaming.errors import StoppedByAdministratorError
 from streaming.gate import stop_orders
-from streaming.gate.blocks import Block, blocks, lift
+from streaming.gate.blocks import Block, blocks, check, lift
 from streaming.gate.leases import Holder
 from streaming.gate.slots import Gate
+from streaming.models import UserBlock
 from streaming.store.keys import BLOCKED, BLOCKS
 from streaming.store.scripts import Store
 from tests.streaming.limits.test_admission import ADA, BOB, budget, enter, gate, stack
 
 __all__ = ["gate", "stack"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CLEO = replace(ADA, user="Cleo", user_id="3")
 
@@ -53,13 +58,37 @@ async def test_an_unblocked_user_may_watch_and_others_stay_blocked(
     assert await lift(store, "1") is None
 
 
-async def test_the_list_follows_the_blocks_themselves(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+async def test_a_block_survives_a_redis_that_loses_its_data(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
+    (ada,) = await come(stack, gate, ADA)
+    await stop_orders.stop(store, ada, "Night", 60, "anna")
+    await store.call("FLUSHALL")
+    assert [(block.user, block.message, block.by) for block in await blocks(store)] == [("Ada", "Night", "anna")]
+    with pytest.raises(StoppedByAdministratorError, match="Night") as refused:
+        await sync_to_async(check)("1")
+    assert 58 <= int(str(refused.value.facts["retry_after"])) <= 60
+    await sync_to_async(check)("2")
+    lifted = await lift(store, "1")
+    assert lifted and lifted.user == "Ada"
+    await sync_to_async(check)("1")
+    assert await blocks(store) == []
+
+
+async def test_a_block_of_a_worker_of_the_former_release_is_listed_and_can_be_lifted(store: Store) -> None:
+    await store.call("SET", BLOCKS + "4", "a block in Redis alone", "PX", 60_000)
+    await store.call("HSET", BLOCKED, "4", '{"user": "Dora", "by": "anna"}')
+    assert [block.user for block in await blocks(store)] == ["Dora"]
+    assert (await lift(store, "4")) is not None
+
+
+async def test_the_list_ends_with_the_blocks(gate: Gate, store: Store, stack: AsyncExitStack) -> None:
     for id in await come(stack, gate, ADA, BOB):
         await stop_orders.stop(store, id, "", 60)
-    await store.call("DEL", BLOCKS + "1")  # as if it had expired
+    await store.call("DEL", BLOCKS + "1")  # it has ended: in Redis, and in the database
+    await UserBlock.objects.filter(pk="1").aupdate(until=timezone.now())
     assert [block.user for block in await blocks(store)] == ["Bob"]
     assert await store.call("HKEYS", BLOCKED) == ["2"]
     assert 0 < await store.call("PTTL", BLOCKED) <= 60_000
+    await sync_to_async(check)("1")
     await store.call("SET", BLOCKS + "4", "a block without an entry in the list", "PX", 60_000)
     assert (await lift(store, "4")) is not None
 

@@ -177,6 +177,7 @@ async def test_a_dry_run_reports_the_usage_of_its_own_set(gate: Gate, stack: Asy
     assert (budget.facts["mbps"], budget.facts["max_mbps"]) == (4, 4.5)
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_stop_reaches_the_holders_worker_and_blocks_its_user_alone(
     gate: Gate, store: Store, stack: AsyncExitStack
 ) -> None:

@@ -8,7 +8,7 @@ import redis
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from streaming.models import Batch, Minute, Refusal
+from streaming.models import Batch, Minute, Refusal, UserBlock
 from streaming.reports import retention
 from streaming.store.keys import PURGED
 from streaming.store.scripts import Store
@@ -37,6 +37,14 @@ def test_sessions_that_have_expired_are_deleted_and_no_others() -> None:
         Session.objects.create(session_key=key, session_data="", expire_date=expires)
     assert retention.purge() == 1
     assert [session.pk for session in Session.objects.all()] == ["valid"]
+
+
+def test_blocks_that_have_ended_are_deleted_and_no_others() -> None:
+    now = timezone.now()
+    for id, until in (("1", now - timedelta(seconds=1)), ("2", now + timedelta(minutes=1))):
+        UserBlock.objects.create(user_id=id, until=until)
+    assert retention.purge() == 1
+    assert [block.pk for block in UserBlock.objects.all()] == ["2"]
 
 
 def test_a_purge_deletes_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:

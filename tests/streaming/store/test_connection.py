@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import hiredis
 import pytest
 
-from streaming.store.connection import REPLY_TIMEOUT, TooLateError, Wire, WireLostError, dialer
+from streaming.store.connection import REPLY_TIMEOUT, Dialer, TooLateError, Wire, WireLostError
 from tests.servers import RedisServer
 
 WORK = "for _ = 1, 2000000 do end return 'done'"  # about twenty milliseconds
@@ -17,7 +17,7 @@ LARGE = "x" * 16_000  # Redis sends the replies of all commands of one read toge
 
 @pytest.fixture
 async def wire(redis_server: RedisServer) -> AsyncIterator[Wire]:
-    wire = await Wire.open(dialer(redis_server.url))
+    wire = await Wire.open(Dialer(redis_server.url))
     yield wire
     wire.close()
 
@@ -84,7 +84,7 @@ async def _in_the_end(wire: Wire) -> object:
 
 
 async def test_an_address_cannot_ask_for_what_the_connection_does_not_speak(redis_server: RedisServer) -> None:
-    wire = await Wire.open(dialer(f"{redis_server.url}?protocol=3"))
+    wire = await Wire.open(Dialer(f"{redis_server.url}?protocol=3"))
     told = await wire.call("HELLO")
     assert told[told.index("proto") + 1] == 2
     wire.close()

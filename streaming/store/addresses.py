@@ -1,0 +1,109 @@
+"""Addresses of Redis: one server, or the master that Sentinels know.
+
+    redis://host:port/db    rediss:// with TLS    unix:///path
+    redis+sentinel://user:password@host:port,host:port/service/db    rediss+sentinel:// with TLS
+
+User, password, database and options belong to the master. `?sentinel_username=` and `?sentinel_password=` are for the
+Sentinels themselves. TLS and its options apply to both.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import redis
+import redis.asyncio.sentinel
+import redis.connection
+import redis.sentinel
+
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+FORM = "it must be like redis+sentinel://host:port,host:port/service"
+SENTINEL_PORT = 26379
+SENTINEL_TIMEOUT = 0.3  # seconds until the next Sentinel is asked
+
+# redis-py does not annotate these.
+_AsyncSentinel: Any = redis.asyncio.sentinel.Sentinel
+_Sentinel: Any = redis.sentinel.Sentinel
+_parse_url: Any = redis.connection.parse_url
+
+
+@dataclass(frozen=True)
+class Service:
+    """A master that Sentinels know by name."""
+
+    name: str
+    sentinels: tuple[tuple[str, int], ...]
+    # redis-py's form of scheme, user, password, database and options. Its host means nothing.
+    url: str = field(repr=False)
+    options: dict[str, Any] = field(repr=False)  # the same, as redis-py's arguments
+    sentinel_options: dict[str, Any] = field(repr=False)
+
+    async def master(self) -> tuple[str, int]:
+        """Ask the Sentinels one after the other. Raises RedisError if none knows a master that is up."""
+        sentinel = _AsyncSentinel(self.sentinels, sentinel_kwargs=self.sentinel_options)
+        try:
+            host, port = await sentinel.discover_master(self.name)
+            return str(host), int(port)
+        finally:
+            for client in sentinel.sentinels:
+                await client.aclose()
+
+    def master_now(self) -> tuple[str, int]:
+        """`master` for threads."""
+        sentinel = _Sentinel(self.sentinels, sentinel_kwargs=self.sentinel_options)
+        try:
+            host, port = sentinel.discover_master(self.name)
+            return str(host), int(port)
+        finally:
+            for client in sentinel.sentinels:
+                client.close()
+
+
+def service_of(url: str) -> Service | None:
+    """Returns None if the address names one server. Raises ValueError if it names no Sentinel or no service."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("+sentinel"):
+        return None
+    login, at, hosts = parts.netloc.rpartition("@")
+    name, _, database = parts.path.strip("/").partition("/")
+    if not hosts or not name:
+        raise ValueError(FORM)
+    query = parse_qsl(parts.query)
+    ours = {key.removeprefix("sentinel_"): value for key, value in query if key.startswith("sentinel_")}
+    others = urlencode([pair for pair in query if not pair[0].startswith("sentinel_")])
+    plain = f"{parts.scheme.removesuffix('+sentinel')}://{login}{at}localhost/{database}?{others}"
+    options: dict[str, Any] = _parse_url(plain)
+    del options["host"]
+    if options.pop("connection_class", None):
+        options["ssl"] = True
+    timeouts = {"socket_timeout": SENTINEL_TIMEOUT, "socket_connect_timeout": SENTINEL_TIMEOUT, "retry": None}
+    tls = {key: value for key, value in options.items() if key.startswith("ssl")}
+    return Service(unquote(name), _sentinels(hosts), plain, options, {**tls, **ours, **timeouts})
+
+
+def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
+    """Raises ValueError if a port is no number."""
+    found = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
+    try:
+        return tuple((part.hostname or "", part.port or SENTINEL_PORT) for part in found)
+    except ValueError:  # it names the port, which is a part of the password if that has an unquoted slash
+        raise ValueError(FORM) from None
+
+
+def layer_host(url: str, **options: Any) -> dict[str, Any]:
+    """Returns the address as channels_redis takes it among its `hosts`. Raises ValueError."""
+    service = service_of(url)
+    if service is None:
+        return {"address": url, **options}
+    facts = {"sentinels": list(service.sentinels), "master_name": service.name}
+    return {**facts, "sentinel_kwargs": service.sentinel_options, **service.options, **options}
+
+
+def blocking_client(url: str, **options: Any) -> "redis.Redis":
+    """Returns redis-py's blocking client of the address. Raises ValueError."""
+    service = service_of(url)
+    if service is None:
+        return redis.Redis.from_url(url, **options)
+    sentinel = _Sentinel(service.sentinels, sentinel_kwargs=service.sentinel_options)
+    master: redis.Redis = sentinel.master_for(service.name, **{**service.options, **options})
+    return master
