@@ -1,7 +1,6 @@
 """Queries of the gate's data, and the few changes that need no Gate."""
 
 import json
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ def open_generation(url: str, grace: float) -> bool:
 
 def opening(grace: float) -> OnConnect:
     """Returns the `on_connect` of a gate's Store: each new connection may lead to a Redis that restarted with old data."""
-    return lambda: ("gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+    return lambda: ("gate/open", [GENERATION], [round(grace * 1000)])
 
 
 async def read_usage(store: Store) -> Usage:
@@ -51,7 +50,7 @@ async def read_totals(store: Store) -> dict[str, float]:
 
 async def revoke(store: Store, lease: str) -> None:
     """Remove a lease from the server's set. Its viewing ends at the next renewal. Raises GateUnavailableError."""
-    await store.run("gate/release", [DETAILS, RATES, SERVER_SET], [lease])
+    await store.run("gate/release", [GENERATION, DETAILS, RATES, SERVER_SET], [lease])
 
 
 def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -45,8 +45,8 @@ class Gate:
         self._store, self.worker = store, worker
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
-        self.heartbeat = Heartbeat(scripts, self.held, timing.heartbeat)
         self.keeper = Keeper(scripts, self.held, timing.lease)
+        self.heartbeat = Heartbeat(scripts, self.held, self.keeper, timing.heartbeat)
         self._scripts = scripts
         self._tasks: list[asyncio.Task[None]] = []
 

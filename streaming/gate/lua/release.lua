@@ -1,9 +1,10 @@
 -- Remove leases from all sets. Unknown ids change nothing.
--- KEYS  1 details, 2 rates, 3.. the sets
+-- KEYS  1 generation, 2 details, 3 rates, 4.. the sets
 -- ARGV  the lease ids, 500 at most
 -- Returns how many had details
 -- Cost: O(sets * ids * log leases)
-local details, rates, ids = KEYS[1], KEYS[2], ARGV
-for position = 3, #KEYS do redis.call('ZREM', KEYS[position], unpack(ids)) end
+local generation_key, details, rates, sets, ids = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}, ARGV
+for _, set in ipairs(sets) do redis.call('ZREM', set, unpack(ids)) end
+note_ends(generation_key, sets)
 redis.call('HDEL', rates, unpack(ids))
 return redis.call('HDEL', details, unpack(ids))

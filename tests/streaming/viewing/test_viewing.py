@@ -20,7 +20,7 @@ from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Format
 from streaming.ingest.hub import Hub
-from streaming.store.keys import RATES, SERVER_SET
+from streaming.store.keys import GENERATION, RATES, SERVER_SET
 from streaming.store.scripts import Store
 from streaming.viewing.protocol import HEADER
 from streaming.viewing.viewing import Patience, Viewing
@@ -159,7 +159,7 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
-    await bench.gate._store.run("gate/release", ["x", "y", SERVER_SET], [viewing.id])
+    await bench.gate._store.run("gate/release", [GENERATION, "x", "y", SERVER_SET], [viewing.id])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, 3)
 
