@@ -17,6 +17,7 @@ from django.conf import settings
 
 from streaming import conf, shutdown
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
+from streaming.gate.eviction import EvictionPolicy
 from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
@@ -76,7 +77,10 @@ class Runtime:
         self._policy_asked, self._policy_tried = asyncio.Event(), asyncio.Event()
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
-        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
+        self.eviction = EvictionPolicy(self.store)
+        self.usage = UsageReport(
+            self.store, lambda: self.policy, lambda: self.reporter.complaint, lambda: self.eviction.name
+        )
         self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(
             self.store,
@@ -100,6 +104,7 @@ class Runtime:
         self.gate.start()
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
+            asyncio.create_task(self.eviction.run(), name="eviction policy"),
             asyncio.create_task(self._keep_policy(), name="limits"),
             asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),

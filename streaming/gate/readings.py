@@ -21,8 +21,12 @@ from streaming.store.scripts import OnConnect, Store, run_now
 
 def open_generation(url: str, grace: float) -> bool:
     """Make the generation of this Redis if it has none. The grace (seconds) then begins when the worker starts, not when the
-    first viewer comes. Blocks for a second at most. Returns whether Redis answered."""
-    return run_now(url, *opening(grace)())
+    first viewer comes. Blocks for a second at most. Returns whether Redis answered. Raises RuntimeError if the user of the
+    address may not call INFO."""
+    complaint = run_now(url, *opening(grace)())
+    if complaint is not None and complaint.code == "NOPERM" and "INFO" in complaint.text:
+        raise RuntimeError(f"The gate cannot start. {complaint.in_full}")
+    return complaint is None
 
 
 def opening(grace: float) -> OnConnect:

@@ -17,7 +17,7 @@ from typing import Any, cast
 import hiredis
 import redis
 
-from streaming.complaints import SILENCE, UNKNOWN, complaint_of
+from streaming.complaints import SILENCE, UNKNOWN, Complaint, complaint_of
 from streaming.errors import GateUnavailableError
 from streaming.store.connection import (
     DEADLINE,
@@ -245,15 +245,16 @@ def _is_no_master(answer: object) -> bool:
     return isinstance(answer, hiredis.ReplyError) and any(word in str(answer) for word in NOT_A_MASTER)
 
 
-def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
-    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most. Returns whether
-    it succeeded, and logs why not."""
+def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Complaint | None:
+    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most. Returns why it
+    failed, None if it succeeded, and logs it."""
     client = redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=None)
     try:
         client.eval(source(script), len(keys), *keys, *arguments)
     except redis.RedisError as error:
-        logger.warning("%s", complaint_of(str(error)).in_full)
-        return False
+        complaint = complaint_of(str(error))
+        logger.warning("%s", complaint.in_full)
+        return complaint
     finally:
         client.close()
-    return True
+    return None

@@ -185,7 +185,9 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     checks = {"redis": redis, "database": database}
     ready = all(checks.values()) and not worker.draining
     says = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
-    return JsonResponse({"ready": ready, **checks, **says, "draining": worker.draining}, status=200 if ready else 503)
+    warns = {"redis_evicts": worker.eviction.name} if worker.eviction.name else {}
+    answer = {"ready": ready, **checks, **says, **warns, "draining": worker.draining}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 async def _answers(question: Awaitable[None]) -> bool:

@@ -7,10 +7,12 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Returns the id of this run of the server: another one after each start, and on each replica. A user who may not call INFO
--- gets its error: without the id, a restart with old data would go unnoticed.
+-- Returns the id of this run of the server: another one after each start, and on each replica. Without it, a restart with old
+-- data would go unnoticed, so the script fails.
 local function run_id()
-  return (assert(string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), 'INFO does not tell the run_id'))
+  local info = redis.pcall('INFO', 'server')
+  assert(type(info) == 'string', 'NOPERM the right to call INFO is missing: ACL SETUSER name +info')
+  return (assert(string.match(info, 'run_id:(%x+)'), 'INFO tells no run_id'))
 end
 
 -- Returns whether the data of this generation was made or checked by this run of the server. INFO is slow, so its answer

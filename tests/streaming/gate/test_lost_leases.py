@@ -126,10 +126,13 @@ async def test_a_set_that_everybody_has_left_makes_nobody_wait(gate: Gate, other
         await asyncio.sleep(0.1)
 
 
-async def test_without_the_right_to_call_info_nobody_is_admitted(redis_server: RedisServer) -> None:
+async def test_without_the_right_to_call_info_no_worker_starts_and_nobody_is_admitted(
+    redis_server: RedisServer,
+) -> None:
     with redis.Redis.from_url(redis_server.url) as client:
         client.execute_command("ACL SETUSER default -@dangerous")
-        assert not open_generation(redis_server.url, 0)
+        with pytest.raises(RuntimeError, match="the right to call INFO is missing"):
+            open_generation(redis_server.url, 0)
         store = gate_store(redis_server.url)
         with pytest.raises(GateUnavailableError) as refusal:
             await Gate(store, Timing(LEASE), "w").slot(holder(), limits(1), no_wait).__aenter__()

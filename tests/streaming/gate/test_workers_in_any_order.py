@@ -190,7 +190,7 @@ class Workers(WorkersModel):
         self.orphans |= self.snapshot["leases"].keys() - {visit.slot.id for visit in self.visits}
         if self.snapshot["leases"]:
             self.client.zadd(SERVER_SET, self.snapshot["leases"])
-        self.client.hset(GENERATION, mapping=self.snapshot["generation"] | {"run": "another"})
+        self.client.hset(GENERATION, mapping=cast(Any, {**self.snapshot["generation"], "run": "another"}))
         self.snapshot = None
         if all_meet_it:
             for number in (0, 1, 2, 0, 1, 2):

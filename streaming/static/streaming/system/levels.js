@@ -17,6 +17,7 @@ const BANDWIDTH = {
  * @property {number | null} available
  * @property {string} state
  * @property {string} [cause] what Redis answers where the state is "unavailable"
+ * @property {string} [eviction] the maxmemory-policy of a Redis that may evict slots
  * @property {number} over how many above a limit that was lowered
  * @property {number} reserved slots for the members of a group only
  * @property {number} available_ordinary of those available, the ones that are not reserved
@@ -56,7 +57,8 @@ export function alarmWords(gate) {
   const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
   const onlyReserved = gate.available > 0 && gate.available_ordinary === 0;
   const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];
-  const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)]];
+  const eviction = gate.eviction && `Redis may evict slots: set its maxmemory-policy to noeviction, not ${gate.eviction}`;
+  const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)], eviction];
   return said.filter(Boolean).join(" · ");
 }
 
