@@ -55,14 +55,15 @@ ORDER = {
     ),
     "streaming/gate": (
         "blocks",
+        "eviction",
         "leases",
         "stop_orders",
         "readings",
         "refusals",
         "lease_scripts",
         "held_slots",
-        "heartbeat",
         "keeper",
+        "heartbeat",
         "slots",
     ),
     "streaming/ingest": (

@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import re
-
-import hiredis
 
 from streaming.errors import GateUnavailableError
 from streaming.store.scripts import Store
@@ -26,14 +23,13 @@ class EvictionPolicy:
             try:
                 await self.read()
                 await asyncio.sleep(INTERVAL)
-            except (GateUnavailableError, hiredis.ReplyError):  # the heartbeat logs why
+            except GateUnavailableError:  # the heartbeat logs why
                 await asyncio.sleep(RETRY)
 
     async def read(self) -> None:
-        """Raises GateUnavailableError, or ReplyError if the user may not call INFO."""
-        facts = dict(re.findall(r"(maxmemory(?:_policy)?):(\S+)", await self._store.call("INFO", "memory")))
-        evicts = facts.get("maxmemory", "0") != "0" and facts.get("maxmemory_policy") != "noeviction"
-        before, self.name = self.name, facts["maxmemory_policy"] if evicts else ""
+        """Raises GateUnavailableError."""
+        before = self.name
+        (self.name,) = await self._store.run("gate/eviction", [], [])
         if self.name and self.name != before:
             logger.warning(
                 "Redis may evict slots: its maxmemory-policy is %s. Set it to noeviction: new viewers wait after each loss.",

@@ -233,9 +233,7 @@ class GateOut(Schema):
     state: str = Field(description="open, recovering or unavailable.")
     cause: str = Field(default="", description="Why the state is unavailable, in words.")
     answer: str = Field(default="", description="Redis's error code, such as OOM.")
-    eviction: str = Field(
-        default="", description="The maxmemory-policy of a Redis that may evict slots, such as allkeys-lru."
-    )
+    eviction: str = Field(default="", description="The maxmemory-policy of a Redis that may evict slots.")
     over: int = Field(default=0, description="Streams above a limit that was lowered; they may go on.")
     reserved: int = 0
     mbps: float = Field(default=0.0, description="What all streams were sent in the last seconds.")

@@ -187,7 +187,14 @@ class Workers(WorkersModel):
         """A replica that takes over, or a restart. All workers then meet it twice."""
         self.lose_data()
         assert self.snapshot is not None
-        self.orphans |= self.snapshot["leases"].keys() - {visit.slot.id for visit in self.visits}
+        old = self.snapshot["leases"].keys()
+        running = [visit.slot for visit in self.visits if visit.slot.progress_until > time.monotonic()]
+        running = [slot for slot in running if not slot.lost.is_set()]
+        staying = {slot.id for slot in running} | old & {visit.slot.id for visit in self.visits}
+        is_room = not old & self.orphans and len(staying) <= min(
+            (slot.limits[0].maximum for slot in running), default=0
+        )
+        self.orphans |= old - {visit.slot.id for visit in self.visits}
         if self.snapshot["leases"]:
             self.client.zadd(SERVER_SET, self.snapshot["leases"])
         self.client.hset(GENERATION, mapping=cast(Any, {**self.snapshot["generation"], "run": "another"}))
@@ -195,6 +202,8 @@ class Workers(WorkersModel):
         if all_meet_it:
             for number in (0, 1, 2, 0, 1, 2):
                 self.do(self.gates[number].heartbeat.renew)
+            if is_room:  # those who have left do not stand in the way
+                assert not any(slot.lost.is_set() for slot in running)
 
 
 def test_no_order_of_viewers_losses_and_faults_breaks_the_workers_side(
