@@ -4,7 +4,10 @@
 -- Returns how many had details
 -- Cost: O(sets * ids * log leases)
 local generation_key, details, rates, sets, ids = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}, ARGV
-for _, set in ipairs(sets) do redis.call('ZREM', set, unpack(ids)) end
-note_ends(generation_key, sets)
+local shrunk = {}  -- a set that Redis has evicted is not among them: the end of its last lease tells that it is missing
+for _, set in ipairs(sets) do
+  if redis.call('ZREM', set, unpack(ids)) > 0 then shrunk[#shrunk + 1] = set end
+end
+note_ends(generation_key, shrunk)
 redis.call('HDEL', rates, unpack(ids))
 return redis.call('HDEL', details, unpack(ids))

@@ -12,7 +12,7 @@ local now = now_ms()
 -- Calls `visit` with each set in some fields of the generation, and the end of its last lease.
 local function each_set(fields, visit)
   for i = 1, #fields, 2 do
-    if string.find(fields[i], ':', 1, true) then visit(fields[i], tonumber(fields[i + 1])) end
+    if string.find(fields[i], ':set:', 1, true) then visit(fields[i], tonumber(fields[i + 1])) end
   end
 end
 

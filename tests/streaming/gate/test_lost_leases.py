@@ -87,6 +87,17 @@ async def test_an_evicted_key_is_not_taken_for_an_empty_set(gate: Gate, other: G
         await refuse_after_the_grace(other, slots)
 
 
+async def test_a_viewer_who_leaves_does_not_hide_that_a_set_was_evicted(gate: Gate, other: Gate, store: Store) -> None:
+    async with AsyncExitStack() as stack:
+        slots = await full_house(stack, gate)
+        await store.call("DEL", SERVER_SET)
+        gate.keeper.give_back(slots[0])
+        await gate.keeper.release()
+        waits = Waits()
+        async with other.slot(holder("late"), limits(2, USER), waits):
+            assert waits
+
+
 async def test_a_renewal_that_finds_an_evicted_set_keeps_the_streams(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         slots = await full_house(stack, gate)
