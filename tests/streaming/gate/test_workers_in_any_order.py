@@ -206,6 +206,21 @@ class Workers(WorkersModel):
                 there = Observed(self.client).unexpired(SERVER_SET)
                 assert all(slot.id in there and not slot.lost.is_set() for slot in running)
 
+    @precondition(lambda self: self.visits and not self.is_recovering)
+    @rule(number=workers)
+    def come_back_with_those_who_have_left(self, number: int) -> None:
+        while len(self.visits) < self.limits.now[SERVER_SET] and not self.is_recovering:
+            before = len(self.visits)
+            self.enter(number, "", False)
+            if len(self.visits) == before:
+                break
+        self.save()
+        leaving = self.visits[0]
+        self.depart(leaving)
+        self.do(leaving.gate.keeper.release)
+        self.enter(number, "", False)
+        self.come_back_with_old_data(True)
+
 
 def test_no_order_of_viewers_losses_and_faults_breaks_the_workers_side(
     raw: "redis.Redis", server: RedisServer, monkeypatch: pytest.MonkeyPatch
