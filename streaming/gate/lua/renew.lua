@@ -28,6 +28,7 @@ end
 local token = generation(generation_key, sets, math.max(grace, others_grace), latest, now)
 local answer = {token, now, claim_grace(generation_key, grace, now)}
 local renewed, shrunk = {}, {}
+prune(sets[1], now - lease, details, rates)  -- their details may have expired
 for _, member in ipairs(leases) do
   local id, held = member[1], true
   for i = 2, #member do held = held and redis.call('ZSCORE', sets[member[i]], id) end

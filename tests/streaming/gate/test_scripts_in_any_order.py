@@ -20,6 +20,7 @@ from streaming.store.keys import (
     DETAILS,
     GENERATION,
     RATES,
+    SERVER_SET,
 )
 from streaming.store.scripts import Argument
 from tests.streaming.gate.observed import (
@@ -75,8 +76,9 @@ class Scripts(ScriptModel):
     @rule(data=any_data)
     def renew(self, data: st.DataObject) -> None:
         leases = self.some(data, self.owned, 5)
-        there = {lease.id for lease in leases if self.is_there(lease)}
-        sets = list(dict.fromkeys(key for lease in leases for key in lease.sets))
+        ends, oldest = self.observed.ends[SERVER_SET], self.observed.now - LEASE_MS
+        there = {lease.id for lease in leases if self.is_there(lease) and ends[lease.id] > oldest}
+        sets = list(dict.fromkeys(key for lease in leases for key in lease.sets)) or [SERVER_SET]
         positions = [[lease.id, *(sets.index(key) + 1 for key in lease.sets)] for lease in leases]
         arguments: list[Argument] = [LEASE_MS, LEASE_MS, LEASE_MS, 0, json.dumps(positions)]
         self.meet()
