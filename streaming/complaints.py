@@ -48,12 +48,13 @@ MEANINGS = {
     "SSL": "TLS with Redis fails",
     "ERR": UNKNOWN.meaning,
 }
-# redis-py drops the error code while it connects. Older servers have another text.
+# redis-py drops the error code while it connects, and servers before Redis 7 in a script. Older servers have another text.
 WORDLESS = {
     "invalid username-password pair": "WRONGPASS",
     "invalid password": "WRONGPASS",
     "Authentication required": "NOAUTH",
     "No master found for": "NOMASTER",
+    "can't run this command": "NOPERM",
 }
 
 

@@ -21,6 +21,7 @@ from streaming.errors import (
     StoppedByAdministratorError,
     TooManyHandshakesError,
 )
+from streaming.gate.eviction import EvictionPolicy
 from streaming.gate.readings import open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
@@ -79,7 +80,10 @@ class Runtime:
         self._policies = PolicyKeeper(lambda: self._rechecks.request_all())
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
-        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
+        self.eviction = EvictionPolicy(self.store)
+        self.usage = UsageReport(
+            self.store, lambda: self.policy, lambda: self.reporter.complaint, lambda: self.eviction.name
+        )
         self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(
             self.store,
@@ -105,6 +109,7 @@ class Runtime:
         self.gate.start()
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
+            asyncio.create_task(self.eviction.run(), name="eviction policy"),
             asyncio.create_task(self._policies.run(), name="limits"),
             asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),

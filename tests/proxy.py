@@ -1,6 +1,7 @@
 """A TCP proxy on loopback that simulates faults of a network: a lost reply, silence."""
 
 import contextlib
+import select
 import socket
 import threading
 from typing import Self
@@ -86,6 +87,50 @@ class TcpProxy:
         self._listener.close()
         for end in self._sockets:
             end.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class FailoverProxy:
+    """Forwards each connection to `target` (a port), and keeps it when the target changes, as some proxies of Redis do."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self._listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        """Requests and replies take turns: a client that waits for each reply."""
+        target, server = 0, socket.socket()
+        with contextlib.suppress(OSError), client:
+            while True:
+                ready, _, _ = select.select([client, server] if target else [client], [], [])
+                if client in ready:
+                    request = client.recv(65536)
+                    if not request:
+                        break
+                    if target != self.target:
+                        server.close()
+                        target, server = self.target, socket.create_connection(("127.0.0.1", self.target))
+                    server.sendall(request)
+                if server in ready:
+                    client.sendall(server.recv(65536))
+        server.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self

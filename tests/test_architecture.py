@@ -25,7 +25,9 @@ NAMES = {
         "views api urls admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
-    "streaming/gate": ("blocks leases stop_orders readings refusals lease_scripts held_slots heartbeat keeper slots"),
+    "streaming/gate": (
+        "eviction blocks leases stop_orders readings refusals lease_scripts held_slots keeper heartbeat slots"
+    ),
     "streaming/ingest": (
         "access_units camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
         "outbox video relay capture sharing active_camera hub probe snapshots"

@@ -7,29 +7,30 @@ import time
 
 from streaming.errors import GateUnavailableError
 from streaming.gate.held_slots import HeldSlots
+from streaming.gate.keeper import Keeper
 from streaming.gate.lease_scripts import LeaseScripts, in_chunks
 from streaming.gate.leases import Slot, lease_clock
 
 logger = logging.getLogger(__name__)
 
-RETRY = 0.5  # seconds until a renewal that failed is tried again
+RETRY = 0.5  # seconds until a renewal or a re-entry that failed is tried again
 
 
 class Heartbeat:
-    def __init__(self, scripts: LeaseScripts, held: HeldSlots, interval: float) -> None:
+    def __init__(self, scripts: LeaseScripts, held: HeldSlots, keeper: Keeper, interval: float) -> None:
         """`interval`: seconds between two renewals, at most."""
-        self._scripts, self._held, self._interval = scripts, held, interval
+        self._scripts, self._held, self._keeper, self._interval = scripts, held, keeper, interval
 
     async def run(self) -> None:
         """Renew until cancelled. Logs each new complaint of Redis once."""
         complaint = ""
         while True:
             try:
-                await self.renew()
+                complete = await self.renew()
                 if complaint:
                     logger.warning("Redis answers again")
                 complaint = ""
-                await asyncio.sleep(self._interval * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+                await asyncio.sleep(self._interval * random.uniform(0.8, 1.0) if complete else RETRY)  # noqa: S311 - jitter
             except GateUnavailableError as error:  # refused or unanswered: the fences stay where they are
                 if complaint != str(error.complaint):
                     said = error.complaint.in_full
@@ -40,27 +41,37 @@ class Heartbeat:
                 logger.exception("The gate's heartbeat failed; it tries again")
                 await asyncio.sleep(RETRY)
 
-    async def renew(self) -> None:
-        """Renew the leases of all viewings that make progress. Raises GateUnavailableError."""
+    async def renew(self) -> bool:
+        """Renew the leases of all viewings that make progress. Returns False if it must be repeated soon: Redis lost its
+        data meanwhile, or has no room yet for a holder that re-enters. Raises GateUnavailableError."""
         now = time.monotonic()
         due = [slot for slot in self._held if slot.progress_until > now]
+        generations, waiting = set(), False
         for chunk in [*in_chunks(due)] or [[]]:  # without slots, too: the generation is made, and known
             sent_at = lease_clock()
             generation, gone = await self._scripts.renew(chunk)
+            generations.add(generation)
             data_lost = self._held.generation not in ("", generation)
+            if data_lost:  # older data may hold leases that were released since
+                await self._keeper.release_again()
             for slot in chunk:
                 if slot not in self._held:
                     continue  # given back, or lost, during the await
                 if slot.id not in gone:
                     self._held.move_fence(slot, sent_at)
-                elif not (data_lost and await self._reenter(slot)):
+                elif not data_lost or (outcome := await self._reenter(slot)) not in ("granted", "full"):
                     self._held.lose(slot)
-        # After the last chunk: every chunk must see the change, and if one fails, the next beat must see it again.
-        self._held.renewed(generation)
+                else:
+                    waiting = waiting or outcome == "full"
+        complete = len(generations) == 1 and not waiting
+        if complete:  # otherwise, and if a chunk fails, the next beat must see the change again
+            self._held.renewed(generation)
+        return complete
 
-    async def _reenter(self, slot: Slot) -> bool:
-        """Acquire the lease of a running stream again. Returns whether it was granted."""
+    async def _reenter(self, slot: Slot) -> str:
+        """Acquire the lease of a running stream again. Returns the outcome. "full": other workers may still have to repeat
+        their releases."""
         if lease_clock() >= slot.fence_at:
-            return False
+            return "lost"
         outcome, _ = await self._held.acquire(slot, reentry=True)
-        return outcome == "granted"
+        return outcome

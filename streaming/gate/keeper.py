@@ -20,6 +20,7 @@ class Keeper:
         """`lease`: seconds after which a lease that could not be released has ended by itself."""
         self._scripts, self._held, self._lease = scripts, held, lease
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
+        self._returned: dict[str, tuple[Slot, float]] = {}  # the same, released since
         self._wake = asyncio.Event()
         self._released = asyncio.Event()
 
@@ -60,19 +61,24 @@ class Keeper:
 
     async def release(self) -> None:
         """Release all returning slots once. Raises GateUnavailableError."""
-        now = time.monotonic()
-        self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
+        self._returning, self._returned = _unexpired(self._returning), _unexpired(self._returned)
         for chunk in in_chunks(self.returning):
             await self._scripts.release(chunk)
             for slot in chunk:
                 self._finish(slot)
         self._released.set()
 
+    async def release_again(self) -> None:
+        """Repeat the releases of the last lease: Redis may have come back with older data. Raises GateUnavailableError."""
+        repeated = {id: (slot, until) for id, (slot, until) in self._returned.items() if slot not in self._held}
+        self._returning |= repeated
+        await self.release()
+
     def _finish(self, slot: Slot) -> None:
         if slot.reply_lost:  # its acquire was perhaps sent on another connection, and may arrive after this release
             asyncio.get_running_loop().call_later(RELEASE_AGAIN, self._release_again, slot)
-        else:
-            self._returning.pop(slot.id, None)
+        elif slot.id in self._returning:
+            self._returned[slot.id] = self._returning.pop(slot.id)
 
     def _release_again(self, slot: Slot) -> None:
         slot.reply_lost = False
@@ -87,3 +93,8 @@ class Keeper:
 
     def _wake_later(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._wake.set)
+
+
+def _unexpired(slots: dict[str, tuple[Slot, float]]) -> dict[str, tuple[Slot, float]]:
+    now = time.monotonic()
+    return {id: (slot, until) for id, (slot, until) in slots.items() if until > now}

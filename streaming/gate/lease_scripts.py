@@ -4,17 +4,17 @@ Every method raises GateUnavailableError when Redis does not answer or refuses t
 """
 
 import json
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streaming.conf import Timing
-from streaming.gate.leases import Rate, Slot
+from streaming.gate.leases import Rate, Slot, lease_clock
 from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATE_CHANGES, RATES, SERVER_SET, TOTALS
 from streaming.store.scripts import Argument, Store
 
 CHUNK = 500  # leases in one call
 LATE_REPORT = 60_000  # ms after a change of a rate in which a report with the old rate may still arrive
+MIN_TOLERANCE = 1.0  # seconds by which Redis's clock may be ahead of what is expected: a call may take that long
 
 
 class LeaseScripts:
@@ -23,7 +23,9 @@ class LeaseScripts:
     def __init__(self, store: Store, renewals: Store, timing: Timing, worker: str) -> None:
         self._store, self._renewals, self._worker = store, renewals, worker
         self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
-        self._candidate = secrets.token_hex(8)  # the token of a Redis that has no generation yet
+        self._tolerance_ms = 1000 * max(timing.lease - timing.fence, MIN_TOLERANCE)
+        self._ahead_ms: float | None = None  # Redis's clock minus lease_clock()
+        self._longest_grace_ms, self._longest_until = self._grace_ms, 0.0  # of all workers; lease_clock()
 
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         """Returns the answer of acquire.lua: outcome, generation, facts."""
@@ -32,27 +34,32 @@ class LeaseScripts:
         arguments: list[Argument] = [
             slot.id,
             self._lease_ms,
-            self._grace_ms,
-            self._candidate,
+            self._longest_grace_ms,
+            self._latest_ms(),
             slot.holder.as_json(self._worker),
             int(reentry),
-            f"[{','.join(f'[{limit.maximum},{limit.trial}]' for limit in terms.limits)}]",
+            f"[{','.join(f'{limit.maximum},{limit.trial}' for limit in terms.limits)}]",
         ]
         if terms.budget or terms.trial_budget:
             arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
+        sent_at = lease_clock()
         answer = await self._store.run("gate/acquire", keys, arguments)
-        self._replace_candidate(answer[1])
+        if answer[0] == "wait":  # perhaps because Redis's clock has stepped: that must not begin another grace
+            self._ahead_ms = answer[3] - sent_at * 1000
         return answer
 
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:
         """Returns the generation of Redis's data, and the ids of the leases that are gone."""
-        sets = _set_keys(slots)
+        sets = _set_keys(slots) or [SERVER_SET]
         position = {key: number for number, key in enumerate(sets, start=1)}
         leases = [[slot.id, *(position[limit.key] for limit in slot.limits)] for slot in slots]
         keys = [GENERATION, DETAILS, RATES, *sets]
-        arguments: list[Argument] = [self._lease_ms, self._grace_ms, self._candidate, json.dumps(leases)]
-        generation, *gone = await self._renewals.run("gate/renew", keys, arguments)
-        self._replace_candidate(generation)
+        arguments: list[Argument] = [self._lease_ms, self._grace_ms, self._longest_grace_ms, self._latest_ms()]
+        sent_at = lease_clock()
+        generation, now, grace, *gone = await self._renewals.run("gate/renew", keys, [*arguments, json.dumps(leases)])
+        self._ahead_ms = now - sent_at * 1000
+        if grace >= self._longest_grace_ms or sent_at > self._longest_until:
+            self._longest_grace_ms, self._longest_until = grace, sent_at + 2 * grace / 1000
         return generation, gone
 
     async def release(self, slots: Sequence[Slot]) -> None:
@@ -67,15 +74,15 @@ class LeaseScripts:
         arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]
         return await self._store.run("gate/change_rate", keys, arguments)
 
-    def _replace_candidate(self, generation: str) -> None:
-        """A Redis that loses its data again must not get the same generation."""
-        if generation == self._candidate:
-            self._candidate = secrets.token_hex(8)
+    def _latest_ms(self) -> int:
+        """Returns the latest time that Redis's clock may show now, 0 if unknown. A later time means that it has stepped
+        forward, so leases end before the fences of their holders."""
+        return 0 if self._ahead_ms is None else round(self._ahead_ms + lease_clock() * 1000 + self._tolerance_ms)
 
 
 def release_call(slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
     """Returns the keys and arguments of release.lua."""
-    return [DETAILS, RATES, *_set_keys(slots)], [slot.id for slot in slots]
+    return [GENERATION, DETAILS, RATES, *_set_keys(slots)], [slot.id for slot in slots]
 
 
 def in_chunks(slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:

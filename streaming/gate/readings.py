@@ -1,7 +1,6 @@
 """Queries of the gate's data, and the few changes that need no Gate."""
 
 import json
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,13 +21,17 @@ from streaming.store.scripts import OnConnect, Store, run_now
 
 def open_generation(url: str, grace: float) -> bool:
     """Make the generation of this Redis if it has none. The grace (seconds) then begins when the worker starts, not when the
-    first viewer comes. Blocks for a second at most. Returns whether Redis answered."""
-    return run_now(url, *opening(grace)())
+    first viewer comes. Blocks for a second at most. Returns whether Redis answered. Raises RuntimeError if the user of the
+    address may not call INFO."""
+    complaint = run_now(url, *opening(grace)())
+    if complaint is not None and complaint.code == "NOPERM" and "INFO" in complaint.text:
+        raise RuntimeError(f"The gate cannot start. {complaint.in_full}")
+    return complaint is None
 
 
 def opening(grace: float) -> OnConnect:
     """Returns the `on_connect` of a gate's Store: each new connection may lead to a Redis that restarted with old data."""
-    return lambda: ("gate/open", [GENERATION], [round(grace * 1000), secrets.token_hex(8)])
+    return lambda: ("gate/open", [GENERATION], [round(grace * 1000)])
 
 
 async def read_usage(store: Store) -> Usage:
@@ -51,7 +54,7 @@ async def read_totals(store: Store) -> dict[str, float]:
 
 async def revoke(store: Store, lease: str) -> None:
     """Remove a lease from the server's set. Its viewing ends at the next renewal. Raises GateUnavailableError."""
-    await store.run("gate/release", [DETAILS, RATES, SERVER_SET], [lease])
+    await store.run("gate/release", [GENERATION, DETAILS, RATES, SERVER_SET], [lease])
 
 
 def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

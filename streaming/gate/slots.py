@@ -8,8 +8,8 @@ that could drift. The promises, each with its test in tests/streaming/gate:
 - Each acquire is followed by a release of its id, in a task that no viewer can cancel.
 - A worker renews only the leases of viewings that make progress. A holder that could not renew gives up at its fence,
   before the lease ends and another viewer may enter.
-- A Redis that lost its data, or restarted with old data, admits former holders only, as long as any of them may still
-  be streaming.
+- A Redis that lost leases admits former holders only, as long as any of them may still be streaming: after a restart, with
+  the data of a replica, after an eviction, or when its clock has stepped forward.
 
 While Redis is away or refuses, new viewers are refused and running streams go on until their fence.
 """
@@ -45,8 +45,8 @@ class Gate:
         self._store, self.worker = store, worker
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
-        self.heartbeat = Heartbeat(scripts, self.held, timing.heartbeat)
         self.keeper = Keeper(scripts, self.held, timing.lease)
+        self.heartbeat = Heartbeat(scripts, self.held, self.keeper, timing.heartbeat)
         self._scripts = scripts
         self._tasks: list[asyncio.Task[None]] = []
 

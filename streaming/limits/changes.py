@@ -65,9 +65,9 @@ def announce() -> bool:
 
     The event reaches most workers at once, and the version the others. Without Redis they read the limits by themselves.
     """
-    answered = run_now(store_url(), "limits/bump_version", [POLICY], [])
+    failed = run_now(store_url(), "limits/bump_version", [POLICY], [])
     worker_events.send_from_sync({"type": worker_events.Kind.POLICY})
-    return answered
+    return failed is None
 
 
 def _clean(values: Mapping[str, Any], trial: bool) -> dict[str, Any]:

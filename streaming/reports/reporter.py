@@ -20,6 +20,7 @@ from streaming.reports.traffic import Traffic
 from streaming.store.keys import (
     DETAILS,
     EXPECTED,
+    GENERATION,
     LOOKED,
     MINUTE,
     MINUTES,
@@ -43,7 +44,10 @@ logger = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
 MARGIN = 1.1  # times the measured rate: scenes grow busier after viewers were admitted
 COALESCE = 0.05  # seconds: changes within this time make one report
-WORKER_KEYS = ([REPORTS, SENT, WORKERS], [STILLS, SENT])  # where `gate/lua/release.lua` removes a worker
+WORKER_KEYS = (
+    [GENERATION, REPORTS, SENT, WORKERS],
+    [GENERATION, STILLS, SENT],
+)  # where `gate/lua/release.lua` removes a worker
 
 
 class Order(TypedDict):

@@ -23,10 +23,14 @@ class UsageReport:
     """The usage as dictionaries for JSON, at most `FRESH` seconds old."""
 
     def __init__(
-        self, store: Store, policy: Callable[[], Policy], complaint: Callable[[], Complaint | None] = lambda: None
+        self,
+        store: Store,
+        policy: Callable[[], Policy],
+        complaint: Callable[[], Complaint | None] = lambda: None,
+        eviction: Callable[[], str] = lambda: "",
     ) -> None:
-        """`complaint`: why Redis refused the last write."""
-        self._store, self._policy, self._last_complaint = store, policy, complaint
+        """`complaint`: why Redis refused the last write. `eviction`: the policy of a Redis that may evict slots."""
+        self._store, self._policy, self._last_complaint, self._eviction = store, policy, complaint, eviction
         self._usage: Usage | None = None
         self._complaint: Complaint | None = None
         self._read_at = 0.0
@@ -127,6 +131,7 @@ class UsageReport:
             "state": state,
             "cause": str(self._complaint or ""),
             "answer": self._complaint.code if self._complaint else "",
+            "eviction": self._eviction(),
             "over": max((in_use or 0) - limit, 0),
             "reserved": policy.reserved_slots,
             "mbps": round(mbps, 2),

@@ -17,7 +17,7 @@ from typing import Any, cast
 import hiredis
 import redis
 
-from streaming.complaints import MEANINGS, SILENCE, UNKNOWN, complaint_of
+from streaming.complaints import MEANINGS, SILENCE, UNKNOWN, Complaint, complaint_of
 from streaming.errors import GateUnavailableError
 from streaming.store.addresses import blocking_client
 from streaming.store.connection import (
@@ -250,18 +250,19 @@ def _is_no_master(answer: object) -> bool:
     return isinstance(answer, hiredis.ReplyError) and any(word in str(answer) for word in NOT_A_MASTER)
 
 
-def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> bool:
+def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Complaint | None:
     """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most, and longer by
-    SENTINEL_TIMEOUT for each Sentinel. Returns whether it succeeded, and logs why not."""
+    SENTINEL_TIMEOUT for each Sentinel. Returns why it failed, None if it succeeded, and logs it."""
     client = _client(url)
     try:
         client.eval(source(script), len(keys), *keys, *arguments)
     except redis.RedisError as error:
-        logger.warning("%s", complaint_of(str(error)).in_full)
-        return False
+        complaint = complaint_of(str(error))
+        logger.warning("%s", complaint.in_full)
+        return complaint
     finally:
         client.close()
-    return True
+    return None
 
 
 def refuse_cluster(url: str) -> None:

@@ -32,9 +32,9 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     checks = {"redis": redis, "database": database}
     ready = all(checks.values()) and not worker.draining
     details = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
-    return JsonResponse(
-        {"ready": ready, **checks, **details, "draining": worker.draining}, status=200 if ready else 503
-    )
+    warnings = {"redis_evicts": worker.eviction.name} if worker.eviction.name else {}
+    answer = {"ready": ready, **checks, **details, **warnings, "draining": worker.draining}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 async def _succeeds(check: Awaitable[None]) -> bool:

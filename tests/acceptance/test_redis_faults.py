@@ -198,6 +198,19 @@ async def test_a_script_flush_goes_unnoticed(watched: Watched) -> None:
     await watched.survived()
 
 
+async def test_a_redis_that_may_evict_slots_is_named_in_the_log_in_readyz_and_on_the_page(
+    installation: Site, redis_server: RedisServer
+) -> None:
+    with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
+        client.config_set("maxmemory", "100mb")
+        client.config_set("maxmemory-policy", "volatile-lru")
+    worker = installation.start_worker(REDIS_URL=redis_server.url)
+    admin = await asyncio.to_thread(Session, worker.base, "admin")
+    await eventually(lambda: json.loads(admin.get("/readyz")[1]).get("redis_evicts") == "volatile-lru", 5)
+    assert admin.json("/admin/streaming/system/usage/")["gate"]["eviction"] == "volatile-lru"
+    assert installation.logs().count("its maxmemory-policy is volatile-lru") == 1
+
+
 @pytest.fixture
 def lossy(redis_server: RedisServer) -> Iterator[TcpProxy]:
     with TcpProxy(str(redis_server.socket)) as proxy:

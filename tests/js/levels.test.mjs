@@ -40,6 +40,11 @@ test("the alarm names the limit that is passed, or both", () => {
   );
 });
 
+test("a Redis that may evict slots is an alarm", () => {
+  assert.match(alarmWords(gate({ eviction: "allkeys-lru" })), /^Redis may evict slots: .* noeviction, not allkeys-lru$/);
+  assert.equal(alarmWords(gate({ eviction: "" })), "");
+});
+
 test("without Redis nothing is known, and that is the alarm", () => {
   assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable" })), /^Redis does not answer/);
   const cause = "Redis is full (OOM)";

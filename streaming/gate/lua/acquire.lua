@@ -1,8 +1,8 @@
 -- Admit one lease to every limited set, or to none.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 the user's block, 6 totals, 7.. the limited sets, the server's first
--- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 candidate for the generation, 5 details (JSON),
+-- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
 --       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
---       7 for each set its limit and the limit of the dry run, 0: unlimited (JSON: [[limit, trial], ...]);
+--       7 for each set its limit and the limit of the dry run, 0: unlimited (JSON: [limit, trial, limit, trial, ...]);
 --       only if bandwidth is limited: 8 budget in kbit/s (0: unlimited), 9 budget of the dry run,
 --       10 field of the measured rate, 11 kbit/s if none was measured
 -- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and those that have
@@ -11,16 +11,16 @@
 --         {'full', generation, position of the set, in use, limit, ms until the next lease may end}
 --         {'budget', generation, kbit/s in use, budget, kbit/s expected}
 --         {'blocked', generation, ms, message}
---         {'wait', generation, ms until new viewers are admitted}
+--         {'wait', generation, ms until new viewers are admitted, now in Unix ms}
 --         {'lost', generation}  the re-entry came after the grace
 -- Cost: O(sets * log leases); with a budget that no report of the last seconds has recounted also O(leases of the server)
 local generation_key, details, rates, measured, block, totals = unpack(KEYS, 1, 6)
 local sets, server_set = {unpack(KEYS, 7)}, KEYS[7]
-local id, lease, grace, candidate, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
 local budget, trial_budget, rate_field, estimate = unpack(ARGV, 8)
 local now = now_ms()
-local token, ready_at = generation(generation_key, candidate, grace, now)
+local token, ready_at = generation(generation_key, sets, grace, latest, now)
 
 -- Called only where it matters: a lease that is in all sets is renewed below.
 local function is_held()
@@ -32,7 +32,7 @@ end
 
 if reentry ~= (now < ready_at) and not is_held() then
   if reentry then return {'lost', token} end
-  return {'wait', token, ready_at - now}
+  return {'wait', token, ready_at - now, now}
 end
 
 if not reentry then
@@ -42,7 +42,7 @@ end
 
 local dry_run, in_use = {0}, 0
 for position, set in ipairs(sets) do
-  local limit, trial = unpack(limits[position])
+  local limit, trial = limits[2 * position - 1], limits[2 * position]
   if limit > 0 or trial > 0 then
     local count = redis.call('ZCARD', set)
     if (limit > 0 and count >= limit) or (trial > 0 and count >= trial) then
@@ -83,9 +83,12 @@ end
 local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
 local added = redis.call('ZADD', server_set, ends, id)
 redis.call('HSET', details, id, description)
-outlive(lease, server_set, details)  -- both hold the same leases
+outlive(lease, details)
+local last_ends = {server_set, ends}
 for position = 2, #sets do
-  redis.call('ZADD', sets[position], ends, id)
-  outlive(lease, sets[position])
+  local set = sets[position]
+  redis.call('ZADD', set, ends, id)
+  last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends
 end
+redis.call('HSET', generation_key, unpack(last_ends))
 return {'granted', token, in_use + added, unpack(dry_run)}

@@ -1,15 +1,34 @@
 -- Renew the leases of one worker. A lease that is gone is reported, and never added again.
 -- KEYS  1 generation, 2 details, 3 rates, 4.. the limited sets, the server's first
--- ARGV  1 lease in ms, 2 grace in ms, 3 candidate for the generation,
---       4 the leases, each with the positions of its sets among the limited sets (JSON: [[id, 1, 2], ...])
--- Returns {generation, ids of the leases that are gone...}
+-- ARGV  1 lease in ms, 2 grace in ms, 3 longest grace of other workers in ms, 4 latest time that Redis's clock may show now
+--       (0: unknown), 5 the leases, each with the positions of its sets among the limited sets (JSON: [[id, 1, 2], ...])
+-- Returns {generation, now in Unix ms, longest grace of all workers in ms, ids of the leases that are gone...}
 -- Cost: O(leases * sets of each * log leases of the server), and what has expired
 local generation_key, details, rates, sets = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}
-local lease, grace, candidate, leases = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
+local lease, grace, others_grace, latest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local leases = cjson.decode(ARGV[5])
 local now = now_ms()
-local answer = {(generation(generation_key, candidate, grace, now))}
-local renewed = {}
 
+-- Calls `visit` with each set in some fields of the generation, and the end of its last lease.
+local function each_set(fields, visit)
+  for i = 1, #fields, 2 do
+    if string.find(fields[i], ':set:', 1, true) then visit(fields[i], tonumber(fields[i + 1])) end
+  end
+end
+
+-- If the clock was set back, no lease lasts longer than a grace from now. By then its holder has renewed it or ended.
+if tonumber(redis.call('HGET', generation_key, 'seen') or 0) > now then
+  local longest = now + longest_grace(generation_key, math.max(grace, others_grace))
+  each_set(redis.call('HGETALL', generation_key), function(set, last_end)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. longest, '+inf')) do redis.call('ZADD', set, longest, id) end
+    redis.call('HSET', generation_key, set, math.min(longest, last_end))
+  end)
+end
+
+local token = generation(generation_key, sets, math.max(grace, others_grace), latest, now)
+local answer = {token, now, claim_grace(generation_key, grace, now)}
+local renewed, shrunk = {}, {}
+prune(sets[1], now - lease, details, rates)  -- their details may have expired
 for _, member in ipairs(leases) do
   local id, held = member[1], true
   for i = 2, #member do held = held and redis.call('ZSCORE', sets[member[i]], id) end
@@ -17,9 +36,9 @@ for _, member in ipairs(leases) do
     local set = sets[member[i]]
     if held then
       redis.call('ZADD', set, 'XX', now + lease, id)
-      renewed[set], renewed[details], renewed[rates] = true, true, true
-    else
-      redis.call('ZREM', set, id)
+      renewed[set] = true
+    elseif redis.call('ZREM', set, id) == 1 then
+      shrunk[#shrunk + 1] = set
     end
   end
   if not held then
@@ -28,7 +47,32 @@ for _, member in ipairs(leases) do
     answer[#answer + 1] = id
   end
 end
-for key in pairs(renewed) do outlive(lease, key) end
+if next(renewed) then
+  outlive(lease, details)
+  outlive(lease, rates)
+end
+
+-- The sets have no expiry: a lease would end with its set. The worker of an earlier version sets one.
+local last_ends, known = {'seen', now}, redis.call('HMGET', generation_key, 'seen', unpack(sets))
+for position, set in ipairs(sets) do
+  if renewed[set] then
+    redis.call('PERSIST', set)
+    local last_end = math.max(now + lease, tonumber(known[1 + position] or 0))
+    last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, last_end
+  end
+end
+redis.call('HSET', generation_key, unpack(last_ends))
+note_ends(generation_key, shrunk)
 -- No admission prunes a set without a limit. The server's set is pruned with its details, by others.
 for position = 2, #sets do redis.call('ZREMRANGEBYSCORE', sets[position], '-inf', now) end
+
+-- Removes some of the sets that nobody uses any more.
+local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HGET', generation_key, 'sweep') or '0', 'COUNT', 20))
+each_set(fields, function(set, last_end)
+  if last_end <= now then
+    if set ~= sets[1] then redis.call('ZREMRANGEBYSCORE', set, '-inf', now) end
+    redis.call('HDEL', generation_key, set)
+  end
+end)
+redis.call('HSET', generation_key, 'sweep', cursor)
 return answer

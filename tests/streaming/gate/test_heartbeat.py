@@ -11,6 +11,7 @@ from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError, SlotLostError
 from streaming.gate.lease_scripts import LeaseScripts
 from streaming.gate.leases import Limit, Slot
+from streaming.gate.readings import revoke
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS, GENERATION, RATES, SERVER_SET
 from streaming.store.scripts import Store
@@ -64,7 +65,7 @@ async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) ->
 async def test_release_and_renewal_of_unknown_leases_change_nothing(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         await held(stack, gate, 2)
-        await store.run("gate/release", [DETAILS, RATES, SERVER_SET], ["nobody:1", "nobody:2"])
+        await store.run("gate/release", [GENERATION, DETAILS, RATES, SERVER_SET], ["nobody:1", "nobody:2"])
         stranger = Slot("nobody:3", holder(), limits(2))
         _, gone = await LeaseScripts(store, store, Timing(LEASE), "nobody").renew([stranger])
         assert gone == ["nobody:3"]
@@ -98,7 +99,7 @@ async def test_a_script_flush_is_not_noticed(gate: Gate, store: Store) -> None:
 async def test_a_lost_lease_is_never_added_again_by_a_renewal(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 1)
-        await store.call("ZREM", SERVER_SET, slot.id)
+        await revoke(store, slot.id)
         async with asyncio.timeout(LEASE):
             await slot.lost.wait()
         assert await in_use(gate) == 0
@@ -113,9 +114,13 @@ async def test_details_of_a_dead_worker_vanish_though_others_live_on(gate: Gate,
 
 
 async def test_abandoned_keys_vanish(gate: Gate, store: Store) -> None:
-    async with gate.slot(holder(), limits(5, Limit("nvr:{gate}:set:user:9", 2)), no_wait):
-        for key in (SERVER_SET, DETAILS, "nvr:{gate}:set:user:9"):
-            assert 0 < await store.call("PTTL", key) <= 3 * LEASE * 1000
+    key = "nvr:{gate}:set:user:9"
+    dead = Gate(store, Timing(LEASE), "dead")
+    await dead.slot(holder(), limits(5, Limit(key, 2)), no_wait).__aenter__()
+    assert 0 < await store.call("PTTL", DETAILS) <= 3 * LEASE * 1000
+    async with asyncio.timeout(3 * LEASE):
+        while await store.call("EXISTS", key) or await store.call("HEXISTS", GENERATION, key):
+            await asyncio.sleep(0.05)
     assert await store.call("PTTL", GENERATION) == -1
 
 

@@ -20,9 +20,20 @@ from streaming.store.keys import (
     DETAILS,
     GENERATION,
     RATES,
+    SERVER_SET,
 )
 from streaming.store.scripts import Argument
-from tests.streaming.gate.observed import LEASE_MS, RUNS, SETS, any_data, maxima, memberships, shift, workers
+from tests.streaming.gate.observed import (
+    LEASE_MS,
+    RUNS,
+    SETS,
+    any_data,
+    maxima,
+    memberships,
+    note_ends,
+    shift,
+    workers,
+)
 from tests.streaming.gate.script_model import Lease, ScriptModel
 
 
@@ -65,12 +76,13 @@ class Scripts(ScriptModel):
     @rule(data=any_data)
     def renew(self, data: st.DataObject) -> None:
         leases = self.some(data, self.owned, 5)
-        there = {lease.id for lease in leases if self.is_there(lease)}
-        sets = list(dict.fromkeys(key for lease in leases for key in lease.sets))
+        ends, oldest = self.observed.ends[SERVER_SET], self.observed.now - LEASE_MS
+        there = {lease.id for lease in leases if self.is_there(lease) and ends[lease.id] > oldest}
+        sets = list(dict.fromkeys(key for lease in leases for key in lease.sets)) or [SERVER_SET]
         positions = [[lease.id, *(sets.index(key) + 1 for key in lease.sets)] for lease in leases]
-        arguments: list[Argument] = [LEASE_MS, LEASE_MS, "new", json.dumps(positions)]
+        arguments: list[Argument] = [LEASE_MS, LEASE_MS, LEASE_MS, 0, json.dumps(positions)]
         self.meet()
-        _, *lost = self.run("gate/renew", [GENERATION, DETAILS, RATES, *sets], arguments)
+        _, _, _, *lost = self.run("gate/renew", [GENERATION, DETAILS, RATES, *sets], arguments)
         assert lost == [lease.id for lease in leases if lease.id not in there]
         assert not any(id in self.observed.ends[key] for id in lost for key in SETS)
         for lease in leases:
@@ -82,7 +94,7 @@ class Scripts(ScriptModel):
         """Includes leases that are gone, an unknown id, and a repeated call."""
         ids = [lease.id for lease in self.some(data, self.owned, 3)]
         for _ in range(times):
-            self.run("gate/release", [DETAILS, RATES, *SETS], [*ids, "nobody"])
+            self.run("gate/release", [GENERATION, DETAILS, RATES, *SETS], [*ids, "nobody"])
         assert not any(id in self.observed.ends[key] for id in ids for key in SETS)
         for id in ids:
             self.drop(id)
@@ -103,6 +115,7 @@ class Scripts(ScriptModel):
         for lease in self.some(data, self.held, 3):
             for key in lease.sets:
                 self.client.zadd(key, {lease.id: 1}, xx=True)
+        note_ends(self.client)
         self.see_who_lapsed()
 
     @precondition(lambda self: self.leases)

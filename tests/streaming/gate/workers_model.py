@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
 from streaming.gate.keeper import RELEASE_AGAIN
-from streaming.gate.leases import Slot
+from streaming.gate.leases import Slot, lease_clock
 from streaming.gate.slots import Gate
 from streaming.store.keys import (
     GENERATION,
@@ -28,6 +28,7 @@ from tests.streaming.gate.observed import (
     Limits,
     Observed,
     check_limit,
+    shift,
 )
 
 
@@ -38,6 +39,15 @@ class StoppedClockLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+
+class SteppedClock:
+    """lease_clock() of workers whose Redis's clock was stepped: what a test does to the data, seen from the workers."""
+
+    ahead = 0.0  # seconds
+
+    def __call__(self) -> float:
+        return lease_clock() + self.ahead
 
 
 class RecoveringError(Exception):
@@ -88,25 +98,32 @@ def ids_of_returning(gate: Gate) -> set[str]:
 class WorkersModel(RuleBasedStateMachine):
     """Three gates on one Redis. Their heartbeats and keepers are called by rules, not by time."""
 
-    def __init__(self, client: "redis.Redis", url: str) -> None:
+    def __init__(self, client: "redis.Redis", url: str, clock: SteppedClock) -> None:
         super().__init__()
+        self.clock = clock
+        self.snapshot: dict[str, dict[str, Any]] | None = None
         self.client = client
         client.flushall()
         self.loop = StoppedClockLoop()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
         self.store = Lossy(url)
         self.names = itertools.count()
-        self.gates = [self.new_gate() for _ in range(3)]
+        self.gates = [self.new_gate(number) for number in range(3)]
         self.limits = Limits()
         self.visits: list[Visit] = []
         self.admitted: dict[str, int] = {}  # lease id -> the step at which it may have entered
         self.orphans: set[str] = set()  # leases that crashed workers may have left
         self.displaced: set[str] = set()  # held when Redis lost its data
+        self.is_loss_unknown = False  # no call has met the loss yet
 
-    def new_gate(self) -> Gate:
-        return Gate(self.store, Timing(LEASE_MS / 1000), f"w{next(self.names)}")
+    def new_gate(self, number: int) -> Gate:
+        """The first worker's leases are twice as long. A worker begins with a renewal."""
+        lease = LEASE_MS / 1000 * (2 if number == 0 else 1)
+        gate = Gate(self.store, Timing(lease), f"w{next(self.names)}")
+        self.runner.run(gate.heartbeat.renew())
+        return gate
 
-    def do(self, call: Callable[[], Coroutine[Any, Any, None]], fault: str = "", after: int = 0) -> None:
+    def do(self, call: Callable[[], Coroutine[Any, Any, object]], fault: str = "", after: int = 0) -> None:
         """Run `call` with a fault in its first call to the store, or in a later one."""
         self.store.fault, self.store.after = fault, after
         try:
@@ -115,6 +132,7 @@ class WorkersModel(RuleBasedStateMachine):
             assert fault
         finally:
             self.store.fault = ""
+            self.is_loss_unknown = False
         for script, _, arguments in self.store.late:
             if script == "gate/acquire":  # will arrive with the limit of this step
                 self.admitted.setdefault(str(arguments[0]), self.limits.step)
@@ -127,6 +145,16 @@ class WorkersModel(RuleBasedStateMachine):
     def depart(self, visit: Visit) -> None:
         self.visits.remove(visit)
         self.runner.run(visit.context.__aexit__(None, None, None))
+
+    def lose_leases(self) -> None:
+        """Redis is about to lose leases, or has lost them, and does not say so."""
+        self.displaced |= set(cast(list[str], self.client.zrange(SERVER_SET, 0, -1)))
+        self.is_loss_unknown = True
+
+    def step_clock(self, seconds: int) -> None:
+        """Step Redis's clock, as the workers and the data see it."""
+        shift(self.client, seconds * 1000)
+        self.clock.ahead -= seconds
 
     def end_grace(self) -> None:
         """The grace ends when all slots that did not re-enter have passed their fence."""

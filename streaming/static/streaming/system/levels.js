@@ -19,6 +19,7 @@ const BANDWIDTH = {
 /**
  * @typedef {object} GateDetails
  * @property {string} [cause] the answer of Redis, if the state is "unavailable"
+ * @property {string} [eviction] the maxmemory-policy of a Redis that may evict slots
  * @property {number} over streams above a limit that was lowered
  * @property {number} reserved slots that only the members of a group may take
  * @property {number} available_ordinary available slots that are not reserved
@@ -67,7 +68,8 @@ export function alarmWords(gate) {
   const { in_use: inUse, limit, mbps, counted_mbps: counted, max_mbps: budget } = gate;
   const onlyReserved = (gate.available ?? 0) > 0 && gate.available_ordinary === 0;
   const streams = onlyReserved ? ONLY_RESERVED : STREAMS[levelOf(inUse, limit)];
-  const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)]];
+  const eviction = gate.eviction && `Redis may evict slots: set its maxmemory-policy to noeviction, not ${gate.eviction}`;
+  const said = [streams, BANDWIDTH[levelOf(Math.max(mbps, counted), budget)], eviction];
   return said.filter(Boolean).join(" · ");
 }
 

@@ -1,0 +1,37 @@
+"""Warns of a Redis that evicts keys when it is full. The gate notices that, but then new viewers wait, again and again."""
+
+import asyncio
+import logging
+
+from streaming.errors import GateUnavailableError
+from streaming.store.scripts import Store
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 60.0  # seconds between two readings
+RETRY = 2.0  # seconds until a reading that failed is tried again
+
+
+class EvictionPolicy:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.name = ""  # the maxmemory-policy of a Redis that may evict keys; empty if it evicts none
+
+    async def run(self) -> None:
+        """Read the policy now and each minute, until cancelled. Logs each change to one that evicts."""
+        while True:
+            try:
+                await self.read()
+                await asyncio.sleep(INTERVAL)
+            except GateUnavailableError:  # the heartbeat logs why
+                await asyncio.sleep(RETRY)
+
+    async def read(self) -> None:
+        """Raises GateUnavailableError."""
+        before = self.name
+        (self.name,) = await self._store.run("gate/eviction", [], [])
+        if self.name and self.name != before:
+            logger.warning(
+                "Redis may evict slots: its maxmemory-policy is %s. Set it to noeviction: new viewers wait after each loss.",
+                self.name,
+            )
