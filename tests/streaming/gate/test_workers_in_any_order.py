@@ -32,94 +32,7 @@ from tests.streaming.gate.workers_model import RecoveringError, SteppedClock, Vi
 faults = st.sampled_from(["", "", "", "call lost", "call late", "reply lost"])
 
 
-class RedisFaults(WorkersModel):
-    """Redis loses its data, some of it or its clock."""
-
-    @precondition(lambda self: self.visits)
-    @rule()
-    def lose_data(self) -> None:
-        self.lose_leases()
-        self.client.flushall()
-        self.store.late.clear()  # their connections ended with the data
-
-    @rule(fault=faults, after=st.integers(0, 2))
-    def lose_data_and_come_back(self, fault: str, after: int) -> None:
-        self.lose_data()
-        for number in (0, 0, 1, 2):
-            self.heartbeat(number, fault, after)
-            fault = ""
-
-    @precondition(lambda self: self.visits)
-    @rule()
-    def evict(self) -> None:
-        self.lose_leases()
-        self.client.delete(SERVER_SET)
-
-    @precondition(lambda self: self.visits)
-    @rule()
-    def clock_steps_forward(self) -> None:
-        self.lose_leases()
-        self.step_clock(2 * LEASE_MS // 1000 + 1)
-        self.store.late.clear()  # they come within seconds
-
-    @precondition(lambda self: self.visits)
-    @rule()
-    def clock_steps_back(self) -> None:
-        self.step_clock(-3_600)
-        for gate in self.gates:
-            self.do(gate.heartbeat.renew)
-        observed = Observed(self.client)
-        assert all(end <= observed.now + 2 * LEASE_MS for end in observed.ends[SERVER_SET].values())
-
-    @rule()
-    def save(self) -> None:
-        self.snapshot = {
-            "leases": dict(cast(Any, self.client.zrange(SERVER_SET, 0, -1, withscores=True))),
-            "generation": cast(Any, self.client.hgetall(GENERATION)),
-        }
-
-    @precondition(lambda self: self.snapshot)
-    @rule(all_meet_it=st.booleans())
-    def come_back_with_old_data(self, all_meet_it: bool) -> None:
-        """A replica that takes over, or a restart. All workers then meet it twice."""
-        self.lose_data()
-        assert self.snapshot is not None
-        old = self.snapshot["leases"].keys()
-        running = [visit.slot for visit in self.visits if visit.slot.progress_until > time.monotonic()]
-        running = [slot for slot in running if not slot.lost.is_set()]
-        staying = {slot.id for slot in running} | old & {visit.slot.id for visit in self.visits}
-        is_room = not old & self.orphans and len(staying) <= min(
-            (slot.limits[0].maximum for slot in running), default=0
-        )
-        self.orphans |= old - {visit.slot.id for visit in self.visits}
-        if self.snapshot["leases"]:
-            self.client.zadd(SERVER_SET, self.snapshot["leases"])
-        self.client.hset(GENERATION, mapping=cast(Any, {**self.snapshot["generation"], "run": "another"}))
-        self.snapshot = None
-        if all_meet_it:
-            for number in (0, 1, 2, 0, 1, 2):
-                self.do(self.gates[number].heartbeat.renew)
-            if is_room:  # those who have left do not stand in the way
-                there = Observed(self.client).unexpired(SERVER_SET)
-                assert all(slot.id in there and not slot.lost.is_set() for slot in running)
-
-    @precondition(lambda self: self.visits and not self.is_recovering)
-    @rule(number=workers)
-    def come_back_with_those_who_have_left(self, number: int) -> None:
-        while len(self.visits) < self.limits.now[SERVER_SET] and not self.is_recovering:
-            before = len(self.visits)
-            self.enter(number, "", False)
-            if len(self.visits) == before:
-                break
-        self.save()
-        leaving = self.visits[0]
-        self.depart(leaving)
-        self.do(leaving.gate.keeper.release)
-        self.enter(number, "", False)
-        self.come_back_with_old_data(True)
-
-
-class Workers(RedisFaults):
+class Visits(WorkersModel):
     """Viewers come and go while calls are lost, workers crash and Redis loses its data."""
 
     @initialize()
@@ -224,6 +137,93 @@ class Workers(RedisFaults):
     @rule(maximum=maxima)
     def change_limit(self, maximum: int) -> None:
         self.limits.change(SERVER_SET, maximum)
+
+
+class Workers(Visits):
+    """Redis also loses its data or a part of it, and its clock steps."""
+
+    @precondition(lambda self: self.visits)
+    @rule()
+    def lose_data(self) -> None:
+        self.lose_leases()
+        self.client.flushall()
+        self.store.late.clear()  # their connections ended with the data
+
+    @rule(fault=faults, after=st.integers(0, 2))
+    def lose_data_and_come_back(self, fault: str, after: int) -> None:
+        self.lose_data()
+        for number in (0, 0, 1, 2):
+            self.heartbeat(number, fault, after)
+            fault = ""
+
+    @precondition(lambda self: self.visits)
+    @rule()
+    def evict(self) -> None:
+        self.lose_leases()
+        self.client.delete(SERVER_SET)
+
+    @precondition(lambda self: self.visits)
+    @rule()
+    def clock_steps_forward(self) -> None:
+        self.lose_leases()
+        self.step_clock(2 * LEASE_MS // 1000 + 1)
+        self.store.late.clear()  # they come within seconds
+
+    @precondition(lambda self: self.visits)
+    @rule()
+    def clock_steps_back(self) -> None:
+        self.step_clock(-3_600)
+        for gate in self.gates:
+            self.do(gate.heartbeat.renew)
+        observed = Observed(self.client)
+        assert all(end <= observed.now + 2 * LEASE_MS for end in observed.ends[SERVER_SET].values())
+
+    @rule()
+    def save(self) -> None:
+        self.snapshot = {
+            "leases": dict(cast(Any, self.client.zrange(SERVER_SET, 0, -1, withscores=True))),
+            "generation": cast(Any, self.client.hgetall(GENERATION)),
+        }
+
+    @precondition(lambda self: self.snapshot)
+    @rule(all_meet_it=st.booleans())
+    def come_back_with_old_data(self, all_meet_it: bool) -> None:
+        """A replica that takes over, or a restart. All workers then meet it twice."""
+        self.lose_data()
+        assert self.snapshot is not None
+        old = self.snapshot["leases"].keys()
+        running = [visit.slot for visit in self.visits if visit.slot.progress_until > time.monotonic()]
+        running = [slot for slot in running if not slot.lost.is_set()]
+        staying = {slot.id for slot in running} | old & {visit.slot.id for visit in self.visits}
+        is_room = not old & self.orphans and len(staying) <= min(
+            (slot.limits[0].maximum for slot in running), default=0
+        )
+        self.orphans |= old - {visit.slot.id for visit in self.visits}
+        if self.snapshot["leases"]:
+            self.client.zadd(SERVER_SET, self.snapshot["leases"])
+        self.client.hset(GENERATION, mapping=cast(Any, {**self.snapshot["generation"], "run": "another"}))
+        self.snapshot = None
+        if all_meet_it:
+            for number in (0, 1, 2, 0, 1, 2):
+                self.do(self.gates[number].heartbeat.renew)
+            if is_room:  # those who have left do not stand in the way
+                there = Observed(self.client).unexpired(SERVER_SET)
+                assert all(slot.id in there and not slot.lost.is_set() for slot in running)
+
+    @precondition(lambda self: self.visits and not self.is_recovering)
+    @rule(number=workers)
+    def come_back_with_those_who_have_left(self, number: int) -> None:
+        while len(self.visits) < self.limits.now[SERVER_SET] and not self.is_recovering:
+            before = len(self.visits)
+            self.enter(number, "", False)
+            if len(self.visits) == before:
+                break
+        self.save()
+        leaving = self.visits[0]
+        self.depart(leaving)
+        self.do(leaving.gate.keeper.release)
+        self.enter(number, "", False)
+        self.come_back_with_old_data(True)
 
 
 def test_no_order_of_viewers_losses_and_faults_breaks_the_workers_side(
