@@ -1,34 +1,24 @@
 import { colorSpaceOf } from "./color-space.js";
+import { KeyframeGate } from "./keyframe-gate.js";
 import { FrameFlag } from "../shared/protocol.js";
 
 /** @import { Frame } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 
-const COMMON_CODEC = "avc1.42E01F"; // baseline, 1280x720: stands for H.264 before the camera's codec is known
 const SILENT_AFTER = 5_000; // ms with input and without output
 const MAX_PENDING = 64; // access units inside the decoder: more than any decoder holds back
-
-/**
- * Whether this page can play a camera's own H.264. Only secure contexts can: https and localhost.
- * @param {{isSecureContext: boolean, VideoDecoder?: Pick<typeof VideoDecoder, "isConfigSupported">}} page
- * @returns {Promise<boolean>}
- */
-export async function playsH264(page = window) {
-  if (!page.isSecureContext || !page.VideoDecoder) return false;
-  const answer = await page.VideoDecoder.isConfigSupported(configuration(COMMON_CODEC)).catch(() => null);
-  return answer?.supported ?? false;
-}
 
 /**
  * Annex B has no description. Without `optimizeForLatency` a decoder holds pictures back.
  * @param {string} codec
  * @returns {VideoDecoderConfig}
  */
-const configuration = (codec) => ({ codec, optimizeForLatency: true });
+export const configuration = (codec) => ({ codec, optimizeForLatency: true });
 
 /**
  * @typedef {object} DecoderListener
  * @property {(picture: VideoFrame, frame: Frame) => void} onPicture the listener owns the picture and closes it
+ * @property {(frame: Frame) => void} onTaken this frame and all before it are in a buffer, and will be shown later
  * @property {(frame: Frame) => void} onSkipped the frame is not shown: it is backlog, or lost with all before it
  * @property {(error: DOMException | null) => void} onError the decoder is closed; the next keyframe starts another.
  *   null: it had input and gave no output
@@ -42,11 +32,7 @@ export class H264Decoder {
   #codec = null;
   /** @type {VideoDecoder | null} */
   #decoder = null;
-  /** @type {number | null} */
-  #epoch = null;
-  /** @type {number | null} */
-  #lastSeq = null;
-  #needsKey = true;
+  #gate = new KeyframeGate();
   /** @type {Map<number, Frame>} frames inside the decoder, by the timestamp that it returns with the picture */
   #pending = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -70,24 +56,19 @@ export class H264Decoder {
 
   /** Drops the frames inside the decoder and waits for a keyframe: frames of another kind follow. */
   interrupt() {
-    this.#needsKey = true;
+    this.#gate.close();
     this.close();
   }
 
   /** @param {Frame} frame */
   push(frame) {
-    const key = Boolean(frame.flags & FrameFlag.KEY);
-    const gap = frame.flags & FrameFlag.DISCONTINUITY || (this.#lastSeq !== null && frame.seq !== this.#lastSeq + 1);
-    this.#lastSeq = frame.seq;
-    if (frame.epoch !== this.#epoch) this.interrupt();
-    this.#epoch = frame.epoch;
-    if (gap) this.#needsKey = true;
-    if ((this.#needsKey && !key) || !this.#codec) {
+    const { usable, restart } = this.#gate.check(frame);
+    if (restart) this.close();
+    if (!usable || !this.#codec) {
       this.#listener.onSkipped(frame);
       return;
     }
-    this.#needsKey = false;
-    this.#decode(frame, key, this.#codec);
+    this.#decode(frame, this.#codec);
   }
 
   close() {
@@ -99,12 +80,12 @@ export class H264Decoder {
     if (decoder && decoder.state !== "closed") decoder.close();
   }
 
-  /** @param {Frame} frame @param {boolean} key @param {string} codec */
-  #decode(frame, key, codec) {
+  /** @param {Frame} frame @param {string} codec */
+  #decode(frame, codec) {
     const timestamp = this.#remember(frame);
     try {
       this.#decoder ??= this.#open(frame, codec);
-      const type = key ? "key" : "delta";
+      const type = frame.flags & FrameFlag.KEY ? "key" : "delta";
       this.#decoder.decode(new this.#browser.EncodedVideoChunk({ type, timestamp, data: frame.payload }));
       this.#silence ??= setTimeout(() => this.#fail(null), SILENT_AFTER);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { State } from "../engine/states.js";
-import { playsH264 } from "../engine/video-decoder.js";
+import { videoSupport } from "../engine/video-support.js";
 import { find } from "../shared/find.js";
 import { FiguresPanel } from "./figures-panel.js";
 import { FullScreen } from "./full-screen.js";
@@ -9,10 +9,12 @@ import { AUTO } from "./quality-choice.js";
 import { QualityMenu } from "./quality-menu.js";
 import { savePicture } from "./save-picture.js";
 import { StatusPanel } from "./status-panel.js";
+import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { Viewing } from "./viewing.js";
 import { Zoom } from "./zoom.js";
 
 /** @import { Viewer } from "../engine/viewer.js" */
+/** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
 
@@ -20,7 +22,7 @@ const INTERVAL = 500; // ms between two updates of what changes with time
 /** @type {Record<string, Choice>} */
 const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
 
-const playsVideo = playsH264();
+const support = videoSupport();
 
 /** Connects a viewing with the parts of its element: picture, words and controls. */
 export class Player {
@@ -44,6 +46,7 @@ export class Player {
   /** @type {Gate | null} */
   #gate = null;
   #slotFree = false;
+  #videoNote = ""; // why this browser cannot play a camera's own video
 
   /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
   constructor(element) {
@@ -71,7 +74,7 @@ export class Player {
     this.#camera = camera;
     this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
     this.#element.dataset.state = State.CONNECTING;
-    const video = await playsVideo;
+    const video = await support;
     if (this.#camera === camera) this.#start(camera, video);
   }
 
@@ -120,8 +123,10 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Camera} camera @param {boolean} video whether this browser plays H.264 */
+  /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser */
   #start(camera, video) {
+    this.#videoNote = video || window.isSecureContext ? "" : NEEDS_HTTPS;
+    this.#menu.explainOriginal(this.#videoNote);
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(
       camera,
@@ -187,9 +192,11 @@ export class Player {
 
   get #facts() {
     if (!this.#viewing) return null;
-    const { figures, gate: atAdmission } = this.#viewing.viewer;
+    const { viewer, videoFailures } = this.#viewing;
+    const { figures, gate: atAdmission } = viewer;
     const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
-    return { figures, gate, width: this.#canvas.width, height: this.#canvas.height };
+    const note = videoFailures.isRecent ? VIDEO_FAILED : this.#videoNote;
+    return { figures, gate, note, width: this.#canvas.width, height: this.#canvas.height };
   }
 
   #save() {

@@ -3,8 +3,10 @@ import { Traffic, measureLink } from "../engine/traffic.js";
 import { Viewer } from "../engine/viewer.js";
 import { snapshotPath } from "../shared/protocol.js";
 import { QualityChoice } from "./quality-choice.js";
+import { VideoFailures } from "./video-failures.js";
 
 /** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
+/** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Choice } from "./quality-choice.js" */
 
 /**
@@ -20,13 +22,14 @@ import { QualityChoice } from "./quality-choice.js";
 export class Viewing {
   camera;
   viewer;
+  videoFailures;
   #choice;
   #listener;
   #gaps = 0; // already observed
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: boolean, pixels: () => number}} options `video`: whether this browser plays H.264;
+   * @param {{choice: Choice, video: VideoSupport, pixels: () => number}} options `video`: what plays H.264 in this browser;
    *   `pixels`: the width of the picture on the screen
    * @param {ViewingListener} listener
    */
@@ -35,7 +38,8 @@ export class Viewing {
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
     this.#listener = listener;
-    this.#choice = new QualityChoice({ choice, playsVideo: video, pixels, traffic, measure });
+    const failures = (this.videoFailures = new VideoFailures(camera.id, video));
+    this.#choice = new QualityChoice({ choice, playsVideo: video !== null, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
       { cameraId: camera.id, quality: this.#choice.quality, video, traffic },
       {
