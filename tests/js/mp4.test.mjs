@@ -26,11 +26,13 @@ const KEYFRAME = bytes(DELIMITER, "00000001", SPS, "00000001", PPS, "000001 6588
  */
 function boxes(data) {
   const found = [];
-  for (let start = 0, size = 0; start < data.length; start += size) {
-    size = new DataView(data.buffer, data.byteOffset + start).getUint32(0);
+  let start = 0;
+  while (start < data.length) {
+    const size = new DataView(data.buffer, data.byteOffset + start).getUint32(0);
     assert.ok(size >= 8 && start + size <= data.length, `a box of ${size} bytes at ${start} of ${data.length}`);
     const type = String.fromCharCode(...data.subarray(start + 4, start + 8));
     found.push({ type, start, content: data.subarray(start + 8, start + size) });
+    start += size;
   }
   return found;
 }

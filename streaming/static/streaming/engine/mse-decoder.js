@@ -10,7 +10,7 @@ import { Timeline } from "./timeline.js";
 /** @import { DecoderListener } from "./video-decoder.js" */
 /** @import { MediaBrowser } from "./media-feed.js" */
 
-/** @typedef {MediaBrowser & Pick<Browser, "VideoFrame" | "document">} MseBrowser */
+/** @typedef {MediaBrowser & Pick<Browser, "VideoFrame" | "document" | "steady">} MseBrowser */
 
 const TICK = 1_000; // ms between two looks at what was shown
 const SILENT_TICKS = 5; // with input and without output
@@ -111,7 +111,7 @@ class Playback {
     this.#browser = browser;
     this.#listener = listener;
     this.#feed = new MediaFeed(browser, type, (error) => listener.onError(error));
-    this.#lag = new LagControl(this.#feed.video);
+    this.#lag = new LagControl(this.#feed.video, browser.steady);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     this.#watch();
   }

@@ -116,11 +116,9 @@ export class Viewer {
 
   /** @param {(end: End) => void} onEnd */
   #connect(onEnd) {
+    const address = streamAddress(this.#cameraId, this.wanted, this.#browser.page.location, this.#video !== null);
     return new LiveStream(
-      {
-        address: streamAddress(this.#cameraId, this.wanted, this.#browser.page.location, this.#video !== null),
-        video: this.#video,
-      },
+      { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
       {
         onMessage: (message) => this.#onMessage(message),

@@ -9,7 +9,6 @@ import { AUTO } from "./quality-choice.js";
 import { QualityMenu } from "./quality-menu.js";
 import { savePicture } from "./save-picture.js";
 import { StatusPanel } from "./status-panel.js";
-import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { Viewing } from "./viewing.js";
 import { Zoom } from "./zoom.js";
 
@@ -46,7 +45,6 @@ export class Player {
   /** @type {Gate | null} */
   #gate = null;
   #slotFree = false;
-  #videoNote = ""; // why this browser cannot play a camera's own video
 
   /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
   constructor(element) {
@@ -125,8 +123,6 @@ export class Player {
 
   /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser */
   #start(camera, video) {
-    this.#videoNote = video || window.isSecureContext ? "" : NEEDS_HTTPS;
-    this.#menu.explainOriginal(this.#videoNote);
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(
       camera,
@@ -140,6 +136,7 @@ export class Player {
       },
     );
     this.#viewing = viewing;
+    this.#menu.explainOriginal(viewing.note);
     viewing.viewer.open();
     this.#timer = setInterval(() => this.#refresh(viewing), INTERVAL);
   }
@@ -192,10 +189,9 @@ export class Player {
 
   get #facts() {
     if (!this.#viewing) return null;
-    const { viewer, videoFailures } = this.#viewing;
+    const { viewer, note } = this.#viewing;
     const { figures, gate: atAdmission } = viewer;
     const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
-    const note = videoFailures.isRecent ? VIDEO_FAILED : this.#videoNote;
     return { figures, gate, note, width: this.#canvas.width, height: this.#canvas.height };
   }
 

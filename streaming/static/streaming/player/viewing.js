@@ -3,6 +3,7 @@ import { Traffic, measureLink } from "../engine/traffic.js";
 import { Viewer } from "../engine/viewer.js";
 import { snapshotPath } from "../shared/protocol.js";
 import { QualityChoice } from "./quality-choice.js";
+import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { VideoFailures } from "./video-failures.js";
 
 /** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
@@ -22,7 +23,8 @@ import { VideoFailures } from "./video-failures.js";
 export class Viewing {
   camera;
   viewer;
-  videoFailures;
+  #support;
+  #failures;
   #choice;
   #listener;
   #gaps = 0; // already observed
@@ -38,8 +40,10 @@ export class Viewing {
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
     this.#listener = listener;
-    const failures = (this.videoFailures = new VideoFailures(camera.id, video));
-    this.#choice = new QualityChoice({ choice, playsVideo: video !== null, failures, pixels, traffic, measure });
+    this.#support = video;
+    this.#failures = new VideoFailures(camera.id, video);
+    const [playsVideo, failures] = [video !== null, this.#failures];
+    this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
       { cameraId: camera.id, quality: this.#choice.quality, video, traffic },
       {
@@ -51,6 +55,12 @@ export class Viewing {
         seenElsewhere: () => listener.seenElsewhere(),
       },
     );
+  }
+
+  /** Why the camera's own video is not shown in this browser; empty: it can be. */
+  get note() {
+    if (this.#failures.isRecent) return VIDEO_FAILED;
+    return this.#support || window.isSecureContext ? "" : NEEDS_HTTPS;
   }
 
   /** @param {Choice} choice */
