@@ -189,8 +189,7 @@ export class Player {
 
   get #facts() {
     if (!this.#viewing) return null;
-    const { viewer, note } = this.#viewing;
-    const { figures, gate: atAdmission } = viewer;
+    const { note, viewer: { figures, gate: atAdmission } } = this.#viewing; // prettier-ignore
     const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
     return { figures, gate, note, width: this.#canvas.width, height: this.#canvas.height };
   }
