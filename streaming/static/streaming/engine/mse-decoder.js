@@ -187,6 +187,6 @@ class Playback {
     const waits = this.#fed && this.#browser.document.visibilityState === "visible";
     this.#silent = waits ? this.#silent + 1 : 0;
     this.#fed = false;
-    if (this.#silent > SILENT_TICKS) this.#listener.onError(null);
+    if (this.#silent >= SILENT_TICKS) this.#listener.onError(null);
   }
 }
