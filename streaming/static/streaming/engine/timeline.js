@@ -5,7 +5,8 @@ import { FrameFlag } from "../shared/protocol.js";
 const MAX_INTERVAL = 1_000_000; // of two frames; all times are microseconds
 const LEAST = 1_000;
 const FIRST_INTERVAL = 40_000; // until two frames have come
-const LONGEST_STEP = 1.5; // durations of the frame before: after twice its duration, a browser sees a gap and stops
+const LONGEST_STEP = 1.5; // intervals: after twice the duration of a frame, a browser sees a gap and stops
+const DURATION = 2; // intervals: the video goes on while the next frame is late
 const SHARE = 0.1; // of the newest interval in the average
 
 /** @typedef {{decodeTime: number, offset: number, duration: number}} Times `offset`: of the presentation time */
@@ -37,7 +38,7 @@ export class Timeline {
     this.#presentedAt = Math.max(this.#presentedAt, presentedAt);
     const offset = this.#reorders ? Math.round(this.#key.decodeTime + since - this.#decodeTime) : 0;
     const sound = Math.abs(offset) < MAX_INTERVAL; // else the camera has set its clock
-    return { decodeTime: this.#decodeTime, offset: sound ? offset : 0, duration: Math.round(this.#interval) };
+    return { decodeTime: this.#decodeTime, offset: sound ? offset : 0, duration: Math.round(DURATION * this.#interval) };
   }
 
   /** @param {number} passed since the frame before */
