@@ -1,4 +1,4 @@
-import { KeyframeGate } from "./keyframe-gate.js";
+import { KeyframeFirst } from "./keyframe-first.js";
 import { LagControl } from "./lag-control.js";
 import { MediaFeed } from "./media-feed.js";
 import { TIMESCALE, initSegment, join, mediaSegment } from "./mp4.js";
@@ -23,12 +23,9 @@ const typeOf = (codec) => `video/mp4; codecs="${codec}"`;
  * Decodes a camera's own H.264 with Media Source Extensions, where there is no WebCodecs. Each access unit becomes one
  * fragment of MP4 for a video that is not part of the page. Its pictures are taken from there.
  */
-export class MseDecoder {
+export class MseDecoder extends KeyframeFirst {
   #browser;
   #listener;
-  /** @type {string | null} */
-  #codec = null;
-  #gate = new KeyframeGate();
   /** @type {Playback | null} */
   #playback = null;
 
@@ -37,32 +34,19 @@ export class MseDecoder {
    * @param {DecoderListener} listener
    */
   constructor(browser, listener) {
+    super((frame) => listener.onSkipped(frame));
     this.#browser = browser;
     this.#listener = listener;
   }
 
-  /** @param {string} codec such as "avc1.42C01F" */
-  configure(codec) {
-    if (codec === this.#codec) return;
-    this.#codec = codec;
-    this.interrupt();
-  }
-
-  /** Drops the frames inside the decoder and waits for a keyframe: frames of another kind follow. */
-  interrupt() {
-    this.#gate.close();
-    this.close();
-  }
-
-  /** @param {Frame} frame */
-  push(frame) {
-    const { usable, restart } = this.#gate.check(frame);
-    if (restart) this.close();
-    if (usable && this.#codec) this.#playback ??= this.#open(this.#codec);
-    if (usable && this.#playback) this.#playback.push(frame);
+  /** @override @param {Frame} frame @param {boolean} _key @param {string} codec */
+  decode(frame, _key, codec) {
+    this.#playback ??= this.#open(codec);
+    if (this.#playback) this.#playback.push(frame);
     else this.#listener.onSkipped(frame);
   }
 
+  /** @override */
   close() {
     this.#playback?.close();
     this.#playback = null;

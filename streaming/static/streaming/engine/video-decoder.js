@@ -1,5 +1,5 @@
 import { colorSpaceOf } from "./color-space.js";
-import { KeyframeGate } from "./keyframe-gate.js";
+import { KeyframeFirst } from "./keyframe-first.js";
 import { FrameFlag } from "../shared/protocol.js";
 
 /** @import { Frame } from "../shared/protocol.js" */
@@ -25,14 +25,11 @@ export const configuration = (codec) => ({ codec, optimizeForLatency: true });
  */
 
 /** Decodes a camera's own H.264 with WebCodecs. Takes access units, returns pictures in presentation order. */
-export class H264Decoder {
+export class H264Decoder extends KeyframeFirst {
   #browser;
   #listener;
-  /** @type {string | null} */
-  #codec = null;
   /** @type {VideoDecoder | null} */
   #decoder = null;
-  #gate = new KeyframeGate();
   /** @type {Map<number, Frame>} frames inside the decoder, by the timestamp that it returns with the picture */
   #pending = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -43,34 +40,12 @@ export class H264Decoder {
    * @param {DecoderListener} listener
    */
   constructor(browser, listener) {
+    super((frame) => listener.onSkipped(frame));
     this.#browser = browser;
     this.#listener = listener;
   }
 
-  /** @param {string} codec such as "avc1.42C01F" */
-  configure(codec) {
-    if (codec === this.#codec) return;
-    this.#codec = codec;
-    this.interrupt();
-  }
-
-  /** Drops the frames inside the decoder and waits for a keyframe: frames of another kind follow. */
-  interrupt() {
-    this.#gate.close();
-    this.close();
-  }
-
-  /** @param {Frame} frame */
-  push(frame) {
-    const { usable, restart } = this.#gate.check(frame);
-    if (restart) this.close();
-    if (!usable || !this.#codec) {
-      this.#listener.onSkipped(frame);
-      return;
-    }
-    this.#decode(frame, this.#codec);
-  }
-
+  /** @override */
   close() {
     clearTimeout(this.#silence);
     this.#silence = undefined;
@@ -80,12 +55,12 @@ export class H264Decoder {
     if (decoder && decoder.state !== "closed") decoder.close();
   }
 
-  /** @param {Frame} frame @param {string} codec */
-  #decode(frame, codec) {
+  /** @override @param {Frame} frame @param {boolean} key @param {string} codec */
+  decode(frame, key, codec) {
     const timestamp = this.#remember(frame);
     try {
       this.#decoder ??= this.#open(frame, codec);
-      const type = frame.flags & FrameFlag.KEY ? "key" : "delta";
+      const type = key ? "key" : "delta";
       this.#decoder.decode(new this.#browser.EncodedVideoChunk({ type, timestamp, data: frame.payload }));
       this.#silence ??= setTimeout(() => this.#fail(null), SILENT_AFTER);
     } catch (error) {
