@@ -254,6 +254,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "blob:", "data:"],
+        "media-src": ["blob:"],  # the camera's own video where the browser has no WebCodecs
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
         "form-action": ["'self'"],

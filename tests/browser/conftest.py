@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,11 @@ def becomes(page: Page, attribute: str, value: str, seconds: float = 10) -> None
 
 def choose(page: Page, choice: str) -> None:
     page.get_by_label("Quality").select_option(choice)
+
+
+def figure(page: Page, name: str) -> str:
+    """A value of the figures overlay."""
+    return page.locator(f"{VIEWER} .figures dt", has_text=re.compile(f"^{name}$")).locator("+ dd").inner_text()
 
 
 def canvas_width(page: Page) -> int:

@@ -6,7 +6,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Gate, ages_of, assert_fresh, becomes, canvas_width, log_in, open_modal
+from tests.browser.conftest import Gate, ages_of, assert_fresh, becomes, both_origins, canvas_width, log_in, open_modal
 from tests.browser.link import MEGABIT, Link
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
@@ -17,13 +17,14 @@ def memory(house: Site) -> int:
     return int(psutil.Process(house.workers[0].process.popen.pid).memory_info().rss)
 
 
+@both_origins
 @pytest.mark.timeout(240)
 @pytest.mark.timing("measures the age and the rate of pictures")
 def test_auto_steps_down_on_a_slow_link_and_up_again(
-    page: Page, house: Site, gate: Gate, others: Others, camera_id: str, link: Link
+    page: Page, origin: str, house: Site, gate: Gate, others: Others, camera_id: str, link: Link
 ) -> None:
     others.enter()  # on a link of its own
-    log_in(page, f"http://127.0.0.1:{link.port}")
+    log_in(page, f"http://{origin}:{link.port}")
     open_modal(page)
     becomes(page, "quality", "original")
     assert_fresh(page)

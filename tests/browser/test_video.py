@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
-from tests.browser.chromium import PLAIN, SECURE, enter
+from tests.browser.chromium import enter
 from tests.browser.conftest import (
     VIEWER,
     Gate,
@@ -22,6 +22,7 @@ from tests.browser.conftest import (
     both_origins,
     canvas_width,
     choose,
+    figure,
     image_of,
     log_in,
     open_modal,
@@ -35,11 +36,6 @@ def needs_h264(page: Page, house: Site) -> None:
     plays = page.evaluate("VideoDecoder.isConfigSupported({codec: 'avc1.42E01F'}).then(answer => answer.supported)")
     if not plays:
         pytest.skip("This Chromium was built without H.264")
-
-
-def figure(page: Page, name: str) -> str:
-    """A value of the figures overlay."""
-    return page.locator(f"{VIEWER} .figures dt", has_text=re.compile(f"^{name}$")).locator("+ dd").inner_text()
 
 
 @pytest.mark.timing("measures the age of pictures")
@@ -81,9 +77,13 @@ def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
 PATCHES = np.array([(0, 0, 0), (255, 255, 255), (60, 60, 200), (60, 200, 60), (200, 60, 60)], np.uint8)  # as RGB
 
 DECODE = """async (text) => {
+    const { browser } = await import("/static/streaming/engine/browser.js");
     const { H264Decoder } = await import("/static/streaming/engine/video-decoder.js");
+    const { MseDecoder } = await import("/static/streaming/engine/mse-decoder.js");
+    const Decoder = isSecureContext ? H264Decoder : MseDecoder;
     const picture = await new Promise((resolve, reject) => {
-        const decoder = new H264Decoder(window, { onPicture: resolve, onSkipped: reject, onError: reject });
+        const listener = { onPicture: resolve, onTaken: () => {}, onSkipped: reject, onError: reject };
+        const decoder = new Decoder(browser(), listener);
         decoder.configure("avc1.42C01F");
         const payload = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
         decoder.push({ kind: 2, flags: 1, epoch: 0, seq: 1, readAt: 0, presentedAt: 0, payload });
@@ -111,6 +111,7 @@ def key_picture(height: int, colors: str, says: int, values: int) -> bytes:
 OF_VIDEO, ALL = 1, 2  # values: 16 to 235, or 0 to 255
 
 
+@both_origins
 @pytest.mark.parametrize(
     ("height", "colors", "says", "values"),
     [
@@ -146,34 +147,11 @@ def test_the_camera_s_own_video_and_jpeg_of_it_look_the_same(cards: Page, gate: 
     assert np.percentile(differences, 90) <= 1  # the rest is the clock, and what moves
 
 
-@pytest.mark.timing("measures the age of pictures")
-def test_plain_http_plays_jpeg_and_says_what_https_would_bring(page: Page, house: Site, camera_id: str) -> None:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    base = f"http://{PLAIN}:{house.workers[0].port}"
-    log_in(page, base)
-    assert page.evaluate("[isSecureContext, 'VideoDecoder' in window]") == [False, False]
-    open_modal(page)
-    becomes(page, "format", "jpeg")
-    assert_fresh(page)
-    page.keyboard.press("i")
-    expect(page.locator(f"{VIEWER} .figures")).to_contain_text("The camera's own video needs HTTPS")
-    expect(page.locator(f"{VIEWER} option[value=original]")).to_have_attribute("title", re.compile("HTTPS"))
-    choose(page, "original")
-    becomes(page, "quality", "original")
-    becomes(page, "format", "jpeg")
-    assert_fresh(page)
-    assert not errors
-
-
 @both_origins
 @pytest.mark.timing("measures the age of pictures")
-def test_a_camera_that_restarts_or_changes_its_size_goes_on(
-    cards: Page, origin: str, gate: Gate, yard: SimulatedCamera
-) -> None:
-    format = "h264" if origin == SECURE else "jpeg"
+def test_a_camera_that_restarts_or_changes_its_size_goes_on(cards: Page, gate: Gate, yard: SimulatedCamera) -> None:
     open_modal(cards)
-    becomes(cards, "format", format)
+    becomes(cards, "format", "h264")
     yard.fault = Fault.REFUSE
     yard.drop_connections()
     becomes(cards, "state", "reconnecting")
@@ -183,7 +161,7 @@ def test_a_camera_that_restarts_or_changes_its_size_goes_on(
     yard.resize(640, 360)
     wait_until(lambda: canvas_width(cards) == 640, 15, "a picture of the new size")
     assert_fresh(cards)
-    assert cards.locator(VIEWER).get_attribute("data-format") == format
+    assert cards.locator(VIEWER).get_attribute("data-format") == "h264"
     assert gate.in_use == 1
 
 

@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 
 import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
 import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
+import { VideoFailures } from "../../streaming/static/streaming/player/video-failures.js";
 
 /** @import { Quality } from "../../streaming/static/streaming/shared/protocol.js" */
 /** @import { Choice } from "../../streaming/static/streaming/player/quality-choice.js" */
@@ -213,7 +214,8 @@ let pixels = 0;
 /** @param {Choice} chosen @param {boolean} [playsVideo] */
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
-  return new QualityChoice({ choice: chosen, playsVideo, pixels: () => pixels, traffic, measure, now: () => now });
+  const failures = new VideoFailures("cam", "webcodecs", () => now);
+  return new QualityChoice({ choice: chosen, playsVideo, failures, pixels: () => pixels, traffic, measure, now: () => now });
 }
 
 test("Auto is the camera's own video if the browser plays it, or else JPEG of the size on the screen", async () => {

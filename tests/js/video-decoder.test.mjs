@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
-import { H264Decoder, playsH264 } from "../../streaming/static/streaming/engine/video-decoder.js";
+import { H264Decoder } from "../../streaming/static/streaming/engine/video-decoder.js";
 import { FakeBrowser, FakeVideoDecoder, frame } from "./fakes.mjs";
 
 const { KEY, DISCONTINUITY, BACKLOG } = FrameFlag;
@@ -25,6 +25,7 @@ beforeEach(() => {
   [seen, skipped, errors] = [[], [], []];
   decoder = new H264Decoder(new FakeBrowser().environment, {
     onPicture: (_, { seq }) => seen.push(seq),
+    onTaken: () => {},
     onSkipped: ({ seq }) => skipped.push(seq),
     onError: (error) => errors.push(error),
   });
@@ -144,15 +145,4 @@ test("a decoder with input and without output is reported after five seconds", (
   assert.deepEqual(errors, []);
   mock.timers.tick(1);
   assert.deepEqual(errors, [null]);
-});
-
-test("only a secure page with a decoder that knows H.264 plays it", async () => {
-  const page = (/** @type {boolean} */ supported) => ({
-    isSecureContext: true,
-    VideoDecoder: { isConfigSupported: async () => ({ supported, config: { codec: CODEC } }) },
-  });
-  assert.equal(await playsH264(page(true)), true);
-  assert.equal(await playsH264(page(false)), false);
-  assert.equal(await playsH264({ ...page(true), isSecureContext: false }), false);
-  assert.equal(await playsH264({ isSecureContext: true }), false);
 });

@@ -6,6 +6,9 @@
  * @property {(blob: Blob) => Promise<ImageBitmap>} decode
  * @property {typeof VideoDecoder} VideoDecoder
  * @property {typeof EncodedVideoChunk} EncodedVideoChunk
+ * @property {typeof MediaSource} MediaSource on an iPhone, its ManagedMediaSource
+ * @property {() => HTMLVideoElement} createVideo muted
+ * @property {typeof VideoFrame} VideoFrame
  * @property {() => number} random from 0 up to 1
  * @property {() => number} steady milliseconds of a monotonic clock
  * @property {Window} page
@@ -19,6 +22,13 @@ export const browser = () => ({
   decode: (blob) => createImageBitmap(blob),
   VideoDecoder: window.VideoDecoder,
   EncodedVideoChunk: window.EncodedVideoChunk,
+  MediaSource: window.MediaSource ?? /** @type {any} */ (window).ManagedMediaSource,
+  createVideo: () => {
+    const video = document.createElement("video");
+    video.muted = video.playsInline = video.disableRemotePlayback = true; // ManagedMediaSource wants the last one
+    return video;
+  },
+  VideoFrame: window.VideoFrame,
   random: Math.random,
   steady: () => performance.now(),
   page: window,

@@ -1,10 +1,14 @@
 import { FrameKind } from "../shared/protocol.js";
+import { MseDecoder } from "./mse-decoder.js";
 import { H264Decoder } from "./video-decoder.js";
 
 /** @import { Frame } from "../shared/protocol.js" */
+/** @import { MseBrowser } from "./mse-decoder.js" */
 /** @import { Browser } from "./browser.js" */
+/** @import { VideoSupport } from "./video-support.js" */
 
-const MAX_ERRORS = 3; // of the video decoder within ERROR_WINDOW; then the video counts as failed
+/** Errors of the video decoder within ERROR_WINDOW, with which the video counts as failed. */
+const MAX_ERRORS = Object.freeze({ webcodecs: 3, mse: 1 });
 const ERROR_WINDOW = 30_000; // ms
 
 /**
@@ -20,6 +24,7 @@ export class Decoding {
   #browser;
   #listener;
   #video;
+  #maxErrors;
   /** @type {number[]} times of the latest errors */
   #errors = [];
   #jpegRun = 0; // number of the current sequence of JPEG frames: a picture of an earlier sequence is late
@@ -30,17 +35,21 @@ export class Decoding {
   #closed = false;
 
   /**
-   * @param {Pick<Browser, "decode" | "VideoDecoder" | "EncodedVideoChunk">} browser
+   * @param {Pick<Browser, "decode" | "VideoDecoder" | "EncodedVideoChunk"> & MseBrowser} browser
+   * @param {VideoSupport} support
    * @param {DecodingListener} listener
    */
-  constructor(browser, listener) {
+  constructor(browser, support, listener) {
     this.#browser = browser;
     this.#listener = listener;
-    this.#video = new H264Decoder(browser, {
+    this.#maxErrors = MAX_ERRORS[support ?? "webcodecs"];
+    const Decoder = support === "mse" ? MseDecoder : H264Decoder;
+    this.#video = new Decoder(browser, {
       onPicture: (picture, frame) => {
         this.#videoShown = true;
         this.#finish(picture, frame);
       },
+      onTaken: (frame) => listener.onDone(frame),
       onSkipped: (frame) => this.#finish(null, frame),
       onError: (error) => this.#onVideoError(error),
     });
@@ -92,7 +101,7 @@ export class Decoding {
     const now = Date.now();
     this.#errors = [...this.#errors.filter((at) => now - at < ERROR_WINDOW), now];
     const neverWorked = error === null && !this.#videoShown;
-    if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < MAX_ERRORS) return;
+    if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < this.#maxErrors) return;
     this.#errors = [];
     this.#listener.onVideoFailure();
   }

@@ -9,6 +9,7 @@ import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js
 /** @import { End } from "./connection.js" */
 /** @import { Figures } from "./figures.js" */
 /** @import { Traffic } from "./traffic.js" */
+/** @import { VideoSupport } from "./video-support.js" */
 
 /**
  * @typedef {object} StreamListener
@@ -32,12 +33,12 @@ export class LiveStream {
   #liveAfter = 0; // seq of the last frame before the server reported the camera as lost
 
   /**
-   * @param {string} address
+   * @param {{address: string, video: VideoSupport}} options
    * @param {Meters} meters
    * @param {StreamListener} listener
    * @param {Browser} browser
    */
-  constructor(address, meters, listener, browser) {
+  constructor({ address, video }, meters, listener, browser) {
     const { clock, figures } = meters;
     this.#meters = meters;
     this.#listener = listener;
@@ -52,7 +53,7 @@ export class LiveStream {
       browser,
     );
     this.#acknowledgements = new Acknowledgements((seq) => this.send({ type: ViewerMessage.ACK, seq }), browser.steady);
-    this.#decoding = new Decoding(browser, {
+    this.#decoding = new Decoding(browser, video, {
       // Frames are acknowledged after decoding, so that the server sends no more than this machine can decode.
       onDone: (frame) => this.#acknowledgements.add(frame, clock.now() - frame.readAt),
       onPicture: (picture, frame) => listener.onPicture(picture, frame, frame.seq > this.#liveAfter),

@@ -11,6 +11,7 @@ import { Traffic } from "./traffic.js";
 /** @import { Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { End } from "./connection.js" */
+/** @import { VideoSupport } from "./video-support.js" */
 
 const STALE_AFTER = 2_000; // ms
 
@@ -53,12 +54,12 @@ export class Viewer {
    * @param {object} options
    * @param {string} options.cameraId
    * @param {Quality | null} options.quality null: the server's default
-   * @param {boolean} [options.video] whether this browser plays H.264
+   * @param {VideoSupport} [options.video] what plays H.264 in this browser
    * @param {Traffic} [options.traffic] counts what arrives
    * @param {ViewerListener} listener
    * @param {Browser} [environment]
    */
-  constructor({ cameraId, quality, video = false, traffic = new Traffic() }, listener, environment = browser()) {
+  constructor({ cameraId, quality, video = null, traffic = new Traffic() }, listener, environment = browser()) {
     this.wanted = quality;
     this.#cameraId = cameraId;
     this.#video = video;
@@ -116,8 +117,9 @@ export class Viewer {
 
   /** @param {(end: End) => void} onEnd */
   #connect(onEnd) {
+    const address = streamAddress(this.#cameraId, this.wanted, this.#browser.page.location, this.#video !== null);
     return new LiveStream(
-      streamAddress(this.#cameraId, this.wanted, this.#browser.page.location, this.#video),
+      { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
       {
         onMessage: (message) => this.#onMessage(message),

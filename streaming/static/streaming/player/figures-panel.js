@@ -1,16 +1,17 @@
 import { find } from "../shared/find.js";
-import { NEEDS_HTTPS, figureWords } from "./texts.js";
+import { figureWords } from "./texts.js";
 
 /** @import { Figures } from "../engine/figures.js" */
 /** @import { SlotsInUse } from "../engine/viewer.js" */
 
-/** @typedef {{figures: Figures, gate: SlotsInUse, width: number, height: number}} Facts `width`, `height`: of the picture */
+/** @typedef {{figures: Figures, gate: SlotsInUse, width: number, height: number, note: string}} Facts `width`, `height`: of the picture */
 
 /** The figures of a viewing, over its picture. Screen readers read it only when the user goes there. */
 export class FiguresPanel {
   #panel;
   #button;
   #rows;
+  #note;
   #read;
 
   /**
@@ -23,7 +24,7 @@ export class FiguresPanel {
     this.#button = button;
     this.#read = read;
     this.#rows = find(panel, "dl", HTMLDListElement);
-    if (!window.isSecureContext) find(panel, "p", HTMLElement).textContent = NEEDS_HTTPS;
+    this.#note = find(panel, "p", HTMLElement);
     button.addEventListener("click", () => this.toggle());
   }
 
@@ -40,7 +41,8 @@ export class FiguresPanel {
   render() {
     const facts = this.#panel.hidden ? null : this.#read();
     if (!facts) return;
-    const { figures, ...others } = facts;
+    const { figures, note, ...others } = facts;
+    if (this.#note.textContent !== note) this.#note.textContent = note;
     const words = figureWords(figures.read(), { format: figures.format, ...others });
     const parts = words.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
     this.#rows.replaceChildren(...parts);

@@ -1,6 +1,6 @@
 import { SLOT_RELEASE } from "../engine/reconnection.js";
 import { State } from "../engine/states.js";
-import { playsH264 } from "../engine/video-decoder.js";
+import { videoSupport } from "../engine/video-support.js";
 import { find } from "../shared/find.js";
 import { FiguresPanel } from "./figures-panel.js";
 import { FullScreen } from "./full-screen.js";
@@ -14,6 +14,7 @@ import { Viewing } from "./viewing.js";
 import { Zoom } from "./zoom.js";
 
 /** @import { Viewer } from "../engine/viewer.js" */
+/** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
 
@@ -21,7 +22,7 @@ const INTERVAL = 500; // ms between two updates of what changes with time
 /** @type {Record<string, Choice>} */
 const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
 
-const playsVideo = playsH264();
+const support = videoSupport();
 
 /** Connects a viewing with the parts of its element: picture, words and controls. */
 export class Player {
@@ -57,8 +58,7 @@ export class Player {
     this.#painter = new Painter(this.#canvas, () => this.#drawInPicture());
     this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#choose(choice));
     this.#fullScreen = new FullScreen(element, button("fullscreen"));
-    const figures = find(element, "[data-part=figures]", HTMLElement);
-    this.#figures = new FiguresPanel(figures, button("figuresToggle"), () => this.#facts);
+    this.#figures = new FiguresPanel(find(element, "[data-part=figures]", HTMLElement), button("figuresToggle"), () => this.#facts);
     this.#inPicture = new PictureInPicture(this.#canvas, this.#pipButton);
     this.#zoom = new Zoom(find(element, ".stage", HTMLElement), this.#canvas, button("unzoom"));
     this.#status = new StatusPanel(element, () => this.retry());
@@ -73,7 +73,7 @@ export class Player {
     this.#camera = camera;
     this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
     this.#element.dataset.state = State.CONNECTING;
-    const [video] = await Promise.all([playsVideo, new Promise((resolve) => setTimeout(resolve, release))]);
+    const [video] = await Promise.all([support, new Promise((resolve) => setTimeout(resolve, release))]);
     if (this.#camera === camera) this.#start(camera, video);
   }
 
@@ -122,7 +122,7 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Camera} camera @param {boolean} video whether this browser plays H.264 */
+  /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser */
   #start(camera, video) {
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(
@@ -137,6 +137,7 @@ export class Player {
       },
     );
     this.#viewing = viewing;
+    this.#menu.explainOriginal(viewing.note);
     viewing.viewer.open();
     this.#timer = setInterval(() => this.#refresh(viewing), INTERVAL);
   }
@@ -189,9 +190,9 @@ export class Player {
 
   get #facts() {
     if (!this.#viewing) return null;
-    const { figures, gate: atAdmission } = this.#viewing.viewer;
+    const { note, viewer: { figures, gate: atAdmission } } = this.#viewing; // prettier-ignore
     const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
-    return { figures, gate, width: this.#canvas.width, height: this.#canvas.height };
+    return { figures, gate, note, width: this.#canvas.width, height: this.#canvas.height };
   }
 
   #save() {

@@ -3,6 +3,7 @@ import { QUALITIES } from "../shared/protocol.js";
 
 /** @import { Format, Quality } from "../shared/protocol.js" */
 /** @import { LinkTraffic } from "./auto-quality.js" */
+/** @import { VideoFailures } from "./video-failures.js" */
 
 export const AUTO = "auto";
 export const ORIGINAL = "original";
@@ -13,7 +14,6 @@ const SIZES = [
   { width: 640, quality: "low" },
   { width: 1280, quality: "medium" },
 ];
-const VIDEO_RETRY = 300_000; // ms after which a camera's own video is tried again after a failure
 const JPEG_FOR = 3_000; // ms: `original` that arrives as JPEG for this long is not the camera's own H.264
 /** @type {Quality[]} JPEG, by rising bandwidth */
 const JPEG_QUALITIES = ["low", "medium", "high"];
@@ -28,7 +28,7 @@ export class QualityChoice {
   /** @type {AutoQuality} */
   #auto;
   #now;
-  #noVideoBefore = -Infinity;
+  #failures;
   #isJpegOnly = false;
   /** @type {number | null} */
   #jpegSince = null;
@@ -37,14 +37,16 @@ export class QualityChoice {
    * @param {object} options
    * @param {Choice} options.choice
    * @param {boolean} options.playsVideo whether this browser plays H.264
+   * @param {Pick<VideoFailures, "isRecent" | "add" | "forget">} options.failures of the camera's own video
    * @param {() => number} options.pixels the width of the picture on the screen
    * @param {LinkTraffic} options.traffic
    * @param {() => Promise<number>} options.measure bandwidth of the link, kbit/s; Infinity: not known
    * @param {() => number} [options.now] milliseconds
    */
-  constructor({ choice, playsVideo, pixels, traffic, measure, now = Date.now }) {
+  constructor({ choice, playsVideo, failures, pixels, traffic, measure, now = Date.now }) {
     this.choice = choice;
     this.#playsVideo = playsVideo;
+    this.#failures = failures;
     this.#pixels = pixels;
     this.#link = { traffic, measure };
     this.#now = now;
@@ -53,7 +55,7 @@ export class QualityChoice {
 
   /** @returns {Quality} the quality to ask for */
   get quality() {
-    if (this.choice === ORIGINAL && this.#videoFailed) return "high";
+    if (this.choice === ORIGINAL && this.#failures.isRecent) return "high";
     if (this.choice !== AUTO) return this.choice;
     this.#auto.setLadder(this.#ladder());
     return this.#auto.quality;
@@ -62,7 +64,7 @@ export class QualityChoice {
   /** @param {Choice} choice */
   choose(choice) {
     this.choice = choice;
-    this.#noVideoBefore = -Infinity;
+    this.#failures.forget();
     this.#isJpegOnly = false;
     this.#jpegSince = null;
     this.#auto = this.#startAuto();
@@ -89,7 +91,7 @@ export class QualityChoice {
 
   /** This browser cannot play the camera's own video. */
   videoFailed() {
-    this.#noVideoBefore = this.#now() + VIDEO_RETRY;
+    this.#failures.add();
   }
 
   /** The live picture was interrupted: earlier observations no longer count. */
@@ -109,13 +111,9 @@ export class QualityChoice {
     if (this.#jpegSince !== null && this.#now() - this.#jpegSince >= JPEG_FOR) this.#isJpegOnly = true;
   }
 
-  get #videoFailed() {
-    return this.#now() < this.#noVideoBefore;
-  }
-
   /** @returns {Quality[]} the qualities that Auto may choose, the best one first */
   #ladder() {
-    if (this.#playsVideo && !this.#isJpegOnly && !this.#videoFailed) return [ORIGINAL, "medium", "low"];
+    if (this.#playsVideo && !this.#isJpegOnly && !this.#failures.isRecent) return [ORIGINAL, "medium", "low"];
     const pixels = this.#pixels();
     const best = SIZES.find(({ width }) => pixels <= width)?.quality ?? "high";
     return JPEG_QUALITIES.slice(0, JPEG_QUALITIES.indexOf(best) + 1).reverse();

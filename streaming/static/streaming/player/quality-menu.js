@@ -1,5 +1,5 @@
 import { AUTO, ORIGINAL, isChoice } from "./quality-choice.js";
-import { NEEDS_HTTPS, keptWords } from "./texts.js";
+import { keptWords } from "./texts.js";
 import { find } from "../shared/find.js";
 import { QUALITY_WORDS } from "../shared/format.js";
 import { showToast } from "../shared/toast.js";
@@ -24,7 +24,6 @@ export class QualityMenu {
       remember(this.choice);
       onChoice(this.choice);
     });
-    if (!window.isSecureContext) this.#option(ORIGINAL).title = NEEDS_HTTPS;
   }
 
   get choice() {
@@ -47,6 +46,11 @@ export class QualityMenu {
     if (this.choice === AUTO) return;
     this.#select.value = quality;
     showToast(`Quality stays ${QUALITY_WORDS[quality]}`, keptWords(reason));
+  }
+
+  /** @param {string} text why `original` is not the camera's own video; empty: it may be */
+  explainOriginal(text) {
+    this.#option(ORIGINAL).title = text;
   }
 
   /** @param {Quality | null} quality the one that the server sends */

@@ -12,6 +12,7 @@ import { LocalReason, State } from "../engine/states.js";
 /** @typedef {Status["reason"]} AnyReason */
 
 export const NEEDS_HTTPS = "The camera's own video needs HTTPS";
+export const VIDEO_FAILED = "This browser could not play the camera's own video: JPEG instead";
 
 /** @type {Record<string, string>} */
 export const REFUSED = {

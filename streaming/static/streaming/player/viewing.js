@@ -3,8 +3,11 @@ import { Traffic, measureLink } from "../engine/traffic.js";
 import { Viewer } from "../engine/viewer.js";
 import { snapshotPath } from "../shared/protocol.js";
 import { QualityChoice } from "./quality-choice.js";
+import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
+import { VideoFailures } from "./video-failures.js";
 
 /** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
+/** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Choice } from "./quality-choice.js" */
 
 /**
@@ -20,13 +23,15 @@ import { QualityChoice } from "./quality-choice.js";
 export class Viewing {
   camera;
   viewer;
+  #support;
+  #failures;
   #choice;
   #listener;
   #gaps = 0; // already observed
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: boolean, pixels: () => number}} options `video`: whether this browser plays H.264;
+   * @param {{choice: Choice, video: VideoSupport, pixels: () => number}} options `video`: what plays H.264 in this browser;
    *   `pixels`: the width of the picture on the screen
    * @param {ViewingListener} listener
    */
@@ -35,7 +40,10 @@ export class Viewing {
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
     this.#listener = listener;
-    this.#choice = new QualityChoice({ choice, playsVideo: video, pixels, traffic, measure });
+    this.#support = video;
+    this.#failures = new VideoFailures(camera.id, video);
+    const [playsVideo, failures] = [video !== null, this.#failures];
+    this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
       { cameraId: camera.id, quality: this.#choice.quality, video, traffic },
       {
@@ -47,6 +55,12 @@ export class Viewing {
         seenElsewhere: () => listener.seenElsewhere(),
       },
     );
+  }
+
+  /** Why the camera's own video is not shown in this browser; empty: it can be. */
+  get note() {
+    if (this.#failures.isRecent) return VIDEO_FAILED;
+    return this.#support || window.isSecureContext ? "" : NEEDS_HTTPS;
   }
 
   /** @param {Choice} choice */

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { VideoFailures } from "../../streaming/static/streaming/player/video-failures.js";
+
+const DAY = 86_400_000; // ms
+/** @type {Map<string, string>} */
+let kept;
+let now = 0;
+const clock = () => now;
+
+beforeEach(() => {
+  [kept, now] = [new Map(), 1_000_000];
+  const storage = {
+    getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
+    setItem: (/** @type {string} */ key, /** @type {string} */ value) => kept.set(key, value),
+    removeItem: (/** @type {string} */ key) => kept.delete(key),
+  };
+  Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true });
+});
+
+afterEach(() => {
+  Reflect.deleteProperty(globalThis, "localStorage");
+});
+
+test("a failure of MSE is remembered for a day, for this camera", () => {
+  assert.equal(new VideoFailures("yard", "mse", clock).isRecent, false);
+  new VideoFailures("yard", "mse", clock).add();
+  assert.equal(new VideoFailures("yard", "mse", clock).isRecent, true);
+  assert.equal(new VideoFailures("gate", "mse", clock).isRecent, false);
+  now += DAY;
+  assert.equal(new VideoFailures("yard", "mse", clock).isRecent, false);
+});
+
+test("a choice of the user forgets it", () => {
+  new VideoFailures("yard", "mse", clock).add();
+  new VideoFailures("yard", "mse", clock).forget();
+  assert.equal(new VideoFailures("yard", "mse", clock).isRecent, false);
+  assert.equal(kept.size, 0);
+});
+
+test("a failure of WebCodecs lasts five minutes of this viewing", () => {
+  const failures = new VideoFailures("yard", "webcodecs", clock);
+  failures.add();
+  assert.equal(new VideoFailures("yard", "webcodecs", clock).isRecent, false);
+  now += 299_999;
+  assert.equal(failures.isRecent, true);
+  now += 1;
+  assert.equal(failures.isRecent, false);
+});
+
+test("without storage, a failure lasts as long as the viewing", () => {
+  Reflect.deleteProperty(globalThis, "localStorage");
+  const failures = new VideoFailures("yard", "mse", clock);
+  failures.add();
+  assert.equal(failures.isRecent, true);
+});
