@@ -142,7 +142,8 @@ async def test_system_shows_who_watches_what_within_two_seconds(
     id = installation.add_camera("Yard", camera.url)
     async with Stream(session, id, "?quality=low") as stream:
         await stream.live()
-        await eventually(lambda: admin.json(USAGE)["viewers"], 2)
+        # The viewer of the test before may still be listed.
+        await eventually(lambda: [row["quality"] for row in admin.json(USAGE)["viewers"]] == ["low"], 2)
         usage = admin.json(USAGE)
         (row,) = usage["viewers"]
         assert (row["user"], row["camera"], row["quality"], row["address"]) == ("viewer", "Yard", "low", "127.0.0.1")
