@@ -43,7 +43,7 @@ def refused_in_chart(page: Page) -> int:
         with page.expect_response(f"**/history/?range={range}"):
             page.get_by_label(words).check()
     page.wait_for_timeout(200)  # for the drawing
-    found = re.search(f"{FULL.lower()} (\\d+)", page.get_by_test_id("history-summary").inner_text())
+    found = re.search(rf"(\d+): {FULL.lower()}", page.get_by_test_id("history-summary").inner_text())
     return int(found[1]) if found else 0
 
 
