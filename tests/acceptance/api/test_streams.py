@@ -39,6 +39,7 @@ async def test_a_stream_is_stopped_from_another_worker_with_a_message_and_stays_
         await stream.live()
         viewing = stream.last("info")["viewing_id"]
         order = {"message": "Needed elsewhere.", "block_seconds": 2}
+        await eventually(lambda: [row["id"] for row in admin("GET", "/streams")[1]["items"]] == [viewing], 2)
         assert await asyncio.to_thread(admin, "POST", f"/streams/{viewing}/stop", order) == (200, {"stopped": 1})
         assert await stream.ended(2) == 4410
         assert stream.last("error")["message"] == "Needed elsewhere."
