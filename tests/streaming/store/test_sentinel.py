@@ -147,7 +147,7 @@ async def test_a_sentinel_that_is_gone_is_passed_over(sentinels: SentinelSet) ->
     sentinels.kill_sentinel()
     await store.ping()
     assert await asyncio.to_thread(threads.call, "PING") == b"PONG"
-    assert run_now(sentinels.url, "gate/totals", ["nvr:{gate}:totals"], [])
+    assert run_now(sentinels.url, "gate/totals", ["nvr:{gate}:totals"], []) is None
     refuse_cluster(sentinels.url)
     threads.close()
     await store.close()
