@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from nvr.memory import bound_heaps
+from streaming.ingest.memory import bound_heaps
 
 if __name__ == "__main__":
     bound_heaps()

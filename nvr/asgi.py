@@ -2,7 +2,7 @@
 
 import os
 
-from nvr.memory import bound_heaps
+from streaming.ingest.memory import bound_heaps
 
 bound_heaps()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nvr.settings")

@@ -29,7 +29,7 @@ NAMES = {
         "eviction blocks leases stop_orders readings refusals lease_scripts held_slots keeper heartbeat slots"
     ),
     "streaming/ingest": (
-        "access_units camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
+        "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
         "outbox video relay capture sharing active_camera hub probe snapshots"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
@@ -43,7 +43,7 @@ NAMES = {
         "history_schemas api system_views health views"
     ),
     "nvr": (
-        "memory dotenv secret_files deadlines settings logs passwords logins origins requests websocket "
+        "dotenv secret_files deadlines settings logs passwords logins origins requests websocket "
         "unavailable api urls asgi"
     ),
 }

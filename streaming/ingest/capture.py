@@ -21,11 +21,11 @@ from streaming.ingest.access_units import MAX_UNIT_BYTES, units_of
 from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy
 from streaming.ingest.camera_socket import ConnectError
 from streaming.ingest.condition import Condition, State
+from streaming.ingest.memory import trim_memory
 from streaming.ingest.opencv import cv2
 from streaming.ingest.pictures import DecodingError
 from streaming.ingest.relay import Relay, RelayFactory, no_sharing
 from streaming.ingest.shared_stream import Arrival, Loss, Opening
-from streaming.ingest.threads import trim_memory
 from streaming.ingest.video import Video, VideoListener
 
 logger = logging.getLogger(__name__)

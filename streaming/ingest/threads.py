@@ -1,22 +1,12 @@
 """The executor of the capture threads, and the inbox by which they hand work to the event loop."""
 
 import asyncio
-import contextlib
-import ctypes
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
-
-_libc = ctypes.CDLL(None)
-
-
-def trim_memory() -> None:
-    """Give freed memory back to the system. Takes milliseconds."""
-    with contextlib.suppress(AttributeError):
-        _libc.malloc_trim(0)
 
 
 class FullError(RuntimeError):

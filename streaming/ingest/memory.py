@@ -1,4 +1,7 @@
-"""Bounds the freed memory that a process keeps. A camera may make it need much memory for a short time."""
+"""Bounds the freed memory that a process keeps. A camera may make it need much memory for a short time.
+
+Nothing here has an effect without glibc.
+"""
 
 import contextlib
 import ctypes
@@ -9,11 +12,17 @@ OPTIONS = {  # of glibc's mallopt (malloc.h)
     -3: 4 * 1024**2,  # bytes from which a block is mapped by itself and unmapped when freed. Default: up to 32 MB
     -1: 16 * 1024**2,  # free bytes that stay at the end of a heap
 }
+_libc = ctypes.CDLL(None)
 
 
 def bound_heaps() -> None:
-    """Call it before anything starts a thread: the limit closes no heap that exists. Does nothing without glibc."""
+    """Call it before anything starts a thread: the limit closes no heap that exists."""
     with contextlib.suppress(AttributeError):
-        libc = ctypes.CDLL(None)
         for option, value in OPTIONS.items():
-            libc.mallopt(option, value)
+            _libc.mallopt(option, value)
+
+
+def trim_memory() -> None:
+    """Give freed memory back to the system. Takes milliseconds."""
+    with contextlib.suppress(AttributeError):
+        _libc.malloc_trim(0)
