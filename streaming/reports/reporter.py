@@ -20,7 +20,6 @@ from streaming.reports.traffic import Traffic
 from streaming.store.keys import (
     DETAILS,
     EXPECTED,
-    GENERATION,
     LOOKED,
     MINUTE,
     MINUTES,
@@ -44,10 +43,7 @@ logger = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
 MARGIN = 1.1  # times the measured rate: scenes grow busier after viewers were admitted
 COALESCE = 0.05  # seconds: changes within this time make one report
-WORKER_KEYS = (
-    [GENERATION, REPORTS, SENT, WORKERS],
-    [GENERATION, STILLS, SENT],
-)  # where `gate/lua/release.lua` removes a worker
+WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS]  # where `remove_worker.lua` removes a worker
 
 
 class Order(TypedDict):
@@ -151,13 +147,11 @@ class Reporter:
     async def leave(self) -> None:
         """Send the last report, then remove this worker from Redis. Raises GateUnavailableError."""
         await self.send()
-        for keys in WORKER_KEYS:
-            await self._store.run("gate/release", keys, [self._worker])
+        await self._store.run("reports/remove_worker", WORKER_KEYS, [self._worker])
 
     def leave_now(self, url: str) -> None:
         """Remove this worker from Redis without a loop. Counts that were not reported are lost."""
-        for keys in WORKER_KEYS:
-            run_now(url, "gate/release", keys, [self._worker])
+        run_now(url, "reports/remove_worker", WORKER_KEYS, [self._worker])
 
     def _arguments(self, counted: Counted, rates: bool) -> list[Argument]:
         held = [(viewing.slot, viewing.traffic) for viewing in self._source.viewings() if viewing.slot is not None]
