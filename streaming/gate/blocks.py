@@ -26,11 +26,16 @@ class Block:
     by: str  # name of the administrator; empty if unknown
 
 
-def check(user_id: str) -> None:
-    """Raise StoppedByAdministratorError if the database knows a block of the user. Queries the database."""
+def error_of(user_id: str) -> StoppedByAdministratorError | None:
+    """Returns the error for a user whose block the database knows, None for others. Queries the database."""
     row = UserBlock.objects.filter(pk=user_id, until__gt=timezone.now()).first()
-    if row is not None:
-        raise StoppedByAdministratorError(row.message, retry_after=_seconds_left(row))
+    return StoppedByAdministratorError(row.message, retry_after=_seconds_left(row)) if row else None
+
+
+def check(user_id: str) -> None:
+    """Raise the error of `error_of`, if there is one. Queries the database."""
+    if error := error_of(user_id):
+        raise error
 
 
 async def blocks(store: Store) -> list[Block]:

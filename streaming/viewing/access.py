@@ -16,7 +16,6 @@ from cameras.models import Camera
 from cameras.permissions import may_watch
 from cameras.sources import AddressError, CameraSource
 from streaming import errors
-from streaming.gate import blocks
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -35,15 +34,10 @@ class ReadOnlySession(dict[str, Any]):
 
 
 def check_session_access(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user.
-
-    Also raises StoppedByAdministratorError if the user is blocked.
-    """
+    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user."""
     session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
     # `get_user` uses nothing of a request but its session.
-    found = check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
-    blocks.check(str(found[0].pk))
-    return found
+    return check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:

@@ -18,6 +18,7 @@ from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf
 from streaming.errors import StreamError
+from streaming.gate import blocks
 from streaming.ingest.hub import Hub
 from streaming.limits.admission import terms_of_member
 from streaming.limits.policy import Policy
@@ -97,6 +98,8 @@ class Rechecks:
                     slot.terms = terms_of_member(slot.terms)
 
     def _read(self, session: str | None, camera_id: str) -> tuple[Camera, CameraSource, bool]:
-        """Return the camera, its source, and whether the user may use the reserved slots. Raises if access is denied."""
+        """Return the camera, its source, and whether the user may use the reserved slots. Raises if access is denied, or the
+        user is blocked."""
         user, camera, source = check_session_access(session, camera_id)
+        blocks.check(str(user.pk))
         return camera, source, user_limits_of(self._policy(), user).operator

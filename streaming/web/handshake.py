@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
+from streaming.gate import blocks
 from streaming.gate.leases import Holder, Rate, Terms
 from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
@@ -31,8 +32,12 @@ class Access:
     camera: Camera
     source: CameraSource
     user_limits: UserLimits
+    block: errors.StoppedByAdministratorError | None
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
+        """Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder."""
+        if self.block is not None:
+            raise self.block
         return terms_of(self.policy, self.user_limits, holder, rate)
 
 
@@ -70,7 +75,8 @@ class Handshake:
 
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)
-            return Access(policy, user, camera, source, user_limits_of(policy, user))
+            block = blocks.error_of(str(user.pk))
+            return Access(policy, user, camera, source, user_limits_of(policy, user), block)
 
         while True:
             policy = await worker.known_policy()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +70,21 @@ async def test_a_viewing_is_followed_by_its_id_from_opened_to_ended(
     assert ended["bytes"] > 1_000
     assert ended["dropped"] >= 0
     assert ended["seconds"] * 1_000 >= first["ms"]
+
+
+async def test_the_refusal_of_a_blocked_user_names_them(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker()
+    installation.execute(
+        "INSERT INTO streaming_userblock (user_id, user, message, by, until)"
+        " SELECT CAST(id AS TEXT), username, 'Not now.', 'admin', ? FROM auth_user WHERE username = 'viewer'",
+        (f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%d %H:%M:%S}",),
+    )
+    async with Stream(Session(worker.base), installation.add_camera("Yard", camera.url)) as stream:
+        assert await stream.ended() == 4410
+        assert stream.last("error")["message"] == "Not now."
+    await eventually(lambda: names(events(worker)) == ["opened", "refused"], 5)
+    refused = events(worker)[-1]
+    assert (refused["user"], refused["reason"]) == ("viewer", "stopped_by_administrator")
 
 
 @both
