@@ -12,7 +12,7 @@ from streaming.ingest.shared_stream import Arrival, Loss
 from streaming.ingest.sharing import Sharing
 from tests.servers import RedisServer
 from tests.streaming.ingest.simulated import until
-from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, worker
+from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, followed, worker
 
 
 def test_the_first_worker_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
@@ -55,9 +55,7 @@ def test_units_arrive_in_order_from_the_keyframe_on(ann: Sharing, bob: Sharing) 
 def test_a_later_follower_gets_the_current_gop_and_nothing_before_it(
     redis_server: RedisServer, ann: Sharing, bob: Sharing
 ) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as early:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, early):
         for group in ([KEY], [KEY, OTHER], [KEY], [KEY, OTHER], [KEY, OTHER, OTHER]):
             first.publish(group[-1], group)
         until(lambda: early.units[-2:] == [OTHER, OTHER], "the last group is there")
@@ -67,9 +65,7 @@ def test_a_later_follower_gets_the_current_gop_and_nothing_before_it(
 
 
 def test_a_gap_is_closed_by_publishing_the_gop_again(ann: Sharing, bob: Sharing) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         first.publish(KEY, [KEY])
         until(lambda: len(follower.units) == 1, "the key has arrived")
         first.followed = False
@@ -136,9 +132,7 @@ def test_queued_pictures_do_not_renew_the_lease_of_a_reader_that_has_left(ann: S
 
 
 def test_followers_are_told_of_a_gap_in_a_gop_that_is_not_kept(ann: Sharing, bob: Sharing) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         first.publish(OTHER, [])
         until(lambda: len(follower.units) == 1, "a picture arrives")
         first.followed = False
@@ -153,9 +147,7 @@ def test_followers_are_told_of_a_gap_in_a_gop_that_is_not_kept(ann: Sharing, bob
 def test_scripts_that_redis_has_forgotten_are_loaded_again(
     ann: Sharing, bob: Sharing, redis_server: RedisServer
 ) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         first.publish(KEY, [KEY])
         until(lambda: len(follower.units) == 1, "a picture arrives")
         redis.Redis.from_url(redis_server.url).script_flush()

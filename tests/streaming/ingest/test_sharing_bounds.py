@@ -12,15 +12,13 @@ from streaming.ingest.relay import Relay
 from streaming.ingest.sharing import Sharing
 from tests.servers import RedisServer
 from tests.streaming.ingest.simulated import until
-from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, worker
+from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, followed, worker
 
 
 def test_pictures_are_dropped_up_to_a_keyframe_while_redis_is_too_slow(
     ann: Sharing, bob: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         monkeypatch.setattr(outbox, "MOST_WAITING", -1)
         first.publish(KEY, [KEY])
         monkeypatch.setattr(outbox, "MOST_WAITING", 1_000_000)
@@ -49,9 +47,7 @@ def test_the_bytes_of_a_camera_in_redis_are_bounded_and_followers_miss_nothing(
     ann: Sharing, bob: Sharing, redis_server: RedisServer, group: list[AccessUnit]
 ) -> None:
     large = [AccessUnit(bytes(5_000_000), False, number) for number in range(12)]
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         if group:
             first.publish(KEY, group)
             until(lambda: len(follower.units) == 1, "the key arrives")
@@ -80,9 +76,7 @@ def test_the_bytes_of_all_cameras_in_redis_are_bounded_and_each_has_its_part(
 def test_a_picture_too_large_for_redis_is_dropped_up_to_a_keyframe(
     ann: Sharing, bob: Sharing, redis_server: RedisServer
 ) -> None:
-    with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second, Follower(second) as follower:
-        until(lambda: first.followed, "the reader is followed")
-        first.opened("h264", b"")
+    with followed(ann, bob) as (first, follower):
         huge = AccessUnit(bytes(relay.MAX_RELAYED_BYTES + 1), True, 1)
         first.publish(huge, [huge])
         first.publish(OTHER, [huge, OTHER])

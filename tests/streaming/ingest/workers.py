@@ -10,6 +10,7 @@ from streaming.ingest.relay import Relay
 from streaming.ingest.shared_stream import Arrival, Loss
 from streaming.ingest.sharing import Sharing
 from tests.servers import RedisServer
+from tests.streaming.ingest.simulated import until
 
 SOURCE = CameraSource("rtsp://camera.example/yard")
 KEY = AccessUnit(b"key", True, 1.5, "avc1.42C01F", b"sets", 1_700_000_000_123.25)
@@ -51,3 +52,12 @@ class Follower:
     @property
     def units(self) -> list[AccessUnit]:
         return [unit for news in self.news if isinstance(news, Arrival) for unit in news.units]
+
+
+@contextmanager
+def followed(reader: Sharing, other: Sharing) -> Iterator[tuple[Relay, Follower]]:
+    """A camera that `reader` has opened, and whose pictures a follower at `other` gets."""
+    with reader.relay("1", SOURCE) as first, other.relay("1", SOURCE) as second, Follower(second) as follower:
+        until(lambda: first.followed, "the reader is followed")
+        first.opened("h264", b"")
+        yield first, follower
