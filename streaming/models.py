@@ -92,7 +92,7 @@ class GroupLimit(Rule):
 
 
 class UserBlock(models.Model):
-    """A user whom an administrator has blocked for a time. Redis has the block too; this row outlives Redis.
+    """A block of a user for a time. Redis has it too; this row outlives Redis.
 
     Holds names instead of foreign keys, as Redis does.
     """

@@ -68,7 +68,7 @@ def no_sharing(source: CameraSource) -> AbstractContextManager[Relay]:
 
 @dataclass(frozen=True)
 class RelayContext:
-    """What all relays of a worker use."""
+    """The collaborators that all relays of a worker share."""
 
     worker: str
     store: ThreadStore

@@ -22,7 +22,7 @@ MAX_REFUSALS_IN_REPORT = 1_000  # further refusals are only counted
 
 
 class Counted(NamedTuple):
-    """What one report says."""
+    """The contents of one report."""
 
     sequence: int
     counts: dict[str, float]

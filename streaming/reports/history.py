@@ -108,7 +108,7 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
     """Estimate the effect of a limit of `max_concurrent` on the new viewers of the last `days`.
 
     For a lower limit this is an upper bound: each new viewer is compared with the streams of that time, although the limit
-    would have refused some of them. Viewers whom a lower limit refused count as admitted, in `would_be_admitted`.
+    would have refused some of them. Viewers that a lower limit refused count as admitted, in `would_be_admitted`.
 
     minutes: recorded. minutes_above: with a peak above the new limit. newcomers: granted + refused because no slot was
     free. would_be_refused: of these. refused_otherwise: refused for reasons that do not depend on `max_concurrent`.

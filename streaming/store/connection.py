@@ -45,9 +45,8 @@ class Dialer:
         pool = ConnectionPool.from_url(
             self._service.url if self._service else url, socket_connect_timeout=CONNECT_TIMEOUT, max_connections=1
         )
-        pool.connection_kwargs["protocol"] = (
-            2  # whatever the address says: RESP 3 may push messages that answer no call
-        )
+        # Whatever the address says: RESP 3 may push messages that answer no call.
+        pool.connection_kwargs["protocol"] = 2
         # One connection object for each opening: it reads the TLS files once.
         self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]
         self._seconds = CONNECT_TIMEOUT + SENTINEL_TIMEOUT * len(self._service.sentinels if self._service else ())

@@ -116,7 +116,7 @@ class LimitsOut(Schema):
     group_limits: dict[str, int] = Field(description="Streams at once for each member of a group, by group ID.")
     trial: TrialOut | None
     usage: GateOut
-    warnings: list[str] = Field(description="What an administrator should know about these limits, in words.")
+    warnings: list[str] = Field(description="Warnings about these limits, in words.")
 
 
 class PreviewOut(Schema):

@@ -1,6 +1,7 @@
 /** The page of camera cards: stills, the state of the limit on each button, and the live modal. */
 
 import { keepStillsFresh } from "./card-stills.js";
+import { SLOT_RELEASE } from "../engine/reconnection.js";
 import { LiveModal } from "../player/live-modal.js";
 import { REFUSED, allInUse } from "../player/texts.js";
 import { METRICS_PATH, Reason } from "../shared/protocol.js";
@@ -11,7 +12,6 @@ import { showToast } from "../shared/toast.js";
 
 const METRICS_INTERVAL = 2_000; // ms
 const METRICS_TIMEOUT = 5_000; // ms
-const SLOT_RELEASE = 300; // ms in which the server frees the slot
 
 const MAXIMUM = "Maximum concurrent streams reached. Please close another stream first.";
 

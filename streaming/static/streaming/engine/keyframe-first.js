@@ -2,7 +2,7 @@ import { FrameFlag } from "../shared/protocol.js";
 
 /** @import { Frame } from "../shared/protocol.js" */
 
-/** What the decoders of H.264 have in common: after a gap or a change, they start with a keyframe. */
+/** The base of the H.264 decoders: after a gap or a change, they start with a keyframe. */
 export class KeyframeFirst {
   #skip;
   /** @type {string | null} */

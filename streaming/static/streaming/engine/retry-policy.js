@@ -13,7 +13,7 @@ const CAMERA_DELAYS = [4, 8, 15, 30]; // seconds between a still of a camera tha
 const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
 
 /**
- * What follows the end of a connection.
+ * The state and the next attempt after the end of a connection.
  * @typedef {object} Next
  * @property {Partial<Status> & {state: State}} status
  * @property {number | null} delay milliseconds until the next attempt; null: none, until the user asks for one or the

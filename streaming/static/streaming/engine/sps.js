@@ -7,7 +7,7 @@ const SAMPLE_ASPECT_RATIO_GIVEN = 255;
 const HD_LINES = 720;
 
 /**
- * What a sequence parameter set tells (ITU-T H.264, 7.3.2.1.1 and E.1.1).
+ * The facts of a sequence parameter set (ITU-T H.264, 7.3.2.1.1 and E.1.1).
  * @typedef {object} Description
  * @property {number} width pixels, after cropping
  * @property {number} height pixels, after cropping
