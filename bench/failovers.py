@@ -59,11 +59,11 @@ class Audience:
             stream = Stream(session, self._camera, "?quality=low")
             with contextlib.suppress(OSError, TimeoutError, WebSocketException):
                 async with stream:
-                    await stream.until(_is_answered, INFO)
+                    await stream.until(lambda stream: stream.is_answered, INFO)
                     if stream.close_code is None:
                         await self._watch(stream, None if number < STEADY else random.uniform(2, 20))  # noqa: S311
                     else:
-                        self.refusals[_reason(stream)] += 1
+                        self.refusals[_ending(stream)] += 1
             await self._pause(random.uniform(0.3, 1.2))  # noqa: S311
 
     async def _watch(self, stream: Stream, seconds: float | None) -> None:
@@ -74,9 +74,9 @@ class Audience:
         ended, over = asyncio.create_task(stream.ended(10**6)), asyncio.create_task(self.over.wait())
         await asyncio.wait([ended, over], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if stream.close_code is not None:
-            self.endings[_reason(stream)] += 1
+            self.endings[_ending(stream)] += 1
             age = time.monotonic() - came
-            print(f"  {time.strftime('%X')} ended by itself after {age:.1f} s: {_reason(stream)}", flush=True)
+            print(f"  {time.strftime('%X')} ended by itself after {age:.1f} s: {_ending(stream)}", flush=True)
         for task in (ended, over):
             task.cancel()
         self._watching.remove(stream)
@@ -86,13 +86,8 @@ class Audience:
             await asyncio.wait_for(self.over.wait(), seconds)
 
 
-def _is_answered(stream: Stream) -> bool:
-    return stream.close_code is not None or any(message["type"] == "info" for message in stream.messages)
-
-
-def _reason(stream: Stream) -> str:
-    reasons = [str(message["reason"]) for message in stream.messages if message["type"] == "error"]
-    return f"{stream.close_code} {' '.join(reasons)}"
+def _ending(stream: Stream) -> str:
+    return f"{stream.close_code} {stream.reason}"
 
 
 def fail_over(sentinels: SentinelSet, how: str) -> float:

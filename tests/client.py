@@ -203,5 +203,15 @@ class Stream:
         await self.until(lambda stream: stream.close_code is not None, seconds)
         return self.close_code
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the stream was admitted, or has ended."""
+        return self.close_code is not None or any(message["type"] == "info" for message in self.messages)
+
+    @property
+    def reason(self) -> str:
+        """The reason of the server's `error` message; empty if there was none."""
+        return next((str(message["reason"]) for message in self.messages if message["type"] == "error"), "")
+
     def last(self, kind: str) -> dict[str, Any]:
         return next(message for message in reversed(self.messages) if message["type"] == kind)

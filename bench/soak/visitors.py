@@ -61,9 +61,9 @@ class Visitors:
             return False
         try:
             with contextlib.suppress(TimeoutError):
-                await stream.until(_has_info_or_end, INFO)
+                await stream.until(lambda stream: stream.is_answered, INFO)
             if not any(message["type"] == "info" for message in stream.messages):
-                self._add("refused", name, worker, code=stream.close_code or 0, reason=_reason(stream) or "no answer")
+                self._add("refused", name, worker, code=stream.close_code or 0, reason=stream.reason or "no answer")
                 return False
             self._add("live", name, worker, monotonic(stream.last("info")["server_time"]))
             await self._watch(name, worker, stream, seconds)
@@ -82,16 +82,8 @@ class Visitors:
         await stream.close()
         if stream.count:
             self._add_frame(name, worker, stream)
-        self._add("left", name, worker, code=stream.close_code, reason=_reason(stream))
+        self._add("left", name, worker, code=stream.close_code, reason=stream.reason)
 
     def _add_frame(self, name: str, worker: int, stream: Stream) -> None:
         picture = stream.pictures[-1]
         self._add("frame", name, worker, picture.arrived - picture.age / 1000)
-
-
-def _has_info_or_end(stream: Stream) -> bool:
-    return stream.close_code is not None or any(message["type"] == "info" for message in stream.messages)
-
-
-def _reason(stream: Stream) -> str:
-    return next((str(message["reason"]) for message in stream.messages if message["type"] == "error"), "")
