@@ -206,11 +206,10 @@ def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:
     session = Session(cluster.base)
     os.kill(pid, signal.SIGSTOP)
     try:
-        first, second = (sorted(seconds_of_answers(session, 2 * WORKERS)) for _ in range(2))
-        # Two requests wait for nginx's timeout, then the next worker answers them. One more may be slow.
-        assert all(8 < seconds < 12 for seconds in first[-2:])
-        assert first[-3] < 2
-        assert second[-1] < 2
+        # nginx passes a worker over after two requests that waited for its timeout of 9 s and were then answered by the next.
+        seconds = list(seconds_of_answers(session, 3 * WORKERS))
+        slow = [answer for answer in seconds if answer > 2]
+        assert len(slow) <= 2 and all(answer < 12 for answer in slow), seconds
         assert not worker_is_ready(path)
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -144,7 +144,8 @@ def test_the_camera_s_own_video_and_jpeg_of_it_look_the_same(cards: Page, gate: 
         url = cards.locator(f"{VIEWER} canvas").evaluate("canvas => canvas.toDataURL('image/png')")
         looks.append(cv2.resize(image_of(url), (32, 18), interpolation=cv2.INTER_AREA).astype(int))
     differences = np.abs(looks[0] - looks[1]).max(axis=2)
-    assert np.percentile(differences, 90) <= 1  # the rest is the clock, and what moves
+    # A wrong matrix or range differs by 10 and more, JPEG itself by 2. The rest is the clock, and what moves.
+    assert np.percentile(differences, 90) <= 4
 
 
 @both_origins
