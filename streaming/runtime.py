@@ -16,7 +16,7 @@ from django.conf import settings
 
 from streaming import conf, shutdown
 from streaming.errors import DrainingError, GateUnavailableError, StoppedByAdministratorError
-from streaming.gate.readings import open_generation, opening
+from streaming.gate.readings import check_writes, open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.capture import Allowance
@@ -73,8 +73,8 @@ class Runtime:
         self._policies = PolicyKeeper()
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
-        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint)
-        self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
+        self.usage = UsageReport(self.store, lambda: self.policy, lambda: self.reporter.complaint, self.worker)
+        self.still_limits = StillLimits(conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(
             self.store,
             self.worker,
@@ -131,8 +131,8 @@ class Runtime:
 
     async def check_gate(self) -> None:
         """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError or TimeoutError."""
-        async with asyncio.timeout(CHECK):  # checks wait for each other while Redis is silent
-            await self.reporter.send(rates=False)
+        async with asyncio.timeout(CHECK):
+            await check_writes(self.store)
 
     # Reports to other workers and pages, and orders from them.
 
@@ -144,7 +144,6 @@ class Runtime:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started": self.started,
-            "seen": time.time() * 1000,
             "cameras": self.hub.conditions(),
         }
 

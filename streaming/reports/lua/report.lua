@@ -2,12 +2,14 @@
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
 --       sent, stills, sequence and orders of this worker. The script also sets `<refusals>:<user>:<address>:<dry run>`
 --       for a second, to store one refusal per viewer in that time.
--- ARGV  worker id, report (JSON), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the worker sends,
---       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0]}, measured {rate field:
---       kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
--- Returns {version of the limits, orders (JSON)...}
+-- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the
+--       worker sends, stills (kbps of them), streams that are not counted as they should be {lease: [rate field, estimated
+--       kbps, own measured kbps or 0]}, fields [rate field of any of its streams...], measured [kbps of each field, 0: not
+--       measured; or empty], sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
+-- Returns {version of the limits, 0 if Redis had no report of this worker: the next must be whole, {kbps of each of the
+--          fields}, {orders (JSON)...}}
 -- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
--- Cost  O(workers + streams and counts of this worker + log(leases)), and the leases that have expired
+-- Cost  O(workers + fields, counts and streams in the report + log(leases)), and the leases that have expired
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
   sent, stills, sequence, orders = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
@@ -30,9 +32,15 @@ local function sum(hash)
   return total
 end
 
+-- Returns the measured rates of the fields of this worker.
+local function of_fields()
+  return #given.fields > 0 and redis.call('HMGET', expected, unpack(given.fields)) or {}
+end
+
 prune(workers, now, reports, sent, stills)
 redis.call('ZADD', workers, now + given.lease, worker)
-redis.call('HSET', reports, worker, report)
+local known = redis.call('HEXISTS', reports, worker)
+if report ~= '' then redis.call('HSET', reports, worker, report) end
 redis.call('HSET', sent, worker, given.kbps)
 -- Stills hold no lease. All workers' stills count together, as they were measured.
 keep(stills, worker, given.stills)
@@ -42,10 +50,14 @@ if reclaimed > 0 then redis.call('HINCRBY', totals, 'reclaimed', reclaimed) end
 
 -- The size of frames varies, so the highest rate fades slowly: by 1 % a second, however many workers measure it.
 local fading = 0.99 ^ (1 / redis.call('ZCARD', workers))
-for field, rate in pairs(given.measured) do
-  local before = tonumber(redis.call('HGET', expected, field) or 0)
-  redis.call('HSET', expected, field, math.ceil(math.max(rate, before * fading)))
+local before, changed = of_fields(), {}
+for position, rate in ipairs(given.measured) do
+  local new = math.ceil(math.max(rate, (before[position] or 0) * fading))
+  if rate > 0 and new ~= tonumber(before[position]) then
+    changed[#changed + 1], changed[#changed + 2] = given.fields[position], new
+  end
 end
+if #changed > 0 then redis.call('HSET', expected, unpack(changed)) end
 -- A slow stream counts with the full rate of its camera and quality, because its network may recover at any moment.
 -- Its own rate is a lower bound of that, also for new viewers.
 for id, stream in pairs(given.streams) do
@@ -91,6 +103,4 @@ redis.call('ZADD', minutes, minute, minute)
 for _, key in ipairs({workers, reports, details, rates, sent, stills}) do outlive(given.lease, key) end
 redis.call('PEXPIRE', expected, 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', orders, 0, order) end
-local answer = {redis.call('GET', policy) or ''}
-for _, order in ipairs(redis.call('LRANGE', orders, 0, -1)) do answer[#answer + 1] = order end
-return answer
+return {redis.call('GET', policy) or '', known, of_fields(), redis.call('LRANGE', orders, 0, -1)}
