@@ -16,6 +16,7 @@ from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
 from streaming.limits.policy import Policy
 from streaming.reports.cached import FRESH
+from streaming.reports.camera_states import SERVES
 from streaming.reports.reporter import INTERVAL
 from tests.servers import RedisServer
 
@@ -37,7 +38,10 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
         await worker.reporter.send()
 
     async def read(worker: Worker) -> None:
-        await worker.usage.metrics(operator=False)
+        await worker.usage.summary(operator=False)
+
+    async def read_cameras(worker: Worker) -> None:
+        await worker.cameras.read()
 
     for worker in itertools.chain.from_iterable(itertools.repeat(crew, SETTLE)):
         await report(worker)
@@ -45,7 +49,8 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
     for what, call, interval in (
         ("reports", report, INTERVAL),
         ("renewals", Worker.renew, HEARTBEAT),
-        ("readings for pages", read, FRESH),
+        ("readings of the slots in use", read, FRESH),
+        ("readings of the cameras' states", read_cameras, SERVES),
     ):
         before, took = meter.cpu(), list[float]()
         for worker in itertools.chain.from_iterable(itertools.repeat(crew, ROUNDS)):

@@ -16,6 +16,7 @@ from streaming.gate.readings import open_generation
 from streaming.limits.admission import rate_of, terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
+from streaming.reports.camera_states import CameraStates
 from streaming.reports.counters import Counters
 from streaming.reports.reporter import Reporter, ReportSource
 from streaming.reports.traffic import WINDOW, Traffic
@@ -47,6 +48,7 @@ class Worker:
         source = ReportSource(lambda: self.viewings, self._describe, lambda: policy)
         self.reporter = Reporter(store, self.name, self.counters, source, lambda version, orders: None, TIMING.lease)
         self.usage = UsageReport(store, lambda: policy)
+        self.cameras = CameraStates(store)
         self._seconds = 0.0
 
     def newcomer(self, number: int, policy: Policy) -> Slot:
@@ -96,7 +98,7 @@ def _bytes_of(camera: str, second: float) -> int:
 async def site(url: str, workers: int, viewers: int, cameras: int, policy: Policy) -> AsyncIterator[list[Worker]]:
     """Workers on a Redis that they have filled, each after its first report."""
     store = Store(url)
-    await store.call("FLUSHALL")
+    await store.call("FLUSHALL", "ASYNC")
     open_generation(url, 0)
     crew = [Worker(store, number, cameras, policy) for number in range(workers)]
     for several in (crew[start : start + 50] for start in range(0, workers, 50)):

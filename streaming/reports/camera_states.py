@@ -10,6 +10,8 @@ from streaming.store.scripts import Store
 
 SERVES = 1.0  # seconds for which a reading serves all workers
 
+FIGURES = ("state", "viewers", "frames_per_second")
+
 Row = dict[str, Any]
 
 
@@ -20,16 +22,20 @@ class CameraStates:
 
     async def read(self) -> dict[str, Row]:
         """Return camera id -> state, viewers, frames_per_second. Raises GateUnavailableError."""
-        version, states, mine = await self._run(self._version)
+        version, mine = await self._run()
         if mine:
             self._states = await read_states(self._store, await read_workers(self._store))
-            self._version, *_ = map(str, await self._run("", json.dumps(self._states, separators=(",", ":"))))
-        elif states:
-            self._version, self._states = version, json.loads(states)
+            figures = {id: [state[name] for name in FIGURES] for id, state in self._states.items()}
+            self._version, _ = await self._run(json.dumps(figures, separators=(",", ":")))
+        elif version != self._version:
+            # Not by the script: Lua would copy it once more.
+            found = json.loads(await self._store.read("HGET", CAMERAS, "states") or "{}")
+            self._version = version
+            self._states = {id: dict(zip(FIGURES, figures, strict=True)) for id, figures in found.items()}
         return self._states
 
-    async def _run(self, known: str, *offered: str) -> list[Any]:
-        return await self._store.run("reports/camera_states", [CAMERAS], [round(SERVES * 1000), known, *offered])
+    async def _run(self, *offered: str) -> list[Any]:
+        return await self._store.run("reports/camera_states", [CAMERAS], [round(SERVES * 1000), *offered])
 
 
 async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row]:

@@ -10,7 +10,7 @@ from streaming.gate.leases import Rate, Summary
 from streaming.gate.readings import count_leases, read_expected, read_summary, read_workers
 from streaming.limits.policy import Policy
 from streaming.reports.cached import Cached
-from streaming.reports.camera_states import CameraStates, read_states
+from streaming.reports.camera_states import SERVES, CameraStates, read_states
 from streaming.reports.viewer_list import ViewerList, Viewers
 from streaming.store.keys import CAMERA_SET
 from streaming.store.scripts import Store
@@ -35,7 +35,7 @@ class UsageReport:
         self._store, self._policy, self._last_complaint, self._worker = store, policy, complaint, worker
         self._summary: Cached[Summary | None] = Cached(lambda: self._read(rates=bool(policy().budget)), None)
         self._whole_summary: Cached[Summary | None] = Cached(lambda: self._read(rates=True), None)
-        self._cameras = Cached(CameraStates(store).read, dict[str, Row]())
+        self._cameras = Cached(CameraStates(store).read, dict[str, Row](), SERVES)
         self._workers = Cached(lambda: read_workers(store), dict[str, Row]())
         self._viewers = ViewerList(store)
 
@@ -105,6 +105,7 @@ class UsageReport:
             "gate": self._gate(summary, complaint, workers),
             "viewers": viewers.rows,
             "viewers_count": viewers.total,
+            "viewers_limit": limit,
             "workers": [{"id": id, **_worker_row(report)} for id, report in sorted(workers.items())],
             "cameras": cameras,
         }
