@@ -14,6 +14,7 @@ from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATES, S
 from streaming.store.scripts import Argument, Store
 
 CHUNK = 500  # leases in one call
+RELEASES = 25  # leases in one release: it removes each of them from the sets of all
 
 
 class LeaseScripts:
@@ -76,9 +77,9 @@ def release_call(slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
     return [DETAILS, RATES, *_set_keys(slots)], [slot.id for slot in slots]
 
 
-def in_chunks(slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:
-    for start in range(0, len(slots), CHUNK):
-        yield slots[start : start + CHUNK]
+def in_chunks(slots: Sequence[Slot], size: int = CHUNK) -> Iterator[Sequence[Slot]]:
+    for start in range(0, len(slots), size):
+        yield slots[start : start + size]
 
 
 def _set_keys(slots: Sequence[Slot]) -> list[str]:

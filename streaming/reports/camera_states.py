@@ -8,7 +8,8 @@ from streaming.gate.readings import count_leases, read_workers
 from streaming.store.keys import CAMERA_SET, CAMERAS
 from streaming.store.scripts import Store
 
-SERVES = 1.0  # seconds for which a reading serves all workers
+SERVES = 1.0  # seconds for which a reading of up to `FEW` cameras serves all workers; of more in proportion
+FEW, LONGEST = 500, 5.0
 
 FIGURES = ("state", "viewers", "frames_per_second")
 
@@ -35,7 +36,8 @@ class CameraStates:
         return self._states
 
     async def _run(self, *offered: str) -> list[Any]:
-        return await self._store.run("reports/camera_states", [CAMERAS], [round(SERVES * 1000), *offered])
+        seconds = min(SERVES * max(1, len(self._states) / FEW), LONGEST)
+        return await self._store.run("reports/camera_states", [CAMERAS], [round(seconds * 1000), *offered])
 
 
 async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row]:

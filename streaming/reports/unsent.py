@@ -62,5 +62,4 @@ class Unsent:
         known = self._streams.get(id)
         if known is None or known[:2] + known[3:] != stream[:2] + stream[3:]:
             return False
-        field, _, own = stream
-        return own <= self._counted[field]
+        return stream[2] <= self._counted[stream[0]]
