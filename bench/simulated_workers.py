@@ -85,7 +85,7 @@ class Worker:
             camera: {"state": "live", "viewers": 3, "frames_per_second": round(random.uniform(24.8, 25.2), 1)}  # noqa: S311
             for camera in self._cameras
         }
-        return {"host": "host", "pid": 4711, "started": self._started, "seen": time.time() * 1000, "cameras": cameras}
+        return {"host": "host", "pid": 4711, "started": self._started, "cameras": cameras}
 
 
 @functools.lru_cache(100_000)
