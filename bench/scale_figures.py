@@ -14,6 +14,7 @@ from bench.results import Results, percentile
 from bench.simulated_workers import Worker, site
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
+from streaming.gate.readings import read_summary
 from streaming.limits.policy import Policy
 from streaming.reports.cached import FRESH
 from streaming.reports.camera_states import SERVES
@@ -38,7 +39,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
         await worker.reporter.send()
 
     async def read(worker: Worker) -> None:
-        await worker.usage.summary(operator=False)
+        await read_summary(worker.store, worker.name, rates=bool(worker.policy.budget))
 
     async def read_cameras(worker: Worker) -> None:
         await worker.cameras.read()

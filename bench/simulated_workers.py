@@ -20,7 +20,6 @@ from streaming.reports.camera_states import CameraStates
 from streaming.reports.counters import Counters
 from streaming.reports.reporter import Reporter, ReportSource
 from streaming.reports.traffic import WINDOW, Traffic
-from streaming.reports.usage import UsageReport
 from streaming.store.scripts import Store
 
 TIMING = Timing(lease=300)  # no lease ends while another worker has its turn
@@ -47,7 +46,7 @@ class Worker:
         self.counters = Counters()
         source = ReportSource(lambda: self.viewings, self._describe, lambda: policy)
         self.reporter = Reporter(store, self.name, self.counters, source, lambda version, orders: None, TIMING.lease)
-        self.usage = UsageReport(store, lambda: policy)
+        self.store = store
         self.cameras = CameraStates(store)
         self._seconds = 0.0
 
