@@ -22,7 +22,7 @@ from streaming.errors import (
     TooManyHandshakesError,
 )
 from streaming.gate.eviction import EvictionPolicy
-from streaming.gate.readings import open_generation, opening
+from streaming.gate.readings import check_writes, open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.capture import Allowance
@@ -82,9 +82,9 @@ class Runtime:
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.eviction = EvictionPolicy(self.store)
         self.usage = UsageReport(
-            self.store, lambda: self.policy, lambda: self.reporter.complaint, lambda: self.eviction.name
+            self.store, lambda: self.policy, lambda: self.reporter.complaint, lambda: self.eviction.name, self.worker
         )
-        self.still_limits = StillLimits(self.worker, conf.STILLS_PER_USER.value, self.usage, self.counters)
+        self.still_limits = StillLimits(conf.STILLS_PER_USER.value, self.usage, self.counters)
         self.reporter = Reporter(
             self.store,
             self.worker,
@@ -142,8 +142,8 @@ class Runtime:
 
     async def check_gate(self) -> None:
         """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError or TimeoutError."""
-        async with asyncio.timeout(CHECK):  # while Redis is silent, a check also waits for the one before it
-            await self.reporter.send(rates=False)
+        async with asyncio.timeout(CHECK):
+            await check_writes(self.store)
 
     # Reports to other workers and pages, and orders from them.
 
@@ -156,7 +156,6 @@ class Runtime:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started": self.started,
-            "seen": time.time() * 1000,
             "cameras": self.hub.conditions(),
         }
 

@@ -33,7 +33,9 @@ NAMES = {
         "outbox video relay capture sharing active_camera hub probe snapshots"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
-    "streaming/reports": "counters retention recorder traffic usage history reporter",
+    "streaming/reports": (
+        "cached camera_states viewer_list counters retention recorder traffic usage history unsent reporter"
+    ),
     "streaming/viewing": (
         "access fast_path log protocol still_limits viewer services accounting delivery viewing milestones "
         "open_streams rechecks"

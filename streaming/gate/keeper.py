@@ -6,7 +6,7 @@ import time
 
 from streaming.errors import GateUnavailableError
 from streaming.gate.held_slots import HeldSlots
-from streaming.gate.lease_scripts import LeaseScripts, in_chunks
+from streaming.gate.lease_scripts import RELEASES, LeaseScripts, in_chunks
 from streaming.gate.leases import Holder, Slot
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Keeper:
     async def release(self) -> None:
         """Release all returning slots once. Raises GateUnavailableError."""
         self._returning, self._returned = _unexpired(self._returning), _unexpired(self._returned)
-        for chunk in in_chunks(self.returning):
+        for chunk in in_chunks(self.returning, RELEASES):
             await self._scripts.release(chunk)
             for slot in chunk:
                 self._finish(slot)

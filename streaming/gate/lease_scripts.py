@@ -13,6 +13,7 @@ from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATE_CHA
 from streaming.store.scripts import Argument, Store
 
 CHUNK = 500  # leases in one call
+RELEASES = 25  # leases in one release: it removes each of them from the sets of all
 LATE_REPORT = 60_000  # ms after a change of a rate in which a report with the old rate may still arrive
 MIN_TOLERANCE = 1.0  # seconds by which Redis's clock may be ahead of what is expected: a call may take that long
 
@@ -85,9 +86,9 @@ def release_call(slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
     return [GENERATION, DETAILS, RATES, *_set_keys(slots)], [slot.id for slot in slots]
 
 
-def in_chunks(slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:
-    for start in range(0, len(slots), CHUNK):
-        yield slots[start : start + CHUNK]
+def in_chunks(slots: Sequence[Slot], size: int = CHUNK) -> Iterator[Sequence[Slot]]:
+    for start in range(0, len(slots), size):
+        yield slots[start : start + size]
 
 
 def _set_keys(slots: Sequence[Slot]) -> list[str]:

@@ -66,6 +66,18 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """How many slots are in use at one moment."""
+
+    time: float  # Unix milliseconds, Redis's clock
+    recovering: bool  # new viewers wait: Redis is new or has lost its data
+    in_use: int
+    ordinary: int  # holders that may not use reserved slots
+    counted: int  # kbit/s that all streams together are counted with; 0 unless asked for
+    stills: int  # kbit/s of the stills of the worker that asks, as it reported them
+
+
+@dataclass(frozen=True)
 class Usage:
     """The holders and workers that Redis knows at one moment."""
 

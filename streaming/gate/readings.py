@@ -1,11 +1,15 @@
-"""Queries of the gate's data, and the few changes that need no Gate."""
+"""Queries of the gate's data, and the few changes that need no Gate.
+
+No query holds up admissions: one that reads all leases or all reports asks for a few at a time.
+"""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from streaming.gate.leases import Rate, Usage
+from streaming.gate.leases import Rate, Summary, Usage
 from streaming.store.keys import (
+    CHECKED,
     DETAILS,
     EXPECTED,
     GENERATION,
@@ -13,10 +17,13 @@ from streaming.store.keys import (
     RATES,
     REPORTS,
     SERVER_SET,
+    STILLS,
     TOTALS,
     WORKERS,
 )
 from streaming.store.scripts import OnConnect, Store, run_now
+
+CHUNK = 200  # fields in one call: some 50 kB of details, or a megabyte of reports
 
 
 def open_generation(url: str, grace: float) -> bool:
@@ -34,11 +41,60 @@ def opening(grace: float) -> OnConnect:
     return lambda: ("gate/open", [GENERATION], [round(grace * 1000)])
 
 
+async def check_writes(store: Store) -> None:
+    """Raises GateUnavailableError unless Redis accepts a write: a full Redis answers reads only."""
+    await store.run("gate/check_writes", [CHECKED], [])
+
+
+async def read_summary(store: Store, worker: str = "", *, rates: bool) -> Summary:
+    """Returns the slots in use. `rates`: also the kbit/s that they are counted with. Raises GateUnavailableError."""
+    keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS]
+    now, ready_at, in_use, ordinary, counted, stills = await store.run("gate/summary", keys, [worker, int(rates)])
+    return Summary(now, now < ready_at, in_use, ordinary, counted, stills)
+
+
+async def count_leases(store: Store, sets: Sequence[str]) -> list[int]:
+    """Returns how many leases each set has. Raises GateUnavailableError."""
+    counts: list[int] = []
+    for start in range(0, len(sets), CHUNK):
+        counts += await store.run("gate/count_leases", sets[start : start + CHUNK], [])
+    return counts
+
+
+async def read_leases(store: Store) -> list[str]:
+    """Returns the ids of all leases. Raises GateUnavailableError."""
+    members: list[str] = await store.run("gate/unexpired", [SERVER_SET], [])
+    return members[::2]
+
+
+async def read_holders(store: Store, leases: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Returns the Holder's fields of each lease that has details. Raises GateUnavailableError."""
+    return await _read_fields(store, DETAILS, leases)
+
+
+async def read_reports(store: Store, workers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Returns the reports of some workers. Raises GateUnavailableError."""
+    return await _read_fields(store, REPORTS, workers)
+
+
+async def read_workers(store: Store) -> dict[str, dict[str, Any]]:
+    """Returns the reports of all workers. `seen`: when a worker reported last. Raises GateUnavailableError."""
+    members: list[str] = await store.run("gate/unexpired", [WORKERS], [])
+    ends = dict(zip(members[::2], map(float, members[1::2]), strict=True))
+    reports = await read_reports(store, list(ends))
+    for worker, report in reports.items():
+        if "lease" in report:  # otherwise the worker sends each report whole
+            report["seen"] = ends[worker] - report["lease"]
+    return reports
+
+
 async def read_usage(store: Store) -> Usage:
-    """Returns the current holders and workers. Raises GateUnavailableError."""
-    keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
-    now, ready_at, holders, workers, ordinary, counted = await store.run("gate/usage", keys, [])
-    return Usage(now, now < ready_at, _decoded(holders), _decoded(workers), ordinary, counted)
+    """Returns all holders and workers. Raises GateUnavailableError."""
+    summary, workers = await read_summary(store, rates=True), await read_workers(store)
+    leases = await read_leases(store)
+    found = await read_holders(store, leases)
+    holders = {id: found.get(id, {}) for id in leases}
+    return Usage(summary.time, summary.recovering, holders, workers, summary.ordinary, summary.counted)
 
 
 async def read_expected(store: Store, rate: Rate) -> int:
@@ -57,5 +113,10 @@ async def revoke(store: Store, lease: str) -> None:
     await store.run("gate/release", [GENERATION, DETAILS, RATES, SERVER_SET], [lease])
 
 
-def _decoded(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {id: json.loads(text) for id, text in zip(pairs[::2], pairs[1::2], strict=True)}
+async def _read_fields(store: Store, key: str, fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(fields), CHUNK):
+        chunk = fields[start : start + CHUNK]
+        texts = await store.read("HMGET", key, *chunk)
+        found |= {field: json.loads(text) for field, text in zip(chunk, texts, strict=True) if text is not None}
+    return found

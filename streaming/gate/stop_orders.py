@@ -5,7 +5,7 @@ The order waits in Redis for the next report of the viewing's worker. A control 
 
 from streaming.gate import blocks
 from streaming.store import worker_events
-from streaming.store.keys import BLOCKED, BLOCKS, DETAILS, ORDERS, SERVER_SET, TOTALS
+from streaming.store.keys import BLOCKED, BLOCKS, CAMERA_SET, DETAILS, ORDERS, SERVER_SET, TOTALS, USER_SET
 from streaming.store.scripts import Argument, Store
 
 MESSAGE = 200  # characters at most
@@ -16,7 +16,7 @@ ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
     """End one viewing and send `message` to its viewer. `block_seconds` also blocks the user, in the name of `by`, and ends
     the user's other viewings. Returns whether the viewing exists. Raises GateUnavailableError."""
-    return bool(await _order(store, "id", viewing_id, message, block_seconds, by))
+    return bool(await _order(store, viewing_id, "", message, block_seconds, by))
 
 
 async def stop_camera(
@@ -24,22 +24,23 @@ async def stop_camera(
 ) -> int:
     """End all viewings of a camera, as `stop` does. The user with the id `spared` is not blocked. Returns how many viewings
     were stopped. Raises GateUnavailableError."""
-    return len(await _order(store, "camera_id", camera_id, message, block_seconds, by, spared))
+    return len(await _order(store, "", CAMERA_SET + camera_id, message, block_seconds, by, spared))
 
 
 async def _order(
-    store: Store, field: str, value: str, message: str, block_seconds: int, by: str, spared: str = ""
+    store: Store, viewing_id: str, camera_set: str, message: str, block_seconds: int, by: str, spared: str = ""
 ) -> list[str]:
     arguments: list[Argument] = [
         ORDERS,
         BLOCKS,
         ORDER_EXPIRY,
-        field,
-        value,
+        viewing_id,
+        camera_set,
         message[:MESSAGE],
         min(block_seconds, BLOCK) * 1000,
         by,
         spared,
+        USER_SET,
     ]
     ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
     if ordered:

@@ -1,9 +1,9 @@
 """Counts the events of one worker between two reports. Redis adds up the counts of all workers (`lua/report.lua`).
 
 Names of counters: `granted`, `refused:<reason>`, `would_refuse:<reason>` (refused by the limits of a dry run),
-`arrivals:<in use>` (viewers admitted while so many slots were in use), `lost`, `frames:<format>`, `dropped:<format>`,
-`bytes`, `reopened:<camera>`. A histogram has `<name>:le:<bound>` (in this bucket alone), `<name>:sum` and
-`<name>:count`. Redis itself counts `reclaimed` and `stopped`.
+`arrivals:<in use>` (viewers admitted while so many slots were in use, see `arrival_group`), `lost`, `frames:<format>`,
+`dropped:<format>`, `bytes`, `reopened:<camera>`. A histogram has `<name>:le:<bound>` (in this bucket alone),
+`<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` and `stopped`.
 """
 
 import json
@@ -18,7 +18,17 @@ from streaming.gate.leases import Holder
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of every histogram
 STORE_INTERVAL = 1.0  # seconds between two stored refusals of a viewer; `lua/report.lua` applies it to all workers
+EXACT_ARRIVALS = 200
 MAX_REFUSALS_IN_REPORT = 1_000  # further refusals are only counted
+
+
+def arrival_group(in_use: int) -> int:
+    """Return the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
+    minute has some 500 numbers at most."""
+    if in_use <= EXACT_ARRIVALS:
+        return in_use
+    unit = int(10 ** (len(str(in_use)) - 2))
+    return in_use // unit * unit
 
 
 class Counted(NamedTuple):
@@ -48,6 +58,10 @@ class Counters:
         self._counts[f"{name}:le:{BOUNDS[bucket] if bucket < len(BOUNDS) else 'inf'}"] += 1
         self._counts[f"{name}:sum"] += seconds
         self._counts[f"{name}:count"] += 1
+
+    def count_arrival(self, in_use: int) -> None:
+        """Count a viewer that was admitted while `in_use` slots were in use."""
+        self.add(f"arrivals:{arrival_group(in_use)}")
 
     def record_in_use(self, in_use: int) -> None:
         """Record the slots in use at one moment, so that the report has the peak between two reports."""

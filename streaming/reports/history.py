@@ -16,6 +16,7 @@ from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from streaming.models import Minute, Refusal
+from streaming.reports.counters import arrival_group
 
 MAX_POINTS = 1_500
 MAX_REFUSALS_LISTED = 500
@@ -140,12 +141,15 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
 
 
 def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
-    """Return how many new viewers got a slot, and how many of them while `limit` or more slots were in use."""
-    granted, met_full = 0, 0
+    """Return how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
+
+    A limit between two groups of arrivals counts the lower group too: the preview is an upper bound.
+    """
+    granted, met_full, full = 0, 0, arrival_group(limit)
     for arrivals in recorded.filter(granted__gt=0).values_list("arrivals", flat=True):
         for in_use, count in arrivals.items():
             granted += count
-            met_full += count if int(in_use) >= limit else 0
+            met_full += count if int(in_use) >= full else 0
     return granted, met_full
 
 

@@ -13,10 +13,11 @@ from typing import Any, Protocol, TypedDict
 
 from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
-from streaming.gate.leases import Slot
+from streaming.gate.leases import Holder, Slot
 from streaming.limits.policy import Policy
 from streaming.reports.counters import Counted, Counters
 from streaming.reports.traffic import Traffic
+from streaming.reports.unsent import Stream, Unsent
 from streaming.store.keys import (
     DETAILS,
     EXPECTED,
@@ -95,6 +96,7 @@ class Reporter:
         self._soon = asyncio.Event()
         self._lock = asyncio.Lock()
         self._done: list[str] = []  # orders of the last answer, which Redis may delete
+        self._unsent = Unsent()
         self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
 
@@ -135,12 +137,16 @@ class Reporter:
         async with self._lock:
             arguments = self._arguments(self._counters.take(), rates)
             try:
-                version, *orders = await self._store.run("reports/report", self._keys, arguments)
+                version, known, expected, orders = await self._store.run("reports/report", self._keys, arguments)
             except GateUnavailableError as error:
                 self.complaint = error.complaint
+                self._unsent.forget()  # it may be another Redis that answers next
                 raise
             self.complaint = None
             self._counters.confirm()
+            self._unsent.confirm([int(rate or 0) for rate in expected])
+            if not known:
+                self._unsent.forget()
             self._done = orders
         self._receive(version, [json.loads(order) for order in orders])
 
@@ -158,32 +164,56 @@ class Reporter:
         sent = {slot.id: round(traffic.kbps) for slot, traffic in held}
         stills = round(self._stills.kbps)
         kbps = sum(sent.values()) + stills
+        watched = _watched((slot.holder, sent[slot.id]) for slot, _ in held)
         report = {**self._source.describe(), "mbps": round(kbps / 1000, 3), "stills": stills, "viewings": sent}
+        streams, measured = _rates(held)
+        part = self._unsent.select(_json({**report, "watched": watched, "lease": self._lease_ms}), streams)
         policy = self._source.policy()
         details = {
             "lease": self._lease_ms,
             "limit": policy.max_concurrent,
             "budget": policy.budget,
+            "sums": bool(policy.budget or (policy.trial and policy.trial.budget)),
             "kbps": kbps,
             "stills": stills,
-            **_rates(held, measured=rates),
+            "streams": part.streams,
+            "fields": part.fields,
+            "measured": [measured.get(field, 0) for field in part.fields] if rates else [],
             **counted._asdict(),
             "done": self._done,
         }
-        return [self._worker, *(json.dumps(part, separators=(",", ":")) for part in (report, details))]
+        return [self._worker, part.report, _json(details)]
 
 
-def _rates(held: Iterable[tuple[Slot, Traffic]], *, measured: bool) -> dict[str, Any]:
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _watched(held: Iterable[tuple[Holder, int]]) -> dict[str, dict[str, Any]]:
+    """Return camera -> its name and the kbit/s that its viewers get."""
+    watched: dict[str, dict[str, Any]] = {}
+    for holder, kbps in held:
+        watched.setdefault(holder.camera_id, {"name": holder.camera, "kbps": 0})["kbps"] += kbps
+    return watched
+
+
+def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, Stream], dict[str, int]]:
     """Return the rates with which Redis counts streams, in kbit/s.
 
-    `streams`: lease -> [rate field, estimate, rate of this stream or 0, number of the last change]. `measured`: rate
-    field -> the highest rate of a stream that dropped no frames; empty without `measured`.
+    Lease -> [rate field, estimate, highest rate of the field's streams or 0, number of the last change]; and rate field
+    -> the highest rate of a stream that dropped no frames.
     """
-    streams: dict[str, tuple[str, int, int, int]] = {}
+    rates = [(slot, traffic, round(traffic.kbps * MARGIN) if traffic.settled else 0) for slot, traffic in held]
     highest: dict[str, int] = {}
-    for slot, traffic in held:
-        rate, own = slot.terms.rate, round(traffic.kbps * MARGIN) if traffic.settled else 0
-        streams[slot.id] = rate.field, rate.kbps, own, slot.rate_change
-        if measured and traffic.whole:
-            highest[rate.field] = max(highest.get(rate.field, 1), own)
-    return {"streams": streams, "measured": highest}
+    measured: dict[str, int] = {}
+    for slot, traffic, own in rates:
+        field = slot.terms.rate.field
+        highest[field] = max(highest.get(field, 0), own)
+        if traffic.whole:
+            measured[field] = max(measured.get(field, 1), own)
+    streams = {
+        slot.id: (rate.field, rate.kbps, highest[rate.field], slot.rate_change)
+        for slot, _, _ in rates
+        for rate in [slot.terms.rate]
+    }
+    return streams, measured

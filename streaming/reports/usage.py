@@ -1,20 +1,23 @@
 """The present usage of slots, cameras and bandwidth, for pages, API and metrics. Briefly cached, for many pages at once."""
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
-from streaming.gate.leases import Rate, Usage
-from streaming.gate.readings import read_expected, read_usage
+from streaming.gate.leases import Rate, Summary
+from streaming.gate.readings import count_leases, read_expected, read_summary, read_workers
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
+from streaming.reports.cached import Cached
+from streaming.reports.camera_states import SERVES, CameraStates, read_states
+from streaming.reports.viewer_list import ViewerList, Viewers
+from streaming.store.keys import CAMERA_SET, USER_SET
 from streaming.store.scripts import Store
 
-FRESH = 0.5  # seconds
 HIGH, CRITICAL = 0.75, 0.9  # share of a limit at which the page warns the administrator
+VIEWERS = 100  # of a page of *System*
 
 Row = dict[str, Any]
 
@@ -28,20 +31,26 @@ class UsageReport:
         policy: Callable[[], Policy],
         complaint: Callable[[], Complaint | None] = lambda: None,
         eviction: Callable[[], str] = lambda: "",
+        worker: str = "",
     ) -> None:
-        """`complaint`: why Redis refused the last write. `eviction`: the policy of a Redis that may evict slots."""
+        """`complaint`: why Redis refused the last write. `eviction`: the policy of a Redis that may evict slots. `worker`:
+        the worker that asks."""
         self._store, self._policy, self._last_complaint, self._eviction = store, policy, complaint, eviction
-        self._usage: Usage | None = None
-        self._complaint: Complaint | None = None
-        self._read_at = 0.0
-        self._lock = asyncio.Lock()
+        self._worker = worker
+        self._summary: Cached[Summary | None] = Cached(lambda: self._read(rates=bool(policy().budget)), None)
+        self._whole_summary: Cached[Summary | None] = Cached(lambda: self._read(rates=True), None)
+        self._cameras = Cached(CameraStates(store).read, dict[str, Row](), SERVES)
+        self._workers = Cached(lambda: read_workers(store), dict[str, Row]())
+        self._viewers = ViewerList(store)
+
+    # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
         """Return in_use, limit, available and state ("open", "recovering", "unavailable").
 
         `operator`: whether the viewer may take the reserved slots.
         """
-        gate = self._gate(await self.read())
+        gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
         return {"in_use": gate["in_use"], "limit": gate["limit"], "available": available, "state": gate["state"]}
 
@@ -50,76 +59,106 @@ class UsageReport:
 
         A stream that alone exceeds the budget is admitted if there is no other.
         """
-        usage, budget = await self.read(), self._policy().budget
+        budget = self._policy().budget
         if not budget:
             return True
+        summary, _ = await self._now()
         try:
             expected = await read_expected(self._store, rate)
         except GateUnavailableError:
             return False
-        if usage is None:
+        if summary is None:
             return False
-        return usage.counted + expected <= budget or (expected > budget and not usage.holders)
+        return summary.counted + expected <= budget or (expected > budget and summary.in_use == 0)
 
-    async def has_room_for_stills(self, worker: str, kbps: float) -> bool:
-        """Return whether the budget has room for `kbps` of a worker's stills, instead of those that it reported.
+    async def has_room_for_stills(self, kbps: float) -> bool:
+        """Return whether the budget has room for `kbps` of this worker's stills, instead of those that it reported.
 
         Without an answer from Redis, these stills alone count.
         """
-        usage, budget = await self.read(), self._policy().budget
-        others = usage.counted - usage.workers.get(worker, {}).get("stills", 0) if usage else 0
-        return not budget or others + kbps <= budget
+        budget = self._policy().budget
+        if not budget:
+            return True
+        summary, _ = await self._now()
+        return (summary.counted - summary.stills if summary else 0) + kbps <= budget
 
     async def viewers_of(self, camera: str) -> int:
-        usage = await self.read()
-        return sum(holder.get("camera_id") == camera for holder in usage.holders.values()) if usage else 0
+        return await self._count(CAMERA_SET + camera) or 0
 
     async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, object]:
         """Return the usage of the gate, the cameras and this user over all workers, without other personal data."""
-        usage = await self.read()
-        own = sum(holder.get("user_id") == user_id for holder in usage.holders.values()) if usage else None
+        gate = await self.summary(operator=limits.operator)
+        answers = gate["state"] != "unavailable"
         return {
-            "gate": await self.summary(operator=limits.operator),
-            "cameras": cameras_of(usage),
+            "gate": gate,
+            "cameras": await self._cameras.get() if answers else {},
             "max_per_camera": self._policy().max_per_camera,
-            "yours": {"in_use": own, "limit": limits.streams},
+            "yours": {"in_use": await self._count(USER_SET + user_id) if answers else None, "limit": limits.streams},
             "time": time.time() * 1000,
         }
 
-    async def system(self) -> dict[str, object]:
-        """Return for administrators: gate, holders of slots, cameras and workers, with measured Mbit/s."""
-        usage = await self.read()
-        holders, workers = (usage.holders, usage.workers) if usage else ({}, {})
-        sent = {id: kbps / 1000 for report in workers.values() for id, kbps in report.get("viewings", {}).items()}
-        viewers = [{"id": id, **holder, "mbps": round(sent.get(id, 0.0), 2)} for id, holder in holders.items()]
+    async def _count(self, set: str) -> int | None:
+        """Return the leases in a limited set, None if Redis does not answer."""
+        try:
+            (count,) = await count_leases(self._store, [set])
+        except GateUnavailableError:
+            return None
+        return count
+
+    # For administrators.
+
+    async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
+        """Return gate, a page of the holders of slots, cameras and workers, with measured Mbit/s."""
+        summary, complaint, workers = await self._read_all()
+        viewers, cameras = Viewers([], 0), list[Row]()
+        if summary:
+            try:
+                viewers = await self._viewers.page(offset, limit) if limit else viewers
+                cameras = _camera_rows(await read_states(self._store, workers), workers)
+            except GateUnavailableError as error:
+                summary, complaint, workers = None, error.complaint, {}
         return {
-            "time": usage.time if usage else time.time() * 1000,
-            "gate": self._gate(usage),
-            "viewers": sorted(viewers, key=lambda row: float(row.get("since", 0))),
+            "time": summary.time if summary else time.time() * 1000,
+            "gate": self._gate(summary, complaint, workers),
+            "viewers": viewers.rows,
+            "viewers_count": viewers.total,
+            "viewers_limit": limit,
             "workers": [{"id": id, **_worker_row(report)} for id, report in sorted(workers.items())],
-            "cameras": _camera_rows(usage, viewers),
+            "cameras": cameras,
         }
 
-    async def read(self) -> Usage | None:
-        """Return the usage, or None if Redis does not answer or accepts no writes, so that its data is out of date."""
-        async with self._lock:
-            if time.monotonic() - self._read_at > FRESH:
-                try:
-                    self._usage, self._complaint = await read_usage(self._store), self._last_complaint()
-                except GateUnavailableError as error:
-                    self._complaint = error.complaint
-                if self._complaint:
-                    self._usage = None
-                self._read_at = time.monotonic()
-            return self._usage
+    async def gate(self) -> Row:
+        """Return the usage of all limits."""
+        return self._gate(*await self._read_all())
 
-    def _gate(self, usage: Usage | None) -> Row:
+    async def viewers(self, offset: int, limit: int) -> Viewers:
+        """Return a page of the holders of slots, the oldest first. Raises GateUnavailableError."""
+        summary, _ = await self._now()
+        if summary is None:
+            raise GateUnavailableError
+        return await self._viewers.page(offset, limit)
+
+    async def _read(self, *, rates: bool) -> Summary | None:
+        return await read_summary(self._store, self._worker, rates=rates)
+
+    async def _now(self, *, whole: bool = False) -> tuple[Summary | None, Complaint | None]:
+        """Return the summary, or None and why Redis does not answer or accepts no writes: then its data is out of date."""
+        cached = self._whole_summary if whole else self._summary
+        summary = await cached.get()
+        complaint = cached.complaint or self._last_complaint()
+        return None if complaint else summary, complaint
+
+    async def _read_all(self) -> tuple[Summary | None, Complaint | None, dict[str, Row]]:
+        summary, complaint = await self._now(whole=True)
+        return summary, complaint, await self._workers.get() if summary else {}
+
+    def _gate(self, summary: Summary | None, complaint: Complaint | None, workers: Mapping[str, Row]) -> Row:
         policy = self._policy()
-        limit, in_use = policy.max_concurrent, len(usage.holders) if usage else None
-        mbps = sum(report.get("mbps", 0.0) for report in usage.workers.values()) if usage else 0.0
-        counted = usage.counted / 1000 if usage else 0.0
-        ordinary, most_ordinary = usage.ordinary if usage else 0, limit - policy.reserved_slots
-        state = "unavailable" if usage is None else "recovering" if usage.recovering else "open"
+        limit, in_use = policy.max_concurrent, summary.in_use if summary else None
+        mbps = sum(report.get("mbps", 0.0) for report in workers.values())
+        counted = summary.counted / 1000 if summary else 0.0
+        ordinary, most_ordinary = summary.ordinary if summary else 0, limit - policy.reserved_slots
+        state = "unavailable" if summary is None else "recovering" if summary.recovering else "open"
         available = max(limit - (in_use or 0), 0) if state == "open" else 0
         of_budget = max(mbps, counted) / policy.max_mbps if policy.max_mbps else 0.0
         share = max((in_use or 0) / limit, ordinary / most_ordinary, of_budget)
@@ -129,8 +168,8 @@ class UsageReport:
             "available": available,
             "available_ordinary": max(min(available, most_ordinary - ordinary), 0),
             "state": state,
-            "cause": str(self._complaint or ""),
-            "answer": self._complaint.code if self._complaint else "",
+            "cause": str(complaint or ""),
+            "answer": complaint.code if complaint else "",
             "eviction": self._eviction(),
             "over": max((in_use or 0) - limit, 0),
             "reserved": policy.reserved_slots,
@@ -151,32 +190,14 @@ def _worker_row(report: Row) -> Row:
     }
 
 
-def cameras_of(usage: Usage | None) -> dict[str, Row]:
-    """Return camera id -> state (the best of all workers), viewers (holders of slots), frames_per_second."""
-    cameras: dict[str, Row] = {}
-    if usage is None:
-        return cameras
-    rank = ("connecting", "reconnecting", "live")
-    for report in usage.workers.values():
-        for id, figures in report.get("cameras", {}).items():
-            known = cameras.setdefault(id, _unknown_camera())
-            known["state"] = max(known["state"], figures["state"], key=rank.index)
-            known["frames_per_second"] = max(known["frames_per_second"], figures["frames_per_second"])
-    for holder in usage.holders.values():
-        cameras.setdefault(str(holder.get("camera_id")), _unknown_camera())["viewers"] += 1
-    return cameras
-
-
-def _unknown_camera() -> Row:
-    return {"state": "connecting", "viewers": 0, "frames_per_second": 0.0}
-
-
-def _camera_rows(usage: Usage | None, viewers: Iterable[Row]) -> list[Row]:
-    """Return the watched cameras with their names, those with the highest rate first."""
-    states = cameras_of(usage)
-    rows: dict[str, Row] = {}
-    for viewer in viewers:
-        id = str(viewer.get("camera_id"))
-        row = rows.setdefault(id, {"id": id, "name": viewer.get("camera", ""), **states[id], "mbps": 0.0})
-        row["mbps"] = round(row["mbps"] + viewer["mbps"], 2)
+def _camera_rows(states: Mapping[str, Row], workers: Mapping[str, Row]) -> list[Row]:
+    """Return the cameras that are watched with their names, those with the highest rate first."""
+    rows = {
+        id: {"id": id, "name": id, **state, "mbps": 0.0} for id, state in states.items() if state["viewers"]
+    }  # a worker of an older release reports no names
+    for report in workers.values():
+        for id, watched in report.get("watched", {}).items():
+            if id in rows:
+                row = rows[id]
+                row["name"], row["mbps"] = watched["name"], round(row["mbps"] + watched["kbps"] / 1000, 2)
     return sorted(rows.values(), key=lambda row: (-row["mbps"], row["name"]))

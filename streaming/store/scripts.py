@@ -100,8 +100,12 @@ class Store:
 
     async def ping(self) -> None:
         """Raises GateUnavailableError."""
+        await self.read("PING")
+
+    async def read(self, *command: Argument) -> Any:
+        """Run one command that changes nothing. Raises GateUnavailableError, also if Redis refuses."""
         try:
-            await self.call("PING")
+            return await self.call(*command)
         except hiredis.ReplyError as error:
             raise _unavailable(error) from error
 

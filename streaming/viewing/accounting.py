@@ -28,7 +28,7 @@ class Account:
         """`seconds`: how long the viewer waited for the slot."""
         self._counters.observe("admission", seconds)
         self._counters.add("granted")
-        self._counters.add(f"arrivals:{slot.in_use - 1}")  # the slots that others had in use
+        self._counters.count_arrival(slot.in_use - 1)
         self._counters.record_in_use(slot.in_use)
         if slot.would_refuse is not None:
             self._counters.count_refusal(slot.would_refuse, slot.holder, dry_run=True)

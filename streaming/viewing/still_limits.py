@@ -14,8 +14,8 @@ USERS = 1_000  # above this number, users without a recent request are forgotten
 class StillLimits:
     """The limits of one worker. `per_user`: stills per second."""
 
-    def __init__(self, worker: str, per_user: float, usage: UsageReport, counters: Counters) -> None:
-        self._worker, self._each, self._usage, self._counters = worker, 1 / per_user, usage, counters
+    def __init__(self, per_user: float, usage: UsageReport, counters: Counters) -> None:
+        self._each, self._usage, self._counters = 1 / per_user, usage, counters
         self._used_until: dict[str, float] = {}  # user -> time.monotonic() until which their requests use up the rate
         self.traffic = Traffic()
 
@@ -31,7 +31,7 @@ class StillLimits:
 
     async def count_sent(self, size: int) -> None:
         """Count a still of `size` bytes as sent. Raises BandwidthReachedError, without counting it, above the budget."""
-        if not await self._usage.has_room_for_stills(self._worker, self.traffic.kbps_with(size)):
+        if not await self._usage.has_room_for_stills(self.traffic.kbps_with(size)):
             raise BandwidthReachedError(retry_after=WINDOW)
         self.traffic.sent(size)
         self._counters.add("bytes", size)

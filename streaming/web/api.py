@@ -20,8 +20,9 @@ from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
 from streaming import runtime
-from streaming.errors import GateUnavailableError, NoStreamUrlError
+from streaming.errors import NoStreamUrlError
 from streaming.gate import blocks, stop_orders
+from streaming.gate.readings import read_holders
 from streaming.ingest import probe
 from streaming.limits import change_log, changes, policy
 from streaming.reports import history
@@ -44,9 +45,9 @@ UserId = Annotated[str, Path(max_length=40)]
 @router.get("/streams", auth=SEE, tags=["streams"], response=answers({200: stream_schemas.StreamPage}, 422, 503))
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """The running streams of all workers, oldest first."""
-    viewers = await _viewers()
-    rows = [{**row, "since": _time(row["since"])} for row in window.of(viewers)]
-    return {"items": rows, "count": len(viewers)}
+    viewers = await runtime.current().usage.viewers(window.offset, window.limit)
+    rows = [{**row, "since": _time(row["since"])} for row in viewers.rows]
+    return {"items": rows, "count": viewers.total}
 
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
@@ -103,18 +104,11 @@ async def lift_block(request: HttpRequest, user_id: UserId) -> Status[None]:
     return Status(204, None)
 
 
-async def _viewers() -> list[dict[str, Any]]:
-    usage: dict[str, Any] = await runtime.current().usage.system()
-    if usage["gate"]["state"] == "unavailable":
-        raise GateUnavailableError
-    viewers: list[dict[str, Any]] = usage["viewers"]
-    return viewers
-
-
 async def _stop(request: HttpRequest, viewing_id: str, order: stream_schemas.StopIn) -> None:
-    known = next((row for row in await _viewers() if row["id"] == viewing_id), None)
+    store = runtime.current().store
+    known = (await read_holders(store, [viewing_id])).get(viewing_id)
     by = request.auth.get_username()  # type: ignore[attr-defined]
-    if not await stop_orders.stop(runtime.current().store, viewing_id, order.message, order.block_seconds, by):
+    if not await stop_orders.stop(store, viewing_id, order.message, order.block_seconds, by):
         raise Problem(404, "There is no such stream, or it has ended already.", "stream_not_found")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else f"the stream {viewing_id}"
     await _log(request, f"Stopped {whose}{_conditions(order)}")
@@ -255,7 +249,7 @@ async def _limits() -> dict[str, Any]:
         "user_limits": dict(in_force.user_limits),
         "group_limits": {str(group): limit for group, limit in in_force.group_limits.items()},
         "trial": _trial(in_force),
-        "usage": (await runtime.current().usage.system())["gate"],
+        "usage": await runtime.current().usage.gate(),
         "warnings": in_force.warnings,
     }
 

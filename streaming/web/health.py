@@ -10,7 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from streaming import runtime
-from streaming.complaints import SILENCE
+from streaming.complaints import SILENCE, Complaint
+from streaming.errors import GateUnavailableError
 
 
 @require_GET
@@ -28,13 +29,24 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     Both are checked at the same time, so that the answer is in time even if neither answers.
     """
     worker = runtime.current()
-    redis, database = await asyncio.gather(_succeeds(worker.check_gate()), _succeeds(_check_database()))
-    checks = {"redis": redis, "database": database}
+    complaint, database = await asyncio.gather(_complaint(worker.check_gate()), _succeeds(_check_database()))
+    checks = {"redis": complaint is None, "database": database}
     ready = all(checks.values()) and not worker.draining
-    details = {} if checks["redis"] else {"redis_says": str(worker.reporter.complaint or SILENCE)}
+    details = {} if complaint is None else {"redis_says": str(complaint)}
     warnings = {"redis_evicts": worker.eviction.name} if worker.eviction.name else {}
     answer = {"ready": ready, **checks, **details, **warnings, "draining": worker.draining}
     return JsonResponse(answer, status=200 if ready else 503)
+
+
+async def _complaint(check: Awaitable[None]) -> Complaint | None:
+    """Why Redis does not take writes."""
+    try:
+        await check
+    except GateUnavailableError as error:
+        return error.complaint
+    except TimeoutError:
+        return SILENCE
+    return None
 
 
 async def _succeeds(check: Awaitable[None]) -> bool:

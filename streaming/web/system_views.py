@@ -18,10 +18,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from cameras.models import Camera
 from cameras.texts import check_text
 from streaming import conf, runtime
 from streaming.errors import GateUnavailableError
 from streaming.gate import blocks, stop_orders
+from streaming.gate.readings import read_holders
 from streaming.limits import change_log, changes, policy
 from streaming.models import LimitChange, Refusal
 from streaming.reports import history
@@ -77,12 +79,18 @@ def _cleaned(form: forms.Form) -> dict[str, Any]:
 # Usage.
 
 
+class UsageForm(forms.Form):
+    viewers_from = forms.IntegerField(min_value=0, max_value=10_000_000, required=False)
+
+
 def system_usage(request: HttpRequest) -> dict[str, Any]:
-    return async_to_sync(_system_usage)()
+    """The usage, with `VIEWERS` of the viewers: those after the first `viewers_from`, the oldest first."""
+    asked = _cleaned(UsageForm(request.GET))
+    return async_to_sync(_system_usage)(asked["viewers_from"] or 0)
 
 
-async def _system_usage() -> dict[str, Any]:
-    return await runtime.current().usage.system()
+async def _system_usage(viewers_from: int) -> dict[str, Any]:
+    return await runtime.current().usage.system(viewers_from)
 
 
 # Stop orders.
@@ -109,13 +117,17 @@ class StopCameraForm(StopForm):
 
 def stop_viewer(request: HttpRequest) -> dict[str, Any]:
     order = _cleaned(StopViewerForm(request.POST))
-    known = _found(system_usage(request)["viewers"], order["viewing"])
+    known = async_to_sync(_holder)(order["viewing"])
     if not async_to_sync(_stop_viewer)(order, request.user.get_username()):
         raise Http404("This stream has ended already.")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else "a stream"
     blocked = f", blocked for {order['block_seconds']} s" if order["block_seconds"] else ""
     log_action(request.user, f"Stopped {whose}{blocked}{_with_message(order)}")  # type: ignore[arg-type] # not anonymous
     return {"stopped": 1}
+
+
+async def _holder(viewing: str) -> dict[str, Any] | None:
+    return (await read_holders(runtime.current().store, [viewing])).get(viewing)
 
 
 async def _stop_viewer(order: dict[str, Any], by: str) -> bool:
@@ -125,20 +137,15 @@ async def _stop_viewer(order: dict[str, Any], by: str) -> bool:
 
 def stop_camera(request: HttpRequest) -> dict[str, Any]:
     order = _cleaned(StopCameraForm(request.POST))
-    known = _found(system_usage(request)["cameras"], str(order["camera"]))
     stopped = async_to_sync(_stop_camera)(order)
     if stopped:
-        name = known["name"] if known else order["camera"]
+        name = Camera.objects.filter(pk=order["camera"]).values_list("name", flat=True).first() or order["camera"]
         log_action(request.user, f"Stopped all {stopped} streams of {name}{_with_message(order)}")  # type: ignore[arg-type]
     return {"stopped": stopped}
 
 
 async def _stop_camera(order: dict[str, Any]) -> int:
     return await stop_orders.stop_camera(runtime.current().store, str(order["camera"]), order["message"])
-
-
-def _found(rows: list[dict[str, Any]], id: str) -> dict[str, Any] | None:
-    return next((row for row in rows if row["id"] == id), None)
 
 
 def _with_message(order: dict[str, Any]) -> str:

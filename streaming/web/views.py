@@ -139,7 +139,7 @@ async def prometheus(request: HttpRequest) -> HttpResponse:
         totals = await read_totals(worker.store)
     except errors.GateUnavailableError:
         totals = None
-    return HttpResponse(exposition(await worker.usage.system(), totals), CONTENT_TYPE)
+    return HttpResponse(exposition(await worker.usage.system(limit=0), totals), CONTENT_TYPE)
 
 
 async def _scraper_status(request: HttpRequest) -> int:

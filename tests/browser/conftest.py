@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.picture.clock import age_ms
-from streaming.reports.usage import FRESH
+from streaming.reports.cached import FRESH
 from tests.browser.chromium import FLAGS, PLAIN, SECURE, chromium, enter
 from tests.browser.link import Link
 from tests.browser.others import Others

@@ -13,7 +13,7 @@ from streaming import runtime
 from streaming.errors import GateUnavailableError
 from streaming.gate import blocks, stop_orders
 from streaming.gate.leases import Usage
-from streaming.gate.readings import read_usage, revoke
+from streaming.gate.readings import read_holders, read_usage, revoke
 from streaming.limits import policy
 from streaming.store.keys import store_url
 from streaming.store.scripts import Store
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         await stop_orders.stop(store, id)
         deadline = time.monotonic() + STOP_TIMEOUT
         while time.monotonic() < deadline:
-            if id not in (await read_usage(store)).holders:
+            if not await read_holders(store, [id]):
                 self.stdout.write(f"{id} is free; its viewer got a message.")
                 return
             await asyncio.sleep(0.1)

@@ -2,14 +2,16 @@
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
 --       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes. The script
 --       also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
--- ARGV  worker id, report (JSON), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), kbps that the worker sends,
---       stills (kbps of them), streams {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last change
---       of its rate]}, measured {rate field: kbps}, sequence, counts {name: amount}, refusals [JSON...], peak, done [orders
---       that arrived...]}
--- Returns {version of the limits, orders (JSON)...}
+-- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), sums (whether
+--       a budget or its dry run needs the sum of the rates), kbps that the worker sends, stills (kbps of them), streams that
+--       are not counted as they should be {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last
+--       change of its rate]}, fields [rate field of any of its streams...], measured [kbps of each field, 0: not measured;
+--       or empty], sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
+-- Returns {version of the limits, 0 if Redis had no report of this worker: the next must be whole, {kbps of each of the
+--          fields}, {orders (JSON)...}}
 -- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
--- Cost  O(workers + streams and counts of this worker + log(leases)), and the leases that have expired; for one report a
---       second O(leases)
+-- Cost  O(workers + fields, counts and streams in the report + log(leases)), and the leases that have expired; with `sums`
+--       for one report a second O(leases)
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
   sent, stills, sequence, orders, change_prefix = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
@@ -32,9 +34,15 @@ local function sum(hash)
   return total
 end
 
+-- Returns the measured rates of the fields of this worker.
+local function of_fields()
+  return #given.fields > 0 and redis.call('HMGET', expected, unpack(given.fields)) or {}
+end
+
 prune(workers, now, reports, sent, stills)
 redis.call('ZADD', workers, now + given.lease, worker)
-redis.call('HSET', reports, worker, report)
+local known = redis.call('HEXISTS', reports, worker)
+if report ~= '' then redis.call('HSET', reports, worker, report) end
 redis.call('HSET', sent, worker, given.kbps)
 -- Stills hold no lease. All workers' stills count together, as they were measured.
 keep(stills, worker, given.stills)
@@ -43,15 +51,17 @@ reclaim(server_set, now, details, rates, totals)
 
 -- The size of frames varies, so the highest rate fades slowly: by 1 % a second while it is measured, however many workers
 -- measure it. A camera that nobody watches keeps its rate.
-for field, rate in pairs(given.measured) do
-  local before, faded_at = unpack(redis.call('HMGET', expected, field, 'faded:' .. field))
-  local ms = math.min(math.abs(now - (faded_at or 0)), 3000)
-  if ms >= 1000 then
-    before = math.ceil((before or 0) * 0.99 ^ (ms / 1000))
-    redis.call('HSET', expected, 'faded:' .. field, now)
+local before, changed = of_fields(), {}
+for position, rate in ipairs(given.measured) do
+  if rate > 0 then
+    local field, old = given.fields[position], tonumber(before[position] or 0)
+    local ms = math.min(math.abs(now - (redis.call('HGET', expected, 'faded:' .. field) or 0)), 3000)
+    local new = math.max(rate, ms >= 1000 and math.ceil(old * 0.99 ^ (ms / 1000)) or old)
+    if ms >= 1000 then changed[#changed + 1], changed[#changed + 2] = 'faded:' .. field, now end
+    if new ~= old then changed[#changed + 1], changed[#changed + 2] = field, new end
   end
-  redis.call('HSET', expected, field, math.max(rate, before or 0))
 end
+if #changed > 0 then redis.call('HSET', expected, unpack(changed)) end
 -- A slow stream counts with the full rate of its camera and quality, because its network may recover at any moment.
 -- Its own rate is a lower bound of that, also for new viewers.
 for id, stream in pairs(given.streams) do
@@ -88,7 +98,7 @@ local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', looked, now, 'PX', DAY)
-  recount(server_set, rates, now)
+  if given.sums then recount(server_set, rates, now) end
   if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', sum(sent))
 end
@@ -100,6 +110,4 @@ redis.call('ZADD', minutes, minute, minute)
 for _, key in ipairs({workers, reports, details, rates, sent, stills}) do outlive(given.lease, key) end
 redis.call('PEXPIRE', expected, 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', orders, 0, order) end
-local answer = {redis.call('GET', policy) or ''}
-for _, order in ipairs(redis.call('LRANGE', orders, 0, -1)) do answer[#answer + 1] = order end
-return answer
+return {redis.call('GET', policy) or '', known, of_fields(), redis.call('LRANGE', orders, 0, -1)}

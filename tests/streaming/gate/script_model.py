@@ -20,10 +20,9 @@ from streaming.store.keys import (
     GENERATION,
     ORDINARY_SET,
     RATES,
-    REPORTS,
     SERVER_SET,
+    STILLS,
     TOTALS,
-    WORKERS,
 )
 from streaming.store.scripts import Argument, source
 from tests.streaming.gate.observed import LEASE_MS, SETS, Limits, Observed, check_limit
@@ -149,9 +148,10 @@ class ScriptModel(RuleBasedStateMachine):
 
     @invariant()
     def usage(self) -> None:
-        keys = [GENERATION, DETAILS, WORKERS, REPORTS, SERVER_SET, ORDINARY_SET, RATES]
-        now, ready_at, holders, *_ = self.run("gate/usage", keys, [])
-        assert dict(zip(holders[::2], holders[1::2], strict=True)) == {id: self.leases[id].details for id in self.held}
+        keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS]
+        now, ready_at, in_use, *_ = self.run("gate/summary", keys, ["w", 1])
+        assert set(self.run("gate/unexpired", [SERVER_SET], [])[::2]) == self.held
+        assert in_use == len(self.held)
         assert (now < ready_at) == (self.generation == "recovering")
         assert (ready_at == 0) == (self.generation == "none")
 

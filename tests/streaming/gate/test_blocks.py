@@ -11,11 +11,13 @@ from streaming.errors import StoppedByAdministratorError
 from streaming.gate import stop_orders
 from streaming.gate.blocks import Block, blocks, check, lift
 from streaming.gate.leases import Holder
+from streaming.gate.readings import read_totals
 from streaming.gate.slots import Gate
+from streaming.limits.admission import terms_of
 from streaming.models import UserBlock
-from streaming.store.keys import BLOCKED, BLOCKS
+from streaming.store.keys import BLOCKED, BLOCKS, DETAILS, ORDERS
 from streaming.store.scripts import Store
-from tests.streaming.limits.test_admission import ADA, BOB, budget, enter, gate, stack
+from tests.streaming.limits.test_admission import ADA, BASE, BOB, LOW, VIEWER, enter, gate, stack
 
 __all__ = ["gate", "stack"]
 
@@ -25,7 +27,7 @@ CLEO = replace(ADA, user="Cleo", user_id="3")
 
 
 async def come(stack: AsyncExitStack, gate: Gate, *holders: Holder) -> list[str]:
-    return [(await enter(stack, gate, budget(0), holder)).id for holder in holders]
+    return [(await enter(stack, gate, terms_of(BASE, VIEWER, holder, LOW), holder)).id for holder in holders]
 
 
 async def test_blocks_are_listed_with_message_author_and_time_left(
@@ -100,3 +102,24 @@ async def test_stopping_a_camera_blocks_its_viewers_but_not_the_administrator(
     assert await stop_orders.stop_camera(store, ADA.camera_id, "", 60, by="Cleo", spared=CLEO.user_id) == 2
     assert [(block.user, block.by) for block in await blocks(store)] == [("Ada", "Cleo")]
     await come(stack, gate, CLEO)
+
+
+async def test_stopping_one_viewer_or_camera_looks_at_no_other_lease(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    far = replace(CLEO, camera_id="c9")
+    ada, cleo = await come(stack, gate, ADA, far)
+    await store.call("HSET", DETAILS, cleo, "{")  # whoever reads it fails
+    assert await stop_orders.stop(store, ada)
+    assert await stop_orders.stop(store, ada, "", 60)
+    assert await stop_orders.stop_camera(store, ADA.camera_id) == 1
+    assert not await stop_orders.stop(store, "unknown")
+
+
+async def test_a_block_stops_the_user_s_viewings_of_other_cameras_once(
+    gate: Gate, store: Store, stack: AsyncExitStack
+) -> None:
+    await come(stack, gate, ADA, ADA, replace(ADA, camera_id="c9"), BOB)
+    assert await stop_orders.stop_camera(store, ADA.camera_id, "", 60) == 3
+    assert await store.call("LLEN", ORDERS + gate.worker) == 3
+    assert (await read_totals(store))["stopped"] == 3

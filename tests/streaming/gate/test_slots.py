@@ -1,8 +1,10 @@
 """Slots on a real Redis: admission, and how they are given back."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,10 +13,11 @@ from streaming.errors import LimitReachedError
 from streaming.gate.leases import Limit
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS
-from streaming.store.scripts import Store
+from streaming.store.scripts import Argument, Store
 from tests.streaming.gate.gates import (
     FOREVER,
     LEASE,
+    gate_store,
     held,
     holder,
     in_use,
@@ -144,3 +147,26 @@ async def test_release_now_works_without_a_loop(url: str, store: Store) -> None:
         assert await in_use(other) == 1
         await asyncio.to_thread(gate.release_now, url)
         assert await in_use(other) == 0
+
+
+async def test_many_slots_are_released_without_looking_for_each_in_the_sets_of_all(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, lookups = gate_store(url), list[int]()
+    run = store.run
+
+    async def counted(script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        if script == "gate/release":
+            lookups.append(len(keys) * len(arguments))
+        return await run(script, keys, arguments)
+
+    monkeypatch.setattr(store, "run", counted)
+    async with AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(worker(store))
+        for number in range(100):
+            terms = limits(100, Limit(f"user {number}", 0), Limit(f"address {number}", 0))
+            await stack.enter_async_context(gate.slot(holder(), terms, no_wait))
+        await gate.stop(2)
+    assert sum(lookups) <= 100 * 60  # with one call: 100 * 203
+    assert await in_use(gate) == 0
+    await store.close()

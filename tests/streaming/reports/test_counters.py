@@ -8,7 +8,7 @@ import pytest
 
 from streaming.errors import BandwidthReachedError, GateUnavailableError, LimitReachedError
 from streaming.gate.readings import read_totals
-from streaming.reports.counters import MAX_REFUSALS_IN_REPORT
+from streaming.reports.counters import MAX_REFUSALS_IN_REPORT, Counters, arrival_group
 from streaming.store.keys import REFUSAL_LIST
 from streaming.store.scripts import Store
 from tests.streaming.reports.reporters import ADA, LosingReplies, reporter
@@ -89,3 +89,14 @@ async def test_a_refusal_for_bandwidth_is_stored_with_mbit_s(store: Store) -> No
     (refusal,) = await store.call("LRANGE", REFUSAL_LIST, 0, -1)
     told = json.loads(refusal)
     assert (told["reason"], told["in_use"], told["limit"]) == ("bandwidth_reached", 18.5, 20)
+
+
+def test_a_minute_has_a_bounded_number_of_groups_of_arrivals() -> None:
+    counters = Counters()
+    for in_use in range(100_000):
+        counters.count_arrival(in_use)
+    groups = counters.take().counts
+    assert len(groups) < 500
+    assert sum(groups.values()) == 100_000
+    assert {arrival_group(in_use) for in_use in range(201)} == set(range(201))
+    assert [arrival_group(in_use) for in_use in (201, 999, 1_000, 99_999)] == [200, 990, 1_000, 99_000]

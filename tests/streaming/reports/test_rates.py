@@ -37,9 +37,9 @@ async def test_stills_of_all_workers_count_in_the_budget_until_a_worker_leaves(s
     assert [report["mbps"] for report in usage.workers.values()] == [0.8, 0.3]
     assert await store.call("HGETALL", SENT) == ["a", "800", "b", "300"]
     limits = replace(policy.defaults(), max_mbps=1.2)
-    report = UsageReport(store, lambda: limits)
+    report = UsageReport(store, lambda: limits, worker="b")
     assert not await report.has_room(Rate("c1:low", 200))
-    assert await report.has_room_for_stills("b", 400) and not await report.has_room_for_stills("b", 401)
+    assert await report.has_room_for_stills(400) and not await report.has_room_for_stills(401)
     await workers[0].leave()
     await workers[1].send()
     assert (await read_usage(store)).counted == 300

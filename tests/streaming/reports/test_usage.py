@@ -14,9 +14,10 @@ from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
 from streaming.reports.usage import UsageReport
-from streaming.store.keys import EXPECTED
+from streaming.store.keys import DETAILS, EXPECTED, REPORTS
 from streaming.store.scripts import Store
 from tests.streaming.limits.test_admission import no_wait
+from tests.streaming.reports.reporters import Watching, reporter
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 MEDIUM = Rate("c1:medium", 3_000)
@@ -32,10 +33,12 @@ class Site:
         self.store, self._stack = store, stack
         self._gate = Gate(store, Timing(5), "w")
 
-    async def enter(self, policy: Policy, count: int, user_limits: UserLimits = VIEWER) -> None:
+    async def enter(
+        self, policy: Policy, count: int, user_limits: UserLimits = VIEWER, *, holder: Holder = ADA
+    ) -> None:
         for _ in range(count):
-            terms = terms_of(policy, user_limits, ADA, MEDIUM)
-            await self._stack.enter_async_context(self._gate.slot(ADA, terms, no_wait))
+            terms = terms_of(policy, user_limits, holder, MEDIUM)
+            await self._stack.enter_async_context(self._gate.slot(holder, terms, no_wait))
 
     async def gate(self, policy: Policy) -> Any:
         return (await UsageReport(self.store, lambda: policy).system())["gate"]
@@ -92,3 +95,43 @@ async def test_without_reserved_slots_all_available_slots_are_for_everybody(site
     await site.enter(BUDGET, 1, OPERATOR)
     found = await site.gate(BUDGET)
     assert (found["available"], found["available_ordinary"]) == (97, 97)
+
+
+# For administrators.
+
+
+async def test_viewers_come_in_pages_the_oldest_first_with_what_they_are_sent(site: Site) -> None:
+    for since in (3, 1, 2):
+        await site.enter(BUDGET, 1, holder=replace(ADA, since=since))
+    usage = UsageReport(site.store, lambda: BUDGET)
+    first, second = await usage.viewers(0, 2), await usage.viewers(2, 2)
+    assert [row["since"] for row in (*first.rows, *second.rows)] == [1, 2, 3]
+    assert (first.total, second.total) == (3, 3)
+    sending = Watching(first.rows[1]["id"], 800)
+    await reporter(site.store, sending)[0].send()
+    system: Any = await usage.system(1, 1)
+    assert [(row["since"], row["mbps"]) for row in system["viewers"]] == [(2, 0.8)]
+    assert system["viewers_count"] == 3
+    (camera,) = system["cameras"]
+    assert (camera["name"], camera["viewers"], camera["mbps"]) == ("Yard", 3, 0.8)
+
+
+async def test_a_page_reads_the_details_of_new_leases_and_of_its_rows_only(site: Site) -> None:
+    await site.enter(BUDGET, 3)
+    usage = UsageReport(site.store, lambda: BUDGET)
+    ids = [row["id"] for row in (await usage.viewers(0, 3)).rows]
+    await site.store.call("HSET", DETAILS, ids[2], "{")  # whoever reads it fails
+    assert len((await usage.viewers(0, 2)).rows) == 2
+
+
+async def test_a_worker_s_pages_and_those_of_all_others_share_one_reading_of_the_reports(site: Site) -> None:
+    await site.enter(BUDGET, 2)
+    (row, _) = (await UsageReport(site.store, lambda: BUDGET).viewers(0, 2)).rows
+    await reporter(site.store, Watching(row["id"], 800))[0].send()
+    expected = {"c1": {"state": "connecting", "viewers": 2, "frames_per_second": 0.0}}
+    first = UsageReport(site.store, lambda: BUDGET)
+    assert (await first.metrics("1", VIEWER))["cameras"] == expected
+    await site.store.call("HSET", REPORTS, "w", "{")  # whoever reads it fails
+    for _ in range(2):
+        other = UsageReport(site.store, lambda: BUDGET)
+        assert (await other.metrics("1", VIEWER))["cameras"] == expected

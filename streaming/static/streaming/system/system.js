@@ -8,6 +8,7 @@ import { Refusals } from "./refusals.js";
 import { isPlaced, place, placeOf, say } from "./dom.js";
 import { StopDialog } from "./stop-dialog.js";
 import { showUsage } from "./usage.js";
+import { ViewerPages } from "./viewer-pages.js";
 
 /** @import { LimitsAnswer, LimitsUrls } from "./limits.js" */
 /** @import { StopUrls } from "./stop-dialog.js" */
@@ -27,6 +28,8 @@ let updated = new Date();
 const limits = new Limits(urls, csrf);
 const refusals = new Refusals(urls.refusals);
 const history = new History(urls.history);
+
+const pages = new ViewerPages(refreshUsage);
 
 /**
  * Reads JSON that the server has put into the page.
@@ -50,12 +53,13 @@ function show(answer) {
   const changed = answer.gate.limit !== usage.gate.limit || answer.gate.reserved !== usage.gate.reserved;
   usage = answer.gate.state === "unavailable" ? { ...answer, ...lists(usage) } : answer;
   showUsage(usage, limits.groupName);
+  if (answer.gate.state !== "unavailable") pages.show(answer);
   if (changed) limits.refresh().catch(() => {}); // somebody else changed them; the next refresh repeats a failed one
 }
 
 async function refreshUsage() {
   try {
-    show(await ask(urls.usage));
+    show(await ask(urls.usage, { viewers_from: pages.from }));
     updated = new Date();
     place("trouble").hidden = true;
   } catch {

@@ -22,7 +22,10 @@ import { QUALITY_WORDS, duration } from "../shared/format.js";
 /** @typedef {{id: string, name: string, state: string, viewers: number, mbps: number}} CameraRow */
 /** @typedef {{id: string, seen: number, viewers: number, cameras: number, mbps: number}} WorkerRow `seen`: Unix milliseconds */
 /** @typedef {{viewers: ViewerRow[], cameras: CameraRow[], workers: WorkerRow[]}} UsageLists */
-/** @typedef {{time: number, gate: SystemGate} & UsageLists} Usage `time`: Unix milliseconds */
+/**
+ * `time`: Unix milliseconds. `viewers` is a page of at most `viewers_limit`, of `viewers_count` viewers.
+ * @typedef {{time: number, gate: SystemGate, viewers_count: number, viewers_limit: number} & UsageLists} Usage
+ */
 
 /** @type {Record<GateState, string>} */
 const GATE_WORDS = {

@@ -1,0 +1,42 @@
+"""What a hundred times the load costs one Redis: the calls of 1,000 workers with 100 viewers each, without their sockets.
+
+    .venv/bin/python -m bench.scale --workers 1000 --viewers 100
+
+The workers' reports, renewals and readings go through the product's own classes, one worker after the other. So the time
+that Redis takes for a second of them (user and system, by the kernel's accounting) does not depend on the speed of this
+program. Each worker watches 32 of the cameras, each viewing sends at another rate each second, and a page at each worker
+asks for the usage as often as the worker reads it. Admissions are timed one by one, with and without a budget.
+"""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+import django
+
+from bench.results import Results, arguments
+from tests.servers import RedisServer, environment_of
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--viewers", type=int, default=100, help="of each worker")
+    parser.add_argument("--cameras", type=int, default=1_000, help="that all workers watch together")
+    parser.add_argument("--rounds", type=int, default=1_000, help="admissions that are timed")
+    options = parser.parse_args()
+    with (
+        Results("scale", options.results) as results,
+        tempfile.TemporaryDirectory(prefix="nvr-bench-") as name,
+        RedisServer(Path(name)) as server,
+    ):
+        os.environ.update(environment_of(Path(name), REDIS_URL=server.url))
+        django.setup()
+        from bench.scale_figures import measure
+
+        asyncio.run(measure(server, options, results))
+
+
+if __name__ == "__main__":
+    main()

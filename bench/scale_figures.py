@@ -1,0 +1,147 @@
+"""The figures of `bench.scale`. Import it after `django.setup()`."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+from bench.meter import Meter
+from bench.results import Results, percentile
+from bench.simulated_workers import Worker, site
+from streaming.conf import Timing
+from streaming.errors import GateUnavailableError
+from streaming.gate.readings import read_summary
+from streaming.limits.policy import Policy
+from streaming.reports.cached import FRESH
+from streaming.reports.camera_states import SERVES
+from streaming.reports.reporter import INTERVAL
+from tests.servers import RedisServer
+
+HEARTBEAT = Timing(lease=15).heartbeat * 0.9  # seconds between two renewals, with the usual lease and jitter
+OPEN = Policy(1_000_000, 0, 0, 0, 100_000)
+BUDGET = replace(OPEN, max_mbps=1_000_000)
+SETTLE = 10  # seconds of reports until the highest rate of each camera is known
+ROUNDS = 3
+MOST = 0.6  # of a Redis core, for reports, renewals and readings
+SLOWER = 1.5  # times the acquire at ten leases
+NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
+
+# What Redis spends on a second.
+
+
+async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -> None:
+    async def report(worker: Worker) -> None:
+        worker.second()
+        await worker.reporter.send()
+
+    async def read(worker: Worker) -> None:
+        await read_summary(worker.store, worker.name, rates=bool(worker.policy.budget))
+
+    async def read_cameras(worker: Worker) -> None:
+        await worker.cameras.read()
+
+    for worker in itertools.chain.from_iterable(itertools.repeat(crew, SETTLE)):
+        await report(worker)
+    total = 0.0
+    for what, call, interval in (
+        ("reports", report, INTERVAL),
+        ("renewals", Worker.renew, HEARTBEAT),
+        ("readings of the slots in use", read, FRESH),
+        ("readings of the cameras' states", read_cameras, SERVES),
+    ):
+        before, took = meter.cpu(), list[float]()
+        for worker in itertools.chain.from_iterable(itertools.repeat(crew, ROUNDS)):
+            began = time.perf_counter()
+            await call(worker)
+            took.append(time.perf_counter() - began)
+        spent = (meter.cpu() - before) / ROUNDS
+        total += spent / interval
+        figures = {"redis_ms": spent / len(crew) * 1000, "share_of_a_core_percent": spent / interval * 100}
+        results.add(what=what, workers=len(crew), **figures, **slowest(took))
+    results.add(what="together", workers=len(crew), share_of_a_core_percent=total * 100)
+    with results.attempt("together"):
+        assert total < MOST, f"{total:.0%} of a Redis core"
+
+
+def slowest(took: Sequence[float]) -> dict[str, float | None]:
+    return {"ms_p50": (percentile(took, 50) or 0) * 1000, "ms_p99": (percentile(took, 99) or 0) * 1000}
+
+
+# Admissions.
+
+
+async def measure_acquire(crew: Sequence[Worker], rounds: int) -> float:
+    """Returns the seconds of an acquire, the median."""
+    took = []
+    for number in range(rounds):
+        worker = crew[number % len(crew)]
+        slot = worker.newcomer(1_000_000 + number, worker.policy)
+        before = time.perf_counter()
+        answer = await worker.scripts.acquire(slot, reentry=False)
+        took.append(time.perf_counter() - before)
+        assert answer[0] == "granted", answer
+        await worker.scripts.release([slot])
+    return percentile(took, 50) or 0
+
+
+async def measure_acquires(url: str, options: Any, results: Results) -> None:
+    for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):
+        few = 0.0
+        for workers, viewers in ((1, 10), (options.workers, options.viewers)):
+            async with site(url, workers, viewers, options.cameras, policy) as crew:
+                seconds = await measure_acquire(crew, options.rounds)
+            few = few or seconds
+            results.add(what=f"acquire {what}", leases=workers * viewers, us_p50=seconds * 1e6, ratio=seconds / few)
+        with results.attempt(f"acquire {what}"):
+            assert seconds < SLOWER * few, f"{seconds / few:.1f} times that at ten leases"
+
+
+async def measure_rush(url: str, options: Any, results: Results) -> None:
+    """New viewers of one second, while the other workers go on."""
+    workers = max(1, 10_000 // options.viewers)
+    for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):
+        async with AsyncExitStack() as stack:
+            crew = await stack.enter_async_context(site(url, workers, options.viewers, options.cameras, policy))
+            others = asyncio.create_task(_go_on(crew))
+            took = await asyncio.gather(*(_admitted(crew[n % workers], n) for n in range(NEWCOMERS)))
+            others.cancel()
+        admitted = [seconds for seconds in took if seconds is not None]
+        facts = {"leases": workers * options.viewers, "newcomers": NEWCOMERS, "admitted": len(admitted)}
+        results.add(what=f"a rush {what}", **facts, **slowest(admitted))
+        with results.attempt(f"a rush {what}"):
+            assert len(admitted) == NEWCOMERS
+            assert (percentile(admitted, 99) or 0) < IN_TIME
+
+
+async def _go_on(crew: Sequence[Worker]) -> None:
+    """The reports and renewals of a second, and some more."""
+    for worker in itertools.cycle(crew):
+        with contextlib.suppress(GateUnavailableError):
+            await worker.reporter.send()
+            await worker.renew()
+        await asyncio.sleep(1 / len(crew))
+
+
+async def _admitted(worker: Worker, number: int) -> float | None:
+    await asyncio.sleep(number / NEWCOMERS)
+    before = time.perf_counter()
+    try:
+        answer = await worker.scripts.acquire(worker.newcomer(2_000_000 + number, worker.policy), reentry=False)
+    except GateUnavailableError:
+        return None
+    return time.perf_counter() - before if answer[0] == "granted" else None
+
+
+async def measure(server: RedisServer, options: Any, results: Results) -> None:
+    assert server.process is not None
+    meter = Meter(server.process.popen.pid)
+    for policy, what in ((OPEN, "without a budget"), (BUDGET, "with a budget")):
+        async with site(server.url, options.workers, options.viewers, options.cameras, policy) as crew:
+            results.add(what=what, leases=len(crew) * options.viewers)
+            await measure_load(crew, meter, results)
+    await measure_acquires(server.url, options, results)
+    await measure_rush(server.url, options, results)

@@ -1,0 +1,110 @@
+"""Workers without sockets and cameras: their calls to Redis are those of the product. Import it after `django.setup()`."""
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from streaming.conf import Timing
+from streaming.gate.lease_scripts import LeaseScripts
+from streaming.gate.leases import Holder, Slot
+from streaming.gate.readings import open_generation
+from streaming.limits.admission import rate_of, terms_of
+from streaming.limits.policy import Policy
+from streaming.limits.user_limits import UserLimits
+from streaming.reports.camera_states import CameraStates
+from streaming.reports.counters import Counters
+from streaming.reports.reporter import Reporter, ReportSource
+from streaming.reports.traffic import WINDOW, Traffic
+from streaming.store.scripts import Store
+
+TIMING = Timing(lease=300)  # no lease ends while another worker has its turn
+CAMERAS_OF_A_WORKER = 32
+
+
+@dataclass
+class Viewing:
+    slot: Slot | None
+    traffic: Traffic
+
+
+class Worker:
+    """The calls of one worker."""
+
+    def __init__(self, store: Store, number: int, cameras: int, policy: Policy) -> None:
+        self.name, self.policy = f"host-{number}-4711-abcdef", policy
+        self._cameras = [
+            f"00000000-0000-4000-8000-{(number * 7 + n) % cameras:012}" for n in range(CAMERAS_OF_A_WORKER)
+        ]
+        self._started = time.time() * 1000
+        self.scripts = LeaseScripts(store, store, TIMING, self.name)
+        self.viewings: list[Viewing] = []
+        self.counters = Counters()
+        source = ReportSource(lambda: self.viewings, self._describe, lambda: policy)
+        self.reporter = Reporter(store, self.name, self.counters, source, lambda version, orders: None, TIMING.lease)
+        self.store = store
+        self.cameras = CameraStates(store)
+        self._seconds = 0.0
+
+    def newcomer(self, number: int, policy: Policy) -> Slot:
+        camera = self._cameras[number % len(self._cameras)]
+        of_worker = f"{self.name}:{number:016}"
+        holder = Holder(of_worker, f"Camera {camera[-4:]}", camera, "medium", of_worker, time.time() * 1000, of_worker)
+        terms = terms_of(policy, UserLimits(0, False), holder, rate_of(camera, "medium"))
+        return Slot(of_worker, holder, terms)
+
+    async def admit(self, viewers: int) -> None:
+        """Without a budget, so that it is as fast with any gate."""
+        for number in range(viewers):
+            slot = self.newcomer(number, replace(self.policy, max_mbps=0))
+            assert (await self.scripts.acquire(slot, reentry=False))[0] == "granted"
+            self.viewings.append(Viewing(slot, Traffic(lambda: self._seconds)))
+
+    def second(self) -> None:
+        """What happens in a second: each viewing sends ten frames."""
+        self._seconds += 1
+        for viewing in self.viewings:
+            if viewing.slot is not None:
+                viewing.traffic.sent(_bytes_of(viewing.slot.holder.camera_id, self._seconds))
+        self.counters.add("frames:jpeg", 10 * len(self.viewings))
+        self.counters.add("bytes", 800_000 * len(self.viewings))
+        self.reporter.sample()
+
+    async def renew(self) -> None:
+        slots = [viewing.slot for viewing in self.viewings if viewing.slot is not None]
+        _, gone = await self.scripts.renew(slots)
+        assert not gone
+
+    def _describe(self) -> dict[str, Any]:
+        cameras = {
+            camera: {"state": "live", "viewers": 3, "frames_per_second": round(random.uniform(24.8, 25.2), 1)}  # noqa: S311
+            for camera in self._cameras
+        }
+        return {"host": "host", "pid": 4711, "started": self._started, "cameras": cameras}
+
+
+@functools.lru_cache(100_000)
+def _bytes_of(camera: str, second: float) -> int:
+    """What each viewer of a camera gets in a second."""
+    return random.Random(f"{camera}:{second}").randrange(700_000, 900_000)  # noqa: S311 - not for security
+
+
+@asynccontextmanager
+async def site(url: str, workers: int, viewers: int, cameras: int, policy: Policy) -> AsyncIterator[list[Worker]]:
+    """Workers on a Redis that they have filled, each after its first report."""
+    store = Store(url)
+    await store.call("FLUSHALL", "ASYNC")
+    open_generation(url, 0)
+    crew = [Worker(store, number, cameras, policy) for number in range(workers)]
+    for several in (crew[start : start + 50] for start in range(0, workers, 50)):
+        await asyncio.gather(*(worker.admit(viewers) for worker in several))
+        for worker in several:
+            for _ in range(WINDOW + 1):
+                worker.second()
+            await worker.reporter.send()
+    yield crew
+    await store.close()

@@ -1,0 +1,33 @@
+"""One reading of Redis for many pages."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from streaming.complaints import Complaint
+from streaming.errors import GateUnavailableError
+
+FRESH = 0.5  # seconds
+
+T = TypeVar("T")
+
+
+class Cached(Generic[T]):
+    """What `read` returned, at most `fresh` seconds old; `missing` if Redis did not answer."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], missing: T, fresh: float = FRESH) -> None:
+        self._read, self._value, self._missing, self._fresh = read, missing, missing, fresh
+        self._read_at = -fresh
+        self._lock = asyncio.Lock()
+        self.complaint: Complaint | None = None  # why Redis did not answer
+
+    async def get(self) -> T:
+        async with self._lock:
+            if time.monotonic() - self._read_at > self._fresh:
+                try:
+                    self._value, self.complaint = await self._read(), None
+                except GateUnavailableError as error:
+                    self._value, self.complaint = self._missing, error.complaint
+                self._read_at = time.monotonic()
+            return self._value

@@ -1,0 +1,67 @@
+"""What Redis does not have yet of a worker's report: what has not changed is not sent again."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+WHOLE = 10.0  # seconds after which a report is sent whole in any case, should Redis have lost a part
+TOLERANCE = 0.9  # a rate that fades is counted again when it is lower than this share of the rate that is counted
+
+Stream = tuple[
+    str, int, int, int
+]  # rate field, estimate, highest rate of the field's streams here, last change of the rate
+
+
+class Part(NamedTuple):
+    """The part of a report that is sent."""
+
+    report: str  # "": unchanged
+    streams: dict[str, Stream]  # lease -> stream
+    fields: Sequence[str]  # the rate fields whose rates the answer shall have
+
+
+class Unsent:
+    def __init__(self) -> None:
+        self._report = ""
+        self._streams: dict[str, Stream] = {}  # as Redis has them
+        self._counted: dict[str, int] = {}  # rate field -> the most that one of its streams is counted with
+        self._whole_at = 0.0  # time.monotonic()
+        self._selected: tuple[str, dict[str, Stream], Part] = "", {}, Part("", {}, ())
+
+    def select(self, report: str, streams: dict[str, Stream]) -> Part:
+        """Return what Redis does not have."""
+        if time.monotonic() >= self._whole_at:
+            self.forget()
+            self._whole_at = time.monotonic() + WHOLE
+        part = Part(
+            "" if report == self._report else report,
+            {id: stream for id, stream in streams.items() if not self._is_known(id, stream)},
+            sorted({field for field, *_ in streams.values()}),
+        )
+        self._selected = report, streams, part
+        return part
+
+    def confirm(self, rates: Sequence[int]) -> None:
+        """Redis has the part that was selected last. `rates`: kbit/s of its fields, 0 if none was measured."""
+        self._report, self._streams, part = self._selected
+        before, self._counted = self._counted, {}
+        for field, rate in zip(part.fields, rates, strict=True):
+            counted = before.get(field, 0)
+            if TOLERANCE * counted <= rate <= counted:
+                self._counted[field] = counted
+                continue
+            # It has faded, or more was measured: the streams that were not sent now are sent next time.
+            self._counted[field] = rate
+            self._streams = {
+                id: stream for id, stream in self._streams.items() if stream[0] != field or id in part.streams
+            }
+
+    def forget(self) -> None:
+        """Redis may have lost what it had."""
+        self._report, self._streams, self._counted = "", {}, {}
+
+    def _is_known(self, id: str, stream: Stream) -> bool:
+        known = self._streams.get(id)
+        if known is None or known[:2] + known[3:] != stream[:2] + stream[3:]:
+            return False
+        return stream[2] <= self._counted[stream[0]]
