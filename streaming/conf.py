@@ -85,6 +85,9 @@ MAX_PER_USER: Number = Number("STREAM_MAX_PER_USER", 0, "streams (0: unlimited)"
 MAX_PER_ADDRESS: Number = Number("STREAM_MAX_PER_ADDRESS", 1_000, "streams", 1, 100_000)
 STILL: Number = Number("STREAM_STILL_SECONDS", 2, "seconds", 1, 60, fraction=True)
 STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills a second", 1, 10_000)
+WAIT_MAX: Number = Number("STREAM_WAIT_MAX", 100, "viewers in line (0: no line)", 0, 100_000)
+WAIT: Number = Number("STREAM_WAIT_SECONDS", 600, "seconds", 1, 86_400)
+RESUME: Number = Number("STREAM_RESUME_SECONDS", 5, "seconds (0: never)", 0, 60, fraction=True)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
@@ -104,6 +107,9 @@ ALL: tuple[Number | Choice, ...] = (
     STILL,
     STILLS_PER_USER,
     MAX_HANDSHAKES,
+    WAIT_MAX,
+    WAIT,
+    RESUME,
 )
 
 
@@ -116,6 +122,7 @@ class Timing:
     """
 
     lease: float
+    resume: float = 0.0  # for so long a viewer may take back a slot or a place in the line
 
     @property
     def heartbeat(self) -> float:
@@ -131,7 +138,7 @@ class Timing:
 
 
 def timing() -> Timing:
-    return Timing(lease=LEASE.value)
+    return Timing(lease=LEASE.value, resume=RESUME.value)
 
 
 # kbit/s that a stream counts with until its camera and quality were measured; high enough for busy scenes.

@@ -61,6 +61,12 @@ class StoppedByAdministratorError(StreamError):
     reason = "stopped_by_administrator"
 
 
+class ReplacedError(StreamError):
+    """Continued in another window."""
+
+    reason = "replaced"
+
+
 class ProtocolError(StreamError):
     """The viewer sent something that the protocol does not know."""
 
@@ -101,6 +107,18 @@ class StillLimitReachedError(LimitReachedError):
     """You are asking for too many still pictures. Please try again later."""
 
     reason = "still_limit_reached"
+
+
+class LineFullError(LimitReachedError):
+    """Too many viewers are waiting already. Please try again later."""
+
+    reason = "line_full"
+
+
+class WaitExpiredError(LimitReachedError):
+    """No stream became free in time. Please try again later."""
+
+    reason = "wait_expired"
 
 
 class UnavailableError(StreamError):

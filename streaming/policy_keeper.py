@@ -17,9 +17,9 @@ MAX_AGE = 30.0  # seconds after which the limits are read again in any case: Red
 
 
 class PolicyKeeper:
-    def __init__(self, on_new_group: Callable[[], None]) -> None:
-        """`on_new_group`: called after the reserved slots went to another group."""
-        self._on_new_group = on_new_group
+    def __init__(self, on_new_group: Callable[[], None], on_change: Callable[[], None]) -> None:
+        """`on_new_group`: called after the reserved slots went to another group. `on_change`: after any change."""
+        self._on_new_group, self._on_change = on_new_group, on_change
         self.policy = policy.defaults()
         self._version = ""  # the version of the limits in Redis, as heard last
         self._loaded: str | None = None  # the version that was read last; None: none yet
@@ -59,6 +59,8 @@ class PolicyKeeper:
             self._tried.set()
             if self.policy.reserved_group != known.reserved_group:
                 self._on_new_group()
+            if self.policy != known:
+                self._on_change()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(MAX_AGE):
                     await self._wakeup.wait()

@@ -18,7 +18,9 @@ from streaming import conf, shutdown
 from streaming.errors import (
     DrainingError,
     GateUnavailableError,
+    ReplacedError,
     StoppedByAdministratorError,
+    StreamError,
     TooManyHandshakesError,
 )
 from streaming.gate.eviction import EvictionPolicy
@@ -77,7 +79,7 @@ class Runtime:
         on_connect = opening(conf.timing().grace)
         self.store = Store(url, on_connect)
         self.counters = Counters()
-        self._policies = PolicyKeeper(lambda: self._rechecks.request_all())
+        self._policies = PolicyKeeper(lambda: self._rechecks.request_all(), lambda: self.gate.line.ask_again())
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.eviction = EvictionPolicy(self.store)
@@ -119,7 +121,7 @@ class Runtime:
     @contextlib.contextmanager
     def registered(self, stream: Stream) -> Iterator[None]:
         """Keep `stream` in `streams` while the block lasts. Raises TooManyHandshakesError."""
-        if sum(not other.admitted for other in self.streams) >= conf.MAX_HANDSHAKES.value:
+        if sum(other.is_handshake for other in self.streams) >= conf.MAX_HANDSHAKES.value:
             raise TooManyHandshakesError(retry_after=5)
         self.streams.add(stream)
         try:
@@ -216,7 +218,9 @@ class Runtime:
             self._sharing.close()
 
 
-def _stopped(order: Order) -> StoppedByAdministratorError:
+def _stopped(order: Order) -> StreamError:
+    if order.get("replaced"):
+        return ReplacedError()
     facts = {"retry_after": order["block"] // 1000} if order["block"] else {}
     return StoppedByAdministratorError(order["message"], **facts)
 

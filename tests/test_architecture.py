@@ -26,7 +26,8 @@ NAMES = {
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
-        "eviction blocks leases stop_orders readings refusals lease_scripts held_slots keeper heartbeat slots"
+        "eviction blocks leases stop_orders lease_scripts readings line_readings refusals held_slots keeper heartbeat "
+        "waiting_line slots"
     ),
     "streaming/ingest": (
         "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
@@ -37,7 +38,7 @@ NAMES = {
         "cached camera_states viewer_list counters retention recorder traffic usage history unsent reporter"
     ),
     "streaming/viewing": (
-        "access fast_path log protocol still_limits viewer services accounting delivery viewing milestones "
+        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing milestones "
         "open_streams rechecks"
     ),
     "streaming/web": (

@@ -21,6 +21,7 @@ class Keeper:
         self._scripts, self._held, self._lease = scripts, held, lease
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
         self._returned: dict[str, tuple[Slot, float]] = {}  # the same, released since
+        self._kept: dict[str, Slot] = {}  # their viewers may come back
         self._wake = asyncio.Event()
         self._released = asyncio.Event()
 
@@ -29,8 +30,28 @@ class Keeper:
         """Slots that were given back and whose leases Redis may still hold."""
         return [slot for slot, _ in self._returning.values()]
 
+    @property
+    def kept(self) -> list[Slot]:
+        """Slots whose viewers have lost their connection, and may come back."""
+        return list(self._kept.values())
+
     def give_back(self, slot: Slot) -> None:
         self._held.remove(slot)
+        if slot.keep_seconds:
+            self._kept[slot.id] = slot
+            self._wake.set()
+            asyncio.get_running_loop().call_later(slot.keep_seconds, self._return, slot)
+        else:
+            self._return(slot)
+
+    def give_back_kept(self) -> None:
+        """Keep no slot any longer for a viewer who may come back."""
+        for slot in self.kept:
+            self._return(slot)
+
+    def _return(self, slot: Slot) -> None:
+        self._kept.pop(slot.id, None)
+        slot.keep_seconds = 0.0
         self._returning[slot.id] = (slot, time.monotonic() + self._lease)
         self._wake.set()
 
@@ -45,6 +66,7 @@ class Keeper:
             await self._wake.wait()
             self._wake.clear()
             try:
+                await self._mark_kept()
                 await self.release()
                 await self._store_details()
             except GateUnavailableError:
@@ -83,6 +105,12 @@ class Keeper:
     def _release_again(self, slot: Slot) -> None:
         slot.reply_lost = False
         self._wake.set()
+
+    async def _mark_kept(self) -> None:
+        for slot in self.kept:
+            if slot.keep_seconds:
+                seconds, slot.keep_seconds = slot.keep_seconds, 0.0
+                await self._scripts.abandon(slot, seconds)
 
     async def _store_details(self) -> None:
         for slot in self._held:

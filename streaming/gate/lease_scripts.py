@@ -9,12 +9,33 @@ from typing import Any
 
 from streaming.conf import Timing
 from streaming.gate.leases import Rate, Slot, lease_clock
-from streaming.store.keys import BLOCKS, DETAILS, EXPECTED, GENERATION, RATE_CHANGES, RATES, SERVER_SET, TOTALS
+from streaming.store.keys import (
+    BLOCKS,
+    DETAILS,
+    EXPECTED,
+    GENERATION,
+    LINE,
+    ORDERS,
+    RATE_CHANGES,
+    RATES,
+    SERVER_SET,
+    TOTALS,
+)
 from streaming.store.scripts import Argument, Store
 
 CHUNK = 500  # leases in one call
 RELEASES = 25  # leases in one release: it removes each of them from the sets of all
 LATE_REPORT = 60_000  # ms after a change of a rate in which a report with the old rate may still arrive
+STORE_KEYS = (
+    GENERATION,
+    DETAILS,
+    RATES,
+    EXPECTED,
+    TOTALS,
+    LINE,
+)  # the first keys of each script that admits or releases
+TICKET_LIFE = 5_000  # ms for which a ticket counts without being kept
+LOOK = 500  # ms between two looks, of all workers, for slots that became free unnoticed
 MIN_TOLERANCE = 1.0  # seconds by which Redis's clock may be ahead of what is expected: a call may take that long
 
 
@@ -24,14 +45,15 @@ class LeaseScripts:
     def __init__(self, store: Store, renewals: Store, timing: Timing, worker: str) -> None:
         self._store, self._renewals, self._worker = store, renewals, worker
         self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
+        self._resume = timing.resume
         self._tolerance_ms = 1000 * max(timing.lease - timing.fence, MIN_TOLERANCE)
         self._ahead_ms: float | None = None  # Redis's clock minus lease_clock()
         self._longest_grace_ms, self._longest_until = self._grace_ms, 0.0  # of all workers; lease_clock()
 
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         """Returns the answer of acquire.lua: outcome, generation, facts."""
-        terms, block = slot.terms, BLOCKS + slot.holder.user_id
-        keys = [GENERATION, DETAILS, RATES, EXPECTED, block, TOTALS, *(limit.key for limit in terms.limits)]
+        terms, asking = slot.terms, slot.asking
+        keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *(limit.key for limit in terms.limits)]
         arguments: list[Argument] = [
             slot.id,
             self._lease_ms,
@@ -39,9 +61,13 @@ class LeaseScripts:
             self._latest_ms(),
             slot.holder.as_json(self._worker),
             int(reentry),
-            f"[{','.join(f'{limit.maximum},{limit.trial}' for limit in terms.limits)}]",
+            f"[{','.join(str(limit.maximum) for limit in terms.limits)}]",
+            f"[{','.join(str(limit.trial) for limit in terms.limits)}]"
+            if any(limit.trial for limit in terms.limits)
+            else "[]",
+            json.dumps(self._options(slot)) if asking.may_wait else "{}",
         ]
-        if terms.budget or terms.trial_budget:
+        if terms.budget or terms.trial_budget or asking.may_wait:
             arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
         sent_at = lease_clock()
         answer = await self._store.run("gate/acquire", keys, arguments)
@@ -49,12 +75,45 @@ class LeaseScripts:
             self._ahead_ms = answer[3] - sent_at * 1000
         return answer
 
+    def _options(self, slot: Slot) -> dict[str, Any]:
+        """Returns what the caller may do besides entering the sets, for acquire.lua."""
+        asking = slot.asking
+        wait = {
+            "worker": self._worker,
+            "class": asking.kind,
+            "most": asking.most,
+            "life": TICKET_LIFE,
+            "since": slot.holder.since,
+        }
+        if slot.order:
+            wait["order"] = slot.order
+        options: dict[str, Any] = {"wait": wait} if asking.wait else {}
+        if asking.resume:
+            options["resume"] = asking.resume
+        elif asking.replace:
+            options["replace"] = asking.replace
+        if asking.resume or asking.replace:
+            options |= {"replacing": wait, "orders": ORDERS}
+        return options
+
+    async def keep_waiting(self, ids: Sequence[str]) -> tuple[int, list[Any]]:
+        """Keeps the places of this worker's viewers in the line. Returns how many wait, and for each that has a ticket its
+        id, order, place in the line, queue and the leases in that queue's set."""
+        waiting, tickets = await self._store.run(
+            "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, json.dumps(ids)]
+        )
+        return waiting, tickets
+
+    async def abandon(self, slot: Slot, seconds: float) -> None:
+        """Keeps the lease for `seconds`, in which the viewer may take it again."""
+        await self._store.run("gate/abandon", [GENERATION, LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
+
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:
         """Returns the generation of Redis's data, and the ids of the leases that are gone."""
         sets = _set_keys(slots) or [SERVER_SET]
         position = {key: number for number, key in enumerate(sets, start=1)}
         leases = [[slot.id, *(position[limit.key] for limit in slot.limits)] for slot in slots]
-        keys = [GENERATION, DETAILS, RATES, *sets]
+        keys = [*STORE_KEYS, *sets]
         arguments: list[Argument] = [self._lease_ms, self._grace_ms, self._longest_grace_ms, self._latest_ms()]
         sent_at = lease_clock()
         generation, now, grace, *gone = await self._renewals.run("gate/renew", keys, [*arguments, json.dumps(leases)])
@@ -64,7 +123,7 @@ class LeaseScripts:
         return generation, gone
 
     async def release(self, slots: Sequence[Slot]) -> None:
-        await self._store.run("gate/release", *release_call(slots))
+        await self._store.run("gate/release", *release_call(slots, self._resume))
 
     async def describe(self, slot: Slot) -> None:
         await self._store.run("gate/describe", [DETAILS], [slot.id, slot.holder.as_json(self._worker)])
@@ -81,9 +140,9 @@ class LeaseScripts:
         return 0 if self._ahead_ms is None else round(self._ahead_ms + lease_clock() * 1000 + self._tolerance_ms)
 
 
-def release_call(slots: Sequence[Slot]) -> tuple[list[str], list[Argument]]:
-    """Returns the keys and arguments of release.lua."""
-    return [GENERATION, DETAILS, RATES, *_set_keys(slots)], [slot.id for slot in slots]
+def release_call(slots: Sequence[Slot], resume: float) -> tuple[list[str], list[Argument]]:
+    """Returns the keys and arguments of release.lua. `resume`: seconds in which the viewers may come back."""
+    return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), *(slot.id for slot in slots)]
 
 
 def in_chunks(slots: Sequence[Slot], size: int = CHUNK) -> Iterator[Sequence[Slot]]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from streaming.errors import LimitReachedError, SlotLostError
@@ -45,6 +46,45 @@ class Terms:
     rate: Rate = Rate()
     budget: int = 0
     trial_budget: int = 0
+
+
+class Kind(IntEnum):
+    """The classes of the line, in their order."""
+
+    FRONT = 0
+    OPERATOR = 1
+    ORDINARY = 2
+    BACKGROUND = 3
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a viewer asks for besides a slot."""
+
+    wait: bool = False  # for a slot, in line, instead of being refused
+    kind: Kind = Kind.ORDINARY
+    most: int = 0  # how many may be in line
+    seconds: float = 0.0  # how long to wait at most
+    resume: str = ""  # lease or ticket that this viewer had until a moment ago
+    replace: str = ""  # lease of the same user that shall end for this one
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the viewer may get a place in the line."""
+        return self.wait or bool(self.resume or self.replace)
+
+
+PLAIN = Asking()
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a viewer in the line, and the limit that refuses them."""
+
+    position: int  # from 1
+    waiting: int  # viewers in line
+    since: float  # Unix ms
+    refusal: LimitReachedError
 
 
 @dataclass(frozen=True)
@@ -103,6 +143,9 @@ class Slot:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     described: bool = True
     reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
+    asking: Asking = PLAIN
+    order: float = 0.0  # of the ticket in the line; 0: none yet
+    keep_seconds: float = 0.0  # how long to keep the slot after its end, for a viewer whose connection was lost
     rate_changes: int = 0  # how many changes of the rate were sent to Redis
     rate_change: int = 0  # number of the newest one that was answered or has failed; reports carry it
 

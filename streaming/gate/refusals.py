@@ -4,7 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from streaming.errors import BandwidthReachedError, LimitReachedError, StoppedByAdministratorError, StreamError
+from streaming.errors import (
+    BandwidthReachedError,
+    LimitReachedError,
+    LineFullError,
+    StoppedByAdministratorError,
+    StreamError,
+)
 from streaming.gate.leases import Terms
 
 
@@ -19,14 +25,24 @@ def would_refuse(terms: Terms, position: int, *facts: int) -> LimitReachedError 
 
 
 def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
-    """Returns the error for an outcome other than "granted" and "wait"."""
-    if outcome == "budget":
-        return bandwidth(facts)
+    """Returns the error for the outcomes "blocked", "line_full", "full" and "budget"."""
     if outcome == "blocked":
         return StoppedByAdministratorError(facts[1], retry_after=math.ceil(facts[0] / 1000))
-    position, in_use, limit, next_end = facts
-    error: type[StreamError] = terms.limits[position - 1].refusal
-    return error(in_use=in_use, limit=limit, retry_after=_retry_after(next_end))
+    if outcome == "line_full":
+        return LineFullError(waiting=facts[0])
+    return limit_reached(terms, outcome, facts)
+
+
+def limit_reached(terms: Terms, outcome: str, facts: Sequence[Any]) -> LimitReachedError:
+    """Returns the error for the outcomes "full" and "budget"."""
+    waiting, *rest = facts
+    if outcome == "budget":
+        error: LimitReachedError = bandwidth(rest)
+    else:
+        position, in_use, limit, next_end = rest
+        error = terms.limits[position - 1].refusal(in_use=in_use, limit=limit, retry_after=_retry_after(next_end))
+    error.facts["waiting"] = waiting
+    return error
 
 
 def bandwidth(facts: Sequence[int]) -> BandwidthReachedError:

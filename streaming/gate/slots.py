@@ -15,19 +15,24 @@ While Redis is away or refuses, new viewers are refused and running streams go o
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from streaming.conf import Timing
+from streaming.errors import WaitExpiredError
 from streaming.gate.heartbeat import Heartbeat
 from streaming.gate.held_slots import HeldSlots
 from streaming.gate.keeper import Keeper
 from streaming.gate.lease_scripts import LeaseScripts, in_chunks, release_call
-from streaming.gate.leases import Holder, Rate, Slot, Terms, Usage
+from streaming.gate.leases import PLAIN, Asking, Holder, Place, Rate, Slot, Terms, Usage
 from streaming.gate.readings import read_usage
-from streaming.gate.refusals import bandwidth, refusal, would_refuse
+from streaming.gate.refusals import bandwidth, limit_reached, refusal, would_refuse
+from streaming.gate.waiting_line import OnPlace, Waiter, WaitingLine
 from streaming.store.scripts import Store, run_now
 
 logger = logging.getLogger(__name__)
@@ -36,17 +41,23 @@ OnWait = Callable[[float], Awaitable[None]]  # gets the seconds that a new viewe
 ReadTerms = Callable[[], Awaitable[Terms]]  # reads the terms that are in force now
 
 
+async def _tell_nobody(_: Place) -> None:
+    pass
+
+
 class Gate:
     """This worker's side of the gate: acquires the slots of its viewings, and starts what renews and releases them."""
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
         """`renewals`: a connection of their own, so that they never wait behind a rush of new viewers. Both stores have
         `opening` as their `on_connect`."""
-        self._store, self.worker = store, worker
+        self._store, self.worker, self._resume = store, worker, timing.resume
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
         self.keeper = Keeper(scripts, self.held, timing.lease)
         self.heartbeat = Heartbeat(scripts, self.held, self.keeper, timing.heartbeat)
+        self._wakes = Store(store.url)
+        self.line = WaitingLine(scripts, self._wakes, worker)
         self._scripts = scripts
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -54,12 +65,15 @@ class Gate:
         self._tasks = [
             asyncio.create_task(self.heartbeat.run(), name="gate heartbeat"),
             asyncio.create_task(self.keeper.run(), name="gate keeper"),
+            asyncio.create_task(self.line.keep(), name="waiting line"),
+            asyncio.create_task(self.line.listen(), name="granted slots"),
         ]
 
     async def stop(self, seconds: float) -> None:
         """Give back all slots, for `seconds` at most; the others are free when their leases end."""
         for slot in self.held:
             self.keeper.give_back(slot)
+        self.keeper.give_back_kept()
         try:
             async with asyncio.timeout(seconds):
                 await self.keeper.until_released()
@@ -69,26 +83,37 @@ class Gate:
         for task in self._tasks:
             task.cancel()
         self.held.stop_timer()
+        await self._wakes.close()
 
     def release_now(self, url: str) -> None:
         """Release all slots at the end of a process whose loop is gone. Tries once, and blocks for a second at most."""
-        for chunk in in_chunks([*self.held, *self.keeper.returning]):
-            run_now(url, "gate/release", *release_call(chunk))
+        for chunk in in_chunks([*self.held, *self.keeper.kept, *self.keeper.returning]):
+            run_now(url, "gate/release", *release_call(chunk, self._resume))
 
     def new_id(self) -> str:
         """Returns the id of a new viewing, and of its lease once it is admitted."""
         return f"{self.worker}:{secrets.token_hex(8)}"
 
     def slot(
-        self, holder: Holder, terms: Terms, on_wait: OnWait, id: str = "", read_terms: ReadTerms | None = None
+        self,
+        holder: Holder,
+        terms: Terms,
+        on_wait: OnWait,
+        id: str = "",
+        read_terms: ReadTerms | None = None,
+        asking: Asking = PLAIN,
+        on_place: OnPlace = _tell_nobody,
     ) -> "SlotContext":
         """Returns the context that holds a slot in every limited set.
 
-        `on_wait` is awaited before each wait for a Redis without data. `read_terms`, which may raise, is called after it.
-        Entering raises LimitReachedError of the first set that is full (in_use, limit, retry_after in s),
-        BandwidthReachedError, StoppedByAdministratorError while the user is blocked, or GateUnavailableError.
+        `on_wait` is awaited before each wait for a Redis without data, and `on_place` at each change of the viewer's place
+        in the line. `read_terms`, which may raise, is called after a wait.
+        Entering raises LimitReachedError of the first set that is full (in_use, limit, retry_after in s, waiting),
+        BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError while the user is blocked, or
+        GateUnavailableError. With `asking.wait` it waits in line instead of the first two.
         """
-        return SlotContext(self.held, self.keeper, Slot(id or self.new_id(), holder, terms), on_wait, read_terms)
+        slot = Slot(id or self.new_id(), holder, terms, asking=asking)
+        return SlotContext(self, slot, on_wait, read_terms, on_place)
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
         """Count a stream with another rate; the caller changes the slot's terms. `budget` is in kbit/s, 0: unlimited.
@@ -114,13 +139,17 @@ class SlotContext:
     """Acquires a slot on entry and gives it back on exit."""
 
     def __init__(
-        self, held: HeldSlots, keeper: Keeper, slot: Slot, on_wait: OnWait, read_terms: ReadTerms | None
+        self, gate: Gate, slot: Slot, on_wait: OnWait, read_terms: ReadTerms | None, on_place: OnPlace
     ) -> None:
-        self._held, self._keeper, self._slot, self._on_wait, self._read_terms = held, keeper, slot, on_wait, read_terms
+        self._held, self._keeper, self._line, self._slot = gate.held, gate.keeper, gate.line, slot
+        self._on_wait, self._read_terms, self._on_place = on_wait, read_terms, on_place
+        self._asked_at, self._since = 0.0, time.time() * 1000
 
     async def __aenter__(self) -> Slot:
+        self._asked_at = asyncio.get_running_loop().time()
         try:
-            await self._admit()
+            with contextlib.ExitStack() as stack:
+                await self._admit(stack)
         except BaseException:
             self._keeper.give_back(self._slot)
             raise
@@ -130,18 +159,36 @@ class SlotContext:
         # No await here, so nothing can cancel it. The keeper releases the id, with or without a reply to the acquire.
         self._keeper.give_back(self._slot)
 
-    async def _admit(self) -> None:
-        slot = self._slot
+    async def _admit(self, stack: contextlib.ExitStack) -> None:
+        slot, waiter = self._slot, None
         while True:
             outcome, facts = await self._held.acquire(slot)
             if outcome == "granted":
                 slot.in_use = facts[0]
                 slot.would_refuse = would_refuse(slot.terms, *facts[1:])
                 return
-            if outcome != "wait":
+            if outcome not in ("wait", "waits"):
                 raise refusal(slot.terms, outcome, facts)
-            seconds = facts[0] / 1000
-            await self._on_wait(seconds)
-            await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the new viewers
+            if waiter is None and slot.asking.may_wait:
+                waiter = stack.enter_context(self._line.waiting(slot, self._on_place))
+            if outcome == "wait":
+                await self._wait_for_data(facts[0] / 1000)
+            elif waiter is not None:
+                await self._wait_in_line(waiter, *facts)
             if self._read_terms is not None:
                 slot.terms = await self._read_terms()
+
+    async def _wait_for_data(self, seconds: float) -> None:
+        await self._on_wait(seconds)
+        await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the new viewers
+
+    async def _wait_in_line(self, waiter: Waiter, order: float, position: int, outcome: str, *facts: Any) -> None:
+        """Wait until it may be this viewer's turn."""
+        slot, asking = self._slot, self._slot.asking
+        slot.order = order
+        error = limit_reached(slot.terms, outcome, facts)
+        waiter.move(Place(position, facts[0], self._since, error))
+        try:
+            await waiter.wait(self._asked_at + asking.seconds)
+        except TimeoutError:
+            raise (WaitExpiredError() if asking.wait else error) from None

@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
@@ -48,11 +48,12 @@ WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS]  # where `remove_worker.lua` remo
 
 
 class Order(TypedDict):
-    """An order to stop a viewing of this worker."""
+    """An order to stop a viewing of this worker, or to remove a viewer from the line."""
 
     id: str  # of the viewing
     message: str  # for the viewer
     block: int  # milliseconds for which the user is blocked
+    replaced: NotRequired[bool]  # another viewing of this user takes the slot
 
 
 class ReportedViewing(Protocol):

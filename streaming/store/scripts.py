@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,9 +51,15 @@ COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each scri
 
 @functools.cache
 def source(name: str) -> str:
-    """The whole text of a script, such as "gate/acquire"."""
+    """The whole text of a script, such as "gate/acquire", after what its first line includes."""
+    text = _file(name)
+    included = re.match(r"-- Includes (.+)", text)
+    return "".join([COMMON.read_text(), *map(_file, included[1].split(", ") if included else ()), text])
+
+
+def _file(name: str) -> str:
     package, script = name.split("/")
-    return COMMON.read_text() + (STREAMING / package / "lua" / f"{script}.lua").read_text()
+    return (STREAMING / package / "lua" / f"{script}.lua").read_text()
 
 
 @functools.cache

@@ -26,7 +26,7 @@ class Account:
 
     def count_admission(self, slot: Slot, seconds: float) -> None:
         """`seconds`: how long the viewer waited for the slot."""
-        self._counters.observe("admission", seconds)
+        self._counters.observe("waited" if slot.order else "admission", seconds)
         self._counters.add("granted")
         self._counters.count_arrival(slot.in_use - 1)
         self._counters.record_in_use(slot.in_use)

@@ -17,6 +17,11 @@ class Stream:
         """Whether it has, or has had, a slot. Until then it is a handshake in progress."""
         return self.viewing is not None and self.viewing.slot is not None
 
+    @property
+    def is_handshake(self) -> bool:
+        """Whether it has neither a slot nor a place in the line yet."""
+        return not self.admitted and not (self.viewing is not None and self.viewing.is_waiting)
+
     def assign(self, viewing: Viewing, *, user: str, session: str | None) -> None:
         self.viewing, self.camera, self.user, self.session = viewing, viewing.holder.camera_id, user, session
 

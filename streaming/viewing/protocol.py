@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming import errors
-from streaming.gate.leases import Slot
+from streaming.gate.leases import Place, Slot
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Format, Frame
 
@@ -34,6 +34,7 @@ CLOSE_CODES: dict[type[errors.StreamError], int] = {
     errors.ViewerUnresponsiveError: 4408,
     errors.SlotLostError: 4409,
     errors.StoppedByAdministratorError: 4410,
+    errors.ReplacedError: 4411,
     errors.ProtocolError: 4422,
     errors.LimitReachedError: 4429,
     errors.UnavailableError: 4503,
@@ -49,8 +50,23 @@ def error_message(error: errors.StreamError) -> dict[str, object]:
     return {"type": "error", "code": close_code(error), "reason": error.reason, "message": str(error), **error.facts}
 
 
-def info_message(slot: Slot) -> dict[str, object]:
-    """The first message to a viewer who has a slot."""
+def waiting_message(place: Place, resume: str) -> dict[str, object]:
+    """The viewer's place in the line, and the limit that refuses them. `resume`: a token."""
+    facts = {name: value for name, value in place.refusal.facts.items() if name != "retry_after"}
+    return {
+        "type": "status",
+        "state": "waiting",
+        "reason": place.refusal.reason,
+        **facts,
+        "position": place.position,
+        "waiting": place.waiting,
+        "since": place.since,
+        "resume": resume,
+    }
+
+
+def info_message(slot: Slot, resume: str) -> dict[str, object]:
+    """The first message to a viewer who has a slot. `resume`: a token."""
     return {
         "type": "info",
         "viewing_id": slot.id,
@@ -61,6 +77,7 @@ def info_message(slot: Slot) -> dict[str, object]:
         "in_use": slot.in_use,
         "limit": slot.limits[0].maximum,
         "server_time": time.time() * 1000,
+        "resume": resume,
     }
 
 
@@ -138,6 +155,13 @@ def known_formats(text: str) -> frozenset[Format]:
     """The formats in a list such as "jpeg,h264", without unknown names. JPEG is always among them."""
     names = {name.strip() for name in text.split(",")}
     return frozenset({Format.JPEG, *(format for format, name in FORMATS.items() if name in names)})
+
+
+def is_one(name: str, value: str | None) -> bool:
+    """Returns whether a parameter of the query is given. Raises ProtocolError if it is neither missing nor "1"."""
+    if value not in (None, "1"):
+        raise errors.ProtocolError(f"The parameter {name} must be 1, or missing.")
+    return value is not None
 
 
 def known_quality(quality: str) -> str:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.gate.leases import Holder, Slot
+from streaming.gate.leases import PLAIN, Asking, Holder, Slot
 from streaming.ingest.frames import JPEG_ONLY, Format
 from streaming.viewing.fast_path import FastPath
 
@@ -25,12 +25,15 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one."""
+    """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
+    `comes_back`: the viewer knows how to take back the slot after a lost connection."""
 
     source: CameraSource
     holder: Holder
     formats: frozenset[Format] = JPEG_ONLY
     id: str = ""
+    asking: Asking = PLAIN
+    comes_back: bool = False
 
 
 @dataclass(frozen=True)

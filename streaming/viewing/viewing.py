@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from streaming import conf
 from streaming.errors import (
     BandwidthReachedError,
     CameraLostError,
@@ -16,7 +17,7 @@ from streaming.errors import (
     GateUnavailableError,
     StreamError,
 )
-from streaming.gate.leases import Holder, Rate, Slot, Terms
+from streaming.gate.leases import Holder, Place, Rate, Slot, Terms
 from streaming.gate.slots import ReadTerms
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
@@ -24,6 +25,7 @@ from streaming.viewing import protocol
 from streaming.viewing.accounting import Account
 from streaming.viewing.delivery import LEASE_MARGIN, Delivery
 from streaming.viewing.log import log_event
+from streaming.viewing.resume_tokens import token_of
 from streaming.viewing.services import WorkerServices
 from streaming.viewing.viewer import Viewer, ViewRequest
 
@@ -36,6 +38,8 @@ class Viewing:
         self._account = Account(services, request)
         self.traffic = self._account.traffic
         self._quality = request.holder.quality  # the quality that the viewer asked for last
+        self._token = token_of(self.id, request.holder)
+        self.is_waiting = False  # in line
         self.slot: Slot | None = None
         self._delivery: Delivery | None = None
         self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
@@ -61,18 +65,26 @@ class Viewing:
         if not self._stop.done():
             self._stop.set_result(error)
 
+    def connection_lost(self) -> None:
+        """The viewer may come back within seconds: their slot is kept for that time."""
+        if self.slot is not None and self._request.comes_back:
+            self.slot.keep_seconds = conf.RESUME.value
+
     async def _raise_when_stopped(self) -> None:
         raise await asyncio.shield(self._stop)
 
     async def _hold(self, terms: Terms, read_terms: ReadTerms | None) -> None:
         """Hold a slot, and within it the feed. However this ends, the feed is left before the slot is released."""
         request, asked_at = self._request, time.monotonic()
-        async with self._gate.slot(request.holder, terms, self._tell_waiting, self.id, read_terms) as slot:
+        async with self._gate.slot(
+            request.holder, terms, self._tell_recovering, self.id, read_terms, request.asking, self._tell_place
+        ) as slot:
             self._account.count_admission(slot, time.monotonic() - asked_at)
+            self.is_waiting = False
             self.slot = slot
             self._viewer.admitted(slot)
             slot.progressed(self._timeouts.first_frame + LEASE_MARGIN)
-            await self._viewer.send_message(protocol.info_message(slot))
+            await self._viewer.send_message(protocol.info_message(slot, self._token))
             camera, quality = request.holder.camera_id, request.holder.quality
             async with self._hub.feed(camera, request.source, quality, request.formats) as feed:
                 delivery = Delivery(self._viewer, slot, feed, self._account, self._timeouts.stall)
@@ -120,7 +132,11 @@ class Viewing:
 
     # Messages about the gate and the camera.
 
-    async def _tell_waiting(self, seconds: float) -> None:
+    async def _tell_place(self, place: Place) -> None:
+        self.is_waiting = True
+        await self._viewer.send_message(protocol.waiting_message(place, self._token))
+
+    async def _tell_recovering(self, seconds: float) -> None:
         facts = {"retry_after": round(seconds, 1)}
         await self._viewer.send_message(protocol.status_message(State.CONNECTING, "gate_recovering", **facts))
 

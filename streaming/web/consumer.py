@@ -14,6 +14,7 @@ from django.db import Error, InterfaceError, OperationalError
 
 from streaming import errors, runtime
 from streaming.gate.leases import Slot, Terms
+from streaming.gate.line_readings import read_own
 from streaming.viewing import log, protocol
 from streaming.viewing.fast_path import EXTENSION, FastPath
 from streaming.viewing.milestones import Milestones
@@ -22,6 +23,8 @@ from streaming.viewing.viewing import Viewing
 from streaming.web.handshake import Handshake
 
 logger = logging.getLogger(__name__)
+
+LOST = 1006  # the close code of a connection that ended without a close frame
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -77,6 +80,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def disconnect(self, code: int) -> None:
         self._close_code = code
+        if code == LOST and self._viewing is not None:
+            self._viewing.connection_lost()
         await self._cancel_task()
 
     async def _cancel_task(self) -> None:
@@ -97,6 +102,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._stream_and_report(worker)
         except errors.TooManyHandshakesError as error:
             await self._count_and_close(worker, error)
+        finally:
+            if self._viewing is not None and self._viewing.is_waiting:
+                worker.counters.add("gave_up")
 
     async def _stream_and_report(self, worker: runtime.Runtime) -> None:
         """Stream, and tell the viewer why it ended. It is still registered then, so a draining worker waits for this."""
@@ -124,7 +132,12 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
 
-        await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
+        try:
+            await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
+        except errors.LimitReachedError as error:
+            with contextlib.suppress(errors.GateUnavailableError):
+                error.facts["yours"] = await read_own(worker.store, request.holder.user_id)
+            raise
 
     async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
         """Count the error if it refused the viewer or took their slot, and close the socket with it."""

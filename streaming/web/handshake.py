@@ -14,12 +14,13 @@ from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
-from streaming.gate.leases import Holder, Rate, Terms
+from streaming.gate.leases import Asking, Holder, Kind, Rate, Terms
 from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
 from streaming.viewing.access import check_session_access
+from streaming.viewing.resume_tokens import viewing_of
 from streaming.viewing.viewer import ViewRequest
 
 
@@ -50,7 +51,9 @@ class Handshake:
         self.address: str = client[0] if client else ""
         # Channels' SessionMiddleware would read the session again with each message that is sent.
         self.session: str | None = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-        self._query = parse_qs(scope["query_string"].decode("ascii", "replace"))
+        self._query: dict[str, list[str]] = parse_qs(
+            scope["query_string"].decode("ascii", "replace"), keep_blank_values=True
+        )
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
         """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
@@ -68,7 +71,26 @@ class Handshake:
             since=time.time() * 1000,
         )
         formats = protocol.known_formats(self._query.get("formats", ["jpeg"])[0])
-        return ViewRequest(access.source, holder, formats, id), access
+        asking = self._asking(access, holder)
+        return ViewRequest(access.source, holder, formats, id, asking, "resume" in self._query), access
+
+    def _asking(self, access: Access, holder: Holder) -> Asking:
+        """Returns what the viewer asks for besides a slot. Raises ProtocolError."""
+        wait = protocol.is_one("wait", self._parameter("wait")) and conf.WAIT_MAX.value > 0
+        background = protocol.is_one("background", self._parameter("background"))
+        kind = Kind.OPERATOR if access.user_limits.operator else Kind.BACKGROUND if background else Kind.ORDINARY
+        return Asking(
+            wait,
+            kind,
+            most=int(conf.WAIT_MAX.value),
+            seconds=conf.WAIT.value if wait else 2 * conf.LEASE.value,
+            resume=viewing_of(self._parameter("resume") or "", holder) if conf.RESUME.value else "",
+            replace=self._parameter("replace") or "",
+        )
+
+    def _parameter(self, name: str) -> str | None:
+        values = self._query.get(name)
+        return values[0] if values else None
 
     async def check(self, worker: runtime.Runtime) -> Access:
         """Reads the viewer's access from the database. Raises a StreamError if they have none."""

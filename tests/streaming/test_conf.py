@@ -79,4 +79,4 @@ def test_a_redis_without_data_admits_new_viewers_only_after_all_former_streams_h
 
 def test_the_timing_follows_the_lease_that_is_set(settings: Settings) -> None:
     settings.STREAM_LEASE_SECONDS = 30
-    assert conf.timing() == Timing(30)
+    assert conf.timing() == Timing(30, resume=5)

@@ -29,7 +29,7 @@ def checked_connections(monkeypatch: pytest.MonkeyPatch) -> list[BaseDatabaseWra
 async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PolicyKeeper]:
     """A keeper that retries at once after a failure."""
     monkeypatch.setattr(policy_keeper, "RETRY", 0.05)
-    keeper = PolicyKeeper(lambda: None)
+    keeper = PolicyKeeper(lambda: None, lambda: None)
     task = asyncio.create_task(keeper.run())
     yield keeper
     task.cancel()

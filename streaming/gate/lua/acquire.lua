@@ -1,24 +1,33 @@
--- Admit one lease to every limited set, or to none.
--- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 the user's block, 6 totals, 7.. the limited sets, the server's first
+-- Includes gate/admission, gate/line
+-- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
+-- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
+--       8.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
 --       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
---       7 for each set its limit and the limit of the dry run, 0: unlimited (JSON: [limit, trial, limit, trial, ...]);
---       only if bandwidth is limited: 8 budget in kbit/s (0: unlimited), 9 budget of the dry run,
---       10 field of the measured rate, 11 kbit/s if none was measured
+--       7 the limit of each set, 0: unlimited (JSON), 8 the same of the dry run, or [];
+--       9 {} or what the caller may do besides (JSON): wait {worker, class, most, life, since, order}: wait in line, which has
+--       `most` tickets at most; the ticket counts for `life` ms; `order`: its order if it has waited before;
+--       resume: lease or ticket that this viewer had until a moment ago; replace: lease of the same user that shall end for
+--       this one; with both replacing {as wait}, for the time until it has ended, and the prefix of the workers' orders;
+--       only if bandwidth is limited: 10 budget in kbit/s (0: unlimited), 11 budget of the dry run,
+--       12 field of the measured rate, 13 kbit/s if none was measured
 -- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and those that have
 --                  expired since the last report of any worker; dry run: what would have refused this lease:
 --                  position of the set (from 1), in use, its trial limit; or -1, kbit/s in use, trial budget, kbit/s expected; or 0
---         {'full', generation, position of the set, in use, limit, ms until the next lease may end}
---         {'budget', generation, kbit/s in use, budget, kbit/s expected}
+--         {'full', generation, waiting, position of the set, in use, limit, ms until the next lease may end}
+--         {'budget', generation, waiting, kbit/s in use, budget, kbit/s expected}  waiting: how many are in line
+--         {'waits', generation, order, place in the line (from 1), and one of the two answers above without generation}
+--         {'line_full', generation, waiting}
 --         {'blocked', generation, ms, message}
---         {'wait', generation, ms until new viewers are admitted, now in Unix ms}
+--         {'wait', generation, ms until new viewers are admitted, now in Unix ms}  who may wait has a place in the line, too
 --         {'lost', generation}  the re-entry came after the grace
--- Cost: O(sets * log leases); with a budget that no report of the last seconds has recounted also O(leases of the server)
-local generation_key, details, rates, measured, block, totals = unpack(KEYS, 1, 6)
-local sets, server_set = {unpack(KEYS, 7)}, KEYS[7]
+-- Cost: O(sets * log leases), and what `promote` gives to those who wait; with a budget that no report of the last seconds has
+--       recounted also O(leases of the server)
+local generation_key, details, rates, measured, totals, line, block = unpack(KEYS, 1, 7)
+local store, sets, server_set = store_of(KEYS[8]), {unpack(KEYS, 8)}, KEYS[8]
 local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
-local budget, trial_budget, rate_field, estimate = unpack(ARGV, 8)
+local reentry, limits, trials, options = ARGV[6] == '1', cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), cjson.decode(ARGV[9])
+local budget, trial_budget, rate_field, estimate = tonumber(ARGV[10] or 0), tonumber(ARGV[11] or 0), ARGV[12], ARGV[13]
 local now = now_ms()
 local token, ready_at = generation(generation_key, sets, grace, latest, now)
 
@@ -30,65 +39,126 @@ local function is_held()
   return true
 end
 
+-- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
+local function wait_in(queue)
+  local wait = options.wait
+  local known = ticket_of(line, id)
+  if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
+  local order = known and known.order or wait.order or next_order(line, wait.class, now)
+  local ticket = {
+    sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
+    field = rate_field, estimate = estimate,
+  }
+  place(line, id, ticket, queue)
+  redis.call('ZADD', line .. ':alive', now + wait.life, id)
+  return order
+end
+
+local function set_limits()
+  for position, set in ipairs(sets) do redis.call('HSET', line .. ':limits', set, limits[position]) end
+  redis.call('HSET', line .. ':limits', 'budget', budget)
+end
+
 if reentry ~= (now < ready_at) and not is_held() then
   if reentry then return {'lost', token} end
+  if options.wait then
+    wait_in(server_set)
+    set_limits()
+  end
   return {'wait', token, ready_at - now, now}
 end
 
 if not reentry then
   local message = redis.call('GET', block)
   if message then return {'blocked', token, redis.call('PTTL', block), message} end
-end
-
-local dry_run, in_use = {0}, 0
-for position, set in ipairs(sets) do
-  local limit, trial = limits[2 * position - 1], limits[2 * position]
-  if limit > 0 or trial > 0 then
-    local count = redis.call('ZCARD', set)
-    if (limit > 0 and count >= limit) or (trial > 0 and count >= trial) then
-      local expired
-      if set == server_set then
-        expired = reclaim(set, now, details, rates, totals)
-      else
-        expired = redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
-      end
-      count = count - expired
-      if limit > 0 and count >= limit and not is_held() then
-        local next = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-        return {'full', token, position, count, limit, tonumber(next[2]) - now}
-      end
-      if dry_run[1] == 0 and trial > 0 and count >= trial then dry_run = {position, count, trial} end
-    end
-    if set == server_set then in_use = count end
+  if redis.call('ZCARD', line) > 0 then
+    set_limits()
+    promote(store, queues_of(line, sets), now)
   end
 end
 
-if budget then
-  budget, trial_budget = tonumber(budget), tonumber(trial_budget)
-  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+-- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
+local former, leaving = options.resume or options.replace, nil
+local left = former and line .. ':left:' .. former
+local came_back = options.resume and redis.call('GET', left)
+local owner = former and redis.call('HGET', details, former)
+if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
+if came_back and options.wait and not leaving then
+  local order = tonumber(came_back)
+  if order == 0 then options.wait.class = 0 end
+  options.wait.order = order ~= 0 and order or next_order(line, 0, now)
+elseif options.resume and options.wait and ticket_of(line, former) then
+  options.wait.order = remove_ticket(line, former).order
+end
+if came_back then redis.call('DEL', left) end
+
+-- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
+local function refusal(without)
+  local position, count, limit = find_full_set(store, sets, limits, without, now)
+  if position then
+    local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
+    return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
+  end
+  if budget == 0 then return nil end
   reclaim(server_set, now, details, rates, totals)
+  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
   local sum = committed(server_set, rates, now, expected, details)
-  -- A stream that alone exceeds the budget is admitted if there is no other: else it would never be measured.
-  local function exceeds(most)
-    return most > 0 and sum + expected > most and not (expected > most and redis.call('HLEN', details) == 0)
+  if without then sum = sum - (redis.call('HGET', rates, without) or 0) end
+  if reentry or not exceeds(store, budget, sum, expected) then return nil end
+  return 'budget:' .. rate_field, {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
+end
+
+-- Orders the worker of the former lease to end it.
+local function order_end()
+  local orders = options.orders .. cjson.decode(owner).worker
+  local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
+  redis.call('LREM', orders, 0, order)
+  redis.call('RPUSH', orders, order)
+  redis.call('PEXPIRE', orders, 60000)
+end
+
+local queue, answer = refusal(leaving)
+if queue and is_held() then queue = nil end
+if leaving and not queue then
+  if came_back then  -- its stream has ended: this one takes its slot
+    for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
+    redis.call('HDEL', details, leaving)
+    remove(rates, {leaving})
+  else
+    order_end()
+    queue, answer = refusal(nil)
+    options.wait = options.replacing
+    options.wait.order = next_order(line, -1, now)
   end
-  if not reentry and exceeds(budget) and not is_held() then
-    return {'budget', token, sum, budget, expected}
-  end
-  if dry_run[1] == 0 and exceeds(trial_budget) then dry_run = {-1, sum, trial_budget, expected} end
+end
+if queue then
+  if not options.wait then return answer end
+  set_limits()
+  local order = wait_in(queue)
+  if not order then return {'line_full', token, redis.call('ZCARD', line)} end
+  table.remove(answer, 2)
+  return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+end
+
+-- The lease is admitted.
+if redis.call('ZCARD', line) > 0 then remove_ticket(line, id) end
+local dry_run = {0}
+if #trials > 0 then
+  local position, count, trial = find_full_set(store, sets, trials, id, now)
+  if position then dry_run = {position, count, trial} end
+end
+if budget > 0 or trial_budget > 0 then
+  reclaim(server_set, now, details, rates, totals)
+  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+  local sum = committed(server_set, rates, now, expected, details)
+  if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
+  if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
   set_rate(rates, id, expected)
   outlive(lease, rates)
 end
-
-local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
-local added = redis.call('ZADD', server_set, ends, id)
-redis.call('HSET', details, id, description)
-outlive(lease, details)
-local last_ends = {server_set, ends}
-for position = 2, #sets do
-  local set = sets[position]
-  redis.call('ZADD', set, ends, id)
-  last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends
-end
+local in_use = redis.call('ZCARD', server_set)
+local added, ends = enter(store, id, sets, now + lease, description, lease)
+local last_ends = {}
+for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
 redis.call('HSET', generation_key, unpack(last_ends))
 return {'granted', token, in_use + added, unpack(dry_run)}

@@ -1,13 +1,27 @@
--- Remove leases from all sets. Unknown ids change nothing.
--- KEYS  1 generation, 2 details, 3 rates, 4.. the sets
--- ARGV  the lease ids, 500 at most
+-- Includes gate/admission, gate/line
+-- Remove leases from all sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
+-- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the sets, the server's first
+-- ARGV  1 ms in which the viewers may come back, 2.. the ids, 500 at most
 -- Returns how many had details
--- Cost: O(sets * ids * log leases)
-local generation_key, details, rates, sets, ids = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}, ARGV
+-- Cost: O(sets * ids * log leases), and what `promote` gives to those who wait
+local store, sets, resume_ms, ids = store_of(KEYS[7]), {unpack(KEYS, 7)}, tonumber(ARGV[1]), {unpack(ARGV, 2)}
+local line = store.line
+local now = now_ms()
 local shrunk = {}  -- a set that Redis has evicted is not among them: the end of its last lease tells that it is missing
 for _, set in ipairs(sets) do
   if redis.call('ZREM', set, unpack(ids)) > 0 then shrunk[#shrunk + 1] = set end
 end
-note_ends(generation_key, shrunk)
-remove(rates, ids)
-return redis.call('HDEL', details, unpack(ids))
+note_ends(store.generation, shrunk)
+remove(store.rates, ids)
+local waiting = redis.call('ZCARD', line) > 0
+local removed = 0
+for _, id in ipairs(ids) do
+  local ticket = waiting and remove_ticket(line, id)
+  local had_lease = redis.call('HDEL', store.details, id)
+  removed = removed + had_lease
+  if resume_ms > 0 and (ticket or had_lease == 1) then
+    redis.call('SET', line .. ':left:' .. id, ticket and string.format('%.0f', ticket.order) or 0, 'PX', resume_ms)
+  end
+end
+if tonumber(redis.call('HGET', store.generation, 'ready_at') or 0) <= now then promote_after(store, shrunk, now) end
+return removed

@@ -1,10 +1,12 @@
+-- Includes gate/admission, gate/line
 -- Renew the leases of one worker. A lease that is gone is reported, and never added again.
--- KEYS  1 generation, 2 details, 3 rates, 4.. the limited sets, the server's first
+-- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the limited sets, the server's first
 -- ARGV  1 lease in ms, 2 grace in ms, 3 longest grace of other workers in ms, 4 latest time that Redis's clock may show now
 --       (0: unknown), 5 the leases, each with the positions of its sets among the limited sets (JSON: [[id, 1, 2], ...])
 -- Returns {generation, now in Unix ms, longest grace of all workers in ms, ids of the leases that are gone...}
--- Cost: O(leases * sets of each * log leases of the server), and what has expired
-local generation_key, details, rates, sets = KEYS[1], KEYS[2], KEYS[3], {unpack(KEYS, 4)}
+-- Cost: O(leases * sets of each * log leases of the server), what has expired, and what `promote` gives to those who wait
+local generation_key, details, rates = unpack(KEYS, 1, 3)
+local sets = {unpack(KEYS, 7)}
 local lease, grace, others_grace, latest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local leases = cjson.decode(ARGV[5])
 local now = now_ms()
@@ -85,6 +87,10 @@ redis.call('HSET', generation_key, unpack(last_ends))
 note_ends(generation_key, shrunk)
 -- No admission prunes a set without a limit. The server's set is pruned with its details, by others.
 for position = 2, #sets do redis.call('ZREMRANGEBYSCORE', sets[position], '-inf', now) end
+
+if #shrunk > 0 and tonumber(redis.call('HGET', generation_key, 'ready_at')) <= now then
+  promote_after(store_of(sets[1]), shrunk, now)
+end
 
 -- Removes some of the sets that nobody uses any more.
 local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HGET', generation_key, 'sweep') or '0', 'COUNT', 20))

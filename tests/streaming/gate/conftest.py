@@ -41,3 +41,12 @@ async def store(url: str) -> AsyncIterator[Store]:
 async def gate(store: Store) -> AsyncIterator[Gate]:
     async with worker(store) as started:
         yield started
+
+
+@pytest.fixture
+async def second(url: str) -> AsyncIterator[Gate]:
+    """Another worker."""
+    store = gate_store(url)
+    async with worker(store, "w2") as started:
+        yield started
+    await store.close()

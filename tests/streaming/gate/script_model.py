@@ -13,16 +13,15 @@ from hypothesis.stateful import (
     invariant,
 )
 
+from streaming.gate.lease_scripts import STORE_KEYS
 from streaming.store.keys import (
     BLOCKS,
     DETAILS,
-    EXPECTED,
     GENERATION,
     ORDINARY_SET,
     RATES,
     SERVER_SET,
     STILLS,
-    TOTALS,
 )
 from streaming.store.scripts import Argument, source
 from tests.streaming.gate.observed import LEASE_MS, SETS, Limits, Observed, check_limit
@@ -101,9 +100,9 @@ class ScriptModel(RuleBasedStateMachine):
         if expected == "granted" and not self.is_there(lease):
             lease.admitted = self.limits.step
         details = json.dumps({"id": lease.id})
-        keys = [GENERATION, DETAILS, RATES, EXPECTED, BLOCKS + "1", TOTALS, *lease.sets]
-        limits = json.dumps([limit for key in lease.sets for limit in (self.limits.now[key], 0)])
-        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, 0, details, int(reentry), limits]
+        keys = [*STORE_KEYS, BLOCKS + "1", *lease.sets]
+        limits = json.dumps([self.limits.now[key] for key in lease.sets])
+        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, 0, details, int(reentry), limits, "[]", "{}"]
         answer = self.run("gate/acquire", keys, arguments)
         assert answer[0] == expected
         if expected == "granted":
@@ -111,10 +110,10 @@ class ScriptModel(RuleBasedStateMachine):
             self.hold(lease.id)
             assert self.count(lease.sets[0]) <= answer[2] <= self.count(lease.sets[0]) + len(self.lapsed)
         elif expected == "full":
-            key = lease.sets[answer[2] - 1]
+            key = lease.sets[answer[3] - 1]
             assert key == next(key for key in lease.sets if self.count(key) >= self.limits.now[key])
-            assert answer[3:5] == [self.count(key), self.limits.now[key]]
-            assert 0 < answer[5] <= LEASE_MS
+            assert answer[4:6] == [self.count(key), self.limits.now[key]]
+            assert 0 < answer[6] <= LEASE_MS
         elif expected == "wait":
             assert 0 < answer[2] <= LEASE_MS
 

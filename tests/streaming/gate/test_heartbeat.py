@@ -9,11 +9,11 @@ import pytest
 
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError, LimitReachedError, SlotLostError
-from streaming.gate.lease_scripts import LeaseScripts
+from streaming.gate.lease_scripts import STORE_KEYS, LeaseScripts
 from streaming.gate.leases import Limit, Slot
 from streaming.gate.readings import revoke
 from streaming.gate.slots import Gate
-from streaming.store.keys import DETAILS, GENERATION, RATES, SERVER_SET
+from streaming.store.keys import DETAILS, GENERATION, SERVER_SET
 from streaming.store.scripts import Store
 from tests.streaming.gate.gates import (
     LEASE,
@@ -65,7 +65,7 @@ async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) ->
 async def test_release_and_renewal_of_unknown_leases_change_nothing(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         await held(stack, gate, 2)
-        await store.run("gate/release", [GENERATION, DETAILS, RATES, SERVER_SET], ["nobody:1", "nobody:2"])
+        await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, "nobody:1", "nobody:2"])
         stranger = Slot("nobody:3", holder(), limits(2))
         _, gone = await LeaseScripts(store, store, Timing(LEASE), "nobody").renew([stranger])
         assert gone == ["nobody:3"]

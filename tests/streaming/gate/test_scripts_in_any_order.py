@@ -16,10 +16,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from streaming.gate.lease_scripts import STORE_KEYS
 from streaming.store.keys import (
     DETAILS,
     GENERATION,
-    RATES,
     SERVER_SET,
 )
 from streaming.store.scripts import Argument
@@ -82,7 +82,7 @@ class Scripts(ScriptModel):
         positions = [[lease.id, *(sets.index(key) + 1 for key in lease.sets)] for lease in leases]
         arguments: list[Argument] = [LEASE_MS, LEASE_MS, LEASE_MS, 0, json.dumps(positions)]
         self.meet()
-        _, _, _, *lost = self.run("gate/renew", [GENERATION, DETAILS, RATES, *sets], arguments)
+        _, _, _, *lost = self.run("gate/renew", [*STORE_KEYS, *sets], arguments)
         assert lost == [lease.id for lease in leases if lease.id not in there]
         assert not any(id in self.observed.ends[key] for id in lost for key in SETS)
         for lease in leases:
@@ -94,7 +94,7 @@ class Scripts(ScriptModel):
         """Includes leases that are gone, an unknown id, and a repeated call."""
         ids = [lease.id for lease in self.some(data, self.owned, 3)]
         for _ in range(times):
-            self.run("gate/release", [GENERATION, DETAILS, RATES, *SETS], [*ids, "nobody"])
+            self.run("gate/release", [*STORE_KEYS, *SETS], [0, *ids, "nobody"])
         assert not any(id in self.observed.ends[key] for id in ids for key in SETS)
         for id in ids:
             self.drop(id)

@@ -66,7 +66,7 @@ async def test_a_viewer_beyond_the_budget_is_refused_with_the_figures(gate: Gate
         await enter(stack, gate, budget(3.5))
     with pytest.raises(BandwidthReachedError) as refused:
         await enter(stack, gate, budget(3.5))
-    assert refused.value.facts == {"mbps": 3.0, "max_mbps": 3.5, "expected_mbps": 1.0, "retry_after": 5}
+    assert refused.value.facts == {"mbps": 3.0, "max_mbps": 3.5, "expected_mbps": 1.0, "retry_after": 5, "waiting": 0}
 
 
 async def test_the_first_stream_is_admitted_whatever_its_estimate_and_nobody_beside_it(

@@ -7,9 +7,10 @@ import pytest
 from cameras.simulator import Fault
 from streaming.errors import CameraLostError, SlotLostError, StoppedByAdministratorError, ViewerUnresponsiveError
 from streaming.gate import leases
+from streaming.gate.lease_scripts import STORE_KEYS
 from streaming.gate.leases import lease_clock
 from streaming.ingest.condition import Condition, State
-from streaming.store.keys import GENERATION, SERVER_SET
+from streaming.store.keys import SERVER_SET
 from streaming.viewing.viewer import ViewerTimeouts
 from tests.streaming.viewing.harness import LIMITS, Bench, leave, until
 
@@ -57,7 +58,7 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
-    await bench.store.run("gate/release", [GENERATION, "x", "y", SERVER_SET], [viewing.id])
+    await bench.store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, viewing.id])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, 3)
 

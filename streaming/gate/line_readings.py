@@ -1,0 +1,76 @@
+"""Who waits in line, for administrators, and what a user may hand on."""
+
+import json
+from typing import Any
+
+from streaming.errors import (
+    AddressLimitReachedError,
+    BandwidthReachedError,
+    CameraLimitReachedError,
+    LimitReachedError,
+    UserLimitReachedError,
+)
+from streaming.gate.leases import Kind
+from streaming.gate.readings import read_holders
+from streaming.store import worker_events
+from streaming.store.keys import ADDRESS_SET, CAMERA_SET, LINE, ORDERS, USER_SET
+from streaming.store.scripts import Store
+
+ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
+MOST = 1_000  # viewers in line that are read
+
+REFUSALS: dict[str, type[LimitReachedError]] = {
+    USER_SET: UserLimitReachedError,
+    CAMERA_SET: CameraLimitReachedError,
+    ADDRESS_SET: AddressLimitReachedError,
+    "budget:": BandwidthReachedError,
+}
+
+
+async def read_line(store: Store) -> list[dict[str, Any]]:
+    """Returns who waits, in order: id, user, user_id, camera, camera_id, quality, address, worker, since (Unix ms), class
+    (name of `Kind`), reason (of the limit that refuses). Raises GateUnavailableError."""
+    _, listed = await store.run("gate/waiting", [LINE], [0, MOST - 1])
+    return [_row(id, json.loads(text)) for id, text in zip(listed[::2], listed[1::2], strict=True)]
+
+
+async def move_to_front(store: Store, id: str) -> bool:
+    """Returns whether the viewer waits. Raises GateUnavailableError."""
+    return await _change(store, id, "front")
+
+
+async def remove(store: Store, id: str, message: str = "") -> bool:
+    """Remove a viewer from the line, who is told `message`. Returns whether the viewer waits. Raises
+    GateUnavailableError."""
+    removed = await _change(store, id, "remove", message)
+    if removed:
+        await worker_events.send({"type": worker_events.Kind.ORDERS})
+    return removed
+
+
+async def read_own(store: Store, user_id: str) -> list[dict[str, Any]]:
+    """Returns the viewings of a user that hold slots, the oldest first: viewing_id, camera (id), name, since (Unix ms).
+    Raises GateUnavailableError."""
+    members: list[str] = await store.run("gate/unexpired", [USER_SET + user_id], [])
+    holders = await read_holders(store, members[::2])
+    rows = [
+        {"viewing_id": id, "camera": holder["camera_id"], "name": holder["camera"], "since": holder["since"]}
+        for id, holder in holders.items()
+    ]
+    return sorted(rows, key=lambda row: float(row["since"]))
+
+
+async def _change(store: Store, id: str, change: str, message: str = "") -> bool:
+    (changed,) = await store.run("gate/change_ticket", [LINE], [id, change, ORDERS, message, ORDER_EXPIRY])
+    return bool(changed)
+
+
+def _row(id: str, ticket: dict[str, Any]) -> dict[str, Any]:
+    error = next((error for start, error in REFUSALS.items() if ticket["queue"].startswith(start)), LimitReachedError)
+    return {
+        **json.loads(ticket["details"]),
+        "id": id,
+        "since": ticket["since"],
+        "class": Kind(ticket["class"]).name.lower(),
+        "reason": error.reason,
+    }

@@ -1,0 +1,12 @@
+-- Keep the slot of a viewer whose connection was lost, for a short time: the viewer may take it again.
+-- KEYS  1 generation, 2 the line, 3.. the sets of the lease
+-- ARGV  1 lease id, 2 ms for which it is kept
+-- Returns 0
+-- Cost: O(sets * log leases)
+local generation_key, line, sets = KEYS[1], KEYS[2], {unpack(KEYS, 3)}
+local id, ms = ARGV[1], tonumber(ARGV[2])
+local now = now_ms()
+for _, set in ipairs(sets) do redis.call('ZADD', set, 'XX', string.format('%.0f', now + ms), id) end
+note_ends(generation_key, sets)
+redis.call('SET', line .. ':left:' .. id, 0, 'PX', ms)
+return 0

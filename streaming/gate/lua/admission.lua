@@ -1,0 +1,47 @@
+-- Stands before the scripts that admit leases.
+
+-- Returns the first six keys of such a script by name, and the server's set.
+local function store_of(server_set)
+  local generation_key, details, rates, measured, totals, line = unpack(KEYS, 1, 6)
+  return {
+    generation = generation_key, details = details, rates = rates, measured = measured, totals = totals, line = line,
+    server_set = server_set,
+  }
+end
+
+-- Removes the expired leases from a set. Returns how many they were.
+local function remove_expired(store, set, now)
+  if set == store.server_set then return reclaim(set, now, store.details, store.rates, store.totals) end
+  return redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+end
+
+-- Returns the position of the first set that has no room for one more lease, its leases and its limit; nil if all have room.
+-- `leaving`: a lease that would leave its sets, or nil. Cost: O(sets), and the leases that have expired
+local function find_full_set(store, sets, limits, leaving, now)
+  for position, set in ipairs(sets) do
+    local limit = limits[position]
+    if limit > 0 and redis.call('ZCARD', set) >= limit then
+      remove_expired(store, set, now)
+      local count = redis.call('ZCARD', set)
+      if leaving and redis.call('ZSCORE', set, leaving) then count = count - 1 end
+      if count >= limit then return position, count, limit end
+    end
+  end
+end
+
+-- Returns whether a budget has no room for `expected` kbit/s more. A stream that alone exceeds the budget is admitted if there
+-- is no other: else it would never be measured. Cost: O(1)
+local function exceeds(store, budget, sum, expected)
+  if budget == 0 or sum + expected <= budget then return false end
+  return not (expected > budget and redis.call('HLEN', store.details) == 0)
+end
+
+-- Adds a lease to all sets until `ends`. Cost: O(sets * log leases)
+local function enter(store, id, sets, ends, description, lease)
+  local text = string.format('%.0f', ends)  -- once: Redis's own conversion from number to text is slow
+  local added = redis.call('ZADD', sets[1], text, id)
+  redis.call('HSET', store.details, id, description)
+  outlive(lease, store.details)
+  for position = 2, #sets do redis.call('ZADD', sets[position], text, id) end
+  return added, text
+end
