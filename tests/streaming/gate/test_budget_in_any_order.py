@@ -6,6 +6,7 @@ all rates were summed up anew. A stream that is alone may exceed the budget.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import redis
@@ -86,7 +87,7 @@ class Budget(RuleBasedStateMachine):
         self.store = Crossing(url)
         self.gate = Gate(self.store, Timing(LEASE_MS / 1000), "w")
         self.viewings: list[Viewing] = []
-        source = ReportSource(lambda: self.viewings, dict, policy.defaults)
+        source = ReportSource(lambda: self.viewings, dict, lambda: replace(policy.defaults(), max_mbps=BUDGET / 1000))
         self.reporter = Reporter(self.store, "w", Counters(), source, lambda *_: None, LEASE_MS / 1000)
 
     def do(self, call: Callable[[], Awaitable[None]], fault: str = "") -> bool:
