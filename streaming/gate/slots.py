@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streaming.conf import Timing
-from streaming.errors import WaitExpiredError
+from streaming.errors import GateUnavailableError, WaitExpiredError
 from streaming.gate.heartbeat import Heartbeat
 from streaming.gate.held_slots import HeldSlots
 from streaming.gate.keeper import Keeper
@@ -121,6 +121,10 @@ class Gate:
         slot.rate_changes = number = slot.rate_changes + 1
         try:
             outcome, *facts = await self._scripts.change_rate(slot, rate, budget, number)
+        except GateUnavailableError:
+            # The next report has the old rate. A call that arrives after it must change nothing.
+            slot.rate_changes = number = slot.rate_changes + 1
+            raise
         finally:
             slot.rate_change = number
         if outcome == "budget":

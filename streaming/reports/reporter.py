@@ -13,6 +13,7 @@ from typing import Any, NotRequired, Protocol, TypedDict
 
 from streaming.complaints import Complaint
 from streaming.errors import GateUnavailableError
+from streaming.gate.lease_scripts import LATE_REPORT
 from streaming.gate.leases import Holder, Slot
 from streaming.limits.policy import Policy
 from streaming.reports.counters import Counted, Counters
@@ -175,6 +176,7 @@ class Reporter:
             "limit": policy.max_concurrent,
             "budget": policy.budget,
             "sums": bool(policy.budget or (policy.trial and policy.trial.budget)),
+            "late": LATE_REPORT,
             "kbps": kbps,
             "stills": stills,
             "streams": part.streams,

@@ -3,7 +3,7 @@
 --       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes. The script
 --       also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
 -- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), sums (whether
---       a budget or its dry run needs the sum of the rates), kbps that the worker sends, stills (kbps of them), streams that
+--       a budget or its dry run needs the sum of the rates), late (ms for which a change of a rate may arrive late), kbps that the worker sends, stills (kbps of them), streams that
 --       are not counted as they should be {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last
 --       change of its rate]}, fields [rate field of any of its streams...], measured [kbps of each field, 0: not measured;
 --       or empty], sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
@@ -67,8 +67,9 @@ if #changed > 0 then redis.call('HSET', expected, unpack(changed)) end
 for id, stream in pairs(given.streams) do
   local field, estimate, own, change = unpack(stream)
   -- A report that crossed a change of the rate has the old one.
-  local is_current = change >= tonumber(redis.call('GET', change_prefix .. id) or 0)
-  if is_current and redis.call('HEXISTS', details, id) == 1 then
+  local last_change = tonumber(redis.call('GET', change_prefix .. id) or 0)
+  if change > last_change then redis.call('SET', change_prefix .. id, change, 'PX', given.late) end
+  if change >= last_change and redis.call('HEXISTS', details, id) == 1 then
     local rate = tonumber(redis.call('HGET', expected, field) or estimate)
     if own > rate then redis.call('HSET', expected, field, own) end
     set_rate(rates, id, math.max(rate, own))
