@@ -37,9 +37,12 @@ async def test_the_eleventh_viewer_is_refused_on_either_worker_and_enters_when_a
                     "in_use": 10,
                     "limit": 10,
                     "retry_after": refused.messages[0]["retry_after"],
+                    "waiting": 0,
+                    "yours": refused.messages[0]["yours"],
                 }
             ]
             assert refused.messages[0]["retry_after"] >= 1
+            assert len(refused.messages[0]["yours"]) == 10
     left = time.monotonic()
     await streams.pop().close()
     other = Session(first.base, "viewer2")

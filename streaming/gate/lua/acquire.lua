@@ -137,6 +137,7 @@ if queue then
   local order = wait_in(queue)
   if not order then return {'line_full', token, redis.call('ZCARD', line)} end
   table.remove(answer, 2)
+  answer[2] = redis.call('ZCARD', line)
   return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
 end
 
