@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, P
 from cameras.models import Camera
 
 WATCH = "cameras.watch_camera"
+UNATTENDED = "cameras.watch_unattended"
 VIEWERS = "Viewers"
 
 
@@ -16,6 +17,12 @@ def may_watch(user: AbstractBaseUser | AnonymousUser, camera: Camera | None = No
     """Whether `user` may watch `camera`, or with None, cameras at all. Today one permission covers all cameras."""
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(WATCH))
+
+
+def may_watch_unattended(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether `user` may watch without being asked whether somebody is there, such as a wall display."""
+    has_perm = getattr(user, "has_perm", None)
+    return bool(has_perm and has_perm(UNATTENDED))
 
 
 def ensure_viewers_group(**_: object) -> None:

@@ -88,6 +88,7 @@ STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills a second"
 WAIT_MAX: Number = Number("STREAM_WAIT_MAX", 100, "viewers in line (0: no line)", 0, 100_000)
 WAIT: Number = Number("STREAM_WAIT_SECONDS", 600, "seconds", 1, 86_400)
 RESUME: Number = Number("STREAM_RESUME_SECONDS", 5, "seconds (0: never)", 0, 60, fraction=True)
+IDLE: Number = Number("STREAM_IDLE_MINUTES", 30, "minutes (0: never)", 0, 10_000, fraction=True)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
@@ -110,6 +111,7 @@ ALL: tuple[Number | Choice, ...] = (
     WAIT_MAX,
     WAIT,
     RESUME,
+    IDLE,
 )
 
 

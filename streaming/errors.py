@@ -67,6 +67,12 @@ class ReplacedError(StreamError):
     reason = "replaced"
 
 
+class IdleError(ReplacedError):
+    """Nobody answered whether this stream is still watched, and others wait."""
+
+    reason = "idle"
+
+
 class ProtocolError(StreamError):
     """The viewer sent something that the protocol does not know."""
 

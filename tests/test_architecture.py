@@ -38,8 +38,8 @@ NAMES = {
         "cached camera_states viewer_list counters retention recorder traffic usage history unsent reporter"
     ),
     "streaming/viewing": (
-        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing milestones "
-        "open_streams rechecks"
+        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing idle "
+        "milestones open_streams rechecks"
     ),
     "streaming/web": (
         "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "

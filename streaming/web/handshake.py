@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 
 from cameras.models import Camera
+from cameras.permissions import may_watch_unattended
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -34,6 +35,7 @@ class Access:
     source: CameraSource
     user_limits: UserLimits
     block: errors.StoppedByAdministratorError | None
+    unattended: bool  # never asked whether they are still watching
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
         """Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder."""
@@ -72,7 +74,16 @@ class Handshake:
         )
         formats = protocol.known_formats(self._query.get("formats", ["jpeg"])[0])
         asking = self._asking(access, holder)
-        return ViewRequest(access.source, holder, formats, id, asking, "resume" in self._query), access
+        request = ViewRequest(
+            access.source,
+            holder,
+            formats,
+            id,
+            asking,
+            comes_back="resume" in self._query,
+            unattended=access.unattended,
+        )
+        return request, access
 
     def _asking(self, access: Access, holder: Holder) -> Asking:
         """Returns what the viewer asks for besides a slot. Raises ProtocolError."""
@@ -98,7 +109,8 @@ class Handshake:
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)
             block = blocks.error_of(str(user.pk))
-            return Access(policy, user, camera, source, user_limits_of(policy, user), block)
+            limits = user_limits_of(policy, user)
+            return Access(policy, user, camera, source, limits, block, may_watch_unattended(user))
 
         while True:
             policy = await worker.known_policy()
