@@ -206,7 +206,7 @@ def test_a_worker_that_hangs_is_passed_over(cluster: Cluster) -> None:
     session = Session(cluster.base)
     os.kill(pid, signal.SIGSTOP)
     try:
-        # nginx passes a worker over after two requests that waited for its timeout of 9 s and were then answered by the next.
+        # nginx passes a worker over after two requests that waited for its timeout of 9 s and were then answered elsewhere.
         seconds = list(seconds_of_answers(session, 3 * WORKERS))
         slow = [answer for answer in seconds if answer > 2]
         assert len(slow) <= 2 and all(answer < 12 for answer in slow), seconds
