@@ -35,7 +35,10 @@ class Access:
     block: errors.StoppedByAdministratorError | None
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
-        """Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder."""
+        """Returns the terms of the admission.
+
+        Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder.
+        """
         if self.block is not None:
             raise self.block
         return terms_of(self.policy, self.user_limits, holder, rate)
@@ -53,7 +56,10 @@ class Handshake:
         self._query = parse_qs(scope["query_string"].decode("ascii", "replace"))
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
-        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
+        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
         if worker.draining:
@@ -71,7 +77,10 @@ class Handshake:
         return ViewRequest(access.source, holder, formats, id), access
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Reads the viewer's access from the database. Raises a StreamError if they have none."""
+        """Reads the viewer's access from the database. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
 
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)
