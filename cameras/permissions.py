@@ -1,7 +1,8 @@
 """`may_watch` decides who may watch a camera.
 
 `streaming/viewing/access.py` checks the log-in, this rule, and that the camera exists, is enabled and has an address.
-`streaming/gate/lua/acquire.lua` refuses a blocked user.
+`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user;
+`streaming/viewing/rechecks.py` ends their running streams.
 """
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission

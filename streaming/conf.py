@@ -149,4 +149,4 @@ ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, 
 STALL = 10.0  # seconds without an acknowledgement, or without progress of a handler, that end a stream
 LINGER = 5.0  # seconds that a camera stays open after its last viewer left
 DATABASE = 4.5  # seconds for the database queries of a handshake
-RECHECK = 10.0  # seconds between two checks of session, permission and camera of a running stream
+RECHECK = 10.0  # seconds between two checks of a running stream: its session, permission, block, camera and limits

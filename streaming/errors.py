@@ -26,7 +26,7 @@ class CameraNotFoundError(StreamError):
 
 
 class NoStreamUrlError(StreamError):
-    """Camera has no RTSP URL."""
+    """Camera has no RTSP URL."""  # part of the contract, although pages say "stream address"
 
     reason = "no_stream_url"
 

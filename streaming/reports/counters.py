@@ -23,7 +23,7 @@ MAX_REFUSALS_IN_REPORT = 1_000  # further refusals are only counted
 
 
 def arrival_group(in_use: int) -> int:
-    """Return the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
+    """Returns the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
     minute has some 500 numbers at most."""
     if in_use <= EXACT_ARRIVALS:
         return in_use
@@ -82,7 +82,7 @@ class Counters:
             self._refusals.append(_as_json(error, holder, dry_run))
 
     def take(self) -> Counted:
-        """Return the counts to report. Until `confirm`, each call returns the same counts with the same sequence number."""
+        """Returns the counts to report. Until `confirm`, each call returns the same counts with the same sequence number."""
         if self._sent is None:
             self._sequence += 1
             self._sent = Counted(self._sequence, dict(self._counts), self._refusals, self._peak)

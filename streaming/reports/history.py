@@ -24,7 +24,7 @@ FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 
 
 def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]:
-    """Return columns of equal length, with one entry for each step from `since` to before `until`.
+    """Returns columns of equal length, with one entry for each step from `since` to before `until`.
 
     A step has `step_minutes`, or more if there would be more than `MAX_POINTS` steps. An entry is None if nothing is
     recorded: no worker ran, or the minutes were deleted after 30 days.
@@ -87,7 +87,7 @@ def _rounded(column: list[float | None]) -> list[float | None]:
 
 
 def hour_of_day(days: int) -> list[dict[str, Any]]:
-    """Return for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
+    """Returns for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
     a minute), refusals."""
     rows = (
         _last(days)
@@ -141,7 +141,7 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
 
 
 def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
-    """Return how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
+    """Returns how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
 
     A limit between two groups of arrivals counts the lower group too: the preview is an upper bound.
     """
@@ -154,12 +154,15 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 
 def refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
-    """Return the newest refusals earlier than `before`, at most `MAX_REFUSALS_LISTED`; `time` in Unix milliseconds."""
+    """Returns at most `limit` of the newest refusals before `before`, as dicts; `time` in Unix milliseconds.
+
+    Never more than `MAX_REFUSALS_LISTED`.
+    """
     return [_as_told(refusal) for refusal in refused(limit, before)]
 
 
 def refused(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
-    """Return the rows of the newest refusals earlier than `before`.
+    """Returns the rows of at most `limit` of the newest refusals before `before`. Never more than `MAX_REFUSALS_LISTED`.
 
     Several refusals can have the same time, and a page may end between them. `after`: the last refusal of such a page;
     the result then begins with the refusals of time `before` that come after it.

@@ -148,7 +148,7 @@ def _number(text: str | None) -> float:
 
 
 def refusal_of(text: str) -> Refusal | None:
-    """Return the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
+    """Returns the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
     try:
         given = json.loads(text)
         return Refusal(

@@ -106,7 +106,7 @@ class Store:
         return _unavailable(error)
 
     async def ping(self) -> None:
-        """Raises GateUnavailableError."""
+        """Ask Redis for an answer. Raises GateUnavailableError if none comes."""
         await self.read("PING")
 
     async def read(self, *command: Argument) -> Any:

@@ -15,7 +15,7 @@ class Viewer(Protocol):
 
     @property
     def fast_path(self) -> FastPath | None:
-        """None: each frame goes through `send_frame`."""
+        """The fast path to the viewer's socket. None: each frame goes through `send_frame`."""
 
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, header: bytes, payload: bytes) -> None: ...

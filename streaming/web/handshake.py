@@ -38,7 +38,10 @@ class Access:
     unattended: bool  # never asked whether they are still watching
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
-        """Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder."""
+        """Returns the terms of the admission.
+
+        Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder.
+        """
         if self.block is not None:
             raise self.block
         return terms_of(self.policy, self.user_limits, holder, rate)
@@ -58,7 +61,10 @@ class Handshake:
         )
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
-        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
+        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
         if worker.draining:
@@ -104,7 +110,10 @@ class Handshake:
         return values[0] if values else None
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Reads the viewer's access from the database. Raises a StreamError if they have none."""
+        """Reads the viewer's access from the database. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
 
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)

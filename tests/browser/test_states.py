@@ -219,7 +219,7 @@ def test_a_dead_camera_is_unavailable_and_is_shown_live_once_it_is_back(
         cards,
         "unavailable",
         "Stream unavailable",
-        r"The (camera cannot be reached|connection to the camera was lost)\. Waiting for it…",
+        r"The camera refused the connection, the log-in or the address\. Waiting…",
         30,
     )
     gate.becomes(0)
@@ -234,7 +234,8 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
 ) -> None:
     open_modal(cards)
     yard.fault = Fault.REFUSE
-    notes(cards, "unavailable", "Stream unavailable", r"The connection to the camera was lost\. Waiting for it…", 30)
+    cause = r"The camera refused the connection, the log-in or the address\. Waiting…"
+    notes(cards, "unavailable", "Stream unavailable", cause, 30)
     gate.becomes(0)
     assert_it_looks_old(cards)
     said = announced(cards)

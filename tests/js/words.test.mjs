@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
 import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
-import { State } from "../../streaming/static/streaming/engine/states.js";
+import { LocalReason, State } from "../../streaming/static/streaming/engine/states.js";
 import { figureWords, notice, refusalTitle, stateWords } from "../../streaming/static/streaming/player/texts.js";
 
 /** @import { Status } from "../../streaming/static/streaming/engine/states.js" */
@@ -85,4 +85,15 @@ test("a viewer reads which part of the server does not answer", () => {
   const away = { ...NEUTRAL, state: State.RECONNECTING, reason: Reason.GATE_UNAVAILABLE };
   assert.equal(stateWords({ ...away, message: "Your log-in cannot be checked right now." }), "Your log-in cannot be checked right now. Retrying…");
   assert.equal(stateWords(away), "The stream limit cannot be checked right now. Retrying…");
+});
+
+test("a viewer reads why a camera cannot be shown, if the server says more than that", () => {
+  const away = { ...NEUTRAL, state: State.UNAVAILABLE, reason: Reason.CAMERA_UNREACHABLE };
+  const full = "This server already reads 32 cameras, the most it may.";
+  assert.equal(notice({ ...away, message: full }, false)?.text, `${full} Waiting…`);
+  for (const message of [null, "", "The camera cannot be reached."]) {
+    assert.equal(notice({ ...away, message }, false)?.text, "The camera cannot be reached. Waiting for it…");
+  }
+  const noSocket = { ...NEUTRAL, state: State.UNAVAILABLE, reason: LocalReason.NO_WEBSOCKET };
+  assert.equal(notice(noSocket, false)?.text, "Can't reach the server. Retrying…");
 });

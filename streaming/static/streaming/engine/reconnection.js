@@ -12,7 +12,7 @@ import { LocalReason, State } from "./states.js";
 /** @import { Stills } from "./stills.js" */
 
 export const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earlier retry could be refused because of itself
-const SNAPSHOT_INTERVAL = 2_000; // ms
+const STILL_INTERVAL = 2_000; // ms
 
 /**
  * @typedef {object} ReconnectionListener
@@ -165,7 +165,7 @@ export class Reconnection {
   #pollStills() {
     if (this.status.state !== State.UNAVAILABLE) return;
     if (!this.#retriesByItself) this.#lostAt = this.#clock.now();
-    this.#stills.every(SNAPSHOT_INTERVAL);
+    this.#stills.every(STILL_INTERVAL);
   }
 
   /** A browser may be wrong about its network: the next live picture makes the state live again. */

@@ -1,3 +1,5 @@
+/** When to connect again. `outcomeOf` in shared/protocol.js decides whether a close code is a refusal, an end, or a retry. */
+
 import { Backoff } from "./backoff.js";
 import { CONNECTION_LOST } from "./connection.js";
 import { Outcome, defaultReason, outcomeOf } from "../shared/protocol.js";

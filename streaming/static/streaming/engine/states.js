@@ -7,8 +7,8 @@ export const State = Object.freeze({
   LIVE: "live",
   STALE: "stale", // connected, but no new picture for STALE_AFTER
   RECONNECTING: "reconnecting", // the server is reopening the camera, or the viewer its connection
-  REFUSED: "refused", // the limit is reached
-  UNAVAILABLE: "unavailable", // no live stream now: snapshots instead
+  REFUSED: "refused", // a limit is reached (4429); other refusals are CLOSED, UNAVAILABLE or RECONNECTING
+  UNAVAILABLE: "unavailable", // no live stream now: stills instead
   CLOSED: "closed", // final: closed by the viewer (no reason), or by the server (with its reason)
 });
 

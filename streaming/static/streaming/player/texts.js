@@ -110,7 +110,7 @@ export function notice(status, slotFree) {
       return { title: refusalTitle(status), text: textOf(REFUSED_HINTS, status.reason) ?? status.message ?? "", action };
     case State.UNAVAILABLE:
       if (status.offline) return { title, text: "Waiting for the network…", action };
-      return { title, text: textOf(UNAVAILABLE, status.reason) ?? status.message ?? "", action };
+      return { title, text: whyUnavailable(status), action };
     case State.CLOSED:
       return title ? { title, text: whyClosed(status), action } : null;
     default:
@@ -124,6 +124,15 @@ export function notice(status, slotFree) {
  */
 export function refusalTitle(status) {
   return textOf(REFUSED, status.reason) ?? allInUse(status) ?? stateWords(status);
+}
+
+/**
+ * Each text of the player begins with the server's usual message. Any other message tells more.
+ * @param {Status} status
+ */
+function whyUnavailable({ reason, message }) {
+  const text = textOf(UNAVAILABLE, reason) ?? "";
+  return message && !text.startsWith(message) ? `${message} Waiting…` : text;
 }
 
 /**
