@@ -252,6 +252,7 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
     assert gate.in_use == 0, "it ends when the user closes"
 
 
+@pytest.mark.timing("within a second, before a picture is called old anyway")
 def test_a_browser_without_a_network_is_called_offline_at_once(cards: Page, gate: Gate, link: Link) -> None:
     open_modal(cards)
     link.silence()
