@@ -81,7 +81,7 @@ PLAIN = Asking()
 class Place:
     """The place of a viewer in the line, and the limit that refuses them."""
 
-    position: int  # from 1
+    position: int  # from 1; 0: a viewing of their own ends and hands over its slot
     waiting: int  # viewers in line
     since: float  # Unix ms
     refusal: LimitReachedError

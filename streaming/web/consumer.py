@@ -13,7 +13,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error, InterfaceError, OperationalError
 
-from streaming import errors, runtime
+from streaming import conf, errors, runtime
 from streaming.gate.leases import Slot, Terms
 from streaming.gate.line_readings import read_own
 from streaming.store.scripts import Store
@@ -35,6 +35,8 @@ async def naming_own_viewings(store: Store, user_id: str) -> AsyncIterator[None]
     try:
         yield
     except errors.LimitReachedError as error:
+        if not conf.WAIT_MAX.value:
+            error.facts.pop("waiting", None)  # there is no line
         with contextlib.suppress(errors.GateUnavailableError):
             error.facts["yours"] = await read_own(store, user_id)
         raise

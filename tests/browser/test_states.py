@@ -24,7 +24,7 @@ from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
-WAIT = "This page tells you when one is free."
+WAIT = "Nobody is waiting: you would be next."
 MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
 RECONNECTING = "Connection lost. Reconnecting…"
 UNREACHABLE = "Can't reach the server. Retrying…"

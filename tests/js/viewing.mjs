@@ -38,6 +38,7 @@ export function open(quality = null) {
     paint: (bitmap) => painted.push(bitmap),
     onPicture: () => heard.onPicture?.(),
     onQualityKept: (message) => heard.onQualityKept?.(message),
+    onTurn: () => heard.onTurn?.(),
   });
   viewer = new Viewer({ cameraId: "cam", quality }, listener, browser.environment);
   viewer.open();
@@ -45,7 +46,7 @@ export function open(quality = null) {
 
 /**
  * From now on, the open viewer tells this listener.
- * @param {Pick<Partial<ViewerListener>, "onPicture" | "onQualityKept">} listener
+ * @param {Pick<Partial<ViewerListener>, "onPicture" | "onQualityKept" | "onTurn">} listener
  */
 export function listenTo(listener) {
   heard = listener;

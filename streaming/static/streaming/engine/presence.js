@@ -8,7 +8,7 @@ const HIDDEN_GRACE = 15_000; // ms for which a hidden page keeps its slot
  * @property {() => void} comeBack the page is visible again
  * @property {() => void} onNetwork the browser has gone offline, or is online again
  * @property {() => void} hurry the network or the user is back: a wait may be cut short
- * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
+ * @property {() => boolean} staysConnected whether a hidden page keeps its connection for now
  */
 
 /** Tells a listener whether somebody looks at the page. */
@@ -51,7 +51,7 @@ export class Presence {
 
   #leaveLater() {
     this.#timer = setTimeout(() => {
-      if (this.#listener.seenElsewhere()) this.#leaveLater();
+      if (this.#listener.staysConnected()) this.#leaveLater();
       else this.#listener.leave();
     }, HIDDEN_GRACE);
   }

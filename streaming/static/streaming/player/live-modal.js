@@ -43,7 +43,7 @@ export class LiveModal {
     this.#viewer.addEventListener("refused", (event) => {
       this.#refusedAt = performance.now();
       const { detail: status } = /** @type {CustomEvent<Status>} */ (event);
-      if (status.reason === Reason.LIMIT_REACHED) showToast(status.message ?? "");
+      if (status.reason === Reason.LIMIT_REACHED && status.message) showToast(status.message);
     });
     window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live));
     this.#openLinked();

@@ -133,6 +133,7 @@ export class Player {
         onPicture: () => this.#onPicture(viewing.viewer),
         onChange: () => this.#render(viewing),
         onQualityKept: (quality, reason) => this.#menu.keep(quality, reason),
+        onTurn: () => this.#status.signalTurn(camera.name),
         seenElsewhere: () => this.#inPicture.isShown,
       },
     );
@@ -163,11 +164,9 @@ export class Player {
   /** @param {Viewing} viewing */
   #refresh(viewing) {
     viewing.applyQuality();
-    const { status } = viewing.viewer;
-    if (status.state === State.CLOSED && status.until) this.#status.show(status, this.#slotFree); // the remaining time
-    this.#status.showAge(viewing.viewer);
+    this.#status.tick(viewing.viewer, this.#slotFree);
     this.#figures.render();
-    if (status.state !== State.LIVE) this.#drawInPicture();
+    if (viewing.viewer.status.state !== State.LIVE) this.#drawInPicture();
   }
 
   /** @param {Viewing} viewing */
@@ -181,7 +180,7 @@ export class Player {
     this.#menu.showQuality(quality);
     if (entered && status.state !== State.LIVE && status.state !== State.STALE) viewing.restart();
     if (refused) this.#slotFree = false; // the refusal is newer
-    this.#status.show(status, this.#slotFree);
+    this.#status.show(viewing.viewer, this.#slotFree);
     this.#status.showAge(viewing.viewer);
     this.#drawInPicture();
     this.#status.announce();
