@@ -262,6 +262,30 @@ def test_permission_to_notify_is_asked_for_by_the_click_that_joins_the_line_and_
     assert cards.evaluate("window.asked") == 1
 
 
+def test_a_viewer_who_has_not_touched_the_page_is_asked_while_others_wait(
+    page: Page, house: Site, cookie: str, camera_id: str, others: Others, gate: Gate
+) -> None:
+    worker = house.start_worker(STREAM_IDLE_MINUTES="0.05")
+    try:
+        enter(page, worker.base, cookie)
+        page.goto(f"{page.url}#live={camera_id}")
+        becomes(page, "state", "live")
+        others.enter()
+        page.wait_for_timeout(8_000)
+        expect(part(page, "notice")).not_to_be_visible()  # nobody waits
+        others.wait()
+        expect(part(page, "noticeTitle")).to_have_text("Are you still watching?", timeout=12_000)
+        expect(part(page, "announcer")).to_have_text(re.compile("^Are you still watching"))
+        expect(part(page, "canvas")).not_to_have_css("filter", re.compile("brightness"))
+        page.get_by_role("button", name="Still watching").click()
+        expect(part(page, "notice")).not_to_be_visible()
+        becomes(page, "state", "live")
+        page.get_by_role("button", name="Close").click()
+    finally:
+        worker.process.end()
+        house.workers.remove(worker)
+
+
 def test_a_full_line_is_called_full(refused: Page, strangers: Others) -> None:
     strangers.wait()
     strangers.wait()

@@ -61,3 +61,11 @@ export async function goLive() {
   await settle();
   assert.equal(viewer.status.state, State.LIVE);
 }
+
+/** Time passes while the server answers pings. @param {number} milliseconds */
+export function passAnswered(milliseconds) {
+  for (let passed = 0; passed < milliseconds; passed += 1_000) {
+    mock.timers.tick(1_000);
+    browser.socket.say({ type: "pong", time: Date.now(), server_time: Date.now() });
+  }
+}

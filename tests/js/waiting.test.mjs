@@ -5,7 +5,7 @@ import { mock, test } from "node:test";
 
 import { NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
 import { settle } from "./fakes.mjs";
-import { INFO, browser, goLive, listenTo, open, viewer } from "./viewing.mjs";
+import { INFO, browser, goLive, listenTo, open, passAnswered, viewer } from "./viewing.mjs";
 
 const YOURS = [{ viewing_id: "v-1", camera: "gate", name: "Gate", since: 900_000 }];
 const FULL = { reason: "limit_reached", message: "Maximum.", in_use: 10, limit: 10, waiting: 2, yours: YOURS };
@@ -36,14 +36,6 @@ function waitInLine(facts = {}) {
   browser.socket.accept();
   browser.socket.say({ ...PLACE, ...facts });
   assert.equal(viewer.status.state, State.WAITING);
-}
-
-/** Time passes while the server answers pings. @param {number} milliseconds */
-function passAnswered(milliseconds) {
-  for (let passed = 0; passed < milliseconds; passed += 1_000) {
-    mock.timers.tick(1_000);
-    browser.socket.say({ type: "pong", time: Date.now(), server_time: Date.now() });
-  }
 }
 
 /** The tab is reloaded: another viewer of the same camera. */

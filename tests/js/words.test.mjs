@@ -3,7 +3,7 @@ import { mock, test } from "node:test";
 
 import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
 import { LocalReason, NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
-import { mayWait, placeWords, replaceable, viewingWords } from "../../streaming/static/streaming/player/line-texts.js";
+import { mayWait, placeWords, questionNotice, replaceable, viewingWords } from "../../streaming/static/streaming/player/line-texts.js";
 import { figureWords, notice, refusalTitle, stateWords } from "../../streaming/static/streaming/player/texts.js";
 
 /** @import { Status } from "../../streaming/static/streaming/engine/states.js" */
@@ -161,4 +161,13 @@ test("one's own viewing is named by its camera and its beginning", () => {
 test("a viewer whose stream continues elsewhere may take it back", () => {
   const replaced = { ...NEUTRAL, state: State.CLOSED, reason: Reason.REPLACED, message: "Continued in another window." };
   assert.deepEqual(notice(replaced, false), { title: "Continued in another window", text: "", action: "Watch here again" });
+});
+
+test("a viewer is asked for as long as an answer counts, and only about pictures that they see", () => {
+  const by = Date.now() + 29_500;
+  assert.match(questionNotice(State.LIVE, by)?.text ?? "", /^Others are waiting\. .* in 30 s\.$/);
+  assert.doesNotMatch(questionNotice(State.LIVE, by)?.spoken ?? "", /30/, "a screen reader would never rest");
+  assert.equal(questionNotice(State.LIVE, Date.now() - 1), null);
+  assert.equal(questionNotice(State.LIVE, null), null);
+  assert.equal(questionNotice(State.RECONNECTING, by), null);
 });

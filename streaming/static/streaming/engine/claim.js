@@ -37,6 +37,11 @@ export class Claim {
     return { ...(this.#waits && { wait: "1" }), ...(replace && { replace }), resume: this.#token };
   }
 
+  /** Whether the server has given a token: an older one knows no line. */
+  get isOfLine() {
+    return this.#token !== "";
+  }
+
   /** Whether a hidden page stays connected: the viewer waits, or their turn has just come. */
   get keepsHiddenPage() {
     return this.isInLine || Date.now() < this.#turnUntil;

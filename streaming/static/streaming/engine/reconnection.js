@@ -19,6 +19,7 @@ export const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earl
  * @typedef {object} ReconnectionListener
  * @property {(claim: Claim["query"], onEnd: (end: End) => void) => LiveStream} connect
  * @property {() => void} onStatus
+ * @property {() => void} onTouch somebody uses the page
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
 
@@ -63,6 +64,7 @@ export class Reconnection {
       comeBack: () => this.#resume(),
       onNetwork: () => this.#onNetwork(),
       hurry: () => this.#hurry(),
+      onTouch: () => this.#listener.onTouch(),
       staysConnected: () => this.#claim.keepsHiddenPage || this.#listener.seenElsewhere(),
     });
     this.#start(0);

@@ -10,7 +10,7 @@ import { Stills } from "./stills.js";
 import { Traffic } from "./traffic.js";
 import { WaitingLine } from "./waiting-line.js";
 
-/** @import { Frame, InfoMessage, PlaceMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
+/** @import { Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { End } from "./connection.js" */
 /** @import { VideoSupport } from "./video-support.js" */
@@ -90,6 +90,7 @@ export class Viewer {
       {
         connect: (query, onEnd) => this.#connect(query, onEnd),
         onStatus: () => this.#onStatus(),
+        onTouch: () => this.line.touch(),
         seenElsewhere: () => listener.seenElsewhere(),
       },
       environment,
@@ -152,7 +153,7 @@ export class Viewer {
   /** @param {StreamMessage} message */
   #onMessage(message) {
     this.#reconnection.onMessage();
-    if (message.type === ServerMessage.STATUS) this.#onStreamState(message);
+    if (message.type === ServerMessage.STATUS && !this.line.takes(message)) this.#onStreamState(message);
     if (message.type === ServerMessage.INFO) this.#onInfo(message);
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
       this.quality = message.quality;
@@ -170,11 +171,9 @@ export class Viewer {
 
   /**
    * The state `live` changes nothing: the next picture does.
-   * @param {StatusMessage | PlaceMessage} message
+   * @param {StatusMessage} message
    */
-  #onStreamState(message) {
-    if (message.state === StreamState.WAITING) return this.line.onPlace(message);
-    const { state, reason } = message;
+  #onStreamState({ state, reason }) {
     const again = state === StreamState.RECONNECTING || this.status.state === State.RECONNECTING;
     const next = again ? State.RECONNECTING : State.CONNECTING;
     if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason });

@@ -1,12 +1,21 @@
+import { StreamState, ViewerMessage } from "../shared/protocol.js";
 import { State } from "./states.js";
 
-/** @import { PlaceMessage } from "../shared/protocol.js" */
+/** @import { PlaceMessage, QuestionMessage, StatusMessage } from "../shared/protocol.js" */
 /** @import { Claim } from "./claim.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { Reconnection } from "./reconnection.js" */
 
-/** A viewer's ways to a slot when all are taken: to wait for one, or to end another viewing of their own. */
+const TOUCH_INTERVAL = 60_000; // ms between two messages that somebody is there
+
+/**
+ * A viewer and the line. They wait in it for a slot, or pass it by ending another viewing of their own. While others wait,
+ * they may be asked whether they still watch.
+ */
 export class WaitingLine {
+  /** @type {number | null} Unix milliseconds by this machine's clock: until then, somebody must answer; null: no question */
+  answerBy = null;
+  #touchedAt = -Infinity; // Unix milliseconds: the server was told that somebody is there
   #claim;
   #clock;
   #reconnection;
@@ -45,8 +54,28 @@ export class WaitingLine {
     this.#reconnection.retry();
   }
 
+  /** Somebody uses the page. The server is told once a minute, and at once when it has asked. */
+  touch() {
+    const now = Date.now();
+    if (!this.#claim.isOfLine || (this.answerBy === null && now - this.#touchedAt < TOUCH_INTERVAL)) return;
+    this.#touchedAt = now;
+    this.#reconnection.send({ type: ViewerMessage.STILL_WATCHING });
+    if (this.answerBy !== null) this.#setAnswerBy(null);
+  }
+
+  /**
+   * @param {StatusMessage | PlaceMessage | QuestionMessage} message
+   * @returns {message is PlaceMessage | QuestionMessage} whether it concerns the line
+   */
+  takes(message) {
+    if (message.state === StreamState.WAITING) this.#onPlace(message);
+    else if (message.reason === ViewerMessage.STILL_WATCHING) this.#setAnswerBy(Date.now() + message.answer_within * 1000);
+    else return false;
+    return true;
+  }
+
   /** @param {PlaceMessage} message */
-  onPlace({ reason, position, waiting, since, resume, in_use: inUse, limit }) {
+  #onPlace({ reason, position, waiting, since, resume, in_use: inUse, limit }) {
     if (position < 1) {
       this.#claim.onToken(resume); // for the moment that a viewing of one's own takes to end
       return;
@@ -58,9 +87,16 @@ export class WaitingLine {
 
   /** @param {string} [token] an older server gives none */
   onAdmitted(token = "") {
+    this.answerBy = null;
     const waited = this.#claim.onAdmitted(token);
     if (!waited) return;
     this.#reconnection.change({ state: State.CONNECTING });
     this.#onTurn();
+  }
+
+  /** @param {number | null} time */
+  #setAnswerBy(time) {
+    this.answerBy = time;
+    this.#reconnection.change(this.#reconnection.status);
   }
 }

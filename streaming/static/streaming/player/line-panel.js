@@ -13,6 +13,7 @@ const ADMITTED = new Set([State.CONNECTING, State.LIVE, State.STALE]);
 export class LinePanel {
   #wait;
   #leave;
+  #stay;
   #yours;
   #list;
   #turn = new TurnSignal();
@@ -27,6 +28,7 @@ export class LinePanel {
     const part = (name) => find(root, `[data-part="${name}"]`, HTMLElement);
     this.#wait = part("wait");
     this.#leave = part("leave");
+    this.#stay = part("stay");
     this.#yours = part("yours");
     this.#list = find(this.#yours, "ul", HTMLUListElement);
     this.#wait.addEventListener("click", () => {
@@ -34,14 +36,20 @@ export class LinePanel {
       this.#viewer?.line.join();
     });
     this.#leave.addEventListener("click", () => this.#viewer?.line.leave());
+    this.#stay.addEventListener("click", () => this.#viewer?.line.touch()); // a screen reader clicks without touching
   }
 
-  /** @param {Viewer} viewer @param {boolean} offersSlot whether a refused viewer is offered a free slot instead */
-  show(viewer, offersSlot) {
+  /**
+   * @param {Viewer} viewer
+   * @param {boolean} offersSlot whether a refused viewer is offered a free slot instead
+   * @param {boolean} isAsked whether the viewer is asked if they still watch
+   */
+  show(viewer, offersSlot, isAsked) {
     const { status, cameraId } = viewer;
     this.#viewer = viewer;
     this.#wait.hidden = status.state !== State.REFUSED || offersSlot || !mayWait(status);
     this.#leave.hidden = status.state !== State.WAITING;
+    this.#stay.hidden = !isAsked;
     this.#showYours(offersSlot ? [] : replaceable(status, cameraId));
     if (!ADMITTED.has(status.state)) this.#turn.clear();
   }

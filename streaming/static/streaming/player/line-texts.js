@@ -49,3 +49,16 @@ export function viewingWords({ name, since }, now = new Date()) {
   const day = start.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
   return start.toDateString() === now.toDateString() ? `${name}, since ${time}` : `${name}, since ${day}, ${time}`;
 }
+
+/**
+ * The question whether somebody still watches, if the server waits for an answer.
+ * @param {State} state
+ * @param {number | null} answerBy Unix milliseconds
+ */
+export function questionNotice(state, answerBy) {
+  const seconds = Math.ceil(((answerBy ?? 0) - Date.now()) / 1000);
+  if (seconds <= 0 || (state !== State.LIVE && state !== State.STALE)) return null;
+  const title = "Are you still watching?";
+  const text = `Others are waiting. Without an answer, the stream stops in ${seconds} s.`;
+  return { title, text, action: "", spoken: `${title} Others are waiting. Without an answer, the stream stops soon.` };
+}

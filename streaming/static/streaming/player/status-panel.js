@@ -1,6 +1,7 @@
 import { State } from "../engine/states.js";
 import { find } from "../shared/find.js";
 import { LinePanel } from "./line-panel.js";
+import { questionNotice } from "./line-texts.js";
 import { Reason } from "../shared/protocol.js";
 import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 
@@ -55,7 +56,8 @@ export class StatusPanel {
   /** @param {Viewer} viewer @param {boolean} slotFree whether a refused viewer is offered a free slot */
   show(viewer, slotFree) {
     const { status } = viewer;
-    const shown = notice(status, slotFree);
+    const question = questionNotice(status.state, viewer.line.answerBy);
+    const shown = question ?? notice(status, slotFree);
     const focused = this.#focused;
     this.#words = shown ? (shown.spoken ?? `${shown.title}. ${shown.text}`.trim()) : stateWords(status);
     this.#isPlace = status.state === State.WAITING;
@@ -66,20 +68,22 @@ export class StatusPanel {
     this.#noticeRetry.textContent = shown?.action ?? "";
     this.#login.hidden = status.reason !== Reason.NOT_AUTHENTICATED;
     this.#noticeRetry.hidden = !this.#login.hidden || !shown?.action;
-    this.#line.show(viewer, shown === FREE);
+    this.#line.show(viewer, shown === FREE, question !== null);
+    this.#root.toggleAttribute("data-asked", question !== null);
     this.#notice.hidden = !shown;
     this.#retry.hidden = Boolean(shown); // there is one Retry at a time: in the notice, or else among the controls
     if (focused && !isVisible(focused)) this.#buttons.find(isVisible)?.focus();
   }
 
   /**
-   * Shows what changes with time: the age of the picture, and how long a block lasts or a viewer has been waiting.
+   * Shows what changes with time: the age of the picture, how long a block lasts, for how long a viewer has been waiting,
+   * and for how long they may answer.
    * @param {Viewer} viewer
    * @param {boolean} slotFree
    */
   tick(viewer, slotFree) {
     const { state, until } = viewer.status;
-    if (this.#isPlace || (state === State.CLOSED && until)) this.show(viewer, slotFree);
+    if (this.#isPlace || viewer.line.answerBy || (state === State.CLOSED && until)) this.show(viewer, slotFree);
     if (this.#isPlace) this.announce();
     this.showAge(viewer);
   }
@@ -116,12 +120,12 @@ export class StatusPanel {
     this.#announced = "";
     this.#placeAt = -Infinity;
     this.#age.textContent = "";
-    this.#root.removeAttribute("data-old");
+    for (const name of ["data-old", "data-asked"]) this.#root.removeAttribute(name);
   }
 
   /** @param {State} state @returns {string[]} lines to show over a picture that is not live, or old */
   lines(state) {
-    const current = state === State.LIVE && !this.#root.hasAttribute("data-old");
+    const current = state === State.LIVE && !this.#root.matches("[data-old], [data-asked]");
     const parts = current ? [] : [this.#title, this.#state, this.#age];
     return parts.map(({ textContent }) => textContent).filter(Boolean);
   }

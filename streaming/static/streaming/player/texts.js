@@ -63,8 +63,12 @@ const CLOSED = {
   [Reason.PERMISSION_DENIED]: ["No access", "You don't have access to this camera. Ask an administrator."],
   [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
   [Reason.REPLACED]: ["Continued in another window", ""],
+  [Reason.IDLE]: ["Stream stopped", "Nobody answered whether it was still watched, and others were waiting."],
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page does not match the server's version. Reload the page."],
 };
+
+/** @type {Record<string, string>} */
+const AGAIN = { [Reason.REPLACED]: "Watch here again", [Reason.IDLE]: "Watch again" };
 
 /** @type {Set<State>} the states in which the viewer waits for the server */
 const PENDING = new Set([State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE, State.WAITING]);
@@ -132,8 +136,7 @@ export function notice(status, slotFree) {
       if (status.offline) return { title, text: "Waiting for the network…", action };
       return { title, text: whyUnavailable(status), action };
     case State.CLOSED:
-      if (status.reason === Reason.REPLACED) return { title, text: "", action: "Watch here again" };
-      return title ? { title, text: whyClosed(status), action } : null;
+      return title ? { title, text: whyClosed(status), action: textOf(AGAIN, status.reason) ?? action } : null;
     default:
       return null;
   }

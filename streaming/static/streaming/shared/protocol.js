@@ -57,6 +57,7 @@ export const Reason = Object.freeze({
   SLOT_LOST: "slot_lost",
   STOPPED_BY_ADMINISTRATOR: "stopped_by_administrator",
   REPLACED: "replaced",
+  IDLE: "idle",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
   BANDWIDTH_REACHED: "bandwidth_reached",
@@ -87,6 +88,7 @@ export const ViewerMessage = Object.freeze({
   ACK: "ack",
   QUALITY_CHANGE: "quality_change",
   PING: "ping",
+  STILL_WATCHING: "still_watching",
 });
 
 /** @typedef {ValueOf<typeof StreamState>} StreamState the state in a `status` message */
@@ -130,6 +132,15 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  */
 
 /**
+ * The question whether somebody still watches.
+ * @typedef {object} QuestionMessage
+ * @property {typeof ServerMessage.STATUS} type
+ * @property {typeof StreamState.LIVE} state
+ * @property {typeof ViewerMessage.STILL_WATCHING} reason
+ * @property {number} answer_within seconds
+ */
+
+/**
  * The viewer's place in line.
  * @typedef {object} PlaceMessage
  * @property {typeof ServerMessage.STATUS} type
@@ -164,12 +175,13 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number} server_time Unix milliseconds
  */
 
-/** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage} StreamMessage */
+/** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */
 
 /**
  * @typedef {{type: typeof ViewerMessage.ACK, seq: number}
  *   | {type: typeof ViewerMessage.QUALITY_CHANGE, quality: Quality}
- *   | {type: typeof ViewerMessage.PING, time: number}} ViewerMessages
+ *   | {type: typeof ViewerMessage.PING, time: number}
+ *   | {type: typeof ViewerMessage.STILL_WATCHING}} ViewerMessages
  */
 
 export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
