@@ -13,6 +13,7 @@ export class Claim {
   isInLine = false;
   #key;
   #page;
+  #background;
   #waits;
   /** @type {string | null} id of the viewing to take the slot from */
   #replaced = null;
@@ -22,19 +23,22 @@ export class Claim {
   /**
    * @param {string} cameraId
    * @param {Pick<Window, "sessionStorage">} page
+   * @param {boolean} [background] whether the viewer waits behind everybody else, and always
    */
-  constructor(cameraId, page) {
+  constructor(cameraId, page, background = false) {
     this.#key = KEY + cameraId;
     this.#page = page;
+    this.#background = background;
     const { token, at } = this.#take();
     this.#token = token;
-    this.#waits = Date.now() - at < COME_BACK;
+    this.#waits = background || Date.now() - at < COME_BACK;
   }
 
   /** @returns {Query} for the next opening. `resume` is always there: only then the server keeps a lost viewer's slot. */
   get query() {
     const replace = this.#replaced;
-    return { ...(this.#waits && { wait: "1" }), ...(replace && { replace }), resume: this.#token };
+    const line = { ...(this.#waits && { wait: "1" }), ...(this.#background && { background: "1" }) };
+    return /** @type {Query} */ ({ ...line, ...(replace && { replace }), resume: this.#token });
   }
 
   /** Whether the server has given a token: an older one knows no line. */
@@ -92,7 +96,8 @@ export class Claim {
   /** There is nothing to come back to. The next opening does not wait. */
   forget() {
     this.#take();
-    this.isInLine = this.#waits = false;
+    this.isInLine = false;
+    this.#waits = this.#background;
     this.#replaced = null;
     this.#token = "";
   }

@@ -10,6 +10,7 @@ import { StillSchedule } from "./still-schedule.js";
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
 /** @import { LiveStream } from "./live-stream.js" */
+/** @import { Admission } from "./openings.js" */
 /** @import { Facts, Status } from "./states.js" */
 /** @import { Stills } from "./stills.js" */
 
@@ -29,6 +30,7 @@ export class Reconnection {
   status = { ...NO_FACTS, state: State.IDLE, offline: false };
   #stills;
   #claim;
+  #openings;
   #listener;
   #browser;
   #policy;
@@ -44,14 +46,16 @@ export class Reconnection {
   /**
    * @param {Stills} stills
    * @param {Claim} claim
+   * @param {Admission} openings
    * @param {ServerClock} clock
    * @param {ReconnectionListener} listener
    * @param {Browser} browser
    */
-  constructor(stills, claim, clock, listener, browser) {
+  constructor(stills, claim, openings, clock, listener, browser) {
     const isSeen = () => browser.document.visibilityState === "visible" || listener.seenElsewhere();
     this.#stills = new StillSchedule(stills, isSeen);
     this.#claim = claim;
+    this.#openings = openings;
     this.#listener = listener;
     this.#browser = browser;
     this.#policy = new RetryPolicy(clock, browser);
@@ -135,6 +139,7 @@ export class Reconnection {
   change(status) {
     this.status = { ...NO_FACTS, ...status, offline: !this.#browser.page.navigator.onLine };
     if (!this.#suspended) this.#stills.follow(this.status.state);
+    this.#openings.follow(this, this.status);
     this.#listener.onStatus();
   }
 
@@ -147,11 +152,15 @@ export class Reconnection {
 
   #connect() {
     clearTimeout(this.#timer);
-    this.#stream = this.#listener.connect(this.#claim.query, (end) => this.#onEnd(end));
+    this.#openings.request(this, {
+      open: () => (this.#stream = this.#listener.connect(this.#claim.query, (end) => this.#onEnd(end))),
+      hold: () => this.status.state !== State.WAITING && this.change({ state: State.WAITING }),
+    });
   }
 
   #disconnect() {
     clearTimeout(this.#timer);
+    this.#openings.cancel(this);
     if (this.#stream) this.#claim.onEnd();
     this.#stream?.close();
     this.#stream = null;
@@ -160,9 +169,10 @@ export class Reconnection {
   /** @param {End} end */
   #onEnd(end) {
     this.#disconnect();
-    const { status, delay } = this.#policy.after(end);
+    const next = this.#policy.after(end);
+    if (next.status.state === State.REFUSED || next.status.state === State.CLOSED) this.#claim.forget();
+    const { status, delay } = this.#openings.persist(next);
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
-    if (status.state === State.REFUSED || status.state === State.CLOSED) this.#claim.forget();
     this.change(status);
   }
 

@@ -1,5 +1,6 @@
 import { snapshotPath } from "../shared/protocol.js";
 
+/** @import { Quality } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 
 const TIMEOUT = 10_000; // ms
@@ -13,7 +14,7 @@ const UNAUTHORIZED = 401;
 
 /** Fetches a camera's latest still: once, or repeatedly while there is no live picture. */
 export class Stills {
-  #cameraId;
+  #path;
   #fetch;
   #listener;
   /** @type {AbortController | null} */
@@ -23,9 +24,10 @@ export class Stills {
    * @param {string} cameraId
    * @param {StillsListener} listener
    * @param {Browser["fetch"]} fetch
+   * @param {Quality} [quality]
    */
-  constructor(cameraId, listener, fetch) {
-    this.#cameraId = cameraId;
+  constructor(cameraId, listener, fetch, quality = "medium") {
+    this.#path = snapshotPath(cameraId, quality);
     this.#listener = listener;
     this.#fetch = fetch;
   }
@@ -68,8 +70,7 @@ export class Stills {
     const timer = setTimeout(abort, TIMEOUT);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      const path = snapshotPath(this.#cameraId, "medium");
-      const answer = await this.#fetch(path, { signal: request.signal, cache: "no-store" });
+      const answer = await this.#fetch(this.#path, { signal: request.signal, cache: "no-store" });
       const takenAt = Number(answer.headers.get("X-Frame-Time"));
       const blob = answer.ok ? await answer.blob() : null;
       if (signal.aborted) return;

@@ -3,6 +3,7 @@ import { Claim } from "./claim.js";
 import { ServerClock } from "./clock.js";
 import { Figures } from "./figures.js";
 import { LiveStream } from "./live-stream.js";
+import { AT_ONCE } from "./openings.js";
 import { ServerMessage, StreamState, ViewerMessage, streamAddress } from "../shared/protocol.js";
 import { Reconnection } from "./reconnection.js";
 import { State } from "./states.js";
@@ -13,6 +14,7 @@ import { WaitingLine } from "./waiting-line.js";
 /** @import { Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { End } from "./connection.js" */
+/** @import { Openings } from "./openings.js" */
 /** @import { VideoSupport } from "./video-support.js" */
 
 const STALE_AFTER = 2_000; // ms
@@ -26,6 +28,7 @@ const STALE_AFTER = 2_000; // ms
  * @property {Quality | null} quality null: the server's default
  * @property {VideoSupport} [video] what plays H.264 in this browser
  * @property {Traffic} [traffic] counts what arrives
+ * @property {Openings | null} [wall] of a tile, which nobody looks at closely: shared by all tiles of the wall
  */
 
 /**
@@ -67,7 +70,7 @@ export class Viewer {
    * @param {ViewerListener} listener
    * @param {Browser} [environment]
    */
-  constructor({ cameraId, quality, video = null, traffic = new Traffic() }, listener, environment = browser()) {
+  constructor({ cameraId, quality, video = null, traffic = new Traffic(), wall = null }, listener, environment = browser()) {
     this.wanted = quality;
     this.cameraId = cameraId;
     this.#video = video;
@@ -81,11 +84,13 @@ export class Viewer {
         onLoggedOut: () => this.#reconnection.onLoggedOut(),
       },
       environment.fetch,
+      wall ? "low" : "medium",
     );
-    const claim = new Claim(cameraId, environment.page);
+    const claim = new Claim(cameraId, environment.page, wall !== null);
     this.#reconnection = new Reconnection(
       stills,
       claim,
+      wall ?? AT_ONCE,
       this.#clock,
       {
         connect: (query, onEnd) => this.#connect(query, onEnd),

@@ -1,5 +1,6 @@
 import { Player } from "./player.js";
 
+/** @import { Openings } from "../engine/openings.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 
 /**
@@ -15,9 +16,14 @@ export class CameraViewer extends HTMLElement {
     this.#player ??= new Player(this);
   }
 
-  /** @param {Camera} camera */
-  open(camera) {
-    this.#player?.open(camera);
+  /** @param {Camera} camera @param {Openings | null} [wall] of a tile: shared by all tiles of the wall */
+  open(camera, wall = null) {
+    this.#player?.open(camera, wall);
+  }
+
+  /** @param {boolean} isTile whether this is one of many: small, without controls, and in low quality */
+  showAsTile(isTile) {
+    this.#player?.showAsTile(isTile);
   }
 
   /** Frees the slot and clears the picture. */

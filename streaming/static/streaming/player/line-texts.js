@@ -10,8 +10,9 @@ const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
 /** @type {Record<string, string>} */
 const SUFFIX = { one: "st", two: "nd", few: "rd", other: "th" };
 
-/** @param {number} position from 1 */
+/** @param {number | null} position from 1; null: not known */
 export function placeWords(position) {
+  if (position === null) return "Waiting for a slot";
   return position === 1 ? "You are next" : `${position}${SUFFIX[ORDINAL.select(position)]} in line`;
 }
 

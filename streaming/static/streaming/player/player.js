@@ -14,6 +14,7 @@ import { Viewing } from "./viewing.js";
 import { Zoom } from "./zoom.js";
 
 /** @import { Viewer } from "../engine/viewer.js" */
+/** @import { Openings } from "../engine/openings.js" */
 /** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
@@ -46,6 +47,7 @@ export class Player {
   /** @type {Gate | null} */
   #gate = null;
   #slotFree = false;
+  #isTile = false;
 
   /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
   constructor(element) {
@@ -66,15 +68,23 @@ export class Player {
     element.dataset.state = State.IDLE;
   }
 
-  /** @param {Camera} camera */
-  async open(camera) {
+  /** @param {Camera} camera @param {Openings | null} [wall] of a tile */
+  async open(camera, wall = null) {
     const release = this.#viewing ? SLOT_RELEASE : 0;
     this.close();
     this.#camera = camera;
     this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
     this.#element.dataset.state = State.CONNECTING;
     const [video] = await Promise.all([support, new Promise((resolve) => setTimeout(resolve, release))]);
-    if (this.#camera === camera) this.#start(camera, video);
+    if (this.#camera === camera) this.#start(camera, video, wall);
+  }
+
+  /** @param {boolean} isTile whether this is one of many: small, without controls, and in low quality */
+  showAsTile(isTile) {
+    this.#isTile = isTile;
+    this.#element.toggleAttribute("data-tile", isTile);
+    this.#zoom.reset();
+    this.#viewing?.resize(this.#choice);
   }
 
   /** Frees the slot and clears the picture. */
@@ -122,12 +132,17 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser */
-  #start(camera, video) {
+  /** @returns {Choice} */
+  get #choice() {
+    return this.#isTile ? "low" : this.#menu.choice;
+  }
+
+  /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser @param {Openings | null} wall */
+  #start(camera, video, wall) {
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(
       camera,
-      { choice: this.#menu.choice, video, pixels },
+      { choice: this.#choice, video, pixels, wall },
       {
         paint: (picture) => this.#painter.paint(picture),
         onPicture: () => this.#onPicture(viewing.viewer),

@@ -77,7 +77,7 @@ export class QualityChoice {
    */
   observe({ age, gap, quality, format }) {
     this.#noteFormat(quality === ORIGINAL, format);
-    this.#auto.observe({ age, gap });
+    if (this.choice === AUTO) this.#auto.observe({ age, gap });
   }
 
   /**

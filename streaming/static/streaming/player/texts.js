@@ -100,7 +100,7 @@ export function stateWords({ state, reason, message, offline, position }) {
       if (reason === Reason.GATE_UNAVAILABLE && message) return `${message} Retrying…`; // the server knows which part is away
       return textOf(RECONNECTING, reason) ?? "The camera is not responding. Reconnecting…";
     case State.WAITING:
-      return placeWords(position ?? 1);
+      return placeWords(position);
     case State.REFUSED:
       return textOf(REFUSED, reason) ?? "All streams are in use";
     case State.UNAVAILABLE:
@@ -150,10 +150,10 @@ export function notice(status, slotFree) {
  */
 function placeNotice(status, place) {
   const { position, waiting, since, offline } = status;
-  const title = offline || position === 1 ? place : `${place}, ${waiting} waiting`;
+  const title = offline || position === null || position === 1 ? place : `${place}, ${waiting} waiting`;
   const limit = `${refusalTitle(status)}.`;
-  const waited = duration(Math.max(0, Date.now() - (since ?? Date.now())) / 1000);
-  const text = sentences(limit, `You have been waiting for ${waited}.`, "The stream starts by itself.");
+  const waited = since === null ? "" : `You have been waiting for ${duration(Math.max(0, Date.now() - since) / 1000)}.`;
+  const text = sentences(limit, waited, "The stream starts by itself.");
   return { title, text, action: "", spoken: sentences(`${place}.`, limit) };
 }
 

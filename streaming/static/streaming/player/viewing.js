@@ -7,6 +7,7 @@ import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { VideoFailures } from "./video-failures.js";
 
 /** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
+/** @import { Openings } from "../engine/openings.js" */
 /** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Choice } from "./quality-choice.js" */
 
@@ -32,11 +33,11 @@ export class Viewing {
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: VideoSupport, pixels: () => number}} options `video`: what plays H.264 in this browser;
-   *   `pixels`: the width of the picture on the screen
+   * @param {{choice: Choice, video: VideoSupport, pixels: () => number, wall: Openings | null}} options `video`: what plays
+   *   H.264 in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile
    * @param {ViewingListener} listener
    */
-  constructor(camera, { choice, video, pixels }, listener) {
+  constructor(camera, { choice, video, pixels, wall }, listener) {
     const traffic = new Traffic();
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
@@ -46,7 +47,7 @@ export class Viewing {
     const [playsVideo, failures] = [video !== null, this.#failures];
     this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
-      { cameraId: camera.id, quality: this.#choice.quality, video, traffic },
+      { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall },
       {
         paint: (picture) => listener.paint(picture),
         onPicture: () => this.#onPicture(),
@@ -68,6 +69,13 @@ export class Viewing {
   /** @param {Choice} choice */
   choose(choice) {
     this.#choice.choose(choice);
+    this.applyQuality();
+  }
+
+  /** @param {Choice} choice for another size on the screen: not a choice of the user */
+  resize(choice) {
+    this.#choice.choice = choice;
+    this.restart();
     this.applyQuality();
   }
 

@@ -236,7 +236,7 @@ export function snapshotPath(cameraId, quality = "low") {
   return `/api/v1/cameras/${encodeURIComponent(cameraId)}/stream/snapshot?quality=${quality}`;
 }
 
-/** @typedef {{wait?: "1", replace?: string, resume?: string}} Claim to a slot, in the query of an opening */
+/** @typedef {{wait?: "1", background?: "1", replace?: string, resume?: string}} Claim to a slot, in the query of an opening */
 
 /**
  * Returns the WebSocket address of a live stream, on the server of this page.

@@ -1,0 +1,79 @@
+import { Reason } from "../shared/protocol.js";
+import { State } from "./states.js";
+
+/** @import { Next } from "./retry-policy.js" */
+/** @import { Status } from "./states.js" */
+
+const INTERVAL = 250; // ms between two openings
+const RETRY = 15_000; // ms until a viewer who was refused tries again
+
+/**
+ * @typedef {object} Request
+ * @property {() => void} open opens the stream
+ * @property {() => void} hold shows that the viewer waits; may be called more than once
+ */
+
+/**
+ * When viewers may open their streams.
+ * @typedef {Pick<Openings, "request" | "cancel" | "follow" | "persist">} Admission
+ */
+
+/** @type {Admission} a viewer on its own */
+export const AT_ONCE = Object.freeze({ request: (_, { open }) => open(), cancel() {}, follow() {}, persist: (next) => next });
+
+/**
+ * Lets the viewers of one page open their streams one after another. While one of them waits for a slot, the others do
+ * not ask for one: the line has room for other people. Viewers who are refused try again by themselves.
+ */
+export class Openings {
+  /** @type {Map<object, Request>} the first one first */
+  #requests = new Map();
+  /** @type {Set<object>} viewers who wait for a slot */
+  #waiting = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {object} viewer @param {Request} request */
+  request(viewer, request) {
+    this.#requests.set(viewer, request);
+    this.#openNext();
+  }
+
+  /** @param {object} viewer */
+  cancel(viewer) {
+    this.#requests.delete(viewer);
+  }
+
+  /** @param {object} viewer @param {Status} status its new one */
+  follow(viewer, { state, reason }) {
+    // A camera's limit keeps nobody from the other cameras. A viewer without a reason is held here.
+    const waits = state === State.WAITING && reason !== null && reason !== Reason.CAMERA_LIMIT_REACHED;
+    if (waits === this.#waiting.has(viewer)) return;
+    if (waits) this.#waiting.add(viewer);
+    else this.#waiting.delete(viewer);
+    this.#openNext();
+  }
+
+  /** @param {Next} next @returns {Next} with another attempt, if the viewer was refused */
+  persist({ status, delay }) {
+    if (status.state !== State.REFUSED) return { status, delay };
+    return { status: { ...status, state: State.WAITING }, delay: RETRY };
+  }
+
+  #openNext() {
+    if (this.#timer !== undefined) return;
+    const requests = [...this.#requests];
+    const next = requests.find(([viewer]) => !this.#waiting.size || this.#waiting.has(viewer));
+    if (!next) {
+      for (const [, { hold }] of requests) hold();
+      return;
+    }
+    const [viewer, { open }] = next;
+    this.#requests.delete(viewer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#openNext();
+    }, INTERVAL);
+    open();
+  }
+}
