@@ -1,4 +1,6 @@
-"""The cameras page."""
+"""The pages that show cameras: as cards, and as a wall."""
+
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -13,11 +15,21 @@ from cameras.permissions import may_watch
 @never_cache
 @login_required
 def camera_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "cameras/list.html", {**_context(request), "limit": settings.STREAM_MAX_CONCURRENT})
+
+
+@never_cache
+@login_required
+def wall(request: HttpRequest) -> HttpResponse:
+    context = _context(request)
+    watchable = context["cameras"].filter(enabled=True).exclude(stream_url="")
+    return render(request, "cameras/wall.html", {**context, "cameras": watchable})
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
     allowed = may_watch(request.user)
-    context = {
+    return {
         "cameras": Camera.objects.all() if allowed else Camera.objects.none(),
-        "limit": settings.STREAM_MAX_CONCURRENT,
         "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),
         "may_watch": allowed,
     }
-    return render(request, "cameras/list.html", context)

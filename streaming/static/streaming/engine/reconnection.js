@@ -24,6 +24,8 @@ export const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earl
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
 
+/** @typedef {{stills: Stills, claim: Claim, openings: Admission, clock: ServerClock}} Parts of the same viewing */
+
 /** Keeps a viewing connected while somebody looks. Fetches stills while there is no live picture. */
 export class Reconnection {
   /** @type {Status} */
@@ -43,15 +45,8 @@ export class Reconnection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /**
-   * @param {Stills} stills
-   * @param {Claim} claim
-   * @param {Admission} openings
-   * @param {ServerClock} clock
-   * @param {ReconnectionListener} listener
-   * @param {Browser} browser
-   */
-  constructor(stills, claim, openings, clock, listener, browser) {
+  /** @param {Parts} parts @param {ReconnectionListener} listener @param {Browser} browser */
+  constructor({ stills, claim, openings, clock }, listener, browser) {
     const isSeen = () => browser.document.visibilityState === "visible" || listener.seenElsewhere();
     this.#stills = new StillSchedule(stills, isSeen);
     this.#claim = claim;
@@ -169,10 +164,9 @@ export class Reconnection {
   /** @param {End} end */
   #onEnd(end) {
     this.#disconnect();
-    const next = this.#policy.after(end);
-    if (next.status.state === State.REFUSED || next.status.state === State.CLOSED) this.#claim.forget();
-    const { status, delay } = this.#openings.persist(next);
+    const { status, delay } = this.#openings.persist(this.#policy.after(end));
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
+    if (status.state === State.REFUSED || status.state === State.CLOSED) this.#claim.forget();
     this.change(status);
   }
 

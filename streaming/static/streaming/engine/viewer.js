@@ -88,10 +88,7 @@ export class Viewer {
     );
     const claim = new Claim(cameraId, environment.page, wall !== null);
     this.#reconnection = new Reconnection(
-      stills,
-      claim,
-      wall ?? AT_ONCE,
-      this.#clock,
+      { stills, claim, openings: wall ?? AT_ONCE, clock: this.#clock },
       {
         connect: (query, onEnd) => this.#connect(query, onEnd),
         onStatus: () => this.#onStatus(),

@@ -47,7 +47,6 @@ export class Player {
   /** @type {Gate | null} */
   #gate = null;
   #slotFree = false;
-  #isTile = false;
 
   /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
   constructor(element) {
@@ -60,7 +59,7 @@ export class Player {
     this.#painter = new Painter(this.#canvas, () => this.#drawInPicture());
     this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#choose(choice));
     this.#fullScreen = new FullScreen(element, button("fullscreen"));
-    this.#figures = new FiguresPanel(find(element, "[data-part=figures]", HTMLElement), button("figuresToggle"), () => this.#facts);
+    this.#figures = new FiguresPanel(find(element, "[data-part=figures]", HTMLElement), button("figuresToggle"), () => this.#viewing && factsOf(this.#viewing, this.#gate, this.#canvas));
     this.#inPicture = new PictureInPicture(this.#canvas, this.#pipButton);
     this.#zoom = new Zoom(find(element, ".stage", HTMLElement), this.#canvas, button("unzoom"));
     this.#status = new StatusPanel(element, () => this.retry());
@@ -81,10 +80,10 @@ export class Player {
 
   /** @param {boolean} isTile whether this is one of many: small, without controls, and in low quality */
   showAsTile(isTile) {
-    this.#isTile = isTile;
+    this.#menu.isTile = isTile;
     this.#element.toggleAttribute("data-tile", isTile);
     this.#zoom.reset();
-    this.#viewing?.resize(this.#choice);
+    this.#viewing?.resize(this.#menu.choice);
   }
 
   /** Frees the slot and clears the picture. */
@@ -132,17 +131,12 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @returns {Choice} */
-  get #choice() {
-    return this.#isTile ? "low" : this.#menu.choice;
-  }
-
   /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser @param {Openings | null} wall */
   #start(camera, video, wall) {
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(
       camera,
-      { choice: this.#choice, video, pixels, wall },
+      { choice: this.#menu.choice, video, pixels, wall },
       {
         paint: (picture) => this.#painter.paint(picture),
         onPicture: () => this.#onPicture(viewing.viewer),
@@ -202,13 +196,6 @@ export class Player {
     if (refused) this.#element.dispatchEvent(new CustomEvent("refused", { detail: status, bubbles: true }));
   }
 
-  get #facts() {
-    if (!this.#viewing) return null;
-    const { note, viewer: { figures, gate: atAdmission } } = this.#viewing; // prettier-ignore
-    const gate = this.#gate ? { inUse: this.#gate.in_use, limit: this.#gate.limit } : atAdmission;
-    return { figures, gate, note, width: this.#canvas.width, height: this.#canvas.height };
-  }
-
   #save() {
     if (!this.#viewing || !this.#element.dataset.picture) return;
     const { camera, viewer } = this.#viewing;
@@ -218,4 +205,10 @@ export class Player {
   #drawInPicture() {
     this.#inPicture.draw(this.#status.lines(/** @type {State} */ (this.#element.dataset.state)));
   }
+}
+
+/** @param {Viewing} viewing @param {Gate | null} now @param {{width: number, height: number}} picture */
+function factsOf({ note, viewer: { figures, gate: atAdmission } }, now, { width, height }) {
+  const gate = now ? { inUse: now.in_use, limit: now.limit } : atAdmission;
+  return { figures, gate, note, width, height };
 }

@@ -11,6 +11,7 @@ const KEY = "nvr.quality";
 
 /** The selector of qualities. Remembers the choice, and names the quality that Auto has chosen. */
 export class QualityMenu {
+  isTile = false;
   #select;
 
   /**
@@ -26,8 +27,9 @@ export class QualityMenu {
     });
   }
 
+  /** @returns {Choice} a tile of a wall needs no more than low */
   get choice() {
-    return /** @type {Choice} */ (this.#select.value); // its options have no other values
+    return this.isTile ? "low" : /** @type {Choice} */ (this.#select.value); // its options have no other values
   }
 
   /** @param {Choice} choice as if the user had chosen it here */

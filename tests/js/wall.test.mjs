@@ -1,0 +1,157 @@
+/** The wall: how tiles fit on a screen, and when they open their streams. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { Openings } from "../../streaming/static/streaming/engine/openings.js";
+import { NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
+import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
+import { MAX_TILES, capacity, layout } from "../../streaming/static/streaming/wall/layout.js";
+import { FakeBrowser, listening, settle } from "./fakes.mjs";
+
+const DESKTOP = { width: 1264, height: 690 };
+const PHONE = { width: 374, height: 730 };
+const LYING = { width: 828, height: 280 };
+
+/** @param {number} count @param {{width: number, height: number}} area */
+function shape(count, area) {
+  const { columns, rows } = layout(count, area);
+  return `${columns}x${rows}`;
+}
+
+test("tiles are arranged so that they are as large as possible", () => {
+  assert.deepEqual([1, 2, 3, 4, 5, 6, 9, 16, 64].map((count) => shape(count, DESKTOP)), [
+    "1x1", "2x1", "2x2", "2x2", "3x2", "3x2", "3x3", "4x4", "8x8",
+  ]); // prettier-ignore
+  assert.deepEqual([1, 2, 4, 12].map((count) => shape(count, PHONE)), ["1x1", "1x2", "1x4", "2x6"]);
+  assert.deepEqual([1, 2, 4].map((count) => shape(count, LYING)), ["1x1", "2x1", "2x2"]);
+});
+
+test("the tiles of any page fit into the screen, without scrolling", () => {
+  for (const area of [DESKTOP, PHONE, LYING, { width: 3840, height: 2000 }]) {
+    for (let count = 1; count <= MAX_TILES; count += 1) {
+      const { columns, rows, width, height } = layout(capacity(count, area), area);
+      assert.ok(columns * width + (columns - 1) * 6 <= area.width && rows * height + (rows - 1) * 6 <= area.height);
+    }
+  }
+});
+
+test("a page has at most 64 tiles, and fewer on a small screen", () => {
+  assert.equal(capacity(100, DESKTOP), MAX_TILES);
+  assert.equal(capacity(5, DESKTOP), 5);
+  assert.equal(capacity(100, PHONE), 16);
+  assert.equal(capacity(3, { width: 0, height: 0 }), 1);
+});
+
+/** @type {FakeBrowser} */
+let browser;
+/** @type {Viewer[]} */
+let tiles;
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
+  browser = new FakeBrowser();
+  tiles = [];
+});
+
+afterEach(() => {
+  for (const tile of tiles) tile.close();
+  mock.timers.reset();
+});
+
+/** A wall of cameras opens. @param {number} count */
+function openWall(count) {
+  const wall = new Openings();
+  tiles = Array.from({ length: count }, (_, index) => {
+    return new Viewer({ cameraId: `cam-${index}`, quality: "low", wall }, listening({}), browser.environment);
+  });
+  for (const tile of tiles) tile.open();
+}
+
+/** @param {number} milliseconds in steps: timers set timers */
+function pass(milliseconds) {
+  for (let passed = 0; passed < milliseconds; passed += 250) mock.timers.tick(250);
+}
+
+/** The cameras whose sockets were opened, in their order. */
+const opened = () => browser.sockets.map(({ address }) => Number(new URL(address).pathname.match(/cam-(\d+)/)?.[1]));
+const states = () => tiles.map(({ status }) => status.state);
+
+/** Another socket was opened, and the server answers. @param {object} message */
+function answer(message) {
+  browser.socket.accept();
+  browser.socket.say(message);
+}
+
+const INFO = { type: "info", quality: "low", in_use: 1, limit: 2, server_time: 0, resume: "t" };
+const PLACE = { type: "status", state: "waiting", reason: "limit_reached", position: 1, waiting: 1, since: 1_000_000, resume: "t" };
+
+test("four streams a second are opened, the first one first, behind everybody else in the line", () => {
+  openWall(10);
+  assert.deepEqual(opened(), [0]);
+  pass(1_000);
+  assert.deepEqual(opened(), [0, 1, 2, 3, 4]);
+  assert.deepEqual(["quality", "wait", "background", "resume"].map((name) => browser.query.get(name)), ["low", "1", "1", ""]);
+  pass(1_250);
+  assert.deepEqual(opened(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("while one tile waits for a slot, the others show stills and do not join the line", async () => {
+  openWall(4);
+  answer(INFO);
+  mock.timers.tick(250);
+  answer(PLACE);
+  mock.timers.tick(10_000);
+  await settle();
+  assert.deepEqual(opened(), [0, 1]);
+  assert.deepEqual(states().slice(1), [State.WAITING, State.WAITING, State.WAITING]);
+  assert.deepEqual([tiles[1].status.position, tiles[2].status.position], [1, null]);
+  assert.ok(browser.fetched.some((path) => path.includes("cam-3") && path.includes("quality=low")));
+});
+
+test("when its turn comes, the next tile asks for a slot", () => {
+  openWall(3);
+  answer(INFO);
+  mock.timers.tick(250);
+  answer(PLACE);
+  mock.timers.tick(5_000);
+  browser.socket.say(INFO);
+  mock.timers.tick(250);
+  assert.deepEqual(opened(), [0, 1, 2]);
+});
+
+test("a tile that gives up its place lets the next one ask", () => {
+  openWall(3);
+  answer(PLACE);
+  mock.timers.tick(5_000);
+  tiles[0].close();
+  assert.deepEqual(opened(), [0, 1]);
+});
+
+test("a camera at its own limit does not hold the other tiles back", () => {
+  openWall(2);
+  answer({ ...PLACE, reason: "camera_limit_reached" });
+  mock.timers.tick(250);
+  assert.deepEqual(opened(), [0, 1]);
+});
+
+test("a tile that is refused shows stills and tries again by itself", () => {
+  openWall(2);
+  browser.socket.accept();
+  browser.socket.end(4429, { reason: "line_full", message: "Full." });
+  assert.deepEqual(states(), [State.WAITING, State.CONNECTING]);
+  mock.timers.tick(14_000);
+  assert.deepEqual([opened(), states()], [[0], [State.WAITING, State.WAITING]]);
+  mock.timers.tick(1_000);
+  assert.deepEqual(opened(), [0, 0]);
+  answer(INFO);
+});
+
+test("a tile that is stopped for good stays so", () => {
+  openWall(2);
+  browser.socket.accept();
+  browser.socket.end(4410, { reason: "stopped_by_administrator", message: "Stop." });
+  assert.deepEqual(tiles[0].status, { ...NO_FACTS, state: State.CLOSED, reason: "stopped_by_administrator", message: "Stop.", offline: false });
+  mock.timers.tick(60_000);
+  assert.deepEqual(opened(), [0, 1]);
+});
