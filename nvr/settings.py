@@ -126,6 +126,7 @@ STREAM_WAIT_MAX = conf.WAIT_MAX.read(env.ENVIRON)
 STREAM_WAIT_SECONDS = conf.WAIT.read(env.ENVIRON)
 STREAM_RESUME_SECONDS = conf.RESUME.read(env.ENVIRON)
 STREAM_IDLE_MINUTES = conf.IDLE.read(env.ENVIRON)
+STREAM_WALL_YIELDS = conf.WALL_YIELDS.read(env.ENVIRON)
 
 CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: all networks except cameras.networks.REFUSED_NETWORKS
 

@@ -73,6 +73,12 @@ class IdleError(ReplacedError):
     reason = "idle"
 
 
+class YieldedError(ReplacedError):
+    """This stream of a wall has given its slot to a viewer who was waiting."""
+
+    reason = "yielded"
+
+
 class ProtocolError(StreamError):
     """The viewer sent something that the protocol does not know."""
 

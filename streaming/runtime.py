@@ -47,6 +47,7 @@ from streaming.viewing.services import WorkerServices
 from streaming.viewing.still_limits import StillLimits
 from streaming.viewing.viewer import ViewerTimeouts
 from streaming.viewing.viewing import Viewing
+from streaming.viewing.wall_yields import WallYields
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Runtime:
         self.services = WorkerServices(self.gate, self.hub, timeouts, self.counters, self.budget)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)
         self._idle_questions = IdleQuestions(self._viewings, self.gate.waiting)
+        self._wall_yields = WallYields(self._viewings, self.store)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start.
@@ -119,6 +121,7 @@ class Runtime:
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
             asyncio.create_task(self._idle_questions.run(), name="idle questions"),
+            asyncio.create_task(self._wall_yields.run(), name="wall yields"),
         ]
 
     @contextlib.contextmanager

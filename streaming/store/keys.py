@@ -17,6 +17,7 @@ RATE_CHANGES = PREFIX + "rate_change:"  # + lease -> number of the last change o
 EXPECTED = (
     PREFIX + "expected"
 )  # camera and quality -> kbit/s measured last; "faded:" + both -> Unix ms of the last fade
+YIELDED = PREFIX + "yielded"  # a worker has just ended a background stream for somebody who waits
 LINE = PREFIX + "line"  # who waits for a slot; more keys in gate/lua/line.lua
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included

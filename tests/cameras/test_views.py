@@ -54,3 +54,30 @@ def test_a_camera_that_cannot_be_watched_says_why_and_offers_no_button(
     page = client.get("/").text
     assert reason in page
     assert 'aria-disabled="true"' in page
+
+
+def test_the_wall_sends_a_visitor_to_the_log_in_and_back(client: Client) -> None:
+    answer = client.get("/wall/")
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/wall/")
+
+
+def test_the_wall_has_a_tile_for_each_camera_that_can_be_watched(client: Client) -> None:
+    enter(client, VIEWERS)
+    Camera.objects.create(name="Off", stream_url="rtsp://camera/off", enabled=False)
+    Camera.objects.create(name="Nowhere")
+    page = client.get("/wall/").text
+    assert 'data-name="Yard &lt;b&gt;1&lt;/b&gt;"' in page
+    assert not any(secret in page for secret in ("rtsp://", "operator", "s3cret", "Off", "Nowhere"))
+
+
+def test_the_wall_of_a_user_who_may_not_watch_is_a_hint(client: Client) -> None:
+    enter(client)
+    page = client.get("/wall/").text
+    assert "have access to any cameras" in page
+    assert "Yard" not in page
+
+
+def test_a_wall_without_cameras_tells_how_to_add_them(client: Client) -> None:
+    Camera.objects.all().delete()
+    enter(client, VIEWERS)
+    assert "An administrator can add cameras" in client.get("/wall/").text

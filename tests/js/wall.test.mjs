@@ -147,6 +147,15 @@ test("a tile that is refused shows stills and tries again by itself", () => {
   answer(INFO);
 });
 
+test("a tile that has given its slot to a person goes to the end of the line", () => {
+  openWall(1);
+  answer(INFO);
+  browser.socket.end(4411, { reason: "yielded", message: "Others wait." });
+  assert.deepEqual(states(), [State.RECONNECTING]);
+  pass(1_000);
+  assert.deepEqual([opened(), browser.query.get("background"), browser.query.get("resume")], [[0, 0], "1", ""]);
+});
+
 test("a tile that is stopped for good stays so", () => {
   openWall(2);
   browser.socket.accept();

@@ -9,7 +9,7 @@ import pytest
 from cameras.simulator import SimulatedCamera
 from cameras.sources import CameraSource
 from streaming.conf import Timing
-from streaming.gate.leases import Holder, Limit, Slot, Terms
+from streaming.gate.leases import PLAIN, Asking, Holder, Limit, Slot, Terms
 from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import Feed
@@ -102,11 +102,13 @@ class Bench:
         quality: str = "low",
         formats: frozenset[Format] = JPEG_ONLY,
         timeouts: ViewerTimeouts = TIMEOUTS,
+        asking: Asking = PLAIN,
+        since: float = 0,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
-        holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=0)
+        holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
         services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
-        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats))
+        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking))
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 

@@ -166,7 +166,8 @@ export class Reconnection {
     this.#disconnect();
     const { status, delay } = this.#openings.persist(this.#policy.after(end));
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
-    if (status.state === State.REFUSED || status.state === State.CLOSED) this.#claim.forget();
+    const gone = status.state === State.REFUSED || status.state === State.CLOSED || status.reason === Reason.YIELDED;
+    if (gone) this.#claim.forget();
     this.change(status);
   }
 

@@ -43,6 +43,7 @@ const RECONNECTING = {
   [LocalReason.HIDDEN]: "Paused while the page was hidden. Reconnecting…",
   [Reason.SLOT_LOST]: "The stream was interrupted. Reconnecting…",
   [Reason.VIEWER_UNRESPONSIVE]: "This device could not keep up. Reconnecting…",
+  [Reason.YIELDED]: "Others are waiting for a slot.",
   [Reason.DRAINING]: "The server is restarting. Reconnecting…",
   [Reason.GATE_UNAVAILABLE]: "The stream limit cannot be checked right now. Retrying…",
   [Reason.GATE_RECOVERING]: "The server is recovering its stream count. Please wait…",

@@ -45,6 +45,7 @@ const DEFAULT_REASONS = new Map([
  */
 export function outcomeOf(code, reason) {
   if (code === CloseCode.LIMIT_REACHED) return Outcome.REFUSED;
+  if (reason === Reason.YIELDED) return Outcome.RECONNECT; // to the end of the line
   if (FINAL_CODES.has(code)) return Outcome.ENDED;
   const cameraFailed = reason === Reason.CAMERA_UNREACHABLE || reason === Reason.CAMERA_LOST;
   return code === CloseCode.UNAVAILABLE && cameraFailed ? Outcome.UNAVAILABLE : Outcome.RECONNECT;

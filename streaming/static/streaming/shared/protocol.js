@@ -58,6 +58,7 @@ export const Reason = Object.freeze({
   STOPPED_BY_ADMINISTRATOR: "stopped_by_administrator",
   REPLACED: "replaced",
   IDLE: "idle",
+  YIELDED: "yielded",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
   BANDWIDTH_REACHED: "bandwidth_reached",
