@@ -31,6 +31,7 @@ SETTINGS = {
     "STREAM_FIRST_FRAME_SECONDS": "4",
     "STREAM_READ_TIMEOUT_SECONDS": "1",
     "STREAM_RECONNECT_SECONDS": "30",
+    "STREAM_IDLE_MINUTES": "0.5",
 }
 VIEWER = "dialog.live-modal camera-viewer"
 PATIENCE = 30_000  # ms for a state to come
@@ -156,6 +157,16 @@ def refused(scene: Scene) -> None:
     scene.close()
 
 
+def asked(scene: Scene) -> None:
+    with scene.live():
+        for _ in range(9):
+            scene.others.enter()
+        scene.others.wait()
+        expect(scene.page.locator(VIEWER)).to_contain_text("Are you still watching?", timeout=2 * PATIENCE)
+        scene.shoot("still-watching")
+        scene.others.leave_all()
+
+
 def unavailable(scene: Scene) -> None:
     scene.link.refuses_web_sockets = True
     scene.watch()
@@ -170,7 +181,7 @@ def camera_id(scene: Scene) -> str:
     return scene.page.locator(f".card[data-name='{scene.camera.name}']").get_attribute("data-camera") or ""
 
 
-STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnecting, refused, unavailable)
+STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnecting, refused, asked, unavailable)
 
 
 # The other pages.

@@ -48,8 +48,7 @@ class WallYields:
         return any(waiting["class"] != background and waiting["reason"] == full for waiting in line)
 
     async def _is_my_turn(self) -> bool:
-        turn = [secrets.token_hex(8), round(APART * 1000)]
-        (mine,) = await self._store.run("reports/claim_turn", [YIELDED], turn)
+        (mine,) = await self._store.run("reports/claim_turn", [YIELDED], [secrets.token_hex(8), round(APART * 1000)])
         return bool(mine)
 
 

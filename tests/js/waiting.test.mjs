@@ -149,6 +149,18 @@ test("a tab that is reloaded twice, before the server has answered, still has it
   assert.equal(browser.query.get("resume"), "t-1");
 });
 
+test("whoever closes the viewing by mistake keeps their place, and whoever has watched is not put in line", async () => {
+  waitInLine();
+  viewer.close();
+  open();
+  assert.deepEqual([browser.query.get("wait"), browser.query.get("resume")], ["1", "t-1"]);
+  browser.socket.accept();
+  browser.socket.say({ ...INFO, resume: "t-2" });
+  viewer.close();
+  open();
+  assert.deepEqual([browser.query.get("wait"), browser.query.get("resume")], [null, "t-2"]);
+});
+
 test("whoever opens the camera again much later is not put in line unasked", () => {
   waitInLine();
   viewer.close();

@@ -1,6 +1,7 @@
 """Background streams end while somebody waits for their slots."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from pytest_django import Settings
@@ -10,8 +11,8 @@ from streaming.gate.leases import Asking, Kind
 from streaming.viewing.wall_yields import WallYields
 from tests.streaming.viewing.harness import LIMITS, Bench, ListViewer, leave, until
 
-WAITS = {"wait": True, "most": 9, "seconds": 9}
-BACKGROUND, PERSON = (Asking(kind=kind, **WAITS) for kind in (Kind.BACKGROUND, Kind.ORDINARY))
+BACKGROUND = Asking(wait=True, kind=Kind.BACKGROUND, most=9, seconds=9)
+PERSON = replace(BACKGROUND, kind=Kind.ORDINARY)
 
 
 class Wall:

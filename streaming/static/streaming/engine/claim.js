@@ -1,7 +1,7 @@
 /** @import { Claim as Query } from "../shared/protocol.js" */
 
 const KEY = "nvr.resume."; // and the camera's id
-const COME_BACK = 15_000; // ms: who opens a camera again so soon, as by a slow reload, waits for the slot if it is taken
+const COME_BACK = 15_000; // ms that a slow reload takes: whoever comes back within it waits, if the slots are taken
 const TURN = 60_000; // ms for which a hidden page keeps the slot that it waited for
 
 /**
@@ -29,9 +29,9 @@ export class Claim {
     this.#key = KEY + cameraId;
     this.#page = page;
     this.#background = background;
-    const { token, at } = this.#take();
+    const { token, waits, at } = this.#take();
     this.#token = token;
-    this.#waits = background || Date.now() - at < COME_BACK;
+    this.#waits = background || (waits && Date.now() - at < COME_BACK);
   }
 
   /** @returns {Query} for the next opening. `resume` is always there: only then the server keeps a lost viewer's slot. */
@@ -88,9 +88,14 @@ export class Claim {
     this.#token = token;
   }
 
+  /** The user closes the viewing. Whoever was in line may have done so by mistake. */
+  onClose() {
+    this.#waits = this.isInLine;
+  }
+
   /** The connection has ended, or the page is being left. */
   onEnd() {
-    if (this.#token) this.#keep(JSON.stringify({ token: this.#token, at: Date.now() }));
+    if (this.#token) this.#keep(JSON.stringify({ token: this.#token, waits: this.#waits, at: Date.now() }));
   }
 
   /** There is nothing to come back to. The next opening does not wait. */
@@ -104,7 +109,7 @@ export class Claim {
 
   /** Reads the token of an earlier opening, and removes it: a copy of this tab must not use it as well. */
   #take() {
-    const nothing = { token: "", at: -Infinity };
+    const nothing = { token: "", waits: false, at: -Infinity };
     try {
       const kept = this.#page.sessionStorage.getItem(this.#key);
       this.#page.sessionStorage.removeItem(this.#key);

@@ -84,6 +84,7 @@ export class Reconnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#presence?.stop();
+    this.#claim.onClose();
     this.#disconnect();
     this.change({ state: State.CLOSED });
   }
