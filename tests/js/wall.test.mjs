@@ -6,6 +6,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { Openings } from "../../streaming/static/streaming/engine/openings.js";
 import { NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
 import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
+import { notice } from "../../streaming/static/streaming/player/texts.js";
 import { MAX_TILES, capacity, layout } from "../../streaming/static/streaming/wall/layout.js";
 import { FakeBrowser, listening, settle } from "./fakes.mjs";
 
@@ -107,6 +108,19 @@ test("while one tile waits for a slot, the others show stills and do not join th
   assert.deepEqual(states().slice(1), [State.WAITING, State.WAITING, State.WAITING]);
   assert.deepEqual([tiles[1].status.position, tiles[2].status.position], [1, null]);
   assert.ok(browser.fetched.some((path) => path.includes("cam-3") && path.includes("quality=low")));
+});
+
+test("a tile without a place of its own says no more than that it waits", () => {
+  openWall(2);
+  answer({ ...PLACE, in_use: 2, limit: 2 });
+  mock.timers.tick(250);
+  assert.equal(notice(tiles[0].status, false)?.title, "You are next");
+  assert.deepEqual(notice(tiles[1].status, false), {
+    title: "Waiting for a slot",
+    text: "All streams are in use. The stream starts by itself.",
+    action: "",
+    spoken: "Waiting for a slot. All streams are in use.",
+  });
 });
 
 test("when its turn comes, the next tile asks for a slot", () => {

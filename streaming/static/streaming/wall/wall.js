@@ -60,7 +60,7 @@ class Wall {
 
   /** Opens the tiles in view, in their order. */
   #update() {
-    const visible = document.visibilityState === "visible";
+    const visible = document.visibilityState === "visible" || document.pictureInPictureElement !== null;
     for (const element of this.#elements) {
       const inView = visible && (this.#enlarged ? element === this.#enlarged : !element.hidden);
       if (inView) this.#tileOf(element).setInView(true);
