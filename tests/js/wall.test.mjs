@@ -170,6 +170,15 @@ test("a tile that has given its slot to a person goes to the end of the line", (
   assert.deepEqual([opened(), browser.query.get("background"), browser.query.get("resume")], [[0, 0], "1", ""]);
 });
 
+test("a tile whose slot its user has taken for another window waits, and tries again by itself", () => {
+  openWall(1);
+  answer(INFO);
+  browser.socket.end(4411, { reason: "replaced", message: "Elsewhere." });
+  assert.deepEqual(states(), [State.WAITING]);
+  pass(15_000);
+  assert.deepEqual([opened(), browser.query.get("resume")], [[0, 0], ""]);
+});
+
 test("a tile that is stopped for good stays so", () => {
   openWall(2);
   browser.socket.accept();

@@ -5,7 +5,7 @@ import { State } from "./states.js";
 /** @import { Status } from "./states.js" */
 
 const INTERVAL = 250; // ms between two openings
-const RETRY = 15_000; // ms until a viewer who was refused tries again
+const RETRY = 15_000; // ms until a viewer who was refused, or has given its slot to the same user, tries again
 
 /**
  * @typedef {object} Request
@@ -54,9 +54,9 @@ export class Openings {
     this.#openNext();
   }
 
-  /** @param {Next} next @returns {Next} with another attempt, if the viewer was refused */
+  /** @param {Next} next @returns {Next} with another attempt, unless the viewer has ended for good */
   persist({ status, delay }) {
-    if (status.state !== State.REFUSED) return { status, delay };
+    if (status.state !== State.REFUSED && status.reason !== Reason.REPLACED) return { status, delay };
     return { status: { ...status, state: State.WAITING }, delay: RETRY };
   }
 

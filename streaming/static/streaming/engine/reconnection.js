@@ -165,10 +165,11 @@ export class Reconnection {
   /** @param {End} end */
   #onEnd(end) {
     this.#disconnect();
-    const { status, delay } = this.#openings.persist(this.#policy.after(end));
+    const next = this.#policy.after(end);
+    const { state, reason } = next.status;
+    if (state === State.REFUSED || state === State.CLOSED || reason === Reason.YIELDED) this.#claim.forget();
+    const { status, delay } = this.#openings.persist(next);
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
-    const gone = status.state === State.REFUSED || status.state === State.CLOSED || status.reason === Reason.YIELDED;
-    if (gone) this.#claim.forget();
     this.change(status);
   }
 
