@@ -73,7 +73,7 @@ if not reentry then
   if message then return {'blocked', token, redis.call('PTTL', block), message} end
   if redis.call('ZCARD', line) > 0 then
     set_limits()
-    promote(store, queues_of(line, sets), now)
+    promote(store, queues_of(line, sets), latest, now)
   end
 end
 
