@@ -11,5 +11,5 @@ for _, set in ipairs(sets) do
   if redis.call('ZADD', set, 'XX', 'CH', string.format('%.0f', now + ms), id) == 1 then changed[#changed + 1] = set end
 end
 note_ends(generation_key, changed)
-redis.call('SET', line .. ':left:' .. id, 0, 'PX', ms)
+if redis.call('EXISTS', line .. ':heir:' .. id) == 0 then redis.call('SET', line .. ':left:' .. id, 0, 'PX', ms) end
 return 0

@@ -21,7 +21,8 @@ for _, id in ipairs(ids) do
   local ticket = waiting and remove_ticket(line, id)
   local had_lease = redis.call('HDEL', store.details, id)
   removed = removed + had_lease
-  if resume_ms > 0 and (ticket or had_lease == 1) then
+  local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
+  if resume_ms > 0 and (ticket or had_lease == 1) and not has_heir then
     redis.call('SET', line .. ':left:' .. id, ticket and string.format('%.0f', ticket.order) or 0, 'PX', resume_ms)
   end
 end
