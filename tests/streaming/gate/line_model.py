@@ -63,6 +63,7 @@ class LineModel(ScriptModel):
     """Runs the scripts, and compares who has a slot with who should have one."""
 
     def __init__(self, client: "redis.Redis") -> None:
+        self._line: Line | None = None
         super().__init__(client)
         self.told: dict[str, int] = {**self.limits.now, BUDGET: 0}  # limits that the workers will say
         self.budget = 0  # kbit/s, as said last
@@ -73,7 +74,7 @@ class LineModel(ScriptModel):
 
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         """Slots that are granted end only by a rule."""
-        self._observed = None
+        self._observed = self._line = None
         text = source(script).replace("CLAIM = 3000", f"CLAIM = {LEASE_MS // 2}")
         return cast(list[Any], self.client.eval(text, len(keys), *keys, *arguments))
 
@@ -81,7 +82,8 @@ class LineModel(ScriptModel):
         return cast(Viewer, self.leases[id])
 
     def line(self) -> Line:
-        return Line(self.client)
+        self._line = self._line or Line(self.client)
+        return self._line
 
     def refusing(self, viewer: Viewer, held: Iterable[str], rates: dict[str, str]) -> str:
         """The limit that refuses a viewer if these leases are held, "" if none does."""
@@ -172,7 +174,7 @@ class LineModel(ScriptModel):
         gone: Iterable[str] = (),  # tickets that are removed
     ) -> None:
         """Compare the slots and the line with those before a call."""
-        self._observed = None
+        self._observed = self._line = None
         after, held, now = self.line(), self.observed.unexpired(SERVER_SET), self.observed.now
         ranks = {**before.orders, **(asking or {})}
         granted = held - self.held
