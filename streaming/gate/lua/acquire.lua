@@ -55,8 +55,9 @@ local function wait_in(queue)
 end
 
 local function set_limits()
-  for position, set in ipairs(sets) do redis.call('HSET', line .. ':limits', set, limits[position]) end
-  redis.call('HSET', line .. ':limits', 'budget', budget)
+  local said = {'budget', budget}
+  for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
+  redis.call('HSET', line .. ':limits', unpack(said))
 end
 
 if reentry ~= (now < ready_at) and not is_held() then
@@ -105,7 +106,7 @@ local function refusal(without)
   local sum = committed(server_set, rates, now, expected, details)
   if without then sum = sum - (redis.call('HGET', rates, without) or 0) end
   if reentry or not exceeds(store, budget, sum, expected) then return nil end
-  return 'budget:' .. rate_field, {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
+  return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
 end
 
 -- Orders the worker of the former lease to end it.

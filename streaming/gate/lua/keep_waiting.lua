@@ -20,9 +20,9 @@ for _, id in ipairs(ids) do
   local place = redis.call('ZRANK', line, id)
   if place then
     local ticket = ticket_of(line, id)
-    local is_set = string.sub(ticket.queue, 1, 7) ~= 'budget:'
-    local order = string.format('%.0f', ticket.order)
-    tickets[#tickets + 1] = {id, order, place + 1, ticket.queue, is_set and redis.call('ZCARD', ticket.queue) or 0}
+    local queue = refusing_queue(line, ticket)
+    local in_use = not parse_budget_queue(queue) and redis.call('ZCARD', queue) or 0
+    tickets[#tickets + 1] = {id, string.format('%.0f', ticket.order), place + 1, queue, in_use}
   end
 end
 return {redis.call('ZCARD', line), tickets}

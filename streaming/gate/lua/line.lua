@@ -1,12 +1,14 @@
 -- Stands before the scripts that make room or take it: whoever waits goes first.
 -- The line is a sorted set of tickets: member = id of the lease that the viewer will have, score = order (class, then number).
--- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:' and a rate field.
--- A queue has no room for anybody in it, so the first ticket of all queues that have room again is the next one; nobody is
--- looked at twice, and whoever a limit of his own refuses hides nobody behind. Keys that begin with that of the line:
+-- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:<kbit/s>:<rate field>'.
+-- A queue is open if its limit has room, and closed otherwise. The first ticket of all open queues is the next one; nobody is
+-- looked at twice, and whoever a limit of their own refuses hides nobody behind. While the server's set is full, the tickets of
+-- an open queue stay there and wait for the server's limit. Keys that begin with that of the line:
 --   :tickets        hash: id -> ticket (JSON): sets, queue, class, order, since, worker, field and estimate of its rate,
 --                   details of the lease
 --   :alive          sorted set: id -> Unix ms until which the worker has said that the viewer waits
 --   :queues         set: the names of the queues that have tickets;  :queue:<name>  sorted set: id -> order
+--   :budgets        set: those of the budget;  :open  sorted set: those that are open -> order of the first ticket, or less
 --   :limits         hash: set -> its limit, 'budget' -> kbit/s, as a worker has said last
 --   :number         the last number;  :granted:<worker>  list of ids that have a slot now
 --   :left:<id>      order with which a viewer who has left, or ended, may come back for a short time
@@ -19,10 +21,25 @@ local function ticket_of(line, id)
   return text and cjson.decode(text)
 end
 
+local function limit_of(line, name) return tonumber(redis.call('HGET', line .. ':limits', name) or 0) end
+
+local function budget_queue(field, estimate) return 'budget:' .. estimate .. ':' .. field end
+
+-- Returns the rate field and the estimate of a queue of the budget; nil if it is another queue.
+local function parse_budget_queue(queue)
+  local estimate, field = string.match(queue, '^budget:(%d+):(.*)$')
+  return field, tonumber(estimate)
+end
+
+local function close(line, queue) redis.call('ZREM', line .. ':open', queue) end
+
 local function leave_queue(line, id, ticket)
   local queue = line .. ':queue:' .. ticket.queue
   redis.call('ZREM', queue, id)
-  if redis.call('EXISTS', queue) == 0 then redis.call('SREM', line .. ':queues', ticket.queue) end
+  if redis.call('EXISTS', queue) == 1 then return end
+  redis.call('SREM', line .. ':queues', ticket.queue)
+  redis.call('SREM', line .. ':budgets', ticket.queue)
+  close(line, ticket.queue)
 end
 
 -- Puts a ticket into its place, or into another one. Cost: O(log tickets)
@@ -30,10 +47,18 @@ local function place(line, id, ticket, queue)
   local before = ticket_of(line, id)
   if before and before.queue ~= queue then leave_queue(line, id, before) end
   ticket.queue = queue
-  redis.call('ZADD', line, string.format('%.0f', ticket.order), id)
-  redis.call('ZADD', line .. ':queue:' .. queue, string.format('%.0f', ticket.order), id)
+  local order, open_from = string.format('%.0f', ticket.order), redis.call('ZSCORE', line .. ':open', queue)
+  redis.call('ZADD', line, order, id)
+  redis.call('ZADD', line .. ':queue:' .. queue, order, id)
   redis.call('SADD', line .. ':queues', queue)
+  if parse_budget_queue(queue) then redis.call('SADD', line .. ':budgets', queue) end
+  if open_from and ticket.order < tonumber(open_from) then redis.call('ZADD', line .. ':open', order, queue) end
   redis.call('HSET', line .. ':tickets', id, cjson.encode(ticket))
+end
+
+-- Returns the queue of the limit that refuses a ticket now.
+local function refusing_queue(line, ticket)
+  return redis.call('ZSCORE', line .. ':open', ticket.queue) and ticket.sets[1] or ticket.queue
 end
 
 -- Removes a ticket. Returns it, or nil if there is none. Cost: O(log tickets)
@@ -56,16 +81,15 @@ local function next_order(line, class, now)
 end
 
 -- Returns the queue of a ticket: the limit that refuses it; nil if there is room.
-local function queue_of(store, ticket, limits, now)
-  local maxima = {}
-  for position, set in ipairs(ticket.sets) do maxima[position] = limits[set] or 0 end
+local function queue_of(store, ticket, budget, now)
+  local maxima = redis.call('HMGET', store.line .. ':limits', unpack(ticket.sets))
+  for position, maximum in ipairs(maxima) do maxima[position] = tonumber(maximum or 0) end
   local full = find_full_set(store, ticket.sets, maxima, nil, now)
   if full then return ticket.sets[full] end
-  local budget = limits.budget or 0
   if budget == 0 or not ticket.field then return nil end
   local expected = tonumber(redis.call('HGET', store.measured, ticket.field) or ticket.estimate)
   local sum = committed(store.server_set, store.rates, now, expected, store.details)
-  return exceeds(store, budget, sum, expected) and 'budget:' .. ticket.field or nil, expected
+  return exceeds(store, budget, sum, expected) and budget_queue(ticket.field, ticket.estimate) or nil, expected
 end
 
 local function grant(store, id, ticket, rate, now)
@@ -78,18 +102,12 @@ local function grant(store, id, ticket, rate, now)
   redis.call('PEXPIRE', granted, CLAIM)
 end
 
-local function limits_of(line)
-  local limits, found = {}, redis.call('HGETALL', line .. ':limits')
-  for i = 1, #found, 2 do limits[found[i]] = tonumber(found[i + 1]) end
-  return limits
-end
-
--- Returns whether a queue's limit has no room for anybody, without looking at a ticket.
-local function is_full(store, queue, limits, now)
-  local limit = limits[queue] or 0
-  if limit == 0 or redis.call('ZCARD', queue) < limit then return false end
-  remove_expired(store, queue, now)
-  return redis.call('ZCARD', queue) >= limit
+-- Returns whether the limit of a set has no room for anybody.
+local function is_full(store, set, now)
+  local limit = limit_of(store.line, set)
+  if limit == 0 or redis.call('ZCARD', set) < limit then return false end
+  remove_expired(store, set, now)
+  return redis.call('ZCARD', set) >= limit
 end
 
 -- Returns the first ticket of a queue and its order. Removes tickets that no worker keeps.
@@ -102,52 +120,57 @@ local function first_of(line, queue, now)
   end
 end
 
--- Gives the slots that are free to those who wait in `queues`, in their order.
+-- Opens those of some queues that have room and tickets, and closes the others. A lease without a rate counts only when
+-- its ticket is looked at. Cost: O(queues * log queues)
+local function open_queues(store, queues, budget, now)
+  local line, sum = store.line, nil
+  for _, queue in ipairs(queues) do
+    local field, estimate = parse_budget_queue(queue)
+    local full
+    if field and budget > 0 then
+      sum = sum or committed(store.server_set, store.rates, now, 0)
+      full = exceeds(store, budget, sum, tonumber(redis.call('HGET', store.measured, field) or estimate))
+    elseif not field then
+      full = is_full(store, queue, now)
+    end
+    local id, order = nil, nil
+    if full then close(line, queue) else id, order = first_of(line, queue, now) end
+    if id then redis.call('ZADD', line .. ':open', string.format('%.0f', order), queue) end
+  end
+end
+
+-- Gives the slots that are free to those who wait in `queues`, and in those that are open already, in their order.
 -- Cost: O(queues * log queues + tickets that are granted or change their queue)
 local function promote(store, queues, now)
-  local line, limits = store.line, limits_of(store.line)
-  local heads, is_closed = {}, {}  -- heads: the first ticket of each queue, the smallest order last
-  for _, queue in ipairs(queues) do
-    if is_closed[queue] == nil then
-      is_closed[queue] = is_full(store, queue, limits, now)
-      local id, order = nil, nil
-      if not is_closed[queue] then id, order = first_of(line, queue, now) end
-      if id then heads[#heads + 1] = {id = id, order = order, queue = queue} end
-    end
-  end
-  table.sort(heads, function(one, other) return one.order > other.order end)
-  while #heads > 0 do
-    local head = table.remove(heads)
-    if not is_closed[head.queue] then
-      local ticket = ticket_of(line, head.id)
-      local queue, rate = queue_of(store, ticket, limits, now)
-      if not queue then
-        grant(store, head.id, ticket, rate, now)
+  local line, budget = store.line, limit_of(store.line, 'budget')
+  open_queues(store, queues, budget, now)
+  while not is_full(store, store.server_set, now) do
+    local queue, from = unpack(redis.call('ZRANGE', line .. ':open', 0, 0, 'WITHSCORES'))
+    if not queue then return end
+    local id, order = first_of(line, queue, now)
+    if id and order > tonumber(from) then
+      redis.call('ZADD', line .. ':open', string.format('%.0f', order), queue)
+    elseif id then
+      local ticket = ticket_of(line, id)
+      local full, rate = queue_of(store, ticket, budget, now)
+      if not full then
+        grant(store, id, ticket, rate, now)
       else
-        is_closed[queue] = true
-        if queue ~= head.queue then place(line, head.id, ticket, queue) end
-      end
-      local id, order = nil, nil
-      if queue ~= head.queue then id, order = first_of(line, head.queue, now) end
-      if id then
-        local position = #heads + 1
-        while position > 1 and heads[position - 1].order < order do position = position - 1 end
-        table.insert(heads, position, {id = id, order = order, queue = head.queue})
+        if full ~= queue then place(line, id, ticket, full) end
+        close(line, full)
       end
     end
   end
 end
 
--- Returns the queues with tickets among `sets`, and those of the budget. Cost: O(sets), with a budget O(queues)
+-- Returns the queues with tickets among `sets`, and those of the budget. Cost: O(sets), with a budget also O(its queues)
 local function queues_of(line, sets)
   local found = {}
   for _, set in ipairs(sets) do
-    if redis.call('SISMEMBER', line .. ':queues', set) == 1 then found[#found + 1] = set end
+    if redis.call('EXISTS', line .. ':queue:' .. set) == 1 then found[#found + 1] = set end
   end
-  if tonumber(redis.call('HGET', line .. ':limits', 'budget') or 0) > 0 then
-    for _, queue in ipairs(redis.call('SMEMBERS', line .. ':queues')) do
-      if string.sub(queue, 1, 7) == 'budget:' then found[#found + 1] = queue end
-    end
+  if limit_of(line, 'budget') > 0 then
+    for _, queue in ipairs(redis.call('SMEMBERS', line .. ':budgets')) do found[#found + 1] = queue end
   end
   return found
 end
