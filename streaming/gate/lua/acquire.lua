@@ -1,4 +1,4 @@
--- Includes gate/admission, gate/line
+-- Includes gate/admission
 -- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
@@ -39,6 +39,62 @@ local function is_held()
   return true
 end
 
+-- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
+local function refusal(without)
+  local position, count, limit = find_full_set(store, sets, limits, without, now)
+  if position then
+    local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
+    return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
+  end
+  if budget == 0 then return nil end
+  reclaim(server_set, now, details, rates, totals)
+  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+  local sum = committed(server_set, rates, now, expected, details)
+  if without then sum = sum - (redis.call('HGET', rates, without) or 0) end
+  if reentry or not exceeds(store, budget, sum, expected) then return nil end
+  return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
+end
+
+-- Admits the lease. Returns the answer.
+local function admit()
+  local dry_run = {0}
+  if #trials > 0 then
+    local position, count, trial = find_full_set(store, sets, trials, id, now)
+    if position then dry_run = {position, count, trial} end
+  end
+  if budget > 0 or trial_budget > 0 then
+    reclaim(server_set, now, details, rates, totals)
+    local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+    local sum = committed(server_set, rates, now, expected, details)
+    if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
+    if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
+    set_rate(rates, id, expected)
+    outlive(lease, rates)
+  end
+  local in_use = redis.call('ZCARD', server_set)
+  local added, ends = enter(store, id, sets, now + lease, description, lease)
+  local last_ends = {}
+  for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
+  redis.call('HSET', generation_key, unpack(last_ends))
+  return {'granted', token, in_use + added, unpack(dry_run)}
+end
+
+local is_closed = reentry ~= (now < ready_at) and not is_held()
+if is_closed and reentry then return {'lost', token} end
+if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
+if not is_closed and not reentry then
+  local message = redis.call('GET', block)
+  if message then return {'blocked', token, redis.call('PTTL', block), message} end
+end
+local anybody_waits = redis.call('ZCARD', line) > 0
+if not anybody_waits and not next(options) then
+  local queue, answer = refusal(nil)
+  if queue and not is_held() then return answer end
+  return admit()
+end
+
+-- The rest is not even defined if nobody waits.
+-- Includes gate/line
 -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
 local function wait_in(queue)
   local wait = options.wait
@@ -60,22 +116,14 @@ local function set_limits()
   redis.call('HSET', line .. ':limits', unpack(said))
 end
 
-if reentry ~= (now < ready_at) and not is_held() then
-  if reentry then return {'lost', token} end
-  if options.wait then
-    wait_in(server_set)
-    set_limits()
-  end
+if is_closed then
+  wait_in(server_set)
+  set_limits()
   return {'wait', token, ready_at - now, now}
 end
-
-if not reentry then
-  local message = redis.call('GET', block)
-  if message then return {'blocked', token, redis.call('PTTL', block), message} end
-  if redis.call('ZCARD', line) > 0 then
-    set_limits()
-    promote(store, queues_of(line, sets), now)
-  end
+if anybody_waits and not reentry then
+  set_limits()
+  promote(store, queues_of(line, sets), now)
 end
 
 -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
@@ -92,22 +140,6 @@ elseif options.resume and options.wait and ticket_of(line, former) then
   options.wait.order = remove_ticket(line, former).order
 end
 if came_back then redis.call('DEL', left) end
-
--- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
-local function refusal(without)
-  local position, count, limit = find_full_set(store, sets, limits, without, now)
-  if position then
-    local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
-    return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
-  end
-  if budget == 0 then return nil end
-  reclaim(server_set, now, details, rates, totals)
-  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-  local sum = committed(server_set, rates, now, expected, details)
-  if without then sum = sum - (redis.call('HGET', rates, without) or 0) end
-  if reentry or not exceeds(store, budget, sum, expected) then return nil end
-  return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
-end
 
 -- Orders the worker of the former lease to end it.
 local function order_end()
@@ -141,26 +173,5 @@ if queue then
   answer[2] = redis.call('ZCARD', line)
   return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
 end
-
--- The lease is admitted.
-if redis.call('ZCARD', line) > 0 then remove_ticket(line, id) end
-local dry_run = {0}
-if #trials > 0 then
-  local position, count, trial = find_full_set(store, sets, trials, id, now)
-  if position then dry_run = {position, count, trial} end
-end
-if budget > 0 or trial_budget > 0 then
-  reclaim(server_set, now, details, rates, totals)
-  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-  local sum = committed(server_set, rates, now, expected, details)
-  if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
-  if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
-  set_rate(rates, id, expected)
-  outlive(lease, rates)
-end
-local in_use = redis.call('ZCARD', server_set)
-local added, ends = enter(store, id, sets, now + lease, description, lease)
-local last_ends = {}
-for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
-redis.call('HSET', generation_key, unpack(last_ends))
-return {'granted', token, in_use + added, unpack(dry_run)}
+remove_ticket(line, id)
+return admit()

@@ -23,8 +23,6 @@ end
 
 local function limit_of(line, name) return tonumber(redis.call('HGET', line .. ':limits', name) or 0) end
 
-local function budget_queue(field, estimate) return 'budget:' .. estimate .. ':' .. field end
-
 -- Returns the rate field and the estimate of a queue of the budget; nil if it is another queue.
 local function parse_budget_queue(queue)
   local estimate, field = string.match(queue, '^budget:(%d+):(.*)$')
@@ -143,6 +141,7 @@ end
 -- Cost: O(queues * log queues + tickets that are granted or change their queue)
 local function promote(store, queues, now)
   local line, budget = store.line, limit_of(store.line, 'budget')
+  if budget > 0 then remove_expired(store, store.server_set, now) end
   open_queues(store, queues, budget, now)
   while not is_full(store, store.server_set, now) do
     local queue, from = unpack(redis.call('ZRANGE', line .. ':open', 0, 0, 'WITHSCORES'))
