@@ -111,7 +111,7 @@ async def read_totals(store: Store) -> dict[str, float]:
 
 async def revoke(store: Store, lease: str) -> None:
     """Remove a lease from the server's set. Its viewing ends at the next renewal. Raises GateUnavailableError."""
-    await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, lease])
+    await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, lease])
 
 
 async def _read_fields(store: Store, key: str, fields: Sequence[str]) -> dict[str, dict[str, Any]]:
