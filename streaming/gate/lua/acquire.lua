@@ -55,30 +55,6 @@ local function refusal(without)
   return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
 end
 
--- Admits the lease. Returns the answer.
-local function admit()
-  local dry_run = {0}
-  if #trials > 0 then
-    local position, count, trial = find_full_set(store, sets, trials, id, now)
-    if position then dry_run = {position, count, trial} end
-  end
-  if budget > 0 or trial_budget > 0 then
-    reclaim(server_set, now, details, rates, totals)
-    local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-    local sum = committed(server_set, rates, now, expected, details)
-    if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
-    if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
-    set_rate(rates, id, expected)
-    outlive(lease, rates)
-  end
-  local in_use = redis.call('ZCARD', server_set)
-  local added, ends = enter(store, id, sets, now + lease, description, lease)
-  local last_ends = {}
-  for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
-  redis.call('HSET', generation_key, unpack(last_ends))
-  return {'granted', token, in_use + added, unpack(dry_run)}
-end
-
 local is_closed = reentry ~= (now < ready_at) and not is_held()
 if is_closed and reentry then return {'lost', token} end
 if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
@@ -87,110 +63,129 @@ if not is_closed and not reentry then
   if message then return {'blocked', token, redis.call('PTTL', block), message} end
 end
 local anybody_waits = redis.call('ZCARD', line) > 0
-if not anybody_waits and not next(options) then
-  local queue, answer = refusal(nil)
-  if queue and not is_held() then return answer end
-  return admit()
-end
-
--- The rest is not even defined if nobody waits.
+if anybody_waits or next(options) then  -- else the functions of the line are not even made
 -- Includes gate/line
--- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
-local function wait_in(queue)
-  local wait = options.wait
-  local known = ticket_of(line, id)
-  if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
-  local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
-  local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
-  local ticket = {
-    sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
-    field = rate_field, estimate = estimate,
-  }
-  place(line, id, ticket, queue)
-  redis.call('ZADD', line .. ':alive', now + wait.life, id)
-  return order
-end
-
-local function set_limits()
-  local said = {'budget', budget}
-  for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
-  redis.call('HSET', line .. ':limits', unpack(said))
-end
-
-if is_closed then
-  wait_in(server_set)
-  set_limits()
-  return {'wait', token, ready_at - now, now}
-end
-if anybody_waits and not reentry then
-  local queues = queues_of(line, sets)  -- before a budget is withdrawn
-  set_limits()
-  promote(store, queues, latest, now)
-end
-
--- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
-local former, leaving = options.resume or options.replace, nil
-local heir = former and line .. ':heir:' .. former
-if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
-
--- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
-local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
-
--- Orders the worker of the former viewing to end it.
-local function hand_over(worker)
-  inherit()
-  local orders = options.orders .. worker
-  local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
-  redis.call('LREM', orders, 0, order)
-  redis.call('RPUSH', orders, order)
-  redis.call('PEXPIRE', orders, 60000)
-end
-
-local left = former and line .. ':left:' .. former
-local came_back = former and options.resume and redis.call('GET', left)
-local owner = former and redis.call('HGET', details, former)
-if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
-if came_back and options.wait and not leaving then
-  local order = tonumber(came_back)
-  if order == 0 then options.wait.class = 0 end
-  options.wait.order = order ~= 0 and order or next_order(line, 0, now)
-elseif former and options.resume and options.wait then
-  local ticket = remove_ticket(line, former)
-  if ticket then
-    options.wait.order = ticket.order
-    hand_over(ticket.worker)
-  end
-end
-if came_back then redis.call('DEL', left) end
-
-local queue, answer = refusal(leaving)
-if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
-  queue = nil
-elseif leaving and not queue then
-  if came_back then  -- its stream has ended: this one takes its slot
-    for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
-    redis.call('HDEL', details, leaving)
-    remove(rates, {leaving})
-    inherit()
-  else
-    hand_over(cjson.decode(owner).worker)
-    queue, answer = refusal(nil)
-    options.wait = options.replacing
+  -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
+  local function wait_in(queue)
+    local wait = options.wait
     local known = ticket_of(line, id)
-    if not known or known.order > 0 then
-      remove_ticket(line, id)
-      options.wait.order = next_order(line, -1, now)
+    if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
+    local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
+    local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
+    local ticket = {
+      sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
+      field = rate_field, estimate = estimate,
+    }
+    place(line, id, ticket, queue)
+    redis.call('ZADD', line .. ':alive', now + wait.life, id)
+    return order
+  end
+
+  local function set_limits()
+    local said = {'budget', budget}
+    for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
+    redis.call('HSET', line .. ':limits', unpack(said))
+  end
+
+  if is_closed then
+    wait_in(server_set)
+    set_limits()
+    return {'wait', token, ready_at - now, now}
+  end
+  if anybody_waits and not reentry then
+    local queues = queues_of(line, sets)  -- before a budget is withdrawn
+    set_limits()
+    promote(store, queues, latest, now)
+  end
+
+  -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
+  local former, leaving = options.resume or options.replace, nil
+  local heir = former and line .. ':heir:' .. former
+  if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
+
+  -- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
+  local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
+
+  -- Orders the worker of the former viewing to end it.
+  local function hand_over(worker)
+    inherit()
+    local orders = options.orders .. worker
+    local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
+    redis.call('LREM', orders, 0, order)
+    redis.call('RPUSH', orders, order)
+    redis.call('PEXPIRE', orders, 60000)
+  end
+
+  local left = former and line .. ':left:' .. former
+  local came_back = former and options.resume and redis.call('GET', left)
+  local owner = former and redis.call('HGET', details, former)
+  if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
+  if came_back and options.wait and not leaving then
+    local order = tonumber(came_back)
+    if order == 0 then options.wait.class = 0 end
+    options.wait.order = order ~= 0 and order or next_order(line, 0, now)
+  elseif former and options.resume and options.wait then
+    local ticket = remove_ticket(line, former)
+    if ticket then
+      options.wait.order = ticket.order
+      hand_over(ticket.worker)
     end
   end
+  if came_back then redis.call('DEL', left) end
+
+  local queue, answer = refusal(leaving)
+  if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
+    queue = nil
+  elseif leaving and not queue then
+    if came_back then  -- its stream has ended: this one takes its slot
+      for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
+      redis.call('HDEL', details, leaving)
+      remove(rates, {leaving})
+      inherit()
+    else
+      hand_over(cjson.decode(owner).worker)
+      queue, answer = refusal(nil)
+      options.wait = options.replacing
+      local known = ticket_of(line, id)
+      if not known or known.order > 0 then
+        remove_ticket(line, id)
+        options.wait.order = next_order(line, -1, now)
+      end
+    end
+  end
+  if queue then
+    if not options.wait then return answer end
+    set_limits()
+    local order = wait_in(queue)
+    if not order then return {'line_full', token, redis.call('ZCARD', line)} end
+    table.remove(answer, 2)
+    answer[2] = redis.call('ZCARD', line)
+    return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+  end
+  remove_ticket(line, id)
+else
+  local queue, answer = refusal(nil)
+  if queue and not is_held() then return answer end
 end
-if queue then
-  if not options.wait then return answer end
-  set_limits()
-  local order = wait_in(queue)
-  if not order then return {'line_full', token, redis.call('ZCARD', line)} end
-  table.remove(answer, 2)
-  answer[2] = redis.call('ZCARD', line)
-  return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+
+-- The lease is admitted.
+local dry_run = {0}
+if #trials > 0 then
+  local position, count, trial = find_full_set(store, sets, trials, id, now)
+  if position then dry_run = {position, count, trial} end
 end
-remove_ticket(line, id)
-return admit()
+if budget > 0 or trial_budget > 0 then
+  reclaim(server_set, now, details, rates, totals)
+  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+  local sum = committed(server_set, rates, now, expected, details)
+  if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
+  if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
+  set_rate(rates, id, expected)
+  outlive(lease, rates)
+end
+local in_use = redis.call('ZCARD', server_set)
+local added, ends = enter(store, id, sets, now + lease, description, lease)
+local last_ends = {}
+for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
+redis.call('HSET', generation_key, unpack(last_ends))
+return {'granted', token, in_use + added, unpack(dry_run)}
