@@ -12,7 +12,7 @@
 --   :limits         hash: set -> its limit, 'budget' -> kbit/s, as a worker has said last
 --   :number         the last number;  :granted:<worker>  list of ids that have a slot now
 --   :left:<id>      order with which a viewer who has left, or ended, may come back for a short time
---   :heir:<id>      who has got the slot or place of this lease or ticket: it is handed over once
+--   :heir:<id>      who has got the slot or place of this lease or ticket: it is handed over once; '': nobody shall
 
 local CLASS = 3e12  -- orders of a class; a number is a Unix millisecond, or more. JSON keeps 14 digits
 local CLAIM = 3000  -- ms in which a worker must claim a slot that was granted to its viewer

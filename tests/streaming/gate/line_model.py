@@ -15,7 +15,7 @@ from tests.streaming.gate.observed import ADDRESSES, LEASE_MS, Limits
 from tests.streaming.gate.script_model import Lease, ScriptModel
 
 CLASS = 3_000_000_000_000  # orders of a class
-MOST = 6  # tickets in line
+MOST = 9  # tickets in line
 LIFE = LEASE_MS // 2
 BACK = LEASE_MS // 3  # ms in which a viewer may come back
 UNLIMITED = 1_000
@@ -70,6 +70,7 @@ class LineModel(ScriptModel):
         super().__init__(client)
         self.told: dict[str, int] = {**self.limits.now, BUDGET: 0}  # limits that the workers will say
         self.budget = 0  # kbit/s, as said last
+        self.unclaimed: set[str] = set()  # slots that were granted to those who wait
         self.is_saved = False  # older data, in another database
         self.heirs: dict[str, str] = {}  # lease or ticket -> who has got its slot or place
         self.end_grace()
@@ -122,6 +123,8 @@ class LineModel(ScriptModel):
         swapped = {former} & self.held - set(self.observed.details)
         self.note_heir(viewer, former, before, after, bool(swapped) and former in self.held)
         if answer[0] == "waits":
+            is_late = viewer.id in before.orders or viewer.id not in self.heirs or answer[2] > viewer.order
+            assert is_late, "somebody else has this place"
             viewer.order = answer[2]
             assert after.orders[viewer.id] == viewer.order
             assert answer[3] == sorted(after.orders, key=lambda id: (after.orders[id], id)).index(viewer.id) + 1
@@ -132,7 +135,8 @@ class LineModel(ScriptModel):
         elif answer[0] == "line_full":
             assert viewer.wait and len(before.orders) >= MOST and viewer.id not in after.orders
         elif answer[0] not in ("wait", "lost"):
-            assert (reentry or not viewer.wait) and answer[0] in ("full", "budget") and viewer.id not in after.orders
+            assert answer[0] in ("full", "budget")
+            assert reentry or (not viewer.wait and viewer.id not in after.orders)  # old data may hold an old ticket
         looked = {*viewer.sets, BUDGET}
         self.settle(before, looked, asking={viewer.id: rank}, swapped=swapped, gone=moved)
         assert (answer[0] == "granted") == (viewer.id in self.held)
@@ -193,7 +197,10 @@ class LineModel(ScriptModel):
             assert granted <= set(asking or {})
         for id in granted:
             self.leases[id].admitted = self.limits.step
+            if self.budget and id not in (asking or {}):
+                assert int(self.observed.rates[id]) == self.viewer(id).kbps
         self.held, self.lapsed = held, set()
+        self.unclaimed = (self.unclaimed | granted) - set(asking or {})
 
     def first_come_first_served(
         self,

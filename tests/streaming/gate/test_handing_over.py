@@ -7,7 +7,9 @@ import pytest
 
 from streaming.errors import LimitReachedError
 from streaming.gate.leases import Asking, Limit, Rate, Terms
+from streaming.gate.line_readings import remove
 from streaming.gate.slots import Gate
+from streaming.gate.stop_orders import stop
 from streaming.store.keys import ORDERS, SERVER_SET
 from streaming.store.scripts import Store
 from tests.streaming.gate.gates import gate_store
@@ -101,3 +103,21 @@ async def test_whoever_waits_for_a_budget_goes_first_when_it_is_withdrawn(gate: 
         await Visitor(gate, rated(0), replace(WAIT, wait=False)).task
     (await waiting.watching(1)).leave()
     watching.leave()
+
+
+async def test_whom_an_administrator_has_removed_or_stopped_does_not_come_back_to_the_place(url: str) -> None:
+    store = gate_store(url)
+    async with resuming(store) as gate:
+        watching = await Visitor(gate, terms(1)).watching()
+        removed, other = await Visitor(gate, terms(1)).in_line(), await bob(gate)
+        assert await remove(store, removed.id)
+        await removed.until(lambda visitor: visitor.places[-1].position == 2)  # until its worker obeys, it is the last
+        removed.task.cancel()
+        assert await stop(store, watching.id)
+        watching.leave()  # as its worker does
+        await other.watching(1)
+        for former in (watching, removed):
+            await bob(gate)
+            back = await Visitor(gate, terms(1), replace(WAIT, resume=former.id)).in_line()
+            assert back.places[0].position == back.places[0].waiting
+    await store.close()

@@ -33,11 +33,15 @@ class Waiting(LineModel):
     def a_viewer(self, data: st.DataObject, pool: Any) -> Viewer:
         return self.viewer(data.draw(st.sampled_from(sorted(pool))))
 
-    @initialize()
-    def first_viewers(self) -> None:
-        self.told[SERVER_SET] = 2
-        for _ in range(4):
-            self.ask(self.new(0, "1", 2, 1_000))
+    @initialize(data=any_data, server=st.integers(2, 4), others=st.tuples(*[st.sampled_from([1, 2, UNLIMITED])] * 4))
+    def first_viewers(self, data: st.DataObject, server: int, others: tuple[int, ...]) -> None:
+        self.told |= dict(zip(SETS, (server, *others), strict=True))
+        self.crowd(data)
+
+    @rule(data=any_data)
+    def crowd(self, data: st.DataObject) -> None:
+        for user, kind, kbps in data.draw(st.lists(st.tuples(users, kinds, rates), min_size=4, max_size=6)):
+            self.ask(self.new(0, user, kind, kbps))
 
     @rule(worker=workers, user=users, kind=kinds, kbps=rates, wait=st.sampled_from([True, True, False]))
     def arrive(self, worker: int, user: str, kind: int, kbps: int, wait: bool) -> None:
@@ -51,11 +55,17 @@ class Waiting(LineModel):
         for _ in range(times if viewer.owner is not None else 0):
             self.ask(viewer)
 
+    @precondition(lambda self: self.unclaimed & set(self.owned))
+    @rule(data=any_data)
+    def claim(self, data: st.DataObject) -> None:
+        self.ask(self.a_viewer(data, self.unclaimed & set(self.owned)))
+
     @precondition(lambda self: self.leases)
-    @rule(data=any_data, worker=workers, kind=kinds, wait=st.booleans())
-    def resume(self, data: st.DataObject, worker: int, kind: int, wait: bool) -> None:
+    @rule(data=any_data, worker=workers, wait=st.booleans())
+    def resume(self, data: st.DataObject, worker: int, wait: bool) -> None:
+        """A token is for the same user and camera."""
         former = self.a_viewer(data, self.leases)
-        self.ask(self.new(worker, former.user, kind, former.kbps, wait=wait, former=("resume", former.id)))
+        self.ask(self.new(worker, former.user, former.kind, former.kbps, wait=wait, former=("resume", former.id)))
 
     @precondition(lambda self: self.leases)
     @rule(data=any_data, worker=workers, user=users, kbps=rates, wait=st.booleans())
@@ -69,7 +79,7 @@ class Waiting(LineModel):
     @precondition(lambda self: self.owned)
     @rule(data=any_data, times=st.integers(1, 2), back=st.sampled_from([0, BACK]))
     def leave(self, data: st.DataObject, times: int, back: int) -> None:
-        ids = [lease.id for lease in self.some(data, self.owned, 2)]
+        ids = [lease.id for lease in self.some(data, self.owned, 5)]
         for _ in range(times):
             self.release(ids, back)
 
@@ -123,7 +133,7 @@ class Waiting(LineModel):
     @rule(data=any_data)
     def lapse(self, data: st.DataObject) -> None:
         """A worker has died, or did not claim a slot."""
-        for lease in self.some(data, self.held, 2):
+        for lease in self.some(data, self.held, 4):
             for key in lease.sets:
                 self.client.zadd(key, {lease.id: 1}, xx=True)
         note_ends(self.client)
