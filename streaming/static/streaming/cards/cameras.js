@@ -183,9 +183,8 @@ function start() {
   const askMetricsIn = pollMetrics((metrics) => {
     const gate = metrics?.gate ?? null;
     pill.show(gate);
-    modal.showGate(gate);
+    modal.showGate(gate, metrics?.yours?.blocked_seconds);
     if (!metrics) return;
-    modal.showBlock(metrics.yours?.blocked_seconds);
     for (const card of cards) card.show(metrics);
   });
   document.addEventListener("visibilitychange", () => askMetricsIn(0));
