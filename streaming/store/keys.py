@@ -21,7 +21,6 @@ LINE = PREFIX + "line"  # who waits for a slot; more keys in gate/lua/line.lua
 WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
 STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills
-LINE = PREFIX + "line"  # tickets of the viewers that wait for a slot
 BLOCKED = PREFIX + "blocks"  # user -> name, message and who set the block, as JSON
 ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
 
