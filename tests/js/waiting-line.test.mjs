@@ -5,7 +5,7 @@ import { waitingWords } from "../../streaming/static/streaming/shared/format.js"
 import { waitingFields } from "../../streaming/static/streaming/system/waiting-line.js";
 
 test("the number of viewers in line, and nothing without any", () => {
-  assert.deepEqual([3, 1, 0, null, undefined].map(waitingWords), ["3 waiting", "1 waiting", "", "", ""]);
+  assert.deepEqual([3, 1, 0, null, undefined].map(waitingWords), ["3\u00a0waiting", "1\u00a0waiting", "", "", ""]);
 });
 
 test("a viewer in line: since when, behind which limit, and with which priority", () => {

@@ -27,7 +27,7 @@ FIELDS = {
     "arrivals:8": 2,
     "waited:le:60": 2,
     "waited:le:inf": 1,
-    "waited:sum": 4_000.5,
+    "waited:sum": 4_000,
     "waited:count": 3,
     "gave_up": 4,
 }

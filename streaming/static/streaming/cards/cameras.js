@@ -119,7 +119,7 @@ class SlotsPill {
 
 /** @param {string} words @param {Gate | null} gate */
 function withWaiting(words, gate) {
-  return [words, waitingWords(gate?.waiting)].filter(Boolean).join(" · ");
+  return [words, waitingWords(gate?.waiting)].filter(Boolean).join(", ");
 }
 
 /** @param {Gate} gate @returns {string} why no slot is free, and how many wait for one; empty: one is free */

@@ -10,7 +10,7 @@ export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medi
  * @param {number | null | undefined} count
  */
 export function waitingWords(count) {
-  return count ? `${count} waiting` : "";
+  return count ? `${count}\u00a0waiting` : "";
 }
 
 /** @param {number} seconds */
