@@ -42,6 +42,12 @@ def test_an_administrator_sees_the_line_and_lets_one_be_next(system: Page, here:
     wait_until(lambda: there.pictures > 0, 5, "the one who was moved has a picture")
     expect(rows).to_have_count(1, timeout=ACROSS)
     expect(rows).to_contain_text("1")
+    for width in (390, 1280):
+        system.set_viewport_size({"width": width, "height": 844})
+        assert system.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        button, row = (it.bounding_box() for it in (rows.get_by_role("button", name="Remove"), rows))
+        assert button and row
+        assert row["y"] <= button["y"] and button["y"] + button["height"] <= row["y"] + row["height"]
 
 
 def test_a_viewer_is_removed_with_a_message(system: Page, here: Others, there: Others) -> None:
