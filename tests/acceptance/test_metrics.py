@@ -145,18 +145,16 @@ async def test_whoever_waits_is_counted_and_so_is_whoever_gives_up(installation:
         samples = scraped(worker)
         return tuple(samples[name] for name in names)
 
-    async with (
-        Stream(viewer, id) as holder,
-        Stream(viewer, id, "?wait=1") as first,
-        Stream(viewer, id, "?wait=1") as second,
-    ):
-        await asyncio.to_thread(wait_until, lambda: told() == (2, 0, 0), 5, "two wait")
-        assert viewer.json("/api/v1/cameras/stream/metrics")["gate"]["waiting"] == 2
-        await second.close()
-        await asyncio.to_thread(wait_until, lambda: told() == (1, 0, 1), 5, "one has given up")
-        await holder.close()
-        await first.live()
-        await asyncio.to_thread(wait_until, lambda: told() == (0, 1, 1), 5, "one has waited")
+    async with Stream(viewer, id) as holder:
+        await holder.live()
+        async with Stream(viewer, id, "?wait=1") as first, Stream(viewer, id, "?wait=1") as second:
+            await asyncio.to_thread(wait_until, lambda: told() == (2, 0, 0), 5, "two wait")
+            assert viewer.json("/api/v1/cameras/stream/metrics")["gate"]["waiting"] == 2
+            await second.close()
+            await asyncio.to_thread(wait_until, lambda: told() == (1, 0, 1), 5, "one has given up")
+            await holder.close()
+            await first.live()
+            await asyncio.to_thread(wait_until, lambda: told() == (0, 1, 1), 5, "one has waited")
 
 
 def two_cameras(installation: Site, simulator: Simulator) -> list[str]:

@@ -21,7 +21,7 @@ def test_the_permissions_of_the_system_page_exist(codename: str) -> None:
 def test_a_worker_of_the_release_before_writes_minutes_without_the_waits() -> None:
     new = {"minute", "waited", "gave_up", "max_mbps"}
     old = [field for field in Minute._meta.concrete_fields if field.name not in new]
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in old)
+    columns = ", ".join(connection.ops.quote_name(field.attname) for field in old)
     values = [0 if field.get_default() == 0 else "{}" for field in old]
     with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))

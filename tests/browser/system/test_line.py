@@ -45,9 +45,9 @@ def test_an_administrator_sees_the_line_and_lets_one_be_next(system: Page, here:
     for width in (390, 1280):
         system.set_viewport_size({"width": width, "height": 844})
         assert system.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        button, row = (it.bounding_box() for it in (rows.get_by_role("button", name="Remove"), rows))
-        assert button and row
-        assert row["y"] <= button["y"] and button["y"] + button["height"] <= row["y"] + row["height"]
+        box, row = (it.bounding_box() for it in (rows.get_by_role("button", name="Remove"), rows))
+        assert box and row
+        assert row["y"] <= box["y"] and box["y"] + box["height"] <= row["y"] + row["height"]
 
 
 def test_a_viewer_is_removed_with_a_message(system: Page, here: Others, there: Others) -> None:
