@@ -125,6 +125,9 @@ class Minute(models.Model):
     refusals = models.JSONField(default=dict)  # reason -> count
     would_refuse = models.JSONField(default=dict)  # reason -> count of viewers that the dry run would have refused
     arrivals = models.JSONField(default=dict)  # slots in use -> count of viewers who were admitted then
+    # Bound in seconds, or "inf" -> count of viewers who got a slot after waiting for at most so long.
+    waited = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    gave_up = models.PositiveIntegerField(default=0, db_default=0)  # viewers who left the line without a slot
 
     class Meta:
         default_permissions = ()

@@ -65,7 +65,7 @@ class LeaseScripts:
             f"[{','.join(str(limit.trial) for limit in terms.limits)}]"
             if any(limit.trial for limit in terms.limits)
             else "[]",
-            json.dumps(self._options(slot)) if asking.may_wait else "{}",
+            json.dumps(self._options(slot)) if asking.may_wait and not reentry else "{}",
         ]
         if terms.budget or terms.trial_budget or asking.may_wait:
             arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
@@ -100,7 +100,7 @@ class LeaseScripts:
         """Keeps the places of this worker's viewers in the line. Returns how many wait, and for each that has a ticket its
         id, order, place in the line, queue and the leases in that queue's set."""
         waiting, tickets = await self._store.run(
-            "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, json.dumps(ids)]
+            "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, self._latest_ms(), json.dumps(ids)]
         )
         return waiting, tickets
 
@@ -123,7 +123,7 @@ class LeaseScripts:
         return generation, gone
 
     async def release(self, slots: Sequence[Slot]) -> None:
-        await self._store.run("gate/release", *release_call(slots, self._resume))
+        await self._store.run("gate/release", *release_call(slots, self._resume, self._latest_ms()))
 
     async def describe(self, slot: Slot) -> None:
         await self._store.run("gate/describe", [DETAILS], [slot.id, slot.holder.as_json(self._worker)])
@@ -140,9 +140,10 @@ class LeaseScripts:
         return 0 if self._ahead_ms is None else round(self._ahead_ms + lease_clock() * 1000 + self._tolerance_ms)
 
 
-def release_call(slots: Sequence[Slot], resume: float) -> tuple[list[str], list[Argument]]:
-    """Returns the keys and arguments of release.lua. `resume`: seconds in which the viewers may come back."""
-    return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), *(slot.id for slot in slots)]
+def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
+    """Returns the keys and arguments of release.lua. `resume`: seconds in which the viewers may come back. `latest_ms`: the
+    latest time that Redis's clock may show now, 0: unknown."""
+    return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
 
 
 def in_chunks(slots: Sequence[Slot], size: int = CHUNK) -> Iterator[Sequence[Slot]]:

@@ -115,6 +115,7 @@ class Summary:
     ordinary: int  # holders that may not use reserved slots
     counted: int  # kbit/s that all streams together are counted with; 0 unless asked for
     stills: int  # kbit/s of the stills of the worker that asks, as it reported them
+    waiting: int  # viewers in line for a slot
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ The order waits in Redis for the next report of the viewing's worker. A control 
 
 from streaming.gate import blocks
 from streaming.store import worker_events
-from streaming.store.keys import BLOCKED, BLOCKS, CAMERA_SET, DETAILS, ORDERS, SERVER_SET, TOTALS, USER_SET
+from streaming.store.keys import BLOCKED, BLOCKS, CAMERA_SET, DETAILS, LINE, ORDERS, SERVER_SET, TOTALS, USER_SET
 from streaming.store.scripts import Argument, Store
 
 MESSAGE = 200  # characters at most
@@ -42,7 +42,7 @@ async def _order(
         spared,
         USER_SET,
     ]
-    ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED], arguments)
+    ordered: list[str] = await store.run("gate/stop_viewings", [DETAILS, SERVER_SET, TOTALS, BLOCKED, LINE], arguments)
     if ordered:
         await worker_events.send({"type": worker_events.Kind.ORDERS})
     if ordered and block_seconds:

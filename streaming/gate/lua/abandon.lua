@@ -6,7 +6,10 @@
 local generation_key, line, sets = KEYS[1], KEYS[2], {unpack(KEYS, 3)}
 local id, ms = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
-for _, set in ipairs(sets) do redis.call('ZADD', set, 'XX', string.format('%.0f', now + ms), id) end
-note_ends(generation_key, sets)
-redis.call('SET', line .. ':left:' .. id, 0, 'PX', ms)
+local changed = {}  -- not a set that Redis has evicted: see release.lua
+for _, set in ipairs(sets) do
+  if redis.call('ZADD', set, 'XX', 'CH', string.format('%.0f', now + ms), id) == 1 then changed[#changed + 1] = set end
+end
+note_ends(generation_key, changed)
+if redis.call('EXISTS', line .. ':heir:' .. id) == 0 then redis.call('SET', line .. ':left:' .. id, 0, 'PX', ms) end
 return 0

@@ -30,11 +30,14 @@ local function find_full_set(store, sets, limits, leaving, now)
 end
 
 -- Returns whether a budget has no room for `expected` kbit/s more. A stream that alone exceeds the budget is admitted if there
--- is no other: else it would never be measured. Cost: O(1)
-local function exceeds(store, budget, sum, expected)
+-- is no other: else it would never be measured. `leaving`: as above. Cost: O(1)
+local function exceeds(store, budget, sum, expected, leaving)
   if budget == 0 or sum + expected <= budget then return false end
-  return not (expected > budget and redis.call('HLEN', store.details) == 0)
+  return not (expected > budget and redis.call('HLEN', store.details) == (leaving and 1 or 0))
 end
+
+-- Returns the name of the budget's queue in the line for such a rate.
+local function budget_queue(field, estimate) return 'budget:' .. estimate .. ':' .. field end
 
 -- Adds a lease to all sets until `ends`. Cost: O(sets * log leases)
 local function enter(store, id, sets, ends, description, lease)

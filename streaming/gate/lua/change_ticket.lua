@@ -15,6 +15,7 @@ if change == 'front' then
   place(line, id, ticket, ticket.queue)
 else
   remove_ticket(line, id)
+  redis.call('SET', line .. ':heir:' .. id, '', 'PX', order_ms)  -- the place is gone
   local orders = orders_prefix .. ticket.worker
   redis.call('RPUSH', orders, cjson.encode({id = id, message = message, block = 0}))
   redis.call('PEXPIRE', orders, order_ms)

@@ -88,9 +88,7 @@ note_ends(generation_key, shrunk)
 -- No admission prunes a set without a limit. The server's set is pruned with its details, by others.
 for position = 2, #sets do redis.call('ZREMRANGEBYSCORE', sets[position], '-inf', now) end
 
-if #shrunk > 0 and tonumber(redis.call('HGET', generation_key, 'ready_at')) <= now then
-  promote_after(store_of(sets[1]), shrunk, now)
-end
+if #shrunk > 0 then promote_after(store_of(sets[1]), shrunk, latest, now) end
 
 -- Removes some of the sets that nobody uses any more.
 local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HGET', generation_key, 'sweep') or '0', 'COUNT', 20))

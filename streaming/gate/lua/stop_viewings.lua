@@ -1,11 +1,11 @@
 -- Order the workers to stop viewings, and block their users if asked to, which stops all other viewings of those users.
--- KEYS  1 details, 2 the server's set, 3 totals, 4 the blocked users
+-- KEYS  1 details, 2 the server's set, 3 totals, 4 the blocked users, 5 the line
 -- ARGV  1 prefix of the workers' orders, 2 prefix of the users' blocks, 3 ms for which an order waits,
 --       4 the viewing, or '': all viewings of 5, a camera's set; 6 message, 7 ms of the block (0: none), 8 who blocks,
 --       9 the user who is not blocked ('': none), 10 prefix of the users' sets
 -- Returns the ids of the viewings that are ordered to stop
 -- Cost: O(log leases) for one viewing, else O(leases of the camera); with a block also O(leases of the blocked users)
-local details, server_set, totals, blocked_users = unpack(KEYS)
+local details, server_set, totals, blocked_users, line = unpack(KEYS)
 local orders_prefix, blocks_prefix, order_ms, viewing, camera_set, message, block_text, by, spared, users_prefix =
   unpack(ARGV)
 local now, block_ms = now_ms(), tonumber(block_text)
@@ -24,6 +24,7 @@ local function order(id, holder, block)
   if redis.call('LREM', orders, 0, text) == 0 then redis.call('HINCRBY', totals, 'stopped', 1) end
   redis.call('RPUSH', orders, text)
   redis.call('PEXPIRE', orders, order_ms)
+  redis.call('SET', line .. ':heir:' .. id, '', 'PX', order_ms)  -- the viewer does not come back to the front of the line
 end
 
 local function unexpired(set) return redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf') end

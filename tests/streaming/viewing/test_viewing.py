@@ -58,7 +58,7 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
-    await bench.store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, viewing.id])
+    await bench.store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, viewing.id])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, 3)
 

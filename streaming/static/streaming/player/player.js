@@ -106,9 +106,10 @@ export class Player {
     this.#viewing?.viewer.retry();
   }
 
-  /** @param {Gate | null} gate null: not known. A refused viewer is offered a free slot. */
-  showGate(gate) {
+  /** @param {Gate | null} gate null: not known @param {number} [blocked] seconds; a refused viewer is offered a free slot */
+  showGate(gate, blocked) {
     this.#gate = gate;
+    this.#status.noteBlock(blocked);
     const free = gate?.state === "open" && (gate.available ?? 0) > 0;
     if (free === this.#slotFree) return;
     this.#slotFree = free;

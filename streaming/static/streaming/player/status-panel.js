@@ -1,5 +1,6 @@
 import { State } from "../engine/states.js";
 import { find } from "../shared/find.js";
+import { BlockCountdown } from "./block-countdown.js";
 import { LinePanel } from "./line-panel.js";
 import { questionNotice } from "./line-texts.js";
 import { Reason } from "../shared/protocol.js";
@@ -26,6 +27,7 @@ export class StatusPanel {
   #age;
   #announcer;
   #line;
+  #block = new BlockCountdown();
   #words = "";
   #announced = "";
   #isPlace = false; // whether the words are a place in line
@@ -55,7 +57,7 @@ export class StatusPanel {
 
   /** @param {Viewer} viewer @param {boolean} slotFree whether a refused viewer is offered a free slot */
   show(viewer, slotFree) {
-    const { status } = viewer;
+    const status = this.#block.correct(viewer.status);
     const question = questionNotice(status.state, viewer.line.answerBy);
     const shown = question ?? notice(status, slotFree);
     const focused = this.#focused;
@@ -82,10 +84,16 @@ export class StatusPanel {
    * @param {boolean} slotFree
    */
   tick(viewer, slotFree) {
-    const { state, until } = viewer.status;
-    if (this.#isPlace || viewer.line.answerBy || (state === State.CLOSED && until)) this.show(viewer, slotFree);
-    if (this.#isPlace) this.announce();
+    const { state, until } = this.#block.correct(viewer.status);
+    const blocked = state === State.CLOSED && until !== null;
+    if (this.#isPlace || viewer.line.answerBy || blocked) this.show(viewer, slotFree);
+    if (this.#isPlace || (blocked && until <= Date.now())) this.announce();
     this.showAge(viewer);
+  }
+
+  /** @param {number | undefined} seconds for which the server blocks this user; undefined: not known */
+  noteBlock(seconds) {
+    this.#block.note(seconds);
   }
 
   /** @param {Viewer} viewer */

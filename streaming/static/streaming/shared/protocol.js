@@ -16,6 +16,7 @@
  * @property {number} limit
  * @property {number | null} available to this user; null: not known
  * @property {GateState} state
+ * @property {number | null} [waiting] viewers in line for a slot; an older worker does not tell them
  */
 
 /** @typedef {{state: string, viewers: number}} CameraMetrics */
@@ -26,7 +27,8 @@
  * @property {Gate} gate
  * @property {Record<string, CameraMetrics>} cameras by id
  * @property {number} [max_per_camera] viewers; 0: unlimited
- * @property {{in_use: number | null, limit: number}} [yours] this user's streams; limit 0: unlimited
+ * @property {{in_use: number | null, limit: number, blocked_seconds?: number}} [yours] this user's streams, limit 0: unlimited;
+ *   and the time left of this user's block, 0: none
  */
 
 /** @typedef {{id: string, name: string}} Camera */
