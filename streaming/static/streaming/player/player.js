@@ -199,8 +199,7 @@ export class Player {
 
   #save() {
     if (!this.#viewing || !this.#element.dataset.picture) return;
-    const { camera, viewer } = this.#viewing;
-    savePicture(this.#canvas, camera.name, viewer.age ?? 0);
+    savePicture(this.#canvas, this.#viewing.camera.name, this.#viewing.viewer.age ?? 0);
   }
 
   #drawInPicture() {
