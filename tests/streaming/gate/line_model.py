@@ -59,8 +59,8 @@ class Line:
         return BUDGET if queue.startswith("budget:") else queue
 
 
-class LineModel(ScriptModel):
-    """Runs the scripts, and compares who has a slot with who should have one."""
+class FairModel(ScriptModel):
+    """Compares who has a slot with who should have one."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._line: Line | None = None
@@ -99,69 +99,6 @@ class LineModel(ScriptModel):
         if queue == BUDGET:
             return bool(self.refusing(viewer, held, rates))
         return sum(queue in self.leases[id].sets for id in held) >= self.limits.now[queue]
-
-    def ask(self, viewer: Viewer, *, reentry: bool = False) -> str:
-        """Acquire, as the viewer's worker does for the first time, or again."""
-        before, there = self.line(), self.is_there(viewer)
-        rank = before.orders.get(viewer.id) or viewer.rank
-        self.meet()
-        is_open = self.generation == "open"
-        if (is_open or viewer.wait or there) and not reentry:
-            for key in viewer.sets:
-                self.limits.change(key, self.told[key])
-            self.budget = self.told[BUDGET]
-        answer = self.run(
-            "gate/acquire", [*STORE_KEYS, BLOCKS + viewer.user, *viewer.sets], self.arguments(viewer, reentry)
-        )
-        assert (answer[0] == "wait") == (not is_open and not there and not reentry)
-        assert (answer[0] == "lost") == (is_open and not there and reentry)
-        after = self.line()
-        former = viewer.former[1] if viewer.former else ""
-        moved = {former} if former in before.orders and viewer.former and viewer.former[0] == "resume" else set()
-        swapped = {former} & self.held - set(self.observed.details)
-        self.note_heir(viewer, former, before, after, bool(swapped) and former in self.held)
-        if answer[0] == "waits":
-            is_late = viewer.id in before.orders or viewer.id not in self.heirs or answer[2] > viewer.order
-            assert is_late, "somebody else has this place"
-            viewer.order = answer[2]
-            assert after.orders[viewer.id] == viewer.order
-            assert answer[3] == sorted(after.orders, key=lambda id: (after.orders[id], id)).index(viewer.id) + 1
-            assert answer[5] == len(after.orders)
-        elif answer[0] == "granted":
-            assert viewer.id not in after.orders
-            assert len(self.observed.unexpired(SERVER_SET)) <= answer[2]
-        elif answer[0] == "line_full":
-            assert viewer.wait and len(before.orders) >= MOST and viewer.id not in after.orders
-        elif answer[0] not in ("wait", "lost"):
-            assert answer[0] in ("full", "budget")
-            assert reentry or (not viewer.wait and viewer.id not in after.orders)  # old data may hold an old ticket
-        looked = {*viewer.sets, BUDGET}
-        self.settle(before, looked, asking={viewer.id: rank}, swapped=swapped, gone=moved)
-        assert (answer[0] == "granted") == (viewer.id in self.held)
-        return str(answer[0])
-
-    def arguments(self, viewer: Viewer, reentry: bool) -> list[Argument]:
-        worker = f"w{viewer.owner}"
-        wait: dict[str, Any] = {"worker": worker, "class": viewer.kind, "most": MOST, "life": LIFE, "since": 1}
-        if viewer.order:
-            wait["order"] = viewer.order
-        options: dict[str, Any] = {"wait": wait} if viewer.wait and not reentry else {}
-        if viewer.former and not reentry:
-            options |= {viewer.former[0]: viewer.former[1], "replacing": wait, "orders": ORDERS}
-        viewer.details = json.dumps({"user_id": viewer.user, "worker": worker})
-        limits = json.dumps([self.told[key] % UNLIMITED for key in viewer.sets])
-        start: list[Argument] = [viewer.id, LEASE_MS, LEASE_MS, 0, viewer.details, int(reentry), limits]
-        return [*start, "[]", json.dumps(options), self.told[BUDGET], 0, f"f{viewer.kbps}", viewer.kbps]
-
-    def note_heir(self, viewer: Viewer, former: str, before: Line, after: Line, swapped: bool) -> None:
-        """A lease or ticket gives its slot or place to one viewer only."""
-        if not former or viewer.id in before.orders or viewer.id in self.held or viewer.order:
-            return
-        order = after.orders.get(viewer.id, CLASS)
-        if swapped or order < CLASS or (former in self.leases and order == self.viewer(former).order):
-            assert self.leases[former].id not in self.heirs, "another viewer has it already"
-            assert self.viewer(former).user == viewer.user
-            self.heirs[former] = viewer.id
 
     def settle(
         self,
@@ -243,3 +180,70 @@ class LineModel(ScriptModel):
             assert {key for key in keys if int(cast(Any, self.client.pttl(key))) < 0} <= {f"{LINE}:number"}
         limits = int(cast(Any, self.client.hlen(f"{LINE}:limits")))
         assert limits <= len(self.told)
+
+
+class LineModel(FairModel):
+    """Asks for slots, as the workers do."""
+
+    def ask(self, viewer: Viewer, *, reentry: bool = False) -> str:
+        """Acquire, as the viewer's worker does for the first time, or again."""
+        before, there = self.line(), self.is_there(viewer)
+        rank = before.orders.get(viewer.id) or viewer.rank
+        self.meet()
+        is_open = self.generation == "open"
+        if (is_open or viewer.wait or there) and not reentry:
+            for key in viewer.sets:
+                self.limits.change(key, self.told[key])
+            self.budget = self.told[BUDGET]
+        answer = self.run(
+            "gate/acquire", [*STORE_KEYS, BLOCKS + viewer.user, *viewer.sets], self.arguments(viewer, reentry)
+        )
+        assert (answer[0] == "wait") == (not is_open and not there and not reentry)
+        assert (answer[0] == "lost") == (is_open and not there and reentry)
+        after = self.line()
+        former = viewer.former[1] if viewer.former else ""
+        moved = {former} if former in before.orders and viewer.former and viewer.former[0] == "resume" else set()
+        swapped = {former} & self.held - set(self.observed.details)
+        self.note_heir(viewer, former, before, after, bool(swapped) and former in self.held)
+        if answer[0] == "waits":
+            is_late = viewer.id in before.orders or viewer.id not in self.heirs or answer[2] > viewer.order
+            assert is_late, "somebody else has this place"
+            viewer.order = answer[2]
+            assert after.orders[viewer.id] == viewer.order
+            assert answer[3] == sorted(after.orders, key=lambda id: (after.orders[id], id)).index(viewer.id) + 1
+            assert answer[5] == len(after.orders)
+        elif answer[0] == "granted":
+            assert viewer.id not in after.orders
+            assert len(self.observed.unexpired(SERVER_SET)) <= answer[2]
+        elif answer[0] == "line_full":
+            assert viewer.wait and len(before.orders) >= MOST and viewer.id not in after.orders
+        elif answer[0] not in ("wait", "lost"):
+            assert answer[0] in ("full", "budget")
+            assert reentry or (not viewer.wait and viewer.id not in after.orders)  # old data may hold an old ticket
+        looked = {*viewer.sets, BUDGET}
+        self.settle(before, looked, asking={viewer.id: rank}, swapped=swapped, gone=moved)
+        assert (answer[0] == "granted") == (viewer.id in self.held)
+        return str(answer[0])
+
+    def arguments(self, viewer: Viewer, reentry: bool) -> list[Argument]:
+        worker = f"w{viewer.owner}"
+        wait: dict[str, Any] = {"worker": worker, "class": viewer.kind, "most": MOST, "life": LIFE, "since": 1}
+        if viewer.order:
+            wait["order"] = viewer.order
+        options: dict[str, Any] = {"wait": wait} if viewer.wait and not reentry else {}
+        if viewer.former and not reentry:
+            options |= {viewer.former[0]: viewer.former[1], "replacing": wait, "orders": ORDERS}
+        viewer.details = json.dumps({"user_id": viewer.user, "worker": worker})
+        limits = json.dumps([self.told[key] % UNLIMITED for key in viewer.sets])
+        start: list[Argument] = [viewer.id, LEASE_MS, LEASE_MS, 0, viewer.details, int(reentry), limits]
+        return [*start, "[]", json.dumps(options), self.told[BUDGET], 0, f"f{viewer.kbps}", viewer.kbps]
+
+    def note_heir(self, viewer: Viewer, former: str, before: Line, after: Line, swapped: bool) -> None:
+        """A lease or ticket gives its slot or place to one viewer only."""
+        if not former or viewer.id in before.orders or viewer.id in self.held or viewer.order:
+            return
+        order = after.orders.get(viewer.id, CLASS)
+        if swapped or order < CLASS or (former in self.leases and order == self.viewer(former).order):
+            assert self.leases[former].id not in self.heirs, "another viewer has it already"
+            assert self.viewer(former).user == viewer.user
+            self.heirs[former] = viewer.id
