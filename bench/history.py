@@ -10,6 +10,7 @@ A line is one event as JSON. Times are `time.monotonic()`; all programs run on o
     rests     the viewer stops trying
     observed  number of unexpired leases in Redis; `count` is None while Redis does not answer
     fault     a fault was injected
+    ...       more events in bench/turns.py
 
 A viewing lasts from `live` to its last frame, by the workers' times. The close does not count: it comes after the release
 of the slot, and from a paused or killed worker much later or never. So viewings that overlap here were on screens at once.

@@ -1,4 +1,4 @@
-"""The HTTP of a rogue camera: each mode is an answer to GET."""
+"""The HTTP of a rogue camera: each mode is an answer to GET. The path of a request picks the mode."""
 
 import time
 import zlib
@@ -17,7 +17,10 @@ SECRET = ROOT / "requirements.txt"  # a local file; no camera may make the serve
 
 
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
-    """Serve one connection until one side hangs up. Raises OSError."""
+    """Answer the request `first` in the mode that its path names, until one side hangs up. Raises OSError.
+
+    `elsewhere`: host and port of a canary.
+    """
     mode = first.split(b" ", 2)[1].decode("latin-1").strip("/").partition("?")[0].removesuffix(".txt")
     connection.send_all(MODES.get(mode, well)(f"{elsewhere}/{mode}"))
 

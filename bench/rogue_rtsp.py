@@ -34,7 +34,10 @@ class Asked:
 
 
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
-    """Serve one connection until one side hangs up. Raises OSError."""
+    """Answer the request `first` and those after it, until one side hangs up. Raises OSError.
+
+    `elsewhere`: host and port of a canary.
+    """
     request = first
     while request:
         asked = _asked(request.decode("latin-1"), elsewhere)

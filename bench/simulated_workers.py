@@ -58,7 +58,7 @@ class Worker:
         return Slot(of_worker, holder, terms)
 
     async def admit(self, viewers: int) -> None:
-        """Without a budget, so that it is as fast with any gate."""
+        """Take slots for `viewers` viewers, without a bandwidth budget: filling Redis is not what is measured."""
         for number in range(viewers):
             slot = self.newcomer(number, replace(self.policy, max_mbps=0))
             assert (await self.scripts.acquire(slot, reentry=False))[0] == "granted"
@@ -89,7 +89,7 @@ class Worker:
 
 @functools.lru_cache(100_000)
 def _bytes_of(camera: str, second: float) -> int:
-    """What each viewer of a camera gets in a second."""
+    """The bytes that each viewer of a camera gets in a second."""
     return random.Random(f"{camera}:{second}").randrange(700_000, 900_000)  # noqa: S311 - not for security
 
 

@@ -37,7 +37,10 @@ class Camera(models.Model):
 
     class Meta:
         ordering = ("name", "id")
-        permissions = (("watch_camera", "Can watch cameras"),)
+        permissions = (
+            ("watch_camera", "Can watch cameras"),
+            ("watch_unattended", "Can watch without being asked whether somebody is there"),
+        )
 
     def __str__(self) -> str:
         return self.name

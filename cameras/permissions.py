@@ -1,7 +1,8 @@
 """`may_watch` decides who may watch a camera.
 
 `streaming/viewing/access.py` checks the log-in, this rule, and that the camera exists, is enabled and has an address.
-`streaming/gate/lua/acquire.lua` refuses a blocked user.
+`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user;
+`streaming/viewing/rechecks.py` ends their running streams.
 """
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
@@ -9,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, P
 from cameras.models import Camera
 
 WATCH = "cameras.watch_camera"
+UNATTENDED = "cameras.watch_unattended"
 VIEWERS = "Viewers"
 
 
@@ -16,6 +18,12 @@ def may_watch(user: AbstractBaseUser | AnonymousUser, camera: Camera | None = No
     """Whether `user` may watch `camera`, or with None, cameras at all. Today one permission covers all cameras."""
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(WATCH))
+
+
+def may_watch_unattended(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether `user` may watch without being asked whether somebody is there, such as a wall display."""
+    has_perm = getattr(user, "has_perm", None)
+    return bool(has_perm and has_perm(UNATTENDED))
 
 
 def ensure_viewers_group(**_: object) -> None:

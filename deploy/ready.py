@@ -25,7 +25,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def ask(socket_path: str, path: str = "/readyz") -> tuple[int, str]:
-    """Return status and body; 0 and the reason if there is no answer."""
+    """Returns status and body; 0 and the reason if there is no answer."""
     connection = UnixConnection(socket_path)
     try:
         connection.request("GET", path)

@@ -31,6 +31,7 @@ SETTINGS = {
     "STREAM_FIRST_FRAME_SECONDS": "4",
     "STREAM_READ_TIMEOUT_SECONDS": "1",
     "STREAM_RECONNECT_SECONDS": "30",
+    "STREAM_IDLE_MINUTES": "0.5",
 }
 VIEWER = "dialog.live-modal camera-viewer"
 PATIENCE = 30_000  # ms for a state to come
@@ -46,6 +47,7 @@ class Scene:
     camera: SimulatedCamera
     link: Link
     others: Others
+    own: Others  # streams of the page's user, of another camera
 
     def watch(self) -> None:
         self.page.locator(f".card[data-name='{self.camera.name}']").get_by_role("button").click()
@@ -119,21 +121,50 @@ def reconnecting(scene: Scene) -> None:
         scene.becomes("live")
 
 
-def refused(scene: Scene) -> None:
-    for _ in range(10):
+def fill(scene: Scene) -> None:
+    scene.own.enter()
+    for _ in range(9):
         scene.others.enter()
     expect(scene.page.get_by_test_id("slots")).to_contain_text("10 of 10", timeout=PATIENCE)
+
+
+def open_full(scene: Scene) -> None:
     scene.page.goto(f"{scene.page.url.partition('#')[0]}#live={camera_id(scene)}")
     scene.becomes("refused", "snapshot")
     expect(scene.page.locator(".toast")).to_be_visible()
     scene.page.locator(".live-modal h2").click()  # as everywhere here, the focus is a mouse's: without a ring
+
+
+def refused(scene: Scene) -> None:
+    """Then the viewer waits, leaves the line, and is offered a free stream."""
+    fill(scene)
+    for _ in range(2):
+        scene.others.wait()
+    open_full(scene)
     scene.shoot("refused")
     expect(scene.page.locator(".toast")).not_to_be_visible(timeout=PATIENCE)
-    scene.others.leave()
+    scene.page.get_by_role("button", name="Wait for a slot").click()
+    scene.becomes("waiting", "snapshot")
+    scene.page.wait_for_timeout(20_000)
+    scene.shoot("waiting")
+    scene.page.get_by_role("button", name="Leave the line").click()
+    for _ in range(3):
+        scene.others.leave()  # those who wait, and one who watches
     expect(scene.page.locator(VIEWER)).to_contain_text("A stream is free", timeout=PATIENCE)
     scene.shoot("free")
     scene.others.leave_all()
+    scene.own.leave_all()
     scene.close()
+
+
+def asked(scene: Scene) -> None:
+    with scene.live():
+        for _ in range(9):
+            scene.others.enter()
+        scene.others.wait()
+        expect(scene.page.locator(VIEWER)).to_contain_text("Are you still watching?", timeout=2 * PATIENCE)
+        scene.shoot("still-watching")
+        scene.others.leave_all()
 
 
 def unavailable(scene: Scene) -> None:
@@ -150,7 +181,7 @@ def camera_id(scene: Scene) -> str:
     return scene.page.locator(f".card[data-name='{scene.camera.name}']").get_attribute("data-camera") or ""
 
 
-STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnecting, refused, unavailable)
+STATES: tuple[Callable[[Scene], None], ...] = (live, connecting, stale, reconnecting, refused, asked, unavailable)
 
 
 # The other pages.
@@ -219,13 +250,13 @@ def governed(installation: Site, admin: Session) -> Iterator[None]:
     admin.post(f"{SYSTEM}limits/", dict.fromkeys((*LIMITS, "reserved_group"), ""))
 
 
-def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, others: Others) -> None:
+def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, others: Others, own: Others) -> None:
     for suffix, size in SIZES.items():
         context = browser.new_context(**size)
         page = context.new_page()
         enter(page, f"http://{SECURE}:{link.port}", cookie)
         for state in STATES:
-            state(Scene(page, suffix, camera, link, others))
+            state(Scene(page, suffix, camera, link, others, own))
         context.close()
 
 
@@ -250,13 +281,16 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         stack.callback(browser.close)
         base = installation.workers[0].base
-        others = Others(Session(base), ids["Car park"])
+        viewer = Session(base)
+        others = Others(Session(base, "viewer2"), ids["Car park"])
+        own = Others(viewer, next(id for name, id in ids.items() if name != "Car park"))
         stack.callback(others.end)
+        stack.callback(own.end)
         link = stack.enter_context(Link(installation.workers[0].port))
         admin = Session(base, "admin")
         with governed(installation, admin):
             pages(browser, base, admin.cookie, others)
-        states(browser, Session(base).cookie, cameras["Car park"], link, others)
+        states(browser, viewer.cookie, cameras["Car park"], link, others, own)
 
 
 if __name__ == "__main__":

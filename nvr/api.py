@@ -21,6 +21,7 @@ from cameras.api import router as cameras
 from cameras.problems import Problem, invalid, invalid_values
 from streaming.errors import StreamError
 from streaming.web.api import router as streaming
+from streaming.web.line_api import router as line
 from streaming.web.views import HTTP_STATUS
 
 DESCRIPTION = """
@@ -74,6 +75,7 @@ api = Api(
 )
 api.add_router("/cameras", cameras)
 api.add_router("", streaming)
+api.add_router("", line)
 
 
 # Errors.

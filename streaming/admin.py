@@ -11,11 +11,12 @@ from django.urls import URLPattern, path, reverse
 from streaming.gate import stop_orders
 from streaming.limits import policy
 from streaming.models import System
-from streaming.web import system_views
+from streaming.web import endpoints, system_views
 
 URL_NAME = "streaming_system_"
 BLOCKS = ((0, "Don't block"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
 FAREWELL = "An administrator stopped your stream to free bandwidth. Please try again later."
+REMOVAL = "An administrator removed you from the waiting line. Please try again later."
 
 
 @admin.register(System)
@@ -46,10 +47,11 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "limits": system_views.limits(request),
             "urls": {name: reverse(f"admin:{URL_NAME}{name}") for name in system_views.ENDPOINTS},
             "fields": [(name, label, _kind(name)) for name, label in policy.LABELS.items()],
-            "may_stop": request.user.has_perm(system_views.STOP),
-            "may_change": request.user.has_perm(system_views.CHANGE),
+            "may_stop": request.user.has_perm(endpoints.STOP),
+            "may_change": request.user.has_perm(endpoints.CHANGE),
             "blocks": BLOCKS,
             "farewell": FAREWELL,
+            "removal": REMOVAL,
             "most_characters": stop_orders.MESSAGE,
         }
         return TemplateResponse(request, "admin/settings/system.html", context)

@@ -59,7 +59,7 @@ WORDLESS = {
 
 
 def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
-    """Return the explanation of an error reply or a failed connection, or `otherwise` if the text has no known code."""
+    """Returns the explanation of an error reply or a failed connection, or `otherwise` if the text has no known code."""
     for words, code in WORDLESS.items():
         if words in text:
             return Complaint(code, MEANINGS[code], text)

@@ -88,6 +88,7 @@ STILLS_PER_USER: Number = Number("STREAM_STILLS_PER_USER", 30, "stills a second"
 WAIT_MAX: Number = Number("STREAM_WAIT_MAX", 100, "viewers in line (0: no line)", 0, 100_000)
 WAIT: Number = Number("STREAM_WAIT_SECONDS", 600, "seconds", 1, 86_400)
 RESUME: Number = Number("STREAM_RESUME_SECONDS", 5, "seconds (0: never)", 0, 60, fraction=True)
+IDLE: Number = Number("STREAM_IDLE_MINUTES", 30, "minutes (0: never)", 0, 10_000, fraction=True)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
@@ -110,6 +111,7 @@ ALL: tuple[Number | Choice, ...] = (
     WAIT_MAX,
     WAIT,
     RESUME,
+    IDLE,
 )
 
 
@@ -147,4 +149,4 @@ ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, 
 STALL = 10.0  # seconds without an acknowledgement, or without progress of a handler, that end a stream
 LINGER = 5.0  # seconds that a camera stays open after its last viewer left
 DATABASE = 4.5  # seconds for the database queries of a handshake
-RECHECK = 10.0  # seconds between two checks of session, permission and camera of a running stream
+RECHECK = 10.0  # seconds between two checks of a running stream: its session, permission, block, camera and limits

@@ -26,7 +26,7 @@ class CameraNotFoundError(StreamError):
 
 
 class NoStreamUrlError(StreamError):
-    """Camera has no RTSP URL."""
+    """Camera has no RTSP URL."""  # part of the contract, although pages say "stream address"
 
     reason = "no_stream_url"
 
@@ -65,6 +65,12 @@ class ReplacedError(StreamError):
     """Continued in another window."""
 
     reason = "replaced"
+
+
+class IdleError(ReplacedError):
+    """Nobody answered whether this stream is still watched, and others wait."""
+
+    reason = "idle"
 
 
 class ProtocolError(StreamError):

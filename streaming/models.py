@@ -111,20 +111,23 @@ class UserBlock(models.Model):
 
 
 class Minute(models.Model):
-    """One minute of all workers together."""
+    """One minute of all workers together: streams, bandwidth, admissions, refusals."""
 
     minute = models.BigIntegerField(primary_key=True)  # Unix time / 60
     peak = models.PositiveIntegerField(default=0)  # most slots in use
-    limit = models.PositiveIntegerField(default=0)
+    limit = models.PositiveIntegerField(default=0)  # of all streams, as last reported in this minute
     max_mbps = models.FloatField(default=0, db_default=0)  # the bandwidth limit, 0: unlimited
     mbps = models.FloatField(default=0)  # average
     mbps_peak = models.FloatField(default=0)  # highest rate over five seconds
-    seconds_at_full = models.FloatField(default=0)
+    seconds_at_full = models.FloatField(default=0)  # while all slots were in use
     granted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)  # the sum of `refusals`
     refusals = models.JSONField(default=dict)  # reason -> count
     would_refuse = models.JSONField(default=dict)  # reason -> count of viewers that the dry run would have refused
     arrivals = models.JSONField(default=dict)  # slots in use -> count of viewers who were admitted then
+    # Bound in seconds, or "inf" -> count of viewers who got a slot after waiting for at most so long.
+    waited = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    gave_up = models.PositiveIntegerField(default=0, db_default=0)  # viewers who left the line without a slot
 
     class Meta:
         default_permissions = ()

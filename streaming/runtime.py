@@ -40,6 +40,7 @@ from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
 from streaming.store.scripts import Store, refuse_cluster
+from streaming.viewing.idle import IdleQuestions
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 from streaming.viewing.services import WorkerServices
@@ -103,6 +104,7 @@ class Runtime:
         timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
         self.services = WorkerServices(self.gate, self.hub, timeouts, self.counters, self.budget)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)
+        self._idle_questions = IdleQuestions(self._viewings, self.gate.waiting)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start.
@@ -116,6 +118,7 @@ class Runtime:
             asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
+            asyncio.create_task(self._idle_questions.run(), name="idle questions"),
         ]
 
     @contextlib.contextmanager

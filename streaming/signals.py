@@ -51,7 +51,7 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
 
 @receiver(post_delete, sender=Session)
 def session_ended(instance: Session, **_: Any) -> None:
-    """Also covers a log-out: Django's own signal comes before the session is deleted."""
+    """Recheck the streams of a deleted session, also after a log-out: Django's own signal comes before the deletion."""
     _recheck("sessions", [instance])
 
 
@@ -66,5 +66,5 @@ def person_changed(instance: Any, **_: Any) -> None:
 @receiver([post_save, post_delete], sender=GroupLimit)
 @receiver(post_delete, sender=Group)
 def limits_changed(**_: Any) -> None:
-    """A deleted group may have had the reserved slots."""
+    """Let the workers read the limits again. A deleted group may have had the reserved slots."""
     transaction.on_commit(changes.announce)

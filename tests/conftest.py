@@ -4,7 +4,7 @@ There are three levels. `tests/cameras`, `tests/nvr` and `tests/streaming` mirro
 with a real Redis and the RTSP cameras of `cameras/simulator`. `tests/acceptance` runs the product as an operator does:
 Daphne processes with an installation of their own, and viewers that speak the protocol (`tests/servers.py`,
 `tests/client.py`). `tests/browser` adds a real Chromium, and skips if there is none. The database is SQLite.
-`tests/test_postgresql.py` runs the tests of the database a second time, on PostgreSQL.
+`tests/test_on_postgresql.py` runs the tests of the database a second time, on PostgreSQL.
 
 A test replaces a real part only if it cannot produce a fault otherwise, and then at the socket. A test waits for events and
 not for time. Settings shorten timeouts. Each server uses a free port of loopback and is ended by its process id. A test

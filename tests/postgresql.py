@@ -58,7 +58,8 @@ class PostgresServer:
 
     def resume(self) -> None:
         for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a connection's process has ended since
+                os.kill(pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="nvr-postgresql-"))

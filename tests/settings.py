@@ -29,7 +29,7 @@ for _name in (
     os.environ[_name] = ""  # an empty variable means the default and comes before `.env`
 os.environ["NVR_VAR_DIR"] = _folder
 os.environ["NVR_WORKER_SETTINGS"] = "tests.worker_settings"  # what `tests/servers.py` starts workers with
-os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # set by tests/test_postgresql.py
+os.environ["DATABASE_URL"] = os.environ.get("NVR_TEST_DATABASE_URL", "")  # set by tests/test_on_postgresql.py
 
 from nvr.settings import *  # noqa: E402, F403
 

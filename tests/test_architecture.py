@@ -35,15 +35,15 @@ NAMES = {
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
-        "cached camera_states viewer_list counters retention recorder traffic usage history unsent reporter"
+        "cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
-        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing milestones "
-        "open_streams rechecks"
+        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing idle "
+        "milestones open_streams rechecks"
     ),
     "streaming/web": (
         "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
-        "history_schemas api system_views health views"
+        "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
         "dotenv secret_files deadlines settings logs passwords logins origins requests websocket "
@@ -90,6 +90,7 @@ HOMES = {
         "streaming/web/limit_schemas.py",
         "streaming/web/history_schemas.py",
         "streaming/web/api.py",
+        "streaming/web/line_api.py",
         "nvr/api.py",
     ),
     "pydantic": (

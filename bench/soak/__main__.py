@@ -19,6 +19,7 @@ from bench.history import check, read
 from bench.soak.run import SoakRun
 from bench.soak.verdict import broken, print_table
 from bench.soak.visitors import VIEWERS
+from bench.turns import check_turns
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.servers import RedisServer, make_template, site
 
@@ -44,9 +45,9 @@ def soak(options: argparse.Namespace, folder: Path) -> list[str]:
             run = SoakRun(options, installation, store, folder / "history.jsonl")
             asyncio.run(run.run(cameras, ids))
     left = psutil.Process().num_fds() - before
-    report = check(read(run.history), options.limit)
-    print_table(run, report, left)
-    return broken(run, report, left)
+    report, turns = check(read(run.history), options.limit), check_turns(read(run.history))
+    print_table(run, report, turns, left)
+    return broken(run, report, turns, left)
 
 
 def main() -> None:

@@ -80,8 +80,9 @@ class FaultInjector:
     async def _inject(self, fault: PlannedFault) -> None:
         if fault.what.endswith("a worker"):
             async with self._busy[fault.target], self._all_but_one:
-                self._record(fault)
+                self._record(fault, str(fault.target))
                 await self._fault_worker(fault)
+                self._recorder.add(Event("mended", time.monotonic(), worker=str(fault.target)))
         elif "camera" in fault.what:
             self._record(fault)
             await self._fault_camera(self._cameras[fault.target], fault)
@@ -90,11 +91,11 @@ class FaultInjector:
                 self._record(fault)
                 await self._fault_redis(fault)
 
-    def _record(self, fault: PlannedFault) -> None:
+    def _record(self, fault: PlannedFault, worker: str = "") -> None:
         self.done[fault.what] += 1
         number = "" if "Redis" in fault.what or "scripts" in fault.what else f" {fault.target}"
         what = f"{fault.what}{number} ({fault.seconds:.1f} s)"
-        self._recorder.add(Event("fault", time.monotonic(), reason=what))
+        self._recorder.add(Event("fault", time.monotonic(), worker=worker, reason=what))
 
     async def _fault_worker(self, fault: PlannedFault) -> None:
         process = self.workers[fault.target].process

@@ -5,6 +5,7 @@ import re
 from bench.history import Report
 from bench.soak.faults import EXIT
 from bench.soak.run import SoakRun
+from bench.turns import Turns
 
 GROWTH = 40  # descriptors that a worker may have more than when it was new: connections to Redis and the database
 EXPECTED = re.compile(r"4429 limit_reached|4503 \w+|4409 slot_lost|1006 no answer|0 \w+")
@@ -13,13 +14,19 @@ UNEXPECTED = re.compile(
 )
 
 
-def broken(run: SoakRun, report: Report, left: int) -> list[str]:
-    """The violations of the history and the broken promises. `left`: descriptors of this process that stayed open."""
+def broken(run: SoakRun, report: Report, turns: Turns, left: int) -> list[str]:
+    (
+        """The violations of the limit and of the line's order, and the broken promises.
+
+    `left`: descriptors of this process that stayed open."""
+        ""
+    )
     ending, longest_wait = run.ending, run.timing.lease + run.timing.grace
     logs = run.site.logs()
     promises = {
         f"a free slot waits {longest_wait:g} s at most": report.slowest_admission <= longest_wait,
         "all slots are in use again after the faults": ending.full_again,
+        "viewers are admitted from the line": turns.admitted > 0,
         "no slot is held one lease after all viewers have left": ending.slots == 0,
         f"a worker ends within {EXIT:g} s of SIGTERM": run.faults.slowest_exit <= EXIT,
         "only refusals that the protocol knows": all(EXPECTED.fullmatch(code) for code in report.refusals),
@@ -28,15 +35,20 @@ def broken(run: SoakRun, report: Report, left: int) -> list[str]:
         "this process's descriptors do not grow": left <= 5,
         "no unexpected error in the logs": not UNEXPECTED.search(logs),
     }
-    return report.violations + [f"broken: {promise}" for promise, kept in promises.items() if not kept]
+    return (
+        report.violations + turns.violations + [f"broken: {promise}" for promise, kept in promises.items() if not kept]
+    )
 
 
-def print_table(run: SoakRun, report: Report, left: int) -> None:
+def print_table(run: SoakRun, report: Report, turns: Turns, left: int) -> None:
     ending = run.ending
     rows: list[tuple[str, object]] = [
         ("admissions", report.admissions),
         *((f"refused {code}", times) for code, times in sorted(report.refusals.items())),
         *((f"ended {code}", times) for code, times in sorted(report.endings.items())),
+        ("waits in line, admitted, longest wait", f"{turns.joined}, {turns.admitted}, {turns.longest:.1f} s"),
+        ("overtaken, because their worker had a fault", turns.excused),
+        ("overtaken without a reason", len(turns.violations)),
         ("longest time from a free slot to an admission", f"{report.slowest_admission:.1f} s"),
         ("largest overlap of viewings", f"{report.largest_overlap} of {run.options.limit}"),
         ("largest count of unexpired leases", f"{report.largest_unexpired} of {run.options.limit}"),

@@ -11,12 +11,15 @@ from bench.history import Event, Recorder, monotonic
 from tests.client import Session, Stream
 
 VIEWERS = 25
+KINDS = ("background", "ordinary", "", "", "", "ordinary", "ordinary", "", "", "")  # of waiting; "": refused at once
+QUERIES = {"background": "&wait=1&background=1", "ordinary": "&wait=1", "": ""}
+PATIENCE = (3.0, 60.0)  # seconds for which viewers wait in line
 ANSWER = 8.0  # seconds for a handshake; a paused worker does not answer
 INFO = 45.0  # seconds from the handshake to the gate's answer: a pause and a grace
 
 
 class Visitors:
-    """Viewers that come, try until they are admitted, watch for a while and leave."""
+    """Viewers that come, try until they are admitted, watch for a while and leave. Some of them wait in line."""
 
     def __init__(self, sessions: list[Session], cameras: list[str], recorder: Recorder, seed: str):
         self._sessions, self._cameras, self._recorder = sessions, cameras, recorder
@@ -41,7 +44,7 @@ class Visitors:
             visits += 1
             name, seconds = f"{number}.{visits}", chance.uniform(2, 40)
             self._add("wants", name)
-            while not self.over.is_set() and not await self._try(name, seconds, chance):
+            while not self.over.is_set() and not await self._try(name, seconds, chance, KINDS[number % len(KINDS)]):
                 await self._pause(chance.uniform(0.3, 1.2))
             self._add("rests", name)
 
@@ -49,10 +52,12 @@ class Visitors:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.over.wait(), seconds)
 
-    async def _try(self, name: str, seconds: float, chance: random.Random) -> bool:
+    async def _try(self, name: str, seconds: float, chance: random.Random, kind: str) -> bool:
         """One opening. Returns whether it became a viewing; the viewing has ended then."""
         worker = chance.randrange(len(self._sessions))
-        stream = Stream(self._sessions[worker], chance.choice(self._cameras), "?quality=low")
+        stream = Stream(self._sessions[worker], chance.choice(self._cameras), f"?quality=low{QUERIES[kind]}")
+        patience = chance.uniform(*PATIENCE) if kind else INFO
+        self._add("asks", name, worker, reason=kind or "ordinary")
         try:
             async with asyncio.timeout(ANSWER):
                 await stream.__aenter__()
@@ -60,9 +65,12 @@ class Visitors:
             self._add("refused", name, worker, code=0, reason=type(error).__name__)
             return False
         try:
-            with contextlib.suppress(TimeoutError):
-                await stream.until(lambda stream: stream.is_answered, INFO)
+            joined = await self._wait(name, worker, stream, patience)
             if not any(message["type"] == "info" for message in stream.messages):
+                if joined:
+                    self._add("quits", name, worker)
+                if stream.close_code is None and (kind or self.over.is_set()):
+                    return False  # lost patience
                 self._add("refused", name, worker, code=stream.close_code or 0, reason=stream.reason or "no answer")
                 return False
             self._add("live", name, worker, monotonic(stream.last("info")["server_time"]))
@@ -70,6 +78,19 @@ class Visitors:
             return True
         finally:
             await stream.close()
+
+    async def _wait(self, name: str, worker: int, stream: Stream, seconds: float) -> bool:
+        """Wait for the gate's answer. Returns whether the viewer had a place in the line."""
+        ends, joined = time.monotonic() + seconds, False
+        while not (stream.is_answered or self.over.is_set()) and time.monotonic() < ends:
+            with contextlib.suppress(TimeoutError):
+                await stream.until(_is_answered if joined else _is_answered_or_waits, 1)
+            if _has_place(stream) and not joined:
+                self._add("joins", name, worker)
+                joined = True
+            elif joined:
+                await stream.send({"type": "ping", "time": 0})
+        return joined
 
     async def _watch(self, name: str, worker: int, stream: Stream, seconds: float) -> None:
         ends, count = time.monotonic() + seconds, 0
@@ -87,3 +108,15 @@ class Visitors:
     def _add_frame(self, name: str, worker: int, stream: Stream) -> None:
         picture = stream.pictures[-1]
         self._add("frame", name, worker, picture.arrived - picture.age / 1000)
+
+
+def _has_place(stream: Stream) -> bool:
+    return any(message.get("state") == "waiting" for message in stream.messages)
+
+
+def _is_answered(stream: Stream) -> bool:
+    return stream.is_answered
+
+
+def _is_answered_or_waits(stream: Stream) -> bool:
+    return stream.is_answered or _has_place(stream)

@@ -81,7 +81,7 @@ PLAIN = Asking()
 class Place:
     """The place of a viewer in the line, and the limit that refuses them."""
 
-    position: int  # from 1
+    position: int  # from 1; 0: a viewing of their own ends and hands over its slot
     waiting: int  # viewers in line
     since: float  # Unix ms
     refusal: LimitReachedError
@@ -115,6 +115,7 @@ class Summary:
     ordinary: int  # holders that may not use reserved slots
     counted: int  # kbit/s that all streams together are counted with; 0 unless asked for
     stills: int  # kbit/s of the stills of the worker that asks, as it reported them
+    waiting: int  # viewers in line for a slot
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ async def read_line(store: Store) -> list[dict[str, Any]]:
     """Returns who waits, in order: id, user, user_id, camera, camera_id, quality, address, worker, since (Unix ms), class
     (name of `Kind`), reason (of the limit that refuses). Raises GateUnavailableError."""
     _, listed = await store.run("gate/waiting", [LINE], [0, MOST - 1])
-    return [_row(id, json.loads(text)) for id, text in zip(listed[::2], listed[1::2], strict=True)]
+    return [
+        _row(id, json.loads(text), queue) for id, text, queue in zip(*(listed[n::3] for n in range(3)), strict=True)
+    ]
 
 
 async def move_to_front(store: Store, id: str) -> bool:
@@ -65,8 +67,8 @@ async def _change(store: Store, id: str, change: str, message: str = "") -> bool
     return bool(changed)
 
 
-def _row(id: str, ticket: dict[str, Any]) -> dict[str, Any]:
-    error = next((error for start, error in REFUSALS.items() if ticket["queue"].startswith(start)), LimitReachedError)
+def _row(id: str, ticket: dict[str, Any], queue: str) -> dict[str, Any]:
+    error = next((error for start, error in REFUSALS.items() if queue.startswith(start)), LimitReachedError)
     return {
         **json.loads(ticket["details"]),
         "id": id,

@@ -14,6 +14,7 @@ from streaming.store.keys import (
     DETAILS,
     EXPECTED,
     GENERATION,
+    LINE,
     ORDINARY_SET,
     RATES,
     REPORTS,
@@ -49,9 +50,9 @@ async def check_writes(store: Store) -> None:
 
 async def read_summary(store: Store, worker: str = "", *, rates: bool) -> Summary:
     """Returns the slots in use. `rates`: also the kbit/s that they are counted with. Raises GateUnavailableError."""
-    keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS]
-    now, ready_at, in_use, ordinary, counted, stills = await store.run("gate/summary", keys, [worker, int(rates)])
-    return Summary(now, now < ready_at, in_use, ordinary, counted, stills)
+    keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS, LINE]
+    now, ready_at, *figures = await store.run("gate/summary", keys, [worker, int(rates)])
+    return Summary(now, now < ready_at, *figures)
 
 
 async def count_leases(store: Store, sets: Sequence[str]) -> list[int]:

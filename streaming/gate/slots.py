@@ -33,6 +33,7 @@ from streaming.gate.leases import PLAIN, Asking, Holder, Place, Rate, Slot, Term
 from streaming.gate.readings import read_usage
 from streaming.gate.refusals import bandwidth, limit_reached, refusal, would_refuse
 from streaming.gate.waiting_line import OnPlace, Waiter, WaitingLine
+from streaming.store.keys import LINE
 from streaming.store.scripts import Store, run_now
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,10 @@ class Gate:
     def describe(self, slot: Slot, holder: Holder) -> None:
         """Change what the administrator sees of a slot."""
         self.keeper.describe(slot, holder)
+
+    async def waiting(self) -> int:
+        """Returns how many wait in line. Raises GateUnavailableError."""
+        return int(await self._store.call("ZCARD", LINE))
 
     async def usage(self) -> Usage:
         """Raises GateUnavailableError."""

@@ -38,7 +38,8 @@ class Waiter:
         self._news = asyncio.Event()
 
     def move(self, place: Place) -> None:
-        self.place = place
+        takes_over = (self.slot.order or 0) < 0  # from a viewing of their own, ahead of the line
+        self.place = replace(place, position=0) if takes_over else place
         self._news.set()
 
     def call(self) -> None:

@@ -76,7 +76,7 @@ class H264:
         self._broken = False  # a picture was lost: those up to the next keyframe are dropped
 
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
-        """Returns the access units that `data` completes."""
+        """Returns the access units that `data`, one read, completes. `presented_at`, `read_at`: those of AccessUnit."""
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone belong to the next picture
             self._prefix = (self._prefix + data)[-MAX_PREFIX:]

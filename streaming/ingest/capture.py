@@ -54,7 +54,7 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True)
 class Allowance:
-    """Time and size limits for a camera."""
+    """Time and size limits for a camera, and the networks it may be in."""
 
     open_timeout: float  # seconds
     read_timeout: float  # seconds, of each read
@@ -118,7 +118,7 @@ class Reader:
 
     @property
     def presented_at(self) -> float:
-        """Microseconds. A hint only: it jumps back once at the first RTCP report."""
+        """Presentation time of the last read, microseconds. A hint only: it jumps back once at the first RTCP report."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000
 
     @property

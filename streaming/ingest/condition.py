@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-FAILED_OPENINGS = 2  # in a row, after which a new viewer is told that the camera is unreachable
+FAILED_OPENINGS = 2  # in a row, after which a new viewer is not kept waiting
 
 
 class State(StrEnum):

@@ -48,7 +48,9 @@ class Relay:
         """Called by the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
 
     def publish_loss(self, failures: int, cause: str) -> None:
-        """Called by the reader: tell the followers that the camera is lost, or cannot be opened, and the cause.
+        """Called by the reader: tell the followers that the camera is lost, or cannot be opened.
+
+        `failures`: attempts in a row that failed; `cause`: for viewers.
 
         After repeated failures the reader steps back, so that a follower tries.
         """
@@ -99,7 +101,7 @@ class SharedRelay(Relay):
     # The election.
 
     def answered(self, turn: int, reads: bool, followed: bool) -> None:
-        """The result of the election number `turn`."""
+        """The result of the election number `turn`: whether this worker reads the camera, and whether others follow."""
         if turn < self._turn:
             return  # a later election is already known
         self._turn, self._answers, self._answered_at = turn, True, time.monotonic()

@@ -29,8 +29,8 @@ class Arrival:
 class Loss:
     """The reader could not open the camera, or lost it."""
 
-    failures: int
-    cause: str
+    failures: int  # in a row
+    cause: str  # for viewers
 
 
 def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
@@ -53,7 +53,10 @@ def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], 
 
 
 def fields_of(opening: Opening, number: int, unit: AccessUnit, has_group: bool) -> Fields:
-    """`has_group`: the reader keeps the GOP of this picture. `codec` is FFmpeg's name, `name` that of WebCodecs."""
+    """Returns the entry of a picture. `has_group`: the reader keeps the GOP of this picture.
+
+    In the entry, `codec` is FFmpeg's name, `name` that of WebCodecs.
+    """
     fields = {
         b"opening": opening.id,
         b"codec": opening.codec.encode(),

@@ -41,7 +41,8 @@ class VideoListener(Protocol):
         """`group` is the current GOP, and replaces the one before. Empty: there is none yet."""
 
     def on_passes_video(self, passes: bool) -> None:
-        """Whether browsers can play the camera's own video."""
+        """Called whenever it is known whether browsers can play the camera's own video: by its codec, and by whether its
+        pictures fit into a message and its GOP is kept."""
 
 
 class Video:

@@ -5,5 +5,8 @@ stores new ones and tells the workers, and `change_log.py` says who changed whic
 of one user, and `admission.py` builds from them the terms for the gate. `admin.py` registers the pages for the limits of
 users and groups.
 
+Two limits protect one worker, so they are elsewhere: of open cameras in `ingest/hub.py`, and of simultaneous handshakes in
+`runtime.py: registered`.
+
 This package must never count streams. Only the gate does.
 """

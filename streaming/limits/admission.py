@@ -16,12 +16,12 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """Return the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video."""
+    """Returns the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video."""
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
-    """Return the sets that a new stream enters, the server's first, each with its limit, and the bandwidth budget."""
+    """Returns the sets that a new stream enters, the server's first, each with its limit, and the bandwidth budget."""
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)
     kinds: tuple[tuple[str, type[LimitReachedError]], ...] = (
@@ -39,15 +39,16 @@ def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate
     return Terms(tuple(sets), rate, policy.budget, policy.trial.budget if policy.trial else 0)
 
 
-def terms_of_member(terms: Terms) -> Terms:
-    """Return the terms of a running stream whose user may use the reserved slots now: it is no ordinary stream any more.
+def without_ordinary_set(terms: Terms) -> Terms:
+    """Returns `terms` without the set of ordinary streams, for a running stream whose user may use the reserved slots now.
 
-    Its lease is not renewed in that set, so it leaves the set when the lease would end."""
+    The stream's lease is not renewed in that set, so it leaves the set when the lease would end.
+    """
     return replace(terms, limits=tuple(limit for limit in terms.limits if limit.key != ORDINARY_SET))
 
 
 def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:
-    """Return the limit of each set, in the order of `terms_of`; 0: unlimited."""
+    """Returns the limit of each set, in the order of `terms_of`; 0: unlimited."""
     ordinary = 0 if user_limits.operator else policy.max_concurrent - policy.reserved_slots
     return (
         policy.max_concurrent,

@@ -15,7 +15,7 @@ def rows() -> list[LimitChange]:
 
 
 def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
-    """Return for each limit the change that set its present value, without trials."""
+    """Returns for each limit the change that set its present value, without trials."""
     effective = [change for change in changes if not change.trial]
     return {name: _setter(effective, name) for name in LABELS} if effective else {}
 
@@ -30,7 +30,7 @@ def _setter(changes: list[LimitChange], name: str) -> LimitChange:
 
 
 def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
-    """Return the newest `count` changes and trials: id, time (Unix ms), user, trial, and the change as text."""
+    """Returns the newest `count` changes and trials: id, time (Unix ms), user, trial, and the change as text."""
     return [
         {
             "id": str(change.pk),
@@ -44,7 +44,7 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
 
 
 def words(change: LimitChange) -> str:
-    """Return a change as text."""
+    """Returns a change as text."""
     before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
     return _words(change, before)
 

@@ -115,7 +115,7 @@ def _clean_group(given: Any) -> int:
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any], base: Policy) -> dict[str, Any]:
-    """Return all limits after the change, None where `base` applies. Raises ValidationError if they conflict."""
+    """Returns all limits after the change, None where `base` applies. Raises ValidationError if they conflict."""
     merged = {**before, **given}
 
     def resulting(name: str) -> Any:

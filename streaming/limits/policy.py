@@ -60,7 +60,7 @@ class Policy:
 
     @property
     def warnings(self) -> list[str]:
-        """What an administrator should know about these limits, in words."""
+        """Warnings about these limits, as text for administrators."""
         quality = conf.DEFAULT_QUALITY.value
         estimate = conf.ESTIMATES[quality]
         if not 0 < self.budget < estimate:
@@ -72,12 +72,12 @@ class Policy:
 
 
 def defaults() -> Policy:
-    """Return the limits of the environment."""
+    """Returns the limits of the environment."""
     return _with(Policy(1, 0, 0, 0, 1), {name: setting.value for name, setting in SETTINGS.items()})
 
 
 def load() -> Policy:
-    """Return the limits in force, with four queries."""
+    """Returns the limits in force, with four queries."""
     policy = replace(
         defaults(),
         user_limits={str(user): limit for user, limit in UserLimit.objects.values_list("user_id", "max_streams")},
@@ -108,7 +108,7 @@ def _changed(policy: Policy, change: LimitChange | None) -> Policy:
 
 
 def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
-    """Return `policy` with `values`.
+    """Returns `policy` with `values`.
 
     At least one slot is not reserved, even if the environment's limit was lowered. Without a group, no slot is reserved.
     """
@@ -119,19 +119,19 @@ def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
 
 
 def typed(name: str, value: Any) -> Any:
-    """Return `value` as the type of the limit `name`."""
+    """Returns `value` as the type of the limit `name`."""
     return float(value) if name == "max_mbps" else int(value)
 
 
 def values_of(change: LimitChange | None) -> dict[str, Any]:
-    """Return the value of each limit in a row, None: not set."""
+    """Returns the value of each limit in a row, None: not set."""
     if change is None:
         return dict.fromkeys(LABELS)
     return {name: change.reserved_group_id if name == "reserved_group" else getattr(change, name) for name in LABELS}
 
 
 def describe(policy: Policy) -> dict[str, dict[str, Any]]:
-    """Return for each limit, for pages and API: label, value, default, source, minimum, maximum and trial.
+    """Returns for each limit, for pages and API: label, value, default, source, minimum, maximum and trial.
 
     source: "environment", "database", or "deleted" if the group with reserved slots was deleted. trial: the value in the
     dry run, or None.

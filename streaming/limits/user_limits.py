@@ -20,7 +20,7 @@ class UserLimits:
 
 
 def user_limits_of(policy: Policy, user: Any) -> UserLimits:
-    """Blocks: queries the user's groups, once, if a limit depends on them."""
+    """Returns the limits of `user`. Blocks: queries the user's groups, once, if a limit depends on them."""
     groups: Groups = functools.cache(lambda: set(user.groups.values_list("pk", flat=True)))
     limits = _limits_under(policy, user, groups)
     return replace(limits, trial=_limits_under(policy.trial, user, groups)) if policy.trial else limits

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """What `read` returned, at most `fresh` seconds old; `missing` if Redis did not answer."""
+    """The result of `read`, at most `fresh` seconds old; `missing` if Redis did not answer."""
 
     def __init__(self, read: Callable[[], Awaitable[T]], missing: T, fresh: float = FRESH) -> None:
         self._read, self._value, self._missing, self._fresh = read, missing, missing, fresh

@@ -22,7 +22,7 @@ class CameraStates:
         self._version, self._states = "", dict[str, Row]()
 
     async def read(self) -> dict[str, Row]:
-        """Return camera id -> state, viewers, frames_per_second. Raises GateUnavailableError."""
+        """Returns camera id -> state, viewers, frames_per_second. Raises GateUnavailableError."""
         version, mine = await self._run()
         if mine:
             self._states = await read_states(self._store, await read_workers(self._store))
@@ -41,7 +41,7 @@ class CameraStates:
 
 
 async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row]:
-    """Return camera id -> state (the best of all workers), viewers (holders of slots), frames_per_second.
+    """Returns camera id -> state (the best of all workers), viewers (holders of slots), frames_per_second.
 
     Raises GateUnavailableError.
     """

@@ -2,8 +2,8 @@
 
 Names of counters: `granted`, `refused:<reason>`, `would_refuse:<reason>` (refused by the limits of a dry run),
 `arrivals:<in use>` (viewers admitted while so many slots were in use, see `arrival_group`), `lost`, `frames:<format>`,
-`dropped:<format>`, `bytes`, `reopened:<camera>`. A histogram has `<name>:le:<bound>` (in this bucket alone),
-`<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` and `stopped`.
+`dropped:<format>`, `bytes`, `reopened:<camera>`, `gave_up` (viewers that left the line without a slot). A histogram has
+`<name>:le:<bound>` (in this bucket alone), `<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` and `stopped`.
 """
 
 import json
@@ -16,19 +16,26 @@ from typing import NamedTuple
 from streaming.errors import StreamError
 from streaming.gate.leases import Holder
 
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of every histogram
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of a histogram's buckets
+WAITED = "waited"  # the histogram of the time in line, from joining to the slot
+WAIT_BOUNDS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1_800, 3_600)
 STORE_INTERVAL = 1.0  # seconds between two stored refusals of a viewer; `lua/report.lua` applies it to all workers
 EXACT_ARRIVALS = 200
 MAX_REFUSALS_IN_REPORT = 1_000  # further refusals are only counted
 
 
 def arrival_group(in_use: int) -> int:
-    """Return the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
+    """Returns the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
     minute has some 500 numbers at most."""
     if in_use <= EXACT_ARRIVALS:
         return in_use
     unit = int(10 ** (len(str(in_use)) - 2))
     return in_use // unit * unit
+
+
+def bounds_of(histogram: str) -> tuple[float, ...]:
+    """Return the bounds of a histogram's buckets, seconds; a last bucket "inf" has no bound."""
+    return WAIT_BOUNDS if histogram == WAITED else BOUNDS
 
 
 class Counted(NamedTuple):
@@ -54,8 +61,9 @@ class Counters:
 
     def observe(self, name: str, seconds: float) -> None:
         """Add an observation to a histogram."""
-        bucket = bisect_left(BOUNDS, seconds)
-        self._counts[f"{name}:le:{BOUNDS[bucket] if bucket < len(BOUNDS) else 'inf'}"] += 1
+        bounds = bounds_of(name)
+        bucket = bisect_left(bounds, seconds)
+        self._counts[f"{name}:le:{bounds[bucket] if bucket < len(bounds) else 'inf'}"] += 1
         self._counts[f"{name}:sum"] += seconds
         self._counts[f"{name}:count"] += 1
 
@@ -82,7 +90,7 @@ class Counters:
             self._refusals.append(_as_json(error, holder, dry_run))
 
     def take(self) -> Counted:
-        """Return the counts to report. Until `confirm`, each call returns the same counts with the same sequence number."""
+        """Returns the counts to report. Until `confirm`, each call returns the same counts with the same sequence number."""
         if self._sent is None:
             self._sequence += 1
             self._sent = Counted(self._sequence, dict(self._counts), self._refusals, self._peak)

@@ -16,6 +16,7 @@ from django.db.models import Avg, Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from streaming.models import Minute, Refusal
+from streaming.reports import waits
 from streaming.reports.counters import arrival_group
 
 MAX_POINTS = 1_500
@@ -24,22 +25,23 @@ FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 
 
 def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]:
-    """Return columns of equal length, with one entry for each step from `since` to before `until`.
+    """Returns columns of equal length, with one entry for each step from `since` to before `until`.
 
     A step has `step_minutes`, or more if there would be more than `MAX_POINTS` steps. An entry is None if nothing is
     recorded: no worker ran, or the minutes were deleted after 30 days.
 
     time: Unix seconds of the step's begin. peak, mbps_peak: the highest. limit, max_mbps (0: unlimited): from the minute
-    of that peak. mbps: average. seconds_at_full: sum. refusals, would_refuse: for each reason a column of counts.
+    of that peak. mbps: average. seconds_at_full: sum. refusals, would_refuse: for each reason a column of counts. waited,
+    wait_median, wait_high, gave_up: see `Waits`. waits: the same of the whole time.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
     steps = range(first // step, max(first, end - 1) // step + 1) if end > first else range(0)
     recorded = Minute.objects.filter(minute__gte=first, minute__lt=end)
     figures = {row[0]: row[1:] for row in _by_step(recorded, step)}
-    known = [figures.get(number, (None,) * 6) for number in steps]
-    peak, limit, mbps, mbps_peak, max_mbps, full = ([row[column] for row in known] for column in range(6))
-    refused, would = _reasons(recorded, step)
+    known = [figures.get(number, (None,) * 7) for number in steps]
+    peak, limit, mbps, mbps_peak, max_mbps, full, gave_up = ([row[column] for row in known] for column in range(7))
+    refused, would, waited = _counts(recorded, step)
     return {
         "step": step,
         "time": [number * step * 60 for number in steps],
@@ -51,31 +53,32 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
         "seconds_at_full": _rounded(full),
         "refusals": _columns(refused, steps, figures),
         "would_refuse": _columns(would, steps, figures),
+        **waits.columns(waited, steps, gave_up),
+        "waits": waits.total(waited, gave_up),
     }
 
 
 def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...]]:
     """Yield the figures of each step. The limits are those of the minutes with the shown peaks."""
-    names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full")
+    names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full", "gave_up")
     rows = recorded.order_by("minute").values_list(*names)
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
         _, peak, limit, *_ = max(minutes, key=lambda row: (row[1], -row[2]))
-        *_, mbps_peak, max_mbps, _, _ = max(minutes, key=lambda row: (row[3], -row[4]))
-        *_, mbps, full = zip(*minutes, strict=True)
-        yield number, peak, limit, fmean(mbps), mbps_peak, max_mbps, sum(full)
+        *_, mbps_peak, max_mbps, _, _, _ = max(minutes, key=lambda row: (row[3], -row[4]))
+        *_, mbps, full, gave_up = zip(*minutes, strict=True)
+        yield number, peak, limit, fmean(mbps), mbps_peak, max_mbps, sum(full), sum(gave_up)
 
 
-def _reasons(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], dict[str, Counter[int]]]:
-    """Return reason -> step -> count, of refusals and of the refusals in a dry run."""
-    refused: dict[str, Counter[int]] = {}
-    would: dict[str, Counter[int]] = {}
-    some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}))
-    for minute, *both in some.values_list("minute", "refusals", "would_refuse"):
-        for sums, counts in zip((refused, would), both, strict=True):
-            for reason, count in counts.items():
-                sums.setdefault(reason, Counter())[minute // step] += count
-    return refused, would
+def _counts(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], ...]:
+    """Return reason -> step -> count, of refusals and of the refusals in a dry run; and the same of waits, by bound."""
+    sums: tuple[dict[str, Counter[int]], ...] = ({}, {}, {})
+    some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}) | ~Q(waited={}))
+    for minute, *found in some.values_list("minute", "refusals", "would_refuse", "waited"):
+        for by_step, counts in zip(sums, found, strict=True):
+            for name, count in counts.items():
+                by_step.setdefault(name, Counter())[minute // step] += count
+    return sums
 
 
 def _columns(sums: dict[str, Counter[int]], steps: Iterable[int], known: dict[int, Any]) -> dict[str, list[int | None]]:
@@ -87,7 +90,7 @@ def _rounded(column: list[float | None]) -> list[float | None]:
 
 
 def hour_of_day(days: int) -> list[dict[str, Any]]:
-    """Return for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
+    """Returns for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
     a minute), refusals."""
     rows = (
         _last(days)
@@ -141,7 +144,7 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
 
 
 def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
-    """Return how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
+    """Returns how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
 
     A limit between two groups of arrivals counts the lower group too: the preview is an upper bound.
     """
@@ -154,12 +157,15 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 
 def refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
-    """Return the newest refusals earlier than `before`, at most `MAX_REFUSALS_LISTED`; `time` in Unix milliseconds."""
+    """Returns at most `limit` of the newest refusals before `before`, as dicts; `time` in Unix milliseconds.
+
+    Never more than `MAX_REFUSALS_LISTED`.
+    """
     return [_as_told(refusal) for refusal in refused(limit, before)]
 
 
 def refused(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
-    """Return the rows of the newest refusals earlier than `before`.
+    """Returns the rows of at most `limit` of the newest refusals before `before`. Never more than `MAX_REFUSALS_LISTED`.
 
     Several refusals can have the same time, and a page may end between them. `after`: the last refusal of such a page;
     the result then begins with the refusals of time `before` that come after it.

@@ -125,6 +125,8 @@ def merge(row: Minute, fields: Fields) -> None:
     row.refusals = _added(row.refusals, fields, "refused:")
     row.would_refuse = _added(row.would_refuse, fields, "would_refuse:")
     row.arrivals = _added(row.arrivals, fields, "arrivals:")
+    row.waited = _added(row.waited, fields, "waited:le:")
+    row.gave_up += round(_number(fields.get("gave_up")))
     row.refused = sum(row.refusals.values())
 
 
@@ -148,7 +150,7 @@ def _number(text: str | None) -> float:
 
 
 def refusal_of(text: str) -> Refusal | None:
-    """Return the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
+    """Returns the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
     try:
         given = json.loads(text)
         return Refusal(

@@ -18,7 +18,7 @@ from streaming.gate.leases import Holder, Slot
 from streaming.limits.policy import Policy
 from streaming.reports.counters import Counted, Counters
 from streaming.reports.traffic import Traffic
-from streaming.reports.unsent import Stream, Unsent
+from streaming.reports.unsent import CountedStream, Unsent
 from streaming.store.keys import (
     DETAILS,
     EXPECTED,
@@ -75,7 +75,10 @@ class ReportSource:
 
 class AnswerReceiver(Protocol):
     def __call__(self, version: str, orders: list[Order]) -> None:
-        """`version`: of the limits in force. The same order may come again if an answer was lost."""
+        """Called with each answer of Redis. `version`: of the limits in force.
+
+        The same order may come again if an answer was lost.
+        """
 
 
 class Reporter:
@@ -193,15 +196,15 @@ def _json(value: object) -> str:
 
 
 def _watched(held: Iterable[tuple[Holder, int]]) -> dict[str, dict[str, Any]]:
-    """Return camera -> its name and the kbit/s that its viewers get."""
+    """Returns camera -> its name and the kbit/s that its viewers get."""
     watched: dict[str, dict[str, Any]] = {}
     for holder, kbps in held:
         watched.setdefault(holder.camera_id, {"name": holder.camera, "kbps": 0})["kbps"] += kbps
     return watched
 
 
-def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, Stream], dict[str, int]]:
-    """Return the rates with which Redis counts streams, in kbit/s.
+def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, CountedStream], dict[str, int]]:
+    """Returns the rates with which Redis counts streams, in kbit/s.
 
     Lease -> [rate field, estimate, highest rate of the field's streams or 0, number of the last change]; and rate field
     -> the highest rate of a stream that dropped no frames.

@@ -1,4 +1,4 @@
-"""What Redis does not have yet of a worker's report: what has not changed is not sent again."""
+"""Selects the part of a worker's report that Redis does not have yet: what has not changed is not sent again."""
 
 import time
 from collections.abc import Sequence
@@ -7,29 +7,29 @@ from typing import NamedTuple
 WHOLE = 10.0  # seconds after which a report is sent whole in any case, should Redis have lost a part
 TOLERANCE = 0.9  # a rate that fades is counted again when it is lower than this share of the rate that is counted
 
-Stream = tuple[
+CountedStream = tuple[
     str, int, int, int
 ]  # rate field, estimate, highest rate of the field's streams here, last change of the rate
 
 
 class Part(NamedTuple):
-    """The part of a report that is sent."""
+    """The part of a report that Redis does not have yet, so that it is sent."""
 
     report: str  # "": unchanged
-    streams: dict[str, Stream]  # lease -> stream
+    streams: dict[str, CountedStream]  # lease -> stream
     fields: Sequence[str]  # the rate fields whose rates the answer shall have
 
 
 class Unsent:
     def __init__(self) -> None:
         self._report = ""
-        self._streams: dict[str, Stream] = {}  # as Redis has them
+        self._streams: dict[str, CountedStream] = {}  # as Redis has them
         self._counted: dict[str, int] = {}  # rate field -> the most that one of its streams is counted with
         self._whole_at = 0.0  # time.monotonic()
-        self._selected: tuple[str, dict[str, Stream], Part] = "", {}, Part("", {}, ())
+        self._selected: tuple[str, dict[str, CountedStream], Part] = "", {}, Part("", {}, ())
 
-    def select(self, report: str, streams: dict[str, Stream]) -> Part:
-        """Return what Redis does not have."""
+    def select(self, report: str, streams: dict[str, CountedStream]) -> Part:
+        """Returns the part that Redis does not have. `report`: JSON; `streams`: lease -> stream."""
         if time.monotonic() >= self._whole_at:
             self.forget()
             self._whole_at = time.monotonic() + WHOLE
@@ -60,7 +60,7 @@ class Unsent:
         """Redis may have lost what it had."""
         self._report, self._streams, self._counted = "", {}, {}
 
-    def _is_known(self, id: str, stream: Stream) -> bool:
+    def _is_known(self, id: str, stream: CountedStream) -> bool:
         known = self._streams.get(id)
         if known is None or known[:2] + known[3:] != stream[:2] + stream[3:]:
             return False

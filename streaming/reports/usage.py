@@ -46,13 +46,13 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Return in_use, limit, available and state ("open", "recovering", "unavailable").
+        """Return in_use, limit, available, state ("open", "recovering", "unavailable") and waiting (viewers in line).
 
         `operator`: whether the viewer may take the reserved slots.
         """
         gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
-        return {"in_use": gate["in_use"], "limit": gate["limit"], "available": available, "state": gate["state"]}
+        return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
 
     async def has_room(self, rate: Rate) -> bool:
         """Return whether the bandwidth budget has room for one more stream.
@@ -85,7 +85,7 @@ class UsageReport:
     async def viewers_of(self, camera: str) -> int:
         return await self._count(CAMERA_SET + camera) or 0
 
-    async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, object]:
+    async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, Any]:
         """Return the usage of the gate, the cameras and this user over all workers, without other personal data."""
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
@@ -168,6 +168,7 @@ class UsageReport:
             "available": available,
             "available_ordinary": max(min(available, most_ordinary - ordinary), 0),
             "state": state,
+            "waiting": summary.waiting if summary else None,
             "cause": str(complaint or ""),
             "answer": complaint.code if complaint else "",
             "eviction": self._eviction(),

@@ -21,7 +21,7 @@ class ViewerList:
         self._since: dict[str, float] = {}  # lease -> Unix ms
 
     async def page(self, offset: int, limit: int) -> Viewers:
-        """Return `limit` viewers after the first `offset`, the oldest first. Raises GateUnavailableError."""
+        """Returns `limit` viewers after the first `offset`, the oldest first. Raises GateUnavailableError."""
         leases = await read_leases(self._store)
         new = await read_holders(self._store, [id for id in leases if id not in self._since])
         began = self._since | {id: float(holder.get("since", 0)) for id, holder in new.items()}

@@ -52,7 +52,7 @@ class Dialer:
         self._seconds = CONNECT_TIMEOUT + SENTINEL_TIMEOUT * len(self._service.sentinels if self._service else ())
 
     async def dial(self) -> Connection:
-        """Raises RedisError, OSError or TimeoutError."""
+        """Returns a new connection. Raises RedisError, OSError or TimeoutError."""
         try:
             async with asyncio.timeout(self._seconds):
                 if self._service is not None:

@@ -51,10 +51,12 @@ COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each scri
 
 @functools.cache
 def source(name: str) -> str:
-    """The whole text of a script, such as "gate/acquire", after what its first line includes."""
-    text = _file(name)
-    included = re.match(r"-- Includes (.+)", text)
-    return "".join([COMMON.read_text(), *map(_file, included[1].split(", ") if included else ()), text])
+    """The whole text of a script, such as "gate/acquire", with other files in place of the lines that include them."""
+    return COMMON.read_text() + re.sub(r"^-- Includes (.+)\n", _included, _file(name), flags=re.MULTILINE)
+
+
+def _included(line: re.Match[str]) -> str:
+    return "".join(map(_file, line[1].split(", ")))
 
 
 def _file(name: str) -> str:
@@ -106,7 +108,7 @@ class Store:
         return _unavailable(error)
 
     async def ping(self) -> None:
-        """Raises GateUnavailableError."""
+        """Ask Redis for an answer. Raises GateUnavailableError if none comes."""
         await self.read("PING")
 
     async def read(self, *command: Argument) -> Any:

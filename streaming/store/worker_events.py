@@ -1,4 +1,4 @@
-"""Small events between workers, over the channel layer: check a permission again, stop a viewing.
+"""Small events between workers, over the channel layer: new stop orders, changed limits, access to check again.
 
 Each worker listens on one channel. Consumers do not listen, because Channels ends them when Redis is gone. The layer may
 lose an event: polling finds the same change later, or the person who asked for it asks again.

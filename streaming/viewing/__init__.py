@@ -1,7 +1,8 @@
 """What is one viewing, from admission to its end?
 
 `cameras/permissions.py: may_watch` decides who may watch a camera. `access.py` checks the log-in, this rule, and that
-the camera exists, is enabled and has an address. `gate/lua/acquire.lua` refuses a blocked user.
+the camera exists, is enabled and has an address. `web/handshake.py` (database) and `gate/lua/acquire.lua` (Redis) refuse a
+blocked user; `rechecks.py` ends their running streams.
 
 `viewing.py` takes a slot, joins the camera's feed and releases both, however it ends. It also ends a viewing when its camera
 stays lost. `delivery.py` sends the frames of the feed, and `accounting.py` counts them against the bandwidth budget.

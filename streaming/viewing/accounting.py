@@ -25,7 +25,7 @@ class Account:
         self.traffic = Traffic()
 
     def count_admission(self, slot: Slot, seconds: float) -> None:
-        """`seconds`: how long the viewer waited for the slot."""
+        """Count an admission, and a refusal by the dry run. `seconds`: how long the viewer waited for the slot."""
         self._counters.observe("waited" if slot.order else "admission", seconds)
         self._counters.add("granted")
         self._counters.count_arrival(slot.in_use - 1)
@@ -34,7 +34,7 @@ class Account:
             self._counters.count_refusal(slot.would_refuse, slot.holder, dry_run=True)
 
     def count_frame(self, frame: Frame, missed: int) -> None:
-        """`missed`: how many frames this viewer has missed so far."""
+        """Count a frame that was sent. `missed`: how many frames this viewer has missed so far."""
         traffic, name, size = self.traffic, protocol.FORMATS[frame.format], protocol.HEADER.size + len(frame.data)
         if not traffic.frames:
             self._counters.observe("first_picture", time.monotonic() - self._opened)

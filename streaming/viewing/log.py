@@ -50,7 +50,7 @@ class ViewingFilter(logging.Filter):
 
 
 class PlainFormatter(logging.Formatter):
-    """`2026-03-01 12:00:00,000 INFO streaming.viewing.log: admitted viewing=a:1 camera=... ms=3`"""
+    """`2026-03-01 12:00:00,000 INFO streaming.viewing_log: admitted viewing=a:1 camera=... ms=3`"""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")

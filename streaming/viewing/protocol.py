@@ -115,7 +115,12 @@ class Ping:
     time: float
 
 
-ViewerMessage = Ack | QualityChange | Ping
+@dataclass(frozen=True)
+class StillWatching:
+    """Somebody is there: the answer to the question, or a touch of the page."""
+
+
+ViewerMessage = Ack | QualityChange | Ping | StillWatching
 
 
 def parse_ack(text: str) -> int | None:
@@ -148,6 +153,8 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
         case {"type": "ping"}:
             time = message.get("time", 0)
             return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
+        case {"type": "still_watching"}:
+            return StillWatching()
     raise errors.ProtocolError("The message is of an unknown type, or lacks a field.")
 
 

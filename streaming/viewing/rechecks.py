@@ -1,4 +1,6 @@
-"""Ends running streams whose user may no longer watch the camera.
+"""Checks running streams again: ends those whose user may no longer watch the camera, or is blocked.
+
+A check also finds a new source of the camera, and a user who may use the reserved slots now.
 
 Channels tells no consumer of a log-out. So one task per worker checks every stream's access periodically, and at once after
 a control event. Streams of the same session and camera share one check.
@@ -20,7 +22,7 @@ from streaming import conf
 from streaming.errors import StreamError
 from streaming.gate import blocks
 from streaming.ingest.hub import Hub
-from streaming.limits.admission import terms_of_member
+from streaming.limits.admission import without_ordinary_set
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import user_limits_of
 from streaming.viewing.access import check_session_access
@@ -80,9 +82,9 @@ class Rechecks:
         return groups
 
     async def _check(self, key: Key, streams: list[Stream]) -> None:
-        """End the streams if they may no longer be watched. If not, tell the hub the camera's source, which may be new."""
+        """End the streams if their user has no access, or is blocked. If not, update the camera's source and the terms."""
         try:
-            camera, source, is_member = await database_sync_to_async(self._read)(*key)
+            camera, source, is_operator = await database_sync_to_async(self._read)(*key)
         except StreamError as error:
             for stream in streams:
                 stream.stop(error)
@@ -92,14 +94,16 @@ class Rechecks:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
             self._hub.change_source(str(camera.id), source)
-            for stream in streams if is_member else ():
+            for stream in streams if is_operator else ():
                 if stream.viewing is not None and stream.viewing.slot is not None:
                     slot = stream.viewing.slot
-                    slot.terms = terms_of_member(slot.terms)
+                    slot.terms = without_ordinary_set(slot.terms)
 
     def _read(self, session: str | None, camera_id: str) -> tuple[Camera, CameraSource, bool]:
-        """Return the camera, its source, and whether the user may use the reserved slots. Raises if access is denied, or the
-        user is blocked."""
+        """Returns the camera, its source, and whether the user may use the reserved slots.
+
+        Raises the StreamError of a user who has no access, or is blocked.
+        """
         user, camera, source = check_session_access(session, camera_id)
         blocks.check(str(user.pk))
         return camera, source, user_limits_of(self._policy(), user).operator

@@ -15,7 +15,7 @@ class Viewer(Protocol):
 
     @property
     def fast_path(self) -> FastPath | None:
-        """None: each frame goes through `send_frame`."""
+        """The fast path to the viewer's socket. None: each frame goes through `send_frame`."""
 
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, header: bytes, payload: bytes) -> None: ...
@@ -26,7 +26,8 @@ class Viewer(Protocol):
 @dataclass(frozen=True)
 class ViewRequest:
     """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
-    `comes_back`: the viewer knows how to take back the slot after a lost connection."""
+    `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
+    whether they are still watching."""
 
     source: CameraSource
     holder: Holder
@@ -34,6 +35,7 @@ class ViewRequest:
     id: str = ""
     asking: Asking = PLAIN
     comes_back: bool = False
+    unattended: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Viewing:
         self._quality = request.holder.quality  # the quality that the viewer asked for last
         self._token = token_of(self.id, request.holder)
         self.is_waiting = False  # in line
+        self._touched_at = time.monotonic()  # last sign that somebody is there
+        self.asked_at: float | None = None  # time.monotonic() of the question whether somebody is there
         self.slot: Slot | None = None
         self._delivery: Delivery | None = None
         self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
@@ -130,7 +132,20 @@ class Viewing:
         log_event("quality_changed", quality=quality)
         await delivery.switch(quality)
 
+    def touched(self) -> None:
+        """The viewer is there."""
+        self._touched_at, self.asked_at = time.monotonic(), None
+
+    def is_idle(self, before: float) -> bool:
+        """Whether the viewer has a slot and has given no sign since `before` (time.monotonic())."""
+        return self.slot is not None and not self._request.unattended and self._touched_at < before
+
     # Messages about the gate and the camera.
+
+    async def ask_whether_watched(self, seconds: float) -> None:
+        await self._viewer.send_message(
+            protocol.status_message(State.LIVE, "still_watching", answer_within=round(seconds))
+        )
 
     async def _tell_place(self, place: Place) -> None:
         self.is_waiting = True

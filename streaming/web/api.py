@@ -46,7 +46,7 @@ UserId = Annotated[str, Path(max_length=40)]
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """The running streams of all workers, oldest first."""
     viewers = await runtime.current().usage.viewers(window.offset, window.limit)
-    rows = [{**row, "since": _time(row["since"])} for row in viewers.rows]
+    rows = [{**row, "since": moment(row["since"])} for row in viewers.rows]
     return {"items": rows, "count": viewers.total}
 
 
@@ -83,7 +83,7 @@ async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_s
         store, str(camera.pk), body.message, body.block_seconds, by=user.get_username(), spared=str(user.pk)
     )
     if stopped:
-        await _log(request, f"Stopped all {stopped} streams of {camera}{_conditions(body)}")
+        await log(request, f"Stopped all {stopped} streams of {camera}{_conditions(body)}")
     return {"stopped": stopped}
 
 
@@ -100,7 +100,7 @@ async def lift_block(request: HttpRequest, user_id: UserId) -> Status[None]:
     lifted = await blocks.lift(runtime.current().store, user_id)
     if lifted is None:
         raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
-    await _log(request, f"Unblocked {lifted.user}")
+    await log(request, f"Unblocked {lifted.user}")
     return Status(204, None)
 
 
@@ -111,7 +111,7 @@ async def _stop(request: HttpRequest, viewing_id: str, order: stream_schemas.Sto
     if not await stop_orders.stop(store, viewing_id, order.message, order.block_seconds, by):
         raise Problem(404, "There is no such stream, or it has ended already.", "stream_not_found")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else f"the stream {viewing_id}"
-    await _log(request, f"Stopped {whose}{_conditions(order)}")
+    await log(request, f"Stopped {whose}{_conditions(order)}")
 
 
 def _conditions(order: stream_schemas.StopIn) -> str:
@@ -119,11 +119,13 @@ def _conditions(order: stream_schemas.StopIn) -> str:
     return f"{blocked}: {order.message}" if order.message else blocked
 
 
-async def _log(request: HttpRequest, text: str) -> None:
+async def log(request: HttpRequest, text: str) -> None:
+    """Log the action of the request's user."""
     await sync_to_async(log_action)(request.auth, text)  # type: ignore[attr-defined]
 
 
-def _time(milliseconds: float) -> datetime:
+def moment(milliseconds: float) -> datetime:
+    """The time of Unix milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
@@ -272,7 +274,7 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
     until = min(max(query.until or now, EPOCH), now + DAY)
     since = max(query.since or until - DAY, EPOCH)
     chart = history.chart(since, until, query.step_minutes)
-    return {**chart, "time": [_time(second * 1000) for second in chart["time"]]}
+    return {**chart, "time": [moment(second * 1000) for second in chart["time"]]}
 
 
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from autobahn.exception import Disconnected
@@ -12,9 +13,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error, InterfaceError, OperationalError
 
-from streaming import errors, runtime
+from streaming import conf, errors, runtime
 from streaming.gate.leases import Slot, Terms
 from streaming.gate.line_readings import read_own
+from streaming.store.scripts import Store
 from streaming.viewing import log, protocol
 from streaming.viewing.fast_path import EXTENSION, FastPath
 from streaming.viewing.milestones import Milestones
@@ -25,6 +27,19 @@ from streaming.web.handshake import Handshake
 logger = logging.getLogger(__name__)
 
 LOST = 1006  # the close code of a connection that ended without a close frame
+
+
+@contextlib.asynccontextmanager
+async def naming_own_viewings(store: Store, user_id: str) -> AsyncIterator[None]:
+    """Let the refusal by a limit name the user's viewings that hold slots."""
+    try:
+        yield
+    except errors.LimitReachedError as error:
+        if not conf.WAIT_MAX.value:
+            error.facts.pop("waiting", None)  # there is no line
+        with contextlib.suppress(errors.GateUnavailableError):
+            error.facts["yours"] = await read_own(store, user_id)
+        raise
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -132,12 +147,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
 
-        try:
+        async with naming_own_viewings(worker.store, request.holder.user_id):
             await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
-        except errors.LimitReachedError as error:
-            with contextlib.suppress(errors.GateUnavailableError):
-                error.facts["yours"] = await read_own(worker.store, request.holder.user_id)
-            raise
 
     async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
         """Count the error if it refused the viewer or took their slot, and close the socket with it."""
@@ -186,7 +197,11 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         match message:
             case protocol.QualityChange(quality):
                 if self._viewing is not None:
+                    self._viewing.touched()
                     await self._viewing.change_quality(quality)
+            case protocol.StillWatching():
+                if self._viewing is not None:
+                    self._viewing.touched()
             case protocol.Ping(sent):
                 await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
 

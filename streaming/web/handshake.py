@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 
 from cameras.models import Camera
+from cameras.permissions import may_watch_unattended
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -34,9 +35,13 @@ class Access:
     source: CameraSource
     user_limits: UserLimits
     block: errors.StoppedByAdministratorError | None
+    unattended: bool  # never asked whether they are still watching
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
-        """Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder."""
+        """Returns the terms of the admission.
+
+        Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder.
+        """
         if self.block is not None:
             raise self.block
         return terms_of(self.policy, self.user_limits, holder, rate)
@@ -56,7 +61,10 @@ class Handshake:
         )
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
-        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none."""
+        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
         if worker.draining:
@@ -72,7 +80,16 @@ class Handshake:
         )
         formats = protocol.known_formats(self._query.get("formats", ["jpeg"])[0])
         asking = self._asking(access, holder)
-        return ViewRequest(access.source, holder, formats, id, asking, "resume" in self._query), access
+        request = ViewRequest(
+            access.source,
+            holder,
+            formats,
+            id,
+            asking,
+            comes_back="resume" in self._query,
+            unattended=access.unattended,
+        )
+        return request, access
 
     def _asking(self, access: Access, holder: Holder) -> Asking:
         """Returns what the viewer asks for besides a slot. Raises ProtocolError."""
@@ -93,12 +110,16 @@ class Handshake:
         return values[0] if values else None
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Reads the viewer's access from the database. Raises a StreamError if they have none."""
+        """Reads the viewer's access from the database. Raises a StreamError if they have none.
+
+        A block is raised by `Access.terms`.
+        """
 
         def read(policy: Policy) -> Access:
             user, camera, source = check_session_access(self.session, self.camera)
             block = blocks.error_of(str(user.pk))
-            return Access(policy, user, camera, source, user_limits_of(policy, user), block)
+            limits = user_limits_of(policy, user)
+            return Access(policy, user, camera, source, limits, block, may_watch_unattended(user))
 
         while True:
             policy = await worker.known_policy()

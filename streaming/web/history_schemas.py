@@ -61,8 +61,15 @@ def _no_time() -> Any:
     """Returns None. With a plain default, OpenAPI would show null, which a query cannot send."""
 
 
+class WaitsOut(Schema):
+    waited: int
+    wait_median: float | None
+    wait_high: float | None
+    gave_up: int
+
+
 class HistoryOut(Schema):
-    """Columns of equal length with one entry per step. Null: nothing was recorded."""
+    """Columns of equal length with one entry per step. Null: nothing was recorded. `waits` is of the whole time."""
 
     step: int = Field(description="Minutes. Longer than requested if there would be too many steps.")
     time: list[datetime] = Field(description="The start of each step.")
@@ -74,6 +81,11 @@ class HistoryOut(Schema):
     seconds_at_full: list[float | None]
     refusals: dict[str, list[int | None]] = Field(description="Refused viewers, in one column per reason.")
     would_refuse: dict[str, list[int | None]] = Field(description="Viewers whom the trial's limits would have refused.")
+    waited: list[int | None] = Field(description="Viewers who got a slot after waiting in line.")
+    wait_median: list[float | None] = Field(description="How long half of them waited at most: seconds, estimated.")
+    wait_high: list[float | None] = Field(description="The same for 95 % of them.")
+    gave_up: list[int | None] = Field(description="Viewers who left the line without a slot.")
+    waits: WaitsOut
 
 
 class RefusalOut(Schema):

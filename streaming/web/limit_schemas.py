@@ -95,6 +95,7 @@ class GateOut(Schema):
     cause: str = Field(default="", description="Why the state is `unavailable`.")
     answer: str = Field(default="", description="The error code of Redis, such as OOM.")
     eviction: str = Field(default="", description="The maxmemory-policy of a Redis that may evict slots.")
+    waiting: int | None = Field(default=0, description="Viewers in line for a slot.")
     over: int = Field(default=0, description="Streams above a lowered limit. They may go on.")
     reserved: int = 0
     mbps: float = Field(default=0.0, description="Sent to all viewers, as the average of the last seconds.")

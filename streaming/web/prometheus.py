@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from streaming import errors
 from streaming.complaints import MEANINGS
 from streaming.ingest.condition import State
-from streaming.reports.counters import BOUNDS
+from streaming.reports.counters import WAITED, bounds_of
 from streaming.viewing.protocol import FORMATS
 
 __all__ = ["CONTENT_TYPE", "exposition", "families"]
@@ -30,6 +30,7 @@ GATE = {  # metric -> figure of the gate, help text
         "available_ordinary",
         "Streams that users without reserved slots can still open.",
     ),
+    "streams_waiting": ("waiting", "Viewers that wait in line for a slot."),
     "streams_over_limit": ("over", "Streams above a lowered limit; they go on until they end."),
     "streams_reserved": ("reserved", "Slots that are reserved for a group."),
     "streams_mbps": ("mbps", "Mbit/s of all streams and stills together, as measured."),
@@ -44,6 +45,7 @@ COUNTS = {  # metric without its _total -> counter, help text
     "streams_reclaimed": ("reclaimed", "Slots whose lease ended without renewal."),
     "streams_lost": ("lost", "Streams that ended because their slot was lost."),
     "streams_stopped": ("stopped", "Streams that an administrator stopped."),
+    "streams_gave_up": ("gave_up", "Viewers that left the line without a slot."),
     "streams_bytes_sent": ("bytes", "Bytes of frames sent to viewers."),
 }
 HISTOGRAMS = {  # metric -> counter, help text
@@ -52,6 +54,7 @@ HISTOGRAMS = {  # metric -> counter, help text
         "admission",
         "From the request for a slot to the slot, including the wait for a recovering gate.",
     ),
+    "streams_waited_seconds": (WAITED, "From joining the line to the slot."),
 }
 
 
@@ -149,8 +152,9 @@ def _by(name: str, help: str, label: str, totals: Totals, counter: str, known: S
 
 def _histogram(name: str, help: str, totals: Totals, prefix: str) -> Metric:
     """Redis counts an observation in one bucket. Prometheus expects it in all larger buckets as well."""
-    counts = accumulate(totals.get(f"{prefix}:le:{bound}", 0) for bound in (*BOUNDS, "inf"))
-    buckets = list(zip([*(str(float(bound)) for bound in BOUNDS), "+Inf"], counts, strict=True))
+    bounds = bounds_of(prefix)
+    counts = accumulate(totals.get(f"{prefix}:le:{bound}", 0) for bound in (*bounds, "inf"))
+    buckets = list(zip([*(str(float(bound)) for bound in bounds), "+Inf"], counts, strict=True))
     return HistogramMetricFamily(name, help, buckets=buckets, sum_value=totals.get(f"{prefix}:sum", 0))
 
 

@@ -1,4 +1,4 @@
-"""Schemas of running streams, stop orders and blocks in the JSON API."""
+"""Schemas of running streams, the waiting line, stop orders and blocks in the JSON API."""
 
 from datetime import datetime
 from typing import Annotated
@@ -31,13 +31,39 @@ class StreamPage(Schema):
     count: int = Field(description="The number of all items, on all pages.")
 
 
-class StopIn(Strict):
+class WaitingOut(Schema):
+    id: str
+    user: str
+    user_id: str = ""
+    camera: str
+    camera_id: UUID
+    quality: str
+    address: str = Field(description="The viewer's IP address.")
+    since: datetime = Field(description="When the viewer joined the line.")
+    worker: str
+    position: int = Field(description="1 is next.")
+    priority: str = Field(
+        description="In this order: `front` (moved there by an administrator), `operator` (of the group with reserved "
+        "slots), `ordinary`, `background`."
+    )
+    reason: str = Field(description="The limit that holds the viewer back, such as `limit_reached`.")
+
+
+class LinePage(Schema):
+    items: list[WaitingOut] = Field(description="In the order of the line.")
+    count: int = Field(description="The number of all items, on all pages.")
+
+
+class RemoveIn(Strict):
     message: Annotated[str, AfterValidator(check_text)] = Field(
         default="",
         max_length=stop_orders.MESSAGE,
         description="The message that the viewer reads.",
         json_schema_extra={"pattern": f"^[^{INVISIBLE}]*$"},
     )
+
+
+class StopIn(RemoveIn):
     block_seconds: Annotated[
         int,
         Field(

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cameras.permissions import may_watch
 from streaming import conf, errors, runtime
+from streaming.gate import blocks
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
 from streaming.limits.admission import rate_of
@@ -117,13 +118,15 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         raise errors.NotAuthenticatedError
     worker = runtime.current()
 
-    def read() -> UserLimits | None:
-        return user_limits_of(worker.policy, user) if may_watch(user) else None
+    def read() -> tuple[UserLimits, errors.StreamError | None]:
+        if not may_watch(user):
+            raise errors.PermissionDeniedError
+        return user_limits_of(worker.policy, user), blocks.error_of(str(user.pk))
 
-    limits = await sync_to_async(read)()
-    if limits is None:
-        raise errors.PermissionDeniedError
-    return JsonResponse(await worker.usage.metrics(str(user.pk), limits))
+    limits, block = await sync_to_async(read)()
+    answer = await worker.usage.metrics(str(user.pk), limits)
+    answer["yours"]["blocked_seconds"] = block.facts["retry_after"] if block else 0
+    return JsonResponse(answer)
 
 
 @require_GET

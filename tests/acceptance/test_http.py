@@ -117,12 +117,12 @@ async def test_metrics_tell_the_gate_and_the_cameras_within_two_seconds(
         await stream.live()
         await eventually(lambda: state_of(session, id) == "live", 2)
         metrics = session.json("/api/v1/cameras/stream/metrics")
-        assert metrics["gate"] == {"in_use": 1, "limit": 10, "available": 9, "state": "open"}
+        assert metrics["gate"] == {"in_use": 1, "limit": 10, "available": 9, "state": "open", "waiting": 0}
         assert metrics["cameras"][id]["viewers"] == 1
-        assert metrics["yours"] == {"in_use": 1, "limit": 0}
+        assert metrics["yours"] == {"in_use": 1, "limit": 0, "blocked_seconds": 0}
         assert metrics["max_per_camera"] == 0
         other = Session(installation.workers[0].base, "viewer2").json("/api/v1/cameras/stream/metrics")
-        assert other["yours"] == {"in_use": 0, "limit": 0}
+        assert other["yours"] == {"in_use": 0, "limit": 0, "blocked_seconds": 0}
 
 
 def test_metrics_are_for_viewers(installation: Site) -> None:

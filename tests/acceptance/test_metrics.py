@@ -136,6 +136,27 @@ async def test_page_metrics_api_and_redis_agree_under_load(
     assert (await asyncio.to_thread(held_in, redis_server))["cardinality"] == 0
 
 
+async def test_whoever_waits_is_counted_and_so_is_whoever_gives_up(installation: Site, camera: SimulatedCamera) -> None:
+    worker = installation.start_worker(METRICS_TOKEN=TOKEN, STREAM_MAX_CONCURRENT="1")
+    id, viewer = installation.add_camera("Yard", camera.url), Session(worker.base)
+
+    def told() -> tuple[float, ...]:
+        names = ("streams_waiting", "streams_waited_seconds_count", "streams_gave_up_total")
+        samples = scraped(worker)
+        return tuple(samples[name] for name in names)
+
+    async with Stream(viewer, id) as holder:
+        await holder.live()
+        async with Stream(viewer, id, "?wait=1") as first, Stream(viewer, id, "?wait=1") as second:
+            await asyncio.to_thread(wait_until, lambda: told() == (2, 0, 0), 5, "two wait")
+            assert viewer.json("/api/v1/cameras/stream/metrics")["gate"]["waiting"] == 2
+            await second.close()
+            await asyncio.to_thread(wait_until, lambda: told() == (1, 0, 1), 5, "one has given up")
+            await holder.close()
+            await first.live()
+            await asyncio.to_thread(wait_until, lambda: told() == (0, 1, 1), 5, "one has waited")
+
+
 def two_cameras(installation: Site, simulator: Simulator) -> list[str]:
     """Adds two cameras. Returns their ids."""
     cameras = [SimulatedCamera(name, name.lower(), width=640, height=360, fps=10) for name in ("Yard", "Gate")]

@@ -83,7 +83,7 @@ def session(house: Site) -> Session:
 @pytest.fixture
 def gate(session: Session) -> Iterator["Gate"]:
     observed = Gate(session)
-    observed.becomes(0)
+    observed.becomes(0, 10)  # the slot of a browser that an earlier test has ended is kept for five seconds
     yield observed
 
 

@@ -27,6 +27,14 @@ class Others:
     def enter(self) -> None:
         self._streams.append(self._run(self._open()))
 
+    async def _wait(self) -> Stream:
+        stream = await Stream(self._session, self._camera, query="?wait=1").__aenter__()
+        return await stream.until(lambda it: any(message.get("state") == "waiting" for message in it.messages))
+
+    def wait(self) -> None:
+        """One more viewer joins the line."""
+        self._streams.append(self._run(self._wait()))
+
     def refused(self) -> dict[str, Any]:
         """Opens one more stream, which the server refuses. Returns its `error` message."""
         error: dict[str, Any] = self._run(self._ask())
@@ -41,8 +49,8 @@ class Others:
         """Returns the `error` messages of the streams that have ended."""
         return [stream.last("error") for stream in self._streams if stream.close_code is not None]
 
-    def leave(self) -> None:
-        self._run(self._streams.pop().close())
+    def leave(self, index: int = -1) -> None:
+        self._run(self._streams.pop(index).close())
 
     @property
     def pictures(self) -> int:

@@ -24,7 +24,7 @@ from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
-WAIT = "This page tells you when one is free."
+WAIT = "Nobody is waiting: you would be next."
 MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
 RECONNECTING = "Connection lost. Reconnecting…"
 UNREACHABLE = "Can't reach the server. Retrying…"
@@ -219,7 +219,7 @@ def test_a_dead_camera_is_unavailable_and_is_shown_live_once_it_is_back(
         cards,
         "unavailable",
         "Stream unavailable",
-        r"The (camera cannot be reached|connection to the camera was lost)\. Waiting for it…",
+        r"The camera refused the connection, the log-in or the address\. Waiting…",
         30,
     )
     gate.becomes(0)
@@ -234,7 +234,8 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
 ) -> None:
     open_modal(cards)
     yard.fault = Fault.REFUSE
-    notes(cards, "unavailable", "Stream unavailable", r"The connection to the camera was lost\. Waiting for it…", 30)
+    cause = r"The camera refused the connection, the log-in or the address\. Waiting…"
+    notes(cards, "unavailable", "Stream unavailable", cause, 30)
     gate.becomes(0)
     assert_it_looks_old(cards)
     said = announced(cards)
@@ -251,6 +252,7 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
     assert gate.in_use == 0, "it ends when the user closes"
 
 
+@pytest.mark.timing("within a second, before a picture is called old anyway")
 def test_a_browser_without_a_network_is_called_offline_at_once(cards: Page, gate: Gate, link: Link) -> None:
     open_modal(cards)
     link.silence()

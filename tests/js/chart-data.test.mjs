@@ -10,6 +10,7 @@ import {
   localHours,
   reach,
   reasonWords,
+  spanWords,
   stack,
   summary,
   twice,
@@ -26,6 +27,11 @@ const columns = (facts = {}) => ({
   seconds_at_full: [0, null, 42],
   refusals: {},
   would_refuse: {},
+  waited: [0, null, 0],
+  wait_median: [null, null, null],
+  wait_high: [null, null, null],
+  gave_up: [0, null, 0],
+  waits: { waited: 0, wait_median: null, wait_high: null, gave_up: 0 },
   ...facts,
 });
 
@@ -46,7 +52,7 @@ test("a reason keeps its place whatever others there are, and an unknown one is 
     stack(Object.fromEntries(names.map((name) => [name, [1]]))).map(({ name, rank }) => [name, rank]);
   assert.deepEqual(ranks(["user_limit_reached"]), [["user_limit_reached", 3]]);
   assert.deepEqual(ranks(["something_new", "user_limit_reached", "limit_reached"]), [
-    ["something_new", 7],
+    ["something_new", 9],
     ["user_limit_reached", 3],
     ["limit_reached", 0],
   ]);
@@ -77,8 +83,15 @@ test("the summary tells peak, bandwidth, time at full and refusals by reason", (
   assert.match(summary(tried, String), /Nobody was refused\. A dry run would have refused 3\.$/);
 });
 
+test("the summary tells how long viewers waited, and how many gave up", () => {
+  const words = (/** @type {object} */ waits) => summary(columns({ waits }), String).split("Nobody was refused.")[1];
+  assert.equal(words({ waited: 12, wait_median: 40.4, wait_high: 150, gave_up: 2 }), " 12 waited for a slot (median 40 s, 95 %: 2.5 min). 2 gave up waiting.");
+  assert.equal(words({ waited: 0, wait_median: null, wait_high: null, gave_up: 1 }), " 1 gave up waiting.");
+  assert.deepEqual([null, 0.4, 99, 600, 3_000].map(spanWords), ["–", "under 1 s", "99 s", "10 min", "50 min"]);
+});
+
 test("refusals by a limit, a block or a failed check are counted, and no others", () => {
-  const met = { limit_reached: [1], a_new_one_reached: [1], stopped_by_administrator: [1], gate_unavailable: [1] };
+  const met = { limit_reached: [1], a_new_one_reached: [1], stopped_by_administrator: [1], gate_unavailable: [1], line_full: [1], wait_expired: [1] };
   const others = ["not_authenticated", "permission_denied", "camera_not_found", "no_stream_url", "protocol_error", "draining"];
   const all = { ...met, ...Object.fromEntries(others.map((name) => [name, [1]])) };
   assert.deepEqual(byLimits(all), met);

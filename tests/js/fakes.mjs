@@ -96,6 +96,27 @@ export class FakeBitmap {
   }
 }
 
+/** A tab's `sessionStorage`. */
+class FakeStorage {
+  /** @type {Map<string, string>} */
+  #items = new Map();
+
+  /** @param {string} key */
+  getItem(key) {
+    return this.#items.get(key) ?? null;
+  }
+
+  /** @param {string} key @param {string} value */
+  setItem(key, value) {
+    this.#items.set(key, value);
+  }
+
+  /** @param {string} key */
+  removeItem(key) {
+    this.#items.delete(key);
+  }
+}
+
 /** A browser whose network, decoder and visibility the test controls. */
 export class FakeBrowser {
   /** @type {FakeSocket[]} */
@@ -111,6 +132,7 @@ export class FakeBrowser {
   page = Object.assign(new EventTarget(), {
     location: { protocol: "http:", host: "nvr.test" },
     navigator: { onLine: true },
+    sessionStorage: new FakeStorage(),
   });
   VideoDecoder = FakeVideoDecoder;
   EncodedVideoChunk = FakeChunk;
@@ -155,6 +177,11 @@ export class FakeBrowser {
     return socket;
   }
 
+  /** The query of the newest connection. */
+  get query() {
+    return new URL(this.socket.address).searchParams;
+  }
+
   /** @param {boolean} onLine */
   goOnline(onLine) {
     this.page.navigator.onLine = onLine;
@@ -174,8 +201,8 @@ export class FakeBrowser {
  */
 export function listening(listener) {
   const nothing = () => {};
-  const all = { paint: nothing, onPicture: nothing, onChange: nothing, onQualityKept: nothing, onVideoFailure: nothing };
-  return { ...all, seenElsewhere: () => false, ...listener };
+  const pictures = { paint: nothing, onPicture: nothing, onQualityKept: nothing, onVideoFailure: nothing };
+  return { ...pictures, onChange: nothing, onTurn: nothing, seenElsewhere: () => false, ...listener };
 }
 
 /** Waits until all promises are settled. */

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Outcome, defaultReason, outcomeOf } from "../../streaming/static/streaming/shared/outcomes.js";
 import {
   CloseCode,
   FrameFlag,
   FrameKind,
   HEADER_BYTES,
-  Outcome,
   Reason,
-  defaultReason,
-  outcomeOf,
   parseFrame,
   snapshotPath,
   streamAddress,
@@ -40,7 +38,7 @@ test("a message shorter than its header, or of another version, is refused", () 
 
 test("each close code has one outcome", () => {
   const outcome = (/** @type {number} */ code, reason = defaultReason(code)) => outcomeOf(code, reason);
-  for (const code of [4004, 4400, 4401, 4403, 4410, 4422]) assert.equal(outcome(code), Outcome.ENDED, `${code}`);
+  for (const code of [4004, 4400, 4401, 4403, 4410, 4411, 4422]) assert.equal(outcome(code), Outcome.ENDED, `${code}`);
   for (const code of [1000, 1001, 1006, 1011, 4408, 4409]) assert.equal(outcome(code), Outcome.RECONNECT, `${code}`);
   assert.equal(outcome(4429), Outcome.REFUSED);
   assert.equal(outcome(CloseCode.UNAVAILABLE, Reason.CAMERA_LOST), Outcome.UNAVAILABLE);
@@ -57,5 +55,9 @@ test("addresses follow the address of the page", () => {
     "wss://nvr.example/api/v1/cameras/a-b/stream?quality=low&formats=jpeg",
   );
   assert.equal(streamAddress("a-b", null, http), "ws://192.0.2.1:8000/api/v1/cameras/a-b/stream?formats=jpeg");
+  assert.equal(
+    streamAddress("a-b", null, http, true, { wait: "1", replace: "v-1", resume: "a+b" }),
+    "ws://192.0.2.1:8000/api/v1/cameras/a-b/stream?formats=jpeg%2Ch264&wait=1&replace=v-1&resume=a%2Bb",
+  );
   assert.equal(snapshotPath("a-b"), "/api/v1/cameras/a-b/stream/snapshot?quality=low");
 });

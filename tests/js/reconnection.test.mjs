@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { State } from "../../streaming/static/streaming/engine/states.js";
+import { NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
 import { settle } from "./fakes.mjs";
 import { browser, goLive, open, viewer } from "./viewing.mjs";
 
@@ -18,6 +18,7 @@ test("a refused viewer has the server's message and figures, and does not try ag
   browser.socket.accept();
   browser.socket.end(4429, FULL);
   assert.deepEqual(viewer.status, {
+    ...NO_FACTS,
     state: State.REFUSED,
     reason: "limit_reached",
     message: FULL.message,
@@ -112,7 +113,7 @@ test("the viewer waits for the server's retry_after", async () => {
   assert.equal(browser.sockets.length, 2);
 });
 
-for (const code of [4004, 4400, 4401, 4403, 4410, 4422]) {
+for (const code of [4004, 4400, 4401, 4403, 4410, 4411, 4422]) {
   test(`${code} ends the viewing without another attempt`, () => {
     open();
     browser.socket.accept();

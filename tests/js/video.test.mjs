@@ -53,7 +53,7 @@ const inside = () => FakeVideoDecoder.newest;
 const acks = () => browser.socket.sent.map((message) => message.seq);
 
 test("the server learns which formats the browser plays", () => {
-  assert.match(browser.socket.address, /quality=original&formats=jpeg%2Ch264$/);
+  assert.match(browser.socket.address, /quality=original&formats=jpeg%2Ch264&resume=$/);
 });
 
 test("backlog is acknowledged and not live, the first picture after it is live", () => {

@@ -8,7 +8,7 @@ import { INFO, browser, goLive, listenTo, open, painted, viewer } from "./viewin
 test("connecting, then live with the first decoded picture", async () => {
   open();
   assert.equal(viewer.status.state, State.CONNECTING);
-  assert.equal(browser.socket.address, "ws://nvr.test/api/v1/cameras/cam/stream?formats=jpeg");
+  assert.equal(browser.socket.address, "ws://nvr.test/api/v1/cameras/cam/stream?formats=jpeg&resume=");
   browser.socket.accept();
   browser.socket.say(INFO);
   browser.socket.say({ type: "status", state: "live", reason: null, retry_after: null });

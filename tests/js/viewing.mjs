@@ -38,6 +38,7 @@ export function open(quality = null) {
     paint: (bitmap) => painted.push(bitmap),
     onPicture: () => heard.onPicture?.(),
     onQualityKept: (message) => heard.onQualityKept?.(message),
+    onTurn: () => heard.onTurn?.(),
   });
   viewer = new Viewer({ cameraId: "cam", quality }, listener, browser.environment);
   viewer.open();
@@ -45,7 +46,7 @@ export function open(quality = null) {
 
 /**
  * From now on, the open viewer tells this listener.
- * @param {Pick<Partial<ViewerListener>, "onPicture" | "onQualityKept">} listener
+ * @param {Pick<Partial<ViewerListener>, "onPicture" | "onQualityKept" | "onTurn">} listener
  */
 export function listenTo(listener) {
   heard = listener;
@@ -59,4 +60,12 @@ export async function goLive() {
   browser.socket.sendFrame({ seq: 1 });
   await settle();
   assert.equal(viewer.status.state, State.LIVE);
+}
+
+/** Time passes while the server answers pings. @param {number} milliseconds */
+export function passAnswered(milliseconds) {
+  for (let passed = 0; passed < milliseconds; passed += 1_000) {
+    mock.timers.tick(1_000);
+    browser.socket.say({ type: "pong", time: Date.now(), server_time: Date.now() });
+  }
 }

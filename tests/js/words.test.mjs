@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
 import { Reason } from "../../streaming/static/streaming/shared/protocol.js";
-import { State } from "../../streaming/static/streaming/engine/states.js";
+import { LocalReason, NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
+import { mayWait, placeWords, questionNotice, replaceable, viewingWords } from "../../streaming/static/streaming/player/line-texts.js";
 import { figureWords, notice, refusalTitle, stateWords } from "../../streaming/static/streaming/player/texts.js";
 
 /** @import { Status } from "../../streaming/static/streaming/engine/states.js" */
 
-const NEUTRAL = { reason: null, message: null, inUse: null, limit: null, until: null, offline: false };
+const NEUTRAL = { ...NO_FACTS, offline: false };
 
 /** @param {Reason} reason @returns {Status} */
 function refused(reason) {
@@ -85,4 +86,88 @@ test("a viewer reads which part of the server does not answer", () => {
   const away = { ...NEUTRAL, state: State.RECONNECTING, reason: Reason.GATE_UNAVAILABLE };
   assert.equal(stateWords({ ...away, message: "Your log-in cannot be checked right now." }), "Your log-in cannot be checked right now. Retrying…");
   assert.equal(stateWords(away), "The stream limit cannot be checked right now. Retrying…");
+});
+
+test("a viewer reads why a camera cannot be shown, if the server says more than that", () => {
+  const away = { ...NEUTRAL, state: State.UNAVAILABLE, reason: Reason.CAMERA_UNREACHABLE };
+  const full = "This server already reads 32 cameras, the most it may.";
+  assert.equal(notice({ ...away, message: full }, false)?.text, `${full} Waiting…`);
+  for (const message of [null, "", "The camera cannot be reached."]) {
+    assert.equal(notice({ ...away, message }, false)?.text, "The camera cannot be reached. Waiting for it…");
+  }
+  const noSocket = { ...NEUTRAL, state: State.UNAVAILABLE, reason: LocalReason.NO_WEBSOCKET };
+  assert.equal(notice(noSocket, false)?.text, "Can't reach the server. Retrying…");
+});
+
+/** @param {Partial<Status>} [facts] @returns {Status} */
+function waiting(facts = {}) {
+  const place = { position: 3, waiting: 5, since: Date.now() - 125_000 };
+  return { ...refused(Reason.LIMIT_REACHED), ...place, state: State.WAITING, ...facts };
+}
+
+test("a waiting viewer reads the place, the limit and the time; a screen reader says only what changes seldom", () => {
+  assert.deepEqual(notice(waiting(), false), {
+    title: "3rd in line, 5 waiting",
+    text: "All 3 streams are in use. You have been waiting for 2 min. The stream starts by itself.",
+    action: "",
+    spoken: "3rd in line. All 3 streams are in use.",
+  });
+  const own = waiting({ position: 1, reason: Reason.USER_LIMIT_REACHED });
+  assert.equal(notice(own, false)?.title, "You are next");
+  assert.equal(notice(own, false)?.spoken, "You are next. You've reached your stream limit.");
+  assert.equal(notice(waiting({ offline: true }), false)?.title, "You are offline");
+});
+
+test("places are counted as people do", () => {
+  const words = [1, 2, 3, 4, 11, 12, 13, 21, 22, 100].map(placeWords);
+  const expected = ["You are next", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "100th"];
+  assert.deepEqual(words, [expected[0], ...expected.slice(1).map((ordinal) => `${ordinal} in line`)]);
+});
+
+test("where there is a line, a refused viewer reads how many wait, and tries again by waiting", () => {
+  const shown = (/** @type {Reason} */ reason, /** @type {number} */ count) => notice({ ...refused(reason), waiting: count }, false);
+  const title = "All 3 streams are in use";
+  assert.deepEqual(shown(Reason.LIMIT_REACHED, 0), { title, text: "Nobody is waiting: you would be next.", action: "" });
+  assert.equal(shown(Reason.LIMIT_REACHED, 1)?.text, "1 viewer is waiting.");
+  assert.equal(shown(Reason.USER_LIMIT_REACHED, 4)?.text, "Close one to open another. 4 viewers are waiting.");
+  assert.equal(shown(Reason.BANDWIDTH_REACHED, 0)?.action, "Retry");
+  assert.deepEqual(shown(Reason.LINE_FULL, 100), {
+    title: "The line is full",
+    text: "100 viewers are waiting. Try again later.",
+    action: "Retry",
+  });
+});
+
+test("waiting is offered by a server with a line that is not full", () => {
+  assert.equal(mayWait(refused(Reason.LIMIT_REACHED)), false, "a server without a line");
+  assert.equal(mayWait({ ...refused(Reason.CAMERA_LIMIT_REACHED), waiting: 0 }), true);
+  assert.equal(mayWait(refused(Reason.WAIT_EXPIRED)), true);
+  assert.equal(mayWait({ ...refused(Reason.LINE_FULL), waiting: 100 }), false);
+});
+
+test("a viewer at a camera's limit is offered to stop only their viewings of this camera", () => {
+  const yours = ["gate", "yard"].map((camera) => ({ viewing_id: camera, camera, name: camera, since: 0 }));
+  assert.deepEqual(replaceable({ ...refused(Reason.LIMIT_REACHED), yours }, "yard"), yours);
+  assert.deepEqual(replaceable({ ...refused(Reason.CAMERA_LIMIT_REACHED), yours }, "yard"), [yours[1]]);
+  assert.deepEqual(replaceable({ ...waiting(), yours }, "yard"), []);
+});
+
+test("one's own viewing is named by its camera and its beginning", () => {
+  const viewing = { viewing_id: "v", camera: "c", name: "Yard", since: new Date(2026, 10, 28, 9, 5).getTime() };
+  assert.equal(viewingWords(viewing, new Date(2026, 10, 28, 14)), "Yard, since 09:05");
+  assert.equal(viewingWords(viewing, new Date(2026, 10, 29, 14)), "Yard, since 28 Nov, 09:05");
+});
+
+test("a viewer whose stream continues elsewhere may take it back", () => {
+  const replaced = { ...NEUTRAL, state: State.CLOSED, reason: Reason.REPLACED, message: "Continued in another window." };
+  assert.deepEqual(notice(replaced, false), { title: "Continued in another window", text: "", action: "Watch here again" });
+});
+
+test("a viewer is asked for as long as an answer counts, and only about pictures that they see", () => {
+  const by = Date.now() + 29_500;
+  assert.match(questionNotice(State.LIVE, by)?.text ?? "", /^Others are waiting\. .* in 30 s\.$/);
+  assert.doesNotMatch(questionNotice(State.LIVE, by)?.spoken ?? "", /30/, "a screen reader would never rest");
+  assert.equal(questionNotice(State.LIVE, Date.now() - 1), null);
+  assert.equal(questionNotice(State.LIVE, null), null);
+  assert.equal(questionNotice(State.RECONNECTING, by), null);
 });

@@ -89,7 +89,7 @@ def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 
 
 async def complaints(url: str) -> list[Complaint]:
-    """Return the complaints of the gate's connection and of the threads' connection."""
+    """Returns the complaints of the gate's connection and of the threads' connection."""
     store, threads = Store(url), ThreadStore(url)
     with pytest.raises(GateUnavailableError) as gate:
         await store.run("reports/claim_turn", ["nvr:{gate}:test"], ["token", 1000])

@@ -1,4 +1,4 @@
--- Includes gate/admission, gate/line
+-- Includes gate/admission
 -- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
@@ -39,81 +39,6 @@ local function is_held()
   return true
 end
 
--- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
-local function wait_in(queue)
-  local wait = options.wait
-  local known = ticket_of(line, id)
-  if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
-  local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
-  local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
-  local ticket = {
-    sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
-    field = rate_field, estimate = estimate,
-  }
-  place(line, id, ticket, queue)
-  redis.call('ZADD', line .. ':alive', now + wait.life, id)
-  return order
-end
-
-local function set_limits()
-  for position, set in ipairs(sets) do redis.call('HSET', line .. ':limits', set, limits[position]) end
-  redis.call('HSET', line .. ':limits', 'budget', budget)
-end
-
-if reentry ~= (now < ready_at) and not is_held() then
-  if reentry then return {'lost', token} end
-  if options.wait then
-    wait_in(server_set)
-    set_limits()
-  end
-  return {'wait', token, ready_at - now, now}
-end
-
-if not reentry then
-  local message = redis.call('GET', block)
-  if message then return {'blocked', token, redis.call('PTTL', block), message} end
-  if redis.call('ZCARD', line) > 0 then
-    local queues = queues_of(line, sets)  -- before a budget is withdrawn
-    set_limits()
-    promote(store, queues, latest, now)
-  end
-end
-
--- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
-local former, leaving = options.resume or options.replace, nil
-local heir = former and line .. ':heir:' .. former
-if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
-
--- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
-local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
-
--- Orders the worker of the former viewing to end it.
-local function hand_over(worker)
-  inherit()
-  local orders = options.orders .. worker
-  local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
-  redis.call('LREM', orders, 0, order)
-  redis.call('RPUSH', orders, order)
-  redis.call('PEXPIRE', orders, 60000)
-end
-
-local left = former and line .. ':left:' .. former
-local came_back = former and options.resume and redis.call('GET', left)
-local owner = former and redis.call('HGET', details, former)
-if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
-if came_back and options.wait and not leaving then
-  local order = tonumber(came_back)
-  if order == 0 then options.wait.class = 0 end
-  options.wait.order = order ~= 0 and order or next_order(line, 0, now)
-elseif former and options.resume and options.wait then
-  local ticket = remove_ticket(line, former)
-  if ticket then
-    options.wait.order = ticket.order
-    hand_over(ticket.worker)
-  end
-end
-if came_back then redis.call('DEL', left) end
-
 -- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
 local function refusal(without)
   local position, count, limit = find_full_set(store, sets, limits, without, now)
@@ -127,41 +52,123 @@ local function refusal(without)
   local sum = committed(server_set, rates, now, expected, details)
   if without then sum = sum - (redis.call('HGET', rates, without) or expected) end
   if reentry or not exceeds(store, budget, sum, expected, without) then return nil end
-  return 'budget:' .. rate_field, {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
+  return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
 end
 
-local queue, answer = refusal(leaving)
-if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
-  queue = nil
-elseif leaving and not queue then
-  if came_back then  -- its stream has ended: this one takes its slot
-    for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
-    redis.call('HDEL', details, leaving)
-    remove(rates, {leaving})
-    inherit()
-  else
-    hand_over(cjson.decode(owner).worker)
-    queue, answer = refusal(nil)
-    options.wait = options.replacing
+local is_closed = reentry ~= (now < ready_at) and not is_held()
+if is_closed and reentry then return {'lost', token} end
+if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
+if not is_closed and not reentry then
+  local message = redis.call('GET', block)
+  if message then return {'blocked', token, redis.call('PTTL', block), message} end
+end
+local anybody_waits = redis.call('ZCARD', line) > 0
+if anybody_waits or next(options) then  -- else the functions of the line are not even made
+-- Includes gate/line
+  -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
+  local function wait_in(queue)
+    local wait = options.wait
     local known = ticket_of(line, id)
-    if not known or known.order > 0 then
-      remove_ticket(line, id)
-      options.wait.order = next_order(line, -1, now)
+    if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
+    local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
+    local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
+    local ticket = {
+      sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
+      field = rate_field, estimate = estimate,
+    }
+    place(line, id, ticket, queue)
+    redis.call('ZADD', line .. ':alive', now + wait.life, id)
+    return order
+  end
+
+  local function set_limits()
+    local said = {'budget', budget}
+    for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
+    redis.call('HSET', line .. ':limits', unpack(said))
+  end
+
+  if is_closed then
+    wait_in(server_set)
+    set_limits()
+    return {'wait', token, ready_at - now, now}
+  end
+  if anybody_waits and not reentry then
+    local queues = queues_of(line, sets)  -- before a budget is withdrawn
+    set_limits()
+    promote(store, queues, latest, now)
+  end
+
+  -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
+  local former, leaving = options.resume or options.replace, nil
+  local heir = former and line .. ':heir:' .. former
+  if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
+
+  -- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
+  local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
+
+  -- Orders the worker of the former viewing to end it.
+  local function hand_over(worker)
+    inherit()
+    local orders = options.orders .. worker
+    local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
+    redis.call('LREM', orders, 0, order)
+    redis.call('RPUSH', orders, order)
+    redis.call('PEXPIRE', orders, 60000)
+  end
+
+  local left = former and line .. ':left:' .. former
+  local came_back = former and options.resume and redis.call('GET', left)
+  local owner = former and redis.call('HGET', details, former)
+  if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
+  if came_back and options.wait and not leaving then
+    local order = tonumber(came_back)
+    if order == 0 then options.wait.class = 0 end
+    options.wait.order = order ~= 0 and order or next_order(line, 0, now)
+  elseif former and options.resume and options.wait then
+    local ticket = remove_ticket(line, former)
+    if ticket then
+      options.wait.order = ticket.order
+      hand_over(ticket.worker)
     end
   end
-end
-if queue then
-  if not options.wait then return answer end
-  set_limits()
-  local order = wait_in(queue)
-  if not order then return {'line_full', token, redis.call('ZCARD', line)} end
-  table.remove(answer, 2)
-  answer[2] = redis.call('ZCARD', line)
-  return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+  if came_back then redis.call('DEL', left) end
+
+  local queue, answer = refusal(leaving)
+  if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
+    queue = nil
+  elseif leaving and not queue then
+    if came_back then  -- its stream has ended: this one takes its slot
+      for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
+      redis.call('HDEL', details, leaving)
+      remove(rates, {leaving})
+      inherit()
+    else
+      hand_over(cjson.decode(owner).worker)
+      queue, answer = refusal(nil)
+      options.wait = options.replacing
+      local known = ticket_of(line, id)
+      if not known or known.order > 0 then
+        remove_ticket(line, id)
+        options.wait.order = next_order(line, -1, now)
+      end
+    end
+  end
+  if queue then
+    if not options.wait then return answer end
+    set_limits()
+    local order = wait_in(queue)
+    if not order then return {'line_full', token, redis.call('ZCARD', line)} end
+    table.remove(answer, 2)
+    answer[2] = redis.call('ZCARD', line)
+    return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+  end
+  remove_ticket(line, id)
+else
+  local queue, answer = refusal(nil)
+  if queue and not is_held() then return answer end
 end
 
 -- The lease is admitted.
-if redis.call('ZCARD', line) > 0 then remove_ticket(line, id) end
 local dry_run = {0}
 if #trials > 0 then
   local position, count, trial = find_full_set(store, sets, trials, id, now)

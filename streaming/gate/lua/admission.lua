@@ -36,6 +36,9 @@ local function exceeds(store, budget, sum, expected, leaving)
   return not (expected > budget and redis.call('HLEN', store.details) == (leaving and 1 or 0))
 end
 
+-- Returns the name of the budget's queue in the line for such a rate.
+local function budget_queue(field, estimate) return 'budget:' .. estimate .. ':' .. field end
+
 -- Adds a lease to all sets until `ends`. Cost: O(sets * log leases)
 local function enter(store, id, sets, ends, description, lease)
   local text = string.format('%.0f', ends)  -- once: Redis's own conversion from number to text is slow

@@ -28,9 +28,9 @@ local tickets = {}
 for _, id in ipairs(ids) do
   local place, ticket = redis.call('ZRANK', line, id), ticket_of(line, id)
   if place and is_whole(id, ticket) then
-    local is_set = string.sub(ticket.queue, 1, 7) ~= 'budget:'
-    local order = string.format('%.0f', ticket.order)
-    tickets[#tickets + 1] = {id, order, place + 1, ticket.queue, is_set and redis.call('ZCARD', ticket.queue) or 0}
+    local queue = refusing_queue(line, ticket)
+    local in_use = not parse_budget_queue(queue) and redis.call('ZCARD', queue) or 0
+    tickets[#tickets + 1] = {id, string.format('%.0f', ticket.order), place + 1, queue, in_use}
   end
 end
 return {redis.call('ZCARD', line), tickets}

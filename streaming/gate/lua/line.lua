@@ -1,12 +1,14 @@
 -- Stands before the scripts that make room or take it: whoever waits goes first.
 -- The line is a sorted set of tickets: member = id of the lease that the viewer will have, score = order (class, then number).
--- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:' and a rate field.
--- A queue has no room for anybody in it, so the first ticket of all queues that have room again is the next one; nobody is
--- looked at twice, and whoever a limit of his own refuses hides nobody behind. Keys that begin with that of the line:
+-- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:<kbit/s>:<rate field>'.
+-- A queue is open if its limit has room, and closed otherwise. The first ticket of all open queues is the next one; nobody is
+-- looked at twice, and whoever a limit of their own refuses hides nobody behind. While the server's set is full, the tickets of
+-- an open queue stay there and wait for the server's limit. Keys that begin with that of the line:
 --   :tickets        hash: id -> ticket (JSON): sets, queue, class, order, since, worker, field and estimate of its rate,
 --                   details of the lease
 --   :alive          sorted set: id -> Unix ms until which the worker has said that the viewer waits
 --   :queues         set: the names of the queues that have tickets;  :queue:<name>  sorted set: id -> order
+--   :budgets        set: those of the budget;  :open  sorted set: those that are open -> order of the first ticket, or less
 --   :limits         hash: set -> its limit, 'budget' -> kbit/s, as a worker has said last
 --   :number         the last number;  :granted:<worker>  list of ids that have a slot now
 --   :left:<id>      order with which a viewer who has left, or ended, may come back for a short time
@@ -20,10 +22,21 @@ local function ticket_of(line, id)
   return text and cjson.decode(text)
 end
 
+-- Returns the rate field and the estimate of a queue of the budget; nil if it is another queue.
+local function parse_budget_queue(queue)
+  local estimate, field = string.match(queue, '^budget:(%d+):(.*)$')
+  return field, tonumber(estimate)
+end
+
+local function close(line, queue) redis.call('ZREM', line .. ':open', queue) end
+
 local function leave_queue(line, id, name)
   local queue = line .. ':queue:' .. name
   redis.call('ZREM', queue, id)
-  if redis.call('EXISTS', queue) == 0 then redis.call('SREM', line .. ':queues', name) end
+  if redis.call('EXISTS', queue) == 1 then return end
+  redis.call('SREM', line .. ':queues', name)
+  redis.call('SREM', line .. ':budgets', name)
+  close(line, name)
 end
 
 -- Puts a ticket into its place, or into another one. Cost: O(log tickets)
@@ -31,10 +44,18 @@ local function place(line, id, ticket, queue)
   local before = ticket_of(line, id)
   if before and before.queue ~= queue then leave_queue(line, id, before.queue) end
   ticket.queue = queue
-  redis.call('ZADD', line, string.format('%.0f', ticket.order), id)
-  redis.call('ZADD', line .. ':queue:' .. queue, string.format('%.0f', ticket.order), id)
+  local order, open_from = string.format('%.0f', ticket.order), redis.call('ZSCORE', line .. ':open', queue)
+  redis.call('ZADD', line, order, id)
+  redis.call('ZADD', line .. ':queue:' .. queue, order, id)
   redis.call('SADD', line .. ':queues', queue)
+  if parse_budget_queue(queue) then redis.call('SADD', line .. ':budgets', queue) end
+  if open_from and ticket.order < tonumber(open_from) then redis.call('ZADD', line .. ':open', order, queue) end
   redis.call('HSET', line .. ':tickets', id, cjson.encode(ticket))
+end
+
+-- Returns the queue of the limit that refuses a ticket now.
+local function refusing_queue(line, ticket)
+  return redis.call('ZSCORE', line .. ':open', ticket.queue) and ticket.sets[1] or ticket.queue
 end
 
 -- Removes a ticket. Returns it, or nil if there is none. Cost: O(log tickets)
@@ -68,7 +89,7 @@ local function queue_of(store, ticket, limits, now)
   if budget == 0 or not ticket.field then return nil end
   local expected = tonumber(redis.call('HGET', store.measured, ticket.field) or ticket.estimate)
   local sum = committed(store.server_set, store.rates, now, expected, store.details)
-  return exceeds(store, budget, sum, expected) and 'budget:' .. ticket.field or nil, expected
+  return exceeds(store, budget, sum, expected) and budget_queue(ticket.field, ticket.estimate) or nil, expected
 end
 
 local function grant(store, id, ticket, rate, now)
@@ -102,13 +123,13 @@ local function trim_limits(line)
   end
 end
 
--- Returns whether a queue's limit has no room for anybody, without looking at a ticket.
-local function is_full(store, queue, limits, now)
-  if string.sub(queue, 1, 7) == 'budget:' or limits[queue] == 0 then return false end
-  if not limits[queue] then return true end
-  if redis.call('ZCARD', queue) < limits[queue] then return false end
-  remove_expired(store, queue, now)
-  return redis.call('ZCARD', queue) >= limits[queue]
+-- Returns whether the limit of a set has no room for anybody.
+local function is_full(store, set, limits, now)
+  if limits[set] == 0 then return false end
+  if not limits[set] then return true end
+  if redis.call('ZCARD', set) < limits[set] then return false end
+  remove_expired(store, set, now)
+  return redis.call('ZCARD', set) >= limits[set]
 end
 
 -- Returns the first ticket of a queue: {id, order, queue, ticket}. Removes tickets that no worker keeps.
@@ -135,50 +156,60 @@ local function is_recovering(store, sets, latest, now)
   return ends > now
 end
 
--- Gives the slots that are free to those who wait in `queues`, in their order.
+-- Opens those of some queues that have room and tickets, and closes the others. A lease without a rate counts only when
+-- its ticket is looked at. Cost: O(queues * log queues)
+local function open_queues(store, queues, limits, now)
+  local line, budget, sum = store.line, limits.budget or 0, nil
+  for _, queue in ipairs(queues) do
+    local field, estimate = parse_budget_queue(queue)
+    local full
+    if field and budget > 0 then
+      sum = sum or committed(store.server_set, store.rates, now, 0)
+      full = exceeds(store, budget, sum, tonumber(redis.call('HGET', store.measured, field) or estimate))
+    elseif not field then
+      full = is_full(store, queue, limits, now)
+    end
+    if full then close(line, queue) end
+    local first = not full and first_of(line, queue, now)
+    if first then redis.call('ZADD', line .. ':open', string.format('%.0f', first.order), queue) end
+  end
+end
+
+-- Gives the slots that are free to those who wait in `queues`, and in those that are open already, in their order.
 -- Cost: O(queues * log queues + tickets that are granted or change their queue)
 local function promote(store, queues, latest, now)
   local line, limits = store.line, limits_of(store.line)
-  local heads, is_closed = {}, {}  -- heads: the first ticket of each queue, the smallest order last
   if (limits.budget or 0) > 0 then reclaim(store.server_set, now, store.details, store.rates, store.totals) end
-  for _, queue in ipairs(queues) do
-    if is_closed[queue] == nil then
-      is_closed[queue] = is_full(store, queue, limits, now)
-      heads[#heads + 1] = not is_closed[queue] and first_of(line, queue, now) or nil
-    end
-  end
-  table.sort(heads, function(one, other) return one.order > other.order end)
-  while #heads > 0 do
-    local head = table.remove(heads)
-    if not is_closed[head.queue] then
-      if is_recovering(store, head.ticket.sets, latest, now) then return end
-      local queue, rate = queue_of(store, head.ticket, limits, now)
-      if not queue then
-        grant(store, head.id, head.ticket, rate, now)
+  open_queues(store, queues, limits, now)
+  while not is_full(store, store.server_set, limits, now) do
+    local queue, from = unpack(redis.call('ZRANGE', line .. ':open', 0, 0, 'WITHSCORES'))
+    if not queue then return end
+    local first = first_of(line, queue, now)
+    if not first then
+      close(line, queue)
+    elseif first.order > tonumber(from) then
+      redis.call('ZADD', line .. ':open', string.format('%.0f', first.order), queue)
+    else
+      if is_recovering(store, first.ticket.sets, latest, now) then return end
+      local full, rate = queue_of(store, first.ticket, limits, now)
+      if not full then
+        grant(store, first.id, first.ticket, rate, now)
       else
-        is_closed[queue] = true
-        if queue ~= head.queue then place(line, head.id, head.ticket, queue) end
-      end
-      local following = queue ~= head.queue and first_of(line, head.queue, now)
-      if following then
-        local position = #heads + 1
-        while position > 1 and heads[position - 1].order < following.order do position = position - 1 end
-        table.insert(heads, position, following)
+        if full ~= queue then place(line, first.id, first.ticket, full) end
+        close(line, full)
       end
     end
   end
 end
 
--- Returns the queues with tickets among `sets`, and those of the budget. Cost: O(sets), with a budget O(queues)
+-- Returns the queues with tickets among `sets`, and those of the budget. Cost: O(sets), with a budget also O(its queues)
 local function queues_of(line, sets)
   local found = {}
   for _, set in ipairs(sets) do
-    if redis.call('SISMEMBER', line .. ':queues', set) == 1 then found[#found + 1] = set end
+    if redis.call('EXISTS', line .. ':queue:' .. set) == 1 then found[#found + 1] = set end
   end
   if tonumber(redis.call('HGET', line .. ':limits', 'budget') or 0) > 0 then
-    for _, queue in ipairs(redis.call('SMEMBERS', line .. ':queues')) do
-      if string.sub(queue, 1, 7) == 'budget:' then found[#found + 1] = queue end
-    end
+    for _, queue in ipairs(redis.call('SMEMBERS', line .. ':budgets')) do found[#found + 1] = queue end
   end
   return found
 end

@@ -1,4 +1,4 @@
--- Includes gate/admission, gate/line
+-- Includes gate/admission
 -- Remove leases from all sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the sets, the server's first
 -- ARGV  1 ms in which the viewers may come back, 2 latest time that Redis's clock may show now (0: unknown),
@@ -15,16 +15,24 @@ for _, set in ipairs(sets) do
 end
 note_ends(store.generation, shrunk)
 remove(store.rates, ids)
-local waiting = redis.call('ZCARD', line) > 0
+local function may_come_back(id, order)
+  if resume_ms == 0 or redis.call('EXISTS', line .. ':heir:' .. id) == 1 then return end
+  redis.call('SET', line .. ':left:' .. id, order, 'PX', resume_ms)
+end
 local removed = 0
 for _, id in ipairs(ids) do
-  local ticket = waiting and remove_ticket(line, id)
-  local had_lease = redis.call('HDEL', store.details, id)
-  removed = removed + had_lease
-  local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
-  if resume_ms > 0 and (ticket or had_lease == 1) and not has_heir then
-    redis.call('SET', line .. ':left:' .. id, ticket and string.format('%.0f', ticket.order) or 0, 'PX', resume_ms)
+  if redis.call('HDEL', store.details, id) == 1 then
+    may_come_back(id, 0)
+    removed = removed + 1
   end
+end
+if redis.call('ZCARD', line) == 0 then return removed end
+
+-- The rest is not even defined if nobody waits, which saves a third of the time.
+-- Includes gate/line
+for _, id in ipairs(ids) do
+  local ticket = remove_ticket(line, id)
+  if ticket then may_come_back(id, string.format('%.0f', ticket.order)) end
 end
 promote_after(store, shrunk, latest, now)
 return removed

@@ -1,14 +1,15 @@
 -- Read how many slots are in use. Admission never uses this.
--- KEYS  1 generation, 2 the server's set, 3 the ordinary viewers' set, 4 rates, 5 the workers' stills
+-- KEYS  1 generation, 2 the server's set, 3 the ordinary viewers' set, 4 rates, 5 the workers' stills, 6 the line
 -- ARGV  1 worker id, 2 '1' to sum up the rates
 -- Returns {now in Unix ms, ready_at (0 if this Redis has no generation), slots in use, those of ordinary viewers,
---         kbit/s that all leases are counted with (0 unless asked for), kbit/s of this worker's stills}
+--         kbit/s that all leases are counted with (0 unless asked for), kbit/s of this worker's stills, viewers in line}
 -- Cost: O(log leases); with the rates as `committed`
-local generation_key, server_set, ordinary_set, rates, stills = unpack(KEYS)
+local generation_key, server_set, ordinary_set, rates, stills, line = unpack(KEYS)
 local worker, with_rates = ARGV[1], ARGV[2] == '1'
 local now = now_ms()
 return {
   now, tonumber(redis.call('HGET', generation_key, 'ready_at') or 0),
   redis.call('ZCOUNT', server_set, '(' .. now, '+inf'), redis.call('ZCOUNT', ordinary_set, '(' .. now, '+inf'),
   with_rates and committed(server_set, rates, now, 0) or 0, tonumber(redis.call('HGET', stills, worker) or 0),
+  redis.call('ZCARD', line),
 }

@@ -2,11 +2,12 @@
 -- List who waits, in order.
 -- KEYS  1 the line
 -- ARGV  1 the first to list, 2 the last (from 0)
--- Returns {waiting, {id, ticket (JSON), ...}}
+-- Returns {waiting, {id, ticket (JSON), queue of the limit that refuses it, ...}}
 -- Cost: O(log tickets + listed)
 local line, first, last = KEYS[1], ARGV[1], ARGV[2]
 local listed = {}
 for _, id in ipairs(redis.call('ZRANGE', line, first, last)) do
-  listed[#listed + 1], listed[#listed + 2] = id, redis.call('HGET', line .. ':tickets', id)
+  local text = redis.call('HGET', line .. ':tickets', id)
+  listed[#listed + 1], listed[#listed + 2], listed[#listed + 3] = id, text, refusing_queue(line, cjson.decode(text))
 end
 return {redis.call('ZCARD', line), listed}

@@ -16,6 +16,7 @@ local workers, reports, details, rates, expected, totals, minutes, minute_prefix
   sent, stills, sequence, orders, change_prefix = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local DAY = 24 * 3600 * 1000
+local OF_MINUTE = {arrivals = true, granted = true, refused = true, would_refuse = true, bytes = true, waited = true, gave_up = true}
 local now = now_ms()
 local minute = math.floor(now / 60000)
 local record = minute_prefix .. minute
@@ -81,9 +82,7 @@ if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
   for name, amount in pairs(given.counts) do
     local kind = string.match(name, '^[^:]+')
     if kind ~= 'arrivals' then redis.call('HINCRBYFLOAT', totals, name, amount) end
-    if kind == 'arrivals' or kind == 'granted' or kind == 'refused' or kind == 'would_refuse' or kind == 'bytes' then
-      redis.call('HINCRBYFLOAT', record, name, amount)
-    end
+    if OF_MINUTE[kind] then redis.call('HINCRBYFLOAT', record, name, amount) end
   end
   -- One refusal per viewer and second is stored, over all workers.
   for _, refusal in ipairs(given.refusals) do

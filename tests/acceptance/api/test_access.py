@@ -10,6 +10,7 @@ from tests.servers import RedisServer, Site, site
 
 OPERATIONS = [
     ("sees", "GET", "/streams", None, 200),
+    ("sees", "GET", "/line", None, 200),
     ("sees", "GET", "/limits", None, 200),
     ("sees", "GET", "/limits/trial", None, 200),
     ("sees", "GET", "/limits/preview?max_concurrent=3", None, 200),
@@ -18,6 +19,8 @@ OPERATIONS = [
     ("stops", "DELETE", "/streams/none", None, 404),
     ("stops", "POST", "/streams/none/stop", {}, 404),
     ("stops", "POST", "/cameras/{camera}/stop", {}, 200),
+    ("stops", "POST", "/line/none/front", None, 404),
+    ("stops", "POST", "/line/none/remove", {}, 404),
     ("stops", "GET", "/blocks", None, 200),
     ("stops", "DELETE", "/blocks/none", None, 404),
     ("changes", "PATCH", "/limits", {}, 200),
@@ -55,6 +58,9 @@ def test_without_redis_streams_are_unavailable_and_cameras_are_not(tmp_path: Pat
             ("GET", "/streams", None),
             ("DELETE", "/streams/x", None),
             ("POST", "/streams/x/stop", {}),
+            ("GET", "/line", None),
+            ("POST", "/line/x/front", None),
+            ("POST", "/line/x/remove", {}),
             ("GET", "/blocks", None),
             ("DELETE", "/blocks/1", None),
         ):

@@ -66,15 +66,21 @@ async def test_a_blocked_user_is_listed_and_let_in_again(
     (block,) = page["items"]
     assert (page["count"], block["user"], block["message"], block["by"]) == (1, "viewer2", "Not now.", "admin")
     assert 290 < block["seconds_left"] <= 300
+    assert 290 < (await asyncio.to_thread(yours, viewer))["blocked_seconds"] <= 300
     listed = await asyncio.to_thread(installation.manage, "slots")
     assert "blocked viewer2: 0:0" in listed and "left, by admin  Not now." in listed
     path = f"/blocks/{block['user_id']}"
     assert await asyncio.to_thread(admin, "DELETE", path) == (204, None)
+    assert (await asyncio.to_thread(yours, viewer))["blocked_seconds"] == 0
     async with Stream(viewer, id) as again:
         await again.live()
     status, answer = await asyncio.to_thread(admin, "DELETE", path)
     assert (status, answer["error"]["reason"]) == (404, "block_not_found")
     assert installation.manage("shell", "-v0", "-c", LOG).startswith("admin: Unblocked viewer2\n")
+
+
+def yours(session: Session) -> Any:
+    return session.json("/api/v1/cameras/stream/metrics")["yours"]
 
 
 async def test_the_command_lets_a_user_in_again(installation: Site, admin: Api, camera: SimulatedCamera) -> None:

@@ -87,6 +87,25 @@ def test_a_blocked_user_is_seen_and_let_in_and_the_focus_stays(
     guard.end()
 
 
+def test_a_viewer_s_countdown_ends_when_the_block_is_lifted(
+    page: Page, pair: Site, yard_id: str, admin: Session
+) -> None:
+    session = Session(pair.workers[1].base, "guard")
+    enter(page, session.base, session.cookie)
+    open_modal(page)
+    wait_until(lambda: len(admin.json(f"{PAGE}usage/")["viewers"]) == 1, 3, "the viewer is known")
+    (row,) = admin.json(f"{PAGE}usage/")["viewers"]
+    admin.post(f"{PAGE}stop/", {"viewing": row["id"], "message": MESSAGE, "block_seconds": "300"})
+    viewer = page.locator(VIEWER)
+    expect(viewer).to_contain_text("You can watch again in 4 min", timeout=ACROSS)
+    page.wait_for_timeout(4_000)  # the block's time and not the first reading of it
+    expect(viewer).to_contain_text("You can watch again in 4 min")
+    assert admin.post(f"{PAGE}blocks/", {"user": row["user_id"]})[0] == 200
+    expect(viewer).to_contain_text("You can watch again now.", timeout=5_000)
+    page.get_by_role("button", name="Retry").click()
+    expect(viewer).to_have_attribute("data-state", "live", timeout=10_000)
+
+
 def test_all_viewers_of_a_camera_are_stopped_at_every_worker(system: Page, here: Others, there: Others) -> None:
     here.enter()
     there.enter()

@@ -37,7 +37,7 @@ def watch(url: str, raw: bool = False, timeout_ms: int = TIMEOUT_MS) -> Iterator
 
 
 def read(capture: cv2.VideoCapture) -> npt.NDArray[Any]:
-    """Return the next frame. Fails without one."""
+    """Returns the next frame. Fails without one."""
     ok, image = capture.read()
     assert ok
     return np.asarray(image)
@@ -66,7 +66,7 @@ class RawRead:
 
 
 def read_raw(capture: cv2.VideoCapture, count: int) -> list[RawRead]:
-    """Return the next `count` reads. Fails without them."""
+    """Returns the next `count` reads. Fails without them."""
     reads = []
     for _ in range(count):
         data = read(capture).tobytes()
@@ -172,7 +172,7 @@ class RtspSocket:
         return int.from_bytes(self.rtp()[2:4], "big")
 
     def take(self, count: int) -> bytes:
-        """Return the next `count` bytes from the socket."""
+        """Returns the next `count` bytes from the socket."""
         return self._stream.read(count)
 
     def is_quiet(self, seconds: float) -> bool:

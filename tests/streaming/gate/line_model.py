@@ -49,13 +49,17 @@ class Line:
         self.tickets = {id: json.loads(text) for id, text in read.hgetall(f"{LINE}:tickets").items()}
         self.alive: dict[str, float] = dict(read.zrange(f"{LINE}:alive", 0, -1, withscores=True))
         self.index: set[str] = read.smembers(f"{LINE}:queues")
+        self.open: set[str] = set(read.zrange(f"{LINE}:open", 0, -1))
         start = f"{LINE}:queue:"
         self.queues = {
             key.removeprefix(start): dict(read.zrange(key, 0, -1, withscores=True)) for key in read.keys(f"{start}*")
         }
 
     def queue(self, id: str) -> str:
+        """The limit that refuses a ticket: an open queue waits for the server's limit only."""
         queue: str = self.tickets[id]["queue"]
+        if queue in self.open:
+            return SERVER_SET
         return BUDGET if queue.startswith("budget:") else queue
 
 

@@ -17,6 +17,7 @@ async def test_one_s_own_viewing_hands_its_slot_over_ahead_of_the_line(gate: Gat
     after = await Visitor(second, terms(1), Asking(replace=watching.id, seconds=5)).in_line()
     (order,) = await store.call("LRANGE", ORDERS + "w", 0, -1)
     assert watching.id in order and "replaced" in order
+    assert [place.position for place in after.places] == [0]
     watching.leave()  # as its worker does
     await after.watching(1)
     assert waiting.waits

@@ -128,7 +128,7 @@ class Waiting(LineModel):
         ranks = sorted(after.orders, key=lambda id: (after.orders[id], id))
         for id, order, place, queue, _ in tickets:
             self.viewer(id).order = float(order)
-            assert (ranks.index(id) + 1, after.tickets[id]["queue"]) == (place, queue)
+            assert (ranks.index(id) + 1, after.queue(id)) == (place, BUDGET if queue.startswith("budget:") else queue)
 
     @precondition(lambda self: self.held)
     @rule(data=any_data)

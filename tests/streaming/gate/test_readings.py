@@ -41,6 +41,7 @@ async def test_a_summary_counts_unexpired_leases_and_reads_none(store: Store) ->
         "time",
         "hget",
         "zcount",
+        "zcard",
         "info",
     }
 

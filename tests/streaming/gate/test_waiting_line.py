@@ -61,6 +61,25 @@ async def test_whom_a_limit_of_their_own_refuses_holds_nobody_up(gate: Gate, sto
     await ada[0].watching(1)
 
 
+async def test_whoever_has_room_again_waits_for_the_house_in_their_old_place(gate: Gate, store: Store) -> None:
+    def other(number: int, kind: Kind = Kind.ORDINARY) -> Visitor:
+        holder = replace(ADA, user_id=f"{number}", camera_id="c2")
+        return Visitor(gate, terms(2, holder, user=1), replace(WAIT, kind=kind), holder)
+
+    watching = await Visitor(gate, terms(2, user=1)).watching()
+    ada = await Visitor(gate, terms(2, user=1)).in_line()
+    second = await other(2).watching()
+    late, operator = await other(3).in_line(), await other(4, Kind.OPERATOR).in_line()
+    assert [row["reason"] for row in await read_line(store)][1] == "user_limit_reached"
+    watching.leave()
+    await operator.watching(1)
+    assert [row["reason"] for row in await read_line(store)] == ["limit_reached", "limit_reached"]
+    await ada.until(lambda visitor: visitor.places[-1].refusal.reason == "limit_reached")
+    second.leave()
+    await ada.watching(1)
+    assert late.slot is None
+
+
 async def test_a_slot_of_a_worker_that_died_goes_to_the_first_in_line(gate: Gate, url: str) -> None:
     async with AsyncExitStack() as stack:
         store = gate_store(url)

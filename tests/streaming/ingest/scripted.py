@@ -147,7 +147,7 @@ SILENT = ("SYN", "OPTIONS", "DESCRIBE", "PLAY", "GET")  # the request after whic
 
 @contextmanager
 def silent(kind: str) -> Iterator[str]:
-    """The URL of a camera that stays silent after this request, or accepts no connection."""
+    """The URL of a camera that never answers the request `kind`. With SYN it accepts no connection."""
     if kind == "SYN":
         with silent_before_accepting() as port:
             yield f"rtsp://127.0.0.1:{port}/"

@@ -25,6 +25,11 @@ FIELDS = {
     "would_refuse:limit_reached": 4,
     "arrivals:7": 3,
     "arrivals:8": 2,
+    "waited:le:60": 2,
+    "waited:le:inf": 1,
+    "waited:sum": 4_000,
+    "waited:count": 3,
+    "gave_up": 4,
 }
 
 

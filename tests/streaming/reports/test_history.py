@@ -47,6 +47,11 @@ def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded(
         "seconds_at_full": [1.5, None, 0],
         "refusals": {"limit_reached": [2, None, 0]},
         "would_refuse": {"limit_reached": [0, None, 1]},
+        "waited": [0, None, 0],
+        "wait_median": [None, None, None],
+        "wait_high": [None, None, None],
+        "gave_up": [0, None, 0],
+        "waits": {"waited": 0, "wait_median": None, "wait_high": None, "gave_up": 0},
     }
 
 
@@ -72,6 +77,16 @@ def test_a_longer_step_has_the_limits_of_the_minutes_with_its_peaks() -> None:
     told = history.chart(at(NOON), at(NOON + 5), 5)
     assert (told["peak"], told["limit"]) == ([10], [10])
     assert (told["mbps_peak"], told["max_mbps"]) == ([18.5], [20])
+
+
+def test_the_waits_of_minutes_are_added_up_before_median_and_95_percent_are_taken() -> None:
+    minute(NOON, waited={"10": 1}, gave_up=1)
+    minute(NOON + 1, waited={"600": 3}, gave_up=2)
+    minute(NOON + 5)
+    told = history.chart(at(NOON), at(NOON + 15), 5)
+    assert (told["waited"], told["gave_up"]) == ([4, 0, None], [3, 0, None])
+    assert (told["wait_median"], told["wait_high"]) == ([500, None, None], [590, None, None])
+    assert told["waits"] == {"waited": 4, "wait_median": 500, "wait_high": 590, "gave_up": 3}
 
 
 def test_a_chart_without_time_or_without_recorded_minutes_is_empty() -> None:

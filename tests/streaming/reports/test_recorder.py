@@ -31,6 +31,7 @@ def test_a_finished_minute_becomes_a_row_and_is_deleted_in_redis(
     assert (row.mbps, row.mbps_peak, row.max_mbps, row.seconds_at_full) == (20, 21.5, 40.5, 12.5)
     assert row.refusals == {"limit_reached": 2, "user_limit_reached": 1}
     assert (row.would_refuse, row.arrivals) == ({"limit_reached": 4}, {"7": 3, "8": 2})
+    assert (row.waited, row.gave_up) == ({"60": 2, "inf": 1}, 4)
     assert left(client) == []
 
 

@@ -14,7 +14,7 @@ from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
 from streaming.reports.usage import UsageReport
-from streaming.store.keys import DETAILS, EXPECTED, REPORTS
+from streaming.store.keys import DETAILS, EXPECTED, LINE, REPORTS
 from streaming.store.scripts import Store
 from tests.streaming.limits.test_admission import no_wait
 from tests.streaming.reports.reporters import Watching, reporter
@@ -78,6 +78,13 @@ async def test_available_slots_are_shown_for_operators_and_for_others(site: Site
     usage = UsageReport(site.store, lambda: RESERVED)
     assert (await usage.summary(operator=False))["available"] == 0
     assert (await usage.summary(operator=True))["available"] == 3
+
+
+async def test_viewers_in_line_are_counted_for_cards_and_administrators(site: Site) -> None:
+    usage = UsageReport(site.store, lambda: BUDGET)
+    await site.store.call("ZADD", LINE, 1, "w:1", 2, "w:2")
+    assert (await usage.summary(operator=False))["waiting"] == 2
+    assert (await site.gate(BUDGET))["waiting"] == 2
 
 
 async def test_operators_beyond_the_reserved_slots_leave_fewer_for_others(site: Site) -> None:

@@ -184,7 +184,8 @@ def test_the_browser_knows_every_reason() -> None:
 
 
 def test_the_browser_knows_the_camera_s_states_and_the_qualities() -> None:
-    assert table("StreamState") == {state.name: state.value for state in condition.State}
+    states = {state.name: state.value for state in condition.State}
+    assert table("StreamState") == {"WAITING": "waiting", **states}  # in line: before there is a camera
     source = (ROOT / "streaming/static/streaming/shared/protocol.js").read_text()
     assert f"QUALITIES = Object.freeze({json.dumps(list(protocol.QUALITIES))})" in source
 

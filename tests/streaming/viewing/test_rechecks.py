@@ -1,4 +1,4 @@
-"""The access of running streams is checked again: on request at once, and periodically for all of them."""
+"""Requests for one stream do not delay the periodic checks of the others."""
 
 import asyncio
 import contextlib

@@ -16,6 +16,7 @@ SYSTEM: dict[str, Any] = {
         "available": 0,
         "available_ordinary": 0,
         "state": "open",
+        "waiting": 3,
         "over": 1,
         "reserved": 2,
         "mbps": 17.25,
@@ -66,6 +67,12 @@ TOTALS: dict[str, float] = {
     "admission:le:0.0025": 27,
     "admission:sum": 0.125,
     "admission:count": 127,
+    "waited:le:10": 2,
+    "waited:le:3600": 3,
+    "waited:le:inf": 1,
+    "waited:sum": 9_000.5,
+    "waited:count": 6,
+    "gave_up": 5,
 }
 
 
@@ -88,6 +95,7 @@ def test_the_gate_s_figures_are_those_of_the_page(text: bytes) -> None:
     assert samples["streams_in_use"] == 9
     assert samples["streams_limit"] == 8
     assert samples["streams_available"] == 0
+    assert samples["streams_waiting"] == 3
     assert samples["streams_over_limit"] == 1
     assert samples["streams_reserved"] == 2
     assert (samples["streams_mbps"], samples["streams_counted_mbps"]) == (17.25, 19.5)
@@ -104,6 +112,7 @@ def test_counters_have_labels_for_reason_format_and_camera(text: bytes) -> None:
     assert samples["streams_reclaimed_total"] == 4
     assert samples["streams_lost_total"] == 1
     assert samples["streams_stopped_total"] == 2
+    assert samples["streams_gave_up_total"] == 5
     assert samples['streams_frames_sent_total{format="h264"}'] == 9_000
     assert samples['streams_frames_dropped_total{format="jpeg"}'] == 12
     assert samples["streams_bytes_sent_total"] == 123_456_789_012
@@ -132,6 +141,15 @@ def test_a_histogram_s_buckets_add_up(text: bytes) -> None:
     assert buckets[f'{name}_bucket{{le="+Inf"}}'] == samples[f"{name}_count"] == 82
     assert samples[f"{name}_sum"] == 61.5
     assert list(buckets.values()) == sorted(buckets.values())
+
+
+def test_the_time_in_line_has_buckets_of_minutes(text: bytes) -> None:
+    samples = samples_of(text)
+    name = "streams_waited_seconds"
+    assert samples[f'{name}_bucket{{le="10.0"}}'] == samples[f'{name}_bucket{{le="600.0"}}'] == 2
+    assert samples[f'{name}_bucket{{le="3600.0"}}'] == 5
+    assert samples[f'{name}_bucket{{le="+Inf"}}'] == samples[f"{name}_count"] == 6
+    assert samples[f"{name}_sum"] == 9_000.5
 
 
 def test_a_camera_has_its_name_one_state_and_its_viewers(text: bytes) -> None:

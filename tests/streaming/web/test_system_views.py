@@ -17,8 +17,11 @@ from streaming.web.system_views import ENDPOINTS, PAGE
 pytestmark = pytest.mark.django_db
 
 VIEW, STOP, CHANGE = "view_system", "stop_stream", "change_limits"
-READ = ("usage", "limits", "preview", "history", "refusals")
-ORDERS = {"stop": STOP, "stop-camera": STOP, "blocks": STOP, "limits": CHANGE, "trial": CHANGE}
+READ = ("usage", "line", "limits", "preview", "history", "refusals")
+ORDERS = {
+    **dict.fromkeys(("stop", "stop-camera", "line-front", "line-remove", "blocks"), STOP),
+    **dict.fromkeys(("limits", "trial"), CHANGE),
+}
 
 
 def url(name: str) -> str:
@@ -96,6 +99,8 @@ def test_each_endpoint_refuses_other_methods(client: Client, name: str, method: 
         ("stop", {"viewing": "a", "block_seconds": "86401"}, {"block_seconds"}),
         ("stop", {"viewing": "a", "block_seconds": "long"}, {"block_seconds"}),
         ("stop-camera", {"camera": "none"}, {"camera"}),
+        ("line-front", {}, {"waiting"}),
+        ("line-remove", {"waiting": "a", "message": "x" * 201}, {"message"}),
         ("blocks", {}, {"user"}),
         ("limits", {"max_concurrent": "0", "max_mbps": "-3", "max_per_user": "2.5"}, None),
         ("limits", {"reserved_slots": "2"}, {"reserved_group"}),

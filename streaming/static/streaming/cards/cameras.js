@@ -6,14 +6,13 @@ import { LiveModal } from "../player/live-modal.js";
 import { REFUSED, allInUse } from "../player/texts.js";
 import { METRICS_PATH, Reason } from "../shared/protocol.js";
 import { find } from "../shared/find.js";
+import { waitingWords } from "../shared/format.js";
 import { showToast } from "../shared/toast.js";
 
 /** @import { Camera, Gate, Metrics } from "../shared/protocol.js" */
 
 const METRICS_INTERVAL = 2_000; // ms
 const METRICS_TIMEOUT = 5_000; // ms
-
-const MAXIMUM = "Maximum concurrent streams reached. Please close another stream first.";
 
 /** @type {Record<string, string>} */
 const STATE_WORDS = {
@@ -61,8 +60,8 @@ class Card {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the link opens elsewhere
       event.preventDefault();
       // `aria-disabled` keeps the button in reach of the keyboard and of screen readers, whose users may ask why.
-      if (!this.#button.hasAttribute("aria-disabled")) modal.open(this.camera, this.#button);
-      else showToast(this.#watchable ? MAXIMUM : this.#reason.textContent);
+      if (this.#watchable) modal.open(this.camera, this.#button);
+      else showToast(this.#reason.textContent);
     });
     this.#button.addEventListener("keydown", (event) => {
       if (event.key !== " " || this.#button instanceof HTMLButtonElement) return;
@@ -71,15 +70,15 @@ class Card {
     });
   }
 
-  /** @param {Metrics} metrics */
+  /**
+   * A reached limit disables no button: the live view offers to wait for a slot.
+   * @param {Metrics} metrics
+   */
   show(metrics) {
     if (!this.#watchable) return;
     this.#metrics = metrics;
     this.#showFeed();
-    const full = whyFull(metrics.gate);
-    if (full) this.#button.setAttribute("aria-disabled", "true");
-    else this.#button.removeAttribute("aria-disabled");
-    this.#reason.textContent = full || limitReached(metrics, this.camera.id);
+    this.#reason.textContent = whyFull(metrics.gate) || limitReached(metrics, this.camera.id);
   }
 
   #showFeed() {
@@ -103,7 +102,7 @@ class SlotsPill {
 
   /** @param {Gate | null} gate null: the server did not answer */
   show(gate) {
-    this.#element.textContent = this.#words(gate);
+    this.#element.textContent = withWaiting(this.#words(gate), gate);
     const share = gate?.state === "open" ? (gate.in_use ?? 0) / gate.limit : 0;
     this.#element.dataset.level = share >= 1 ? "full" : share >= 0.75 ? "high" : "ok";
   }
@@ -118,14 +117,18 @@ class SlotsPill {
   }
 }
 
-/** @param {Gate} gate @returns {string} why no stream can be opened; empty: one can */
+/** @param {string} words @param {Gate | null} gate */
+function withWaiting(words, gate) {
+  return [words, waitingWords(gate?.waiting)].filter(Boolean).join(", ");
+}
+
+/** @param {Gate} gate @returns {string} why no slot is free, and how many wait for one; empty: one is free */
 function whyFull(gate) {
   if (gate.state !== "open" || (gate.available ?? 0) > 0) return "";
-  return allInUse({ inUse: gate.in_use, limit: gate.limit }) ?? "All free streams are reserved";
+  return withWaiting(allInUse({ inUse: gate.in_use, limit: gate.limit }) ?? "All free streams are reserved", gate);
 }
 
 /**
- * A limit of the user or of the camera disables no button: after the user has closed a stream, these figures are late.
  * @param {Metrics} metrics
  * @param {string} cameraId
  * @returns {string} which limit would refuse this user here; empty: none
@@ -180,7 +183,7 @@ function start() {
   const askMetricsIn = pollMetrics((metrics) => {
     const gate = metrics?.gate ?? null;
     pill.show(gate);
-    modal.showGate(gate);
+    modal.showGate(gate, metrics?.yours?.blocked_seconds);
     if (!metrics) return;
     for (const card of cards) card.show(metrics);
   });

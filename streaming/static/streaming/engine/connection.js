@@ -15,6 +15,7 @@ export const CONNECTION_LOST = 1006; // browsers report it when no close frame a
  * @typedef {object} End
  * @property {number} code
  * @property {boolean} opened
+ * @property {boolean} admitted whether it held a slot
  * @property {ErrorMessage | null} error the last `error` message of the server
  */
 
@@ -32,10 +33,12 @@ export class Connection {
   /** @type {ConnectionListener | null} null after the end */
   #listener;
   #opened = false;
+  #admitted = false;
   /** @type {ErrorMessage | null} */
   #error = null;
   #now;
   #heardAt = 0; // by `steady`
+  #pingedAt = 0; // by `steady`
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #openTimer;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -79,8 +82,10 @@ export class Connection {
   }
 
   #ping() {
-    if (this.#now() - this.#heardAt > SILENCE) this.#end(CONNECTION_LOST);
-    else this.send({ type: ViewerMessage.PING, time: Date.now() });
+    const unanswered = this.#heardAt < this.#pingedAt; // a hidden page's timers run once a minute: silence before a ping is none
+    if (unanswered && this.#now() - this.#heardAt > SILENCE) return this.#end(CONNECTION_LOST);
+    this.#pingedAt = this.#now();
+    this.send({ type: ViewerMessage.PING, time: Date.now() });
   }
 
   /** @param {string | ArrayBuffer} data */
@@ -107,7 +112,10 @@ export class Connection {
   #onText(message, listener) {
     if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, Date.now(), message.server_time);
     else if (message.type === ServerMessage.ERROR) this.#error = message;
-    else listener.onMessage(message);
+    else {
+      this.#admitted ||= message.type === ServerMessage.INFO;
+      listener.onMessage(message);
+    }
   }
 
   /** @param {number} code */
@@ -115,7 +123,7 @@ export class Connection {
     const listener = this.#listener;
     this.#listener = null;
     this.#stop();
-    listener?.onEnd({ code, opened: this.#opened, error: this.#error });
+    listener?.onEnd({ code, opened: this.#opened, admitted: this.#admitted, error: this.#error });
   }
 
   #stop() {

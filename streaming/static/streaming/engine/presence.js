@@ -1,6 +1,7 @@
 /** @import { Browser } from "./browser.js" */
 
 const HIDDEN_GRACE = 15_000; // ms for which a hidden page keeps its slot
+const TOUCHES = ["keydown", "pointerdown", "pointermove", "wheel"];
 
 /**
  * @typedef {object} PresenceListener
@@ -8,7 +9,8 @@ const HIDDEN_GRACE = 15_000; // ms for which a hidden page keeps its slot
  * @property {() => void} comeBack the page is visible again
  * @property {() => void} onNetwork the browser has gone offline, or is online again
  * @property {() => void} hurry the network or the user is back: a wait may be cut short
- * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
+ * @property {() => void} onTouch somebody uses the page
+ * @property {() => boolean} staysConnected whether a hidden page keeps its connection for now
  */
 
 /** Tells a listener whether somebody looks at the page. */
@@ -29,6 +31,7 @@ export class Presence {
     const { signal } = this.#listening;
     document.addEventListener("visibilitychange", () => this.#onVisibility(), { signal });
     for (const type of ["offline", "online"]) page.addEventListener(type, () => listener.onNetwork(), { signal });
+    for (const type of TOUCHES) page.addEventListener(type, () => listener.onTouch(), { signal, passive: true, capture: true });
     page.addEventListener("online", () => listener.hurry(), { signal });
     page.addEventListener("pagehide", () => listener.leave(), { signal });
     page.addEventListener("pageshow", () => listener.comeBack(), { signal });
@@ -51,7 +54,7 @@ export class Presence {
 
   #leaveLater() {
     this.#timer = setTimeout(() => {
-      if (this.#listener.seenElsewhere()) this.#leaveLater();
+      if (this.#listener.staysConnected()) this.#leaveLater();
       else this.#listener.leave();
     }, HIDDEN_GRACE);
   }

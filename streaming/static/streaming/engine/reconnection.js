@@ -1,32 +1,34 @@
 import { Presence } from "./presence.js";
 import { Reason } from "../shared/protocol.js";
 import { RetryPolicy } from "./retry-policy.js";
-import { LocalReason, State } from "./states.js";
+import { LocalReason, NO_FACTS, State } from "./states.js";
+import { StillSchedule } from "./still-schedule.js";
 
 /** @import { ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
+/** @import { Claim } from "./claim.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
 /** @import { LiveStream } from "./live-stream.js" */
-/** @import { Status } from "./states.js" */
+/** @import { Facts, Status } from "./states.js" */
 /** @import { Stills } from "./stills.js" */
 
 export const SLOT_RELEASE = 300; // ms in which the server frees a slot: an earlier retry could be refused because of itself
-const SNAPSHOT_INTERVAL = 2_000; // ms
 
 /**
  * @typedef {object} ReconnectionListener
- * @property {(onEnd: (end: End) => void) => LiveStream} connect
+ * @property {(claim: Claim["query"], onEnd: (end: End) => void) => LiveStream} connect
  * @property {() => void} onStatus
+ * @property {() => void} onTouch somebody uses the page
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
 
 /** Keeps a viewing connected while somebody looks. Fetches stills while there is no live picture. */
 export class Reconnection {
   /** @type {Status} */
-  status = { state: State.IDLE, reason: null, message: null, inUse: null, limit: null, until: null, offline: false };
+  status = { ...NO_FACTS, state: State.IDLE, offline: false };
   #stills;
-  #clock;
+  #claim;
   #listener;
   #browser;
   #policy;
@@ -34,25 +36,25 @@ export class Reconnection {
   #presence = null;
   /** @type {LiveStream | null} */
   #stream = null;
-  #admitted = false; // on this connection
   #suspended = false;
   #closed = false;
-  #lostAt = Infinity; // by the server's clock: a newer still means that the lost camera is back; Infinity: none is lost
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
    * @param {Stills} stills
+   * @param {Claim} claim
    * @param {ServerClock} clock
    * @param {ReconnectionListener} listener
    * @param {Browser} browser
    */
-  constructor(stills, clock, listener, browser) {
-    this.#stills = stills;
-    this.#clock = clock;
+  constructor(stills, claim, clock, listener, browser) {
+    const isSeen = () => browser.document.visibilityState === "visible" || listener.seenElsewhere();
+    this.#stills = new StillSchedule(stills, isSeen);
+    this.#claim = claim;
     this.#listener = listener;
     this.#browser = browser;
-    this.#policy = new RetryPolicy(browser);
+    this.#policy = new RetryPolicy(clock, browser);
   }
 
   open() {
@@ -62,7 +64,8 @@ export class Reconnection {
       comeBack: () => this.#resume(),
       onNetwork: () => this.#onNetwork(),
       hurry: () => this.#hurry(),
-      seenElsewhere: () => this.#listener.seenElsewhere(),
+      onTouch: () => this.#listener.onTouch(),
+      staysConnected: () => this.#claim.keepsHiddenPage || this.#listener.seenElsewhere(),
     });
     this.#start(0);
   }
@@ -82,7 +85,7 @@ export class Reconnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#presence?.stop();
-    this.#stills.stop();
+    this.#claim.onClose();
     this.#disconnect();
     this.change({ state: State.CLOSED });
   }
@@ -96,56 +99,61 @@ export class Reconnection {
     this.#policy.onMessage();
   }
 
-  onAdmitted() {
-    this.#admitted = true;
-  }
-
   onLivePicture() {
     if (this.status.state === State.LIVE) return;
-    this.#stills.stop();
     this.#policy.onLive();
     this.change({ state: State.LIVE });
   }
 
+  /** @param {Partial<Facts> & {state: State}} place in line */
+  onPlace(place) {
+    this.#policy.onPlace();
+    this.change(place);
+  }
+
   /** @param {number} takenAt the server's clock, Unix milliseconds */
   onStill(takenAt) {
-    if (takenAt <= this.#lostAt) return;
-    this.#lostAt = Infinity;
-    this.#timer = setTimeout(() => this.#connect(), this.#policy.cameraDelay());
+    const delay = this.#policy.afterStill(takenAt);
+    if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
   }
 
   /** Ends the viewing if only stills are left: a connection would report it by itself. */
   onLoggedOut() {
-    if (this.status.state !== State.UNAVAILABLE) return;
-    this.#disconnect();
-    this.#stills.stop();
-    this.change({ state: State.CLOSED, reason: Reason.NOT_AUTHENTICATED });
+    if (this.status.state === State.UNAVAILABLE) this.end({ state: State.CLOSED, reason: Reason.NOT_AUTHENTICATED });
   }
 
-  /** @param {Partial<Status> & {state: State}} status */
-  change({ state, reason = null, message = null, inUse = null, limit = null, until = null }) {
-    const offline = !this.#browser.page.navigator.onLine;
-    this.status = { state, reason, message, inUse, limit, until, offline };
+  /**
+   * Ends the connection, until the user asks for another.
+   * @param {Partial<Facts> & {state: State}} status
+   */
+  end(status) {
+    this.#disconnect();
+    this.#claim.forget();
+    this.change(status);
+  }
+
+  /** @param {Partial<Facts> & {state: State}} status */
+  change(status) {
+    this.status = { ...NO_FACTS, ...status, offline: !this.#browser.page.navigator.onLine };
+    if (!this.#suspended) this.#stills.follow(this.status.state);
     this.#listener.onStatus();
   }
 
   /** @param {number} delay ms */
   #start(delay) {
     this.change({ state: State.CONNECTING });
-    this.#stills.once();
     if (delay) this.#timer = setTimeout(() => this.#connect(), delay);
     else this.#connect();
   }
 
   #connect() {
     clearTimeout(this.#timer);
-    this.#admitted = false;
-    this.#stream = this.#listener.connect((end) => this.#onEnd(end));
+    this.#stream = this.#listener.connect(this.#claim.query, (end) => this.#onEnd(end));
   }
 
   #disconnect() {
     clearTimeout(this.#timer);
-    this.#lostAt = Infinity;
+    if (this.#stream) this.#claim.onEnd();
     this.#stream?.close();
     this.#stream = null;
   }
@@ -153,19 +161,10 @@ export class Reconnection {
   /** @param {End} end */
   #onEnd(end) {
     this.#disconnect();
-    const { status, delay } = this.#policy.after(end, this.#admitted);
+    const { status, delay } = this.#policy.after(end);
     if (delay !== null) this.#timer = setTimeout(() => this.#connect(), delay);
-    if (status.state === State.REFUSED) this.#stills.once();
-    if (status.state === State.CLOSED) this.#stills.stop();
+    if (status.state === State.REFUSED || status.state === State.CLOSED) this.#claim.forget();
     this.change(status);
-    this.#pollStills();
-  }
-
-  /** Fetches stills while the stream is unavailable. If its camera is, they also tell when it is back. */
-  #pollStills() {
-    if (this.status.state !== State.UNAVAILABLE) return;
-    if (!this.#retriesByItself) this.#lostAt = this.#clock.now();
-    this.#stills.every(SNAPSHOT_INTERVAL);
   }
 
   /** A browser may be wrong about its network: the next live picture makes the state live again. */
@@ -179,7 +178,7 @@ export class Reconnection {
     const { state } = this.status;
     if (this.#suspended || state === State.REFUSED || state === State.CLOSED) return;
     this.#suspended = true;
-    this.#stills.stop();
+    this.#stills.follow(State.IDLE);
     this.#disconnect();
     if (state !== State.UNAVAILABLE) this.change({ state: State.RECONNECTING, reason: LocalReason.HIDDEN });
   }
@@ -187,8 +186,9 @@ export class Reconnection {
   #resume() {
     if (!this.#suspended) return;
     this.#suspended = false;
-    this.#pollStills();
+    this.#stills.follow(this.status.state);
     if (this.#retriesByItself) this.#connect();
+    else this.#policy.awaitCamera();
   }
 
   #hurry() {

@@ -1,11 +1,15 @@
+/** When to connect again. `outcomeOf` in shared/protocol.js decides whether a close code is a refusal, an end, or a retry. */
+
 import { Backoff } from "./backoff.js";
 import { CONNECTION_LOST } from "./connection.js";
-import { Outcome, defaultReason, outcomeOf } from "../shared/protocol.js";
+import { Outcome, defaultReason, outcomeOf } from "../shared/outcomes.js";
 import { LocalReason, State } from "./states.js";
 
+/** @import { ErrorMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
+/** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
-/** @import { Status } from "./states.js" */
+/** @import { Facts } from "./states.js" */
 
 const GHOST = 20_000; // ms for which a lost connection may still hold its slot: until the server's timeout or the lease's end
 const MAX_GHOST_DELAY = 4_000; // ms between two attempts in that time
@@ -15,7 +19,7 @@ const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket wa
 /**
  * The state and the next attempt after the end of a connection.
  * @typedef {object} Next
- * @property {Partial<Status> & {state: State}} status
+ * @property {Partial<Facts> & {state: State}} status
  * @property {number | null} delay milliseconds until the next attempt; null: none, until the user asks for one or the
  *   camera is back
  */
@@ -27,9 +31,12 @@ export class RetryPolicy {
   #now;
   #failedOpenings = 0;
   #ghostUntil = -Infinity;
+  #lostAt = Infinity; // by the server's clock: a newer still means that the lost camera is back; Infinity: none is lost
+  #clock;
 
-  /** @param {Pick<Browser, "random" | "steady">} browser */
-  constructor({ random, steady }) {
+  /** @param {ServerClock} clock @param {Pick<Browser, "random" | "steady">} browser */
+  constructor(clock, { random, steady }) {
+    this.#clock = clock;
     this.#backoff = new Backoff(random);
     this.#cameraBackoff = new Backoff(random, CAMERA_DELAYS);
     this.#now = steady;
@@ -40,6 +47,7 @@ export class RetryPolicy {
     this.#backoff.reset();
     this.#cameraBackoff.reset();
     this.#failedOpenings = 0;
+    this.#lostAt = Infinity;
   }
 
   /** A message arrived: the server can be reached. */
@@ -53,23 +61,37 @@ export class RetryPolicy {
     this.#cameraBackoff.reset();
   }
 
-  /** @returns {number} milliseconds until the stream of a camera that is back is opened */
-  cameraDelay() {
+  /** The viewer has a place in line: after a lost connection, every second counts. */
+  onPlace() {
+    this.#backoff.reset();
+  }
+
+  /** The camera is unavailable from now on: its next still tells that it is back. */
+  awaitCamera() {
+    this.#lostAt = this.#clock.now();
+  }
+
+  /**
+   * @param {number} takenAt time of a still, by the server's clock
+   * @returns {number | null} milliseconds until the stream of a camera that is back is opened; null: it was not away
+   */
+  afterStill(takenAt) {
+    if (takenAt <= this.#lostAt) return null;
+    this.#lostAt = Infinity;
     return this.#cameraBackoff.next();
   }
 
   /**
    * @param {End} end
-   * @param {boolean} admitted whether the connection held a slot
    * @returns {Next}
    */
-  after({ code, opened, error }, admitted) {
+  after({ code, opened, admitted, error }) {
     this.#failedOpenings = opened ? 0 : this.#failedOpenings + 1;
     const local = opened ? LocalReason.CONNECTION_LOST : LocalReason.NO_WEBSOCKET;
     const reason = error?.reason ?? defaultReason(code) ?? local;
     const retryAfter = (error?.retry_after ?? 0) * 1000;
     const until = retryAfter ? Date.now() + retryAfter : null;
-    const facts = { reason, message: error?.message, inUse: error?.in_use, limit: error?.limit, until };
+    const facts = { ...factsOf(error), reason, until };
     if (admitted && code === CONNECTION_LOST) this.#ghostUntil = this.#now() + GHOST;
     switch (outcomeOf(code, reason)) {
       case Outcome.REFUSED:
@@ -79,6 +101,7 @@ export class RetryPolicy {
       case Outcome.ENDED:
         return { status: { ...facts, state: State.CLOSED }, delay: null };
       case Outcome.UNAVAILABLE:
+        this.awaitCamera();
         return { status: { ...facts, state: State.UNAVAILABLE }, delay: null };
       default:
         return this.#reconnect(facts, retryAfter);
@@ -86,7 +109,7 @@ export class RetryPolicy {
   }
 
   /**
-   * @param {Partial<Status>} facts
+   * @param {Partial<Facts>} facts
    * @param {number} minimum ms
    * @param {number} [maximum] ms
    * @returns {Next}
@@ -96,4 +119,10 @@ export class RetryPolicy {
     if (this.#failedOpenings < OPENINGS_BEFORE_FALLBACK) return { status: { ...facts, state: State.RECONNECTING }, delay };
     return { status: { state: State.UNAVAILABLE, reason: LocalReason.NO_WEBSOCKET }, delay };
   }
+}
+
+/** @param {ErrorMessage | null} error */
+function factsOf(error) {
+  const { message = null, in_use: inUse = null, limit = null, waiting = null, yours = [] } = error ?? {};
+  return { message, inUse, limit, waiting, yours };
 }

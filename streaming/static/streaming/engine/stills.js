@@ -35,11 +35,14 @@ export class Stills {
     this.#load(run.signal);
   }
 
-  /** @param {number} interval milliseconds from the end of one request to the start of the next */
-  async every(interval) {
+  /**
+   * @param {number} interval milliseconds from the end of one request to the start of the next
+   * @param {() => boolean} [isWanted] asked before each request
+   */
+  async every(interval, isWanted = () => true) {
     const run = this.#begin();
     while (!run.signal.aborted) {
-      await this.#load(run.signal);
+      if (isWanted()) await this.#load(run.signal);
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   }

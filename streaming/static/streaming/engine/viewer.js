@@ -1,4 +1,5 @@
 import { browser } from "./browser.js";
+import { Claim } from "./claim.js";
 import { ServerClock } from "./clock.js";
 import { Figures } from "./figures.js";
 import { LiveStream } from "./live-stream.js";
@@ -7,6 +8,7 @@ import { Reconnection } from "./reconnection.js";
 import { State } from "./states.js";
 import { Stills } from "./stills.js";
 import { Traffic } from "./traffic.js";
+import { WaitingLine } from "./waiting-line.js";
 
 /** @import { Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
@@ -19,12 +21,21 @@ const STALE_AFTER = 2_000; // ms
 /** @typedef {{inUse: number | null, limit: number | null}} SlotsInUse */
 
 /**
+ * @typedef {object} ViewerOptions
+ * @property {string} cameraId
+ * @property {Quality | null} quality null: the server's default
+ * @property {VideoSupport} [video] what plays H.264 in this browser
+ * @property {Traffic} [traffic] counts what arrives
+ */
+
+/**
  * @typedef {object} ViewerListener
  * @property {(picture: ImageBitmap | VideoFrame) => void} paint the listener owns the picture and closes it
  * @property {() => void} onPicture `picture` has changed; called after `paint`
  * @property {() => void} onChange `status` or `quality` has changed
  * @property {(message: InfoMessage | QualityMessage) => void} onQualityKept the server has no room for the wanted quality
  * @property {() => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {() => void} onTurn the slot that the viewer waited for has come
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
 
@@ -39,8 +50,9 @@ export class Viewer {
   figures = new Figures();
   /** @type {SlotsInUse} at the admission */
   gate = { inUse: null, limit: null };
+  cameraId;
+  line;
 
-  #cameraId;
   #video;
   #traffic;
   #listener;
@@ -51,17 +63,13 @@ export class Viewer {
   #staleTimer;
 
   /**
-   * @param {object} options
-   * @param {string} options.cameraId
-   * @param {Quality | null} options.quality null: the server's default
-   * @param {VideoSupport} [options.video] what plays H.264 in this browser
-   * @param {Traffic} [options.traffic] counts what arrives
+   * @param {ViewerOptions} options
    * @param {ViewerListener} listener
    * @param {Browser} [environment]
    */
   constructor({ cameraId, quality, video = null, traffic = new Traffic() }, listener, environment = browser()) {
     this.wanted = quality;
-    this.#cameraId = cameraId;
+    this.cameraId = cameraId;
     this.#video = video;
     this.#traffic = traffic;
     this.#listener = listener;
@@ -74,16 +82,20 @@ export class Viewer {
       },
       environment.fetch,
     );
+    const claim = new Claim(cameraId, environment.page);
     this.#reconnection = new Reconnection(
       stills,
+      claim,
       this.#clock,
       {
-        connect: (onEnd) => this.#connect(onEnd),
+        connect: (query, onEnd) => this.#connect(query, onEnd),
         onStatus: () => this.#onStatus(),
+        onTouch: () => this.line.touch(),
         seenElsewhere: () => listener.seenElsewhere(),
       },
       environment,
     );
+    this.line = new WaitingLine(claim, this.#clock, this.#reconnection, () => listener.onTurn());
   }
 
   get status() {
@@ -115,9 +127,10 @@ export class Viewer {
     this.#reconnection.send({ type: ViewerMessage.QUALITY_CHANGE, quality });
   }
 
-  /** @param {(end: End) => void} onEnd */
-  #connect(onEnd) {
-    const address = streamAddress(this.#cameraId, this.wanted, this.#browser.page.location, this.#video !== null);
+  /** @param {Claim["query"]} claim @param {(end: End) => void} onEnd */
+  #connect(claim, onEnd) {
+    const { location } = this.#browser.page;
+    const address = streamAddress(this.cameraId, this.wanted, location, this.#video !== null, claim);
     return new LiveStream(
       { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
@@ -140,7 +153,7 @@ export class Viewer {
   /** @param {StreamMessage} message */
   #onMessage(message) {
     this.#reconnection.onMessage();
-    if (message.type === ServerMessage.STATUS) this.#onStreamState(message);
+    if (message.type === ServerMessage.STATUS && !this.line.takes(message)) this.#onStreamState(message);
     if (message.type === ServerMessage.INFO) this.#onInfo(message);
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
       this.quality = message.quality;
@@ -150,8 +163,8 @@ export class Viewer {
   }
 
   /** @param {InfoMessage} message */
-  #onInfo({ quality, in_use: inUse, limit }) {
-    this.#reconnection.onAdmitted();
+  #onInfo({ quality, in_use: inUse, limit, resume }) {
+    this.line.onAdmitted(resume);
     this.gate = { inUse, limit };
     if (this.wanted && this.wanted !== quality) this.setQuality(this.wanted); // chosen while connecting
   }
@@ -161,11 +174,9 @@ export class Viewer {
    * @param {StatusMessage} message
    */
   #onStreamState({ state, reason }) {
-    if (state === StreamState.RECONNECTING) this.#reconnection.change({ state: State.RECONNECTING, reason });
-    else if (state === StreamState.CONNECTING) {
-      const again = this.status.state === State.RECONNECTING;
-      this.#reconnection.change({ state: again ? State.RECONNECTING : State.CONNECTING, reason });
-    }
+    const again = state === StreamState.RECONNECTING || this.status.state === State.RECONNECTING;
+    const next = again ? State.RECONNECTING : State.CONNECTING;
+    if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason });
   }
 
   /** @param {ImageBitmap | VideoFrame} picture @param {Frame} frame @param {boolean} live */

@@ -25,9 +25,13 @@ export class CameraViewer extends HTMLElement {
     this.#player?.close();
   }
 
-  /** @param {Gate | null} gate null: not known. A refused viewer is offered a free slot. */
-  showGate(gate) {
-    this.#player?.showGate(gate);
+  /**
+   * A refused viewer is offered a free slot, and a stopped viewer learns that the block was lifted.
+   * @param {Gate | null} gate null: not known
+   * @param {number} [blocked] seconds for which the user is blocked; undefined: not known
+   */
+  showGate(gate, blocked) {
+    this.#player?.showGate(gate, blocked);
   }
 
   /** @param {string} key @returns {boolean} whether the key has a meaning here */

@@ -43,7 +43,7 @@ export class LiveModal {
     this.#viewer.addEventListener("refused", (event) => {
       this.#refusedAt = performance.now();
       const { detail: status } = /** @type {CustomEvent<Status>} */ (event);
-      if (status.reason === Reason.LIMIT_REACHED) showToast(status.message ?? "");
+      if (status.reason === Reason.LIMIT_REACHED && status.message) showToast(status.message);
     });
     window.addEventListener("popstate", (event) => this.#onHistory(event.state?.live));
     this.#openLinked();
@@ -53,9 +53,9 @@ export class LiveModal {
     return this.#dialog.open;
   }
 
-  /** @param {Gate | null} gate null: not known */
-  showGate(gate) {
-    if (performance.now() - this.#refusedAt > LATE) this.#viewer.showGate(gate); // else the refusal is newer
+  /** @param {Gate | null} gate null: not known @param {number} [blocked] seconds for which the user is blocked */
+  showGate(gate, blocked) {
+    if (performance.now() - this.#refusedAt > LATE) this.#viewer.showGate(gate, blocked); // else the refusal is newer
   }
 
   /**

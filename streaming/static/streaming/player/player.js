@@ -97,9 +97,10 @@ export class Player {
     this.#viewing?.viewer.retry();
   }
 
-  /** @param {Gate | null} gate null: not known. A refused viewer is offered a free slot. */
-  showGate(gate) {
+  /** @param {Gate | null} gate null: not known @param {number} [blocked] seconds; a refused viewer is offered a free slot */
+  showGate(gate, blocked) {
     this.#gate = gate;
+    this.#status.noteBlock(blocked);
     const free = gate?.state === "open" && (gate.available ?? 0) > 0;
     if (free === this.#slotFree) return;
     this.#slotFree = free;
@@ -133,6 +134,7 @@ export class Player {
         onPicture: () => this.#onPicture(viewing.viewer),
         onChange: () => this.#render(viewing),
         onQualityKept: (quality, reason) => this.#menu.keep(quality, reason),
+        onTurn: () => this.#status.signalTurn(camera.name),
         seenElsewhere: () => this.#inPicture.isShown,
       },
     );
@@ -163,11 +165,9 @@ export class Player {
   /** @param {Viewing} viewing */
   #refresh(viewing) {
     viewing.applyQuality();
-    const { status } = viewing.viewer;
-    if (status.state === State.CLOSED && status.until) this.#status.show(status, this.#slotFree); // the remaining time
-    this.#status.showAge(viewing.viewer);
+    this.#status.tick(viewing.viewer, this.#slotFree);
     this.#figures.render();
-    if (status.state !== State.LIVE) this.#drawInPicture();
+    if (viewing.viewer.status.state !== State.LIVE) this.#drawInPicture();
   }
 
   /** @param {Viewing} viewing */
@@ -181,7 +181,7 @@ export class Player {
     this.#menu.showQuality(quality);
     if (entered && status.state !== State.LIVE && status.state !== State.STALE) viewing.restart();
     if (refused) this.#slotFree = false; // the refusal is newer
-    this.#status.show(status, this.#slotFree);
+    this.#status.show(viewing.viewer, this.#slotFree);
     this.#status.showAge(viewing.viewer);
     this.#drawInPicture();
     this.#status.announce();

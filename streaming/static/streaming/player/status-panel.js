@@ -1,12 +1,16 @@
 import { State } from "../engine/states.js";
 import { find } from "../shared/find.js";
+import { BlockCountdown } from "./block-countdown.js";
+import { LinePanel } from "./line-panel.js";
+import { questionNotice } from "./line-texts.js";
 import { Reason } from "../shared/protocol.js";
-import { notice, pictureAge, stateWords } from "./texts.js";
+import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 
-/** @import { Status } from "../engine/states.js" */
 /** @import { Viewer } from "../engine/viewer.js" */
 
 const OLD = 6; // seconds. While all is well, a still is up to five seconds old: it serves for two, and the next comes after two
+const OLD_WAITING = 12; // seconds. While a viewer waits for a slot, the next still comes after five
+const PLACE_INTERVAL = 5_000; // ms between two announcements of the place in line
 /** @type {Set<State>} */
 const FROZEN = new Set([State.STALE, State.RECONNECTING]);
 
@@ -22,8 +26,12 @@ export class StatusPanel {
   #retry;
   #age;
   #announcer;
+  #line;
+  #block = new BlockCountdown();
   #words = "";
   #announced = "";
+  #isPlace = false; // whether the words are a place in line
+  #placeAt = -Infinity; // time of the latest announcement of a place
 
   /**
    * @param {Element} root holds the parts; has `data-old` while the picture is old
@@ -42,53 +50,107 @@ export class StatusPanel {
     this.#retry = part("retry");
     this.#age = part("age");
     this.#announcer = part("announcer");
+    this.#line = new LinePanel(root);
     this.#retry.addEventListener("click", onRetry);
     this.#noticeRetry.addEventListener("click", onRetry);
   }
 
-  /** @param {Status} status @param {boolean} slotFree whether a refused viewer is offered a free slot */
-  show(status, slotFree) {
-    const shown = notice(status, slotFree);
-    this.#words = shown ? `${shown.title}. ${shown.text}` : stateWords(status);
+  /** @param {Viewer} viewer @param {boolean} slotFree whether a refused viewer is offered a free slot */
+  show(viewer, slotFree) {
+    const status = this.#block.correct(viewer.status);
+    const question = questionNotice(status.state, viewer.line.answerBy);
+    const shown = question ?? notice(status, slotFree);
+    const focused = this.#focused;
+    this.#words = shown ? (shown.spoken ?? `${shown.title}. ${shown.text}`.trim()) : stateWords(status);
+    this.#isPlace = status.state === State.WAITING;
     // The picture's label says "Live".
     this.#state.textContent = shown || status.state === State.LIVE ? "" : this.#words;
     this.#title.textContent = shown?.title ?? "";
     this.#text.textContent = shown?.text ?? "";
     this.#noticeRetry.textContent = shown?.action ?? "";
-    this.#noticeRetry.hidden = status.reason === Reason.NOT_AUTHENTICATED;
-    this.#login.hidden = !this.#noticeRetry.hidden;
-    // There is one Retry at a time: in the notice, or else among the controls. The focus follows it.
-    const [from, to] = shown ? [this.#retry, this.#noticeRetry] : [this.#noticeRetry, this.#retry];
-    const focused = document.activeElement === from;
+    this.#login.hidden = status.reason !== Reason.NOT_AUTHENTICATED;
+    this.#noticeRetry.hidden = !this.#login.hidden || !shown?.action;
+    this.#line.show(viewer, shown === FREE, question !== null);
+    this.#root.toggleAttribute("data-asked", question !== null);
     this.#notice.hidden = !shown;
-    this.#retry.hidden = Boolean(shown);
-    if (focused) to.focus();
+    this.#retry.hidden = Boolean(shown); // there is one Retry at a time: in the notice, or else among the controls
+    if (focused && !isVisible(focused)) this.#buttons.find(isVisible)?.focus();
+  }
+
+  /**
+   * Shows what changes with time: the age of the picture, how long a block lasts, for how long a viewer has been waiting,
+   * and for how long they may answer.
+   * @param {Viewer} viewer
+   * @param {boolean} slotFree
+   */
+  tick(viewer, slotFree) {
+    const { state, until } = this.#block.correct(viewer.status);
+    const blocked = state === State.CLOSED && until !== null;
+    if (this.#isPlace || viewer.line.answerBy || blocked) this.show(viewer, slotFree);
+    if (this.#isPlace || (blocked && until <= Date.now())) this.announce();
+    this.showAge(viewer);
+  }
+
+  /** @param {number | undefined} seconds for which the server blocks this user; undefined: not known */
+  noteBlock(seconds) {
+    this.#block.note(seconds);
   }
 
   /** @param {Viewer} viewer */
   showAge({ picture, age, status }) {
     const known = picture !== null && age !== null;
+    const old = status.state === State.WAITING ? OLD_WAITING : OLD;
     this.#age.textContent = known ? pictureAge(status.state, picture.kind, age) : "";
-    this.#root.toggleAttribute("data-old", known && (age >= OLD || FROZEN.has(status.state)));
+    this.#root.toggleAttribute("data-old", known && (age >= old || FROZEN.has(status.state)));
   }
 
   /** Announces changes of state only: a ticking age inside a live region would never let a screen reader rest. */
   announce() {
+    if (!this.#isPlace) this.#placeAt = -Infinity;
     if (this.#words === this.#announced) return;
+    const now = performance.now();
+    if (now - this.#placeAt < PLACE_INTERVAL) return; // a line may move fast: `announce` is called again
+    if (this.#isPlace) this.#placeAt = now;
     this.#announced = this.#words;
     this.#announcer.textContent = this.#words;
   }
 
+  /**
+   * The slot that the viewer waited for has come. They may be at another page.
+   * @param {string} cameraName
+   */
+  signalTurn(cameraName) {
+    this.#line.signalTurn(cameraName);
+  }
+
   clear() {
+    this.#line.clear();
     this.#announced = "";
+    this.#placeAt = -Infinity;
     this.#age.textContent = "";
-    this.#root.removeAttribute("data-old");
+    for (const name of ["data-old", "data-asked"]) this.#root.removeAttribute(name);
   }
 
   /** @param {State} state @returns {string[]} lines to show over a picture that is not live, or old */
   lines(state) {
-    const current = state === State.LIVE && !this.#root.hasAttribute("data-old");
+    const current = state === State.LIVE && !this.#root.matches("[data-old], [data-asked]");
     const parts = current ? [] : [this.#title, this.#state, this.#age];
     return parts.map(({ textContent }) => textContent).filter(Boolean);
   }
+
+  /** The focused one of the buttons. */
+  get #focused() {
+    return this.#buttons.find((button) => button === document.activeElement);
+  }
+
+  get #buttons() {
+    /** @type {NodeListOf<HTMLElement>} */
+    const inNotice = this.#notice.querySelectorAll("button, a");
+    return [...inNotice, this.#retry];
+  }
+}
+
+/** @param {HTMLElement} element */
+function isVisible(element) {
+  return element.getClientRects().length > 0;
 }

@@ -3,6 +3,7 @@
 import { duration } from "../shared/format.js";
 import { Reason } from "../shared/protocol.js";
 import { LocalReason, State } from "../engine/states.js";
+import { mayWait, placeWords, waitingWords } from "./line-texts.js";
 
 /** @import { Measurement } from "../engine/figures.js" */
 /** @import { Status } from "../engine/states.js" */
@@ -20,6 +21,8 @@ export const REFUSED = {
   [Reason.CAMERA_LIMIT_REACHED]: "This camera has reached its viewer limit",
   [Reason.USER_LIMIT_REACHED]: "You've reached your stream limit",
   [Reason.ADDRESS_LIMIT_REACHED]: "Your network has reached its stream limit",
+  [Reason.LINE_FULL]: "The line is full",
+  [Reason.WAIT_EXPIRED]: "No slot has become free",
 };
 
 /** @type {Record<string, string>} */
@@ -29,6 +32,8 @@ const REFUSED_HINTS = {
   [Reason.CAMERA_LIMIT_REACHED]: "Try again later.",
   [Reason.USER_LIMIT_REACHED]: "Close one to open another.",
   [Reason.ADDRESS_LIMIT_REACHED]: "Close another stream, or try again later.",
+  [Reason.LINE_FULL]: "Try again later.",
+  [Reason.WAIT_EXPIRED]: "You have left the line.",
 };
 
 /** @type {Record<string, string>} */
@@ -57,12 +62,19 @@ const CLOSED = {
   [Reason.NOT_AUTHENTICATED]: ["You are logged out", "Log in again to continue watching."],
   [Reason.PERMISSION_DENIED]: ["No access", "You don't have access to this camera. Ask an administrator."],
   [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
+  [Reason.REPLACED]: ["Continued in another window", ""],
+  [Reason.IDLE]: ["Stream stopped", "Nobody answered whether it was still watched, and others were waiting."],
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page does not match the server's version. Reload the page."],
 };
 
+/** @type {Record<string, string>} */
+const AGAIN = { [Reason.REPLACED]: "Watch here again", [Reason.IDLE]: "Watch again" };
+
 /** @type {Set<State>} the states in which the viewer waits for the server */
-const WAITING = new Set([State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE]);
-const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
+const PENDING = new Set([State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE, State.WAITING]);
+const NOBODY_WAITS = "Nobody is waiting: you would be next.";
+/** The notice that offers a free slot. */
+export const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?", action: "Watch" });
 
 /** @param {Reason} reason why the server keeps the quality */
 export function keptWords(reason) {
@@ -75,8 +87,8 @@ export function keptWords(reason) {
  * Names a state in a few words.
  * @param {Status} status
  */
-export function stateWords({ state, reason, message, offline }) {
-  if (offline && WAITING.has(state)) return "You are offline";
+export function stateWords({ state, reason, message, offline, position }) {
+  if (offline && PENDING.has(state)) return "You are offline";
   switch (state) {
     case State.CONNECTING:
       return reason === Reason.GATE_RECOVERING ? RECONNECTING[reason] : "Connecting…";
@@ -87,6 +99,8 @@ export function stateWords({ state, reason, message, offline }) {
     case State.RECONNECTING:
       if (reason === Reason.GATE_UNAVAILABLE && message) return `${message} Retrying…`; // the server knows which part is away
       return textOf(RECONNECTING, reason) ?? "The camera is not responding. Reconnecting…";
+    case State.WAITING:
+      return placeWords(position ?? 1);
     case State.REFUSED:
       return textOf(REFUSED, reason) ?? "All streams are in use";
     case State.UNAVAILABLE:
@@ -97,25 +111,62 @@ export function stateWords({ state, reason, message, offline }) {
 }
 
 /**
+ * A notice over the picture.
+ * @typedef {object} Notice
+ * @property {string} title
+ * @property {string} text
+ * @property {string} action the label of the button that tries again; empty: there is none
+ * @property {string} [spoken] what a screen reader says, if that differs
+ */
+
+/**
  * The notice over the picture, if there is no stream to wait for.
  * @param {Status} status
  * @param {boolean} slotFree
- * @returns {{title: string, text: string, action: string} | null} `action`: the label of its button
+ * @returns {Notice | null}
  */
 export function notice(status, slotFree) {
   const [title, action] = [stateWords(status), "Retry"];
   switch (status.state) {
+    case State.WAITING:
+      return placeNotice(status, title);
     case State.REFUSED:
-      if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
-      return { title: refusalTitle(status), text: textOf(REFUSED_HINTS, status.reason) ?? status.message ?? "", action };
+      return slotFree && status.reason === Reason.LIMIT_REACHED ? FREE : refusalNotice(status);
     case State.UNAVAILABLE:
       if (status.offline) return { title, text: "Waiting for the network…", action };
-      return { title, text: textOf(UNAVAILABLE, status.reason) ?? status.message ?? "", action };
+      return { title, text: whyUnavailable(status), action };
     case State.CLOSED:
-      return title ? { title, text: whyClosed(status), action } : null;
+      return title ? { title, text: whyClosed(status), action: textOf(AGAIN, status.reason) ?? action } : null;
     default:
       return null;
   }
+}
+
+/**
+ * A screen reader says the place and the limit. It would never rest if it also said the time and who joins behind.
+ * @param {Status} status
+ * @param {string} place
+ * @returns {Notice}
+ */
+function placeNotice(status, place) {
+  const { position, waiting, since, offline } = status;
+  const title = offline || position === 1 ? place : `${place}, ${waiting} waiting`;
+  const limit = `${refusalTitle(status)}.`;
+  const waited = duration(Math.max(0, Date.now() - (since ?? Date.now())) / 1000);
+  const text = sentences(limit, `You have been waiting for ${waited}.`, "The stream starts by itself.");
+  return { title, text, action: "", spoken: sentences(`${place}.`, limit) };
+}
+
+/** @param {Status} status @returns {Notice} */
+function refusalNotice(status) {
+  const { reason, waiting, message } = status;
+  const title = refusalTitle(status);
+  const hint = textOf(REFUSED_HINTS, reason) ?? message ?? "";
+  const queue = waitingWords(waiting ?? 0);
+  if (!mayWait(status)) return { title, text: sentences(queue, hint), action: "Retry" };
+  if (reason === Reason.LIMIT_REACHED) return { title, text: queue || NOBODY_WAITS, action: "" };
+  // Waiting includes an attempt. A viewer who first chooses a lower quality may prefer a single one.
+  return { title, text: sentences(hint, queue), action: reason === Reason.BANDWIDTH_REACHED ? "Retry" : "" };
 }
 
 /**
@@ -123,7 +174,16 @@ export function notice(status, slotFree) {
  * @param {Status} status
  */
 export function refusalTitle(status) {
-  return textOf(REFUSED, status.reason) ?? allInUse(status) ?? stateWords(status);
+  return textOf(REFUSED, status.reason) ?? allInUse(status) ?? stateWords({ ...status, state: State.REFUSED });
+}
+
+/**
+ * Each text of the player begins with the server's usual message. Any other message tells more.
+ * @param {Status} status
+ */
+function whyUnavailable({ reason, message }) {
+  const text = textOf(UNAVAILABLE, reason) ?? "";
+  return message && !text.startsWith(message) ? `${message} Waiting…` : text;
 }
 
 /**
@@ -133,7 +193,12 @@ export function refusalTitle(status) {
 function whyClosed({ reason, message, until }) {
   const text = textOf(CLOSED, reason)?.[1] ?? "";
   if (reason !== Reason.STOPPED_BY_ADMINISTRATOR) return text;
-  return [message || text, blockWords(until)].filter(Boolean).join(" ");
+  return sentences(message || text, blockWords(until));
+}
+
+/** @param {string[]} parts some of them empty */
+function sentences(...parts) {
+  return parts.filter(Boolean).join(" ");
 }
 
 /**

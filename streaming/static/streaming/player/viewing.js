@@ -16,6 +16,7 @@ import { VideoFailures } from "./video-failures.js";
  * @property {() => void} onPicture
  * @property {() => void} onChange the state or the quality has changed
  * @property {(quality: Quality, reason: Reason) => void} onQualityKept the server has no room for another quality
+ * @property {() => void} onTurn the slot that the viewer waited for has come
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
 
@@ -52,6 +53,7 @@ export class Viewing {
         onChange: () => listener.onChange(),
         onQualityKept: ({ quality, reason }) => reason && this.#onQualityKept(quality, reason),
         onVideoFailure: () => this.#onVideoFailure(),
+        onTurn: () => listener.onTurn(),
         seenElsewhere: () => listener.seenElsewhere(),
       },
     );

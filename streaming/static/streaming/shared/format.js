@@ -5,6 +5,14 @@
 /** @type {Record<Quality, string>} */
 export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medium", low: "Low" };
 
+/**
+ * The viewers in line for a slot; empty without any.
+ * @param {number | null | undefined} count
+ */
+export function waitingWords(count) {
+  return count ? `${count}\u00a0waiting` : "";
+}
+
 /** @param {number} seconds */
 export function duration(seconds) {
   if (seconds < 60) return `${Math.floor(seconds)} s`;

@@ -16,6 +16,7 @@
  * @property {number} limit
  * @property {number | null} available to this user; null: not known
  * @property {GateState} state
+ * @property {number | null} [waiting] viewers in line for a slot; an older worker does not tell them
  */
 
 /** @typedef {{state: string, viewers: number}} CameraMetrics */
@@ -26,7 +27,8 @@
  * @property {Gate} gate
  * @property {Record<string, CameraMetrics>} cameras by id
  * @property {number} [max_per_camera] viewers; 0: unlimited
- * @property {{in_use: number | null, limit: number}} [yours] this user's streams; limit 0: unlimited
+ * @property {{in_use: number | null, limit: number, blocked_seconds?: number}} [yours] this user's streams, limit 0: unlimited;
+ *   and the time left of this user's block, 0: none
  */
 
 /** @typedef {{id: string, name: string}} Camera */
@@ -41,6 +43,7 @@ export const CloseCode = Object.freeze({
   VIEWER_UNRESPONSIVE: 4408,
   SLOT_LOST: 4409,
   STOPPED_BY_ADMINISTRATOR: 4410,
+  REPLACED: 4411,
   PROTOCOL_ERROR: 4422,
   LIMIT_REACHED: 4429,
   UNAVAILABLE: 4503,
@@ -55,6 +58,8 @@ export const Reason = Object.freeze({
   VIEWER_UNRESPONSIVE: "viewer_unresponsive",
   SLOT_LOST: "slot_lost",
   STOPPED_BY_ADMINISTRATOR: "stopped_by_administrator",
+  REPLACED: "replaced",
+  IDLE: "idle",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
   BANDWIDTH_REACHED: "bandwidth_reached",
@@ -62,6 +67,8 @@ export const Reason = Object.freeze({
   USER_LIMIT_REACHED: "user_limit_reached",
   ADDRESS_LIMIT_REACHED: "address_limit_reached",
   STILL_LIMIT_REACHED: "still_limit_reached",
+  LINE_FULL: "line_full",
+  WAIT_EXPIRED: "wait_expired",
   CAMERA_UNREACHABLE: "camera_unreachable",
   CAMERA_LOST: "camera_lost",
   GATE_UNAVAILABLE: "gate_unavailable",
@@ -83,10 +90,12 @@ export const ViewerMessage = Object.freeze({
   ACK: "ack",
   QUALITY_CHANGE: "quality_change",
   PING: "ping",
+  STILL_WATCHING: "still_watching",
 });
 
 /** @typedef {ValueOf<typeof StreamState>} StreamState the state in a `status` message */
 export const StreamState = Object.freeze({
+  WAITING: "waiting",
   CONNECTING: "connecting",
   LIVE: "live",
   RECONNECTING: "reconnecting",
@@ -106,6 +115,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {Reason | null} [reason]
  * @property {number} in_use
  * @property {number} limit
+ * @property {string} [resume] a token to come back with
  */
 
 /**
@@ -119,9 +129,34 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 /**
  * @typedef {object} StatusMessage
  * @property {typeof ServerMessage.STATUS} type
- * @property {StreamState} state
+ * @property {Exclude<StreamState, "waiting">} state
  * @property {Reason | null} reason
  */
+
+/**
+ * The question whether somebody still watches.
+ * @typedef {object} QuestionMessage
+ * @property {typeof ServerMessage.STATUS} type
+ * @property {typeof StreamState.LIVE} state
+ * @property {typeof ViewerMessage.STILL_WATCHING} reason
+ * @property {number} answer_within seconds
+ */
+
+/**
+ * The viewer's place in line.
+ * @typedef {object} PlaceMessage
+ * @property {typeof ServerMessage.STATUS} type
+ * @property {typeof StreamState.WAITING} state
+ * @property {Reason | null} reason the limit that refuses
+ * @property {number} position from 1; 0: a viewing of one's own ends and hands over its slot
+ * @property {number} waiting viewers in line
+ * @property {number} since Unix milliseconds
+ * @property {string} resume a token to come back with
+ * @property {number} [in_use]
+ * @property {number} [limit]
+ */
+
+/** @typedef {{viewing_id: string, camera: string, name: string, since: number}} OwnViewing `since`: Unix milliseconds */
 
 /**
  * @typedef {object} ErrorMessage
@@ -131,6 +166,8 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number | null} [in_use]
  * @property {number | null} [limit]
  * @property {number | null} [retry_after] seconds
+ * @property {number} [waiting] viewers in line, with a limit's refusal
+ * @property {OwnViewing[]} [yours] one's own viewings that hold slots
  */
 
 /**
@@ -140,12 +177,13 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number} server_time Unix milliseconds
  */
 
-/** @typedef {InfoMessage | QualityMessage | StatusMessage} StreamMessage */
+/** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */
 
 /**
  * @typedef {{type: typeof ViewerMessage.ACK, seq: number}
  *   | {type: typeof ViewerMessage.QUALITY_CHANGE, quality: Quality}
- *   | {type: typeof ViewerMessage.PING, time: number}} ViewerMessages
+ *   | {type: typeof ViewerMessage.PING, time: number}
+ *   | {type: typeof ViewerMessage.STILL_WATCHING}} ViewerMessages
  */
 
 export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
@@ -200,68 +238,19 @@ export function snapshotPath(cameraId, quality = "low") {
   return `/api/v1/cameras/${encodeURIComponent(cameraId)}/stream/snapshot?quality=${quality}`;
 }
 
+/** @typedef {{wait?: "1", replace?: string, resume?: string}} Claim to a slot, in the query of an opening */
+
 /**
  * Returns the WebSocket address of a live stream, on the server of this page.
  * @param {string} cameraId
  * @param {Quality | null} quality null: the server's default
  * @param {{protocol: string, host: string}} page `window.location`
  * @param {boolean} [video] whether this browser plays H.264
+ * @param {Claim} [claim]
  */
-export function streamAddress(cameraId, quality, page, video = false) {
+export function streamAddress(cameraId, quality, page, video = false, claim = {}) {
   const scheme = page.protocol === "https:" ? "wss:" : "ws:";
-  const query = new URLSearchParams({ ...(quality && { quality }), formats: video ? "jpeg,h264" : "jpeg" });
+  const formats = video ? "jpeg,h264" : "jpeg";
+  const query = new URLSearchParams({ ...(quality && { quality }), formats, ...claim });
   return `${scheme}//${page.host}/api/v1/cameras/${encodeURIComponent(cameraId)}/stream?${query}`;
-}
-
-/** @typedef {ValueOf<typeof Outcome>} Outcome what a viewer does after its connection has ended */
-export const Outcome = Object.freeze({
-  RECONNECT: "reconnect",
-  REFUSED: "refused",
-  UNAVAILABLE: "unavailable",
-  ENDED: "ended",
-});
-
-/** @type {Set<number>} */
-const FINAL_CODES = new Set([
-  CloseCode.CAMERA_NOT_FOUND,
-  CloseCode.NO_STREAM_URL,
-  CloseCode.NOT_AUTHENTICATED,
-  CloseCode.PERMISSION_DENIED,
-  CloseCode.STOPPED_BY_ADMINISTRATOR,
-  CloseCode.PROTOCOL_ERROR,
-]);
-
-/** @type {Map<number, Reason>} */
-const DEFAULT_REASONS = new Map([
-  [CloseCode.CAMERA_NOT_FOUND, Reason.CAMERA_NOT_FOUND],
-  [CloseCode.NO_STREAM_URL, Reason.NO_STREAM_URL],
-  [CloseCode.NOT_AUTHENTICATED, Reason.NOT_AUTHENTICATED],
-  [CloseCode.PERMISSION_DENIED, Reason.PERMISSION_DENIED],
-  [CloseCode.VIEWER_UNRESPONSIVE, Reason.VIEWER_UNRESPONSIVE],
-  [CloseCode.SLOT_LOST, Reason.SLOT_LOST],
-  [CloseCode.STOPPED_BY_ADMINISTRATOR, Reason.STOPPED_BY_ADMINISTRATOR],
-  [CloseCode.PROTOCOL_ERROR, Reason.PROTOCOL_ERROR],
-  [CloseCode.LIMIT_REACHED, Reason.LIMIT_REACHED],
-  [CloseCode.UNAVAILABLE, Reason.CAMERA_UNREACHABLE],
-]);
-
-/**
- * @param {number} code
- * @param {string | null} reason
- * @returns {Outcome}
- */
-export function outcomeOf(code, reason) {
-  if (code === CloseCode.LIMIT_REACHED) return Outcome.REFUSED;
-  if (FINAL_CODES.has(code)) return Outcome.ENDED;
-  const cameraFailed = reason === Reason.CAMERA_UNREACHABLE || reason === Reason.CAMERA_LOST;
-  return code === CloseCode.UNAVAILABLE && cameraFailed ? Outcome.UNAVAILABLE : Outcome.RECONNECT;
-}
-
-/**
- * Returns the reason of a close code, for a connection that ended without an `error` message.
- * @param {number} code
- * @returns {Reason | null} null: the connection was lost
- */
-export function defaultReason(code) {
-  return DEFAULT_REASONS.get(code) ?? null;
 }

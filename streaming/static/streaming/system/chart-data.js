@@ -19,6 +19,11 @@ import { duration } from "../shared/format.js";
  * @property {Column} seconds_at_full
  * @property {ByReason} refusals
  * @property {ByReason} would_refuse by the dry run
+ * @property {Column} waited viewers who got a slot after waiting in line
+ * @property {Column} wait_median seconds
+ * @property {Column} wait_high seconds, 95 %
+ * @property {Column} gave_up viewers who left the line without a slot
+ * @property {{waited: number, wait_median: number | null, wait_high: number | null, gave_up: number}} waits of the whole time
  */
 
 /** @typedef {{average_peak: number | null, max_peak: number | null, refusals: number}} Hour */
@@ -33,6 +38,8 @@ const REASON_WORDS = {
   address_limit_reached: "Address limit",
   stopped_by_administrator: "Blocked by an administrator",
   gate_unavailable: "Limit could not be checked",
+  line_full: "Waiting line full",
+  wait_expired: "Waited too long",
 };
 
 /** @param {string} reason */
@@ -41,12 +48,12 @@ export function reasonWords(reason) {
 }
 
 /**
- * Keeps the refusals by a limit, by a block, and by a failed check of both. Others tell nothing about the limits.
+ * Keeps the refusals by a limit, by the waiting line, by a block, and by a failed check of both. Others tell nothing about the limits.
  * @param {ByReason} refusals
  * @returns {ByReason}
  */
 export function byLimits(refusals) {
-  const others = ["stopped_by_administrator", "gate_unavailable"];
+  const others = ["stopped_by_administrator", "gate_unavailable", "line_full", "wait_expired"];
   return Object.fromEntries(Object.entries(refusals).filter(([name]) => name.endsWith("_reached") || others.includes(name)));
 }
 
@@ -130,7 +137,7 @@ export function summary(columns, clock) {
   const most = `Peak: ${peak[index]} of ${limit[index]} streams in use (${clock(time[index])})`;
   const fast = highest(mbps);
   const bandwidth = fast === null ? "" : `, ${rate(mbps[fast])} Mbit/s`;
-  return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), trialWords(columns)].filter(Boolean).join(" ");
+  return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), waitWords(columns), trialWords(columns)].filter(Boolean).join(" ");
 }
 
 /** @param {Columns} columns */
@@ -146,6 +153,22 @@ function refusalWords(refusals) {
   if (!told.length) return "Nobody was refused.";
   const all = told.reduce((total, { count }) => total + count, 0);
   return `${all} refused (${told.map(({ reason, count }) => `${count}: ${reasonWords(reason).toLowerCase()}`).join(", ")}).`;
+}
+
+/** @param {Columns} columns */
+function waitWords({ waits: { waited, wait_median: median, wait_high: high, gave_up: left } }) {
+  const words = waited ? `${waited} waited for a slot (median ${spanWords(median)}, 95 %: ${spanWords(high)}).` : "";
+  return [words, left ? `${left} gave up waiting.` : ""].filter(Boolean).join(" ");
+}
+
+/**
+ * A time in line. It is estimated, so it has two digits.
+ * @param {number | null | undefined} seconds
+ */
+export function spanWords(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 1) return "under 1 s";
+  return seconds < 100 ? `${Math.round(seconds)} s` : `${Number((seconds / 60).toPrecision(2))} min`;
 }
 
 /** @param {Columns} columns */

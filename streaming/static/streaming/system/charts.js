@@ -11,6 +11,7 @@ import {
   localHours,
   reach,
   reasonWords,
+  spanWords,
   stack,
   summary,
   twice,
@@ -34,7 +35,7 @@ import { place, placeOf, say } from "./dom.js";
  */
 
 const DAY = 86_400; // seconds
-const HEIGHTS = { streams: 230, bandwidth: 140, refused: 120, hours: 150 }; // pixels
+const HEIGHTS = { streams: 230, bandwidth: 140, waits: 140, refused: 120, hours: 150 }; // pixels
 const DASHED = [6, 5];
 const bars = /** @type {uPlot.Series.BarsPathBuilderFactory} */ (uPlot.paths.bars);
 
@@ -83,11 +84,14 @@ export class History {
     /** @type {Span} */
     const time = [since, until];
     const anybody = refused.length > 0 || Object.keys(columns.would_refuse).length > 0;
+    const waited = columns.waits.waited > 0;
+    place("waits").hidden = !waited;
     place("chart-refused").hidden = !anybody;
     place("no-refused").hidden = anybody;
     this.#plots = [
       drawStreams(columns, time),
       drawBandwidth(columns, time),
+      ...(waited ? [drawWaits(columns, time)] : []),
       ...(anybody ? [drawRefused(columns, refused, time)] : []),
       drawHours(hours),
     ];
@@ -114,7 +118,9 @@ export class History {
       const row = document.createElement("tr");
       const { time, peak, limit, mbps, mbps_peak: most, max_mbps: budget } = columns;
       const texts = [dayAndClock.format(time[index] * 1000), peak[index], limit[index], rate(mbps[index]), rate(most[index])];
-      for (const text of [...texts, budget[index] || "none", refused[index], would[index]]) row.insertCell().append(String(text));
+      const waited = [columns.waited[index], spanWords(columns.wait_median[index]), spanWords(columns.wait_high[index])];
+      const counts = [columns.gave_up[index], refused[index], would[index]];
+      for (const text of [...texts, budget[index] || "none", ...waited, ...counts]) row.insertCell().append(String(text));
       return row;
     });
     place("points").replaceChildren(...rows);
@@ -145,6 +151,16 @@ function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
   ];
   const data = levels(columns, columns.mbps, columns.mbps_peak, ...(limited ? limitAndAlarms(budget) : []));
   return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });
+}
+
+/** @param {Columns} columns @param {Span} time */
+function drawWaits(columns, time) {
+  const series = [
+    { ...line("Median", "rate", spanWords), fill: color("rate-fill") },
+    { ...line("95 %", "rate-peak", spanWords), width: 1 },
+  ];
+  const data = levels(columns, columns.wait_median, columns.wait_high);
+  return draw("waits", time, series, data, { top: Math.max(...columns.wait_high.map((seconds) => seconds ?? 0)) });
 }
 
 /** @param {string} label @param {Words} words @returns {uPlot.Series[]} */

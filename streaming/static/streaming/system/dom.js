@@ -13,16 +13,17 @@ import { find } from "../shared/find.js";
  * @param {(entry: T) => Texts} texts
  */
 export function showRows(body, template, entries, texts) {
+  const ids = new Set(entries.map(({ id }) => id));
+  const gone = [...body.rows].filter((row) => !ids.has(row.dataset.id ?? ""));
+  const focused = gone.some((row) => row.contains(document.activeElement));
+  for (const row of gone) row.remove(); // before the others: to move a row takes the focus away from it
   const rows = new Map([...body.rows].map((row) => [row.dataset.id, row]));
   entries.forEach((entry, index) => {
     const row = rows.get(entry.id) ?? newRow(template);
-    rows.delete(entry.id);
     row.dataset.id = entry.id;
     showFields(row, texts(entry));
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
   });
-  const focused = [...rows.values()].some((row) => row.contains(document.activeElement));
-  for (const row of rows.values()) row.remove();
   if (focused) body.closest("table")?.caption?.focus();
 }
 

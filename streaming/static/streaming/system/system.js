@@ -9,14 +9,16 @@ import { isPlaced, place, placeOf, say } from "./dom.js";
 import { StopDialog } from "./stop-dialog.js";
 import { showUsage } from "./usage.js";
 import { ViewerPages } from "./viewer-pages.js";
+import { WaitingLine } from "./waiting-line.js";
 
 /** @import { LimitsAnswer, LimitsUrls } from "./limits.js" */
 /** @import { StopUrls } from "./stop-dialog.js" */
 /** @import { Usage, UsageLists } from "./usage.js" */
+/** @import { LineUrls } from "./waiting-line.js" */
 
-/** @typedef {{usage: string, history: string, refusals: string, blocks: string} & LimitsUrls & StopUrls} Urls */
+/** @typedef {{usage: string, history: string, refusals: string, blocks: string} & LimitsUrls & StopUrls & LineUrls} Urls */
 
-const EVERY = { usage: 1_000, blocks: 2_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
+const EVERY = { usage: 1_000, line: 1_000, blocks: 2_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
 
 /** @type {Urls} */
 const urls = given("urls");
@@ -88,8 +90,9 @@ function keepFresh(refresh, interval) {
   return run;
 }
 
+/** @returns {StopDialog | null} null: the user lacks the permission */
 function offerStops() {
-  if (!isPlaced("stop-dialog")) return; // the user lacks the permission
+  if (!isPlaced("stop-dialog")) return null;
   const dialog = new StopDialog(placeOf("stop-dialog", HTMLDialogElement), urls, csrf);
   onStopButton("viewers", (id, button) => {
     const viewer = usage.viewers.find((entry) => entry.id === id);
@@ -99,6 +102,7 @@ function offerStops() {
     const camera = usage.cameras.find((entry) => entry.id === id);
     if (camera) dialog.askForCamera(camera, button);
   });
+  return dialog;
 }
 
 /**
@@ -114,8 +118,9 @@ function onStopButton(table, listener) {
 
 limits.show(given("limits"));
 show(usage);
-offerStops();
+const line = new WaitingLine(urls, csrf, offerStops());
 keepFresh(refreshUsage, EVERY.usage);
+keepFresh(() => line.refresh(), EVERY.line)();
 keepFresh(() => limits.refresh(), EVERY.limits);
 if (isPlaced("blocked")) {
   // The user has the permission to see it.

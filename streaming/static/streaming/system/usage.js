@@ -4,7 +4,7 @@ import { find } from "../shared/find.js";
 
 import { alarmWords, budgetWords, causeWords, countedWords, isUnknown, levelOf, overWords, rate, reservedWords } from "./levels.js";
 import { place, say, showTable } from "./dom.js";
-import { QUALITY_WORDS, duration } from "../shared/format.js";
+import { QUALITY_WORDS, duration, waitingWords } from "../shared/format.js";
 
 /** @import { GateState, Quality } from "../shared/protocol.js" */
 /** @import { SystemGate } from "./levels.js" */
@@ -73,6 +73,7 @@ function showGate(gate, group) {
   say(place("available"), unknown ? "–" : gate.available);
   say(place("over"), overWords(gate.over));
   say(place("reserved"), reservedWords(gate, group));
+  say(place("waiting"), waitingWords(gate.waiting));
   say(place("mbps"), rate(sent));
   say(place("budget"), budgetWords(gate.max_mbps));
   say(place("counted"), countedWords(gate));

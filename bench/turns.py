@@ -1,0 +1,111 @@
+"""The order of the waiting line in a soak's history: was anybody overtaken by somebody who came later?
+
+Besides the events of `bench.history`:
+
+    asks      a viewer opens a connection; `reason` is the class
+    joins     the viewer was told a place in the line
+    quits     the viewer left the line without a slot: by their own will, or because the connection ended
+    mended    the fault of this worker is over
+
+Whoever asked after another viewer of the class had joined must not be admitted while that one waits. This holds for viewers
+who do not wait, too. All times are seen from outside, so whoever is admitted within TOLERANCE after the other was first in
+truth. A viewer whose worker was paused or killed may be overtaken: the worker keeps no place then, and claims no slot.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bench.history import Event
+
+TOLERANCE = 2.0  # seconds in which a worker that runs claims a granted slot, even if its message is lost
+CLAIM = 3.0  # seconds after which a slot that nobody claims goes on; a worker keeps its places again within this time
+
+
+@dataclass
+class Wait:
+    """The time of one viewer in line."""
+
+    viewer: str
+    worker: str
+    kind: str
+    joined: float
+    ended: float = float("inf")
+    admitted: bool = False
+
+
+@dataclass(frozen=True)
+class Admission:
+    viewer: str
+    kind: str
+    asked: float
+    at: float
+
+
+@dataclass
+class Turns:
+    """The figures of the line, and its violations."""
+
+    joined: int = 0
+    admitted: int = 0
+    longest: float = 0.0  # wait that ended with a slot, seconds
+    excused: int = 0  # overtaken because their worker was paused or killed
+    violations: list[str] = field(default_factory=list)
+
+
+def check_turns(history: Iterable[Event]) -> Turns:
+    events = sorted(history, key=lambda event: event.at)
+    waits, admissions = _read(events)
+    faults = _faults_of_workers(events)
+    turns = Turns(len(waits), sum(wait.admitted for wait in waits))
+    turns.longest = max((wait.ended - wait.joined for wait in waits if wait.admitted), default=0.0)
+    for admission in admissions:
+        for wait in waits:
+            if not _overtakes(admission, wait):
+                continue
+            if any(begin <= admission.at and admission.at - CLAIM <= end for begin, end in faults[wait.worker]):
+                turns.excused += 1
+                continue
+            more = wait.ended - admission.at
+            turns.violations.append(
+                f"{admission.at:.3f}: {admission.viewer} overtook {wait.viewer} ({wait.kind}), "
+                f"who had waited for {admission.at - wait.joined:.1f} s and waited {more:.1f} s more"
+            )
+    return turns
+
+
+def _overtakes(admission: Admission, wait: Wait) -> bool:
+    is_later = wait.kind == admission.kind and wait.joined < admission.asked
+    return is_later and wait.joined < admission.at and admission.at + TOLERANCE < wait.ended
+
+
+def _read(events: Iterable[Event]) -> tuple[list[Wait], list[Admission]]:
+    asked: dict[str, Event] = {}
+    waiting: dict[str, Wait] = {}
+    waits, admissions = list[Wait](), list[Admission]()
+    for event in events:
+        if event.event == "asks":
+            asked[event.viewer] = event
+        elif event.event == "joins":
+            waits.append(Wait(event.viewer, event.worker, asked[event.viewer].reason, event.at))
+            waiting[event.viewer] = waits[-1]
+        elif event.event in ("quits", "live") and event.viewer in waiting:
+            wait = waiting.pop(event.viewer)
+            wait.ended, wait.admitted = event.at, event.event == "live"
+        if event.event == "live" and event.viewer in asked:
+            question = asked[event.viewer]
+            admissions.append(Admission(event.viewer, question.reason, question.at, event.at))
+    return waits, admissions
+
+
+def _faults_of_workers(events: Iterable[Event]) -> dict[str, list[tuple[float, float]]]:
+    """The faults of each worker, from the beginning until its places are kept again."""
+    faults, begun = defaultdict[str, list[tuple[float, float]]](list), dict[str, float]()
+    for event in events:
+        if event.event == "fault" and event.worker:
+            begun[event.worker] = event.at
+        elif event.event == "mended":
+            faults[event.worker].append((begun.pop(event.worker), event.at))
+    for worker, began in begun.items():
+        faults[worker].append((began, float("inf")))
+    return faults

@@ -1,0 +1,329 @@
+"""The line of those who wait for a slot, as a person uses it. The others are at another worker."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chromium import enter
+from tests.browser.conftest import HOUSE, VIEWER, Gate, becomes
+from tests.browser.link import Link
+from tests.browser.others import Others
+from tests.client import Session
+from tests.servers import Site, site, wait_until
+
+MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
+SINCE = re.compile(r"^Yard, since \d\d:\d\d$")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    """An installation with two workers, two slots, and room for two in line."""
+    with site(tmp_path_factory.mktemp("site"), template, **HOUSE, STREAM_WAIT_MAX="2") as created:
+        created.start_worker()
+        created.start_worker()
+        yield created
+
+
+@pytest.fixture
+def strangers(house: Site, camera_id: str) -> Iterator[Others]:
+    """Another user, who takes both slots."""
+    viewers = Others(Session(house.workers[1].base, "viewer2"), camera_id)
+    try:
+        viewers.enter()
+        viewers.enter()
+        yield viewers
+    finally:
+        viewers.end()
+
+
+@pytest.fixture
+def cards(page: Page, link: Link, camera_id: str, cookie: str, gate: Gate) -> Iterator[Page]:
+    """The page of cards, behind a link that can fail."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    enter(page, f"http://127.0.0.1:{link.port}", cookie)
+    yield page
+    assert not errors
+
+
+@pytest.fixture
+def refused(cards: Page, strangers: Others, camera_id: str) -> Page:
+    """A page that was refused."""
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "refused")
+    return cards
+
+
+@pytest.fixture
+def waiting(refused: Page) -> Page:
+    """A page that waits in line, and is next. Announcements are recorded."""
+    refused.evaluate("""() => {
+        window.announced = [];
+        const region = document.querySelector("camera-viewer [role=status]");
+        new MutationObserver(() => window.announced.push(region.textContent)).observe(region, { childList: true });
+    }""")
+    join(refused)
+    return refused
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f"{VIEWER} [data-part={name}]")
+
+
+def join(page: Page) -> None:
+    page.get_by_role("button", name="Wait for a slot").click()
+    becomes(page, "state", "waiting")
+
+
+def hide(page: Page) -> None:
+    """The user turns to another tab."""
+    page.evaluate("""() => {
+        Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+
+
+def show(page: Page) -> None:
+    page.evaluate("""() => {
+        delete document.visibilityState;
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+
+
+def test_a_refused_viewer_reads_each_thing_once_and_may_wait(refused: Page) -> None:
+    expect(refused.locator(".toast")).to_have_text(re.compile(rf"^{MESSAGE}\s*$"))
+    expect(part(refused, "noticeTitle")).to_have_text("All 2 streams are in use")
+    expect(part(refused, "noticeText")).to_have_text("Nobody is waiting: you would be next.")
+    expect(part(refused, "announcer")).to_have_text("All 2 streams are in use. Nobody is waiting: you would be next.")
+    expect(refused.get_by_role("button", name="Wait for a slot")).to_be_visible()
+    expect(part(refused, "noticeRetry")).not_to_be_visible()
+    expect(part(refused, "yours")).not_to_be_visible()
+
+
+def test_whoever_waits_sees_the_place_and_a_still_and_then_the_stream_by_itself(
+    refused: Page, strangers: Others, gate: Gate
+) -> None:
+    strangers.wait()
+    refused.evaluate("window.announced = []")
+    join(refused)
+    expect(part(refused, "noticeTitle")).to_have_text("2nd in line, 2 waiting")
+    expect(part(refused, "noticeText")).to_contain_text(
+        re.compile(r"^All 2 streams are in use\. You have been waiting for \d")
+    )
+    becomes(refused, "picture", "snapshot")
+    expect(part(refused, "age")).to_have_text(re.compile("^Snapshot"))
+    expect(part(refused, "canvas")).not_to_have_css("filter", re.compile("brightness"))
+    strangers.leave()  # the one who waits
+    expect(part(refused, "noticeTitle")).to_have_text("You are next")
+    strangers.leave()
+    becomes(refused, "state", "live")
+    expect(part(refused, "notice")).not_to_be_visible()
+    assert gate.in_use == 2
+
+
+def test_a_screen_reader_hears_each_change_of_the_place_once(waiting: Page, strangers: Others) -> None:
+    expect(part(waiting, "announcer")).to_have_text("You are next. All 2 streams are in use.")
+    strangers.wait()
+    waiting.wait_for_timeout(2_500)  # the time counts, and another one joins behind
+    assert waiting.evaluate("window.announced") == ["Connecting…", "You are next. All 2 streams are in use."]
+    expect(waiting.get_by_role("button", name="Leave the line")).to_be_focused()
+
+
+def test_whoever_leaves_the_line_is_out_of_it_at_once_and_may_wait_again(waiting: Page, strangers: Others) -> None:
+    assert strangers.refused()["waiting"] == 1
+    waiting.get_by_role("button", name="Leave the line").click()
+    becomes(waiting, "state", "refused")
+    wait_until(lambda: strangers.refused()["waiting"] == 0, 3, "nobody waits")
+    expect(waiting.get_by_role("button", name="Wait for a slot")).to_be_focused()
+    strangers.leave()
+    expect(part(waiting, "noticeTitle")).to_have_text("A stream is free")
+    expect(waiting.get_by_role("button", name="Wait for a slot")).not_to_be_visible()
+
+
+def test_a_reload_keeps_the_place(waiting: Page, strangers: Others) -> None:
+    strangers.wait()
+    waiting.reload()
+    becomes(waiting, "state", "waiting")
+    expect(part(waiting, "noticeTitle")).to_have_text("You are next")
+    strangers.leave(0)
+    becomes(waiting, "state", "live")
+
+
+def test_a_reload_while_watching_goes_before_those_who_wait(
+    cards: Page, camera_id: str, others: Others, gate: Gate
+) -> None:
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "live")
+    others.wait()
+    cards.reload()
+    becomes(cards, "state", "waiting")  # who waited got the slot
+    expect(part(cards, "noticeTitle")).to_have_text("You are next")
+    others.leave()
+    becomes(cards, "state", "live")
+
+
+def test_a_network_that_is_lost_for_a_moment_costs_no_place(waiting: Page, strangers: Others, link: Link) -> None:
+    strangers.wait()
+    link.cut()
+    becomes(waiting, "state", "reconnecting")
+    link.mend()
+    becomes(waiting, "state", "waiting")
+    expect(part(waiting, "noticeTitle")).to_have_text("You are next")
+
+
+def test_a_network_that_is_lost_for_a_moment_costs_no_slot(
+    cards: Page, others: Others, link: Link, camera_id: str, gate: Gate
+) -> None:
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "live")
+    others.wait()
+    link.cut()
+    becomes(cards, "state", "reconnecting")
+    cards.wait_for_timeout(2_000)
+    link.mend()
+    becomes(cards, "state", "live")
+    assert gate.in_use == 2
+
+
+def test_one_s_own_viewing_is_stopped_in_favor_of_this_page(
+    cards: Page, others: Others, camera_id: str, gate: Gate
+) -> None:
+    others.enter()
+    others.enter()
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "refused")
+    expect(part(cards, "yours").get_by_role("listitem")).to_have_count(2)
+    expect(part(cards, "yours").locator("span").first).to_have_text(SINCE)
+    cards.get_by_role("button", name="Stop that one and watch here").first.click()
+    becomes(cards, "state", "live")
+    wait_until(lambda: [error["reason"] for error in others.ended()] == ["replaced"], 5, "one was replaced")
+    assert gate.in_use == 2
+
+
+def test_a_page_that_was_replaced_says_so_and_does_not_come_back_by_itself(
+    cards: Page, others: Others, camera_id: str, gate: Gate
+) -> None:
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "live")
+    others.enter()
+    second = cards.context.new_page()
+    second.goto(cards.url)
+    becomes(second, "state", "refused")
+    cards.bring_to_front()
+    second.get_by_role("button", name="Stop that one and watch here").first.click()  # the oldest: the first page
+    becomes(second, "state", "live")
+    becomes(cards, "state", "closed")
+    expect(part(cards, "noticeTitle")).to_have_text("Continued in another window")
+    cards.wait_for_timeout(3_000)
+    becomes(cards, "state", "closed")
+    second.close()
+    cards.get_by_role("button", name="Watch here again").click()
+    becomes(cards, "state", "live")
+
+
+def test_a_hidden_page_tells_that_its_turn_has_come(refused: Page, strangers: Others) -> None:
+    refused.context.grant_permissions(["notifications"])
+    refused.evaluate("""() => {
+        window.notified = [];
+        const Real = window.Notification;
+        window.Notification = class extends Real {
+            constructor(title, options) { super(title, options); window.notified.push(title); }
+        };
+    }""")
+    title = refused.title()
+    join(refused)
+    hide(refused)
+    strangers.leave()
+    becomes(refused, "state", "live")
+    assert refused.title() == "▶ Live: Yard"
+    assert refused.evaluate("window.notified") == ["Live: Yard"]
+    show(refused)
+    assert refused.title() == title
+
+
+def test_permission_to_notify_is_asked_for_by_the_click_that_joins_the_line_and_by_nothing_else(
+    cards: Page, strangers: Others, camera_id: str
+) -> None:
+    cards.add_init_script("""
+        window.asked = 0;
+        Object.defineProperty(Notification, "permission", { get: () => "default" });
+        Notification.requestPermission = async () => { window.asked += 1; return "denied"; };
+    """)
+    cards.goto(f"{cards.url}#live={camera_id}")
+    cards.reload()
+    becomes(cards, "state", "refused")
+    assert cards.evaluate("window.asked") == 0
+    join(cards)
+    assert cards.evaluate("window.asked") == 1
+
+
+def test_a_viewer_who_has_not_touched_the_page_is_asked_while_others_wait(
+    page: Page, house: Site, cookie: str, camera_id: str, others: Others, gate: Gate
+) -> None:
+    worker = house.start_worker(STREAM_IDLE_MINUTES="0.05")
+    try:
+        enter(page, worker.base, cookie)
+        page.goto(f"{page.url}#live={camera_id}")
+        becomes(page, "state", "live")
+        others.enter()
+        page.wait_for_timeout(8_000)
+        expect(part(page, "notice")).not_to_be_visible()  # nobody waits
+        others.wait()
+        expect(part(page, "noticeTitle")).to_have_text("Are you still watching?", timeout=12_000)
+        expect(part(page, "announcer")).to_have_text(re.compile("^Are you still watching"))
+        expect(part(page, "canvas")).not_to_have_css("filter", re.compile("brightness"))
+        page.get_by_role("button", name="Still watching").evaluate(
+            "button => button.click()"
+        )  # as a screen reader does
+        expect(part(page, "notice")).not_to_be_visible()
+        becomes(page, "state", "live")
+        page.get_by_role("button", name="Close").click()
+    finally:
+        worker.process.end()
+        house.workers.remove(worker)
+
+
+def test_a_full_line_is_called_full(refused: Page, strangers: Others) -> None:
+    strangers.wait()
+    strangers.wait()
+    refused.get_by_role("button", name="Wait for a slot").click()
+    expect(part(refused, "noticeTitle")).to_have_text("The line is full")
+    expect(part(refused, "noticeText")).to_have_text("2 viewers are waiting. Try again later.")
+    expect(refused.get_by_role("button", name="Wait for a slot")).not_to_be_visible()
+    expect(part(refused, "noticeRetry")).to_be_visible()
+
+
+def test_a_server_without_a_line_offers_no_waiting(
+    page: Page, house: Site, cookie: str, strangers: Others, camera_id: str
+) -> None:
+    worker = house.start_worker(STREAM_WAIT_MAX="0")
+    try:
+        enter(page, worker.base, cookie)
+        page.goto(f"{page.url}#live={camera_id}")
+        becomes(page, "state", "refused")
+        expect(part(page, "noticeText")).to_have_text("This page tells you when one is free.")
+        expect(page.get_by_role("button", name="Wait for a slot")).not_to_be_visible()
+        page.get_by_role("button", name="Close").click()
+    finally:
+        worker.process.end()
+        house.workers.remove(worker)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (844, 390), (1280, 800)])
+def test_every_button_of_a_refusal_can_be_reached(
+    cards: Page, others: Others, camera_id: str, width: int, height: int
+) -> None:
+    others.enter()
+    others.enter()
+    cards.set_viewport_size({"width": width, "height": height})
+    cards.goto(f"{cards.url}#live={camera_id}")
+    becomes(cards, "state", "refused")
+    cards.get_by_role("button", name="Stop that one and watch here").last.click(trial=True)
+    join(cards)
+    cards.get_by_role("button", name="Leave the line").click(trial=True)
+    assert cards.evaluate("document.documentElement.scrollWidth") <= width
