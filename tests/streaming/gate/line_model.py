@@ -154,7 +154,7 @@ class FairModel(ScriptModel):
         for id in granted:
             earlier = {one for one in granted if ranks[one] < ranks[id]}
             for other in set(before.orders) & set(after.orders):
-                if after.orders[other] < ranks[id] and before.alive[other] > self.observed.now:
+                if before.orders[other] < ranks[id] and before.alive[other] > self.observed.now:
                     waiter, queue = self.viewer(other), before.queue(other)
                     unnoticed = looked is not None and queue not in looked
                     unnoticed = unnoticed and not self.is_full(queue, waiter, stays, rates)
