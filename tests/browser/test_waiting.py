@@ -1,96 +1,19 @@
 """The line of those who wait for a slot, as a person uses it. The others are at another worker."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import enter
-from tests.browser.conftest import HOUSE, VIEWER, Gate, becomes
-from tests.browser.link import Link
+from tests.browser.conftest import Gate, becomes
+from tests.browser.full_house import cards, hide, house, join, part, refused, show, strangers, waiting
 from tests.browser.others import Others
-from tests.client import Session
-from tests.servers import Site, site, wait_until
+from tests.servers import Site, wait_until
+
+__all__ = ["cards", "house", "refused", "strangers", "waiting"]
 
 MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
-SINCE = re.compile(r"^Yard, since \d\d:\d\d$")
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """An installation with two workers, two slots, and room for two in line."""
-    with site(tmp_path_factory.mktemp("site"), template, **HOUSE, STREAM_WAIT_MAX="2") as created:
-        created.start_worker()
-        created.start_worker()
-        yield created
-
-
-@pytest.fixture
-def strangers(house: Site, camera_id: str) -> Iterator[Others]:
-    """Another user, who takes both slots."""
-    viewers = Others(Session(house.workers[1].base, "viewer2"), camera_id)
-    try:
-        viewers.enter()
-        viewers.enter()
-        yield viewers
-    finally:
-        viewers.end()
-
-
-@pytest.fixture
-def cards(page: Page, link: Link, camera_id: str, cookie: str, gate: Gate) -> Iterator[Page]:
-    """The page of cards, behind a link that can fail."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    enter(page, f"http://127.0.0.1:{link.port}", cookie)
-    yield page
-    assert not errors
-
-
-@pytest.fixture
-def refused(cards: Page, strangers: Others, camera_id: str) -> Page:
-    """A page that was refused."""
-    cards.goto(f"{cards.url}#live={camera_id}")
-    becomes(cards, "state", "refused")
-    return cards
-
-
-@pytest.fixture
-def waiting(refused: Page) -> Page:
-    """A page that waits in line, and is next. Announcements are recorded."""
-    refused.evaluate("""() => {
-        window.announced = [];
-        const region = document.querySelector("camera-viewer [role=status]");
-        new MutationObserver(() => window.announced.push(region.textContent)).observe(region, { childList: true });
-    }""")
-    join(refused)
-    return refused
-
-
-def part(page: Page, name: str) -> Locator:
-    return page.locator(f"{VIEWER} [data-part={name}]")
-
-
-def join(page: Page) -> None:
-    page.get_by_role("button", name="Wait for a slot").click()
-    becomes(page, "state", "waiting")
-
-
-def hide(page: Page) -> None:
-    """The user turns to another tab."""
-    page.evaluate("""() => {
-        Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }""")
-
-
-def show(page: Page) -> None:
-    page.evaluate("""() => {
-        delete document.visibilityState;
-        document.dispatchEvent(new Event("visibilitychange"));
-    }""")
 
 
 def test_a_refused_viewer_reads_each_thing_once_and_may_wait(refused: Page) -> None:
@@ -141,89 +64,6 @@ def test_whoever_leaves_the_line_is_out_of_it_at_once_and_may_wait_again(waiting
     strangers.leave()
     expect(part(waiting, "noticeTitle")).to_have_text("A stream is free")
     expect(waiting.get_by_role("button", name="Wait for a slot")).not_to_be_visible()
-
-
-def test_a_reload_keeps_the_place(waiting: Page, strangers: Others) -> None:
-    strangers.wait()
-    waiting.reload()
-    becomes(waiting, "state", "waiting")
-    expect(part(waiting, "noticeTitle")).to_have_text("You are next")
-    strangers.leave(0)
-    becomes(waiting, "state", "live")
-
-
-def test_a_reload_while_watching_goes_before_those_who_wait(
-    cards: Page, camera_id: str, others: Others, gate: Gate
-) -> None:
-    others.enter()
-    cards.goto(f"{cards.url}#live={camera_id}")
-    becomes(cards, "state", "live")
-    others.wait()
-    cards.reload()
-    becomes(cards, "state", "waiting")  # who waited got the slot
-    expect(part(cards, "noticeTitle")).to_have_text("You are next")
-    others.leave()
-    becomes(cards, "state", "live")
-
-
-def test_a_network_that_is_lost_for_a_moment_costs_no_place(waiting: Page, strangers: Others, link: Link) -> None:
-    strangers.wait()
-    link.cut()
-    becomes(waiting, "state", "reconnecting")
-    link.mend()
-    becomes(waiting, "state", "waiting")
-    expect(part(waiting, "noticeTitle")).to_have_text("You are next")
-
-
-def test_a_network_that_is_lost_for_a_moment_costs_no_slot(
-    cards: Page, others: Others, link: Link, camera_id: str, gate: Gate
-) -> None:
-    others.enter()
-    cards.goto(f"{cards.url}#live={camera_id}")
-    becomes(cards, "state", "live")
-    others.wait()
-    link.cut()
-    becomes(cards, "state", "reconnecting")
-    cards.wait_for_timeout(2_000)
-    link.mend()
-    becomes(cards, "state", "live")
-    assert gate.in_use == 2
-
-
-def test_one_s_own_viewing_is_stopped_in_favor_of_this_page(
-    cards: Page, others: Others, camera_id: str, gate: Gate
-) -> None:
-    others.enter()
-    others.enter()
-    cards.goto(f"{cards.url}#live={camera_id}")
-    becomes(cards, "state", "refused")
-    expect(part(cards, "yours").get_by_role("listitem")).to_have_count(2)
-    expect(part(cards, "yours").locator("span").first).to_have_text(SINCE)
-    cards.get_by_role("button", name="Stop that one and watch here").first.click()
-    becomes(cards, "state", "live")
-    wait_until(lambda: [error["reason"] for error in others.ended()] == ["replaced"], 5, "one was replaced")
-    assert gate.in_use == 2
-
-
-def test_a_page_that_was_replaced_says_so_and_does_not_come_back_by_itself(
-    cards: Page, others: Others, camera_id: str, gate: Gate
-) -> None:
-    cards.goto(f"{cards.url}#live={camera_id}")
-    becomes(cards, "state", "live")
-    others.enter()
-    second = cards.context.new_page()
-    second.goto(cards.url)
-    becomes(second, "state", "refused")
-    cards.bring_to_front()
-    second.get_by_role("button", name="Stop that one and watch here").first.click()  # the oldest: the first page
-    becomes(second, "state", "live")
-    becomes(cards, "state", "closed")
-    expect(part(cards, "noticeTitle")).to_have_text("Continued in another window")
-    cards.wait_for_timeout(3_000)
-    becomes(cards, "state", "closed")
-    second.close()
-    cards.get_by_role("button", name="Watch here again").click()
-    becomes(cards, "state", "live")
 
 
 def test_a_hidden_page_tells_that_its_turn_has_come(refused: Page, strangers: Others) -> None:

@@ -63,8 +63,8 @@ class Line:
         return BUDGET if queue.startswith("budget:") else queue
 
 
-class LineModel(ScriptModel):
-    """Runs the scripts, and compares who has a slot with who should have one."""
+class FairModel(ScriptModel):
+    """Compares who has a slot with who should have one."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._line: Line | None = None
@@ -103,6 +103,91 @@ class LineModel(ScriptModel):
         if queue == BUDGET:
             return bool(self.refusing(viewer, held, rates))
         return sum(queue in self.leases[id].sets for id in held) >= self.limits.now[queue]
+
+    def settle(
+        self,
+        before: Line,
+        looked: set[str] | None = None,  # None: all queues
+        *,
+        asking: dict[str, float] | None = None,  # who asks now, and their rank
+        leaving: Iterable[str] = (),
+        swapped: Iterable[str] = (),
+        gone: Iterable[str] = (),  # tickets that are removed
+    ) -> None:
+        """Compare the slots and the line with those before a call."""
+        self._observed = self._line = None
+        after, held, now = self.line(), self.observed.unexpired(SERVER_SET), self.observed.now
+        ranks = {**before.orders, **(asking or {})}
+        granted = held - self.held
+        assert granted <= set(ranks), "a slot for nobody"
+        assert self.held - held <= {*leaving, *swapped}, "a slot was taken away"
+        lost = {id for id in set(before.orders) - set(after.orders) - held if before.alive[id] > now}
+        assert lost <= {*gone, *leaving}, "a kept ticket is gone"
+        if self.generation == "open":
+            rates = self.observed.rates
+            stays = (self.held - set(leaving)) | set(swapped)
+            if not swapped:
+                self.first_come_first_served(before, after, granted, stays, looked, ranks)
+            for id in set(after.orders):
+                was_looked_at = id not in before.orders or looked is None or before.queue(id) in looked
+                if was_looked_at and after.alive[id] > now:
+                    assert self.refusing(self.viewer(id), held, rates), f"{id} waits though there is a slot"
+        else:
+            assert granted <= set(asking or {})
+        for id in granted:
+            self.leases[id].admitted = self.limits.step
+            if self.budget and id not in (asking or {}):
+                assert int(self.observed.rates[id]) == self.viewer(id).kbps
+        self.held, self.lapsed = held, set()
+        self.unclaimed = (self.unclaimed | granted) - set(asking or {})
+
+    def first_come_first_served(
+        self,
+        before: Line,
+        after: Line,
+        granted: set[str],
+        stays: set[str],
+        looked: set[str] | None,
+        ranks: dict[str, float],
+    ) -> None:
+        rates = self.observed.rates
+        for id in granted:
+            earlier = {one for one in granted if ranks[one] < ranks[id]}
+            for other in set(before.orders) & set(after.orders):
+                if before.orders[other] < ranks[id] and before.alive[other] > self.observed.now:
+                    waiter, queue = self.viewer(other), before.queue(other)
+                    unnoticed = looked is not None and queue not in looked
+                    unnoticed = unnoticed and not self.is_full(queue, waiter, stays, rates)
+                    refused = self.refusing(waiter, (stays | earlier) - {id}, rates)
+                    assert unnoticed or refused, f"{id} overtakes {other}"
+
+    # What must hold.
+
+    @invariant()
+    def a_waiter_holds_no_slot(self) -> None:
+        line = self.line()
+        assert not set(line.orders) & set().union(*(self.observed.unexpired(key) for key in Limits().now))
+
+    @invariant()
+    def each_ticket_is_in_one_queue(self) -> None:
+        line = self.line()
+        assert set(line.orders) == set(line.tickets) == set(line.alive)
+        assert line.index == set(line.queues)
+        assert sum(map(len, line.queues.values())) == len(line.orders)
+        for id, ticket in line.tickets.items():
+            assert line.queues[ticket["queue"]][id] == line.orders[id] == ticket["order"]
+
+    @invariant()
+    def nothing_stays_when_nobody_waits(self) -> None:
+        keys = cast(list[str], self.client.keys(f"{LINE}*"))
+        if not self.client.exists(LINE):
+            assert {key for key in keys if int(cast(Any, self.client.pttl(key))) < 0} <= {f"{LINE}:number"}
+        limits = int(cast(Any, self.client.hlen(f"{LINE}:limits")))
+        assert limits <= len(self.told)
+
+
+class LineModel(FairModel):
+    """Asks for slots, as the workers do."""
 
     def ask(self, viewer: Viewer, *, reentry: bool = False) -> str:
         """Acquire, as the viewer's worker does for the first time, or again."""
@@ -166,84 +251,3 @@ class LineModel(ScriptModel):
             assert self.leases[former].id not in self.heirs, "another viewer has it already"
             assert self.viewer(former).user == viewer.user
             self.heirs[former] = viewer.id
-
-    def settle(
-        self,
-        before: Line,
-        looked: set[str] | None = None,  # None: all queues
-        *,
-        asking: dict[str, float] | None = None,  # who asks now, and their rank
-        leaving: Iterable[str] = (),
-        swapped: Iterable[str] = (),
-        gone: Iterable[str] = (),  # tickets that are removed
-    ) -> None:
-        """Compare the slots and the line with those before a call."""
-        self._observed = self._line = None
-        after, held, now = self.line(), self.observed.unexpired(SERVER_SET), self.observed.now
-        ranks = {**before.orders, **(asking or {})}
-        granted = held - self.held
-        assert granted <= set(ranks), "a slot for nobody"
-        assert self.held - held <= {*leaving, *swapped}, "a slot was taken away"
-        lost = {id for id in set(before.orders) - set(after.orders) - held if before.alive[id] > now}
-        assert lost <= {*gone, *leaving}, "a kept ticket is gone"
-        if self.generation == "open":
-            rates = self.observed.rates
-            stays = (self.held - set(leaving)) | set(swapped)
-            if not swapped:
-                self.first_come_first_served(before, after, granted, stays, looked, ranks)
-            for id in set(after.orders):
-                was_looked_at = id not in before.orders or looked is None or before.queue(id) in looked
-                if was_looked_at and after.alive[id] > now:
-                    assert self.refusing(self.viewer(id), held, rates), f"{id} waits though there is a slot"
-        else:
-            assert granted <= set(asking or {})
-        for id in granted:
-            self.leases[id].admitted = self.limits.step
-            if self.budget and id not in (asking or {}):
-                assert int(self.observed.rates[id]) == self.viewer(id).kbps
-        self.held, self.lapsed = held, set()
-        self.unclaimed = (self.unclaimed | granted) - set(asking or {})
-
-    def first_come_first_served(
-        self,
-        before: Line,
-        after: Line,
-        granted: set[str],
-        stays: set[str],
-        looked: set[str] | None,
-        ranks: dict[str, float],
-    ) -> None:
-        rates = self.observed.rates
-        for id in granted:
-            earlier = {one for one in granted if ranks[one] < ranks[id]}
-            for other in set(before.orders) & set(after.orders):
-                if after.orders[other] < ranks[id] and before.alive[other] > self.observed.now:
-                    waiter, queue = self.viewer(other), before.queue(other)
-                    unnoticed = looked is not None and queue not in looked
-                    unnoticed = unnoticed and not self.is_full(queue, waiter, stays, rates)
-                    refused = self.refusing(waiter, (stays | earlier) - {id}, rates)
-                    assert unnoticed or refused, f"{id} overtakes {other}"
-
-    # What must hold.
-
-    @invariant()
-    def a_waiter_holds_no_slot(self) -> None:
-        line = self.line()
-        assert not set(line.orders) & set().union(*(self.observed.unexpired(key) for key in Limits().now))
-
-    @invariant()
-    def each_ticket_is_in_one_queue(self) -> None:
-        line = self.line()
-        assert set(line.orders) == set(line.tickets) == set(line.alive)
-        assert line.index == set(line.queues)
-        assert sum(map(len, line.queues.values())) == len(line.orders)
-        for id, ticket in line.tickets.items():
-            assert line.queues[ticket["queue"]][id] == line.orders[id] == ticket["order"]
-
-    @invariant()
-    def nothing_stays_when_nobody_waits(self) -> None:
-        keys = cast(list[str], self.client.keys(f"{LINE}*"))
-        if not self.client.exists(LINE):
-            assert {key for key in keys if int(cast(Any, self.client.pttl(key))) < 0} <= {f"{LINE}:number"}
-        limits = int(cast(Any, self.client.hlen(f"{LINE}:limits")))
-        assert limits <= len(self.told)

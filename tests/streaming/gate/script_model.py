@@ -18,6 +18,7 @@ from streaming.store.keys import (
     BLOCKS,
     DETAILS,
     GENERATION,
+    LINE,
     ORDINARY_SET,
     RATES,
     SERVER_SET,
@@ -147,7 +148,7 @@ class ScriptModel(RuleBasedStateMachine):
 
     @invariant()
     def usage(self) -> None:
-        keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS]
+        keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS, LINE]
         now, ready_at, in_use, *_ = self.run("gate/summary", keys, ["w", 1])
         assert set(self.run("gate/unexpired", [SERVER_SET], [])[::2]) == self.held
         assert in_use == len(self.held)

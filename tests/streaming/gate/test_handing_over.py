@@ -27,7 +27,7 @@ async def test_a_viewing_hands_its_slot_over_once(gate: Gate, second: Gate) -> N
     heirs = [
         await Visitor(one, terms(1), replace(WAIT, replace=watching.id)).in_line() for one in (gate, second, second)
     ]
-    assert [heir.places[0].position for heir in heirs] == [1, 3, 4]
+    assert [heir.places[0].position for heir in heirs] == [0, 3, 4]
     watching.leave()
     (await heirs[0].watching(1)).leave()
     await other.watching(1)
@@ -77,7 +77,7 @@ async def test_who_may_replace_only_later_is_then_ahead_of_the_line(gate: Gate) 
     other.leave()  # now the camera has room, and the server not: to replace would help
     await line[0].watching(1)
     gate.line.ask_again()
-    await heir.until(lambda visitor: visitor.places[-1].position == 1)
+    await heir.until(lambda visitor: visitor.places[-1].position == 0)
     ada.leave()
     await heir.watching(1)
     assert line[1].waits

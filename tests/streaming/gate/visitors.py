@@ -12,6 +12,7 @@ from streaming.store.scripts import Store
 from tests.streaming.gate.gates import FOREVER, LEASE, Waits
 
 ADA = Holder("Ada", "Yard", "c1", "low", "127.0.0.1", 0, "1")
+RUNNING: set["asyncio.Task[None]"] = set()  # asyncio itself forgets a task to which nobody refers
 WAIT = Asking(wait=True, most=100, seconds=30)
 
 
@@ -47,6 +48,8 @@ class Visitor:
         self._leave, self.admitted = asyncio.Event(), asyncio.Event()
         self.id = gate.new_id()
         self.task = asyncio.create_task(self._visit(gate, terms, asking, holder))
+        RUNNING.add(self.task)
+        self.task.add_done_callback(RUNNING.discard)
 
     async def _visit(self, gate: Gate, terms: Terms, asking: Asking, holder: Holder) -> None:
         async with gate.slot(holder, terms, Waits(), self.id, None, asking, self._on_place) as slot:
