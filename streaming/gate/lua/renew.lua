@@ -95,7 +95,8 @@ local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HG
 each_set(fields, function(set, last_end)
   if last_end <= now then
     if set ~= sets[1] then redis.call('ZREMRANGEBYSCORE', set, '-inf', now) end
-    redis.call('HDEL', generation_key, set)
+    -- Leases that have ended and are still there would count again if the clock stepped back.
+    if redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
   end
 end)
 redis.call('HSET', generation_key, 'sweep', cursor)
