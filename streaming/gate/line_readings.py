@@ -50,6 +50,11 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
     return removed
 
 
+async def forbid_return(store: Store, id: str) -> None:
+    """Let nobody come back to the slot of a viewing that is about to end. Raises GateUnavailableError."""
+    await store.call("SET", f"{LINE}:heir:{id}", "", "PX", ORDER_EXPIRY)
+
+
 async def read_own(store: Store, user_id: str) -> list[dict[str, Any]]:
     """Returns the viewings of a user that hold slots, the oldest first: viewing_id, camera (id), name, since (Unix ms).
     Raises GateUnavailableError."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from streaming import conf
 from streaming.errors import GateUnavailableError, LimitReachedError, YieldedError
 from streaming.gate.leases import Kind
-from streaming.gate.line_readings import read_line
+from streaming.gate.line_readings import forbid_return, read_line
 from streaming.store.keys import YIELDED
 from streaming.store.scripts import Store
 from streaming.viewing.viewing import Viewing
@@ -40,7 +40,9 @@ class WallYields:
         """End the youngest background stream, if somebody needs its slot. Raises GateUnavailableError."""
         streams = [viewing for viewing in self._viewings() if _is_background(viewing)]
         if streams and conf.WALL_YIELDS.value == "on" and await self._is_needed() and await self._is_my_turn():
-            max(streams, key=lambda viewing: viewing.holder.since).stop(YieldedError())
+            youngest = max(streams, key=lambda viewing: viewing.holder.since)
+            await forbid_return(self._store, youngest.id)  # its token would lead to the front of the line
+            youngest.stop(YieldedError())
 
     async def _is_needed(self) -> bool:
         background, full = Kind.BACKGROUND.name.lower(), LimitReachedError.reason

@@ -7,7 +7,7 @@ import pytest
 
 from streaming.errors import LimitReachedError
 from streaming.gate.leases import Asking, Limit, Rate, Terms
-from streaming.gate.line_readings import remove
+from streaming.gate.line_readings import forbid_return, remove
 from streaming.gate.slots import Gate
 from streaming.gate.stop_orders import stop
 from streaming.store.keys import ORDERS, SERVER_SET
@@ -32,6 +32,19 @@ async def test_a_viewing_hands_its_slot_over_once(gate: Gate, second: Gate) -> N
     (await heirs[0].watching(1)).leave()
     await other.watching(1)
     assert all(heir.waits for heir in heirs[1:])
+
+
+async def test_nobody_comes_back_to_a_viewing_whose_return_is_forbidden(url: str) -> None:
+    store = gate_store(url)
+    async with resuming(store) as gate:
+        watching, other = await Visitor(gate, terms(1)).watching(), await bob(gate)
+        await forbid_return(store, watching.id)
+        watching.leave()
+        await other.watching(1)
+        third = await bob(gate)
+        again = await Visitor(gate, terms(1), replace(WAIT, resume=watching.id)).in_line()
+        assert again.places[0].position == 2 and third.waits
+    await store.close()
 
 
 async def test_a_viewing_that_was_replaced_does_not_come_back_to_the_front(url: str) -> None:

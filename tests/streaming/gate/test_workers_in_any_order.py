@@ -85,12 +85,11 @@ class Visits(WorkersModel):
         room = min((slot.limits[0].maximum for slot in moving), default=0) - len(before)
         displaced = self.is_recovering or self.is_loss_unknown
         emptied = displaced and all(slot.id in self.displaced for slot in missing)
-        self.do(gate.heartbeat.renew, fault, after)
+        self.beat(gate, fault, after)
         ends = Observed(self.client).ends[SERVER_SET]
         for slot in mine:
             if slot not in moving:  # Progress
                 assert ends.get(slot.id) == before.get(slot.id)
-                self.displaced.discard(slot.id)
         if emptied and len(missing) <= room:  # holders from before the loss of data keep their slots
             assert not any(slot.lost.is_set() for slot in moving)
 
@@ -174,7 +173,7 @@ class Workers(Visits):
     def clock_steps_back(self) -> None:
         self.step_clock(-3_600)
         for gate in self.gates:
-            self.do(gate.heartbeat.renew)
+            self.beat(gate)
         observed = Observed(self.client)
         assert all(end <= observed.now + 2 * LEASE_MS for end in observed.ends[SERVER_SET].values())
 
@@ -205,7 +204,7 @@ class Workers(Visits):
         self.snapshot = None
         if all_meet_it:
             for number in (0, 1, 2, 0, 1, 2):
-                self.do(self.gates[number].heartbeat.renew)
+                self.beat(self.gates[number])
             if is_room:  # those who have left do not stand in the way
                 there = Observed(self.client).unexpired(SERVER_SET)
                 assert all(slot.id in there and not slot.lost.is_set() for slot in running)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -136,6 +137,12 @@ class WorkersModel(RuleBasedStateMachine):
         for script, _, arguments in self.store.late:
             if script == "gate/acquire":  # will arrive with the limit of this step
                 self.admitted.setdefault(str(arguments[0]), self.limits.step)
+
+    def beat(self, gate: Gate, fault: str = "", after: int = 0) -> None:
+        """Renew the leases of a worker. A holder that makes no progress does not take its slot back after a loss."""
+        mine = [visit.slot for visit in self.visits if visit.gate is gate]
+        self.displaced -= {slot.id for slot in mine if slot.progress_until <= time.monotonic()}
+        self.do(gate.heartbeat.renew, fault, after)
 
     @property
     def is_recovering(self) -> bool:
