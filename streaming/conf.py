@@ -89,6 +89,7 @@ WAIT_MAX: Number = Number("STREAM_WAIT_MAX", 100, "viewers in line (0: no line)"
 WAIT: Number = Number("STREAM_WAIT_SECONDS", 600, "seconds", 1, 86_400)
 RESUME: Number = Number("STREAM_RESUME_SECONDS", 5, "seconds (0: never)", 0, 60, fraction=True)
 IDLE: Number = Number("STREAM_IDLE_MINUTES", 30, "minutes (0: never)", 0, 10_000, fraction=True)
+PREEMPT: Choice = Choice("STREAM_PREEMPT", "off", ("on", "off"))
 WALL_YIELDS: Choice = Choice("STREAM_WALL_YIELDS", "on", ("on", "off"))
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
@@ -114,6 +115,7 @@ ALL: tuple[Number | Choice, ...] = (
     RESUME,
     IDLE,
     WALL_YIELDS,
+    PREEMPT,
 )
 
 

@@ -79,6 +79,12 @@ class YieldedError(ReplacedError):
     reason = "yielded"
 
 
+class PreemptedError(ReplacedError):
+    """An operator needed this stream."""
+
+    reason = "preempted"
+
+
 class ProtocolError(StreamError):
     """The viewer sent something that the protocol does not know."""
 

@@ -42,6 +42,7 @@ from streaming.store.keys import pictures_url, store_url
 from streaming.store.scripts import Store, refuse_cluster
 from streaming.viewing.idle import IdleQuestions
 from streaming.viewing.open_streams import Stream
+from streaming.viewing.preemption import Preemption
 from streaming.viewing.rechecks import Rechecks
 from streaming.viewing.services import WorkerServices
 from streaming.viewing.still_limits import StillLimits
@@ -107,6 +108,7 @@ class Runtime:
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)
         self._idle_questions = IdleQuestions(self._viewings, self.gate.waiting)
         self._wall_yields = WallYields(self._viewings, self.store)
+        self._preemption = Preemption(self._viewings, self.store)
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start.
@@ -122,6 +124,7 @@ class Runtime:
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
             asyncio.create_task(self._idle_questions.run(), name="idle questions"),
             asyncio.create_task(self._wall_yields.run(), name="wall yields"),
+            asyncio.create_task(self._preemption.run(), name="preemption"),
         ]
 
     @contextlib.contextmanager

@@ -39,7 +39,7 @@ NAMES = {
     ),
     "streaming/viewing": (
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing idle "
-        "wall_yields milestones open_streams rechecks"
+        "wall_yields preemption milestones open_streams rechecks"
     ),
     "streaming/web": (
         "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "

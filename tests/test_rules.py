@@ -16,6 +16,7 @@ CATCHES_ALL = {
     "streaming/store/worker_events.py:listen": "the layer logs its own failures",
     "streaming/store/worker_events.py:_stay_in_group": "the receiver meets the same failure and logs it",
     "streaming/viewing/idle.py:look": "the viewer's connection is ending: nobody is left to be asked",
+    "streaming/viewing/preemption.py:_tell": "the viewer's connection is ending: nobody is left to be told",
     "streaming/web/health.py:_succeeds": "a health check: any failure means not ready",
     "streaming/ingest/threads.py:_run": "passes it to the future",
     "streaming/web/consumer.py:_stream_and_report": "the failure is logged; only the close after it may fail",

@@ -13,7 +13,7 @@ from streaming.errors import (
 from streaming.gate.leases import Kind
 from streaming.gate.readings import read_holders
 from streaming.store import worker_events
-from streaming.store.keys import ADDRESS_SET, CAMERA_SET, LINE, ORDERS, USER_SET
+from streaming.store.keys import ADDRESS_SET, CAMERA_SET, LINE, ORDERS, ORDINARY_SET, USER_SET
 from streaming.store.scripts import Store
 
 ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
@@ -48,6 +48,14 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
     if removed:
         await worker_events.send({"type": worker_events.Kind.ORDERS})
     return removed
+
+
+async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
+    """Returns the ids of the `count` viewings that began last, of those who may not use the reserved slots. Raises
+    GateUnavailableError."""
+    members: list[str] = await store.run("gate/unexpired", [ORDINARY_SET], [])
+    holders = await read_holders(store, members[::2])
+    return sorted(holders, key=lambda id: (-float(holders[id]["since"]), id))[:count]
 
 
 async def forbid_return(store: Store, id: str) -> None:

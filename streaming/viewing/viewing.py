@@ -142,6 +142,12 @@ class Viewing:
 
     # Messages about the gate and the camera.
 
+    async def tell_preemption(self, seconds: float | None) -> None:
+        """`seconds`: until an operator takes this slot; None: not any longer."""
+        facts = {} if seconds is None else {"ends_in": round(seconds)}
+        reason = None if seconds is None else "preempted"
+        await self._viewer.send_message(protocol.status_message(State.LIVE, reason, **facts))
+
     async def ask_whether_watched(self, seconds: float) -> None:
         await self._viewer.send_message(
             protocol.status_message(State.LIVE, "still_watching", answer_within=round(seconds))

@@ -15,6 +15,8 @@ const TOUCH_INTERVAL = 60_000; // ms between two messages that somebody is there
 export class WaitingLine {
   /** @type {number | null} Unix milliseconds by this machine's clock: until then, somebody must answer; null: no question */
   answerBy = null;
+  /** @type {number | null} Unix milliseconds by this machine's clock: then an operator takes the slot; null: nobody does */
+  endsAt = null;
   #touchedAt = -Infinity; // Unix milliseconds: the server was told that somebody is there
   #claim;
   #clock;
@@ -70,7 +72,10 @@ export class WaitingLine {
   takes(message) {
     if (message.state === StreamState.WAITING) this.#onPlace(message);
     else if (message.reason === ViewerMessage.STILL_WATCHING) this.#setAnswerBy(Date.now() + message.answer_within * 1000);
-    else return false;
+    else {
+      if (message.state === StreamState.LIVE) this.#setEndsAt(message.ends_in);
+      return false;
+    }
     return true;
   }
 
@@ -87,11 +92,18 @@ export class WaitingLine {
 
   /** @param {string} [token] an older server gives none */
   onAdmitted(token = "") {
-    this.answerBy = null;
+    this.answerBy = this.endsAt = null;
     const waited = this.#claim.onAdmitted(token);
     if (!waited) return;
     this.#reconnection.change({ state: State.CONNECTING });
     this.#onTurn();
+  }
+
+  /** @param {number} [seconds] nothing: no operator takes the slot */
+  #setEndsAt(seconds) {
+    const before = this.endsAt;
+    this.endsAt = seconds === undefined ? null : Date.now() + seconds * 1000;
+    if (before !== this.endsAt) this.#reconnection.change(this.#reconnection.status);
   }
 
   /** @param {number | null} time */

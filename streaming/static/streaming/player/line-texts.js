@@ -63,3 +63,15 @@ export function questionNotice(state, answerBy) {
   const text = `Others are waiting. Without an answer, the stream stops in ${seconds} s.`;
   return { title, text, action: "", spoken: `${title} Others are waiting. Without an answer, the stream stops soon.` };
 }
+
+/**
+ * Tells that an operator takes the slot.
+ * @param {State} state
+ * @param {number | null} endsAt Unix milliseconds
+ */
+export function preemptionNotice(state, endsAt) {
+  if (endsAt === null || (state !== State.LIVE && state !== State.STALE)) return null;
+  const seconds = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
+  const title = "An operator needs this stream";
+  return { title, text: `It stops in ${seconds} s.`, action: "", spoken: `${title}. It stops soon.` };
+}

@@ -2,7 +2,7 @@ import { State } from "../engine/states.js";
 import { find } from "../shared/find.js";
 import { BlockCountdown } from "./block-countdown.js";
 import { LinePanel } from "./line-panel.js";
-import { questionNotice } from "./line-texts.js";
+import { preemptionNotice, questionNotice } from "./line-texts.js";
 import { Reason } from "../shared/protocol.js";
 import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 
@@ -59,7 +59,8 @@ export class StatusPanel {
   show(viewer, slotFree) {
     const status = this.#block.correct(viewer.status);
     const question = questionNotice(status.state, viewer.line.answerBy);
-    const shown = question ?? notice(status, slotFree);
+    const preempted = preemptionNotice(status.state, viewer.line.endsAt);
+    const shown = question ?? preempted ?? notice(status, slotFree);
     const focused = this.#focused;
     this.#words = shown ? (shown.spoken ?? `${shown.title}. ${shown.text}`.trim()) : stateWords(status);
     this.#isPlace = status.state === State.WAITING;
@@ -71,7 +72,7 @@ export class StatusPanel {
     this.#login.hidden = status.reason !== Reason.NOT_AUTHENTICATED;
     this.#noticeRetry.hidden = !this.#login.hidden || !shown?.action;
     this.#line.show(viewer, shown === FREE, question !== null);
-    this.#root.toggleAttribute("data-asked", question !== null);
+    this.#root.toggleAttribute("data-asked", question !== null || preempted !== null);
     this.#notice.hidden = !shown;
     this.#retry.hidden = Boolean(shown); // there is one Retry at a time: in the notice, or else among the controls
     if (focused && !isVisible(focused)) this.#buttons.find(isVisible)?.focus();
@@ -86,7 +87,7 @@ export class StatusPanel {
   tick(viewer, slotFree) {
     const { state, until } = this.#block.correct(viewer.status);
     const blocked = state === State.CLOSED && until !== null;
-    if (this.#isPlace || viewer.line.answerBy || blocked) this.show(viewer, slotFree);
+    if (this.#isPlace || viewer.line.answerBy || viewer.line.endsAt || blocked) this.show(viewer, slotFree);
     if (this.#isPlace || (blocked && until <= Date.now())) this.announce();
     this.showAge(viewer);
   }

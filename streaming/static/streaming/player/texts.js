@@ -64,12 +64,13 @@ const CLOSED = {
   [Reason.PERMISSION_DENIED]: ["No access", "You don't have access to this camera. Ask an administrator."],
   [Reason.STOPPED_BY_ADMINISTRATOR]: ["Stream stopped", "An administrator stopped this stream."],
   [Reason.REPLACED]: ["Continued in another window", ""],
+  [Reason.PREEMPTED]: ["Stream stopped", "An operator needed it. You can wait for another one."],
   [Reason.IDLE]: ["Stream stopped", "Nobody answered whether it was still watched, and others were waiting."],
   [Reason.PROTOCOL_ERROR]: ["Stream stopped", "This page does not match the server's version. Reload the page."],
 };
 
 /** @type {Record<string, string>} */
-const AGAIN = { [Reason.REPLACED]: "Watch here again", [Reason.IDLE]: "Watch again" };
+const AGAIN = { [Reason.REPLACED]: "Watch here again", [Reason.IDLE]: "Watch again", [Reason.PREEMPTED]: "Watch again" };
 
 /** @type {Set<State>} the states in which the viewer waits for the server */
 const PENDING = new Set([State.CONNECTING, State.STALE, State.RECONNECTING, State.UNAVAILABLE, State.WAITING]);

@@ -61,6 +61,7 @@ export const Reason = Object.freeze({
   REPLACED: "replaced",
   IDLE: "idle",
   YIELDED: "yielded",
+  PREEMPTED: "preempted",
   PROTOCOL_ERROR: "protocol_error",
   LIMIT_REACHED: "limit_reached",
   BANDWIDTH_REACHED: "bandwidth_reached",
@@ -132,6 +133,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {typeof ServerMessage.STATUS} type
  * @property {Exclude<StreamState, "waiting">} state
  * @property {Reason | null} reason
+ * @property {number} [ends_in] seconds until an operator takes the slot
  */
 
 /**
