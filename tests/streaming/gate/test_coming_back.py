@@ -19,7 +19,7 @@ async def test_one_s_own_viewing_hands_its_slot_over_ahead_of_the_line(gate: Gat
     assert watching.id in order and "replaced" in order
     assert [place.position for place in after.places] == [0]
     watching.leave()  # as its worker does
-    await after.watching(1)
+    await after.watching()
     assert waiting.waits
 
 
@@ -43,11 +43,11 @@ async def test_a_lost_connection_keeps_its_slot_for_a_moment_and_a_token_takes_i
     watching.leave()
     await asyncio.sleep(0.3)
     assert waiting.waits
-    again = await Visitor(second, terms(1), Asking(resume=watching.id)).watching(0.5)
+    again = await Visitor(second, terms(1), Asking(resume=watching.id)).watching()
     await asyncio.sleep(1)  # the end of the former one releases nothing
     assert waiting.waits
     again.leave()
-    await waiting.watching(1)
+    await waiting.watching()
 
 
 async def test_without_a_return_the_slot_is_free_after_the_moment(gate: Gate) -> None:
@@ -56,7 +56,7 @@ async def test_without_a_return_the_slot_is_free_after_the_moment(gate: Gate) ->
     assert watching.slot is not None
     watching.slot.keep_seconds = 0.4
     watching.leave()
-    await waiting.watching(1.5)
+    await waiting.watching()
 
 
 async def test_who_left_the_line_or_closed_a_moment_ago_comes_back_to_the_place(url: str) -> None:
@@ -69,7 +69,7 @@ async def test_who_left_the_line_or_closed_a_moment_ago_comes_back_to_the_place(
         back = await Visitor(gate, terms(1), replace(WAIT, resume=first.id)).in_line()
         assert back.places[0].position == 1
         watching.leave()  # closed: the slot goes to the first in line, and its token leads to the front
-        await back.watching(1)
+        await back.watching()
         front = await Visitor(gate, terms(1), replace(WAIT, resume=watching.id)).in_line()
         assert front.places[0].position == 1
         again = await Visitor(gate, terms(1), replace(WAIT, resume=watching.id)).in_line()

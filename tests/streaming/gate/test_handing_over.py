@@ -29,8 +29,8 @@ async def test_a_viewing_hands_its_slot_over_once(gate: Gate, second: Gate) -> N
     ]
     assert [heir.places[0].position for heir in heirs] == [0, 3, 4]
     watching.leave()
-    (await heirs[0].watching(1)).leave()
-    await other.watching(1)
+    (await heirs[0].watching()).leave()
+    await other.watching()
     assert all(heir.waits for heir in heirs[1:])
 
 
@@ -40,7 +40,7 @@ async def test_nobody_comes_back_to_a_viewing_whose_return_is_forbidden(url: str
         watching, other = await Visitor(gate, terms(1)).watching(), await bob(gate)
         await forbid_return(store, watching.id)
         watching.leave()
-        await other.watching(1)
+        await other.watching()
         third = await bob(gate)
         again = await Visitor(gate, terms(1), replace(WAIT, resume=watching.id)).in_line()
         assert again.places[0].position == 2 and third.waits
@@ -53,7 +53,7 @@ async def test_a_viewing_that_was_replaced_does_not_come_back_to_the_front(url: 
         watching, other = await Visitor(gate, terms(1)).watching(), await bob(gate)
         heir = await Visitor(gate, terms(1), Asking(replace=watching.id, seconds=5)).in_line()
         watching.leave()
-        await heir.watching(1)
+        await heir.watching()
         again = await Visitor(gate, terms(1), replace(WAIT, resume=watching.id)).in_line()
         assert again.places[0].position == 2 and other.waits
     await store.close()
@@ -70,15 +70,15 @@ async def test_a_place_in_line_is_taken_over_once_and_its_former_connection_is_e
     assert first.id in order and "replaced" in order
     await first.until(lambda visitor: visitor.places[-1].position == 4)  # until its worker obeys, it is the last
     watching.leave()
-    (await heirs[0].watching(1)).leave()
-    await other.watching(1)
+    (await heirs[0].watching()).leave()
+    await other.watching()
 
 
 async def test_who_gets_another_slot_before_the_replaced_one_is_free_claims_it(gate: Gate) -> None:
     watching, other = await Visitor(gate, terms(2)).watching(), await Visitor(gate, terms(2)).watching()
     heir = await Visitor(gate, terms(2), Asking(replace=watching.id, seconds=5)).in_line()
     other.leave()
-    await heir.watching(1)
+    await heir.watching()
     assert heir.places[-1].waiting == 1 and len(heir.places) == 1
 
 
@@ -88,11 +88,11 @@ async def test_who_may_replace_only_later_is_then_ahead_of_the_line(gate: Gate) 
     line = [await Visitor(gate, terms(2, at_c3), holder=at_c3).in_line() for _ in range(2)]
     heir = await Visitor(gate, terms(2, at_c2, camera=1), replace(WAIT, replace=ada.id), at_c2).in_line()
     other.leave()  # now the camera has room, and the server not: to replace would help
-    await line[0].watching(1)
+    await line[0].watching()
     gate.line.ask_again()
     await heir.until(lambda visitor: visitor.places[-1].position == 0)
     ada.leave()
-    await heir.watching(1)
+    await heir.watching()
     assert line[1].waits
 
 
@@ -103,7 +103,7 @@ async def test_a_lone_stream_above_the_budget_takes_its_kept_slot_again(gate: Ga
     watching.slot.keep_seconds = 2.0
     watching.leave()
     await asyncio.sleep(0.2)
-    (await Visitor(gate, large, Asking(resume=watching.id)).watching(1)).leave()
+    (await Visitor(gate, large, Asking(resume=watching.id)).watching()).leave()
 
 
 async def test_whoever_waits_for_a_budget_goes_first_when_it_is_withdrawn(gate: Gate) -> None:
@@ -114,7 +114,7 @@ async def test_whoever_waits_for_a_budget_goes_first_when_it_is_withdrawn(gate: 
     waiting = await Visitor(gate, rated(10_000)).in_line()
     with pytest.raises(LimitReachedError):
         await Visitor(gate, rated(0), replace(WAIT, wait=False)).task
-    (await waiting.watching(1)).leave()
+    (await waiting.watching()).leave()
     watching.leave()
 
 
@@ -128,7 +128,7 @@ async def test_whom_an_administrator_has_removed_or_stopped_does_not_come_back_t
         removed.task.cancel()
         assert await stop(store, watching.id)
         watching.leave()  # as its worker does
-        await other.watching(1)
+        await other.watching()
         for former in (watching, removed):
             await bob(gate)
             back = await Visitor(gate, terms(1), replace(WAIT, resume=former.id)).in_line()

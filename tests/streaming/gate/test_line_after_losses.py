@@ -97,7 +97,7 @@ async def test_a_line_that_was_evicted_in_part_mends_itself(gate: Gate, store: S
     await store.call("DEL", LINE + part)
     watching.leave()
     for number, visitor in enumerate(line):
-        await visitor.watching(4)
+        await visitor.watching(8)
         assert await store.call("ZCARD", SERVER_SET) == 1
         assert all(later.waits for later in line[number + 1 :])
         visitor.leave()

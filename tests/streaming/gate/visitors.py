@@ -65,7 +65,7 @@ class Visitor:
     def waits(self) -> bool:
         return bool(self.places) and self.slot is None and not self.task.done()
 
-    async def until(self, condition: Callable[["Visitor"], bool], seconds: float = 3) -> None:
+    async def until(self, condition: Callable[["Visitor"], bool], seconds: float = 6) -> None:
         async with asyncio.timeout(seconds):
             while not condition(self):
                 await asyncio.sleep(0.005)
@@ -74,7 +74,7 @@ class Visitor:
         await self.until(lambda visitor: visitor.waits)
         return self
 
-    async def watching(self, seconds: float = 3) -> "Visitor":
+    async def watching(self, seconds: float = 6) -> "Visitor":
         async with asyncio.timeout(seconds):
             await self.admitted.wait()
         return self
