@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from cameras import spreadsheets
-from cameras.access import allowed
+from cameras.api_auth import requires
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.problems import InvalidFileOut, Problem, answers, invalid_form
@@ -21,14 +21,14 @@ CSV = "text/csv"
 FILE = {"type": "string", "description": f"Columns: {', '.join(spreadsheets.COLUMNS)}."}
 
 
-@router.get("", auth=allowed("cameras.view_camera"), response=answers({200: CameraPage}, 422))
+@router.get("", auth=requires("cameras.view_camera"), response=answers({200: CameraPage}, 422))
 def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """All cameras, by name."""
     cameras = Camera.objects.all()
     return {"items": window.of(cameras), "count": cameras.count()}
 
 
-@router.post("", auth=allowed("cameras.add_camera"), response=answers({201: CameraOut}, 400, 413, 422))
+@router.post("", auth=requires("cameras.add_camera"), response=answers({201: CameraOut}, 400, 413, 422))
 def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status[Camera]:
     camera = _saved(CameraForm(body.model_dump()))
     _log(request, ADDITION, camera)
@@ -38,7 +38,7 @@ def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) 
 
 @router.get(
     "/export",
-    auth=allowed("cameras.view_camera"),
+    auth=requires("cameras.view_camera"),
     response=answers({200: None}),
     openapi_extra={"responses": {200: {"content": {CSV: {"schema": FILE}}}}},
 )
@@ -53,7 +53,7 @@ def export_cameras(request: HttpRequest) -> HttpResponse:
 
 @router.post(
     "/import",
-    auth=allowed("cameras.add_camera", "cameras.change_camera"),
+    auth=requires("cameras.add_camera", "cameras.change_camera"),
     response={**answers({200: ImportOut}, 413, 415), 422: InvalidFileOut},
     openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": FILE}}}},
 )
@@ -73,14 +73,14 @@ def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any
     return {**counts, "dry_run": dry_run}
 
 
-@router.get("/{uuid:camera_id}", auth=allowed("cameras.view_camera"), response=answers({200: CameraOut}, 404))
+@router.get("/{uuid:camera_id}", auth=requires("cameras.view_camera"), response=answers({200: CameraOut}, 404))
 def read_camera(request: HttpRequest, camera_id: uuid.UUID) -> Camera:
     return find(camera_id)
 
 
 @router.patch(
     "/{uuid:camera_id}",
-    auth=allowed("cameras.change_camera"),
+    auth=requires("cameras.change_camera"),
     response=answers({200: CameraOut}, 400, 404, 409, 413, 422),
 )
 def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChanges) -> Camera:
@@ -98,7 +98,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
     return changed
 
 
-@router.delete("/{uuid:camera_id}", auth=allowed("cameras.delete_camera"), response=answers({204: None}, 404))
+@router.delete("/{uuid:camera_id}", auth=requires("cameras.delete_camera"), response=answers({204: None}, 404))
 def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
     """Delete a camera. Its viewers are told."""
     camera = find(camera_id)

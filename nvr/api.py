@@ -16,8 +16,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 
-from cameras.access import Bearer, allowed
 from cameras.api import router as cameras
+from cameras.api_auth import Bearer, requires
 from cameras.problems import Problem, invalid, invalid_values
 from streaming.errors import StreamError
 from streaming.web.api import router as streaming
@@ -71,7 +71,7 @@ api = Api(
     description=DESCRIPTION.strip(),
     urls_namespace="api",
     docs_decorator=for_readers,
-    auth=allowed(),
+    auth=requires(),
 )
 api.add_router("/cameras", cameras)
 api.add_router("", streaming)

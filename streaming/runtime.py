@@ -30,7 +30,7 @@ from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
 from streaming.ingest.sharing import Sharing
-from streaming.ingest.snapshots import Snapshots
+from streaming.ingest.stills import Stills
 from streaming.limits.policy import Policy
 from streaming.policy_keeper import PolicyKeeper
 from streaming.reports import recorder
@@ -102,7 +102,7 @@ class Runtime:
         events = CameraEvents(self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"))
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
         shared = self._sharing.store if self._sharing else None
-        self.snapshots = Snapshots(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
+        self.stills = Stills(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
         self.services = WorkerServices(self.gate, self.hub, timeouts, self.counters, self.budget)
         self._rechecks = Rechecks(lambda: list(self.streams), self.hub, lambda: self.policy)

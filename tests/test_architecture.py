@@ -21,7 +21,7 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems access schemas spreadsheets "
+        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
         "views api urls admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -31,7 +31,7 @@ NAMES = {
     ),
     "streaming/ingest": (
         "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
-        "outbox video relay capture sharing active_camera hub probe snapshots"
+        "outbox video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
@@ -81,7 +81,7 @@ HOMES = {
     "pythonjsonlogger": ("streaming/viewing/log.py",),
     "environ": ("nvr/settings.py",),
     "ninja": (
-        "cameras/access.py",
+        "cameras/api_auth.py",
         "cameras/problems.py",
         "cameras/schemas.py",
         "cameras/api.py",

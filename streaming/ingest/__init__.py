@@ -7,7 +7,7 @@ The route of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` 
 -> `video.py` (H.264 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (a mailbox).
 
 `sharing.py` elects one worker to read a camera. That worker publishes the pictures for the others through `relay.py`.
-`snapshots.py` takes stills. `probe.py` is *Test connection*.
+`stills.py` takes stills. `probe.py` is *Test connection*.
 
 Only a capture's own thread opens, reads and releases its camera. This package must never ask for a slot.
 """

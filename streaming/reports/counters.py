@@ -34,7 +34,7 @@ def arrival_group(in_use: int) -> int:
 
 
 def bounds_of(histogram: str) -> tuple[float, ...]:
-    """Return the bounds of a histogram's buckets, seconds; a last bucket "inf" has no bound."""
+    """Returns the bounds of a histogram's buckets, seconds; a last bucket "inf" has no bound."""
     return WAIT_BOUNDS if histogram == WAITED else BOUNDS
 
 

@@ -71,7 +71,7 @@ def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...
 
 
 def _counts(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], ...]:
-    """Return reason -> step -> count, of refusals and of the refusals in a dry run; and the same of waits, by bound."""
+    """Returns reason -> step -> count, of refusals and of the refusals in a dry run; and the same of waits, by bound."""
     sums: tuple[dict[str, Counter[int]], ...] = ({}, {}, {})
     some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}) | ~Q(waited={}))
     for minute, *found in some.values_list("minute", "refusals", "would_refuse", "waited"):
@@ -156,15 +156,15 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
     return granted, met_full
 
 
-def refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
+def describe_refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
     """Returns at most `limit` of the newest refusals before `before`, as dicts; `time` in Unix milliseconds.
 
     Never more than `MAX_REFUSALS_LISTED`.
     """
-    return [_as_told(refusal) for refusal in refused(limit, before)]
+    return [_as_told(refusal) for refusal in refusal_rows(limit, before)]
 
 
-def refused(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
+def refusal_rows(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
     """Returns the rows of at most `limit` of the newest refusals before `before`. Never more than `MAX_REFUSALS_LISTED`.
 
     Several refusals can have the same time, and a page may end between them. `after`: the last refusal of such a page;

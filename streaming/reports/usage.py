@@ -46,7 +46,7 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Return in_use, limit, available, state ("open", "recovering", "unavailable") and waiting (viewers in line).
+        """Returns in_use, limit, available, state ("open", "recovering", "unavailable") and waiting (viewers in line).
 
         `operator`: whether the viewer may take the reserved slots.
         """
@@ -55,7 +55,7 @@ class UsageReport:
         return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
 
     async def has_room(self, rate: Rate) -> bool:
-        """Return whether the bandwidth budget has room for one more stream.
+        """Returns whether the bandwidth budget has room for one more stream.
 
         A stream that alone exceeds the budget is admitted if there is no other.
         """
@@ -72,7 +72,7 @@ class UsageReport:
         return summary.counted + expected <= budget or (expected > budget and summary.in_use == 0)
 
     async def has_room_for_stills(self, kbps: float) -> bool:
-        """Return whether the budget has room for `kbps` of this worker's stills, instead of those that it reported.
+        """Returns whether the budget has room for `kbps` of this worker's stills, instead of those that it reported.
 
         Without an answer from Redis, these stills alone count.
         """
@@ -86,7 +86,7 @@ class UsageReport:
         return await self._count(CAMERA_SET + camera) or 0
 
     async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, Any]:
-        """Return the usage of the gate, the cameras and this user over all workers, without other personal data."""
+        """Returns the usage of the gate, the cameras and this user over all workers, without other personal data."""
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
         return {
@@ -98,7 +98,7 @@ class UsageReport:
         }
 
     async def _count(self, set: str) -> int | None:
-        """Return the leases in a limited set, None if Redis does not answer."""
+        """Returns the leases in a limited set, None if Redis does not answer."""
         try:
             (count,) = await count_leases(self._store, [set])
         except GateUnavailableError:
@@ -108,7 +108,7 @@ class UsageReport:
     # For administrators.
 
     async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
-        """Return gate, a page of the holders of slots, cameras and workers, with measured Mbit/s."""
+        """Returns gate, a page of the holders of slots, cameras and workers, with measured Mbit/s."""
         summary, complaint, workers = await self._read_all()
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:
@@ -128,11 +128,11 @@ class UsageReport:
         }
 
     async def gate(self) -> Row:
-        """Return the usage of all limits."""
+        """Returns the usage of all limits."""
         return self._gate(*await self._read_all())
 
     async def viewers(self, offset: int, limit: int) -> Viewers:
-        """Return a page of the holders of slots, the oldest first. Raises GateUnavailableError."""
+        """Returns a page of the holders of slots, the oldest first. Raises GateUnavailableError."""
         summary, _ = await self._now()
         if summary is None:
             raise GateUnavailableError
@@ -142,7 +142,7 @@ class UsageReport:
         return await read_summary(self._store, self._worker, rates=rates)
 
     async def _now(self, *, whole: bool = False) -> tuple[Summary | None, Complaint | None]:
-        """Return the summary, or None and why Redis does not answer or accepts no writes: then its data is out of date."""
+        """Returns the summary, or None and why Redis does not answer or accepts no writes: then its data is out of date."""
         cached = self._whole_summary if whole else self._summary
         summary = await cached.get()
         complaint = cached.complaint or self._last_complaint()
@@ -192,7 +192,7 @@ def _worker_row(report: Row) -> Row:
 
 
 def _camera_rows(states: Mapping[str, Row], workers: Mapping[str, Row]) -> list[Row]:
-    """Return the cameras that are watched with their names, those with the highest rate first."""
+    """Returns the cameras that are watched with their names, those with the highest rate first."""
     rows = {
         id: {"id": id, "name": id, **state, "mbps": 0.0} for id, state in states.items() if state["viewers"]
     }  # a worker of an older release reports no names

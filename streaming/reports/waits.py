@@ -21,7 +21,7 @@ Found = Mapping[str, Counter[int]]  # bound -> step of a chart -> count
 
 
 def columns(found: Found, steps: Iterable[int], gave_up: Iterable[int | None]) -> dict[str, list[float | None]]:
-    """Return a column of each field of `Waits`. `gave_up`: of each step, None if nothing is recorded."""
+    """Returns a column of each field of `Waits`. `gave_up`: of each step, None if nothing is recorded."""
     rows = [
         UNKNOWN if left is None else _waits({bound: found[bound][step] for bound in found}, left)
         for step, left in zip(steps, gave_up, strict=True)
@@ -30,7 +30,7 @@ def columns(found: Found, steps: Iterable[int], gave_up: Iterable[int | None]) -
 
 
 def total(found: Found, gave_up: Iterable[int | None]) -> dict[str, float | None]:
-    """Return the fields of `Waits` of all steps together."""
+    """Returns the fields of `Waits` of all steps together."""
     return _waits({bound: counts.total() for bound, counts in found.items()}, sum(filter(None, gave_up)))._asdict()
 
 

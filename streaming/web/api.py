@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Path, Query, Router, Status
 
-from cameras.access import allowed
 from cameras.api import find
+from cameras.api_auth import requires
 from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
@@ -31,9 +31,9 @@ from streaming.web.audit import log_action
 
 router = Router()
 
-SEE = allowed("streaming.view_system", staff=True)
-STOP = allowed("streaming.stop_stream", staff=True)
-CHANGE = allowed("streaming.change_limits", staff=True)
+SEE = requires("streaming.view_system", staff=True)
+STOP = requires("streaming.stop_stream", staff=True)
+CHANGE = requires("streaming.change_limits", staff=True)
 EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 ViewingId = Annotated[str, Path(max_length=200)]
@@ -134,7 +134,7 @@ def moment(milliseconds: float) -> datetime:
 
 @router.post(
     "/cameras/test",
-    auth=allowed("cameras.add_camera"),
+    auth=requires("cameras.add_camera"),
     tags=["cameras"],
     response=answers({200: probe_schemas.ProbeOut}, 400, 413, 422),
 )
@@ -148,7 +148,7 @@ async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> d
 
 @router.post(
     "/cameras/{uuid:camera_id}/test",
-    auth=allowed("cameras.change_camera"),
+    auth=requires("cameras.change_camera"),
     tags=["cameras"],
     response=answers({200: probe_schemas.ProbeOut}, 404, 409),
 )
@@ -280,5 +280,5 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
     """Refused viewers and the reasons, newest first."""
-    found = history.refused(query.limit, *((query.before.time, query.before.after) if query.before else ()))
+    found = history.refusal_rows(query.limit, *((query.before.time, query.before.after) if query.before else ()))
     return {"items": found, "next": history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None}

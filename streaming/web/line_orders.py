@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 async def read() -> list[Row]:
-    """Return the viewers that wait, in the order of the line. `position`: 1 is next; `priority`: "front" (an administrator
+    """Returns the viewers that wait, in the order of the line. `position`: 1 is next; `priority`: "front" (an administrator
     moved them), "operator", "ordinary" or "background"; `reason`: the limit that holds them back."""
     rows = await line_readings.read_line(runtime.current().store)
     return [{**row, "position": position, "priority": row["class"]} for position, row in enumerate(rows, 1)]

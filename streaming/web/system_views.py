@@ -143,7 +143,7 @@ def refusals(request: HttpRequest) -> dict[str, Any]:
     """Refused viewers, newest first, and whether there are more."""
     asked = cleaned(RefusalsForm(request.GET))
     before = None if asked["before"] is None else datetime.fromtimestamp(asked["before"] / 1000, UTC)
-    found = history.refusals(PAGE + 1, before)
+    found = history.describe_refusals(PAGE + 1, before)
     return {"refusals": found[:PAGE], "more": len(found) > PAGE}
 
 

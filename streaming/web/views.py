@@ -98,7 +98,7 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
-    still = await worker.snapshots.take(str(found.id), source, quality, str(user.pk))
+    still = await worker.stills.take(str(found.id), source, quality, str(user.pk))
     tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:

@@ -211,14 +211,14 @@ def test_refusals_come_newest_first_a_page_at_a_time() -> None:
         Refusal(time=now - timedelta(seconds=age), user=f"user {age}", reason="limit_reached", in_use=10, limit=10)
         for age in range(5)
     )
-    first = history.refusals(2)
+    first = history.describe_refusals(2)
     assert [row["user"] for row in first] == ["user 0", "user 1"]
     assert first[0]["time"] == round(now.timestamp() * 1000)
     assert (first[0]["in_use"], first[0]["limit"], first[0]["dry_run"]) == (10, 10, False)
-    rest = history.refusals(10, before=datetime.fromtimestamp(first[-1]["time"] / 1000, UTC))
+    rest = history.describe_refusals(10, before=datetime.fromtimestamp(first[-1]["time"] / 1000, UTC))
     assert [row["user"] for row in rest] == ["user 2", "user 3", "user 4"]
 
 
 def test_a_page_of_refusals_is_bounded() -> None:
     Refusal.objects.bulk_create(Refusal(time=timezone.now()) for _ in range(510))
-    assert [len(history.refusals(asked)) for asked in (100_000, 500, 0, -1)] == [500, 500, 0, 0]
+    assert [len(history.describe_refusals(asked)) for asked in (100_000, 500, 0, -1)] == [500, 500, 0, 0]

@@ -43,7 +43,7 @@ class Still:
     until: float  # time.monotonic() until which it serves all viewers
 
 
-class Snapshots:
+class Stills:
     """Takes stills. `shared` is the Redis of all workers' stills; None: they are not shared."""
 
     def __init__(self, hub: Hub, timeout: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:

@@ -50,7 +50,7 @@ class Session(APIKeyCookie):
         return _allowed(request.user, self.permissions, self.staff)
 
 
-def allowed(*permissions: str, staff: bool = False) -> Auth:
+def requires(*permissions: str, staff: bool = False) -> Auth:
     """The `auth` of an operation that needs all these permissions, and with `staff` also a staff account."""
     return [Bearer(*permissions, staff=staff), Session(*permissions, staff=staff)]
 

@@ -8,15 +8,15 @@ from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError
 from streaming.ingest.hub import Hub
-from streaming.ingest.snapshots import Snapshots
+from streaming.ingest.stills import Stills
 from tests.client import eventually
 from tests.streaming.ingest.watched import image_size
 
 
 async def test_stills_share_one_grab_and_a_failure_is_kept_for_a_moment(hub: Hub, camera: SimulatedCamera) -> None:
-    snapshots = Snapshots(hub, timeout=5)
+    stills = Stills(hub, timeout=5)
     source = CameraSource(camera.url)
-    frames = await asyncio.gather(*(snapshots.take("1", source, "low", "ada") for _ in range(5)))
+    frames = await asyncio.gather(*(stills.take("1", source, "low", "ada") for _ in range(5)))
     assert all(frame is frames[0] for frame in frames)
     assert camera.connections_total == 1
     camera.fault = Fault.REFUSE
@@ -25,7 +25,7 @@ async def test_stills_share_one_grab_and_a_failure_is_kept_for_a_moment(hub: Hub
     await asyncio.sleep(2.1)  # until the still is too old
     for _ in range(2):
         with pytest.raises(CameraUnreachableError):
-            await snapshots.take("1", source, "low", "ada")
+            await stills.take("1", source, "low", "ada")
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "mjpeg"])
@@ -33,5 +33,5 @@ async def test_a_still_of_original_is_a_jpeg_in_the_camera_s_own_size(
     hub: Hub, simulator: Simulator, codec: str
 ) -> None:
     source = CameraSource(simulator.add(SimulatedCamera("Yard", "yard", 320, 240, codec=codec)).url)
-    still = await Snapshots(hub, timeout=5).take("1", source, "original", "ada")
+    still = await Stills(hub, timeout=5).take("1", source, "original", "ada")
     assert image_size(still.data) == (320, 240)
