@@ -195,6 +195,7 @@ def test_a_late_viewer_of_a_stream_without_idr_starts_at_a_recovery_point(simula
     assert not [packet for packet in reads if IDR in packet.types]
 
 
+@pytest.mark.timing("a busy machine makes the simulator skip pictures")
 def test_every_nth_picture_except_keyframes_is_truncated(simulator: Simulator) -> None:
     decoder = av.CodecContext.create("h264", "r")
     corrupt = []

@@ -1,1 +1,0 @@
-"""The documents, and the programs that make their screenshots."""
