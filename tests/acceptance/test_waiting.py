@@ -74,7 +74,7 @@ async def test_the_next_in_line_has_a_picture_within_a_second_and_newcomers_do_n
         assert [place(stream) for stream in line] == [(1, 1), (2, 2), (3, 3)]
         await line[0].until(lambda stream: place(stream) == (1, 3), 3)
         for stream, next in zip(watching, line, strict=False):
-            newcomers = asyncio.gather(*(house.wait(number) for number in range(5)))
+            newcomers = asyncio.gather(*(house.wait(number) for number in range(10)))
             left = time.monotonic()
             await stream.close()
             await next.live(1)
