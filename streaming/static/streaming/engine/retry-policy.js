@@ -12,6 +12,8 @@ import { LocalReason, State } from "./states.js";
 /** @import { Facts } from "./states.js" */
 
 const GHOST = 20_000; // ms for which a lost connection may still hold its slot: until the server's timeout or the lease's end
+const KEPT = 5_000; // ms for which the server keeps the slot of a lost connection: every second counts
+const KEPT_DELAYS = [0.5]; // seconds between two attempts in that time
 const MAX_GHOST_DELAY = 4_000; // ms between two attempts in that time
 const CAMERA_DELAYS = [4, 8, 15, 30]; // seconds between a still of a camera that was away and an attempt to open its stream
 const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket was open
@@ -28,6 +30,8 @@ const OPENINGS_BEFORE_FALLBACK = 3; // in a row that failed before the socket wa
 export class RetryPolicy {
   #backoff;
   #cameraBackoff;
+  #keptBackoff;
+  #keptUntil = -Infinity;
   #now;
   #failedOpenings = 0;
   #ghostUntil = -Infinity;
@@ -39,6 +43,7 @@ export class RetryPolicy {
     this.#clock = clock;
     this.#backoff = new Backoff(random);
     this.#cameraBackoff = new Backoff(random, CAMERA_DELAYS);
+    this.#keptBackoff = new Backoff(random, KEPT_DELAYS);
     this.#now = steady;
   }
 
@@ -92,7 +97,10 @@ export class RetryPolicy {
     const retryAfter = (error?.retry_after ?? 0) * 1000;
     const until = retryAfter ? Date.now() + retryAfter : null;
     const facts = { ...factsOf(error), reason, until };
-    if (admitted && code === CONNECTION_LOST) this.#ghostUntil = this.#now() + GHOST;
+    if (admitted && code === CONNECTION_LOST) {
+      this.#ghostUntil = this.#now() + GHOST;
+      this.#keptUntil = this.#now() + KEPT;
+    }
     switch (outcomeOf(code, reason)) {
       case Outcome.REFUSED:
         // The lost connection may still hold the slot for which this one was refused.
@@ -104,7 +112,8 @@ export class RetryPolicy {
         this.awaitCamera();
         return { status: { ...facts, state: State.UNAVAILABLE }, delay: null };
       default:
-        return this.#reconnect(facts, retryAfter);
+        if (this.#now() >= this.#keptUntil) return this.#reconnect(facts, retryAfter);
+        return { status: { ...facts, state: State.RECONNECTING }, delay: Math.max(this.#keptBackoff.next(), retryAfter) };
     }
   }
 
