@@ -40,7 +40,9 @@ from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
 from streaming.store.keys import pictures_url, store_url
 from streaming.store.scripts import Store, refuse_cluster
+from streaming.viewing import idle, preemption, wall_yields
 from streaming.viewing.idle import IdleQuestions
+from streaming.viewing.looks import look_for_ever
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.preemption import Preemption
 from streaming.viewing.rechecks import Rechecks
@@ -122,9 +124,9 @@ class Runtime:
             asyncio.create_task(recorder.run(self.store), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
-            asyncio.create_task(self._idle_questions.run(), name="idle questions"),
-            asyncio.create_task(self._wall_yields.run(), name="wall yields"),
-            asyncio.create_task(self._preemption.run(), name="preemption"),
+            asyncio.create_task(look_for_ever(self._idle_questions.look, idle.pause), name="idle questions"),
+            asyncio.create_task(look_for_ever(self._wall_yields.look, lambda: wall_yields.PAUSE), name="wall yields"),
+            asyncio.create_task(look_for_ever(self._preemption.look, lambda: preemption.PAUSE), name="preemption"),
         ]
 
     @contextlib.contextmanager

@@ -38,7 +38,7 @@ NAMES = {
         "cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
-        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing idle "
+        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing looks idle "
         "wall_yields preemption milestones open_streams rechecks"
     ),
     "streaming/web": (

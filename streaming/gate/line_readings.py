@@ -1,6 +1,7 @@
 """Who waits in line, for administrators, and what a user may hand on."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from streaming.errors import (
@@ -11,12 +12,12 @@ from streaming.errors import (
     UserLimitReachedError,
 )
 from streaming.gate.leases import Kind
-from streaming.gate.readings import read_holders
+from streaming.gate.readings import read_holders, read_leases
+from streaming.gate.stop_orders import ORDER_EXPIRY
 from streaming.store import worker_events
 from streaming.store.keys import ADDRESS_SET, CAMERA_SET, LINE, ORDERS, ORDINARY_SET, USER_SET
 from streaming.store.scripts import Store
 
-ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 MOST = 1_000  # viewers in line that are read
 
 REFUSALS: dict[str, type[LimitReachedError]] = {
@@ -36,6 +37,12 @@ async def read_line(store: Store) -> list[dict[str, Any]]:
     ]
 
 
+async def count_held_up(store: Store, counts: Callable[[Kind], bool]) -> int:
+    """Returns how many wait because all slots are in use, of the classes that count. Raises GateUnavailableError."""
+    line = await read_line(store)
+    return sum(row["reason"] == LimitReachedError.reason and counts(Kind[row["class"].upper()]) for row in line)
+
+
 async def move_to_front(store: Store, id: str) -> bool:
     """Returns whether the viewer waits. Raises GateUnavailableError."""
     return await _change(store, id, "front")
@@ -53,8 +60,7 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
 async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
     """Returns the ids of the `count` viewings that began last, of those who may not use the reserved slots. Raises
     GateUnavailableError."""
-    members: list[str] = await store.run("gate/unexpired", [ORDINARY_SET], [])
-    holders = await read_holders(store, members[::2])
+    holders = await read_holders(store, await read_leases(store, ORDINARY_SET))
     return sorted(holders, key=lambda id: (-float(holders[id]["since"]), id))[:count]
 
 
@@ -66,8 +72,7 @@ async def forbid_return(store: Store, id: str) -> None:
 async def read_own(store: Store, user_id: str) -> list[dict[str, Any]]:
     """Returns the viewings of a user that hold slots, the oldest first: viewing_id, camera (id), name, since (Unix ms).
     Raises GateUnavailableError."""
-    members: list[str] = await store.run("gate/unexpired", [USER_SET + user_id], [])
-    holders = await read_holders(store, members[::2])
+    holders = await read_holders(store, await read_leases(store, USER_SET + user_id))
     rows = [
         {"viewing_id": id, "camera": holder["camera_id"], "name": holder["camera"], "since": holder["since"]}
         for id, holder in holders.items()

@@ -63,9 +63,9 @@ async def count_leases(store: Store, sets: Sequence[str]) -> list[int]:
     return counts
 
 
-async def read_leases(store: Store) -> list[str]:
-    """Returns the ids of all leases. Raises GateUnavailableError."""
-    members: list[str] = await store.run("gate/unexpired", [SERVER_SET], [])
+async def read_leases(store: Store, limited_set: str = SERVER_SET) -> list[str]:
+    """Returns the ids of all leases in a limited set. Raises GateUnavailableError."""
+    members: list[str] = await store.run("gate/unexpired", [limited_set], [])
     return members[::2]
 
 

@@ -1,19 +1,15 @@
 """People go before walls: while somebody waits in line because all slots are in use, background streams end, one by one."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Iterable
 
 from streaming import conf
-from streaming.errors import GateUnavailableError, LimitReachedError, YieldedError
+from streaming.errors import YieldedError
 from streaming.gate.leases import Kind
-from streaming.gate.line_readings import forbid_return, read_line
+from streaming.gate.line_readings import count_held_up, forbid_return
 from streaming.store.keys import YIELDED
 from streaming.store.scripts import Store
 from streaming.viewing.viewing import Viewing
-
-logger = logging.getLogger(__name__)
 
 PAUSE = 0.5  # seconds between two looks
 APART = 1.0  # seconds between two yields of all workers: until then the slot has reached who waits for it
@@ -25,17 +21,6 @@ class WallYields:
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], store: Store) -> None:
         self._viewings, self._store = viewings, store
 
-    async def run(self) -> None:
-        """Look for ever whether somebody waits."""
-        while True:
-            await asyncio.sleep(PAUSE)
-            try:
-                await self.look()
-            except GateUnavailableError:
-                pass  # nobody can take a slot now
-            except Exception:
-                logger.exception("Background streams could not yield; the worker tries again")
-
     async def look(self) -> None:
         """End the youngest background stream, if somebody needs its slot. Raises GateUnavailableError."""
         streams = [viewing for viewing in self._viewings() if _is_background(viewing)]
@@ -45,9 +30,7 @@ class WallYields:
             youngest.stop(YieldedError())
 
     async def _is_needed(self) -> bool:
-        background, full = Kind.BACKGROUND.name.lower(), LimitReachedError.reason
-        line = await read_line(self._store)
-        return any(waiting["class"] != background and waiting["reason"] == full for waiting in line)
+        return await count_held_up(self._store, lambda kind: kind is not Kind.BACKGROUND) > 0
 
     async def _is_my_turn(self) -> bool:
         (mine,) = await self._store.run("reports/claim_turn", [YIELDED], [secrets.token_hex(8), round(APART * 1000)])

@@ -13,7 +13,7 @@ from streaming.gate import stop_orders
 from streaming.web.schema_fields import Strictly
 
 
-class StreamOut(Schema):
+class ViewerOut(Schema):
     id: str
     user: str
     user_id: str = ""
@@ -21,6 +21,9 @@ class StreamOut(Schema):
     camera_id: UUID
     quality: str
     address: str = Field(description="The viewer's IP address.")
+
+
+class StreamOut(ViewerOut):
     since: datetime
     worker: str
     mbps: float = Field(default=0.0, description="Sent to the viewer, as the average of the last seconds.")
@@ -31,14 +34,7 @@ class StreamPage(Schema):
     count: int = Field(description="The number of all items, on all pages.")
 
 
-class WaitingOut(Schema):
-    id: str
-    user: str
-    user_id: str = ""
-    camera: str
-    camera_id: UUID
-    quality: str
-    address: str = Field(description="The viewer's IP address.")
+class WaitingOut(ViewerOut):
     since: datetime = Field(description="When the viewer joined the line.")
     worker: str
     position: int = Field(description="1 is next.")

@@ -39,6 +39,17 @@ local function is_held()
   return true
 end
 
+-- Returns the kbit/s expected of this lease and those of all leases. Read once: nothing below changes them but a takeover.
+local expected, sum
+local function bandwidth()
+  if not sum then
+    reclaim(server_set, now, details, rates, totals)
+    expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+    sum = committed(server_set, rates, now, expected, details)
+  end
+  return expected, sum
+end
+
 -- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
 local function refusal(without)
   local position, count, limit = find_full_set(store, sets, limits, without, now)
@@ -47,9 +58,7 @@ local function refusal(without)
     return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
   end
   if budget == 0 then return nil end
-  reclaim(server_set, now, details, rates, totals)
-  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-  local sum = committed(server_set, rates, now, expected, details)
+  local expected, sum = bandwidth()
   if without then sum = sum - (redis.call('HGET', rates, without) or expected) end
   if reentry or not exceeds(store, budget, sum, expected, without) then return nil end
   return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
@@ -141,6 +150,7 @@ if anybody_waits or next(options) then  -- else the functions of the line are no
       for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
       redis.call('HDEL', details, leaving)
       remove(rates, {leaving})
+      sum = nil
       inherit()
     else
       hand_over(cjson.decode(owner).worker)
@@ -175,9 +185,7 @@ if #trials > 0 then
   if position then dry_run = {position, count, trial} end
 end
 if budget > 0 or trial_budget > 0 then
-  reclaim(server_set, now, details, rates, totals)
-  local expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-  local sum = committed(server_set, rates, now, expected, details)
+  local expected, sum = bandwidth()
   if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
   if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
   set_rate(rates, id, expected)
