@@ -274,12 +274,18 @@ def house() -> Iterator[tuple[Site, dict[str, SimulatedCamera], dict[str, str]]]
         yield installation, cameras, ids
 
 
+def start_browser(stack: ExitStack) -> Browser:
+    """Returns a Chromium that ends with `stack`."""
+    playwright = stack.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+    stack.callback(browser.close)
+    return browser
+
+
 def main() -> None:
     with ExitStack() as stack:
         installation, cameras, ids = stack.enter_context(house())
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        stack.callback(browser.close)
+        browser = start_browser(stack)
         base = installation.workers[0].base
         viewer = Session(base)
         others = Others(Session(base, "viewer2"), ids["Car park"])

@@ -5,10 +5,10 @@ Needs what docs/screenshots.py needs. Others take slots, so that the wall has th
 
 from contextlib import ExitStack
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from docs.screenshots import PATIENCE, SIZES, house, shoot
-from tests.browser.chromium import FLAGS, chromium, enter
+from docs.screenshots import PATIENCE, SIZES, house, shoot, start_browser
+from tests.browser.chromium import enter
 from tests.browser.others import Others
 from tests.client import Session
 
@@ -18,9 +18,7 @@ OTHERS = 7
 def main() -> None:
     with ExitStack() as stack:
         installation, _, ids = stack.enter_context(house())
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        stack.callback(browser.close)
+        browser = start_browser(stack)
         base = installation.workers[0].base
         others = Others(Session(base, "viewer2"), ids["Car park"])
         stack.callback(others.end)

@@ -1,6 +1,7 @@
 """A full house: two slots that others have, and a page that is refused or waits in line."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.browser.conftest import HOUSE, VIEWER, Gate, becomes
 from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.client import Session
-from tests.servers import Site, site
+from tests.servers import Site, Worker, site
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,17 @@ def waiting(refused: Page) -> Page:
     }""")
     join(refused)
     return refused
+
+
+@contextmanager
+def another_worker(house: Site, **settings: str) -> Iterator[Worker]:
+    """A worker of the same installation with settings of its own."""
+    worker = house.start_worker(**settings)  # type: ignore[arg-type]
+    try:
+        yield worker
+    finally:
+        worker.process.end()
+        house.workers.remove(worker)
 
 
 def part(page: Page, name: str) -> Locator:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import enter
 from tests.browser.conftest import Gate, becomes
-from tests.browser.full_house import cards, hide, house, join, part, refused, show, strangers, waiting
+from tests.browser.full_house import another_worker, cards, hide, house, join, part, refused, show, strangers, waiting
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
@@ -105,8 +105,7 @@ def test_permission_to_notify_is_asked_for_by_the_click_that_joins_the_line_and_
 def test_a_viewer_who_has_not_touched_the_page_is_asked_while_others_wait(
     page: Page, house: Site, cookie: str, camera_id: str, others: Others, gate: Gate
 ) -> None:
-    worker = house.start_worker(STREAM_IDLE_MINUTES="0.05")
-    try:
+    with another_worker(house, STREAM_IDLE_MINUTES="0.05") as worker:
         enter(page, worker.base, cookie)
         page.goto(f"{page.url}#live={camera_id}")
         becomes(page, "state", "live")
@@ -123,9 +122,6 @@ def test_a_viewer_who_has_not_touched_the_page_is_asked_while_others_wait(
         expect(part(page, "notice")).not_to_be_visible()
         becomes(page, "state", "live")
         page.get_by_role("button", name="Close").click()
-    finally:
-        worker.process.end()
-        house.workers.remove(worker)
 
 
 def test_a_full_line_is_called_full(refused: Page, strangers: Others) -> None:
@@ -141,17 +137,13 @@ def test_a_full_line_is_called_full(refused: Page, strangers: Others) -> None:
 def test_a_server_without_a_line_offers_no_waiting(
     page: Page, house: Site, cookie: str, strangers: Others, camera_id: str
 ) -> None:
-    worker = house.start_worker(STREAM_WAIT_MAX="0")
-    try:
+    with another_worker(house, STREAM_WAIT_MAX="0") as worker:
         enter(page, worker.base, cookie)
         page.goto(f"{page.url}#live={camera_id}")
         becomes(page, "state", "refused")
         expect(part(page, "noticeText")).to_have_text("This page tells you when one is free.")
         expect(page.get_by_role("button", name="Wait for a slot")).not_to_be_visible()
         page.get_by_role("button", name="Close").click()
-    finally:
-        worker.process.end()
-        house.workers.remove(worker)
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (844, 390), (1280, 800)])
