@@ -86,14 +86,9 @@ class CameraProxy:
 
     def _run(self) -> None:
         try:
-            for _ in range(1 if self._is_rtsp else MAX_CONNECTIONS):
-                self._accept()
-        except (ProxyError, ConnectError) as error:
-            self.problem = str(error)
-        except TimeoutError:
-            self.problem = NO_ANSWER
-        except OSError:  # closed
-            pass
+            with contextlib.suppress(ProxyError, ConnectError, OSError):  # noted already, or closed
+                for _ in range(1 if self._is_rtsp else MAX_CONNECTIONS):
+                    self._accept()
         finally:
             self._listener.close()
             if self._camera is not None:
@@ -103,8 +98,20 @@ class CameraProxy:
         """Serve one connection of FFmpeg. Raises OSError once the listener is closed."""
         client, _ = self._listener.accept()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        with contextlib.suppress(ConnectionError), client, self._connection() as camera:
+        with contextlib.suppress(ConnectionError), client, self._noted(), self._connection() as camera:
             self._serve(client, camera)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note why the camera cannot be read, before FFmpeg is disconnected: its reader then asks for the reason."""
+        try:
+            yield
+        except (ProxyError, ConnectError) as error:
+            self.problem = str(error)
+            raise
+        except TimeoutError:
+            self.problem = NO_ANSWER
+            raise
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -160,15 +167,19 @@ class CameraProxy:
         back = threading.Thread(target=_pass_back, args=(client, camera), name="camera proxy, back", daemon=True)
         back.start()
         try:
-            buffer = memoryview(bytearray(READ_BYTES))
-            while size := camera.recv_into(buffer):
-                self._passed += size
-                if self._passed > self._most:
-                    raise ProxyError(TOO_LARGE)
-                client.sendall(buffer[:size])
+            with self._noted():
+                self._forward(client, camera)
         finally:
             _shut(client)
             back.join()
+
+    def _forward(self, client: socket.socket, camera: Connection) -> None:
+        buffer = memoryview(bytearray(READ_BYTES))
+        while size := camera.recv_into(buffer):
+            self._passed += size
+            if self._passed > self._most:
+                raise ProxyError(TOO_LARGE)
+            client.sendall(buffer[:size])
 
 
 def _pass_back(client: socket.socket, camera: Connection) -> None:

@@ -12,6 +12,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.ingest import camera_proxy
 from streaming.ingest.camera_proxy import TOO_LARGE
+from streaming.ingest.camera_socket import Connection
 from streaming.ingest.capture import Allowance, Reader
 from tests.streaming.ingest.scripted import Script, http, rtsp, rtsp_reply, server, why_not
 
@@ -79,6 +80,19 @@ def test_a_picture_above_the_limit_ends_the_connection(
     monkeypatch.setattr(camera_proxy, "IN_SOCKETS", 2_000_000)
     with server(script) as camera:
         assert why_not(f"{scheme}://127.0.0.1:{camera.port}/", Allowance(20, 20, 1_000_000)) == TOO_LARGE
+
+
+def test_the_reason_is_known_before_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a reader that is quicker than the proxy's thread is told another reason."""
+    shut = camera_proxy._shut
+
+    def shut_slowly(connection: Connection) -> None:
+        shut(connection)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(camera_proxy, "_shut", shut_slowly)
+    with server(http(MULTIPART + b"\r\n" + PART + b"\r\n\xff\xd8", endless(b"\x55" * 65536))) as camera:
+        assert why_not(f"http://127.0.0.1:{camera.port}/", Allowance(20, 20, 1_000_000)) == TOO_LARGE
 
 
 def test_a_compressed_reply_is_not_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
