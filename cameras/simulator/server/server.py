@@ -67,7 +67,9 @@ class Simulator:
         return await loop.create_server(lambda: Connection(self._broadcasts, self._opened), sock=self._socket)
 
     async def _hang_up(self) -> None:
-        self._server.close()
+        while accepting := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.gather(*accepting, return_exceptions=True)
+        self._server.close()  # asyncio would never close a connection that is being accepted now
         connections = tuple(self._opened)
         for connection in connections:
             connection.cut()

@@ -1,5 +1,6 @@
 """Start and end of a simulator."""
 
+import gc
 import socket
 import threading
 
@@ -25,6 +26,15 @@ def test_close_leaves_no_thread_no_listener_and_no_connection() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", simulator.port))
     assert camera.connections == 0
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_connection_that_is_being_accepted_is_closed() -> None:
+    for _ in range(20):
+        simulator = Simulator()
+        with socket.create_connection(("127.0.0.1", simulator.port)):
+            simulator.close()
+    gc.collect()
 
 
 def test_a_second_close_does_nothing() -> None:
