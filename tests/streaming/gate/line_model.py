@@ -9,7 +9,7 @@ import redis
 from hypothesis.stateful import invariant
 
 from streaming.gate.lease_scripts import STORE_KEYS
-from streaming.store.keys import BLOCKS, LINE, ORDERS, SERVER_SET
+from streaming.store.keys import BLOCKS, LINE, ORDERS, RATES, SERVER_SET
 from streaming.store.scripts import Argument, source
 from tests.streaming.gate.observed import ADDRESSES, LEASE_MS, Limits
 from tests.streaming.gate.script_model import Lease, ScriptModel
@@ -50,6 +50,7 @@ class Line:
         self.alive: dict[str, float] = dict(read.zrange(f"{LINE}:alive", 0, -1, withscores=True))
         self.index: set[str] = read.smembers(f"{LINE}:queues")
         self.open: set[str] = set(read.zrange(f"{LINE}:open", 0, -1))
+        self.rates: dict[str, str] = read.hgetall(RATES)
         start = f"{LINE}:queue:"
         self.queues = {
             key.removeprefix(start): dict(read.zrange(key, 0, -1, withscores=True)) for key in read.keys(f"{start}*")
@@ -124,10 +125,11 @@ class FairModel(ScriptModel):
         lost = {id for id in set(before.orders) - set(after.orders) - held if before.alive[id] > now}
         assert lost <= {*gone, *leaving}, "a kept ticket is gone"
         if self.generation == "open":
-            rates = self.observed.rates
+            # A held lease may get its rate in this call, after the line was looked at.
+            rates = {id: kbps for id, kbps in self.observed.rates.items() if id in granted or id in before.rates}
             stays = (self.held - set(leaving)) | set(swapped)
             if not swapped:
-                self.first_come_first_served(before, after, granted, stays, looked, ranks)
+                self.first_come_first_served(before, after, granted, stays, looked, ranks, rates)
             for id in set(after.orders):
                 was_looked_at = id not in before.orders or looked is None or before.queue(id) in looked
                 if was_looked_at and after.alive[id] > now:
@@ -149,8 +151,8 @@ class FairModel(ScriptModel):
         stays: set[str],
         looked: set[str] | None,
         ranks: dict[str, float],
+        rates: dict[str, str],
     ) -> None:
-        rates = self.observed.rates
         for id in granted:
             earlier = {one for one in granted if ranks[one] < ranks[id]}
             for other in set(before.orders) & set(after.orders):
