@@ -73,6 +73,18 @@ def _networks(name: str) -> tuple[Network, ...]:
         ) from error
 
 
+def _origins(name: str) -> list[str]:
+    origins = _list(name)
+    for origin in origins:
+        if not re.fullmatch(
+            r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", origin, re.IGNORECASE | re.ASCII
+        ):
+            raise ImproperlyConfigured(
+                f"{name}={origin} is not valid: it must be origins, separated by commas, for example https://home.example.com."
+            )
+    return origins
+
+
 def _secret(name: str, file: str) -> str:
     return _secret_text(name) or stored_key(VAR_DIR / file)
 
@@ -105,6 +117,7 @@ SECRET_KEY_FALLBACKS = _secrets("SECRET_KEY_FALLBACKS")
 CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+FRAME_ANCESTORS = _origins("FRAME_ANCESTORS")
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
@@ -254,7 +267,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_MAX_AGE = 0  # always revalidated, because modules import each other by plain names
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
-X_FRAME_OPTIONS = "DENY"
+X_FRAME_OPTIONS = "DENY"  # browsers follow frame-ancestors instead, if they know it
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -264,7 +277,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
         "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
+        "frame-ancestors": FRAME_ANCESTORS or ["'none'"],
     },
 }
 if HTTPS:

@@ -1,7 +1,7 @@
 """The root URL map."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeDoneView, PasswordChangeView
 from django.urls import include, path, re_path
 
 from nvr import api, unavailable
@@ -15,5 +15,16 @@ urlpatterns = [
     re_path("^api/v1/", api.not_found),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    # The names of the templates differ from Django's, which are those of the administration.
+    path(
+        "accounts/password/",
+        PasswordChangeView.as_view(template_name="registration/password.html"),
+        name="password_change",
+    ),
+    path(
+        "accounts/password/done/",
+        PasswordChangeDoneView.as_view(template_name="registration/password_done.html"),
+        name="password_change_done",
+    ),
     path("admin/", admin.site.urls),
 ]

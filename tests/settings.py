@@ -15,6 +15,7 @@ for _name in (
     "PICTURES_REDIS_URL",
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
+    "FRAME_ANCESTORS",
     "DEBUG",
     "HTTPS",
     "HSTS",

@@ -27,6 +27,8 @@ from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free
         ("LOG_FORMAT", "xml", "plain, json"),
         ("HSTS", "true", "off, on, subdomains, preload"),
         ("API_TOKENS_END_WITH_PASSWORD", "maybe", "true or false"),
+        ("FRAME_ANCESTORS", "home.example.com", "for example https://home.example.com"),
+        ("FRAME_ANCESTORS", "https://home.example.com/page", "for example https://home.example.com"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_name_value_and_what_would_be_right(
