@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count, ForeignKey, QuerySet
 from django.http import HttpRequest
 
-from cameras import tokens
+from cameras import tokens, wall_admin  # noqa: F401 - registers its pages
 from cameras.forms import CameraForm
 from cameras.models import ApiToken, Camera, CameraGroup
 from cameras.sources import CameraSource
