@@ -1,11 +1,14 @@
 """Saved walls: who may open and change them, and what is at each place."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.staticfiles import finders
 from django.db.models import Q, QuerySet
 from django.utils.text import slugify
 
@@ -70,9 +73,16 @@ def _place(id: str, size: int, camera: Camera | None) -> Place:
 
 
 def version_of(wall: Wall, places: Iterable[Place]) -> str:
-    """Changes with everything that the page of the wall shows. A display reloads the page then."""
-    shown = [wall.name, wall.per_page, wall.cycle_seconds, [vars(place) for place in places]]
+    """Changes with everything that the page of the wall shows, and with its scripts. A display reloads the page then."""
+    shown = [_scripts(), wall.name, wall.per_page, wall.cycle_seconds, [vars(place) for place in places]]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _scripts() -> str:
+    """Changes with an upgrade."""
+    files = sorted(path for path in Path(str(finders.find("streaming"))).rglob("*") if path.suffix in {".js", ".css"})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def free_slug(name: str) -> str:
