@@ -1,4 +1,4 @@
-"""Cameras, and API tokens of the programs that manage them."""
+"""Cameras, their groups, saved walls, and the tokens of programs and displays."""
 
 import uuid
 
@@ -40,6 +40,7 @@ class Camera(models.Model):
         permissions = (
             ("watch_camera", "Can watch cameras"),
             ("watch_unattended", "Can watch without being asked whether somebody is there"),
+            ("keep_wall_slots", "Can keep the slots of a wall while others wait"),
         )
 
     def __str__(self) -> str:
@@ -60,8 +61,59 @@ class Camera(models.Model):
         return CameraSource(self.stream_url, self.username, self.password)
 
 
-class ApiToken(models.Model):
-    """Lets a program act as its user. Only a digest of the token is stored."""
+class CameraGroup(models.Model):
+    """Cameras that belong together, such as those of a building. Filters the cards and the walls; grants nothing."""
+
+    name = models.CharField(max_length=100, unique=True)
+    cameras = models.ManyToManyField(Camera, related_name="camera_groups", blank=True)
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Wall(models.Model):
+    """A saved wall. `tiles` are in their order: `{"camera": id, "size": cells in each direction}`.
+
+    The id of a deleted camera stays: its place is shown as empty.
+    """
+
+    MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
+    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds: an opening of 64 streams takes 16
+
+    slug = models.SlugField(max_length=60, unique=True, help_text="The last part of the wall's address.")
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="walls")
+    shared = models.BooleanField(default=False, help_text="Everybody who may watch cameras can open the wall.")
+    tiles = models.JSONField(default=list)
+    per_page = models.PositiveSmallIntegerField("tiles per page", default=0, help_text="0: as many as fit.")
+    cycle_seconds = models.PositiveSmallIntegerField(
+        "seconds per page", default=0, help_text="Then the next page comes. 0: pages stay."
+    )
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Token(models.Model):
+    """A secret of 256 random bits. Only its digest is stored."""
+
+    prefix = models.CharField("begins with", max_length=8, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the token, in hexadecimal
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+
+    class Meta:
+        abstract = True
+
+
+class ApiToken(Token):
+    """Lets a program act as its user."""
 
     name = models.CharField(max_length=100, help_text="What the token is for.")
     user = models.ForeignKey(
@@ -70,15 +122,37 @@ class ApiToken(models.Model):
         related_name="api_tokens",
         help_text="The token may do what this user may.",
     )
-    prefix = models.CharField("begins with", max_length=8, editable=False)
-    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the token, in hexadecimal
-    created = models.DateTimeField(auto_now_add=True)
     last_used = models.DateTimeField(null=True, editable=False)
-    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
 
     class Meta:
         ordering = ("name", "id")
         verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DisplayToken(Token):
+    """Lets a screen show one wall: those of its cameras that the issuer may watch."""
+
+    name = models.CharField(max_length=100, help_text="Where the screen is.")
+    wall = models.ForeignKey(Wall, models.CASCADE, related_name="displays")
+    issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="displays",
+        help_text="The display shows no camera that this user may not watch.",
+    )
+    keeps_slots = models.BooleanField(
+        default=False, help_text="Its streams do not give their slots to people who wait."
+    )
+    revoked = models.DateTimeField(null=True, editable=False)
+    last_seen = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("name", "id")
+        verbose_name = "display"
 
     def __str__(self) -> str:
         return self.name

@@ -6,24 +6,50 @@
 """
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
+from django.db.models import QuerySet
 
+from cameras.displays import Display
 from cameras.models import Camera
 
 WATCH = "cameras.watch_camera"
 UNATTENDED = "cameras.watch_unattended"
+KEEP_SLOTS = "cameras.keep_wall_slots"
 VIEWERS = "Viewers"
 
 
-def may_watch(user: AbstractBaseUser | AnonymousUser, camera: Camera | None = None) -> bool:
-    """Whether `user` may watch `camera`, or with None, cameras at all. Today one permission covers all cameras."""
-    has_perm = getattr(user, "has_perm", None)
-    return bool(has_perm and has_perm(WATCH))
+User = AbstractBaseUser | AnonymousUser | Display
 
 
-def may_watch_unattended(user: AbstractBaseUser | AnonymousUser) -> bool:
+def may_watch(user: User, camera: Camera | None = None) -> bool:
+    """Whether `user` may watch `camera`, or with None, cameras at all. Today one permission covers all cameras.
+
+    A display may watch those cameras of its wall that its issuer may watch.
+    """
+    if isinstance(user, Display):
+        return (camera is None or user.shows(camera)) and may_watch(user.issuer, camera)
+    return _has_permission(user, WATCH)
+
+
+def visible_to(user: User) -> QuerySet[Camera]:
+    """The cameras that `user` may watch, also disabled ones."""
+    if isinstance(user, Display):
+        return visible_to(user.issuer).filter(pk__in=user.camera_ids)
+    return Camera.objects.all() if may_watch(user) else Camera.objects.none()
+
+
+def may_watch_unattended(user: User) -> bool:
     """Whether `user` may watch without being asked whether somebody is there, such as a wall display."""
+    return isinstance(user, Display) or _has_permission(user, UNATTENDED)
+
+
+def may_keep_slots(user: User) -> bool:
+    """Whether the walls of `user` keep their slots while others wait."""
+    return user.keeps_slots if isinstance(user, Display) else _has_permission(user, KEEP_SLOTS)
+
+
+def _has_permission(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:
     has_perm = getattr(user, "has_perm", None)
-    return bool(has_perm and has_perm(UNATTENDED))
+    return bool(has_perm and has_perm(name))
 
 
 def ensure_viewers_group(**_: object) -> None:

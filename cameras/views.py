@@ -1,4 +1,4 @@
-"""The pages that show cameras: as cards, and as a wall."""
+"""The page that shows cameras as cards. wall_views.py has the walls."""
 
 from typing import Any
 
@@ -16,14 +16,6 @@ from cameras.permissions import may_watch
 @login_required
 def camera_list(request: HttpRequest) -> HttpResponse:
     return render(request, "cameras/list.html", {**_context(request), "limit": settings.STREAM_MAX_CONCURRENT})
-
-
-@never_cache
-@login_required
-def wall(request: HttpRequest) -> HttpResponse:
-    context = _context(request)
-    watchable = context["cameras"].filter(enabled=True).exclude(stream_url="")
-    return render(request, "cameras/wall.html", {**context, "cameras": watchable})
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:

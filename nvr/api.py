@@ -19,6 +19,7 @@ from ninja.operation import Operation
 from cameras.api import router as cameras
 from cameras.api_auth import Bearer, requires
 from cameras.problems import Problem, invalid, invalid_values
+from cameras.wall_api import router as walls
 from streaming.errors import StreamError
 from streaming.web.api import router as streaming
 from streaming.web.line_api import router as line
@@ -74,6 +75,7 @@ api = Api(
     auth=requires(),
 )
 api.add_router("/cameras", cameras)
+api.add_router("/walls", walls)
 api.add_router("", streaming)
 api.add_router("", line)
 

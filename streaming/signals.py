@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
-from cameras.models import Camera, cameras_changed
+from cameras.displays import Display
+from cameras.models import Camera, DisplayToken, Wall, cameras_changed
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
@@ -60,6 +61,17 @@ def session_ended(instance: Session, **_: Any) -> None:
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
 def person_changed(instance: Any, **_: Any) -> None:
     _recheck("users", [instance])
+
+
+@receiver([post_save, post_delete], sender=DisplayToken)
+def display_changed(instance: DisplayToken, **_: Any) -> None:
+    _recheck("users", [Display(instance)])
+
+
+@receiver(post_save, sender=Wall)
+def wall_changed(instance: Wall, **_: Any) -> None:
+    """Recheck the displays of the wall: a camera may be gone from it. Those of a deleted wall are deleted too."""
+    _recheck("users", map(Display, instance.displays.all()))
 
 
 @receiver([post_save, post_delete], sender=UserLimit)

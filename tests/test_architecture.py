@@ -21,8 +21,8 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
-        "views api urls admin apps"
+        "sources networks texts encryption models tokens displays permissions walls forms problems api_auth schemas "
+        "wall_schemas spreadsheets views wall_views api wall_api urls wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -85,6 +85,8 @@ HOMES = {
         "cameras/problems.py",
         "cameras/schemas.py",
         "cameras/api.py",
+        "cameras/wall_schemas.py",
+        "cameras/wall_api.py",
         "streaming/web/probe_schemas.py",
         "streaming/web/stream_schemas.py",
         "streaming/web/limit_schemas.py",
@@ -96,6 +98,7 @@ HOMES = {
     "pydantic": (
         "cameras/problems.py",
         "cameras/schemas.py",
+        "cameras/wall_schemas.py",
         "streaming/web/schema_fields.py",
         "streaming/web/probe_schemas.py",
         "streaming/web/stream_schemas.py",
@@ -197,6 +200,7 @@ FOLDERS = {
     "engine": ("shared",),  # touches no layout
     "player": ("engine", "shared"),  # touches no socket
     "cards": ("player", "engine", "shared"),
+    "wall": ("player", "engine", "shared"),
     "system": ("shared", "vendor"),
     "admin": ("shared",),
 }

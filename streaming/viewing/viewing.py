@@ -17,7 +17,7 @@ from streaming.errors import (
     GateUnavailableError,
     StreamError,
 )
-from streaming.gate.leases import Holder, Place, Rate, Slot, Terms
+from streaming.gate.leases import Holder, Kind, Place, Rate, Slot, Terms
 from streaming.gate.slots import ReadTerms
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
@@ -135,6 +135,11 @@ class Viewing:
     def touched(self) -> None:
         """The viewer is there."""
         self._touched_at, self.asked_at = time.monotonic(), None
+
+    @property
+    def yields(self) -> bool:
+        """Whether it is one of a wall that has a slot and gives it up for people who wait."""
+        return self.slot is not None and self.slot.asking.kind is Kind.BACKGROUND and not self._request.keeps_slot
 
     def is_idle(self, before: float) -> bool:
         """Whether the viewer has a slot and has given no sign since `before` (time.monotonic())."""

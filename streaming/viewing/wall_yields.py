@@ -23,7 +23,7 @@ class WallYields:
 
     async def look(self) -> None:
         """End the youngest background stream, if somebody needs its slot. Raises GateUnavailableError."""
-        streams = [viewing for viewing in self._viewings() if _is_background(viewing)]
+        streams = [viewing for viewing in self._viewings() if viewing.yields]
         if streams and conf.WALL_YIELDS.value == "on" and await self._is_needed() and await self._is_my_turn():
             youngest = max(streams, key=lambda viewing: viewing.holder.since)
             await forbid_return(self._store, youngest.id)  # its token would lead to the front of the line
@@ -35,7 +35,3 @@ class WallYields:
     async def _is_my_turn(self) -> bool:
         (mine,) = await self._store.run("reports/claim_turn", [YIELDED], [secrets.token_hex(8), round(APART * 1000)])
         return bool(mine)
-
-
-def _is_background(viewing: Viewing) -> bool:
-    return viewing.slot is not None and viewing.slot.asking.kind is Kind.BACKGROUND

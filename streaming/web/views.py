@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from cameras.displays import watcher_of
 from cameras.permissions import may_watch
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -95,7 +96,7 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
+    user, found, source = await sync_to_async(lambda: check_access(watcher_of(request), camera))()
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
     still = await worker.stills.take(str(found.id), source, quality, str(user.pk))

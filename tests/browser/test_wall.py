@@ -11,10 +11,9 @@ from tests.browser.chromium import enter
 from tests.browser.conftest import HOUSE, Gate
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
+from tests.browser.walls import NAMES, are_live, picture, set_visibility, tiles
 from tests.client import Session
 from tests.servers import PASSWORD, Site, site, wait_until
-
-NAMES = ("Door", "Gate", "Lobby", "Yard")
 
 
 @pytest.fixture(scope="module")
@@ -75,19 +74,6 @@ def two_slots(house: Site) -> Iterator[Session]:
     admin.post(f"{PAGE}limits/", {"max_concurrent": ""})
 
 
-def tiles(page: Page, state: str) -> Locator:
-    return page.locator(f".tile camera-viewer[data-state={state}]")
-
-
-def are_live(page: Page, count: int, seconds: float = 15) -> None:
-    expect(tiles(page, "live")).to_have_count(count, timeout=seconds * 1000)
-
-
-def picture(page: Page, name: str) -> str:
-    drawn: str = page.locator(f".tile[data-name={name}] canvas").evaluate("canvas => canvas.toDataURL()")
-    return drawn
-
-
 def enlarge(page: Page, name: str) -> Locator:
     page.get_by_role("button", name=f"Enlarge {name}").click()
     tile = page.locator(f".tile.enlarged[data-name={name}]")
@@ -97,16 +83,6 @@ def enlarge(page: Page, name: str) -> Locator:
 
 def is_focused(page: Page, name: str) -> None:
     expect(page.get_by_role("button", name=f"Enlarge {name}")).to_be_focused()
-
-
-def set_visibility(page: Page, state: str) -> None:
-    page.evaluate(
-        """state => {
-            Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange"));
-        }""",
-        state,
-    )
 
 
 def test_four_cameras_move_within_seconds_and_hold_four_slots(wall: Page, gate: Gate, sockets: list[WebSocket]) -> None:

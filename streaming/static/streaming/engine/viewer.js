@@ -93,7 +93,7 @@ export class Viewer {
         connect: (query, onEnd) => this.#connect(query, onEnd),
         onStatus: () => this.#onStatus(),
         onTouch: () => this.line.touch(),
-        seenElsewhere: () => listener.seenElsewhere(),
+        seenElsewhere: () => Boolean(wall?.isDisplay) || listener.seenElsewhere(),
       },
       environment,
     );
