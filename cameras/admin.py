@@ -1,15 +1,15 @@
-"""Cameras and API tokens in the administration. The streaming application serves *Test connection*."""
+"""Cameras, their groups and API tokens in the administration. The streaming application serves *Test connection*."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import Count, ForeignKey, QuerySet
 from django.http import HttpRequest
 
 from cameras import tokens
 from cameras.forms import CameraForm
-from cameras.models import ApiToken, Camera
+from cameras.models import ApiToken, Camera, CameraGroup
 from cameras.sources import CameraSource
 
 
@@ -28,6 +28,20 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:
         return str(CameraSource(camera.stream_url)) or "none"
+
+
+@admin.register(CameraGroup)
+class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "size")
+    search_fields = ("name",)
+    filter_horizontal = ("cameras",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CameraGroup]:
+        return super().get_queryset(request).annotate(size=Count("cameras"))
+
+    @admin.display(description="cameras", ordering="size")
+    def size(self, group: Any) -> int:
+        return int(group.size)
 
 
 @admin.register(ApiToken)

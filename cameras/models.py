@@ -1,4 +1,4 @@
-"""Cameras, and API tokens of the programs that manage them."""
+"""Cameras, their groups, saved walls, and API tokens of the programs that manage them."""
 
 import uuid
 
@@ -58,6 +58,45 @@ class Camera(models.Model):
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
             )
         return CameraSource(self.stream_url, self.username, self.password)
+
+
+class CameraGroup(models.Model):
+    """Cameras that belong together, such as those of a building. Filters the cards and the walls; grants nothing."""
+
+    name = models.CharField(max_length=100, unique=True)
+    cameras = models.ManyToManyField(Camera, related_name="camera_groups", blank=True)
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Wall(models.Model):
+    """A saved wall. `tiles` are in their order: `{"camera": id, "size": cells in each direction}`.
+
+    The id of a deleted camera stays: its place is shown as empty.
+    """
+
+    MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
+    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds: an opening of 64 streams takes 16
+
+    slug = models.SlugField(max_length=60, unique=True, help_text="The last part of the wall's address.")
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="walls")
+    shared = models.BooleanField(default=False, help_text="Everybody who may watch cameras can open the wall.")
+    tiles = models.JSONField(default=list)
+    per_page = models.PositiveSmallIntegerField("tiles per page", default=0, help_text="0: as many as fit.")
+    cycle_seconds = models.PositiveSmallIntegerField(
+        "seconds per page", default=0, help_text="Then the next page comes. 0: pages stay."
+    )
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ApiToken(models.Model):
