@@ -11,6 +11,7 @@ from cameras.models import Camera
 
 WATCH = "cameras.watch_camera"
 UNATTENDED = "cameras.watch_unattended"
+MANAGE = "cameras.change_camera"
 VIEWERS = "Viewers"
 
 
@@ -24,6 +25,12 @@ def may_watch_unattended(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether `user` may watch without being asked whether somebody is there, such as a wall display."""
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(UNATTENDED))
+
+
+def may_manage(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether `user` may change cameras in the administration, so that they are told why a camera cannot be read."""
+    has_perm = getattr(user, "has_perm", None)
+    return bool(has_perm and getattr(user, "is_staff", False) and has_perm(MANAGE))
 
 
 def ensure_viewers_group(**_: object) -> None:

@@ -26,6 +26,9 @@ from streaming.errors import (
 from streaming.gate.eviction import EvictionPolicy
 from streaming.gate.readings import check_writes, open_generation, opening
 from streaming.gate.slots import Gate
+from streaming.health import checks
+from streaming.health.checks import CameraChecks
+from streaming.health.sights import Sights
 from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
@@ -101,8 +104,12 @@ class Runtime:
             conf.LEASE.value,
             self.still_limits.traffic,
         )
-        events = CameraEvents(self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"))
+        self._sights = Sights(lambda: self.hub.cameras())
+        events = CameraEvents(
+            self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"), self._sights.on_condition
+        )
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
+        self._checks = CameraChecks(self.hub, self.store, self._sights, lambda: self.draining)
         shared = self._sharing.store if self._sharing else None
         self.stills = Stills(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
@@ -127,6 +134,8 @@ class Runtime:
             asyncio.create_task(look_for_ever(self._idle_questions.look, idle.pause), name="idle questions"),
             asyncio.create_task(look_for_ever(self._wall_yields.look, lambda: wall_yields.PAUSE), name="wall yields"),
             asyncio.create_task(look_for_ever(self._preemption.look, lambda: preemption.PAUSE), name="preemption"),
+            asyncio.create_task(self._sights.run(), name="health of cameras"),
+            asyncio.create_task(look_for_ever(self._checks.look, lambda: checks.LOOK), name="checks of cameras"),
         ]
 
     @contextlib.contextmanager

@@ -126,7 +126,16 @@ class Hub:
             logger.error("The capture of camera %s died", active.source, exc_info=error)
             active.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
 
-    # For pages and metrics.
+    # For pages and metrics, and for checks.
+
+    @property
+    def spare(self) -> int:
+        """How many more cameras this worker may open now."""
+        return self._most - len(self._cameras) - len(self._ending)
+
+    def cameras(self) -> list[ActiveCamera]:
+        """The cameras that are open here, or are being opened."""
+        return list(self._cameras.values())
 
     def passes_video(self, camera: str) -> bool | None:
         """Whether browsers can play the camera's own video. None: not known, or not read here."""

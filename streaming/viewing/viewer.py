@@ -27,7 +27,7 @@ class Viewer(Protocol):
 class ViewRequest:
     """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
     `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
-    whether they are still watching."""
+    whether they are still watching. `sees_reasons`: they are told why a camera cannot be read."""
 
     source: CameraSource
     holder: Holder
@@ -36,6 +36,7 @@ class ViewRequest:
     asking: Asking = PLAIN
     comes_back: bool = False
     unattended: bool = False
+    sees_reasons: bool = False
 
 
 @dataclass(frozen=True)

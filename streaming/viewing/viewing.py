@@ -173,7 +173,7 @@ class Viewing:
             if condition.state is State.LIVE:
                 was_live, deadline = True, None
             elif not was_live and condition.failures >= FAILED_OPENINGS:
-                raise _camera_error(condition)
+                raise self._camera_error(condition)
             elif deadline is None:
                 deadline = time.monotonic() + self._timeouts.reconnect
             if deadline is not None:
@@ -182,12 +182,12 @@ class Viewing:
                 async with asyncio.timeout_at(deadline):
                     condition = await feed.changed()
             except TimeoutError as error:
-                raise _camera_error(condition) from error
+                raise self._camera_error(condition) from error
 
-
-def _camera_error(condition: Condition) -> StreamError:
-    kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
-    return kind(condition.cause)
+    def _camera_error(self, condition: Condition) -> StreamError:
+        kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
+        reason = condition.reason if self._request.sees_reasons else ""
+        return kind(reason or condition.cause)
 
 
 async def _first_error(*jobs: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 
 from cameras.models import Camera
-from cameras.permissions import may_watch_unattended
+from cameras.permissions import may_manage, may_watch_unattended
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -36,6 +36,7 @@ class Access:
     user_limits: UserLimits
     block: errors.StoppedByAdministratorError | None
     unattended: bool  # never asked whether they are still watching
+    sees_reasons: bool  # told why a camera cannot be read
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
         """Returns the terms of the admission.
@@ -88,6 +89,7 @@ class Handshake:
             asking,
             comes_back="resume" in self._query,
             unattended=access.unattended,
+            sees_reasons=access.sees_reasons,
         )
         return request, access
 
@@ -119,7 +121,7 @@ class Handshake:
             user, camera, source = check_session_access(self.session, self.camera)
             block = blocks.error_of(str(user.pk))
             limits = user_limits_of(policy, user)
-            return Access(policy, user, camera, source, limits, block, may_watch_unattended(user))
+            return Access(policy, user, camera, source, limits, block, may_watch_unattended(user), may_manage(user))
 
         while True:
             policy = await worker.known_policy()
