@@ -112,6 +112,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 /**
  * @typedef {object} InfoMessage
  * @property {typeof ServerMessage.INFO} type
+ * @property {string} [viewing_id]
  * @property {Quality} quality
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason]
