@@ -105,11 +105,8 @@ class Runtime:
             self.still_limits.traffic,
         )
         self._sights = Sights(lambda: self.hub.cameras())
-        events = CameraEvents(
-            self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"), self._sights.on_condition
-        )
+        events = CameraEvents(self.reporter.soon, self._count_reopening, self._sights.on_condition)
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
-        self._checks = CameraChecks(self.hub, self.store, self._sights, lambda: self.draining)
         shared = self._sharing.store if self._sharing else None
         self.stills = Stills(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
         timeouts = ViewerTimeouts(conf.FIRST_FRAME.value, conf.RECONNECT.value)
@@ -123,6 +120,7 @@ class Runtime:
     # Start.
 
     def start(self) -> None:
+        camera_checks = CameraChecks(self.hub, self.store, self._sights, lambda: self.draining)
         self.gate.start()
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
@@ -135,7 +133,7 @@ class Runtime:
             asyncio.create_task(look_for_ever(self._wall_yields.look, lambda: wall_yields.PAUSE), name="wall yields"),
             asyncio.create_task(look_for_ever(self._preemption.look, lambda: preemption.PAUSE), name="preemption"),
             asyncio.create_task(self._sights.run(), name="health of cameras"),
-            asyncio.create_task(look_for_ever(self._checks.look, lambda: checks.LOOK), name="checks of cameras"),
+            asyncio.create_task(look_for_ever(camera_checks.look, lambda: checks.LOOK), name="checks of cameras"),
         ]
 
     @contextlib.contextmanager
@@ -166,6 +164,9 @@ class Runtime:
         """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError or TimeoutError."""
         async with asyncio.timeout(CHECK):
             await check_writes(self.store)
+
+    def _count_reopening(self, camera: str) -> None:
+        self.counters.add(f"reopened:{camera}")
 
     # Reports to other workers and pages, and orders from them.
 

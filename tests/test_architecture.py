@@ -21,7 +21,7 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
+        "sources networks texts encryption models permissions cards tokens forms problems api_auth schemas spreadsheets "
         "views api urls admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -30,8 +30,8 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "access_units memory camera_socket codecs condition frames opencv qualities threads camera_proxy pictures shared_stream "
-        "outbox video relay capture sharing active_camera hub probe stills"
+        "access_units memory camera_socket codecs condition frames opencv qualities threads camera_proxy pictures "
+        "shared_stream outbox video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
