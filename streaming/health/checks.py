@@ -84,15 +84,16 @@ class CameraChecks:
 
     async def _open(self, id: str, source: CameraSource) -> None:
         """Join the camera's feed, which tells the sights how the opening ended. Raises TimeoutError."""
-        async with asyncio.timeout(_longest()), self._hub.feed(id, source, "low") as feed:
-            condition = feed.condition
-            while (
-                condition.state is not State.LIVE and not condition.failures
-            ):  # one attempt: some cameras lock users out
-                condition = await feed.changed()
-            if condition.state is State.LIVE:
-                await asyncio.sleep(MEASURE)
-                self._sights.look()
+        try:
+            async with asyncio.timeout(_longest()), self._hub.feed(id, source, "low") as feed:
+                condition = feed.condition
+                while condition.state is not State.LIVE and not condition.failures:  # one attempt: some lock users out
+                    condition = await feed.changed()
+                if condition.state is State.LIVE:
+                    await asyncio.sleep(MEASURE)
+                    self._sights.look()
+        finally:
+            await self._hub.release(id)
 
     def _failed(self, camera: Camera, problem: Problem, reason: str) -> None:
         self._sights.add(str(camera.pk), Sight(timezone.now(), problem, reason))

@@ -57,6 +57,14 @@ class Hub:
             if not active.feeds:
                 self._let_linger(active)
 
+    async def release(self, camera: str) -> None:
+        """Stop reading a camera that nobody watches, instead of letting it linger, and wait until it is released."""
+        active = self._cameras.get(camera)
+        if active is not None and not active.feeds and not active.capture.is_followed:
+            self._stop(active)
+        if camera in self._ending:
+            await asyncio.wait([self._ending[camera]])
+
     def change_source(self, camera: str, source: CameraSource) -> None:
         """The camera's address or credentials may have changed: if so, its viewers see the new source."""
         if camera in self._cameras:

@@ -104,11 +104,14 @@ class Bench:
         timeouts: ViewerTimeouts = TIMEOUTS,
         asking: Asking = PLAIN,
         since: float = 0,
+        sees_reasons: bool = False,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
         services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
-        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking))
+        viewing = Viewing(
+            services, viewer, ViewRequest(self.source, holder, formats, asking=asking, sees_reasons=sees_reasons)
+        )
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 

@@ -177,10 +177,10 @@ export class Viewer {
    * The state `live` changes nothing: the next picture does.
    * @param {StatusMessage} message
    */
-  #onStreamState({ state, reason }) {
+  #onStreamState({ state, reason, message = null }) {
     const again = state === StreamState.RECONNECTING || this.status.state === State.RECONNECTING;
     const next = again ? State.RECONNECTING : State.CONNECTING;
-    if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason });
+    if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason, message });
   }
 
   /** @param {ImageBitmap | VideoFrame} picture @param {Frame} frame @param {boolean} live */
