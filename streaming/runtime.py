@@ -198,6 +198,7 @@ class Runtime:
             self._policies.reload()
         elif kind == worker_events.Kind.RECHECK:
             cameras, users, sessions = (event.get(keys, ()) for keys in ("cameras", "users", "sessions"))
+            self._sights.forget(cameras)
             for stream in list(self.streams):
                 if stream.camera in cameras or stream.user in users or stream.session in sessions:
                     self._rechecks.request(stream)

@@ -69,8 +69,9 @@ def _apply(row: CameraHealth, sight: Sight) -> None:
     if row.state != state:
         row.state, row.since = state, sight.at
     row.reason, row.seen_at = sight.reason[:200], sight.at
-    if sight.facts is not None:
-        row.picture_at, facts = sight.at, sight.facts
+    if sight.problem is None:
+        row.picture_at = sight.at
+    if (facts := sight.facts) is not None:
         row.codec, row.width, row.height = facts.codec[:20], facts.width, facts.height
         row.frames_per_second = round(facts.frames_per_second, 1)
 

@@ -53,6 +53,12 @@ class Sights:
     def add(self, camera: str, sight: Sight) -> None:
         self._new[camera] = sight
 
+    def forget(self, cameras: Iterable[str]) -> None:
+        """The cameras have changed: what was seen before says nothing about them."""
+        for camera in cameras:
+            self._new.pop(camera, None)
+            self._written.pop(camera, None)
+
     async def run(self) -> None:
         """Write until cancelled. What cannot be written waits, and each kind of failure is logged once."""
         failure: type[Exception] | None = None

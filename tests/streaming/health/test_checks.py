@@ -123,6 +123,14 @@ async def test_a_stream_tells_the_health_of_its_camera_without_a_check(
     assert camera.connections_total == 1
 
 
+async def test_what_was_seen_before_a_camera_was_changed_is_forgotten(worker: Worker, camera: SimulatedCamera) -> None:
+    stored = await add(camera.url)
+    await worker.checks.look()
+    worker.sights.forget([str(stored.pk)])
+    await worker.sights.write()
+    assert not await CameraHealth.objects.aexists()
+
+
 async def test_a_camera_that_is_read_anywhere_is_not_checked(
     worker: Worker, camera: SimulatedCamera, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
