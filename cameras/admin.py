@@ -1,6 +1,6 @@
 """Cameras, their groups and API tokens in the administration. The streaming application serves *Test connection*."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
@@ -17,8 +17,8 @@ from cameras.sources import CameraSource
 class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = CameraForm
     change_form_template = "admin/cameras/camera/change_form.html"
-    list_display = ("name", "address", "enabled")
-    list_filter = ("enabled",)
+    list_display: tuple[Any, ...] = ("name", "address", "enabled")
+    list_filter: ClassVar[tuple[Any, ...]] = ("enabled",)
     search_fields = ("name", "stream_url")
 
     def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
@@ -37,7 +37,8 @@ class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     filter_horizontal = ("cameras",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CameraGroup]:
-        return super().get_queryset(request).annotate(size=Count("cameras"))
+        groups: QuerySet[CameraGroup] = super().get_queryset(request)
+        return groups.annotate(size=Count("cameras"))
 
     @admin.display(description="cameras", ordering="size")
     def size(self, group: Any) -> int:

@@ -1,4 +1,4 @@
-"""Cameras, their groups, saved walls, and the tokens of programs and displays."""
+"""Cameras, their groups and order, saved walls, and the tokens of programs and displays."""
 
 import uuid
 
@@ -72,6 +72,19 @@ class CameraGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CardOrder(models.Model):
+    """A user's own order of the cards: ids of cameras. Cameras that are not in it come after them, by name."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="card_order")
+    cameras = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class Wall(models.Model):

@@ -14,6 +14,7 @@ from cameras.models import Camera
 WATCH = "cameras.watch_camera"
 UNATTENDED = "cameras.watch_unattended"
 KEEP_SLOTS = "cameras.keep_wall_slots"
+MANAGE = "cameras.change_camera"
 VIEWERS = "Viewers"
 
 
@@ -50,6 +51,11 @@ def may_keep_slots(user: User) -> bool:
 def _has_permission(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:
     has_perm = getattr(user, "has_perm", None)
     return bool(has_perm and has_perm(name))
+
+
+def may_manage(user: User) -> bool:
+    """Whether `user` may change cameras in the administration, so that they are told why a camera cannot be read."""
+    return not isinstance(user, Display) and getattr(user, "is_staff", False) and _has_permission(user, MANAGE)
 
 
 def ensure_viewers_group(**_: object) -> None:

@@ -13,6 +13,7 @@ from django.dispatch import receiver
 
 from cameras.displays import Display
 from cameras.models import Camera, DisplayToken, Wall, cameras_changed
+from streaming.health.records import check_again
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
@@ -43,11 +44,14 @@ def _send(kind: str) -> None:
 @receiver([post_save, post_delete], sender=Camera)
 def camera_changed(instance: Camera, **_: Any) -> None:
     _recheck("cameras", [instance])
+    check_again([instance.pk])
 
 
 @receiver(cameras_changed, sender=Camera)
 def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
-    _recheck("cameras", cameras)
+    changed = list(cameras)
+    _recheck("cameras", changed)
+    check_again([camera.pk for camera in changed])
 
 
 @receiver(post_delete, sender=Session)

@@ -218,6 +218,7 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
         "METRICS_TOKEN": "",
         "LOG_FORMAT": "",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,cam.test",
+        "STREAM_CHECK_MINUTES": "0",  # else each test's cameras are opened once more
         **settings,
     }
 

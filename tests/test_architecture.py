@@ -9,19 +9,19 @@ import pytest
 from tests.sources import APPS, FILES, MODULES, ROOT, imports, module_of
 
 # The packages of streaming/: each imports only those before it. `gate` and `ingest` do not know each other.
-PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "web")
+PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "health", "web")
 STRANGERS = {"gate", "ingest"}
 GROUND = ("complaints", "errors", "conf", "models")  # of streaming/: all may import them
 ABOVE = {
     "policy_keeper": "limits",
     "shutdown": "viewing",
-    "runtime": "viewing",
+    "runtime": "health",
 }  # module beside the packages -> the last package that it may import
 
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models tokens displays permissions walls forms problems api_auth schemas "
+        "sources networks texts encryption models tokens displays permissions cards walls forms problems api_auth schemas "
         "wall_schemas spreadsheets views wall_views api wall_api urls wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -30,8 +30,8 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
-        "outbox video relay capture sharing active_camera hub probe stills"
+        "access_units memory camera_socket codecs condition frames opencv qualities threads camera_proxy pictures "
+        "shared_stream outbox video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
@@ -41,6 +41,7 @@ NAMES = {
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing looks idle "
         "wall_yields preemption milestones open_streams rechecks"
     ),
+    "streaming/health": "records sights checks overview admin",
     "streaming/web": (
         "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
@@ -73,6 +74,8 @@ HOMES = {
         "streaming/reports/recorder.py",
         "streaming/reports/retention.py",
         "streaming/policy_keeper.py",
+        "streaming/health/sights.py",
+        "streaming/health/checks.py",
         "nvr/",
     ),
     "psycopg": ("nvr/postgresql/base.py",),

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, Capture
-from streaming.ingest.condition import Condition, State
+from streaming.ingest.condition import Condition, State, VideoFacts
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
 from streaming.ingest.relay import RelayFactory
@@ -29,6 +29,8 @@ class CameraEvents:
 
     on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
     on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
+    # Each condition of a camera, and the facts of its video if this worker has it open.
+    on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda camera, condition, facts: None
 
 
 class Feed:
@@ -97,6 +99,12 @@ class ActiveCamera:
         self.done = asyncio.wrap_future(executor.submit(self.capture.run))
         # In a new context: the current one belongs to the first viewer, and the capture serves many.
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
+
+    @property
+    def facts(self) -> VideoFacts | None:
+        """The camera's video, with the measured rate if it is known. None: this worker does not have the camera open."""
+        facts = self.capture.facts
+        return facts and replace(facts, frames_per_second=self.capture.rate or facts.frames_per_second)
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
         """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
@@ -168,6 +176,7 @@ class ActiveCamera:
 
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition and tell all feeds."""
+        self._events.on_condition(self.id, condition, self.facts)
         if condition.state is not self.condition.state:
             self._events.on_change()
             if condition.state is State.RECONNECTING:

@@ -18,9 +18,10 @@ from cameras.networks import Network
 from cameras.sources import AddressError, CameraSource, check_address
 from streaming import conf
 from streaming.ingest.access_units import MAX_UNIT_BYTES, units_of
-from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy
+from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy, problem_of
 from streaming.ingest.camera_socket import ConnectError
-from streaming.ingest.condition import Condition, State
+from streaming.ingest.codecs import codec_name
+from streaming.ingest.condition import UNREADABLE, Condition, Failure, Problem, State, VideoFacts
 from streaming.ingest.memory import trim_memory
 from streaming.ingest.opencv import cv2
 from streaming.ingest.pictures import DecodingError
@@ -30,16 +31,6 @@ from streaming.ingest.video import Video, VideoListener
 
 logger = logging.getLogger(__name__)
 
-CODECS = {  # FourCC -> FFmpeg's name
-    "avc1": "h264",
-    "x264": "h264",
-    "hev1": "hevc",
-    "hvc1": "hevc",
-    "h265": "hevc",
-    "mjpg": "mjpeg",
-    "mp4v": "mpeg4",
-}
-
 SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
 BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; the last one repeats
 
@@ -47,9 +38,10 @@ BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; 
 class CaptureError(Exception):
     """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators."""
 
-    def __init__(self, message: str, reason: str = "") -> None:
+    def __init__(self, message: str, reason: str = "", problem: Problem | None = None) -> None:
         super().__init__(message)
         self.reason = reason or message
+        self.failure = Failure(message, self.reason, problem or problem_of(reason))
 
 
 @dataclass(frozen=True)
@@ -80,9 +72,10 @@ class Reader:
             check_address(source.url)
             self._proxy = CameraProxy(source, allowance.open_timeout, self._most, allowance.networks)
         except AddressError as error:
-            raise CaptureError(str(error)) from error
+            raise CaptureError(str(error), problem=Problem.UNREACHABLE) from error
         except ConnectError as error:
-            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), str(error)) from error
+            why = _why_not_opened(time.monotonic() - started, allowance)
+            raise CaptureError(why, str(error), Problem.UNREACHABLE) from error
         parameters = [
             cv2.CAP_PROP_FORMAT,
             -1,  # the camera's own access units
@@ -130,9 +123,12 @@ class Reader:
     @property
     def codec(self) -> str:
         """FFmpeg's name of the codec, such as "h264"."""
-        code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        text = code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace").strip("\0 ").lower()
-        return CODECS.get(text, text)
+        return codec_name(self._capture.get(cv2.CAP_PROP_FOURCC))
+
+    @property
+    def facts(self) -> VideoFacts:
+        width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        return VideoFacts(self.codec, int(width), int(height), self.rate)
 
     def close(self) -> None:
         self._capture.release()
@@ -167,6 +163,7 @@ class Capture:
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
+        self.facts: VideoFacts | None = None  # while this worker has the camera open
         self.frames_read = 0
         self._arrivals: deque[float] = deque(maxlen=50)  # time.monotonic() of the newest frames read
 
@@ -219,29 +216,30 @@ class Capture:
                 continue
             except CaptureError as error:
                 failures = 1 if self.frames_read > before else failures + 1
-                cause = str(error)
+                failure = error.failure
                 if failures == 1:
                     logger.warning("Camera %s: %s", source, error.reason)
             except Exception:
                 failures += 1
-                cause = "The camera's pictures cannot be read."
+                failure = UNREADABLE
                 logger.exception("Reading the camera %s failed; it is opened again", source)
-            self._report(failures, cause)
-            relay.publish_loss(failures, cause)
+            self._report(failures, failure.cause, failure.reason, failure.problem)
+            relay.publish_loss(failures, failure.cause, failure.reason)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
 
     def _should_serve(self, source: CameraSource) -> bool:
         return not self._stop.is_set() and self._source is source
 
-    def _report(self, failures: int, cause: str) -> None:
+    def _report(self, failures: int, cause: str, reason: str, problem: Problem | None = None) -> None:
         state = State.RECONNECTING if self.frames_read else State.CONNECTING
-        self._listener.on_condition(Condition(state, time.monotonic(), failures, cause))
+        self._listener.on_condition(Condition(state, time.monotonic(), failures, cause, reason, problem))
 
     def _read(self, source: CameraSource, relay: Relay) -> None:
         """Read the camera until its source changes, or another worker reads it. Raises CaptureError when it is lost."""
         reader = Reader(source, self._allowance)
         try:
-            codec, extradata = reader.codec, reader.extradata
+            self.facts = reader.facts
+            codec, extradata = self.facts.codec, reader.extradata
             units, video = units_of(codec, extradata, self._allowance.largest_picture), self._video(codec, extradata)
             relay.opened(codec, extradata)
             self._arrivals.clear()
@@ -260,6 +258,7 @@ class Capture:
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
+            self.facts = None
             reader.close()
 
     def _follow(self, source: CameraSource, relay: Relay) -> None:
@@ -271,7 +270,7 @@ class Capture:
                     return
                 if isinstance(news, Loss):
                     opening = None
-                    self._report(news.failures, news.cause)
+                    self._report(news.failures, news.cause, news.reason)
                 elif isinstance(news, Arrival) and news.opening is not opening:
                     opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
                     self._arrivals.clear()

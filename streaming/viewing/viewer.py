@@ -27,7 +27,8 @@ class Viewer(Protocol):
 class ViewRequest:
     """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
     `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
-    whether they are still watching. `keeps_slot`: as one of a wall, they do not give it up for people who wait."""
+    whether they are still watching. `keeps_slot`: as one of a wall, they do not give it up for people who wait.
+    `sees_reasons`: they are told why a camera cannot be read."""
 
     source: CameraSource
     holder: Holder
@@ -37,6 +38,7 @@ class ViewRequest:
     comes_back: bool = False
     unattended: bool = False
     keeps_slot: bool = False
+    sees_reasons: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from cameras.displays import COOKIE
 from cameras.models import Camera
-from cameras.permissions import User, may_keep_slots, may_watch_unattended
+from cameras.permissions import User, may_keep_slots, may_manage, may_watch_unattended
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -37,6 +37,7 @@ class Access:
     block: errors.StoppedByAdministratorError | None
     unattended: bool  # never asked whether they are still watching
     keeps_slots: bool  # as a wall, although others wait
+    sees_reasons: bool  # told why a camera cannot be read
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
         """Returns the terms of the admission.
@@ -91,6 +92,7 @@ class Handshake:
             comes_back="resume" in self._query,
             unattended=access.unattended,
             keeps_slot=access.keeps_slots,
+            sees_reasons=access.sees_reasons,
         )
         return request, access
 
@@ -122,8 +124,17 @@ class Handshake:
             user, camera, source = check_session_access(self.session, self.camera, self.display)
             block = blocks.error_of(str(user.pk))
             limits = user_limits_of(policy, user)
-            unattended, keeps_slots = may_watch_unattended(user), may_keep_slots(user)
-            return Access(policy, user, camera, source, limits, block, unattended, keeps_slots)
+            return Access(
+                policy,
+                user,
+                camera,
+                source,
+                limits,
+                block,
+                unattended=may_watch_unattended(user),
+                keeps_slots=may_keep_slots(user),
+                sees_reasons=may_manage(user),
+            )
 
         while True:
             policy = await worker.known_policy()

@@ -8,6 +8,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import get_conditional_response
 from django.utils.crypto import constant_time_compare
@@ -19,6 +20,7 @@ from cameras.permissions import may_watch
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
+from streaming.health.overview import read_overview
 from streaming.ingest import probe
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
@@ -143,7 +145,11 @@ async def prometheus(request: HttpRequest) -> HttpResponse:
         totals = await read_totals(worker.store)
     except errors.GateUnavailableError:
         totals = None
-    return HttpResponse(exposition(await worker.usage.system(limit=0), totals), CONTENT_TYPE)
+    try:
+        health = await sync_to_async(read_overview)()
+    except Error:  # the other metrics need no database
+        health = None
+    return HttpResponse(exposition(await worker.usage.system(limit=0), totals, health), CONTENT_TYPE)
 
 
 async def _scraper_status(request: HttpRequest) -> int:

@@ -80,7 +80,7 @@ def moves(page: Page) -> None:
 def test_a_screen_shows_the_pictures_of_its_wall_and_nothing_else(screen: Page) -> None:
     assert order(screen) == ["Door", "Gate"]
     for role in ("navigation", "banner", "combobox", "link"):
-        expect(screen.get_by_role(role)).to_have_count(0)  # type: ignore[arg-type]
+        expect(screen.get_by_role(role)).to_have_count(0)
     expect(screen.get_by_text("Log out")).to_have_count(0)
     height, width = screen.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]")
     assert (width, height) == (1280, 720)

@@ -105,11 +105,14 @@ class Bench:
         asking: Asking = PLAIN,
         since: float = 0,
         keeps_slot: bool = False,
+        sees_reasons: bool = False,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
         services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
-        request = ViewRequest(self.source, holder, formats, asking=asking, keeps_slot=keeps_slot)
+        request = ViewRequest(
+            self.source, holder, formats, asking=asking, keeps_slot=keeps_slot, sees_reasons=sees_reasons
+        )
         viewing = Viewing(services, viewer, request)
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer

@@ -33,11 +33,12 @@ export class Viewing {
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: VideoSupport, pixels: () => number, wall: Openings | null}} options `video`: what plays
-   *   H.264 in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile
+   * @param {{choice: Choice, video: VideoSupport, pixels: () => number, wall: Openings | null, replaces?: string | null}} options
+   *   `video`: what plays H.264 in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile;
+   *   `replaces`: id of a viewing of this user, whose slot this one takes
    * @param {ViewingListener} listener
    */
-  constructor(camera, { choice, video, pixels, wall }, listener) {
+  constructor(camera, { choice, video, pixels, wall, replaces }, listener) {
     const traffic = new Traffic();
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
@@ -47,7 +48,7 @@ export class Viewing {
     const [playsVideo, failures] = [video !== null, this.#failures];
     this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
-      { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall },
+      { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall, replaces },
       {
         paint: (picture) => listener.paint(picture),
         onPicture: () => this.#onPicture(),

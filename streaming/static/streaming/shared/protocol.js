@@ -112,6 +112,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 /**
  * @typedef {object} InfoMessage
  * @property {typeof ServerMessage.INFO} type
+ * @property {string} [viewing_id]
  * @property {Quality} quality
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason]
@@ -134,6 +135,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {Exclude<StreamState, "waiting">} state
  * @property {Reason | null} reason
  * @property {number} [ends_in] seconds until an operator takes the slot
+ * @property {string | null} [message] why the camera was lost, for administrators
  */
 
 /**
