@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from cameras.models import Camera
-from cameras.permissions import may_watch
+from cameras.permissions import may_watch, sees_all
 
 
 @never_cache
@@ -28,8 +28,10 @@ def wall(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     allowed = may_watch(request.user)
+    visible = Camera.objects.visible_to(request.user) if allowed else Camera.objects.none()
     return {
-        "cameras": Camera.objects.all() if allowed else Camera.objects.none(),
+        "cameras": visible.only("name", "stream_url", "enabled"),  # a password would be decrypted for each camera
+        "needs_grant": lambda: not sees_all(request.user),
         "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),
         "may_watch": allowed,
     }

@@ -1,4 +1,4 @@
-"""Tells the workers at once when a limit changes, or a camera, user or session: then they recheck running streams."""
+"""Tells the workers at once when a limit changes, or a camera, grant, user or session: they recheck running streams."""
 
 import threading
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
-from cameras.models import Camera, cameras_changed
+from cameras.models import Camera, CameraGrant, cameras_changed, grants_added
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
@@ -25,7 +25,11 @@ def _recheck(kind: str, objects: Iterable[Any]) -> None:
 
     `kind`: "cameras", "users" or "sessions".
     """
-    vars(_changed).setdefault(kind, set()).update(str(one.pk) for one in objects)
+    _note(kind, (str(one.pk) for one in objects))
+
+
+def _note(kind: str, keys: Iterable[str]) -> None:
+    vars(_changed).setdefault(kind, set()).update(keys)
     transaction.on_commit(lambda: _send(kind))
 
 
@@ -47,6 +51,13 @@ def camera_changed(instance: Camera, **_: Any) -> None:
 @receiver(cameras_changed, sender=Camera)
 def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
     _recheck("cameras", cameras)
+
+
+@receiver([post_save, post_delete], sender=CameraGrant)
+@receiver(grants_added, sender=CameraGrant)
+def grants_changed(**_: Any) -> None:
+    """Recheck all streams: the first grant hides all other cameras from everybody."""
+    _note("grants", ["changed"])
 
 
 @receiver(post_delete, sender=Session)

@@ -21,8 +21,8 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
-        "views api urls admin apps"
+        "sources networks texts encryption models permissions grants tokens forms grant_forms problems api_auth schemas "
+        "spreadsheets views api urls grants_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -42,7 +42,7 @@ NAMES = {
         "wall_yields preemption milestones open_streams rechecks"
     ),
     "streaming/web": (
-        "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
+        "audit hidden_cameras handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
