@@ -48,7 +48,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             with telling_who_sees(request):
                 grants.set_holders(form.instance, form.holders())
         elif not change:
-            grants.keep_visible(request.user, [form.instance])  # type: ignore[list-item, arg-type]
+            grants.keep_visible(request.user, [form.instance])  # type: ignore[arg-type]
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:

@@ -12,7 +12,7 @@ from cameras.forms import CameraForm
 from cameras.models import Camera
 
 
-class Choice(forms.ModelMultipleChoiceField):
+class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Two lists, with a filter, that entries are moved between."""
 
     def __init__(self, label: str, queryset: "QuerySet[Any]", help_text: str = "") -> None:

@@ -53,7 +53,8 @@ class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return super().get_queryset(request).annotate(granted=Count("camera_grants", distinct=True))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(granted=Count("camera_grants", distinct=True))
+        return rows
 
     @admin.display(description="cameras granted", ordering="granted")
     def granted(self, holder: Any) -> int:
@@ -109,7 +110,8 @@ class GroupCamerasAdmin(HolderAdmin):
     ordering = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return super().get_queryset(request).annotate(members=Count("user", distinct=True))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(members=Count("user", distinct=True))
+        return rows
 
     @admin.display(ordering="members")
     def members(self, group: Any) -> int:

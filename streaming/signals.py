@@ -1,5 +1,6 @@
 """Tells the workers at once when a limit changes, or a camera, grant, user or session: they recheck running streams."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +16,8 @@ from cameras.models import Camera, CameraGrant, cameras_changed, grants_added
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500  # keys in one event, at most
 _changed = threading.local()  # kind -> keys that this thread's transaction has changed
@@ -39,6 +42,8 @@ def _send(kind: str) -> None:
     Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """
     keys = sorted(vars(_changed).pop(kind, ()))
+    if keys and kind == "grants" and not CameraGrant.objects.exists():
+        logger.warning("No camera grant is left: all users who may watch see all cameras")
     for start in range(0, len(keys), BATCH):
         worker_events.send_from_sync({"type": worker_events.Kind.RECHECK, kind: keys[start : start + BATCH]})
 
