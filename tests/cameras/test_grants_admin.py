@@ -5,7 +5,9 @@ import re
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from cameras import grants
@@ -101,6 +103,20 @@ def test_a_list_shows_how_many_cameras_each_user_and_group_has(
     assert re.search(r'field-granted">2</td><td class="field-through_groups">Night shift<', users)
     groups = admin_client.get(page("groupcameras")).text
     assert re.search(r'field-granted">3</td><td class="field-members">1<', groups)
+
+
+def test_the_list_of_users_takes_no_query_for_each(admin_client: Client, cameras: list[Camera], night: Group) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(page("usercameras")).status_code == 200
+        return len(captured)
+
+    grants.set_cameras(night, cameras)
+    queries()
+    few = queries()
+    for number in range(20):
+        User.objects.create_user(f"user {number}").groups.add(night)
+    assert queries() == few
 
 
 def test_a_group_gets_5000_cameras_at_once(admin_client: Client, night: Group) -> None:
