@@ -1,16 +1,22 @@
-"""Cameras, their groups and order, saved walls, and the tokens of programs and displays."""
+"""Cameras, who may see them, their groups and order, saved walls, and the tokens of programs and displays."""
 
 import uuid
+from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Exists, Q
 from django.dispatch import Signal
 
 from cameras.encryption import EncryptedField, Undecryptable
 from cameras.sources import AddressError, CameraSource, check_address
 
 cameras_changed = Signal()  # sent for a bulk change, which sends no post_save; argument: `cameras`
+grants_added = Signal()  # the same for grants; argument: `grants`
+
+SEE_ALL, GRANT = "cameras.see_all_cameras", "cameras.change_cameragrant"  # from both permissions, no camera is hidden
 
 
 def validate_stream_url(url: str) -> None:
@@ -18,6 +24,22 @@ def validate_stream_url(url: str) -> None:
         check_address(url)
     except AddressError as error:
         raise ValidationError(str(error)) from error
+
+
+class CameraQuerySet(models.QuerySet["Camera"]):
+    def visible_to(self, user: Any) -> Self:
+        """Leaves out cameras that are hidden from `user`: without a grant, once any grant exists.
+
+        For everybody from whom it is hidden, a camera must be as one that does not exist. This is no permission to watch:
+        `cameras/permissions.py: may_watch` checks both.
+        """
+        if not user.is_authenticated:
+            return self.none()
+        if user.has_perm(SEE_ALL) or user.has_perm(GRANT):
+            return self.all()
+        grants = CameraGrant.objects.all()
+        theirs = grants.filter(Q(user=user.pk) | Q(group__in=user.groups.values("pk")))
+        return self.filter(~Exists(grants) | Q(pk__in=theirs.values("camera")))
 
 
 class Camera(models.Model):
@@ -34,6 +56,8 @@ class Camera(models.Model):
     username = models.CharField("user name", max_length=150, blank=True, default="")
     password = EncryptedField(blank=True, default="")
     enabled = models.BooleanField(default=True, help_text="A disabled camera cannot be watched.")
+
+    objects = CameraQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "id")
@@ -59,6 +83,53 @@ class Camera(models.Model):
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
             )
         return CameraSource(self.stream_url, self.username, self.password)
+
+
+class CameraGrant(models.Model):
+    """Lets a user, or the members of a group, see a camera. Without any grant, nothing is hidden from anybody.
+
+    `CameraQuerySet.visible_to` has the rule, and `cameras/grants.py` changes grants.
+    """
+
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="camera_grants", null=True)
+    group = models.ForeignKey(Group, models.CASCADE, related_name="camera_grants", null=True)
+
+    class Meta:
+        default_permissions = ("change",)
+        permissions = (("see_all_cameras", "Can see all cameras, whatever the grants say"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(user=None, group__isnull=False) | Q(user__isnull=False, group=None),
+                name="grant_to_user_or_group",
+            ),
+            models.UniqueConstraint(fields=("camera", "user"), name="one_grant_of_user"),
+            models.UniqueConstraint(fields=("camera", "group"), name="one_grant_of_group"),
+        )
+
+    def __str__(self) -> str:
+        """The holder alone: pages about users show this text to staff from whom the camera may be hidden."""
+        return str(self.user or self.group)
+
+
+class UserCameras(User):
+    """A user, on the administration's page of the cameras that are granted to them."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = "cameras of a user"
+        verbose_name_plural = "cameras of users"
+
+
+class GroupCameras(Group):
+    """A group, on the administration's page of the cameras that are granted to its members."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = "cameras of a group"
+        verbose_name_plural = "cameras of groups"
 
 
 class CameraGroup(models.Model):

@@ -12,8 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from cameras import cards
-from cameras.models import Camera
-from cameras.permissions import may_watch
+from cameras.permissions import may_watch, sees_all, visible_to
 
 
 @never_cache
@@ -41,9 +40,10 @@ def card_order(request: HttpRequest) -> HttpResponse:
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
-    allowed = may_watch(request.user)
+    visible = visible_to(request.user)
     return {
-        "cameras": Camera.objects.all() if allowed else Camera.objects.none(),
+        "cameras": visible.only("name", "stream_url", "enabled"),  # a password would be decrypted for each camera
+        "needs_grant": lambda: not sees_all(request.user),
         "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),
-        "may_watch": allowed,
+        "may_watch": may_watch(request.user),
     }

@@ -29,7 +29,8 @@ DESCRIPTION = """
 Cameras, running streams and their limits, for programs. `docs/api.md` has examples.
 
 **Access.** Send `Authorization: Bearer <token>`. Create a token in the administration under *Cameras > API tokens*. It is
-shown once and has the permissions of its user. The session of a log-in works too, with Django's CSRF token.
+shown once and has the permissions of its user. A camera that is hidden from the user is not there. The session of a log-in
+works too, with Django's CSRF token.
 
 **Errors** are `{"error": {"reason": "...", "message": "..."}}`. `reason` does not change. A 422 response lists the errors of
 each field in `fields`. Times are ISO 8601 in UTC. Lists take `limit` and `offset` and return the `count` of all entries.

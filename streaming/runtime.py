@@ -196,6 +196,8 @@ class Runtime:
             self.reporter.soon()
         elif kind == worker_events.Kind.POLICY:
             self._policies.reload()
+        elif kind == worker_events.Kind.RECHECK and "grants" in event:
+            self._rechecks.request_all()
         elif kind == worker_events.Kind.RECHECK:
             cameras, users, sessions = (event.get(keys, ()) for keys in ("cameras", "users", "sessions"))
             self._sights.forget(cameras)

@@ -1,5 +1,6 @@
-"""Tells the workers at once when a limit changes, or a camera, user or session: then they recheck running streams."""
+"""Tells the workers at once when a limit changes, or a camera, grant, user or session: they recheck running streams."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -12,11 +13,13 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from cameras.displays import Display
-from cameras.models import Camera, DisplayToken, Wall, cameras_changed
+from cameras.models import Camera, CameraGrant, DisplayToken, Wall, cameras_changed, grants_added
 from streaming.health.records import check_again
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500  # keys in one event, at most
 _changed = threading.local()  # kind -> keys that this thread's transaction has changed
@@ -27,7 +30,11 @@ def _recheck(kind: str, objects: Iterable[Any]) -> None:
 
     `kind`: "cameras", "users" or "sessions".
     """
-    vars(_changed).setdefault(kind, set()).update(str(one.pk) for one in objects)
+    _note(kind, (str(one.pk) for one in objects))
+
+
+def _note(kind: str, keys: Iterable[str]) -> None:
+    vars(_changed).setdefault(kind, set()).update(keys)
     transaction.on_commit(lambda: _send(kind))
 
 
@@ -37,6 +44,8 @@ def _send(kind: str) -> None:
     Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """
     keys = sorted(vars(_changed).pop(kind, ()))
+    if keys and kind == "grants" and not CameraGrant.objects.exists():
+        logger.warning("No camera grant is left: all users who may watch see all cameras")
     for start in range(0, len(keys), BATCH):
         worker_events.send_from_sync({"type": worker_events.Kind.RECHECK, kind: keys[start : start + BATCH]})
 
@@ -52,6 +61,13 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
     changed = list(cameras)
     _recheck("cameras", changed)
     check_again([camera.pk for camera in changed])
+
+
+@receiver([post_save, post_delete], sender=CameraGrant)
+@receiver(grants_added, sender=CameraGrant)
+def grants_changed(**_: Any) -> None:
+    """Recheck all streams: the first grant hides all other cameras from everybody."""
+    _note("grants", ["changed"])
 
 
 @receiver(post_delete, sender=Session)

@@ -21,8 +21,8 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models tokens displays permissions cards walls forms problems api_auth schemas "
-        "wall_schemas spreadsheets views wall_views api wall_api urls wall_admin admin apps"
+        "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
+        "api_auth schemas wall_schemas spreadsheets views wall_views api wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -43,7 +43,7 @@ NAMES = {
     ),
     "streaming/health": "records sights checks overview admin",
     "streaming/web": (
-        "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
+        "audit hidden_cameras handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (

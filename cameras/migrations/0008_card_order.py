@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('cameras', '0006_display_tokens'),
+        ('cameras', '0007_camera_grant'),
     ]
 
     operations = [

@@ -1,6 +1,6 @@
 """The health of all cameras, for metrics. Blocks on the database."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count
 
@@ -23,8 +23,10 @@ class Overview(NamedTuple):
     problems: list[Problem]
 
 
-def read_overview() -> Overview:
-    found = dict(Camera.objects.filter(CAN_BE_READ).order_by().values_list("health__state").annotate(Count("pk")))
+def read_overview(user: Any = None) -> Overview:
+    """Of the cameras that are not hidden from `user`; None: of all."""
+    visible = Camera.objects.all() if user is None else Camera.objects.visible_to(user)
+    found = dict(visible.filter(CAN_BE_READ).order_by().values_list("health__state").annotate(Count("pk")))
     counts = {NEVER_TRIED: found.get(None, 0), **{state: found.get(state, 0) for state in CameraHealth.State.values}}
-    rows = Camera.objects.filter(CAN_BE_READ & HAS_PROBLEM).values_list("pk", "name", "health__state")[:MAX_LISTED]
+    rows = visible.filter(CAN_BE_READ & HAS_PROBLEM).values_list("pk", "name", "health__state")[:MAX_LISTED]
     return Overview(counts, [Problem(str(id), name, state) for id, name, state in rows])

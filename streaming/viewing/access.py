@@ -47,18 +47,17 @@ def check_session_access(
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
     """Returns the user, the camera and its source.
 
-    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a disabled
-    camera), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be decrypted.
+    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a camera that
+    is disabled, or hidden from the user), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be
+    decrypted.
     """
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
     if not may_watch(user):
         raise errors.PermissionDeniedError
     camera = Camera.objects.filter(pk=camera_id, enabled=True).first()
-    if camera is None:
+    if camera is None or not may_watch(user, camera):
         raise errors.CameraNotFoundError
-    if not may_watch(user, camera):
-        raise errors.PermissionDeniedError
     if not camera.stream_url:
         raise errors.NoStreamUrlError
     try:

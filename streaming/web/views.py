@@ -16,7 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.displays import watcher_of
-from cameras.permissions import may_watch
+from cameras.models import Camera
+from cameras.permissions import may_watch, sees_all, visible_among
+from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
@@ -26,6 +28,7 @@ from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
 from streaming.viewing.access import check_access
+from streaming.web.hidden_cameras import visible_usage
 from streaming.web.prometheus import CONTENT_TYPE, exposition
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
@@ -121,13 +124,16 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         raise errors.NotAuthenticatedError
     worker = runtime.current()
 
-    def read() -> tuple[UserLimits, errors.StreamError | None]:
+    def read() -> tuple[UserLimits, errors.StreamError | None, bool]:
         if not may_watch(user):
             raise errors.PermissionDeniedError
-        return user_limits_of(worker.policy, user), blocks.error_of(str(user.pk))
+        return user_limits_of(worker.policy, user), blocks.error_of(str(user.pk)), sees_all(user)
 
-    limits, block = await sync_to_async(read)()
+    limits, block, everything = await sync_to_async(read)()
     answer = await worker.usage.metrics(str(user.pk), limits)
+    if not everything:
+        visible = await sync_to_async(visible_among)(user, answer["cameras"])
+        answer["cameras"] = {id: state for id, state in answer["cameras"].items() if id in visible}
     answer["yours"]["blocked_seconds"] = block.facts["retry_after"] if block else 0
     return JsonResponse(answer)
 
@@ -136,7 +142,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 async def prometheus(request: HttpRequest) -> HttpResponse:
     """The metrics, for a scraper with the token or staff who may see the system. Without Redis: `gate_up 0`."""
-    status = await _scraper_status(request)
+    user, status = await _scraper(request)
     if status != 200:
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
         return HttpResponse(f"{SCRAPER_ERRORS[status]}\n", "text/plain", status, headers=headers)
@@ -146,21 +152,25 @@ async def prometheus(request: HttpRequest) -> HttpResponse:
     except errors.GateUnavailableError:
         totals = None
     try:
-        health = await sync_to_async(read_overview)()
+        health = await sync_to_async(read_overview)(user)
     except Error:  # the other metrics need no database
         health = None
-    return HttpResponse(exposition(await worker.usage.system(limit=0), totals, health), CONTENT_TYPE)
+    system = await worker.usage.system(limit=0)
+    if user is not None:
+        system = await sync_to_async(visible_usage)(user, system)
+    return HttpResponse(exposition(system, totals, health), CONTENT_TYPE)
 
 
-async def _scraper_status(request: HttpRequest) -> int:
+async def _scraper(request: HttpRequest) -> tuple[Any, int]:
+    """Returns the user and the status of the answer. A program with the token has no user: it sees all cameras."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         known: str = settings.METRICS_TOKEN
-        return 200 if known and constant_time_compare(token.strip(), known) else 401
+        return None, 200 if known and constant_time_compare(token.strip(), known) else 401
     user = await request.auser()
     if not user.is_authenticated:
-        return 401
-    return 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
+        return None, 401
+    return user, 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
 
 
 @require_POST
@@ -169,10 +179,14 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
     """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
-    source = await sync_to_async(probe.source_of_form)(request.POST)
+    source = await sync_to_async(_source_to_test)(request)
     if isinstance(source, str):
         return JsonResponse({"ok": False, "message": source})
     return JsonResponse(await probe.try_camera(source))
+
+
+def _source_to_test(request: HttpRequest) -> CameraSource | str:
+    return probe.source_of_form(request.POST, Camera.objects.visible_to(request.user))
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:
