@@ -47,7 +47,7 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files deadlines settings logs passwords logins origins requests websocket "
+        "dotenv secret_files environment deadlines settings logs passwords logins origins requests websocket "
         "unavailable api urls asgi"
     ),
 }
@@ -82,7 +82,7 @@ HOMES = {
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),
     "pythonjsonlogger": ("streaming/viewing/log.py",),
-    "environ": ("nvr/settings.py",),
+    "environ": ("nvr/environment.py",),
     "ninja": (
         "cameras/api_auth.py",
         "cameras/problems.py",

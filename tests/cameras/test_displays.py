@@ -155,7 +155,7 @@ def test_a_display_watches_the_cameras_of_its_wall_only(
     assert may_watch_unattended(display)
     assert not may_keep_slots(display)
     answer = screen(made[1]).get(f"/api/v1/cameras/{hidden.pk}/stream/snapshot")
-    assert answer.status_code == 403
+    assert answer.status_code == 404
     assert "Vault" not in answer.text
 
 
