@@ -1,123 +1,39 @@
-"""Django's settings. Only this module reads the environment and `.env`. README.md documents each variable."""
+"""Django's settings. README.md documents each variable."""
 
-import io
-import re
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import environ
 from django.conf import global_settings
-from django.core.exceptions import ImproperlyConfigured
 
-from cameras.networks import Network, parse_networks
 from nvr.deadlines import LOCK
-from nvr.dotenv import read_dotenv
-from nvr.secret_files import stored_key
+from nvr.environment import (
+    BASE_DIR,
+    env,
+    read_address,
+    read_flag,
+    read_list,
+    read_networks,
+    read_origins,
+    read_redis,
+    read_secret,
+    read_secrets,
+    read_token,
+)
 from streaming import conf
-from streaming.store.addresses import SCHEMES, layer_host, service_of
+from streaming.store.addresses import layer_host
 from streaming.store.embedded import socket_path
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-env = environ.Env()
-env.read_env(io.StringIO(read_dotenv(BASE_DIR / ".env")))
-
-
-def _flag(name: str, *, default: bool) -> bool:
-    text = env.str(name, default="").strip().lower() or str(default).lower()
-    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
-        raise ImproperlyConfigured(f"{name}={text} is not valid: it must be true or false.")
-    return text in {"true", "1", "yes", "on"}
-
-
-def _address(name: str, schemes: tuple[str, ...]) -> str:
-    text: str = env.str(name, default="").strip()
-    if text and urlsplit(text).scheme not in schemes:
-        # The message does not repeat the whole value, which may contain a password.
-        raise ImproperlyConfigured(
-            f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
-        )
-    return text
-
-
-def _redis(name: str) -> str:
-    text = _address(name, SCHEMES)
-    try:
-        service_of(text)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={text.split(':', 1)[0]}:... is not valid: {error}.") from None
-    return text
-
-
-def _secret_text(name: str) -> str:
-    # Not `env.str`: it treats a value that begins with $ as the name of another variable.
-    text = str(env.ENVIRON.get(name, "")).strip()
-    if text and len(text) < 16:
-        raise ImproperlyConfigured(f"{name} is not valid: it has {len(text)} characters, and needs at least 16.")
-    return text
-
-
-def _list(name: str) -> list[str]:
-    return [entry for part in env.list(name, default=[]) if (entry := part.strip())]
-
-
-def _networks(name: str) -> tuple[Network, ...]:
-    text: str = env.str(name, default="").strip()
-    try:
-        return parse_networks(text)
-    except ValueError as error:
-        raise ImproperlyConfigured(
-            f"{name}={text} is not valid: {error}. It must be networks, separated by commas, "
-            "for example 192.168.10.0/24,fd12:3456:789a::/48."
-        ) from error
-
-
-def _origins(name: str) -> list[str]:
-    origins = _list(name)
-    for origin in origins:
-        if not re.fullmatch(
-            r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", origin, re.IGNORECASE | re.ASCII
-        ):
-            raise ImproperlyConfigured(
-                f"{name}={origin} is not valid: it must be origins, separated by commas, for example https://home.example.com."
-            )
-    return origins
-
-
-def _secret(name: str, file: str) -> str:
-    return _secret_text(name) or stored_key(VAR_DIR / file)
-
-
-def _secrets(name: str) -> list[str]:
-    keys = [key for part in str(env.ENVIRON.get(name, "")).split(",") if (key := part.strip())]
-    if any(len(key) < 16 for key in keys):
-        raise ImproperlyConfigured(
-            f"{name} is not valid: each key needs at least 16 characters, with commas between them."
-        )
-    return keys
-
-
-def _token(name: str) -> str:
-    text = _secret_text(name)
-    if not re.fullmatch("[!-~]*", text):
-        raise ImproperlyConfigured(
-            f"{name} is not valid: it may have letters, digits and punctuation of ASCII only, and no spaces."
-        )
-    return text
-
 
 VAR_DIR = Path(env.str("NVR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
-DEBUG = _flag("DEBUG", default=False)
-HTTPS = _flag("HTTPS", default=False)
+DEBUG = read_flag("DEBUG", default=False)
+HTTPS = read_flag("HTTPS", default=False)
 HSTS = conf.Choice("HSTS", "on", ("off", "on", "subdomains", "preload")).read(env.ENVIRON)
-SECRET_KEY = _secret("SECRET_KEY", "secret.key")
-SECRET_KEY_FALLBACKS = _secrets("SECRET_KEY_FALLBACKS")
-CAMERA_KEY = _secret("CAMERA_KEY", "camera.key")
-ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
-CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
-FRAME_ANCESTORS = _origins("FRAME_ANCESTORS")
+SECRET_KEY = read_secret("SECRET_KEY", VAR_DIR / "secret.key")
+SECRET_KEY_FALLBACKS = read_secrets("SECRET_KEY_FALLBACKS")
+CAMERA_KEY = read_secret("CAMERA_KEY", VAR_DIR / "camera.key")
+ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
+FRAME_ANCESTORS = read_origins("FRAME_ANCESTORS")
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
@@ -142,16 +58,16 @@ STREAM_IDLE_MINUTES = conf.IDLE.read(env.ENVIRON)
 STREAM_PREEMPT = conf.PREEMPT.read(env.ENVIRON)
 STREAM_WALL_YIELDS = conf.WALL_YIELDS.read(env.ENVIRON)
 
-CAMERA_NETWORKS = _networks("CAMERA_NETWORKS")  # empty: all networks except cameras.networks.REFUSED_NETWORKS
+CAMERA_NETWORKS = read_networks("CAMERA_NETWORKS")  # empty: all networks except cameras.networks.REFUSED_NETWORKS
 
-METRICS_TOKEN = _token("METRICS_TOKEN")  # empty: only staff can read /metrics
+METRICS_TOKEN = read_token("METRICS_TOKEN")  # empty: only staff can read /metrics
 LOG_FORMAT = conf.Choice("LOG_FORMAT", "plain", ("plain", "json")).read(env.ENVIRON)
 
 # Empty: the embedded Redis of streaming/store/embedded.py, for the processes of this checkout on this machine.
-REDIS_URL = _redis("REDIS_URL")
+REDIS_URL = read_redis("REDIS_URL")
 EMBEDDED_REDIS_DIR = VAR_DIR / "redis"
 # The Redis for pictures that workers share. Empty: the same Redis.
-PICTURES_REDIS_URL = _redis("PICTURES_REDIS_URL")
+PICTURES_REDIS_URL = read_redis("PICTURES_REDIS_URL")
 
 # For small control events between workers, never for frames.
 CHANNEL_LAYERS = {
@@ -215,7 +131,7 @@ TEMPLATES = [
     },
 ]
 
-_database_url = _address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
+_database_url = read_address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
 DATABASES = {"default": env.db_url_config(_database_url or f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several workers share the file: wait for a lock instead of failing, and allow reads during a write.
@@ -234,7 +150,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-if _flag("API_TOKENS_END_WITH_PASSWORD", default=False):
+if read_flag("API_TOKENS_END_WITH_PASSWORD", default=False):
     AUTH_PASSWORD_VALIDATORS.append({"NAME": "cameras.tokens.EndWithPassword"})
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [

@@ -46,7 +46,7 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files deadlines settings logs passwords logins origins requests websocket "
+        "dotenv secret_files environment deadlines settings logs passwords logins origins requests websocket "
         "unavailable api urls asgi"
     ),
 }
@@ -79,7 +79,7 @@ HOMES = {
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),
     "pythonjsonlogger": ("streaming/viewing/log.py",),
-    "environ": ("nvr/settings.py",),
+    "environ": ("nvr/environment.py",),
     "ninja": (
         "cameras/api_auth.py",
         "cameras/problems.py",

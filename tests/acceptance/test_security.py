@@ -245,21 +245,6 @@ def test_hsts_is_sent_as_set_and_the_deployment_check_is_clean(
     assert (f"'Strict-Transport-Security': '{header}'" in said) if header else ("Strict-Transport" not in said)
 
 
-def test_named_sites_may_show_a_page_in_a_frame(installation: Site) -> None:
-    sites = "https://home.example.com,http://10.0.0.5:8123"
-    said = installation.manage(
-        "shell",
-        "-v0",
-        "-c",
-        CHECK_AND_ASK,
-        FRAME_ANCESTORS=sites,
-        HTTPS="true",
-        SECRET_KEY="",
-        ALLOWED_HOSTS="testserver",
-    )
-    assert "frame-ancestors https://home.example.com http://10.0.0.5:8123" in said
-
-
 async def test_a_camera_password_is_used_and_never_said(installation: Site, simulator: Simulator) -> None:
     camera = simulator.add(
         SimulatedCamera(name="Safe", path="safe", width=320, height=240, username="operator", password=CAMERA_PASSWORD)

@@ -194,3 +194,12 @@ async def test_an_external_redis_is_used_where_one_is_configured(
     async with Stream(Session(worker.base), id) as stream:
         await stream.live()
     assert len(redis_servers(installation.folder)) == 1  # the Redis of this test
+
+
+ASK = "from django.test import Client; print(Client().get('/accounts/login/').headers)"
+
+
+def test_named_sites_may_show_a_page_in_a_frame(installation: Site) -> None:
+    sites = "https://home.example.com,http://10.0.0.5:8123"
+    said = installation.manage("shell", "-v0", "-c", ASK, FRAME_ANCESTORS=sites, ALLOWED_HOSTS="testserver")
+    assert "frame-ancestors https://home.example.com http://10.0.0.5:8123" in said
