@@ -54,7 +54,7 @@ class Figures:
 
 
 async def measure(cluster: Cluster, cameras: list[str], seconds: float, addresses: int) -> Figures:
-    """Watch and open pages for `seconds`, then for `seconds` more beside a flood from `addresses` addresses."""
+    """Watch for half of `seconds`, then watch and open pages for `seconds` beside a flood from `addresses` addresses."""
     figures, session = Figures(), Session(cluster.base)
     async with AsyncExitStack() as stack:
         streams = [
@@ -62,7 +62,7 @@ async def measure(cluster: Cluster, cameras: list[str], seconds: float, addresse
             for number in range(STREAMS)
         ]
         await asyncio.sleep(2)  # the first pictures come in a burst
-        figures.before = await _rate(streams, seconds)
+        figures.before = await _rate(streams, seconds / 2)
         pages = asyncio.create_task(_open_pages(session, figures))
         command = ["-m", "tests.logins", *map(str, (cluster.port, round(seconds), CLIENTS, addresses))]
         flood = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)

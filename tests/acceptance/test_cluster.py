@@ -113,7 +113,7 @@ async def test_ten_viewers_spread_over_all_workers_and_the_eleventh_is_refused_w
     session = Session(cluster.base)
     async with contextlib.AsyncExitStack() as stack:
         await open_streams(stack, session, yard, 10)
-        await eventually(lambda: len(workers_of_holders(admin)) == 10, 3)
+        await eventually(lambda: len(workers_of_holders(admin)) == 10)
         workers = workers_of_holders(admin)
         assert sorted(workers.count(worker) for worker in set(workers)) == [2, 2, 3, 3]  # the fewest viewers first
         for _ in range(2 * WORKERS):
@@ -121,7 +121,7 @@ async def test_ten_viewers_spread_over_all_workers_and_the_eleventh_is_refused_w
                 assert await refused.ended() == 4429
                 assert refused.messages[0]["message"] == MESSAGE
                 assert (refused.messages[0]["in_use"], refused.messages[0]["limit"]) == (10, 10)
-    await eventually(lambda: not workers_of_holders(admin), 3)
+    await eventually(lambda: not workers_of_holders(admin))
 
 
 async def test_sixty_viewers_at_once_get_exactly_ten_slots(cluster: Cluster, yard: str, admin: Session) -> None:
@@ -134,7 +134,7 @@ async def test_sixty_viewers_at_once_get_exactly_ten_slots(cluster: Cluster, yar
     codes = [stream.close_code for stream in streams]
     assert (codes.count(None), codes.count(4429)) == (10, 50)
     await asyncio.gather(*(stream.close() for stream in streams))
-    await eventually(lambda: not workers_of_holders(admin), 3)
+    await eventually(lambda: not workers_of_holders(admin))
 
 
 async def test_the_viewers_address_is_what_nginx_sees_and_not_what_they_claim(
@@ -147,7 +147,7 @@ async def test_the_viewers_address_is_what_nginx_sees_and_not_what_they_claim(
         additional_headers={"Cookie": session.cookie, "X-Forwarded-For": "203.0.113.9", "Daphne-Root-Path": "/api"},
     ) as socket:
         assert json.loads(await socket.recv())["type"] == "info"
-        await eventually(lambda: workers_of_holders(admin), 3)
+        await eventually(lambda: workers_of_holders(admin))
         assert [viewer["address"] for viewer in admin.json(USAGE)["viewers"]] == ["127.0.0.1"]
 
 
@@ -164,7 +164,7 @@ async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_
         others = [stream for stream in streams if stream not in told]
         assert told and others
         for stream in told:
-            assert await stream.ended(5) == 4503
+            assert await stream.ended() == 4503
             assert stream.last("error")["reason"] == "draining"
             started = time.monotonic()
             again = await reopened(session, yard)
@@ -190,7 +190,7 @@ async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_g
         os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
         lost = [stream for stream in streams if viewing_pid(stream) == pid]
-        assert lost and {await stream.ended(5) for stream in lost} == {1006}
+        assert lost and {await stream.ended() for stream in lost} == {1006}
         assert session.get("/")[0] == 200
         await open_streams(stack, session, yard, 2)  # slots are left
         await eventually(lambda: len(workers_of_holders(admin)) == 10 - len(lost), 6)
@@ -229,7 +229,7 @@ async def test_ctrl_c_tells_the_viewers_and_leaves_nothing_behind(installation: 
     async with contextlib.AsyncExitStack() as stack:
         streams = await open_streams(stack, Session(cluster.base), id, 4)
         assert await asyncio.to_thread(cluster.interrupt) == 0
-        assert [await stream.ended(5) for stream in streams] == [4503] * 4
+        assert [await stream.ended() for stream in streams] == [4503] * 4
     assert "Traceback" not in cluster.output() + "".join(cluster.log(f"worker-{number}.log") for number in range(4))
     assert not [*cluster.folder.glob("*.pid"), *cluster.folder.glob("*.sock")]
     # `installation` asserts that no process uses the folder.

@@ -27,8 +27,8 @@ def worker(installation: Site) -> Worker:
     return installation.workers[0]
 
 
-async def freed(session: Session, seconds: float = 2) -> None:
-    await eventually(lambda: not in_use(session), seconds)
+async def freed(session: Session) -> None:
+    await eventually(lambda: not in_use(session))
 
 
 async def ends_with(stream: Stream, code: int, reason: str) -> None:
@@ -66,9 +66,9 @@ async def test_a_viewer_that_acknowledges_nothing_closes_with_4408_after_two_fra
     session: Session, camera_id: str
 ) -> None:
     async with Stream(session, camera_id, acknowledges=False) as stream:
-        assert await stream.ended(14) == 4408
+        assert await stream.ended(20) == 4408
         assert stream.count == 2
-        assert 9.5 < stream.closed - stream.opened < 12
+        assert 9.5 < stream.closed - stream.opened < 15
         assert stream.last("error")["reason"] == "viewer_unresponsive"
     await freed(session)
 
@@ -112,7 +112,7 @@ async def test_a_camera_without_a_picture_closes_with_4503_and_gives_its_slot_ba
 ) -> None:
     camera.fault = fault
     async with Stream(session, camera_id) as stream:
-        assert await stream.ended(6) == 4503
+        assert await stream.ended() == 4503
         assert stream.last("error")["reason"] == "camera_unreachable"
         assert stream.last("status")["state"] == "connecting"
     await freed(session)

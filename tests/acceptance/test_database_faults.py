@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,32 +18,39 @@ import pytest
 from cameras.simulator import SimulatedCamera
 from tests.client import Session, Stream, eventually
 from tests.figures import record
-from tests.postgresql import PostgresServer
-from tests.servers import PASSWORD, ROOT, SEED, Site, environment_of, wait_until
+from tests.postgresql import USER, PostgresServer
+from tests.servers import PASSWORD, PATIENCE, ROOT, SEED, Site, environment_of, wait_until
 
 IN_TIME = 5.0  # seconds
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[PostgresServer]:
-    with PostgresServer() as server:
-        environment = environment_of(tmp_path, DATABASE_URL=server.url)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server whose database is migrated and has the users of `Site`."""
+    with PostgresServer() as running:
+        environment = environment_of(tmp_path_factory.mktemp("migrating"), DATABASE_URL=running.url)
         for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", SEED]):
             subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
-        yield server
+        yield running
+
+
+@pytest.fixture
+def database(server: PostgresServer) -> Iterator[PostgresServer]:
+    yield server
+    server.resume()
 
 
 @pytest.fixture
 def hanging(installation: Site, database: PostgresServer) -> Site:
-    """An installation with a worker, on `database`."""
-    installation.environment["DATABASE_URL"] = database.url
+    """An installation with a worker, on a copy of the server's database."""
+    installation.environment["DATABASE_URL"] = database.create(f"copy_{uuid.uuid4().hex}", USER)
     installation.start_worker(STREAM_RECONNECT_SECONDS="30")
     return installation
 
 
-def add_camera(database: PostgresServer, url: str) -> str:
+def add_camera(installation: Site, url: str) -> str:
     id = str(uuid.uuid4())
-    with psycopg.connect(database.url) as connection:
+    with psycopg.connect(installation.environment["DATABASE_URL"]) as connection:
         connection.execute(
             "INSERT INTO cameras_camera (id, name, stream_url, username, password, enabled)"
             " VALUES (%s, 'Yard', %s, '', '', true)",
@@ -82,7 +88,7 @@ def test_pages_and_the_api_say_so_within_five_seconds_and_are_back_with_the_data
         else:
             assert b"The database does not answer" in body
     database.resume()
-    wait_until(lambda: all(timed(session, path)[1] == 200 for path in paths), 5, "pages are back")
+    wait_until(lambda: all(timed(session, path)[1] == 200 for path in paths), PATIENCE, "pages are back")
     assert "Internal Server Error" not in hanging.logs()
 
 
@@ -95,13 +101,13 @@ def test_readyz_names_the_database_and_the_process_stays_alive(hanging: Site, da
     seconds, status, *_ = timed(session, "/healthz")
     assert (status, seconds < 1) == (200, True)
     database.resume()
-    wait_until(lambda: timed(session, "/readyz")[1] == 200, 5, "the worker is ready again")
+    wait_until(lambda: timed(session, "/readyz")[1] == 200, PATIENCE, "the worker is ready again")
 
 
 async def test_handshakes_are_told_in_time_and_running_streams_go_on(
     hanging: Site, database: PostgresServer, camera: SimulatedCamera
 ) -> None:
-    id = add_camera(database, camera.url)
+    id = add_camera(hanging, camera.url)
     session = Session(hanging.workers[0].base)
     async with Stream(session, id) as running:
         await running.live()
@@ -125,7 +131,7 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         assert longest < 1
         assert running.close_code is None
         database.resume()
-        await eventually(lambda: timed(session, "/readyz")[1] == 200, 5)
+        await eventually(lambda: timed(session, "/readyz")[1] == 200)
         async with Stream(session, id) as newcomer:
             await newcomer.live()
 

@@ -12,7 +12,7 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera
 from tests.client import Session, Stream, eventually
-from tests.servers import Site, site, wait_until
+from tests.servers import PATIENCE, Site, site, wait_until
 
 USAGE = "/admin/streaming/system/usage/"
 
@@ -67,7 +67,7 @@ def test_a_snapshot_is_a_fresh_picture_of_its_quality_and_takes_no_slot(
 ) -> None:
     camera = simulator.add(SimulatedCamera(name="Gate", path="gate", width=1280, height=720, fps=10))
     id = installation.add_camera("Gate", camera.url)
-    wait_until(lambda: slots_in_use(session) == 0, 3, "the slots of earlier tests are free")
+    wait_until(lambda: slots_in_use(session) == 0, PATIENCE, "the slots of earlier tests are free")
     status, data = session.get(f"/api/v1/cameras/{id}/stream/snapshot?quality=low")
     assert status == 200
     assert image_of(data).shape == (360, 640, 3)
@@ -109,6 +109,7 @@ def test_an_unknown_quality_is_a_bad_request(installation: Site, session: Sessio
     assert session.get(f"/api/v1/cameras/{id}/stream/snapshot?quality=ultra")[0] == 400
 
 
+@pytest.mark.timing("two seconds, which are promised")
 async def test_metrics_tell_the_gate_and_the_cameras_within_two_seconds(
     installation: Site, session: Session, camera: SimulatedCamera
 ) -> None:
@@ -141,6 +142,7 @@ def test_static_files_are_served_by_the_worker(session: Session) -> None:
     assert session.get("/static/admin/css/base.css")[0] == 200
 
 
+@pytest.mark.timing("two seconds, which are promised")
 async def test_system_shows_who_watches_what_within_two_seconds(
     installation: Site, session: Session, admin: Session, camera: SimulatedCamera
 ) -> None:

@@ -19,7 +19,7 @@ async def opened(session: Session, camera: str) -> Stream:
 async def test_the_eleventh_viewer_is_refused_on_either_worker_and_enters_when_another_leaves(
     installation: Site, camera: SimulatedCamera
 ) -> None:
-    first, second = installation.start_worker(), installation.start_worker()
+    first, second = installation.start_workers(2)
     id = installation.add_camera("Yard", camera.url)
     session = Session(first.base)
     sessions = [session, session.at(second.base)]
@@ -27,7 +27,7 @@ async def test_the_eleventh_viewer_is_refused_on_either_worker_and_enters_when_a
     for refused_at in sessions:
         async with Stream(refused_at, id) as refused:
             assert await refused.ended() == 4429
-            assert refused.closed - refused.opened < 2
+            assert refused.closed - refused.opened < 5
             assert refused.messages == [
                 {
                     "type": "error",
@@ -51,7 +51,7 @@ async def test_the_eleventh_viewer_is_refused_on_either_worker_and_enters_when_a
         await stream.until(lambda stream: bool(stream.messages) or stream.close_code is not None)
         if stream.messages[0]["type"] == "info":
             break
-    assert time.monotonic() - left < 1
+    assert time.monotonic() - left < 5
     streams.append(stream)
     await asyncio.gather(*(stream.close() for stream in streams))
 
@@ -71,7 +71,7 @@ async def test_a_configured_limit_holds(installation: Site, camera: SimulatedCam
 async def test_sixty_viewers_at_once_get_exactly_ten_slots_on_three_workers_five_times_over(
     installation: Site, camera: SimulatedCamera
 ) -> None:
-    workers = [installation.start_worker() for _ in range(3)]
+    workers = installation.start_workers(3)
     id = installation.add_camera("Yard", camera.url)
     session = Session(workers[0].base)
     sessions = [session.at(worker.base) for worker in workers]
@@ -84,4 +84,4 @@ async def test_sixty_viewers_at_once_get_exactly_ten_slots_on_three_workers_five
         codes = [stream.close_code for stream in streams]
         assert (codes.count(None), codes.count(4429)) == (10, 50)
         await asyncio.gather(*(stream.close() for stream in streams))
-        await eventually(lambda: session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"] == 0, 2)
+        await eventually(lambda: session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"] == 0)

@@ -5,6 +5,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ import redis
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream
 from tests.promtool import Promtool, Samples, samples_of
-from tests.servers import RedisServer, Site, Worker, wait_until
+from tests.servers import PATIENCE, RedisServer, Site, Worker, site, wait_until
 
 TOKEN = "a-token-of-the-tests-own"
 USAGE = "/admin/streaming/system/usage/"
@@ -43,14 +45,13 @@ def scraped(worker: Worker) -> Samples:
 # Access.
 
 
-@pytest.fixture
-def worker(installation: Site) -> Worker:
-    return installation.start_worker(METRICS_TOKEN=TOKEN)
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Worker]:
+    with site(tmp_path_factory.mktemp("site"), template) as created:
+        yield created.start_worker(METRICS_TOKEN=TOKEN)
 
 
-def test_the_token_or_staff_with_the_permission_may_read_it(
-    installation: Site, worker: Worker, promtool: Promtool
-) -> None:
+def test_the_token_or_staff_with_the_permission_may_read_it(worker: Worker, promtool: Promtool) -> None:
     status, content_type, body = ask(worker)
     assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
     promtool.check_metrics(body)
@@ -82,7 +83,7 @@ def test_redis_away_is_said_and_nothing_else(installation: Site, redis_server: R
     worker = installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_LEASE_SECONDS="2")
     assert scraped(worker)["gate_up"] == 1
     redis_server.kill()
-    wait_until(lambda: scraped(worker)["gate_up"] == 0, 5, "the gate is told to be down")
+    wait_until(lambda: scraped(worker)["gate_up"] == 0, PATIENCE, "the gate is told to be down")
     told = {name: value for name, value in scraped(worker).items() if not name.startswith("gate_refuses")}
     assert told == {"gate_up": 0}
     redis_server.start()
@@ -107,10 +108,7 @@ def held_in(server: RedisServer) -> dict[str, Any]:
 async def test_page_metrics_api_and_redis_agree_under_load(
     installation: Site, redis_server: RedisServer, simulator: Simulator, promtool: Promtool
 ) -> None:
-    workers = [
-        installation.start_worker(METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT="8")
-        for _ in range(2)
-    ]
+    workers = installation.start_workers(2, METRICS_TOKEN=TOKEN, REDIS_URL=redis_server.url, STREAM_MAX_CONCURRENT="8")
     log_in, admin = Session(workers[0].base), Session(workers[0].base, "admin")
     sessions = [log_in.at(worker.base) for worker in workers]
     streams = await twelve_viewers(sessions, two_cameras(installation, simulator))
@@ -148,13 +146,13 @@ async def test_whoever_waits_is_counted_and_so_is_whoever_gives_up(installation:
     async with Stream(viewer, id) as holder:
         await holder.live()
         async with Stream(viewer, id, "?wait=1") as first, Stream(viewer, id, "?wait=1") as second:
-            await asyncio.to_thread(wait_until, lambda: told() == (2, 0, 0), 5, "two wait")
+            await asyncio.to_thread(wait_until, lambda: told() == (2, 0, 0), PATIENCE, "two wait")
             assert viewer.json("/api/v1/cameras/stream/metrics")["gate"]["waiting"] == 2
             await second.close()
-            await asyncio.to_thread(wait_until, lambda: told() == (1, 0, 1), 5, "one has given up")
+            await asyncio.to_thread(wait_until, lambda: told() == (1, 0, 1), PATIENCE, "one has given up")
             await holder.close()
             await first.live()
-            await asyncio.to_thread(wait_until, lambda: told() == (0, 1, 1), 5, "one has waited")
+            await asyncio.to_thread(wait_until, lambda: told() == (0, 1, 1), PATIENCE, "one has waited")
 
 
 def two_cameras(installation: Site, simulator: Simulator) -> list[str]:

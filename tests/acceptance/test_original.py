@@ -177,11 +177,11 @@ async def test_a_viewer_that_acknowledges_nothing_gets_a_window_of_video_and_the
     session: Session, camera_id: str
 ) -> None:
     async with Stream(session, camera_id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
-        assert await stream.ended(16) == 4408
+        assert await stream.ended(20) == 4408
         assert stream.last("error")["reason"] == "viewer_unresponsive"
     assert stream.count == WINDOW
     assert kinds(stream.pictures) == {H264}
-    await eventually(lambda: in_use(session) == 0, 2)
+    await eventually(lambda: in_use(session) == 0)
 
 
 async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(session: Session, camera_id: str) -> None:
@@ -242,7 +242,7 @@ async def test_a_late_viewer_of_a_long_group_is_live_long_before_the_next_key_to
     async with Stream(session, id, ORIGINAL) as early:
         await until_count(early, 4 * FPS)
         async with Stream(session, id, ORIGINAL, keep=ALL) as late:
-            await late.until(lambda stream: stream.count > 0 and not stream.pictures[-1].flags & BACKLOG, 2)
+            await late.until(lambda stream: stream.count > 0 and not stream.pictures[-1].flags & BACKLOG, 4)
             await until_count(late, 10)
     assert not any(picture.flags & DISCONTINUITY for picture in late.pictures)
 

@@ -50,7 +50,7 @@ class Watched:
         """Asserts that all streams still send and that Redis has a slot for each."""
         counts = [stream.count for stream in self.streams]
         for stream, count in zip(self.streams, counts, strict=True):
-            await stream.until(partial(_has_more_than, count), 5)
+            await stream.until(partial(_has_more_than, count))
         assert [stream.close_code for stream in self.streams] == [None] * LIMIT
         started = time.monotonic()
         await eventually(lambda: self.unexpired() == LIMIT, LEASE)
@@ -157,7 +157,7 @@ async def test_a_redis_that_is_full_is_told_everywhere_and_streams_go_on_to_thei
     full, said = time.monotonic(), "Redis is full: its memory has reached maxmemory (OOM)"
     status, body = await asyncio.to_thread(admin.get, "/readyz")
     assert (status, json.loads(body)["redis"], json.loads(body)["redis_says"]) == (503, False, said)
-    await eventually(lambda: admin.json("/admin/streaming/system/usage/")["gate"]["cause"] == said, 3)
+    await eventually(lambda: admin.json("/admin/streaming/system/usage/")["gate"]["cause"] == said)
     _, metrics = await asyncio.to_thread(admin.get, "/metrics")
     assert {b"gate_up 0.0", b'gate_refuses{answer="OOM"} 1.0'} <= set(metrics.splitlines())
     for stream in watched.streams:
@@ -206,7 +206,7 @@ async def test_a_redis_that_may_evict_slots_is_named_in_the_log_in_readyz_and_on
         client.config_set("maxmemory-policy", "volatile-lru")
     worker = installation.start_worker(REDIS_URL=redis_server.url)
     admin = await asyncio.to_thread(Session, worker.base, "admin")
-    await eventually(lambda: json.loads(admin.get("/readyz")[1]).get("redis_evicts") == "volatile-lru", 5)
+    await eventually(lambda: json.loads(admin.get("/readyz")[1]).get("redis_evicts") == "volatile-lru")
     assert admin.json("/admin/streaming/system/usage/")["gate"]["eviction"] == "volatile-lru"
     assert installation.logs().count("its maxmemory-policy is volatile-lru") == 1
 
@@ -229,8 +229,8 @@ async def test_a_lost_reply_counts_a_viewer_once(
         async with Stream(session, id) as stream:
             await stream.until(lambda stream: stream.count > 0 or stream.close_code is not None)
             expected = 1 if stream.count else 0
-            await eventually(partial(_is_unexpired, redis_server, expected), 3)
-        await eventually(lambda: unexpired(redis_server) == 0, 3)
+            await eventually(partial(_is_unexpired, redis_server, expected))
+        await eventually(lambda: unexpired(redis_server) == 0)
 
 
 def _has_more_than(count: int, stream: Stream) -> bool:

@@ -66,7 +66,7 @@ async def test_the_documented_rights_are_enough_and_none_too_many(
     settings = {"REDIS_URL": url, "STREAM_LEASE_SECONDS": "3", "STREAM_MAX_MBPS": "100"}
     with site(folder, template, **settings) as installation:
         id = installation.add_camera("Yard", camera.url)
-        workers = [installation.start_worker() for _ in range(2)]
+        workers = installation.start_workers(2)
         await use(installation, [Session(worker.base, "viewer") for worker in workers], id)
         used = {name.removeprefix("cmdstat_").partition("|")[0] for name in server.info("commandstats")}
     refused = {str(entry["object"]) for entry in cast(list[dict[str, Any]], server.acl_log())}
@@ -86,7 +86,7 @@ async def use(installation: Any, sessions: list[Session], id: str) -> None:
         order = STOP.format(id=one.last("info")["viewing_id"])
         said = await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", order)
         assert said.startswith("True")
-        assert await one.ended(2) == 4410
+        assert await one.ended(5) == 4410
     await asyncio.to_thread(installation.manage, "slots")
     change = "from django.contrib.auth.models import User\nfrom streaming.limits import changes\n"
     change += 'changes.change(User.objects.get(username="admin"), {"max_concurrent": 5})'

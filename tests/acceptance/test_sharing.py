@@ -21,7 +21,7 @@ LOW = "?quality=low"
 
 @pytest.fixture
 def workers(installation: Site) -> list[Worker]:
-    return [installation.start_worker() for _ in range(4)]
+    return installation.start_workers(4)
 
 
 @asynccontextmanager
@@ -51,12 +51,11 @@ async def test_viewers_on_all_workers_take_one_connection_and_have_young_picture
     installation: Site, camera: SimulatedCamera, workers: list[Worker]
 ) -> None:
     async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
+        before = [stream.count for stream in streams]
         await asyncio.sleep(3)
         assert camera.connections_total == 1
-        before = [stream.count for stream in streams]
-        await asyncio.sleep(2)
         for stream, count in zip(streams, before, strict=True):
-            assert stream.count - count >= 5
+            assert stream.count - count >= 8
         record("sharing: oldest picture on arrival", max(stream.pictures[-1].age for stream in streams) / 1000)
     await eventually(lambda: camera.connections == 0, 15)
 
@@ -72,13 +71,13 @@ async def test_when_the_reader_dies_another_one_takes_over_within_three_seconds(
         waited = await longest_wait(others, killed + (1 if number is signal.SIGTERM else 0))
         record(f"{number.name} of a camera's reader: pictures everywhere after", waited)
         assert waited < 3
-        await eventually(lambda: camera.connections == 1, 5)
+        await eventually(lambda: camera.connections == 1)
         assert camera.connections_total == 2
         assert all(stream.close_code is None for stream in others)
 
 
 async def test_a_reader_without_viewers_goes_on_for_the_others(installation: Site, camera: SimulatedCamera) -> None:
-    workers = [installation.start_worker() for _ in range(2)]
+    workers = installation.start_workers(2)
     async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
         for stream in streams[:2]:
             await stream.close()
@@ -90,13 +89,13 @@ async def test_a_reader_without_viewers_goes_on_for_the_others(installation: Sit
 async def test_while_redis_is_away_each_worker_reads_and_afterwards_one(
     installation: Site, camera: SimulatedCamera, redis_server: RedisServer
 ) -> None:
-    workers = [installation.start_worker(REDIS_URL=redis_server.url) for _ in range(2)]
+    workers = installation.start_workers(2, REDIS_URL=redis_server.url)
     async with watched(workers, installation.add_camera("Yard", camera.url)) as streams:
         redis_server.kill()
         stopped = time.monotonic()
         await longest_wait(streams, stopped + 0.5)
         record("Redis stopped: pictures at a worker that followed after", time.monotonic() - stopped)
-        await eventually(lambda: camera.connections == 2, 5)
+        await eventually(lambda: camera.connections == 2)
         redis_server.start()
         await eventually(lambda: camera.connections == 1, 10)
         await longest_wait(streams, time.monotonic())
@@ -129,7 +128,7 @@ async def test_the_gate_goes_on_without_the_pictures_redis_and_each_worker_reads
     pictures: RedisServer,
     fail: Callable[[RedisServer], None],
 ) -> None:
-    workers = [installation.start_worker(REDIS_URL=redis_server.url, PICTURES_REDIS_URL=pictures.url) for _ in range(2)]
+    workers = installation.start_workers(2, REDIS_URL=redis_server.url, PICTURES_REDIS_URL=pictures.url)
     id = installation.add_camera("Yard", camera.url)
     async with watched(workers, id) as streams:
         assert camera.connections == 1
@@ -146,7 +145,7 @@ async def test_the_gate_goes_on_without_the_pictures_redis_and_each_worker_reads
                 await stream.live()
         await longest_wait(streams, failed + 0.5)
         record("The pictures' Redis gone: pictures at a worker that followed after", time.monotonic() - failed)
-        await eventually(lambda: camera.connections == 2, 5)
+        await eventually(lambda: camera.connections == 2)
         assert all(worker.status("/readyz") == 200 for worker in workers)
         assert all(stream.close_code is None for stream in streams)
         said = [line for line in installation.logs().splitlines() if "are not shared between workers" in line]
@@ -156,6 +155,6 @@ async def test_the_gate_goes_on_without_the_pictures_redis_and_each_worker_reads
 async def test_switched_off_each_worker_has_a_connection_of_its_own(
     installation: Site, camera: SimulatedCamera
 ) -> None:
-    workers = [installation.start_worker(STREAM_SHARE_CAMERAS="off") for _ in range(2)]
+    workers = installation.start_workers(2, STREAM_SHARE_CAMERAS="off")
     async with watched(workers, installation.add_camera("Yard", camera.url)):
         assert camera.connections == 2

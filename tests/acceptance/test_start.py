@@ -10,7 +10,7 @@ import pytest
 
 from cameras.simulator import SimulatedCamera
 from tests.client import Session, Stream
-from tests.servers import ROOT, Process, RedisServer, Site, environment_of, free_port, wait_until
+from tests.servers import PATIENCE, ROOT, Process, RedisServer, Site, environment_of, free_port, wait_until
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_workers_share_one_embedded_redis_which_ends_with_the_last_even_if_kille
     assert len(redis_servers(installation.folder)) == 1
     second.process.signal(signal.SIGKILL)
     second.process.wait(5)
-    wait_until(lambda: not redis_servers(installation.folder), 5, "the embedded Redis has ended")
+    wait_until(lambda: not redis_servers(installation.folder), PATIENCE, "the embedded Redis has ended")
     assert "this machine only" in installation.logs()
 
 
@@ -148,8 +148,8 @@ def test_an_embedded_redis_that_dies_is_started_again(installation: Site) -> Non
     worker = installation.start_worker()
     (old,) = redis_servers(installation.folder)
     os.kill(old, signal.SIGKILL)
-    wait_until(lambda: redis_servers(installation.folder) not in ([], [old]), 5, "another Redis runs")
-    wait_until(lambda: worker.status("/readyz") == 200, 5, "the worker is ready again")
+    wait_until(lambda: redis_servers(installation.folder) not in ([], [old]), PATIENCE, "another Redis runs")
+    wait_until(lambda: worker.status("/readyz") == 200, PATIENCE, "the worker is ready again")
 
 
 async def test_runserver_with_its_autoreloader_serves_a_stream_and_ends_on_ctrl_c(
@@ -177,8 +177,8 @@ async def test_runserver_with_its_autoreloader_serves_a_stream_and_ends_on_ctrl_
             server.wait(10)
     finally:
         server.end()
-    wait_until(lambda: not redis_servers(installation.folder), 5, "the embedded Redis has ended")
-    wait_until(lambda: camera.connections == 0, 5, "the camera is released")
+    wait_until(lambda: not redis_servers(installation.folder), PATIENCE, "the embedded Redis has ended")
+    wait_until(lambda: camera.connections == 0, PATIENCE, "the camera is released")
 
 
 def children(parent: int) -> list[int]:

@@ -43,7 +43,7 @@ def gate_of(session: Session) -> dict[str, float]:
 async def test_a_watched_camera_has_a_new_still_each_two_seconds_however_many_ask_at_two_workers(
     installation: Site, camera: SimulatedCamera
 ) -> None:
-    workers = [installation.start_worker(STREAM_STILLS_PER_USER="1000") for _ in range(2)]
+    workers = installation.start_workers(2, STREAM_STILLS_PER_USER="1000")
     id = installation.add_camera("Yard", camera.url)
     session = Session(workers[0].base)
     sessions = [session, session.at(workers[1].base)]

@@ -55,7 +55,7 @@ async def test_a_viewing_is_followed_by_its_id_from_opened_to_ended(
         await stream.until(lambda stream: any(message["type"] == "quality_changed" for message in stream.messages))
         seen = stream.count
         await stream.until(lambda stream: stream.count >= seen + 3)
-    await eventually(lambda: "ended" in names(events(worker, viewing)), 5)
+    await eventually(lambda: "ended" in names(events(worker, viewing)))
     lines = events(worker, viewing)
     assert names(lines) == ["opened", "admitted", "first_picture", "quality_changed", "ended"]
     opened, admitted, first, changed, ended = lines
@@ -82,7 +82,7 @@ async def test_the_refusal_of_a_blocked_user_names_them(installation: Site, came
     async with Stream(Session(worker.base), installation.add_camera("Yard", camera.url)) as stream:
         assert await stream.ended() == 4410
         assert stream.last("error")["message"] == "Not now."
-    await eventually(lambda: names(events(worker)) == ["opened", "refused"], 5)
+    await eventually(lambda: names(events(worker)) == ["opened", "refused"])
     refused = events(worker)[-1]
     assert (refused["user"], refused["reason"]) == ("viewer", "stopped_by_administrator")
 
@@ -99,7 +99,7 @@ async def test_who_is_refused_is_opened_and_refused_with_code_and_reason(
             assert await refused.ended() == 4429
         async with Stream(Session(worker.base, "nobody"), id) as forbidden:
             assert await forbidden.ended() == 4403
-    await eventually(lambda: names(events(worker)).count("refused") == 2, 5)
+    await eventually(lambda: names(events(worker)).count("refused") == 2)
     refusals = [line for line in events(worker) if line["event"] == "refused"]
     assert [(line["code"], line["reason"], line.get("user")) for line in refusals] == [
         (4429, "limit_reached", "viewer2"),
@@ -122,7 +122,7 @@ async def test_what_ends_a_running_stream_is_told_and_other_lines_meanwhile_bear
         camera.fault = Fault.REFUSE
         assert await stream.ended() == 4503
         viewing = stream.last("info")["viewing_id"]
-    await eventually(lambda: "ended" in names(events(worker, viewing)), 5)
+    await eventually(lambda: "ended" in names(events(worker, viewing)))
     lines = events(worker, viewing)
     assert names(lines)[-1] == "ended"
     assert (lines[-1]["code"], lines[-1]["reason"]) == (4503, "camera_lost")
@@ -139,7 +139,7 @@ async def test_a_camera_s_address_and_a_viewer_s_query_are_not_logged(
     id = installation.add_camera("Yard", camera.url)
     async with Stream(Session(worker.base), id, "?quality=low&token=not-for-the-log") as stream:
         await stream.live()
-    await eventually(lambda: "ended" in names(events(worker)), 5)
+    await eventually(lambda: "ended" in names(events(worker)))
     log = worker.process.log.read_text()
     assert camera.url not in log
     assert "not-for-the-log" not in log

@@ -20,10 +20,7 @@ LIMIT = 2
 
 @pytest.fixture
 def workers(installation: Site) -> list[Worker]:
-    def start() -> Worker:
-        return installation.start_worker(STREAM_MAX_CONCURRENT=str(LIMIT), STREAM_LEASE_SECONDS=str(LEASE))
-
-    return [start(), start()]
+    return installation.start_workers(2, STREAM_MAX_CONCURRENT=str(LIMIT), STREAM_LEASE_SECONDS=str(LEASE))
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ async def test_the_next_in_line_has_a_picture_within_a_second_and_newcomers_do_n
         told = line[0].messages[0]
         assert (told["reason"], told["in_use"], told["limit"]) == ("limit_reached", LIMIT, LIMIT)
         assert [place(stream) for stream in line] == [(1, 1), (2, 2), (3, 3)]
-        await line[0].until(lambda stream: place(stream) == (1, 3), 3)
+        await line[0].until(lambda stream: place(stream) == (1, 3))
         for stream, next in zip(watching, line, strict=False):
             newcomers = asyncio.gather(*(house.wait(number) for number in range(10)))
             left = time.monotonic()
@@ -108,7 +105,7 @@ async def test_a_refusal_names_one_s_own_viewings_and_one_of_them_hands_its_slot
         assert (yours["viewing_id"], yours["camera"]) == (mine.last("info")["viewing_id"], camera_id)
         stolen = await house.open(3, f"?replace={others.last('info')['viewing_id']}")
         assert await stolen.ended() == 4429
-        again = await (await house.open(3, f"?replace={yours['viewing_id']}")).live(3)
+        again = await (await house.open(3, f"?replace={yours['viewing_id']}")).live()
         assert await mine.ended() == 4411
         assert mine.reason == "replaced"
         assert waiting.count == 0 and others.close_code is None and again.close_code is None
@@ -125,10 +122,10 @@ async def test_a_lost_connection_takes_its_slot_again_and_a_reload_keeps_its_tur
         lost.socket.transport.abort()
         await asyncio.sleep(1)
         assert not any(stream.count for stream in line)
-        back = await (await house.open(3, f"?resume={lost.last('info')['resume']}")).live(2)
+        back = await (await house.open(3, f"?resume={lost.last('info')['resume']}")).live()
         assert not any(stream.count for stream in line)
         await closed.close()  # the first in line takes the slot, and who reloads goes to the front
-        await line[0].live(2)
+        await line[0].live()
         reloaded = await house.wait(1, f"&resume={closed.last('info')['resume']}")
         assert place(reloaded) == (1, 2)
         token = line[1].last("status")["resume"]
@@ -136,7 +133,7 @@ async def test_a_lost_connection_takes_its_slot_again_and_a_reload_keeps_its_tur
         kept = await house.wait(4, f"&resume={token}")
         assert place(kept) == (2, 2)
         await back.close()
-        await reloaded.live(2)
+        await reloaded.live()
         for wrong in ("nonsense", token, closed.last("info")["resume"]):
             assert place(await house.wait(0, f"&resume={wrong}")) is not None
 
@@ -159,5 +156,5 @@ async def test_the_line_ends_with_its_settings(installation: Site, camera_id: st
         waiting = await house.wait(1)
         full = await house.open(2, "?wait=1")
         assert (await full.ended(), full.reason) == (4429, "line_full")
-        assert (await waiting.ended(4), waiting.reason) == (4429, "wait_expired")
-        await eventually(lambda: house.sessions[0].json("/api/v1/cameras/stream/metrics")["gate"]["in_use"] == 1, 2)
+        assert (await waiting.ended(), waiting.reason) == (4429, "wait_expired")
+        await eventually(lambda: house.sessions[0].json("/api/v1/cameras/stream/metrics")["gate"]["in_use"] == 1)

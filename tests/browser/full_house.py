@@ -19,8 +19,7 @@ from tests.servers import Site, Worker, site
 def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
     """An installation with two workers, two slots, and room for two in line."""
     with site(tmp_path_factory.mktemp("site"), template, **HOUSE, STREAM_WAIT_MAX="2") as created:
-        created.start_worker()
-        created.start_worker()
+        created.start_workers(2)
         yield created
 
 
@@ -43,6 +42,7 @@ def cards(page: Page, link: Link, camera_id: str, cookie: str, gate: Gate) -> It
     page.on("pageerror", lambda error: errors.append(str(error)))
     enter(page, f"http://127.0.0.1:{link.port}", cookie)
     yield page
+    link.leave(page)
     assert not errors
 
 

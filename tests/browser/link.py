@@ -5,7 +5,10 @@ import socket
 import threading
 import time
 
+from playwright.sync_api import Page
+
 from tests.proxy import TcpProxy
+from tests.servers import wait_until
 
 MEGABIT = 125_000  # bytes/s of a link of 1 Mbit/s
 BUFFER = 8192  # bytes that each end of the link holds
@@ -19,6 +22,7 @@ class Link(TcpProxy):
         self.refuses_web_sockets = False
         self._web_sockets_pass = threading.Event()
         self._web_sockets_pass.set()
+        self._web_sockets = set[socket.socket]()  # the browser's ends
         self._is_cut = False
         self._vanished = set[socket.socket]()
         self._line = threading.Lock()
@@ -49,6 +53,12 @@ class Link(TcpProxy):
     def mend(self) -> None:
         self._is_cut = False
 
+    def leave(self, page: Page) -> None:
+        """Closes a page, and waits until the worker has heard so: else it keeps the slot for some seconds."""
+        page.close()
+        with contextlib.suppress(AssertionError):  # a link that is silent
+            wait_until(lambda: not self._web_sockets, 5, "its WebSockets have ended")
+
     def close(self) -> None:
         self._web_sockets_pass.set()
         super().close()
@@ -72,10 +82,12 @@ class Link(TcpProxy):
                 if replies:
                     self._slow_down(len(data))
                 elif b"upgrade: websocket" in data.lower():
+                    self._web_sockets.add(source)
                     self._web_sockets_pass.wait()
                     if self.refuses_web_sockets:
                         break
                 sink.sendall(data)
+        self._web_sockets.discard(source)
         if not self._vanished.isdisjoint((source, sink)):
             return
         for end in (source, sink):

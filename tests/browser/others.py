@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tests.client import Session, Stream
+from tests.servers import PATIENCE, wait_until
 
 
 class Others:
@@ -30,6 +31,11 @@ class Others:
     async def _wait(self) -> Stream:
         stream = await Stream(self._session, self._camera, query="?wait=1").__aenter__()
         return await stream.until(lambda it: any(message.get("state") == "waiting" for message in it.messages))
+
+    def until_limit(self, limit: int) -> None:
+        """Waits until the viewers' worker knows that this is the limit."""
+        path = "/api/v1/cameras/stream/metrics"
+        wait_until(lambda: bool(self._session.json(path)["gate"]["limit"] == limit), PATIENCE, f"a limit of {limit}")
 
     def wait(self) -> None:
         """One more viewer joins the line."""

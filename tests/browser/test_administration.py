@@ -17,12 +17,12 @@ def test_system_follows_the_streams_that_come_and_go_without_reloading(
     expect(page.get_by_test_id("limit")).to_have_text("2")
     for count in (1, 2):
         others.enter()
-        expect(page.get_by_test_id("in-use")).to_have_text(str(count), timeout=2_000)
+        expect(page.get_by_test_id("in-use")).to_have_text(str(count))
         expect(page.get_by_test_id("viewer-row")).to_have_count(count)
     expect(page.get_by_test_id("viewer-row").first).to_contain_text("viewer")
     expect(page.get_by_test_id("viewer-row").first).to_contain_text("Yard")
     others.leave()
-    expect(page.get_by_test_id("in-use")).to_have_text("1", timeout=2_000)
+    expect(page.get_by_test_id("in-use")).to_have_text("1")
     expect(page.get_by_test_id("viewer-row")).to_have_count(1)
 
 

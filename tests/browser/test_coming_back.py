@@ -8,7 +8,7 @@ from tests.browser.conftest import Gate, becomes
 from tests.browser.full_house import cards, house, part, refused, strangers, waiting
 from tests.browser.link import Link
 from tests.browser.others import Others
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
 __all__ = ["cards", "house", "refused", "strangers", "waiting"]
 
@@ -73,7 +73,7 @@ def test_one_s_own_viewing_is_stopped_in_favor_of_this_page(
     expect(part(cards, "yours").locator("span").first).to_have_text(SINCE)
     cards.get_by_role("button", name="Stop that one and watch here").first.click()
     becomes(cards, "state", "live")
-    wait_until(lambda: [error["reason"] for error in others.ended()] == ["replaced"], 5, "one was replaced")
+    wait_until(lambda: [error["reason"] for error in others.ended()] == ["replaced"], PATIENCE, "one was replaced")
     assert gate.in_use == 2
 
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
-from tests.browser.conftest import VIEWER, Gate, becomes, open_modal
-from tests.servers import wait_until
+from tests.browser.conftest import AT_ONCE, VIEWER, Gate, becomes, open_modal
+from tests.servers import PATIENCE, wait_until
 
 CANVAS = f"{VIEWER} canvas"
 
@@ -49,7 +49,7 @@ def test_zoom_by_keys_wheel_and_double_click(cards: Page, gate: Gate) -> None:
     assert transform(cards) == ""
     cards.locator(CANVAS).hover(position={"x": 10, "y": 10})
     cards.mouse.wheel(0, -500)
-    wait_until(lambda: "scale(2.7" in transform(cards), 2, "the wheel zooms")
+    wait_until(lambda: "scale(2.7" in transform(cards), PATIENCE, "the wheel zooms")
     cards.get_by_role("button", name="Show the whole picture").click()
     assert transform(cards) == ""
     cards.locator(CANVAS).dblclick()
@@ -74,7 +74,7 @@ def test_two_fingers_zoom(cards: Page, gate: Gate) -> None:
     for apart in (60, 80, 100):
         touch("touchMove", apart)
     touch("touchEnd", 0)
-    wait_until(lambda: "scale(2)" in transform(cards), 2, "twice as large")
+    wait_until(lambda: "scale(2)" in transform(cards), PATIENCE, "twice as large")
 
 
 def test_everything_is_reached_by_the_keyboard_and_has_a_name(cards: Page, gate: Gate) -> None:
@@ -92,14 +92,16 @@ def test_picture_in_picture_keeps_the_stream_of_a_hidden_page(cards: Page, gate:
     button = cards.get_by_role("button", name="Picture in picture")
     button.click()
     try:
-        expect(button).to_have_attribute("aria-pressed", "true")
+        expect(button).to_have_attribute("aria-pressed", "true", timeout=5_000)
     except AssertionError:
         pytest.skip("This Chromium has no window for picture in picture")
     cards.keyboard.press("Escape")
     wait_until(
-        lambda: bool(cards.evaluate("document.pictureInPictureElement === null")), 5, "the small window is closed"
+        lambda: bool(cards.evaluate("document.pictureInPictureElement === null")),
+        PATIENCE,
+        "the small window is closed",
     )
-    gate.becomes(0)
+    gate.becomes(0, AT_ONCE)
 
 
 SMALL_WINDOW = """() => {
@@ -126,11 +128,11 @@ def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
     cards.wait_for_timeout(500)
     live = cards.evaluate(BRIGHTNESS)
     yard.fault = Fault.SILENT
-    becomes(cards, "state", "reconnecting", 15)
-    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) < 0.8 * live), 5, "the small window is dimmed")
+    becomes(cards, "state", "reconnecting")
+    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) < 0.8 * live), PATIENCE, "the small window is dimmed")
     yard.fault = Fault.NONE
     becomes(cards, "state", "live", 30)
-    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) > 0.95 * live), 5, "the small window is bright again")
+    wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) > 0.95 * live), PATIENCE, "the small window is bright again")
 
 
 def test_a_card_under_the_pointer_gets_a_fresh_still_and_takes_no_slot(cards: Page, gate: Gate) -> None:

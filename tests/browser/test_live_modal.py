@@ -7,11 +7,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from cameras.simulator import SimulatedCamera
-from tests.browser.conftest import VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
+from tests.browser.conftest import AT_ONCE, VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
 from tests.client import Session
-from tests.servers import Site, wait_until
+from tests.servers import PATIENCE, Site, wait_until
 
 
 @pytest.mark.timing("measures the age of pictures")
@@ -45,7 +45,7 @@ def test_closing_frees_the_slot(cards: Page, gate: Gate, close: Callable[[Page],
     open_modal(cards)
     gate.becomes(1)
     close(cards)
-    gate.becomes(0, 1)
+    gate.becomes(0, AT_ONCE)
 
 
 def test_closing_returns_the_focus_to_the_card(cards: Page, gate: Gate) -> None:
@@ -53,7 +53,7 @@ def test_closing_returns_the_focus_to_the_card(cards: Page, gate: Gate) -> None:
     cards.keyboard.press("Escape")
     expect(cards.locator("dialog.live-modal")).not_to_be_visible()
     expect(cards.get_by_role("button", name="Live View")).to_be_focused()
-    gate.becomes(0)
+    gate.becomes(0, AT_ONCE)
 
 
 def test_a_click_before_the_modules_have_loaded_is_not_lost(cards: Page, gate: Gate) -> None:
@@ -61,20 +61,20 @@ def test_a_click_before_the_modules_have_loaded_is_not_lost(cards: Page, gate: G
     cards.route("**/cards/cameras*.js", lambda route: held.append(route))
     cards.reload(wait_until="commit")
     cards.get_by_role("button", name="Live View").click()
-    wait_until(lambda: "#live=" in cards.evaluate("location.hash"), 5, "the deep address")
+    wait_until(lambda: "#live=" in cards.evaluate("location.hash"), PATIENCE, "the deep address")
     held[0].continue_()
-    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live")
     gate.becomes(1)
     cards.keyboard.press("Escape")
-    gate.becomes(0)
+    gate.becomes(0, AT_ONCE)
 
 
 @pytest.mark.parametrize("key", ["Enter", " "])
 def test_a_card_is_opened_by_the_keys_of_a_button(cards: Page, gate: Gate, key: str) -> None:
     cards.get_by_role("button", name="Live View").press(key)
-    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=10_000)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live")
     cards.keyboard.press("Escape")
-    gate.becomes(0)
+    gate.becomes(0, AT_ONCE)
 
 
 def test_the_hash_of_the_address_opens_switches_and_closes(
@@ -88,11 +88,11 @@ def test_the_hash_of_the_address_opens_switches_and_closes(
         for camera, expected in ((camera_id, "Yard"), (porch, "Porch")):
             cards.evaluate("id => { location.hash = `live=${id}` }", camera)
             expect(name).to_have_text(expected)
-            expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live", timeout=15_000)
+            expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live")
             gate.becomes(2)
         cards.keyboard.press("Escape")
         expect(cards.locator("dialog.live-modal")).not_to_be_visible()
-        wait_until(lambda: cards.evaluate("location.hash") == "", 5, "an address without a camera")
+        wait_until(lambda: cards.evaluate("location.hash") == "", PATIENCE, "an address without a camera")
         gate.becomes(1)
     finally:
         house.remove_camera(porch)
@@ -107,7 +107,7 @@ def test_a_card_says_that_no_slot_is_free_and_its_live_view_opens_all_the_same(
     expect(cards.get_by_test_id("slots")).to_contain_text("2 of 2")
     expect(cards.locator("[data-reason]")).to_have_text("All 2 streams are in use")
     cards.get_by_role("button", name="Live View").click()
-    expect(cards.locator(VIEWER)).to_have_attribute("data-state", re.compile("refused|waiting"), timeout=10_000)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", re.compile("refused|waiting"))
     cards.keyboard.press("Escape")
     others.leave()
     expect(cards.locator("[data-reason]")).to_have_text("")
@@ -160,7 +160,7 @@ def test_quality_switches_without_a_new_slot(cards: Page, gate: Gate) -> None:
     for quality, width in (("low", 640), ("high", 1280), ("medium", 1280)):
         cards.get_by_label("Quality").select_option(quality)
         expect(cards.locator(VIEWER)).to_have_attribute("data-quality", quality)
-        wait_until(lambda width=width: canvas_width(cards) == width, 5, f"a picture {width} pixels wide")  # type: ignore[misc]
+        wait_until(lambda width=width: canvas_width(cards) == width, PATIENCE, f"a picture {width} pixels wide")  # type: ignore[misc]
         assert gate.in_use == 1
 
 
@@ -173,7 +173,7 @@ def test_a_log_out_elsewhere_ends_the_stream_and_offers_to_log_in(
     other = cards.context.new_page()
     other.goto(f"{base}/")
     other.get_by_role("button", name="Log out").click()
-    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "closed", timeout=15_000)
+    expect(cards.locator(VIEWER)).to_have_attribute("data-state", "closed")
     expect(cards.get_by_role("link", name="Log in")).to_be_visible()
 
 
@@ -191,10 +191,10 @@ def test_nothing_is_wider_than_the_screen(cards: Page, gate: Gate, width: int, h
 def test_full_screen_takes_two_escapes_to_leave_the_modal(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     cards.get_by_role("button", name="Full screen").click()
-    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), 5, "full screen")
+    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), PATIENCE, "full screen")
     cards.keyboard.press("Escape")
-    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement === null")), 5, "no full screen")
+    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement === null")), PATIENCE, "no full screen")
     expect(cards.locator("dialog.live-modal")).to_be_visible()
     cards.keyboard.press("Escape")
     expect(cards.locator("dialog.live-modal")).not_to_be_visible()
-    gate.becomes(0)
+    gate.becomes(0, AT_ONCE)

@@ -45,3 +45,4 @@ def test_auto_steps_down_on_a_slow_link_and_up_again(
     wait_until(lambda: len(ages_of(page, 3)) == 3, 10, "readable pictures")
     assert_fresh(page)
     assert gate.in_use == 2
+    link.leave(page)

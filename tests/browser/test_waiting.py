@@ -9,7 +9,7 @@ from tests.browser.chromium import enter
 from tests.browser.conftest import Gate, becomes
 from tests.browser.full_house import another_worker, cards, hide, house, join, part, refused, show, strangers, waiting
 from tests.browser.others import Others
-from tests.servers import Site, wait_until
+from tests.servers import PATIENCE, Site, wait_until
 
 __all__ = ["cards", "house", "refused", "strangers", "waiting"]
 
@@ -59,7 +59,7 @@ def test_whoever_leaves_the_line_is_out_of_it_at_once_and_may_wait_again(waiting
     assert strangers.refused()["waiting"] == 1
     waiting.get_by_role("button", name="Leave the line").click()
     becomes(waiting, "state", "refused")
-    wait_until(lambda: strangers.refused()["waiting"] == 0, 3, "nobody waits")
+    wait_until(lambda: strangers.refused()["waiting"] == 0, PATIENCE, "nobody waits")
     expect(waiting.get_by_role("button", name="Wait for a slot")).to_be_focused()
     strangers.leave()
     expect(part(waiting, "noticeTitle")).to_have_text("A stream is free")
@@ -94,8 +94,9 @@ def test_permission_to_notify_is_asked_for_by_the_click_that_joins_the_line_and_
         Object.defineProperty(Notification, "permission", { get: () => "default" });
         Notification.requestPermission = async () => { window.asked += 1; return "denied"; };
     """)
-    cards.goto(f"{cards.url}#live={camera_id}")
-    cards.reload()
+    address = f"{cards.url}#live={camera_id}"
+    cards.goto("about:blank")  # so that the script runs on the page
+    cards.goto(address)
     becomes(cards, "state", "refused")
     assert cards.evaluate("window.asked") == 0
     join(cards)

@@ -8,20 +8,19 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.browser.chromium import enter
-from tests.browser.conftest import HOUSE, Gate
+from tests.browser.conftest import AT_ONCE, HOUSE, Gate
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
 from tests.browser.walls import NAMES, are_live, picture, set_visibility, tiles
 from tests.client import Session
-from tests.servers import PASSWORD, Site, site, wait_until
+from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
     """An installation with two workers and four slots."""
     with site(tmp_path_factory.mktemp("site"), template, **{**HOUSE, "STREAM_MAX_CONCURRENT": "4"}) as created:
-        created.start_worker()
-        created.start_worker()
+        created.start_workers(2)
         yield created
 
 
@@ -91,7 +90,7 @@ def test_four_cameras_move_within_seconds_and_hold_four_slots(wall: Page, gate: 
     assert len(sockets) == 4
     assert all("quality=low" in socket.url and "background=1" in socket.url for socket in sockets)
     before = {name: picture(wall, name) for name in NAMES}
-    wait_until(lambda: all(picture(wall, name) != before[name] for name in NAMES), 5, "other pictures")
+    wait_until(lambda: all(picture(wall, name) != before[name] for name in NAMES), PATIENCE, "other pictures")
     height, width = wall.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]")
     assert (width, height) == (1280, 720)  # nothing scrolls
     for name in NAMES:
@@ -107,7 +106,7 @@ def test_two_slots_show_two_streams_and_two_labelled_stills_that_become_live_by_
     waiting = tiles(wall, "waiting")
     expect(waiting).to_have_count(2)
     for index in (0, 1):
-        expect(waiting.nth(index)).to_have_attribute("data-picture", "snapshot", timeout=10_000)
+        expect(waiting.nth(index)).to_have_attribute("data-picture", "snapshot")
         expect(waiting.nth(index)).to_contain_text("Snapshot")
     expect(waiting.first).to_contain_text("You are next")
     gate.becomes(2)
@@ -119,13 +118,13 @@ def test_leaving_the_page_frees_all_slots_at_once(wall: Page, gate: Gate) -> Non
     are_live(wall, 4)
     gate.becomes(4)
     wall.get_by_role("link", name="Cameras").click()
-    gate.becomes(0, 1)
+    gate.becomes(0, AT_ONCE)
 
 
 def test_a_hidden_page_gives_its_slots_back_after_five_seconds_and_gets_them_again(wall: Page, gate: Gate) -> None:
     are_live(wall, 4)
     set_visibility(wall, "hidden")
-    gate.becomes(0, 8)
+    gate.becomes(0, 15)
     set_visibility(wall, "visible")
     are_live(wall, 4)
 
@@ -137,13 +136,11 @@ def test_a_tile_is_enlarged_and_made_small_again_on_the_same_socket(
     tile = enlarge(wall, "Lobby")
     viewer = tile.locator("camera-viewer")
     expect(wall.get_by_role("button", name="Back to the wall")).to_be_focused()
-    expect(viewer).not_to_have_attribute("data-quality", "low", timeout=10_000)
+    expect(viewer).not_to_have_attribute("data-quality", "low")
     expect(tile.get_by_label("Quality")).to_be_visible()
     tile.locator("canvas").click()
     expect(wall.locator(".tile.enlarged")).to_have_count(0)
-    expect(wall.locator(".tile[data-name=Lobby] camera-viewer")).to_have_attribute(
-        "data-quality", "low", timeout=10_000
-    )
+    expect(wall.locator(".tile[data-name=Lobby] camera-viewer")).to_have_attribute("data-quality", "low")
     is_focused(wall, "Lobby")
     are_live(wall, 4)
     assert len(sockets) == 4
@@ -152,7 +149,7 @@ def test_a_tile_is_enlarged_and_made_small_again_on_the_same_socket(
 def test_covered_tiles_give_their_slots_back_until_they_are_seen_again(wall: Page, gate: Gate) -> None:
     are_live(wall, 4)
     enlarge(wall, "Gate")
-    gate.becomes(1, 8)
+    gate.becomes(1, 15)
     wall.keyboard.press("Escape")
     are_live(wall, 4)
 
@@ -170,27 +167,28 @@ def test_the_wall_is_used_by_keyboard(wall: Page, gate: Gate) -> None:
     expect(wall.locator(".tile.enlarged")).to_have_count(0)
     is_focused(wall, "Gate")
     wall.keyboard.press("f")
-    wait_until(lambda: bool(wall.evaluate("document.fullscreenElement?.matches('.wall')")), 5, "full screen")
+    wait_until(lambda: bool(wall.evaluate("document.fullscreenElement?.matches('.wall')")), PATIENCE, "full screen")
 
 
 def test_the_tiles_that_do_not_fit_on_the_screen_are_on_another_page(wall: Page, gate: Gate) -> None:
     are_live(wall, 4)
     wall.set_viewport_size({"width": 320, "height": 240})
     expect(wall.get_by_text("Page 1 of 2")).to_be_visible()
-    gate.becomes(2, 8)
+    gate.becomes(2, 15)
     wall.get_by_role("button", name="Next page").click()
     expect(wall.get_by_role("button", name="Enlarge Yard")).to_be_visible()
     expect(wall.get_by_role("button", name="Enlarge Door")).not_to_be_visible()
-    gate.becomes(2, 8)
+    gate.becomes(2, 15)
 
 
+@pytest.mark.timing("two seconds, which are promised")
 def test_a_person_who_waits_gets_a_slot_of_the_wall_within_two_seconds(
     wall: Page, gate: Gate, strangers: Others
 ) -> None:
     are_live(wall, 4)
     strangers.wait()
     wait_until(lambda: strangers.pictures > 0, 3, "a picture")
-    expect(tiles(wall, "waiting")).to_have_count(1, timeout=5_000)
+    expect(tiles(wall, "waiting")).to_have_count(1)
     gate.becomes(4)
     strangers.leave()
     are_live(wall, 4)

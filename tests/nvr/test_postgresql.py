@@ -12,7 +12,7 @@ from django.db.utils import ConnectionHandler
 from nvr.deadlines import PAUSE, STATEMENT, limited
 from nvr.postgresql.base import outage
 from tests.postgresql import PostgresServer
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_statement_on_a_hanging_server_times_out_and_the_next_ones_fail_at_onc
         server.resume()
     with pytest.raises(OperationalError, match="a moment ago"):
         connection.ensure_connection()
-    wait_until(lambda: seconds_of(connection) < 1 and connection.connection is not None, 5, "it answers again")
+    wait_until(lambda: seconds_of(connection) < 1 and connection.connection is not None, PATIENCE, "it answers again")
 
 
 def test_the_server_ends_a_slow_statement_and_the_connection_stays(server: PostgresServer, connection: Any) -> None:

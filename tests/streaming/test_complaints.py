@@ -18,7 +18,7 @@ from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.store.scripts import Store, ThreadStore
 from tests.certificates import make_certificate
-from tests.servers import RedisServer, free_port, wait_until
+from tests.servers import PATIENCE, RedisServer, free_port, wait_until
 from tests.streaming.gate.gates import held
 
 PASSWORD = "Jk4-never-said-aloud"
@@ -53,7 +53,9 @@ def lose_disk(client: redis.Redis, folder: Path) -> None:
     gone.rmdir()
     with suppress(redis.ResponseError):
         client.bgsave()
-    wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", 5, "the snapshot has failed")
+    wait_until(
+        lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", PATIENCE, "the snapshot has failed"
+    )
 
 
 def regain_disk(client: redis.Redis, folder: Path) -> None:
@@ -108,6 +110,7 @@ async def test_a_complaint_has_the_error_code_and_a_plain_explanation(
     for complaint in await complaints(redis_server.url):
         assert (complaint.code, str(complaint)) == (code, f"{complaint.meaning} ({code})")
         assert len(complaint.in_full) > len(str(complaint))
+    WAYS[code][1](client, tmp_path)  # a server that cannot save its data does not end when it is asked to
 
 
 async def test_a_full_disk_is_explained(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from streaming import policy_keeper
 from streaming.errors import LimitsUnknownError
 from streaming.limits import policy
 from streaming.policy_keeper import PolicyKeeper
+from tests.servers import PATIENCE
 
 STORED = replace(policy.defaults(), max_concurrent=3)
 
@@ -38,7 +39,7 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PolicyKeeper
 
 
 async def until_read(keeper: PolicyKeeper) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         while keeper.policy != STORED:
             await asyncio.sleep(0.01)
 

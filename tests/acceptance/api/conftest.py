@@ -13,8 +13,7 @@ from tests.servers import Site, site
 @pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
     with site(tmp_path_factory.mktemp("site"), template, STREAM_READ_TIMEOUT_SECONDS="1") as created:
-        created.start_worker()
-        created.start_worker()
+        created.start_workers(2)
         yield created
 
 

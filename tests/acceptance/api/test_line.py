@@ -29,7 +29,7 @@ async def full_house(installation: Site, admin: Api) -> None:
     await asyncio.to_thread(admin, "PATCH", "/limits", {"max_concurrent": 1})
     for worker in installation.workers:
         other = Api(worker.base, admin.token)
-        await eventually(lambda other=other: other("GET", "/limits")[1]["usage"]["limit"] == 1, 4)  # type: ignore[misc]
+        await eventually(lambda other=other: other("GET", "/limits")[1]["usage"]["limit"] == 1)  # type: ignore[misc]
 
 
 async def test_the_line_is_listed_ordered_and_shortened(
@@ -43,7 +43,7 @@ async def test_the_line_is_listed_ordered_and_shortened(
         async with Stream(viewer, id, "?wait=1") as one, Stream(viewer2, id, "?wait=1") as two:
             for stream in (one, two):
                 await stream.until(is_waiting)
-            await eventually(lambda: len(rows(admin)) == 2, 2)
+            await eventually(lambda: len(rows(admin)) == 2)
             first, second = sorted(rows(admin), key=lambda row: str(row["user"]))
             assert (first["user"], first["camera"], first["camera_id"]) == ("viewer", "Yard", id)
             assert (first["priority"], first["reason"]) == ("ordinary", "limit_reached")
@@ -55,7 +55,7 @@ async def test_the_line_is_listed_ordered_and_shortened(
             assert (moved["user"], moved["priority"]) == ("viewer2", "front")
             order = {"message": "Not today."}
             assert await asyncio.to_thread(admin, "POST", f"/line/{first['id']}/remove", order) == (204, None)
-            assert await one.ended(2) == 4410
+            assert await one.ended(5) == 4410
             assert one.last("error")["message"] == "Not today."
             status, answer = await asyncio.to_thread(admin, "POST", f"/line/{first['id']}/remove", order)
             assert (status, answer["error"]["reason"]) == (404, "waiting_not_found")

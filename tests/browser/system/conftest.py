@@ -11,7 +11,7 @@ from tests.browser.chromium import enter
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
 from tests.client import Session
-from tests.servers import PASSWORD, Site, site, wait_until
+from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
 
 PERSONS = f"""
 from django.contrib.auth.models import Group, Permission, User
@@ -25,8 +25,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[S
     """Two workers of one installation. *staff* may see the page, and *guard* may watch."""
     with site(tmp_path_factory.mktemp("pair"), template) as created:
         created.manage("shell", "-v0", "-c", PERSONS)
-        for _ in range(2):
-            created.start_worker(STREAM_MAX_CONCURRENT="10")
+        created.start_workers(2, STREAM_MAX_CONCURRENT="10")
         yield created
 
 
@@ -38,7 +37,7 @@ def admin(pair: Site) -> Iterator[Session]:
     everything = dict.fromkeys(("max_concurrent", "max_mbps", "reserved_slots", "reserved_group"), "")
     assert session.post(f"{PAGE}limits/", everything)[0] == 200
     assert session.post(f"{PAGE}trial/", {"stop": "1"})[0] == 200
-    wait_until(lambda: bool(session.json(f"{PAGE}usage/")["gate"]["limit"] == 10), 3, "the limit of before")
+    wait_until(lambda: bool(session.json(f"{PAGE}usage/")["gate"]["limit"] == 10), PATIENCE, "the limit of before")
 
 
 @pytest.fixture

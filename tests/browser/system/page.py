@@ -4,7 +4,7 @@ from playwright.sync_api import Locator, Page
 
 PAGE = "/admin/streaming/system/"
 MESSAGE = "The gate is closed for the night. Ask Anna."
-ACROSS = 3_000  # ms until a change at one worker is done at the other and shown on the page
+ACROSS = 10_000  # ms until a change at one worker is done at the other and shown on the page; without news it is 30 s
 FULL = "All streams in use"
 ENDED = 80  # seconds until the current minute has ended and is in the database
 WRITTEN = 30_000  # ms until a refusal is in the database and on the page

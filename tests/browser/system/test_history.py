@@ -18,7 +18,7 @@ from tests.servers import RedisServer, Site, wait_until
 def test_the_chart_shows_a_minutes_refusals(system: Page, here: Others, there: Others) -> None:
     save_limit(system, "max_concurrent", "1")
     expect(system.get_by_test_id("limit")).to_have_text("1", timeout=ACROSS)
-    system.wait_for_timeout(1_500)  # for the other worker to know
+    there.until_limit(1)
     here.enter()
     in_chart = refused_in_chart(system)
     rows = system.get_by_test_id("refusal-row").filter(has_text=FULL)

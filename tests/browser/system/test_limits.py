@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.others import Others
 from tests.browser.system.page import ACROSS, PAGE, WRITTEN, save_limit
 from tests.client import Session
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
 
 def test_a_limit_lowered_below_what_is_in_use_cuts_nobody_drains_and_refuses_the_next_at_every_worker(
@@ -27,7 +27,7 @@ def test_a_limit_lowered_below_what_is_in_use_cuts_nobody_drains_and_refuses_the
         refusal = viewers.refused()
         assert (refusal["code"], refusal["in_use"], refusal["limit"]) == (4429, 5, 3)
         seen = viewers.pictures
-        wait_until(lambda viewers=viewers, seen=seen: viewers.pictures > seen + 5, 5, "pictures for who was there")  # type: ignore[misc]
+        wait_until(lambda it=viewers, seen=seen: it.pictures > seen + 5, PATIENCE, "more pictures")  # type: ignore[misc]
     expect(system.get_by_test_id("in-use")).to_have_text("5")
     there.leave_all()
     expect(system.get_by_test_id("over")).to_have_text("", timeout=ACROSS)

@@ -6,14 +6,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.others import Others
 from tests.browser.system.page import ACROSS, MESSAGE, save_limit
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
 
 def fill(page: Page, here: Others, there: Others) -> Locator:
     """One viewer holds the only slot, and two wait for it. Returns the rows of the line."""
     save_limit(page, "max_concurrent", "1")
     expect(page.get_by_test_id("limit")).to_have_text("1", timeout=ACROSS)
-    page.wait_for_timeout(1_500)  # for the other worker to know
+    there.until_limit(1)
     here.enter()
     here.wait()
     there.wait()
@@ -39,7 +39,7 @@ def test_an_administrator_sees_the_line_and_lets_one_be_next(system: Page, here:
     expect(button).to_be_focused()
     expect(system.locator("[data-place=line-said]")).to_have_text("viewer2 is next in line.")
     here.leave(0)
-    wait_until(lambda: there.pictures > 0, 5, "the one who was moved has a picture")
+    wait_until(lambda: there.pictures > 0, PATIENCE, "the one who was moved has a picture")
     expect(rows).to_have_count(1, timeout=ACROSS)
     expect(rows).to_contain_text("1")
     for width in (390, 1280):
@@ -63,7 +63,7 @@ def test_a_viewer_is_removed_with_a_message(system: Page, here: Others, there: O
     dialog.get_by_label("Message to viewer").fill(MESSAGE)
     dialog.get_by_role("button", name="Remove").click()
     expect(rows).to_have_count(1, timeout=ACROSS)
-    wait_until(lambda: bool(there.ended()), 3, "the viewer is told")
+    wait_until(lambda: bool(there.ended()), PATIENCE, "the viewer is told")
     assert [(error["code"], error["message"]) for error in there.ended()] == [(4410, MESSAGE)]
     expect(system.locator("[data-place=line-said]")).to_be_focused()
     expect(system.locator("[data-place=line-said]")).to_have_text("viewer2 was removed from the line.")

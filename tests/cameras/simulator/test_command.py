@@ -48,7 +48,7 @@ def test_it_serves_the_printed_addresses_and_ends_cleanly(stop: signal.Signals) 
         started = time.monotonic()
         process.send_signal(stop)
         assert process.wait() == 0
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from streaming.gate.readings import opening
 from streaming.gate.slots import Gate
 from streaming.store.keys import SERVER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 
 LEASE = 1.0  # seconds; the fence is at 0.8, the heartbeat at a third
 FOREVER = 1000.0
@@ -59,7 +60,7 @@ async def in_use(gate: Gate) -> int:
     return len((await gate.usage()).holders)
 
 
-async def until_in_use(gate: Gate, expected: int, seconds: float = 3) -> None:
+async def until_in_use(gate: Gate, expected: int, seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while await in_use(gate) != expected:
             await asyncio.sleep(0.01)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers import PATIENCE
 from tests.streaming.viewing.harness import LIMITS, Bench, bench, lease, until
 
 __all__ = ["bench", "lease"]
@@ -102,7 +103,7 @@ async def test_an_error_at_any_await_leaves_nothing_behind(bench: Bench, error: 
         assert suspensions > 10
         for step in range(1, suspensions + 1):
             await run_with(bench, step, error)
-            async with asyncio.timeout(2.5):
+            async with asyncio.timeout(PATIENCE):
                 while await bench.in_use():
                     await asyncio.sleep(0.01)
     await until(lambda: not bench.hub.conditions())

@@ -18,7 +18,7 @@ from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS, GENERATION, SERVER_SET
 from streaming.store.scripts import Argument, Store
 from tests.proxy import FailoverProxy
-from tests.servers import RedisServer, free_port
+from tests.servers import PATIENCE, RedisServer, free_port
 from tests.streaming.gate.gates import (
     FOREVER,
     Waits,
@@ -215,7 +215,7 @@ async def test_a_replica_that_takes_over_behind_a_proxy_admits_former_holders_on
             AsyncExitStack() as stack,
         ):
             slots = await full_house(stack, gate, 1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while not promoted.exists(SERVER_SET):
                     await asyncio.sleep(0.01)
             promoted.execute_command("REPLICAOF NO ONE")

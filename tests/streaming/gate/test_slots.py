@@ -14,6 +14,7 @@ from streaming.gate.leases import Limit
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS
 from streaming.store.scripts import Argument, Store
+from tests.servers import PATIENCE
 from tests.streaming.gate.gates import (
     FOREVER,
     LEASE,
@@ -111,7 +112,7 @@ async def test_the_usage_names_holders_and_their_changes(gate: Gate) -> None:
         (row,) = (await gate.usage()).holders.values()
         assert (row["user"], row["quality"], row["worker"]) == ("Ada", "low", "w")
         gate.describe(slot, replace(holder(), quality="high"))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             while (await gate.usage()).holders[slot.id]["quality"] != "high":
                 await asyncio.sleep(0.01)
     await until_in_use(gate, 0)
@@ -125,7 +126,7 @@ async def test_of_two_changes_in_a_row_the_usage_shows_the_last(gate: Gate) -> N
         await asyncio.sleep(0)
         await asyncio.sleep(0)  # the keeper has sent the first one
         gate.describe(slot, replace(holder(), quality="medium"))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             while (await gate.usage()).holders[slot.id]["quality"] != "medium":
                 await asyncio.sleep(0.01)
 

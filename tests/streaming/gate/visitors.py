@@ -9,6 +9,7 @@ from streaming.gate.leases import Asking, Holder, Limit, Place, Slot, Terms
 from streaming.gate.slots import Gate
 from streaming.store.keys import CAMERA_SET, SERVER_SET, USER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 from tests.streaming.gate.gates import FOREVER, LEASE, Waits
 
 ADA = Holder("Ada", "Yard", "c1", "low", "127.0.0.1", 0, "1")
@@ -65,7 +66,7 @@ class Visitor:
     def waits(self) -> bool:
         return bool(self.places) and self.slot is None and not self.task.done()
 
-    async def until(self, condition: Callable[["Visitor"], bool], seconds: float = 6) -> None:
+    async def until(self, condition: Callable[["Visitor"], bool], seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
             while not condition(self):
                 await asyncio.sleep(0.005)
@@ -74,7 +75,7 @@ class Visitor:
         await self.until(lambda visitor: visitor.waits)
         return self
 
-    async def watching(self, seconds: float = 6) -> "Visitor":
+    async def watching(self, seconds: float = PATIENCE) -> "Visitor":
         async with asyncio.timeout(seconds):
             await self.admitted.wait()
         return self

@@ -5,11 +5,12 @@ import contextlib
 
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.frames import Format, Frame
+from tests.servers import PATIENCE
 
 BOTH = frozenset({Format.JPEG, Format.H264})
 
 
-async def take(feed: Feed, count: int, seconds: float = 5) -> list[Frame]:
+async def take(feed: Feed, count: int, seconds: float = PATIENCE) -> list[Frame]:
     async with asyncio.timeout(seconds):
         return [await feed.mailbox.take() for _ in range(count)]
 
@@ -24,7 +25,7 @@ async def waiting(feed: Feed) -> list[Frame]:
     return frames
 
 
-async def of_format(feed: Feed, format: Format, seconds: float = 5) -> Frame:
+async def of_format(feed: Feed, format: Format, seconds: float = PATIENCE) -> Frame:
     """Returns the next frame of this format, and drops others before it."""
     async with asyncio.timeout(seconds):
         while (frame := await feed.mailbox.take()).format is not format:

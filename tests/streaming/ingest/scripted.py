@@ -14,7 +14,7 @@ import pytest
 from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
 SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
 
@@ -62,7 +62,7 @@ class Server:
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not self._open, 5, "the scripts have ended")
+        wait_until(lambda: not self._open, PATIENCE, "the scripts have ended")
 
 
 @contextmanager

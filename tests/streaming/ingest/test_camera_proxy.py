@@ -18,7 +18,7 @@ from streaming.ingest.camera_proxy import REDIRECT
 from streaming.ingest.camera_socket import NOT_ALLOWED
 from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.opencv import cv2
-from tests.servers import free_port, wait_until
+from tests.servers import PATIENCE, free_port, wait_until
 from tests.streaming.ingest.scripted import (
     ALLOWANCE,
     SDP,
@@ -202,7 +202,7 @@ def test_a_camera_with_tls_is_read(simulator: Simulator, tmp_path: Path) -> None
             assert all(reader.read().startswith(START) for _ in range(30))
         finally:
             reader.close()
-        wait_until(lambda: not outside.open, 2, "the camera is disconnected")
+        wait_until(lambda: not outside.open, PATIENCE, "the camera is disconnected")
 
 
 def test_a_camera_without_tls_at_an_rtsps_address_is_reported() -> None:
@@ -219,7 +219,7 @@ def test_close_disconnects_from_the_camera_and_ends_all_threads(simulator: Simul
     reader.read()
     reader.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("camera proxy")]
-    wait_until(lambda: camera.connections == 0, 1, "the camera is left")
+    wait_until(lambda: camera.connections == 0, PATIENCE, "the camera is left")
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "DESCRIBE", "PLAY"])
@@ -227,8 +227,8 @@ def test_a_silent_camera_is_disconnected_soon_after_the_timeout(method: str) -> 
     with server(rtsp(**{method: lambda _: b""})) as camera:
         started = time.monotonic()
         why_not(f"rtsp://127.0.0.1:{camera.port}/", Allowance(0.5, 0.5))
-        assert time.monotonic() - started < 2.5
-        wait_until(lambda: not camera.open, 1, "the camera is left")
+        assert time.monotonic() - started < 5
+        wait_until(lambda: not camera.open, PATIENCE, "the camera is left")
 
 
 def seconds_to_first_picture(url: str) -> float:
@@ -244,8 +244,9 @@ def seconds_to_first_picture(url: str) -> float:
 def test_silent_cameras_do_not_delay_others(simulator: Simulator, kind: str) -> None:
     healthy = simulator.add(SimulatedCamera("Yard", "yard", 320, 180)).url
     alone = seconds_to_first_picture(healthy)
-    with silent(kind) as url, ThreadPoolExecutor(4) as threads:
-        waiting = [threads.submit(why_not, url, Allowance(4, 4)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads, silent(kind) as url:
+        # The camera hangs up at the end of this block, which ends the openings.
+        waiting = [threads.submit(why_not, url, Allowance(10, 10)) for _ in range(4)]
         time.sleep(0.3)  # until they are being opened
         assert seconds_to_first_picture(healthy) < alone + 1
         assert not any(opening.done() for opening in waiting)

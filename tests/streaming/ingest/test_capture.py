@@ -18,7 +18,7 @@ from streaming.ingest import capture
 from streaming.ingest.access_units import START
 from streaming.ingest.capture import CaptureError, Reader
 from streaming.ingest.condition import State
-from tests.servers import ROOT, wait_until
+from tests.servers import PATIENCE, ROOT, wait_until
 from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
 
 # Addresses.
@@ -116,7 +116,7 @@ def test_pictures_of_a_camera_arrive_and_stop_disconnects_from_it(camera: Simula
         assert [condition.state for condition in watched.conditions] == [State.LIVE]
         assert camera.connections == 1
         watched.stop(2)
-    wait_until(lambda: camera.connections == 0, 2, "the camera is left")
+    wait_until(lambda: camera.connections == 0, PATIENCE, "the camera is left")
 
 
 def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
@@ -126,7 +126,7 @@ def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
     with watching(camera.url) as watched:
         wait_until(lambda: abs(watched.capture.rate - 25) < 3, 10, "25 frames/s are measured")
         camera.fault = Fault.SILENT
-        wait_until(lambda: watched.capture.rate == 0, 2, "no frames are measured")
+        wait_until(lambda: watched.capture.rate == 0, PATIENCE, "no frames are measured")
 
 
 def test_a_camera_that_nobody_watches_is_read_and_not_encoded(camera: SimulatedCamera) -> None:
@@ -167,7 +167,7 @@ def test_a_camera_that_refuses_is_retried_with_backoff_and_each_failure_is_repor
 def test_a_silent_camera_is_reported_after_the_timeout(camera: SimulatedCamera, quick: None) -> None:
     camera.fault = Fault.SILENT
     with watching(camera.url, "low") as watched:
-        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        wait_until(lambda: bool(watched.conditions), PATIENCE, "the opening has failed")
         assert watched.conditions[0].cause == "The camera did not answer within 2 s."
 
 
@@ -175,7 +175,7 @@ def test_stop_does_not_wait_for_the_next_retry(camera: SimulatedCamera, monkeypa
     monkeypatch.setattr(capture, "BACK_OFF", (60.0,))
     camera.fault = Fault.REFUSE
     with watching(camera.url, "low") as watched:
-        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        wait_until(lambda: bool(watched.conditions), PATIENCE, "the opening has failed")
         watched.stop(1)
 
 
@@ -188,14 +188,14 @@ def test_a_new_address_is_read_from_the_next_frame_on(simulator: Simulator, came
         assert size_of(frame) == (320, 180)
         assert frame.epoch == 1
         assert State.RECONNECTING not in {condition.state for condition in watched.conditions}
-        wait_until(lambda: camera.connections == 0, 2, "the first camera is left")
+        wait_until(lambda: camera.connections == 0, PATIENCE, "the first camera is left")
 
 
 def test_a_file_is_not_read_and_the_thread_takes_the_right_address_later(
     camera: SimulatedCamera, clip: Path, quick: None
 ) -> None:
     with watching(f"file:{clip}", "low") as watched:
-        wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
+        wait_until(lambda: bool(watched.conditions), PATIENCE, "the opening has failed")
         assert "must begin with" in watched.conditions[0].cause
         watched.capture.change_source(CameraSource(camera.url))
         watched.until_frame()
@@ -209,7 +209,7 @@ def test_no_credentials_and_no_query_of_a_failing_camera_are_logged(
     watched = Watched(source, frozenset())
     watched.thread.start()
     try:
-        wait_until(lambda: len(watched.conditions) >= 2, 5, "two openings have failed")
+        wait_until(lambda: len(watched.conditions) >= 2, PATIENCE, "two openings have failed")
     finally:
         watched.stop(5)
     printed = caplog.text + "".join(capfd.readouterr()) + str(watched.conditions)

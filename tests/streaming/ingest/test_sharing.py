@@ -18,7 +18,7 @@ from tests.streaming.ingest.workers import KEY, OTHER, SOURCE, Follower, followe
 def test_the_first_worker_reads_and_the_second_follows(ann: Sharing, bob: Sharing) -> None:
     with ann.relay("1", SOURCE) as first, bob.relay("1", SOURCE) as second:
         assert (first.reads, second.reads) == (True, False)
-        until(lambda: first.followed, "the reader hears that it is followed", 1)
+        until(lambda: first.followed, "the reader hears that it is followed")
         with bob.relay("2", SOURCE) as another:
             assert another.reads
 
@@ -93,7 +93,7 @@ def test_a_reader_that_was_paused_publishes_nothing_and_follows(
         until(lambda: first.followed, "the reader is followed")
         # No election meanwhile.
         monkeypatch.setattr(ann.store, "wait_for_any", lambda lists, wait: threading.Event().wait(3))
-        until(lambda: second.reads, "the lease has ended", 3)
+        until(lambda: second.reads, "the lease has ended")
         assert first.reads
         with worker(redis_server, "cid") as late, late.relay("1", SOURCE) as third, Follower(third) as follower:
             first.opened("h264", b"")

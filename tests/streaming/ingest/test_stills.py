@@ -21,7 +21,7 @@ async def test_stills_share_one_grab_and_a_failure_is_kept_for_a_moment(hub: Hub
     assert camera.connections_total == 1
     camera.fault = Fault.REFUSE
     camera.drop_connections()
-    await eventually(lambda: not hub.conditions(), 3)
+    await eventually(lambda: not hub.conditions())
     await asyncio.sleep(2.1)  # until the still is too old
     for _ in range(2):
         with pytest.raises(CameraUnreachableError):

@@ -83,7 +83,7 @@ def test_join_is_limited_in_time_and_returns_whether_all_have_ended(
         executor.submit(release.wait, 30)
     started = time.monotonic()
     assert not executor.join(0.3)
-    assert 0.3 <= time.monotonic() - started < 1
+    assert 0.3 <= time.monotonic() - started < 5
     release.set()
     assert executor.join(5)
 

@@ -24,6 +24,7 @@ from streaming.limits.admission import terms_of
 from streaming.limits.user_limits import UserLimits
 from streaming.store.keys import BLOCKS, EXPECTED, ORDERS, RATES, SERVER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 
 ADA = Holder(user="Ada", user_id="1", camera="Yard", camera_id="c1", quality="low", address="::1", since=0)
 BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
@@ -116,7 +117,7 @@ async def test_a_running_stream_re_enters_whatever_the_budget(gate: Gate, store:
     fence_at = slot.fence_at
     lose_data = "redis.call('FLUSHALL') return redis.call('HSET', KEYS[1], ARGV[1], 2000)"
     await store.call("EVAL", lose_data, 1, EXPECTED, LOW.field)  # the stream would not fit any more
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         while slot.fence_at == fence_at:
             await asyncio.sleep(0.01)
     slot.check()

@@ -56,7 +56,7 @@ async def test_a_silent_redis_ends_all_calls_in_time_and_none_hangs(wire: Wire, 
         for call in calls:
             with pytest.raises(WireLostError):
                 await call
-        assert REPLY_TIMEOUT * 0.9 < time.monotonic() - started < REPLY_TIMEOUT + 0.5
+        assert REPLY_TIMEOUT * 0.9 < time.monotonic() - started < REPLY_TIMEOUT + 2
         assert wire.lost
         with pytest.raises(WireLostError):
             await wire.call("PING")

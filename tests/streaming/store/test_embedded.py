@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from streaming.store.embedded import socket_path
-from tests.servers import ROOT, wait_until
+from tests.servers import PATIENCE, ROOT, wait_until
 
 USER = """
 import sys
@@ -80,7 +80,7 @@ def servers(folder: Path) -> int:
 
 
 def until_gone(folder: Path) -> None:
-    wait_until(lambda: not processes(folder), 5, f"no process is left that serves {folder}")
+    wait_until(lambda: not processes(folder), PATIENCE, f"no process is left that serves {folder}")
 
 
 @pytest.fixture

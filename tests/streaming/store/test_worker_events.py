@@ -20,7 +20,7 @@ from pytest_django import Settings
 from cameras.models import Camera
 from nvr import settings as product
 from streaming.store import worker_events
-from tests.servers import RedisServer
+from tests.servers import PATIENCE, RedisServer
 
 EVENT = {"type": "recheck", "cameras": ["7"]}
 IN_MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
@@ -188,7 +188,7 @@ async def test_a_worker_that_has_heard_nothing_for_a_while_still_listens(on_redi
         await asyncio.sleep(5.5)  # longer than the library's longest wait
         await worker_events.send(EVENT)
         waiting = asyncio.create_task(events.get())
-        done, _ = await asyncio.wait([waiting], timeout=1)
+        done, _ = await asyncio.wait([waiting], timeout=PATIENCE)
         waiting.cancel()
         assert done
         assert await on_redis.connection(0).zcard(f"{on_redis.prefix}:group:{worker_events.GROUP}") == 1

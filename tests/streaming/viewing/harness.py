@@ -24,7 +24,7 @@ from streaming.viewing.protocol import HEADER
 from streaming.viewing.services import WorkerServices
 from streaming.viewing.viewer import ViewerTimeouts, ViewRequest
 from streaming.viewing.viewing import Viewing
-from tests.servers import RedisServer
+from tests.servers import PATIENCE, RedisServer
 
 LIMITS = Terms((Limit(SERVER_SET, 2),))
 TIMEOUTS = ViewerTimeouts(first_frame=5, reconnect=1, stall=1)
@@ -123,12 +123,18 @@ class Bench:
     async def in_use(self) -> int:
         return len(await self.holders())
 
+    async def until_free(self) -> None:
+        """Waits until no slot is in use; for less than a lease, after which a slot that was not given back is free, too."""
+        async with asyncio.timeout(1.2):
+            while await self.in_use():
+                await asyncio.sleep(0.01)
+
 
 def has_pictures(viewer: ListViewer) -> bool:
     return len(viewer.sequences) > 1
 
 
-async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

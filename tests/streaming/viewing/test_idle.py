@@ -9,6 +9,7 @@ from streaming.errors import IdleError
 from streaming.viewing import idle
 from streaming.viewing.idle import IdleQuestions
 from streaming.viewing.viewing import Viewing
+from tests.servers import PATIENCE
 from tests.streaming.viewing.harness import LIMITS, Bench, ListViewer, leave, until
 
 
@@ -60,7 +61,7 @@ async def test_an_idle_viewer_is_asked_while_others_wait_and_ends_without_an_ans
     await asking.look()
     await asking.look()
     with pytest.raises(IdleError):
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_nobody_is_asked_without_the_setting(bench: Bench, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from streaming.gate.leases import Asking, Kind, Limit, Terms
 from streaming.store.keys import ORDINARY_SET, SERVER_SET
 from streaming.viewing import preemption
 from streaming.viewing.preemption import Preemption
+from tests.servers import PATIENCE
 from tests.streaming.viewing.harness import LIMITS, Bench, leave, until
 
 ORDINARY = Terms((Limit(SERVER_SET, 2), Limit(ORDINARY_SET, 0)))
@@ -52,7 +53,7 @@ async def test_the_youngest_ordinary_viewer_is_told_and_ends_if_the_operator_sti
     assert not tasks[1].done()
     await looking.look()
     with pytest.raises(PreemptedError):
-        await asyncio.wait_for(tasks[1], 3)
+        await asyncio.wait_for(tasks[1], PATIENCE)
     assert not tasks[0].done()
     await leave(second)
     await leave(tasks[0])

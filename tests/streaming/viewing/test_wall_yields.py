@@ -9,6 +9,7 @@ from pytest_django import Settings
 from streaming.errors import YieldedError
 from streaming.gate.leases import Asking, Kind
 from streaming.viewing.wall_yields import WallYields
+from tests.servers import PATIENCE
 from tests.streaming.viewing.harness import LIMITS, Bench, ListViewer, leave, until
 
 BACKGROUND = Asking(wait=True, kind=Kind.BACKGROUND, most=9, seconds=9)
@@ -50,7 +51,7 @@ async def test_the_youngest_background_stream_ends_for_a_person_and_one_at_a_tim
     await wall.yields.look()
     await wall.yields.look()
     with pytest.raises(YieldedError):
-        await asyncio.wait_for(wall.tasks[1], 3)
+        await asyncio.wait_for(wall.tasks[1], PATIENCE)
     await until(lambda: viewer.sequences)
     assert not wall.tasks[0].done()
     await leave(person)

@@ -1,0 +1,50 @@
+"""Spreads the tests over processes: one runs all tests of the browser, the others run the rest, file by file.
+
+After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
+in a process that runs others, too. In a process of their own they start at once. Tests wait a lot, so there is one process
+more than there are cores.
+"""
+
+import os
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+BROWSER = "tests/browser/"
+
+
+class BrowserApart(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if BROWSER in self.workqueue and len(self.nodes) > 1:
+            self.workqueue.move_to_end(BROWSER, last=False)
+        super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if BROWSER in self.assigned_work[node] and len(self.nodes) > 1 and not node.shutting_down:
+            node.shutdown()  # after the tests that it has
+        super()._reschedule(node)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sorts the browser's tests to the end, and the longest others to the beginning: so all processes end together."""
+    items.sort(key=lambda item: (item.nodeid.startswith(BROWSER), not _takes_minutes(item)))
+
+
+def _takes_minutes(item: pytest.Item) -> bool:
+    limit = item.get_closest_marker("timeout")
+    return limit is not None and limit.args[0] >= 300
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BrowserApart:
+    return BrowserApart(config, log)

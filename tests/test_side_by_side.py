@@ -1,0 +1,46 @@
+"""The browser's tests have a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers import ROOT
+
+TESTS = """
+import os, pytest
+@pytest.mark.parametrize("number", range(6))
+def test_one(number, worker_id):
+    with open({log!r}, "a") as file:
+        file.write(f"{{worker_id}} {name}\\n")
+"""
+FILES = ("browser/test_a", "browser/system/test_b", "test_c", "test_d", "test_e")
+
+
+def run(folder: Path, processes: int) -> list[tuple[str, str]]:
+    """Returns process and folder of each test, in the order in which they ran."""
+    log = folder / f"{processes}.log"
+    for name in FILES:
+        path = folder / "tests" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TESTS.format(log=str(log), name=name.rpartition("/")[0].partition("/")[0] or "others"))
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    options = [f"--numprocesses={processes}", "--dist=loadfile", "--no-loadscope-reorder", "--import-mode=importlib"]
+    plugins = ["-p", "xdist", "-p", "tests.side_by_side", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, *options, str(folder)]
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**outer, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "30 passed" in done.stdout, done.stdout + done.stderr
+    return [(line.split()[0], line.split()[1]) for line in log.read_text().splitlines()]
+
+
+def test_the_browser_s_tests_run_in_one_process_and_no_others_do(tmp_path: Path) -> None:
+    ran = run(tmp_path, 3)
+    (browser,) = {process for process, part in ran if part == "browser"}
+    assert "others" not in {part for process, part in ran if process == browser}
+    assert len({process for process, _ in ran}) == 3
+
+
+def test_one_process_runs_all_tests(tmp_path: Path) -> None:
+    assert len({process for process, _ in run(tmp_path, 1)}) == 1
