@@ -14,6 +14,7 @@ export class Arranging {
   #wall;
   #bar;
   #button;
+  #cancelButton;
   #add;
   #moved;
   #template;
@@ -32,7 +33,8 @@ export class Arranging {
     this.#template = find(root, "template[data-tile-tools]", HTMLTemplateElement);
     const dialog = new SaveDialog(find(root, "[data-saving]", HTMLDialogElement), root.dataset, () => this.#tiles);
     this.#button.addEventListener("click", () => this.#begin());
-    find(root, "[data-cancel]", HTMLButtonElement).addEventListener("click", () => this.#cancel());
+    this.#cancelButton = find(root, "[data-cancel]", HTMLButtonElement);
+    this.#cancelButton.addEventListener("click", () => this.#cancel());
     find(root, "[data-save]", HTMLButtonElement).addEventListener("click", () => dialog.open());
     this.#add.addEventListener("change", () => this.#addChosen());
   }
@@ -48,7 +50,8 @@ export class Arranging {
     this.#setActive(true);
     for (const element of this.#wall.elements) this.#equip(element);
     this.#offer();
-    this.#add.focus();
+    if (this.#add.disabled) this.#cancelButton.focus();
+    else this.#add.focus();
   }
 
   #cancel() {
