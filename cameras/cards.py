@@ -16,7 +16,7 @@ User = AbstractBaseUser | AnonymousUser
 
 def in_own_order(user: User, cameras: Iterable[Camera]) -> list[Camera]:
     """Returns the cameras in the user's own order. The others follow as they are given."""
-    order = CardOrder.objects.filter(user_id=user.pk).values_list("cameras", flat=True).first() or []
+    order = CardOrder.objects.filter(user=user.pk).values_list("cameras", flat=True).first() or []
     places = {id: place for place, id in enumerate(order)}
     return sorted(cameras, key=lambda camera: places.get(str(camera.pk), len(places)))
 
@@ -49,6 +49,6 @@ def save_order(user: User, text: str, cameras: Iterable[Camera]) -> None:
         raise ValidationError({"cameras": f"The order can have at most {MAX_ORDERED} cameras."})
     known = {str(camera.pk) for camera in cameras}
     if ordered := [id for id in ids if id in known]:
-        CardOrder.objects.update_or_create(user_id=user.pk, defaults={"cameras": ordered})
+        CardOrder(user_id=str(user.pk), cameras=ordered).save()
     else:
-        CardOrder.objects.filter(user_id=user.pk).delete()
+        CardOrder.objects.filter(user=user.pk).delete()

@@ -4,6 +4,7 @@ Needs what docs/screenshots.py needs. Some of the cameras have a problem.
 """
 
 from contextlib import ExitStack
+from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -13,6 +14,7 @@ from tests.browser.chromium import enter
 from tests.client import Session
 from tests.servers import Site, free_port, wait_until
 
+SCHEMES: Any = {"": {"color_scheme": "light"}, "-dark": {"color_scheme": "dark"}}
 LIST = "/admin/cameras/camera/"
 GROUP = """
 from cameras.models import Camera, CameraGroup
@@ -29,8 +31,8 @@ def add_problems(installation: Site, cameras: dict[str, SimulatedCamera]) -> Non
 
 
 def health(browser: Browser, base: str, cookie: str) -> None:
-    for suffix, scheme in (("", "light"), ("-dark", "dark")):
-        context = browser.new_context(**DESKTOP, color_scheme=scheme)
+    for suffix, scheme in SCHEMES.items():
+        context = browser.new_context(**DESKTOP, **scheme)
         page = context.new_page()
         enter(page, base, cookie)
         page.goto(f"{base}{LIST}")
@@ -64,9 +66,7 @@ def main() -> None:
         worker = installation.start_worker(STREAM_CHECK_MINUTES="15", STREAM_READ_TIMEOUT_SECONDS="1")
         admin = Session(worker.base, "admin")
         browser = start_browser(stack)
-        wait_until(
-            lambda: b"Never tried</" not in admin.get(LIST)[1].partition(b"result_list")[2], 60, "all are checked"
-        )
+        wait_until(lambda: b"0 cameras" in admin.get(f"{LIST}?health=never")[1], 60, "all are checked")
         health(browser, worker.base, admin.cookie)
         cards(browser, worker.base, Session(worker.base).cookie)
 
