@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
-from docs.screenshots import DESKTOP, PATIENCE, SIZES, house, shoot, start_browser
+from docs.screenshots import DESKTOP, PATIENCE, PHONE, house, shoot, start_browser
 from tests.browser.chromium import enter
 from tests.client import Session
 from tests.servers import Site, free_port, wait_until
@@ -41,15 +41,15 @@ def health(browser: Browser, base: str, cookie: str) -> None:
 
 
 def cards(browser: Browser, base: str, cookie: str) -> None:
-    for suffix, size in SIZES.items():
+    for name, size in (("cards", DESKTOP), ("cards-arranging-phone", PHONE)):
         context = browser.new_context(**size)
         page = context.new_page()
         enter(page, base, cookie)
-        page.get_by_label("Group").select_option("Outside")
-        shoot_cards(page, f"cards{suffix}")
-        page.get_by_label("Group").select_option("")
-        page.get_by_role("button", name="Arrange").click()
-        shoot_cards(page, f"cards-arranging{suffix}")
+        if size is PHONE:
+            page.get_by_role("button", name="Arrange").click()
+        else:
+            page.get_by_label("Group").select_option("Outside")
+        shoot_cards(page, name)
         context.close()
 
 
