@@ -37,7 +37,8 @@ class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     filter_horizontal = ("cameras",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CameraGroup]:
-        return super().get_queryset(request).annotate(size=Count("cameras"))
+        groups: QuerySet[CameraGroup] = super().get_queryset(request).annotate(size=Count("cameras"))
+        return groups
 
     @admin.display(description="cameras", ordering="size")
     def size(self, group: Any) -> int:
