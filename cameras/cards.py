@@ -47,6 +47,6 @@ def save_order(user: User, text: str, cameras: Iterable[Camera]) -> None:
         raise ValidationError({"cameras": f"The order can have at most {MAX_ORDERED} cameras."})
     known = {str(camera.pk) for camera in cameras}
     if ordered := [id for id in ids if id in known]:
-        CardOrder.objects.update_or_create(user=user, defaults={"cameras": ordered})
+        CardOrder(user_id=str(user.pk), cameras=ordered).save()
     else:
         CardOrder.objects.filter(user=user.pk).delete()

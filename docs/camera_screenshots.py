@@ -4,16 +4,17 @@ Needs what docs/screenshots.py needs. Some of the cameras have a problem.
 """
 
 from contextlib import ExitStack
-from typing import Literal
+from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
-from docs.screenshots import DESKTOP, PATIENCE, SIZES, house, shoot, start_browser
+from docs.screenshots import DESKTOP, PATIENCE, PHONE, house, shoot, start_browser
 from tests.browser.chromium import enter
 from tests.client import Session
 from tests.servers import Site, free_port, wait_until
 
+SCHEMES: Any = {"": {"color_scheme": "light"}, "-dark": {"color_scheme": "dark"}}
 LIST = "/admin/cameras/camera/"
 GROUP = """
 from cameras.models import Camera, CameraGroup
@@ -30,9 +31,8 @@ def add_problems(installation: Site, cameras: dict[str, SimulatedCamera]) -> Non
 
 
 def health(browser: Browser, base: str, cookie: str) -> None:
-    schemes: dict[str, Literal["light", "dark"]] = {"": "light", "-dark": "dark"}
-    for suffix, scheme in schemes.items():
-        context = browser.new_context(**DESKTOP, color_scheme=scheme)
+    for suffix, scheme in SCHEMES.items():
+        context = browser.new_context(**DESKTOP, **scheme)
         page = context.new_page()
         enter(page, base, cookie)
         page.goto(f"{base}{LIST}")
@@ -41,15 +41,15 @@ def health(browser: Browser, base: str, cookie: str) -> None:
 
 
 def cards(browser: Browser, base: str, cookie: str) -> None:
-    for suffix, size in SIZES.items():
+    for name, size in (("cards", DESKTOP), ("cards-arranging-phone", PHONE)):
         context = browser.new_context(**size)
         page = context.new_page()
         enter(page, base, cookie)
-        page.get_by_label("Group").select_option("Outside")
-        shoot_cards(page, f"cards{suffix}")
-        page.get_by_label("Group").select_option("")
-        page.get_by_role("button", name="Arrange").click()
-        shoot_cards(page, f"cards-arranging{suffix}")
+        if size is PHONE:
+            page.get_by_role("button", name="Arrange").click()
+        else:
+            page.get_by_label("Group").select_option("Outside")
+        shoot_cards(page, name)
         context.close()
 
 
@@ -66,9 +66,7 @@ def main() -> None:
         worker = installation.start_worker(STREAM_CHECK_MINUTES="15", STREAM_READ_TIMEOUT_SECONDS="1")
         admin = Session(worker.base, "admin")
         browser = start_browser(stack)
-        wait_until(
-            lambda: b"Never tried</" not in admin.get(LIST)[1].partition(b"result_list")[2], 60, "all are checked"
-        )
+        wait_until(lambda: b"0 cameras" in admin.get(f"{LIST}?health=never")[1], 60, "all are checked")
         health(browser, worker.base, admin.cookie)
         cards(browser, worker.base, Session(worker.base).cookie)
 

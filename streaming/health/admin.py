@@ -1,11 +1,13 @@
 """The health of cameras at *Settings > Cameras*: columns and a filter of their list."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import date
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
@@ -16,6 +18,7 @@ from streaming.models import CameraHealth
 
 CODECS = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG", "mpeg4": "MPEG-4"}
 NOTHING = "none"
+MINUTE = timedelta(minutes=1)
 PROBLEM, NEVER = "problem", "never"
 
 
@@ -38,8 +41,9 @@ class CameraHealthAdmin(CameraAdmin):
     """The cameras with their health. A row of the database tells each; nothing is opened for the page."""
 
     list_display: tuple[Any, ...] = (
-        *CameraAdmin.list_display,
+        CameraAdmin.list_display[0],
         "state",
+        *CameraAdmin.list_display[1:],
         "video",
         "last_picture",
         "reconnections",
@@ -93,14 +97,12 @@ def _health_of(camera: Camera) -> CameraHealth | None:
     return getattr(camera, "health", None)
 
 
-def _ago(moment: Any) -> str:
+def _ago(moment: datetime | None) -> str:
     if moment is None:
         return NOTHING
+    words = "just now" if timezone.now() - moment < MINUTE else f"{timesince(moment, depth=1)} ago"
     return format_html(
-        '<time datetime="{}" title="{} UTC">{} ago</time>',
-        moment.isoformat(),
-        date(moment, "Y-m-d H:i"),
-        timesince(moment, depth=1),
+        '<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), date(moment, "Y-m-d H:i"), words
     )
 
 

@@ -20,6 +20,7 @@ from streaming.ingest.relay import RelayFactory
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
 
+RATE_TOLERANCE = 0.3
 FRESH = 1.0  # seconds for which a frame may serve as a new viewer's first one, or as a still
 
 
@@ -102,9 +103,14 @@ class ActiveCamera:
 
     @property
     def facts(self) -> VideoFacts | None:
-        """The camera's video, with the measured rate if it is known. None: this worker does not have the camera open."""
-        facts = self.capture.facts
-        return facts and replace(facts, frames_per_second=self.capture.rate or facts.frames_per_second)
+        """The camera's video. None: this worker does not have the camera open.
+
+        The rate is the announced one unless what is measured differs clearly: cameras begin with a burst of pictures.
+        """
+        facts, measured = self.capture.facts, self.capture.rate
+        if facts is None or abs(measured - facts.frames_per_second) <= facts.frames_per_second * RATE_TOLERANCE:
+            return facts
+        return replace(facts, frames_per_second=measured or facts.frames_per_second)
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
         """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
