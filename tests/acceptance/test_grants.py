@@ -22,7 +22,7 @@ AT_ONCE, PUT_OUT = 3, 15  # seconds within which a stream ends: with a control e
 
 # Who walks -> whether they are staff, and which permissions they have.
 PEOPLE = {
-    "nobody": (False, ()),
+    "stranger": (False, ()),
     "granted": (False, ("watch_camera",)),
     "member": (False, ("watch_camera",)),
     "ungranted": (False, ("watch_camera",)),
@@ -254,7 +254,7 @@ async def test_a_stream_of_a_hidden_camera_ends_as_that_of_one_that_does_not_exi
                 async with Stream(session, camera, query) as stream:
                     said.append((await stream.ended(), stream.messages))
             assert said[0] == said[1], (name, query)
-            assert said[0][0] == (4422 if "best" in query else 4403 if name == "nobody" else 4004)
+            assert said[0][0] == (4422 if "best" in query else 4403 if name == "stranger" else 4004)
     assert scene.watching.close_code is None
 
 
