@@ -4,16 +4,14 @@ import asyncio
 import http.client
 import http.cookies
 import json
-import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from django.urls import get_resolver
 
 from cameras.simulator import SimulatedCamera, Simulator
-from tests.acceptance.test_security import addresses
+from tests.acceptance.walk import QUERIES, requests_of, walked
 from tests.client import Session, Stream
 from tests.servers import PASSWORD, Site
 
@@ -34,7 +32,7 @@ import json
 from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 from cameras import grants, tokens
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup, Wall
 from streaming.models import Refusal
 hidden, lobby = Camera.objects.get(name={NAME!r}), Camera.objects.get(name="Lobby")
 for name, (is_staff, codes) in {PEOPLE!r}.items():
@@ -49,39 +47,23 @@ for name in ("granted", "program", "manager"):
 Refusal.objects.create(
     time=timezone.now(), user="admin", camera=hidden.name, camera_id=hidden.pk, reason="limit_reached"
 )
+tiles = [{{"camera": str(camera.pk), "size": 1}} for camera in (hidden, lobby)]
+Wall.objects.create(slug="both", name="Both", owner=User.objects.get(username="admin"), shared=True, tiles=tiles)
+floor = CameraGroup.objects.create(name="Ground floor")
+floor.cameras.set([hidden, lobby])
 program, user = (User.objects.get(username=name) for name in ("program", "granted"))
-print(json.dumps({{"user": str(user.pk), "group": str(group.pk), "token": tokens.issue(program, "test")}}))
+ids = {{"user": str(user.pk), "group": str(group.pk), "wall": "both", "cameragroup": floor.pk}}
+print(json.dumps({{**ids, "token": tokens.issue(program, "test")}}))
 """
 
 SEEING = {"granted", "member", "program", "manager"}  # who see the other camera on their pages
 SNAPSHOT = "/api/v1/cameras/{camera}/stream/snapshot"
-SKIPPED = ("/accounts/logout/", "/admin/logout/")  # the walk would be over
-# A parameter of an address -> what the walk fills in. A new one needs an entry.
-PARAMETERS = {
-    "camera": "{camera}",
-    "camera_id": "{camera}",
-    "object_id": "{camera}",
-    "content_type_id": "1",
-    "id": "1",
-    "user_id": "1",
-    "viewing_id": "{viewing}",
-    "waiting_id": "{waiting}",
-}
-PATTERNS = {  # the same for addresses that are regular expressions
-    r"/\^api/v1/$": "/api/v1/nothing",
-    r"\(\?P<url>\.\*\)\$": "nothing",
-    r"\^\(\?P<app_label>[^)]*\)/\$": "cameras/",
-}
-QUERIES = {
-    "/admin/cameras/camera/": "?q=Vau",
-    "/admin/streaming/system/history/": "?range=24h",
-    "/admin/streaming/system/preview/": "?max_concurrent=3",
-    "/api/v1/limits/preview": "?max_concurrent=3",
-}
 # Where the hidden camera's name stands for an administrator who sees all: here a leak would be found.
 NAMED = {
     "/",
     "/wall/",
+    "/wall/{wall}/",
+    "/admin/cameras/cameragroup/{cameragroup}/change/",
     "/metrics",
     "/admin/cameras/camera/",
     "/admin/cameras/camera/{camera}/change/",
@@ -131,28 +113,6 @@ def ask(session: Session, method: str, path: str, body: str = "", token: str = "
         return Answer(response.status, str(response.headers), text, "json" in response.headers.get("Content-Type", ""))
     finally:
         connection.close()
-
-
-def walked() -> Iterator[str]:
-    """Yields all addresses of the site, with the names of `Scene.ids` for parameters."""
-    for address in sorted(set(addresses(get_resolver("nvr.urls").url_patterns)) - set(SKIPPED)):
-        for pattern, text in PATTERNS.items():
-            address = re.sub(pattern, text, address)
-        parameters = PARAMETERS if "/camera/" in address else {**PARAMETERS, "object_id": "{user}"}
-        for name, text in parameters.items():
-            address = address.replace(f"<{name}>", text)
-        assert not re.search(r"[<^\[(]", address), f"{address}: the walk does not know what to fill in"
-        yield address
-
-
-def requests_of(path: str) -> Iterator[tuple[str, str]]:
-    """Yields the methods to try at an address, and their bodies. What would end the streams is left out."""
-    yield "GET", ""
-    if "{viewing}" in path or "{waiting}" in path:
-        return
-    if path.startswith("/api/v1/"):
-        yield from ((method, "{}") for method in ("POST", "PUT", "PATCH", "DELETE"))
-    yield "POST", "camera={camera}&id={camera}"
 
 
 @dataclass

@@ -1,5 +1,5 @@
 import { find } from "../shared/find.js";
-import { makeDraggable } from "./drag.js";
+import { makeDraggable } from "../shared/drag.js";
 import { SaveDialog } from "./save-dialog.js";
 import { sizeOf } from "./wall.js";
 
