@@ -47,7 +47,7 @@ def screen(installation: Site, shown: str) -> Iterator[Screen]:
 async def test_a_display_watches_the_cameras_of_its_wall_and_no_other(screen: Screen, shown: str, hidden: str) -> None:
     async with Stream(screen, shown) as stream, Stream(screen, hidden) as refused:
         await stream.live()
-        assert await refused.ended() == 4403
+        assert await refused.ended() == 4004
         assert "Vault" not in str(refused.messages)
 
 
@@ -72,7 +72,7 @@ async def test_a_running_stream_ends_when_its_camera_is_taken_off_the_wall(
     async with Stream(screen, shown) as stream:
         await stream.live()
         change_wall(installation, "lobby", [hidden])
-        assert await stream.ended(PUT_OUT) == 4403
+        assert await stream.ended(PUT_OUT) == 4004
 
 
 async def test_a_log_out_and_an_ended_session_leave_the_display_alone(screen: Screen, shown: str) -> None:
