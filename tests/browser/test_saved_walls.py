@@ -12,7 +12,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from tests.browser.chromium import enter
 from tests.browser.conftest import HOUSE, Gate
 from tests.browser.walls import NAMES, are_live, order, tiles
-from tests.servers import Site, site, wait_until
+from tests.servers import Site, site
 from tests.walls import add_wall, remove_walls
 
 
