@@ -200,7 +200,9 @@ async def test_an_administrator_moves_one_to_the_front_and_removes_another(gate:
     (await first.watching()).leave()
 
 
-async def test_whoever_is_first_and_moved_to_the_front_stays_there_when_operators_come(gate: Gate, store: Store) -> None:
+async def test_whoever_is_first_and_moved_to_the_front_stays_there_when_operators_come(
+    gate: Gate, store: Store
+) -> None:
     watching = await Visitor(gate, terms(1)).watching()
     first = await Visitor(gate, terms(1)).in_line()
     assert await move_to_front(store, first.id)
