@@ -30,7 +30,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         forget = ["forget_password"] if obj is not None and obj.has_password else []
         fields = ["name", "stream_url", "username", "password", *forget, "enabled"]
-        access = {"fields": ["users", "groups"], "description": grants.explanation()}
+        access = {"fields": ["users", "groups"], "description": grants.explanation(), "classes": ["collapse"]}
         return [(None, {"fields": fields}), *([("Who may see it", access)] if self._may_grant(request, obj) else [])]
 
     def get_form(self, request: HttpRequest, obj: Camera | None = None, change: bool = False, **kwargs: Any) -> Any:

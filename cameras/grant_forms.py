@@ -6,17 +6,25 @@ from django import forms
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.models import AbstractBaseUser, Group, User
 from django.db.models import Model, QuerySet
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from cameras import grants
 from cameras.forms import CameraForm
 from cameras.models import Camera
 
 
+class TwoLists(FilteredSelectMultiple):
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        """In an element of its own: the script of the widget would move the field's label as well."""
+        return format_html('<div class="related-widget-wrapper">{}</div>', super().render(*args, **kwargs))
+
+
 class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Two lists, with a filter, that entries are moved between."""
 
     def __init__(self, label: str, queryset: "QuerySet[Any]", help_text: str = "") -> None:
-        widget = FilteredSelectMultiple(label.lower(), is_stacked=False)
+        widget = TwoLists(label.lower(), is_stacked=False)
         super().__init__(queryset, required=False, label=label, widget=widget, help_text=help_text)
 
 

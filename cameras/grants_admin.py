@@ -61,9 +61,16 @@ class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return int(holder.granted)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        name = str(self.opts.verbose_name_plural).capitalize()
-        context = {"title": name, "explanation": grants.explanation(), **(extra_context or {})}
+        context = {"title": self._title(), "explanation": grants.explanation(), **(extra_context or {})}
         return super().changelist_view(request, context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {"title": self._title(), **(extra_context or {})})
+
+    def _title(self) -> str:
+        return str(self.opts.verbose_name_plural).capitalize()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("cameras", *self.get_readonly_fields(request, obj))

@@ -118,8 +118,8 @@ class UserCameras(User):
     class Meta:
         proxy = True
         default_permissions = ()
-        verbose_name = "cameras of a user"
-        verbose_name_plural = "cameras of users"
+        verbose_name = "user"
+        verbose_name_plural = "users' cameras"
 
 
 class GroupCameras(Group):
@@ -128,8 +128,8 @@ class GroupCameras(Group):
     class Meta:
         proxy = True
         default_permissions = ()
-        verbose_name = "cameras of a group"
-        verbose_name_plural = "cameras of groups"
+        verbose_name = "group"
+        verbose_name_plural = "groups' cameras"
 
 
 class CameraGroup(models.Model):

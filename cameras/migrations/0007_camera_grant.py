@@ -20,8 +20,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': 'cameras of a group',
-                'verbose_name_plural': 'cameras of groups',
+                'verbose_name': 'group',
+                'verbose_name_plural': "groups' cameras",
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
@@ -37,8 +37,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': 'cameras of a user',
-                'verbose_name_plural': 'cameras of users',
+                'verbose_name': 'user',
+                'verbose_name_plural': "users' cameras",
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
