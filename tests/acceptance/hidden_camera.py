@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.urls import get_resolver
 
 from tests.acceptance.test_security import addresses
-from tests.client import Session, Stream
+from tests.client import Session, Stream, eventually, in_use
 from tests.servers import PASSWORD
 
 NAME, PATH = "Vault 7341", "vault-9c1e"  # of the hidden camera
@@ -177,6 +177,8 @@ class Scene:
         """End the streams of the hidden camera, so that the slot is free."""
         await self.waiting.close()
         await self.watching.close()
+        viewer = Session(self.base, "ungranted")
+        await eventually(lambda: in_use(viewer) == 0, 5)
 
 
 def leaks_of(scene: Scene, session: Session, token: str) -> list[str]:
