@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import Field, StrictBool, StrictInt, ValidationError, field_validator
+from pydantic import Field, StrictBool, ValidationError, field_validator
 
 from cameras.models import Wall
 from cameras.problems import Problem
+from cameras.schema_fields import Strictly
 from cameras.schemas import Name, Strict
 
 CYCLE = f"0, or {Wall.MIN_CYCLE} to {Wall.MAX_CYCLE}"
@@ -15,16 +16,18 @@ CYCLE = f"0, or {Wall.MIN_CYCLE} to {Wall.MAX_CYCLE}"
 
 class TileIn(Strict):
     camera: UUID
-    size: Annotated[StrictInt, Field(ge=1, le=Wall.MAX_SIZE)] = Field(default=1, description="Cells in each direction.")
+    size: Annotated[int, Field(ge=1, le=Wall.MAX_SIZE), Strictly] = Field(
+        default=1, description="Cells in each direction."
+    )
 
 
 class WallIn(Strict):
     name: Name
     tiles: list[TileIn] = Field(max_length=Wall.MAX_TILES, description="In their order. A camera is on a wall once.")
-    per_page: Annotated[StrictInt, Field(ge=0, le=Wall.MAX_PER_PAGE)] = Field(
+    per_page: Annotated[int, Field(ge=0, le=Wall.MAX_PER_PAGE), Strictly] = Field(
         default=0, description="Tiles on a page. 0: as many as fit on the screen."
     )
-    cycle_seconds: Annotated[StrictInt, Field(ge=0, le=Wall.MAX_CYCLE)] = Field(
+    cycle_seconds: Annotated[int, Field(ge=0, le=Wall.MAX_CYCLE), Strictly] = Field(
         default=0,
         description=f"Seconds until the next page comes by itself: {CYCLE}.",
         json_schema_extra={"anyOf": [{"const": 0}, {"minimum": Wall.MIN_CYCLE}]},

@@ -22,7 +22,8 @@ ABOVE = {
 NAMES = {
     "cameras": (
         "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
-        "api_auth schemas wall_schemas spreadsheets views wall_views api wall_api urls grants_admin wall_admin admin apps"
+        "api_auth schema_fields schemas wall_schemas spreadsheets views wall_views api "
+        "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -43,7 +44,7 @@ NAMES = {
     ),
     "streaming/health": "records sights checks overview admin",
     "streaming/web": (
-        "audit hidden_cameras handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
+        "audit hidden_cameras handshake consumer prometheus probe_schemas stream_schemas limit_schemas "
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
@@ -102,7 +103,7 @@ HOMES = {
         "cameras/problems.py",
         "cameras/schemas.py",
         "cameras/wall_schemas.py",
-        "streaming/web/schema_fields.py",
+        "cameras/schema_fields.py",
         "streaming/web/probe_schemas.py",
         "streaming/web/stream_schemas.py",
         "streaming/web/limit_schemas.py",
