@@ -6,7 +6,7 @@ A camera that is hidden from the user is not there for any operation.
 import uuid
 from typing import Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +14,7 @@ from ninja import Query, Router, Status
 
 from cameras import grants, spreadsheets
 from cameras.api_auth import requires
+from cameras.api_log import log_by_api
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.problems import InvalidFileOut, Problem, answers, invalid_form
@@ -36,7 +37,7 @@ def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
 def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status[Camera]:
     camera = _saved(CameraForm(body.model_dump()))
     grants.keep_visible(request.auth, [camera])  # type: ignore[attr-defined]
-    _log(request, ADDITION, camera)
+    log_by_api(request, ADDITION, [camera])
     response["Location"] = f"{request.path}/{camera.pk}"
     return Status(201, camera)
 
@@ -73,8 +74,8 @@ def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any
         raise Problem(422, str(error), fields={}, rows=[vars(row) for row in error.rows]) from error
     if not dry_run:
         grants.keep_visible(request.auth, outcome.created)  # type: ignore[attr-defined]
-        _log(request, ADDITION, *outcome.created)
-        _log(request, CHANGE, *outcome.changed)
+        log_by_api(request, ADDITION, outcome.created)
+        log_by_api(request, CHANGE, outcome.changed)
     counts = {name: len(cameras) for name, cameras in vars(outcome).items()}
     return {**counts, "dry_run": dry_run}
 
@@ -100,7 +101,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
         kept = {name: getattr(camera, name) for name in ("name", "stream_url", "username", "enabled")}
         form = CameraForm({**kept, **given, "forget_password": given.get("password") == ""}, instance=camera)
         changed = _saved(form)
-    _log(request, CHANGE, changed, *sorted(given))
+    log_by_api(request, CHANGE, [changed], sorted(given))
     return changed
 
 
@@ -108,7 +109,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
 def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
     """Delete a camera. Its viewers are told."""
     camera = find(request, camera_id)
-    _log(request, DELETION, camera)
+    log_by_api(request, DELETION, [camera])
     camera.delete()
     return Status(204, None)
 
@@ -146,12 +147,3 @@ def _file(request: HttpRequest) -> bytes:
     if len(body) > spreadsheets.MAX_BYTES:
         raise too_large
     return body
-
-
-def _log(request: HttpRequest, flag: int, *cameras_and_fields: Any) -> None:
-    """Add an entry to each camera's history in the administration."""
-    cameras = [item for item in cameras_and_fields if isinstance(item, Camera)]
-    fields = [item for item in cameras_and_fields if isinstance(item, str)]
-    message = "By the API" + (": " + ", ".join(fields) if fields else "") + "."
-    if cameras:
-        LogEntry.objects.log_actions(request.auth.pk, cameras, flag, message)  # type: ignore[attr-defined]

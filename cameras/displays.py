@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from cameras.models import Camera, DisplayToken
-from cameras.tokens import SEEN_EVERY, digest
+from cameras.models import DisplayToken
+from cameras.tokens import digest, note_use
 
 COOKIE = "nvr_display"  # holds the token
 COOKIE_AGE = timedelta(days=400)  # the longest that browsers keep; each page of the wall sets it anew
@@ -20,7 +19,7 @@ USER_ID = "display-"  # and the id of the token: in the place of a user's id
 
 @dataclass(frozen=True)
 class Display:
-    """What watches instead of a user: has what streams need to know of a user, and no permission."""
+    """A screen in the place of a user. It has what streams need of a user, and no permission."""
 
     token: DisplayToken
 
@@ -50,9 +49,6 @@ class Display:
     def get_username(self) -> str:
         return f"Display {self.token.name}"
 
-    def shows(self, camera: Camera) -> bool:
-        return str(camera.pk) in self.camera_ids
-
 
 def find_token(text: str) -> DisplayToken | None:
     """Returns the token, also one that has ended, or None for an unknown one."""
@@ -62,8 +58,7 @@ def find_token(text: str) -> DisplayToken | None:
 
 def has_ended(token: DisplayToken) -> bool:
     """Whether the token is revoked or has expired, or its issuer has no active account."""
-    expired = token.expires is not None and token.expires <= timezone.now()
-    return expired or token.revoked is not None or token.issuer is None or not token.issuer.is_active
+    return token.has_expired or token.revoked is not None or token.issuer is None or not token.issuer.is_active
 
 
 def display_of(text: str) -> Display | None:
@@ -71,10 +66,7 @@ def display_of(text: str) -> Display | None:
     token = find_token(text)
     if token is None or has_ended(token):
         return None
-    now = timezone.now()
-    if token.last_seen is None or now - token.last_seen >= SEEN_EVERY:
-        unseen = Q(last_seen=None) | Q(last_seen__lte=now - SEEN_EVERY)
-        DisplayToken.objects.filter(unseen, pk=token.pk).update(last_seen=now)
+    note_use(token, "last_seen")
     return Display(token)
 
 

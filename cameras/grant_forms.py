@@ -39,7 +39,7 @@ class HolderForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class CameraAccessForm(CameraForm):
-    """The camera's form, and the users and groups to whom it is granted."""
+    """The camera's form, with the users and groups that have a grant for it."""
 
     users = Choice("Users", User.objects.order_by("username"))
     groups = Choice("Groups", Group.objects.order_by("name"), "All their members see the camera.")

@@ -38,12 +38,12 @@ def cameras_of(holder: AbstractBaseUser | Group) -> "QuerySet[Camera]":
 
 
 def set_cameras(holder: AbstractBaseUser | Group, cameras: Iterable[Camera]) -> None:
-    """Let these be the cameras that are granted to a user or group."""
+    """Grant these cameras to a user or group, and no others."""
     _replace(_grants_of(holder), [_grant(camera, holder) for camera in cameras])
 
 
 def set_holders(camera: Camera, holders: Iterable[AbstractBaseUser | Group]) -> None:
-    """Let these be the users and groups to whom `camera` is granted."""
+    """Grant `camera` to these users and groups, and to nobody else."""
     _replace(camera.grants.all(), [_grant(camera, holder) for holder in holders])
 
 

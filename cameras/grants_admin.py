@@ -102,7 +102,7 @@ class UserCamerasAdmin(HolderAdmin):
 
     @admin.display(description="Sees now")
     def sees(self, user: UserCameras) -> str:
-        """What comes of all grants, those of groups too."""
+        """The result of all grants, those of the user's groups too."""
         if not may_watch(user):
             return "No camera: the user has no permission to watch, or is not active."
         if sees_all(user):

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, Q
 from django.dispatch import Signal
+from django.utils import timezone
 
 from cameras.encryption import EncryptedField, Undecryptable
 from cameras.sources import AddressError, CameraSource, check_address
@@ -30,8 +31,8 @@ class CameraQuerySet(models.QuerySet["Camera"]):
     def visible_to(self, user: Any) -> Self:
         """Leaves out cameras that are hidden from `user`: without a grant, once any grant exists.
 
-        For everybody from whom it is hidden, a camera must be as one that does not exist. This is no permission to watch:
-        `cameras/permissions.py: may_watch` checks both.
+        A hidden camera must look like one that does not exist. This is no permission to watch: `may_watch` in
+        `cameras/permissions.py` checks both.
         """
         if not user.is_authenticated:
             return self.none()
@@ -108,7 +109,7 @@ class CameraGrant(models.Model):
         )
 
     def __str__(self) -> str:
-        """The holder alone: pages about users show this text to staff from whom the camera may be hidden."""
+        """Does not name the camera, which may be hidden from staff who see this text on pages about users."""
         return str(self.user or self.group)
 
 
@@ -194,6 +195,10 @@ class Token(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires is not None and self.expires <= timezone.now()
 
 
 class ApiToken(Token):

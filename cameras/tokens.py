@@ -16,7 +16,7 @@ from cameras.models import ApiToken, Token
 
 WORD = "nvr_"
 PREFIX = 8  # characters stored in clear, so that people can tell tokens apart
-SEEN_EVERY = timedelta(minutes=1)  # precision of `last_used`, which saves a database write per request
+SEEN_EVERY = timedelta(minutes=1)  # precision of the time of the last use, which saves a database write per request
 
 
 def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) -> str:
@@ -37,13 +37,18 @@ def fill(row: Token) -> str:
 def user_of(token: str) -> AbstractBaseUser | None:
     """The token's user, or None if the token is unknown or expired or the user is inactive."""
     row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
-    now = timezone.now()
-    if row is None or (row.expires is not None and row.expires <= now) or not row.user.is_active:
+    if row is None or row.has_expired or not row.user.is_active:
         return None
-    if row.last_used is None or now - row.last_used >= SEEN_EVERY:
-        unseen = Q(last_used=None) | Q(last_used__lte=now - SEEN_EVERY)
-        ApiToken.objects.filter(unseen, pk=row.pk).update(last_used=now)
+    note_use(row, "last_used")
     return row.user
+
+
+def note_use(row: Token, column: str) -> None:
+    """Note in `column` that the token is used now."""
+    now, before = timezone.now(), getattr(row, column)
+    if before is None or now - before >= SEEN_EVERY:
+        unseen = Q(**{column: None}) | Q(**{f"{column}__lte": now - SEEN_EVERY})
+        type(row)._default_manager.filter(unseen, pk=row.pk).update(**{column: now})
 
 
 class EndWithPassword:

@@ -30,7 +30,7 @@ class WallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(DisplayToken)
 class DisplayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A display shows no camera that its issuer may not watch: otherwise, whoever makes one could see more by it."""
+    """A display shows only cameras that its issuer may watch. Else an issuer could see more by making one."""
 
     list_display = ("name", "wall", "state", "last_seen", "expires", "issuer")
     list_select_related = ("wall", "issuer")

@@ -24,8 +24,9 @@ PAGE_SIZES, CYCLES = (1, 4, 6, 9, 12, 16, 25, 36, 49, 64), (10, 20, 30, 60, 120,
 def wall(request: HttpRequest) -> HttpResponse:
     """All cameras that the user may watch."""
     group, context = _filtered(request, visible_to(request.user))
-    places = walls.all_places(request.user, group)
-    return render(request, "cameras/wall.html", {**context, **_common(request, None), "places": places})
+    common = _common(request, None)
+    context["places"] = common["choices"] if group is None else walls.all_places(request.user, group)
+    return render(request, "cameras/wall.html", {**context, **common})
 
 
 @never_cache
@@ -104,7 +105,7 @@ def _filtered(request: HttpRequest, cameras: Any) -> tuple[CameraGroup | None, d
 
 
 def _common(request: HttpRequest, shown: Wall | None) -> dict[str, Any]:
-    """What each page with a wall for people needs."""
+    """The context of each page of a wall, except of displays."""
     user, present = request.user, shown or Wall()
     return {
         "walls": walls.open_to(user),

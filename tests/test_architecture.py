@@ -22,7 +22,7 @@ ABOVE = {
 NAMES = {
     "cameras": (
         "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
-        "api_auth schema_fields schemas wall_schemas spreadsheets views wall_views api "
+        "api_auth api_log schema_fields schemas wall_schemas spreadsheets views wall_views api "
         "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -36,7 +36,7 @@ NAMES = {
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
-        "cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
+        "turns cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing looks idle "

@@ -6,7 +6,6 @@ comes during a check takes its connection over, also at another worker (unless w
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ from streaming.health.records import Sight, due
 from streaming.health.sights import Sights
 from streaming.ingest.condition import Problem, State
 from streaming.ingest.hub import Hub
+from streaming.reports.turns import claim_turn
 from streaming.store.keys import CHECKS
 from streaming.store.scripts import Store
 
@@ -62,9 +62,7 @@ class CameraChecks:
 
     async def _is_my_turn(self) -> bool:
         """A turn outlasts its last check, so two workers never check at the same time."""
-        milliseconds = round((TURN + _longest()) * 1000)
-        (mine,) = await self._store.run("reports/claim_turn", [CHECKS], [secrets.token_hex(8), milliseconds])
-        return bool(mine)
+        return await claim_turn(self._store, CHECKS, TURN + _longest())
 
     async def _read_now(self) -> set[str]:
         """Returns the cameras that a worker reads. Raises GateUnavailableError."""

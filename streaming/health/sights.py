@@ -18,9 +18,7 @@ logger = logging.getLogger(__name__)
 
 WRITE = 5.0  # seconds between two writes
 MEASURABLE = 1.0  # seconds of pictures, after which their rate is known
-UNCHANGED = (
-    60.0  # seconds after which a sight that tells nothing new is written again, for the time of the last picture
-)
+UNCHANGED = 60.0  # seconds after which a sight without news is written again, for the time of the last picture
 
 
 class Sights:

@@ -20,7 +20,7 @@ from streaming.ingest.relay import RelayFactory
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
 
-RATE_TOLERANCE = 0.3
+RATE_TOLERANCE = 0.3  # share by which a measured frame rate may differ from the announced one
 FRESH = 1.0  # seconds for which a frame may serve as a new viewer's first one, or as a still
 
 

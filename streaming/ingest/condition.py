@@ -58,6 +58,4 @@ class Condition:
     failures: int = 0  # openings in a row that failed
     cause: str = ""  # of the last failure, for viewers
     reason: str = ""  # the same for administrators
-    problem: Problem | None = (
-        None  # its kind, if this worker reads the camera; None: another worker does, or no failure
-    )
+    problem: Problem | None = None  # its kind; None: there is no failure, or another worker reads the camera
