@@ -1,6 +1,7 @@
 /** Requests of the pages, as JSON. */
 
 const TIMEOUT = 5_000; // ms
+const PAGE_TIMEOUT = 10_000; // ms
 const NO_ANSWER = "The server did not answer. Your change may not have been saved. Please try again.";
 
 /** @typedef {Record<string, string[]>} Errors by field; `__all__`: of no field */
@@ -70,6 +71,12 @@ export async function change(method, url, body, token) {
   } catch {
     return failed(NO_ANSWER);
   }
+}
+
+/** Asks for the headers that this page has now. @returns {Promise<Response | null>} null: the network or the server is away */
+export function askForHead() {
+  const signal = AbortSignal.timeout(PAGE_TIMEOUT);
+  return fetch(location.href, { method: "HEAD", cache: "no-store", signal }).catch(() => null);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A display's way to its wall: sends the token of its link, and waits while its access has ended. */
 
 import { find } from "../shared/find.js";
+import { askForHead } from "../shared/http.js";
 
 const RETRY = 5_000; // ms
 const LOOK = 15_000; // ms between two looks whether the access was renewed
@@ -25,8 +26,7 @@ function showInvalid() {
 }
 
 async function look() {
-  const answer = await fetch(location.href, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) }).catch(() => null);
-  if (answer?.ok) location.reload();
+  if ((await askForHead())?.ok) location.reload();
 }
 
 if (document.querySelector("[data-ended]")) setInterval(look, LOOK);

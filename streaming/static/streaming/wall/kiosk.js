@@ -1,10 +1,10 @@
 /** The page of a wall on a display, where nobody is. */
 
+import { askForHead } from "../shared/http.js";
 import { Cycle } from "./cycle.js";
 import { Wall } from "./wall.js";
 
 const LOOK = 15_000; // ms between two looks at what the wall shows now
-const TIMEOUT = 10_000; // ms
 const TOUCHED = 60_000; // ms after which an enlarged tile becomes small again
 const POINTER = 3_000; // ms for which the pointer is seen
 const TOUCHES = ["keydown", "pointerdown", "pointermove"];
@@ -32,8 +32,8 @@ class Kiosk {
 
   async #look() {
     this.#stayAwake();
-    const answer = await fetch(location.href, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) }).catch(() => null);
-    if (!answer) return; // the network or the server is away
+    const answer = await askForHead();
+    if (!answer) return;
     const isGone = answer.redirected || answer.status === 403 || answer.status === 404;
     const isOther = answer.ok && answer.headers.get("X-Wall-Version") !== this.#version;
     if (isGone || isOther) location.reload();
