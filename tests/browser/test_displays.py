@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import Simulator
 from tests.browser.conftest import HOUSE, Gate
 from tests.browser.link import Link
-from tests.browser.walls import are_live, order, picture, set_visibility, tiles
+from tests.browser.walls import are_live, order, picture, set_visibility, tiles, watched_cameras
 from tests.client import Session
 from tests.servers import RedisServer, Site, site, wait_until
 from tests.walls import NOW, add_display, add_wall, change_displays, change_wall, remove_walls
@@ -40,15 +40,9 @@ def session(house: Site) -> Session:
 
 @pytest.fixture
 def cameras(house: Site, simulator: Simulator) -> Iterator[list[str]]:
-    made = [
-        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=320, height=180, fps=5))
-        for name in ("Door", "Gate")
-    ]
-    ids = [house.add_camera(camera.name, camera.url) for camera in made]
-    yield ids
+    with watched_cameras(house, simulator, ("Door", "Gate")) as ids:
+        yield ids
     remove_walls(house)
-    for id in ids:
-        house.remove_camera(id)
 
 
 @pytest.fixture
@@ -59,17 +53,14 @@ def network(house: Site) -> Iterator[Link]:
 
 
 @pytest.fixture
-def screen(page: Page, house: Site, network: Link, cameras: list[str], gate: Gate) -> Iterator[Page]:
-    """A screen at its link, which shows two live tiles. Fails if the page reports an error."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+def screen(faultless: Page, house: Site, network: Link, cameras: list[str], gate: Gate) -> Page:
+    """A screen at its link, which shows two live tiles."""
+    page = faultless
     add_wall(house, "lobby", cameras)
     page.goto(f"http://127.0.0.1:{network.port}/display/#{add_display(house, 'lobby')}")
     page.wait_for_url("**/wall/lobby/?kiosk=1")
     are_live(page, 2)
-    yield page
-    assert not errors
+    return page
 
 
 def moves(page: Page) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import Simulator
 from tests.browser.chromium import enter
 from tests.browser.conftest import HOUSE, Gate
-from tests.browser.walls import NAMES, are_live, order, tiles
+from tests.browser.walls import NAMES, are_live, order, tiles, watched_cameras
 from tests.servers import Site, site
 from tests.walls import add_wall, remove_walls
 
@@ -25,25 +25,16 @@ def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
 
 @pytest.fixture
 def cameras(house: Site, simulator: Simulator) -> Iterator[list[str]]:
-    made = [
-        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=320, height=180, fps=5)) for name in NAMES
-    ]
-    ids = [house.add_camera(camera.name, camera.url) for camera in made]
-    yield ids
+    with watched_cameras(house, simulator, NAMES) as ids:
+        yield ids
     remove_walls(house)
-    for id in ids:
-        house.remove_camera(id)
 
 
 @pytest.fixture
-def person(page: Page, base: str, cameras: list[str], cookie: str, gate: Gate) -> Iterator[Page]:
-    """A page that is logged in. Fails if it reports an error."""
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    enter(page, base, cookie)
-    yield page
-    assert not errors
+def person(faultless: Page, base: str, cameras: list[str], cookie: str, gate: Gate) -> Page:
+    """A page that is logged in."""
+    enter(faultless, base, cookie)
+    return faultless
 
 
 @pytest.fixture

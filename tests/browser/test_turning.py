@@ -37,21 +37,9 @@ def ids(house: Site, yard: SimulatedCamera) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def sockets(page: Page) -> list[WebSocket]:
-    opened: list[WebSocket] = []
-    page.on("websocket", lambda socket: opened.append(socket))
-    return opened
-
-
-@pytest.fixture
-def cards(
-    page: Page, base: str, ids: dict[str, str], cookie: str, gate: Gate, sockets: list[WebSocket]
-) -> Iterator[Page]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    enter(page, base, cookie)
-    yield page
-    assert not errors
+def cards(faultless: Page, base: str, ids: dict[str, str], cookie: str, gate: Gate, sockets: list[WebSocket]) -> Page:
+    enter(faultless, base, cookie)
+    return faultless
 
 
 @pytest.fixture

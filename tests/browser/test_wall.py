@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import Simulator
 from tests.browser.chromium import enter
 from tests.browser.conftest import AT_ONCE, HOUSE, Gate
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
-from tests.browser.walls import NAMES, are_live, picture, set_visibility, tiles
+from tests.browser.walls import NAMES, are_live, picture, set_visibility, tiles, watched_cameras
 from tests.client import Session
 from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
 
@@ -27,34 +27,15 @@ def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
 @pytest.fixture
 def cameras(house: Site, simulator: Simulator) -> Iterator[list[str]]:
     """Four cameras."""
-    made = [
-        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=1280, height=720, fps=10)) for name in NAMES
-    ]
-    ids = [house.add_camera(camera.name, camera.url) for camera in made]
-    yield ids
-    for id in ids:
-        house.remove_camera(id)
+    with watched_cameras(house, simulator, NAMES, (1280, 720), 10) as ids:
+        yield ids
 
 
 @pytest.fixture
-def sockets(page: Page) -> list[WebSocket]:
-    """All WebSockets that the page has opened."""
-    opened: list[WebSocket] = []
-    page.on("websocket", lambda socket: opened.append(socket))
-    return opened
-
-
-@pytest.fixture
-def wall(
-    page: Page, sockets: list[WebSocket], base: str, cameras: list[str], cookie: str, gate: Gate
-) -> Iterator[Page]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    enter(page, base, cookie)
-    page.get_by_role("link", name="Wall").click()
-    yield page
-    assert not errors
+def wall(faultless: Page, sockets: list[WebSocket], base: str, cameras: list[str], cookie: str, gate: Gate) -> Page:
+    enter(faultless, base, cookie)
+    faultless.get_by_role("link", name="Wall").click()
+    return faultless
 
 
 @pytest.fixture

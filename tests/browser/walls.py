@@ -1,8 +1,26 @@
 """The wall, as the tests use it."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from playwright.sync_api import Locator, Page, expect
 
+from cameras.simulator import SimulatedCamera, Simulator
+from tests.servers import Site
+
 NAMES = ("Door", "Gate", "Lobby", "Yard")
+
+
+@contextmanager
+def watched_cameras(
+    house: Site, simulator: Simulator, names: Sequence[str], size: tuple[int, int] = (320, 180), fps: int = 5
+) -> Iterator[list[str]]:
+    """The ids of cameras of a house, which are removed at the end. `size`: width and height in pixels."""
+    made = [simulator.add(SimulatedCamera(name, name.lower(), *size, fps=fps)) for name in names]
+    ids = [house.add_camera(camera.name, camera.url) for camera in made]
+    yield ids
+    for id in ids:
+        house.remove_camera(id)
 
 
 def tiles(page: Page, state: str) -> Locator:

@@ -42,6 +42,12 @@ class Wall:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+async def yields_none(wall: Wall) -> None:
+    await wall.yields.look()
+    await asyncio.sleep(0.1)
+    assert not any(task.done() for task in wall.tasks)
+
+
 async def test_the_youngest_background_stream_ends_for_a_person_and_one_at_a_time(bench: Bench) -> None:
     wall = await Wall(bench).is_live()
     await wall.yields.look()
@@ -62,9 +68,7 @@ async def test_the_youngest_background_stream_ends_for_a_person_and_one_at_a_tim
 async def test_background_streams_do_not_end_for_each_other(bench: Bench) -> None:
     wall = await Wall(bench).is_live()
     tile, _ = await wall.joined(BACKGROUND)
-    await wall.yields.look()
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in wall.tasks)
+    await yields_none(wall)
     await leave(tile)
     await wall.leave()
 
@@ -72,9 +76,7 @@ async def test_background_streams_do_not_end_for_each_other(bench: Bench) -> Non
 async def test_the_wall_of_a_user_who_may_keep_its_slots_yields_none(bench: Bench) -> None:
     wall = await Wall(bench, keeps_slots=True).is_live()
     person, _ = await wall.joined(PERSON)
-    await wall.yields.look()
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in wall.tasks)
+    await yields_none(wall)
     await leave(person)
     await wall.leave()
 
@@ -83,8 +85,6 @@ async def test_walls_keep_their_slots_without_the_setting(bench: Bench, settings
     settings.STREAM_WALL_YIELDS = "off"
     wall = await Wall(bench).is_live()
     person, _ = await wall.joined(PERSON)
-    await wall.yields.look()
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in wall.tasks)
+    await yields_none(wall)
     await leave(person)
     await wall.leave()
