@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
 from bench.meter import Meter
 from bench.results import Results, percentile
-from bench.simulated_workers import Worker, site
+from bench.simulated_workers import Worker, set_time, simulated_time, site
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
 from streaming.gate.readings import read_summary
@@ -25,7 +25,7 @@ HEARTBEAT = Timing(lease=15).heartbeat * 0.9  # seconds between two renewals, wi
 OPEN = Policy(1_000_000, 0, 0, 0, 100_000)
 BUDGET = replace(OPEN, max_mbps=1_000_000)
 SETTLE = 10  # seconds of reports until the highest rate of each camera is known
-ROUNDS = 3
+ROUNDS = 10  # of all workers; each sends one of ten reports whole
 MOST = 0.6  # of a Redis core, for reports, renewals and readings
 SLOWER = 1.5  # times the acquire at ten leases
 NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
@@ -44,7 +44,17 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
     async def read_cameras(worker: Worker) -> None:
         await worker.cameras.read()
 
-    for worker in itertools.chain.from_iterable(itertools.repeat(crew, SETTLE)):
+    now, store = time.time(), crew[0].store
+
+    async def rounds(number: int, interval: float) -> AsyncIterator[Worker]:
+        nonlocal now
+        for _ in range(number):
+            now += interval
+            await set_time(store, now)
+            for worker in crew:
+                yield worker
+
+    async for worker in rounds(SETTLE, INTERVAL):
         await report(worker)
     total = 0.0
     for what, call, interval in (
@@ -54,7 +64,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
         ("readings of the cameras' states", read_cameras, SERVES),
     ):
         before, took = meter.cpu(), list[float]()
-        for worker in itertools.chain.from_iterable(itertools.repeat(crew, ROUNDS)):
+        async for worker in rounds(ROUNDS, interval):
             began = time.perf_counter()
             await call(worker)
             took.append(time.perf_counter() - began)
@@ -140,8 +150,9 @@ async def measure(server: RedisServer, options: Any, results: Results) -> None:
     assert server.process is not None
     meter = Meter(server.process.popen.pid)
     for policy, what in ((OPEN, "without a budget"), (BUDGET, "with a budget")):
-        async with site(server.url, options.workers, options.viewers, options.cameras, policy) as crew:
-            results.add(what=what, leases=len(crew) * options.viewers)
-            await measure_load(crew, meter, results)
+        with simulated_time():
+            async with site(server.url, options.workers, options.viewers, options.cameras, policy) as crew:
+                results.add(what=what, leases=len(crew) * options.viewers)
+                await measure_load(crew, meter, results)
     await measure_acquires(server.url, options, results)
     await measure_rush(server.url, options, results)

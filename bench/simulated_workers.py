@@ -4,9 +4,11 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from streaming.conf import Timing
@@ -20,6 +22,7 @@ from streaming.reports.camera_states import CameraStates
 from streaming.reports.counters import Counters
 from streaming.reports.reporter import Reporter, ReportSource
 from streaming.reports.traffic import WINDOW, Traffic
+from streaming.store import scripts
 from streaming.store.scripts import Store
 
 TIMING = Timing(lease=300)  # no lease ends while another worker has its turn
@@ -45,7 +48,15 @@ class Worker:
         self.viewings: list[Viewing] = []
         self.counters = Counters()
         source = ReportSource(lambda: self.viewings, self._describe, lambda: policy)
-        self.reporter = Reporter(store, self.name, self.counters, source, lambda version, orders: None, TIMING.lease)
+        self.reporter = Reporter(
+            store,
+            self.name,
+            self.counters,
+            source,
+            lambda version, orders: None,
+            TIMING.lease,
+            clock=lambda: self._seconds,
+        )
         self.store = store
         self.cameras = CameraStates(store)
         self._seconds = 0.0
@@ -93,11 +104,44 @@ def _bytes_of(camera: str, second: float) -> int:
     return random.Random(f"{camera}:{second}").randrange(700_000, 900_000)  # noqa: S311 - not for security
 
 
+CLOCK = "bench:clock"  # a list: seconds and microseconds, as TIME answers
+
+
+@contextmanager
+def simulated_time() -> Iterator[None]:
+    """Let the scripts read the time from `CLOCK`. Otherwise a slow run does more in a round than a site does in a second:
+    more recounts, more rates that fade."""
+    common, text = scripts.COMMON, scripts.COMMON.read_text()
+    asked = "local time = redis.call('TIME')"
+    assert asked in text
+    with TemporaryDirectory(prefix="nvr-bench-") as folder:
+        scripts.COMMON = Path(folder) / "common.lua"
+        scripts.COMMON.write_text(text.replace(asked, f"local time = redis.call('LRANGE', '{CLOCK}', 0, 1)"))
+        _forget_scripts()
+        try:
+            yield
+        finally:
+            scripts.COMMON = common
+            _forget_scripts()
+
+
+def _forget_scripts() -> None:
+    scripts.source.cache_clear()
+    scripts._digest.cache_clear()
+
+
+async def set_time(store: Store, seconds: float) -> None:
+    """Set the clock of `simulated_time`."""
+    await store.call("DEL", CLOCK)
+    await store.call("RPUSH", CLOCK, int(seconds), int(seconds % 1 * 1_000_000))
+
+
 @asynccontextmanager
 async def site(url: str, workers: int, viewers: int, cameras: int, policy: Policy) -> AsyncIterator[list[Worker]]:
     """Workers on a Redis that they have filled, each after its first report."""
     store = Store(url)
     await store.call("FLUSHALL", "ASYNC")
+    await set_time(store, time.time())
     open_generation(url, 0)
     crew = [Worker(store, number, cameras, policy) for number in range(workers)]
     for several in (crew[start : start + 50] for start in range(0, workers, 50)):

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
@@ -91,6 +92,7 @@ class Reporter:
         receive: AnswerReceiver,
         lease: float,
         stills: Traffic | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`lease`: seconds after which Redis forgets a worker that does not report."""
         self._store, self._worker, self._counters = store, worker, counters
@@ -101,7 +103,7 @@ class Reporter:
         self._soon = asyncio.Event()
         self._lock = asyncio.Lock()
         self._done: list[str] = []  # orders of the last answer, which Redis may delete
-        self._unsent = Unsent()
+        self._unsent = Unsent(clock)
         self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
 

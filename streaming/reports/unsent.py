@@ -1,11 +1,15 @@
 """Selects the part of a worker's report that Redis does not have yet: what has not changed is not sent again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 WHOLE = 10.0  # seconds after which a report is sent whole in any case, should Redis have lost a part
-TOLERANCE = 0.9  # a rate that fades is counted again when it is lower than this share of the rate that is counted
+LOWEST, HIGHEST = (
+    0.9,
+    1.03,
+)  # a rate is counted again when it is below or above these shares of the rate that is counted. The
+# margin of each rate (reporter.MARGIN) covers a rise up to there
 
 CountedStream = tuple[
     str, int, int, int
@@ -21,18 +25,19 @@ class Part(NamedTuple):
 
 
 class Unsent:
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._report = ""
         self._streams: dict[str, CountedStream] = {}  # as Redis has them
         self._counted: dict[str, int] = {}  # rate field -> the most that one of its streams is counted with
-        self._whole_at = 0.0  # time.monotonic()
+        self._whole_at = 0.0  # clock
         self._selected: tuple[str, dict[str, CountedStream], Part] = "", {}, Part("", {}, ())
 
     def select(self, report: str, streams: dict[str, CountedStream]) -> Part:
         """Returns the part that Redis does not have. `report`: JSON; `streams`: lease -> stream."""
-        if time.monotonic() >= self._whole_at:
+        if self._clock() >= self._whole_at:
             self.forget()
-            self._whole_at = time.monotonic() + WHOLE
+            self._whole_at = self._clock() + WHOLE
         part = Part(
             "" if report == self._report else report,
             {id: stream for id, stream in streams.items() if not self._is_known(id, stream)},
@@ -47,7 +52,7 @@ class Unsent:
         before, self._counted = self._counted, {}
         for field, rate in zip(part.fields, rates, strict=True):
             counted = before.get(field, 0)
-            if TOLERANCE * counted <= rate <= counted:
+            if LOWEST * counted <= rate <= HIGHEST * counted:
                 self._counted[field] = counted
                 continue
             # It has faded, or more was measured: the streams that were not sent now are sent next time.
@@ -64,4 +69,4 @@ class Unsent:
         known = self._streams.get(id)
         if known is None or known[:2] + known[3:] != stream[:2] + stream[3:]:
             return False
-        return stream[2] <= self._counted[stream[0]]
+        return stream[2] <= HIGHEST * self._counted[stream[0]]
