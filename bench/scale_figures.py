@@ -25,7 +25,7 @@ HEARTBEAT = Timing(lease=15).heartbeat * 0.9  # seconds between two renewals, wi
 OPEN = Policy(1_000_000, 0, 0, 0, 100_000)
 BUDGET = replace(OPEN, max_mbps=1_000_000)
 SETTLE = 10  # seconds of reports until the highest rate of each camera is known
-ROUNDS = 10  # of all workers; each sends one of ten reports whole
+REPORTS, ROUNDS = 10, 3  # rounds of all workers; each sends one of ten reports whole
 MOST = 0.6  # of a Redis core, for reports, renewals and readings
 SLOWER = 1.5  # times the acquire at ten leases
 NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
@@ -57,18 +57,18 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
     async for worker in rounds(SETTLE, INTERVAL):
         await report(worker)
     total = 0.0
-    for what, call, interval in (
-        ("reports", report, INTERVAL),
-        ("renewals", Worker.renew, HEARTBEAT),
-        ("readings of the slots in use", read, FRESH),
-        ("readings of the cameras' states", read_cameras, SERVES),
+    for what, call, interval, times in (
+        ("reports", report, INTERVAL, REPORTS),
+        ("renewals", Worker.renew, HEARTBEAT, ROUNDS),
+        ("readings of the slots in use", read, FRESH, ROUNDS),
+        ("readings of the cameras' states", read_cameras, SERVES, ROUNDS),
     ):
         before, took = meter.cpu(), list[float]()
-        async for worker in rounds(ROUNDS, interval):
+        async for worker in rounds(times, interval):
             began = time.perf_counter()
             await call(worker)
             took.append(time.perf_counter() - began)
-        spent = (meter.cpu() - before) / ROUNDS
+        spent = (meter.cpu() - before) / times
         total += spent / interval
         figures = {"redis_ms": spent / len(crew) * 1000, "share_of_a_core_percent": spent / interval * 100}
         results.add(what=what, workers=len(crew), **figures, **slowest(took))

@@ -51,13 +51,16 @@ local function renew_together()
 end
 
 local together = renew_together()
-for _, member in ipairs(leases) do
+if together and #leases > 0 then
+  for _, set in ipairs(sets) do renewed[set] = true end
+end
+for _, member in ipairs(together and {} or leases) do
   local id, held = member[1], true
-  for i = 2, #member do held = held and (together or redis.call('ZSCORE', sets[member[i]], id)) end
+  for i = 2, #member do held = held and redis.call('ZSCORE', sets[member[i]], id) end
   for i = 2, #member do
     local set = sets[member[i]]
     if held then
-      if not together then redis.call('ZADD', set, 'XX', ends, id) end
+      redis.call('ZADD', set, 'XX', ends, id)
       renewed[set] = true
     elseif redis.call('ZREM', set, id) == 1 then
       shrunk[#shrunk + 1] = set
@@ -85,19 +88,15 @@ for position, set in ipairs(sets) do
 end
 redis.call('HSET', generation_key, unpack(last_ends))
 note_ends(generation_key, shrunk)
--- No admission prunes a set without a limit. The server's set is pruned with its details, by others.
-for position = 2, #sets do redis.call('ZREMRANGEBYSCORE', sets[position], '-inf', now) end
-
 if #shrunk > 0 then promote_after(store_of(sets[1]), shrunk, latest, now) end
 
--- Removes some of the sets that nobody uses any more.
+-- Looks at some of all sets, others each time. No admission prunes a set without a limit, or one that nobody uses any more.
+-- The server's set is pruned with its details, by others.
 local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HGET', generation_key, 'sweep') or '0', 'COUNT', 20))
 each_set(fields, function(set, last_end)
-  if last_end <= now then
-    if set ~= sets[1] then redis.call('ZREMRANGEBYSCORE', set, '-inf', now) end
-    -- Leases that have ended and are still there would count again if the clock stepped back.
-    if redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
-  end
+  -- Leases that have ended and are still there would count again if the clock stepped back.
+  local removed = set ~= sets[1] and redis.call('ZREMRANGEBYSCORE', set, '-inf', now) or 0
+  if (last_end <= now or removed > 0) and redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
 end)
 redis.call('HSET', generation_key, 'sweep', cursor)
 return answer

@@ -11,7 +11,7 @@
 --          fields}, {orders (JSON)...}}
 -- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
 -- Cost  O(workers + fields, counts and streams in the report + log(leases)), and the leases that have expired; with `sums`
---       for one report a second O(leases)
+--       for one report a second O(leases), without for one in a minute
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
   sent, stills, sequence, orders, change_prefix = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
@@ -35,9 +35,11 @@ local function sum(hash)
   return total
 end
 
--- Returns the measured rates of the fields of this worker.
-local function of_fields()
-  return #given.fields > 0 and redis.call('HMGET', expected, unpack(given.fields)) or {}
+-- Returns the values of the fields of this worker in the hash of measured rates. `prefix`: of the names.
+local function of_fields(prefix)
+  local names = {}
+  for position, field in ipairs(given.fields) do names[position] = prefix .. field end
+  return #names > 0 and redis.call('HMGET', expected, unpack(names)) or {}
 end
 
 prune(workers, now, reports, sent, stills)
@@ -52,28 +54,33 @@ reclaim(server_set, now, details, rates, totals)
 
 -- The size of frames varies, so the highest rate fades slowly: by 1 % a second while it is measured, however many workers
 -- measure it. A camera that nobody watches keeps its rate.
-local before, changed = of_fields(), {}
+local before, faded, changed = of_fields(''), #given.measured > 0 and of_fields('faded:'), {}
 for position, rate in ipairs(given.measured) do
   if rate > 0 then
     local field, old = given.fields[position], tonumber(before[position] or 0)
-    local ms = math.min(math.abs(now - (redis.call('HGET', expected, 'faded:' .. field) or 0)), 3000)
+    local ms = math.min(math.abs(now - (faded[position] or 0)), 3000)
     local new = math.max(rate, ms >= 1000 and math.ceil(old * 0.99 ^ (ms / 1000)) or old)
     if ms >= 1000 then changed[#changed + 1], changed[#changed + 2] = 'faded:' .. field, now end
-    if new ~= old then changed[#changed + 1], changed[#changed + 2] = field, new end
+    if new ~= old then changed[#changed + 1], changed[#changed + 2], before[position] = field, new, new end
   end
 end
 if #changed > 0 then redis.call('HSET', expected, unpack(changed)) end
 -- A slow stream counts with the full rate of its camera and quality, because its network may recover at any moment.
 -- Its own rate is a lower bound of that, also for new viewers.
+local rate_of = {}
+for position, field in ipairs(given.fields) do rate_of[field] = tonumber(before[position] or nil) end
 for id, stream in pairs(given.streams) do
   local field, estimate, own, change = unpack(stream)
   -- A report that crossed a change of the rate has the old one.
   local last_change = tonumber(redis.call('GET', change_prefix .. id) or 0)
   if change > last_change then redis.call('SET', change_prefix .. id, change, 'PX', given.late) end
   if change >= last_change and redis.call('HEXISTS', details, id) == 1 then
-    local rate = tonumber(redis.call('HGET', expected, field) or estimate)
-    if own > rate then redis.call('HSET', expected, field, own) end
-    set_rate(rates, id, math.max(rate, own))
+    local rate = rate_of[field] or estimate
+    if own > rate then
+      rate, rate_of[field] = own, own
+      redis.call('HSET', expected, field, own)
+    end
+    set_rate(rates, id, rate)
   end
 end
 
@@ -93,12 +100,19 @@ if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
   if #given.refusals > 0 then redis.call('LTRIM', refusals, -10000, -1) end
 end
 
--- Once a second, the first worker that reports recounts the rates, and records the time at the limit and what all send.
+-- Returns whether it is time to recount the rates. Without a budget, pages alone show their sum.
+local function is_recount_due()
+  local sum, recounted = unpack(redis.call('HMGET', rates, 'sum', 'recounted'))
+  local age = now - (recounted or 0)
+  return not sum or age >= (given.sums and 900 or 60000) or age < 0
+end
+
+-- Once a second, the first worker that reports records the time at the limit and what all send.
 local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', looked, now, 'PX', DAY)
-  if given.sums then recount(server_set, rates, now) end
+  if is_recount_due() then recount(server_set, rates, now) end
   if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', sum(sent))
 end
@@ -110,4 +124,4 @@ redis.call('ZADD', minutes, minute, minute)
 for _, key in ipairs({workers, reports, details, rates, sent, stills}) do outlive(given.lease, key) end
 redis.call('PEXPIRE', expected, 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', orders, 0, order) end
-return {redis.call('GET', policy) or '', known, of_fields(), redis.call('LRANGE', orders, 0, -1)}
+return {redis.call('GET', policy) or '', known, of_fields(''), redis.call('LRANGE', orders, 0, -1)}

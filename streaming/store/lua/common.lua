@@ -124,44 +124,44 @@ end
 
 -- The hash of rates: lease -> kbit/s that it is counted with; 'stills' -> those of all stills; 'sum' -> those of all leases,
 -- kept by each change; 'recounted' -> time of the last recount. A worker of an earlier version leaves the sum as it is, so
--- the sum is recounted once a second, and not used if it is older than this:
+-- a report recounts the sum once a second. If no report does, nobody is admitted by a sum whose recount is older than this:
 local SUM_EXPIRES = 3000  -- ms
 
 -- Counts a lease with a rate. Cost: O(1)
 local function set_rate(rates, id, rate)
   local before, sum = unpack(redis.call('HMGET', rates, id, 'sum'))
   if tonumber(before) == rate then return end
-  redis.call('HSET', rates, id, rate)
-  if sum then redis.call('HSET', rates, 'sum', sum - (before or 0) + rate) end
+  if sum then
+    redis.call('HSET', rates, id, rate, 'sum', sum - (before or 0) + rate)
+  else
+    redis.call('HSET', rates, id, rate)
+  end
 end
 
--- Returns the kbit/s of all leases of a set, and how many of them have a rate. Cost: O(leases)
+-- Returns the kbit/s of all leases of a set. Cost: O(leases)
 local function add_up(set, rates, now)
-  local leases, sum, known = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0, 0
+  local leases, sum = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf'), 0
   for first = 1, #leases, 500 do
     for _, rate in ipairs(redis.call('HMGET', rates, unpack(leases, first, math.min(first + 499, #leases)))) do
-      if rate then sum, known = sum + rate, known + 1 end
+      sum = sum + (rate or 0)
     end
   end
-  return sum, known
+  return sum
 end
 
--- Mends a sum that has drifted. Cost: O(leases)
+-- Mends a sum that has drifted. Returns it. Cost: O(leases)
 local function recount(set, rates, now)
   local sum = add_up(set, rates, now)
   redis.call('HSET', rates, 'sum', sum, 'recounted', now)
+  return sum
 end
 
 -- Returns the kbit/s that all leases and stills are counted with; a lease of `details` without a rate counts with `unknown`.
--- Writes nothing. Cost: O(1); if nobody has recounted in the last seconds O(leases)
+-- Cost: O(1); once in SUM_EXPIRES O(leases), if no report has recounted
 local function committed(set, rates, now, unknown, details)
   local stills, sum, recounted = unpack(redis.call('HMGET', rates, 'stills', 'sum', 'recounted'))
-  local known
-  if recounted and math.abs(now - recounted) < SUM_EXPIRES then
-    known = redis.call('HLEN', rates) - (stills and 3 or 2)
-  else
-    sum, known = add_up(set, rates, now)
-  end
+  if not recounted or math.abs(now - recounted) >= SUM_EXPIRES then sum = recount(set, rates, now) end
+  local known = redis.call('HLEN', rates) - (stills and 3 or 2)
   local without = details and math.max(redis.call('HLEN', details) - known, 0) or 0
   return sum + (stills or 0) + without * unknown
 end

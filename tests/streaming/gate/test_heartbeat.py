@@ -13,7 +13,7 @@ from streaming.gate.lease_scripts import STORE_KEYS, LeaseScripts
 from streaming.gate.leases import Limit, Slot
 from streaming.gate.readings import revoke
 from streaming.gate.slots import Gate
-from streaming.store.keys import DETAILS, GENERATION, SERVER_SET
+from streaming.store.keys import DETAILS, GENERATION, SERVER_SET, USER_SET
 from streaming.store.scripts import Store
 from tests.streaming.gate.gates import (
     LEASE,
@@ -130,3 +130,19 @@ async def test_renewals_have_a_connection_of_their_own(tmp_path: Path, store: St
     with pytest.raises(GateUnavailableError):
         await gate.slot(holder(), limits(1), no_wait).__aenter__()
     await gate.heartbeat.renew()
+
+
+async def test_renewals_remove_the_expired_leases_of_sets_without_a_limit(store: Store) -> None:
+    dead = Gate(store, Timing(15), "dead")  # never started: no heartbeat, no keeper
+    terms = limits(3, Limit(USER_SET + "1", 0), Limit(USER_SET + "2", 0))
+    slot = dead.slot(holder(), terms, no_wait)
+    id = (await slot.__aenter__()).id
+    await store.call("ZADD", USER_SET + "1", 1, "another:1")
+    await store.call("ZADD", USER_SET + "2", "XX", 1, id)  # the only one there: the set ends
+    scripts = LeaseScripts(store, store, Timing(15), "w")
+    before, _ = await scripts.renew([])
+    assert await store.call("ZRANGE", USER_SET + "1", 0, -1) == [id]
+    assert await store.call("EXISTS", USER_SET + "2") == 0
+    assert await store.call("HEXISTS", GENERATION, USER_SET + "2") == 0
+    after, _ = await scripts.renew([Slot("w:1", holder(), terms)])
+    assert before == after  # no set is taken for an evicted one

@@ -3,8 +3,10 @@
 import time
 from dataclasses import replace
 
+from streaming.conf import Timing
+from streaming.gate.lease_scripts import LeaseScripts
 from streaming.gate.leases import Rate
-from streaming.gate.readings import read_usage
+from streaming.gate.readings import read_summary, read_usage
 from streaming.limits import policy
 from streaming.reports.usage import UsageReport
 from streaming.store.keys import DETAILS, EXPECTED, LOOKED, RATES, SENT, SERVER_SET
@@ -93,3 +95,44 @@ async def test_a_viewer_with_dropped_frames_counts_with_its_own_rate_if_that_is_
 async def test_no_rate_is_stored_for_a_lease_that_has_ended(store: Store) -> None:
     await reporter(store, Watching("w:1", 800))[0].send()
     assert not await store.call("HEXISTS", RATES, "w:1")
+
+
+async def leases_with_a_wrong_sum(store: Store) -> None:
+    """Two leases of 900 kbit/s, and a sum that was recounted long ago."""
+    for id in ("a:1", "a:2"):
+        await store.call("HSET", DETAILS, id, ADA.as_json("a"))
+        await store.call("ZADD", SERVER_SET, round((time.time() + 60) * 1000), id)
+        await store.call("HSET", RATES, id, 900)
+    await store.call("HSET", RATES, "sum", 500, "recounted", 1)
+
+
+async def test_a_page_never_recounts_the_rates_of_all_leases(store: Store) -> None:
+    await leases_with_a_wrong_sum(store)
+    assert (await read_summary(store, rates=True)).counted == 500
+    assert await store.call("HMGET", RATES, "sum", "recounted") == ["500", "1"]
+
+
+async def test_a_report_keeps_the_sum_for_pages_without_a_budget_too(store: Store) -> None:
+    await leases_with_a_wrong_sum(store)
+    await reporter(store, worker="b")[0].send()
+    assert (await read_summary(store, rates=True)).counted == 1_800
+    await store.call("HSET", RATES, "sum", 500)
+    await store.call("INCRBY", LOOKED, -1_000)
+    await reporter(store, worker="b")[0].send()  # without a budget, once in a minute
+    assert (await read_summary(store, rates=True)).counted == 500
+    await store.call("INCRBY", LOOKED, -1_000)
+    await store.call("HINCRBY", RATES, "recounted", -1_000)
+    await reporter(store, worker="b", budget=5_000)[0].send()
+    assert (await read_summary(store, rates=True)).counted == 1_800
+
+
+async def test_one_change_of_quality_recounts_an_old_sum_for_all_that_follow(store: Store) -> None:
+    await leases_with_a_wrong_sum(store)
+    scripts = LeaseScripts(store, store, Timing(15), "a")
+    slot = Watching("a:1", 0).slot
+    assert slot is not None
+    refusal = await scripts.change_rate(slot, Rate("c1:high", 2_000), 2_500, 1)
+    assert refusal == ["budget", 1_800, 2_500, 2_000]
+    await store.call("HSET", RATES, "a:2", 100)  # a recount would see it
+    refusal = await scripts.change_rate(slot, Rate("c1:high", 2_000), 2_500, 2)
+    assert refusal == ["budget", 1_800, 2_500, 2_000]

@@ -180,10 +180,11 @@ async def test_streams_are_counted_anew_when_another_worker_measures_more_or_the
         await reports.send(rates=False)
         await reports.send(rates=False)
         assert await watched.call("HMGET", RATES, "w:1", "w:2") == [kbps, kbps]
-    await watched.call("HSET", EXPECTED, "c1:low", "910")  # still within the tolerance
-    await reports.send(rates=False)
-    await reports.send(rates=False)
-    assert watched.streams == {}
+    for kbps in ("910", "1029"):  # still within the tolerance
+        await watched.call("HSET", EXPECTED, "c1:low", kbps)
+        await reports.send(rates=False)
+        await reports.send(rates=False)
+        assert watched.streams == {}
 
 
 async def test_a_new_stream_is_sent_alone(watched: Watched) -> None:
