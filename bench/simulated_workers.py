@@ -27,6 +27,7 @@ from streaming.store.scripts import Store
 
 TIMING = Timing(lease=300)  # no lease ends while another worker has its turn
 CAMERAS_OF_A_WORKER = 32
+FILLING = 10  # workers that fill Redis at once: on a busy machine more of them have waited for an answer too long
 
 
 @dataclass
@@ -144,7 +145,7 @@ async def site(url: str, workers: int, viewers: int, cameras: int, policy: Polic
     await set_time(store, time.time())
     open_generation(url, 0)
     crew = [Worker(store, number, cameras, policy) for number in range(workers)]
-    for several in (crew[start : start + 50] for start in range(0, workers, 50)):
+    for several in (crew[start : start + FILLING] for start in range(0, workers, FILLING)):
         await asyncio.gather(*(worker.admit(viewers) for worker in several))
         for worker in several:
             for _ in range(WINDOW + 1):

@@ -26,7 +26,9 @@
 local generation_key, details, rates, measured, totals, line, block = unpack(KEYS, 1, 7)
 local store, sets, server_set = store_of(KEYS[8]), {unpack(KEYS, 8)}, KEYS[8]
 local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local reentry, limits, trials, options = ARGV[6] == '1', cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), cjson.decode(ARGV[9])
+local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
+local trials = ARGV[8] ~= '[]' and cjson.decode(ARGV[8]) or nil
+local options = ARGV[9] ~= '{}' and cjson.decode(ARGV[9]) or {}
 local budget, trial_budget, rate_field, estimate = tonumber(ARGV[10] or 0), tonumber(ARGV[11] or 0), ARGV[12], ARGV[13]
 local now = now_ms()
 local token, ready_at = generation(generation_key, sets, grace, latest, now)
@@ -51,12 +53,14 @@ local function bandwidth()
 end
 
 -- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
+local in_use  -- leases of the server, if known
 local function refusal(without)
   local position, count, limit = find_full_set(store, sets, limits, without, now)
   if position then
     local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
     return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
   end
+  in_use = count
   if budget == 0 then return nil end
   local expected, sum = bandwidth()
   if without then sum = sum - (redis.call('HGET', rates, without) or expected) end
@@ -67,11 +71,12 @@ end
 local is_closed = reentry ~= (now < ready_at) and not is_held()
 if is_closed and reentry then return {'lost', token} end
 if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
-if not is_closed and not reentry then
+local is_blocked_or_waited_for = redis.call('EXISTS', block, line) > 0  -- one call, which mostly finds neither
+if is_blocked_or_waited_for and not is_closed and not reentry then
   local message = redis.call('GET', block)
   if message then return {'blocked', token, redis.call('PTTL', block), message} end
 end
-local anybody_waits = redis.call('ZCARD', line) > 0
+local anybody_waits = is_blocked_or_waited_for and redis.call('ZCARD', line) > 0
 if anybody_waits or next(options) then  -- else the functions of the line are not even made
 -- Includes gate/line
   -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
@@ -150,7 +155,7 @@ if anybody_waits or next(options) then  -- else the functions of the line are no
       for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
       redis.call('HDEL', details, leaving)
       remove(rates, {leaving})
-      sum = nil
+      sum, in_use = nil, nil
       inherit()
     else
       hand_over(cjson.decode(owner).worker)
@@ -180,7 +185,7 @@ end
 
 -- The lease is admitted.
 local dry_run = {0}
-if #trials > 0 then
+if trials then
   local position, count, trial = find_full_set(store, sets, trials, id, now)
   if position then dry_run = {position, count, trial} end
 end
@@ -191,9 +196,9 @@ if budget > 0 or trial_budget > 0 then
   set_rate(rates, id, expected)
   outlive(lease, rates)
 end
-local in_use = redis.call('ZCARD', server_set)
+in_use = in_use or redis.call('ZCARD', server_set)
 local added, ends = enter(store, id, sets, now + lease, description, lease)
 local last_ends = {}
-for _, set in ipairs(sets) do last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, ends end
+for position, set in ipairs(sets) do last_ends[2 * position - 1], last_ends[2 * position] = set, ends end
 redis.call('HSET', generation_key, unpack(last_ends))
 return {'granted', token, in_use + added, unpack(dry_run)}

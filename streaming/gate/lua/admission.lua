@@ -15,18 +15,23 @@ local function remove_expired(store, set, now)
   return redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
 end
 
--- Returns the position of the first set that has no room for one more lease, its leases and its limit; nil if all have room.
+-- Returns the position of the first set that has no room for one more lease, its leases and its limit; if all have room, nil
+-- and the leases of the first set (nil if it has no limit).
 -- `leaving`: a lease that would leave its sets, or nil. Cost: O(sets), and the leases that have expired
 local function find_full_set(store, sets, limits, leaving, now)
+  local first
   for position, set in ipairs(sets) do
     local limit = limits[position]
-    if limit > 0 and redis.call('ZCARD', set) >= limit then
+    local count = limit > 0 and redis.call('ZCARD', set)
+    if count and count >= limit then
       remove_expired(store, set, now)
-      local count = redis.call('ZCARD', set)
-      if leaving and redis.call('ZSCORE', set, leaving) then count = count - 1 end
-      if count >= limit then return position, count, limit end
+      count = redis.call('ZCARD', set)
+      local others = leaving and redis.call('ZSCORE', set, leaving) and count - 1 or count
+      if others >= limit then return position, others, limit end
     end
+    if position == 1 then first = count end
   end
+  return nil, first or nil
 end
 
 -- Returns whether a budget has no room for `expected` kbit/s more. A stream that alone exceeds the budget is admitted if there

@@ -4,7 +4,7 @@
 
 local function now_ms()
   local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 -- Returns the id of this run of the server: another one after each start, and on each replica. Without it, a restart with old
