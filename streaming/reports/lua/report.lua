@@ -100,11 +100,9 @@ if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
   if #given.refusals > 0 then redis.call('LTRIM', refusals, -10000, -1) end
 end
 
--- Returns whether it is time to recount the rates. Without a budget, pages alone show their sum.
-local function is_recount_due()
-  local sum, recounted = unpack(redis.call('HMGET', rates, 'sum', 'recounted'))
-  local age = now - (recounted or 0)
-  return not sum or age >= (given.sums and 900 or 60000) or age < 0
+-- Returns whether the sum of the rates is so old that it is recounted without a budget, too: pages show it.
+local function is_sum_old()
+  return math.abs(now - (redis.call('HGET', rates, 'recounted') or 0)) >= 60000
 end
 
 -- Once a second, the first worker that reports records the time at the limit and what all send.
@@ -112,7 +110,7 @@ local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', looked, now, 'PX', DAY)
-  if is_recount_due() then recount(server_set, rates, now) end
+  if given.sums or is_sum_old() then recount(server_set, rates, now) end
   if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', sum(sent))
 end

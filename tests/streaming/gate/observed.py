@@ -47,7 +47,8 @@ class Observed:
             reading.zrange(key, 0, -1, withscores=True)
         for key in (*SETS, DETAILS, RATES):
             reading.pttl(key)
-        (seconds, micros), self.details, self.rates, *others = reading.execute()
+        (seconds, micros), self.details, rates, *others = reading.execute()
+        self.rates = {lease: rate for lease, rate in rates.items() if lease not in ("sum", "recounted")}
         self.now = seconds * 1000 + micros // 1000
         self.ends: dict[str, dict[str, float]] = {key: dict(others[number]) for number, key in enumerate(SETS)}
         self.ttls: dict[str, int] = dict(zip((*SETS, DETAILS, RATES), others[len(SETS) :], strict=True))
