@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.meter import Meter
 from bench.results import Results, percentile
-from bench.simulated_workers import Worker, set_time, simulated_time, site
+from bench.simulated_workers import Worker, pass_time, simulated_time, site
 from streaming.conf import Timing
 from streaming.errors import GateUnavailableError
 from streaming.gate.readings import read_summary
@@ -33,6 +33,14 @@ NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
 # What Redis spends on a second.
 
 
+async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncIterator[Worker]:
+    """Returns each worker once in each round, and sets the scripts' clock to the time of the round."""
+    for _ in range(number):
+        await pass_time(crew[0].store, interval)
+        for worker in crew:
+            yield worker
+
+
 async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -> None:
     async def report(worker: Worker) -> None:
         worker.second()
@@ -44,17 +52,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
     async def read_cameras(worker: Worker) -> None:
         await worker.cameras.read()
 
-    now, store = time.time(), crew[0].store
-
-    async def rounds(number: int, interval: float) -> AsyncIterator[Worker]:
-        nonlocal now
-        for _ in range(number):
-            now += interval
-            await set_time(store, now)
-            for worker in crew:
-                yield worker
-
-    async for worker in rounds(SETTLE, INTERVAL):
+    async for worker in rounds(crew, SETTLE, INTERVAL):
         await report(worker)
     total = 0.0
     for what, call, interval, times in (
@@ -64,7 +62,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
         ("readings of the cameras' states", read_cameras, SERVES, ROUNDS),
     ):
         before, took = meter.cpu(), list[float]()
-        async for worker in rounds(times, interval):
+        async for worker in rounds(crew, times, interval):
             began = time.perf_counter()
             await call(worker)
             took.append(time.perf_counter() - began)

@@ -131,8 +131,13 @@ def _forget_scripts() -> None:
     scripts._digest.cache_clear()
 
 
+async def pass_time(store: Store, seconds: float) -> None:
+    """Advance the clock of `simulated_time`."""
+    now = await store.call("LRANGE", CLOCK, 0, 1)
+    await set_time(store, int(now[0]) + int(now[1]) / 1_000_000 + seconds)
+
+
 async def set_time(store: Store, seconds: float) -> None:
-    """Set the clock of `simulated_time`."""
     await store.call("DEL", CLOCK)
     await store.call("RPUSH", CLOCK, int(seconds), int(seconds % 1 * 1_000_000))
 
