@@ -10,6 +10,7 @@ often as the worker reads it. Admissions are timed one by one, with and without 
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -36,6 +37,7 @@ def main() -> None:
         django.setup()
         from bench.scale_figures import measure
 
+        gc.disable()  # a collection of the objects of 100,000 viewings stops this program for longer than Redis may take
         asyncio.run(measure(server, options, results))
 
 

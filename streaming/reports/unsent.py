@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 WHOLE = 10.0  # seconds after which a report is sent whole in any case, should Redis have lost a part
-LOWEST, HIGHEST = (
-    0.9,
-    1.03,
-)  # a rate is counted again when it is below or above these shares of the rate that is counted. The
-# margin of each rate (reporter.MARGIN) covers a rise up to there
+# A rate is counted again when it is below or above these shares of the rate that is counted. The margin of each rate
+# (reporter.MARGIN) covers a rise up to there.
+LOWEST, HIGHEST = 0.9, 1.03
 
 CountedStream = tuple[
     str, int, int, int
