@@ -1,0 +1,112 @@
+"""Reads the shared pictures of all cameras that this worker follows, on one connection to Redis.
+
+One thread reads for all captures' threads, with a call that waits for all cameras at once.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from streaming.errors import GateUnavailableError
+from streaming.ingest.shared_stream import Fields
+from streaming.store.keys import FOLLOWER
+from streaming.store.scripts import StreamEntry, ThreadStore
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 0.25  # seconds for which one call of Redis waits for pictures
+WAKEUP_MS = 2000  # how long a wakeup stays in Redis
+MOST_UNTAKEN = 8_000_000  # bytes of one camera here; beyond that its pictures stay in Redis, which trims them
+
+
+class FollowedStream:
+    """The stream of one camera. Its capture's thread calls `take`, the reading thread the rest."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.after = b"0"  # id of the newest entry read
+        self._untaken: list[Fields] = []
+        self._bytes = 0
+        self._changed = threading.Condition()
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes > MOST_UNTAKEN
+
+    def put(self, entries: list[StreamEntry]) -> None:
+        """Add entries. A keyframe or a notice replaces those before it, as in Redis, so that a slow capture keeps up."""
+        with self._changed:
+            for self.after, fields in entries:
+                if fields.get(b"key") != b"0":
+                    self._untaken, self._bytes = [], 0
+                self._untaken.append(fields)
+                self._bytes += sum(map(len, fields.values()))
+            self._changed.notify()
+
+    def take(self, wait: float) -> list[Fields]:
+        """Returns the entries that have come since the last call. Waits for the first, for `wait` seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._untaken, wait)
+            taken, self._untaken, self._bytes = self._untaken, [], 0
+            return taken
+
+
+class FollowedStreams:
+    """The streams that this worker follows. One thread runs `read_forever`, the captures' threads call `stream`."""
+
+    def __init__(self, store: ThreadStore, worker: str) -> None:
+        self._store = store
+        self._streams: list[FollowedStream] = []
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._wakeup_key, self._wakeup = FOLLOWER + worker, b"0"  # id of the newest wakeup
+
+    @contextmanager
+    def stream(self, key: str) -> Iterator[FollowedStream]:
+        """The stream with this key in Redis, which is read while the block lasts."""
+        stream = FollowedStream(key)
+        with suppress(GateUnavailableError):  # the present GOP, beside the other cameras' pictures: it may be large
+            stream.put(self._store.read({key: stream.after}).get(key, []))
+        with self._changed:
+            self._streams.append(stream)
+            self._changed.notify()
+        try:
+            self._wake()
+            yield stream
+        finally:
+            with self._changed:
+                self._streams.remove(stream)
+
+    def _wake(self) -> None:
+        """End the call that waits for other cameras only."""
+        with suppress(GateUnavailableError):  # it ends by itself within LONGEST_WAIT
+            self._store.call("XADD", self._wakeup_key, "MAXLEN", 1, "*", "wakeup", 1)
+            self._store.call("PEXPIRE", self._wakeup_key, WAKEUP_MS)
+
+    def read_forever(self) -> None:
+        while not self._closed.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._streams or self._closed.is_set())
+                # Of two with one key, the later: the other one is about to end.
+                streams = {stream.key: stream for stream in self._streams if not stream.is_full}
+            try:
+                self._read(streams)
+            except GateUnavailableError:  # the next election logs it
+                self._closed.wait(LONGEST_WAIT)
+            except Exception:
+                logger.exception("Reading the shared pictures of cameras failed; it tries again")
+                self._closed.wait(LONGEST_WAIT)
+
+    def _read(self, streams: dict[str, FollowedStream]) -> None:
+        after = {self._wakeup_key: self._wakeup} | {key: stream.after for key, stream in streams.items()}
+        found = self._store.read(after, LONGEST_WAIT)
+        for wakeup, _ in found.pop(self._wakeup_key, []):
+            self._wakeup = wakeup
+        for key, entries in found.items():
+            streams[key].put(entries)
+
+    def close(self) -> None:
+        self._closed.set()
+        with self._changed:
+            self._changed.notify()
