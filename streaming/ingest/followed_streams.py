@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 
 from streaming.errors import GateUnavailableError
 from streaming.ingest.shared_stream import Fields
@@ -26,30 +27,34 @@ class FollowedStream:
     def __init__(self, key: str) -> None:
         self.key = key
         self.after = b"0"  # id of the newest entry read
-        self._untaken: list[Fields] = []
-        self._bytes = 0
-        self._changed = threading.Condition()
+        # Not a condition: its lock would make the reading thread and the capture's wait for each other at each picture.
+        self._untaken: SimpleQueue[tuple[list[Fields], int]] = SimpleQueue()  # entries, and their bytes
+        self._bytes_put = self._bytes_taken = 0  # each changed by one thread
 
     @property
     def is_full(self) -> bool:
-        return self._bytes > MOST_UNTAKEN
+        return self._bytes_put - self._bytes_taken > MOST_UNTAKEN
 
     def put(self, entries: list[StreamEntry]) -> None:
-        """Add entries. A keyframe or a notice replaces those before it, as in Redis, so that a slow capture keeps up."""
-        with self._changed:
-            for self.after, fields in entries:
-                if fields.get(b"key") != b"0":
-                    self._untaken, self._bytes = [], 0
-                self._untaken.append(fields)
-                self._bytes += sum(map(len, fields.values()))
-            self._changed.notify()
+        self.after = entries[-1][0]
+        size = sum(len(value) for _, fields in entries for value in fields.values())
+        self._bytes_put += size
+        self._untaken.put(([fields for _, fields in entries], size))
 
     def take(self, wait: float) -> list[Fields]:
-        """Returns the entries that have come since the last call. Waits for the first, for `wait` seconds at most."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._untaken, wait)
-            taken, self._untaken, self._bytes = self._untaken, [], 0
-            return taken
+        """Returns the entries that have come since the last call. Waits for the first, for `wait` seconds at most.
+
+        A keyframe or a notice replaces those before it, as in Redis, so that a slow capture keeps up.
+        """
+        taken: list[Fields] = []
+        with suppress(Empty):
+            entries, size = self._untaken.get(timeout=wait)
+            while True:
+                taken += entries
+                self._bytes_taken += size
+                entries, size = self._untaken.get_nowait()
+        newest = [number for number, fields in enumerate(taken) if fields.get(b"key") != b"0"]
+        return taken[newest[-1] if newest else 0 :]
 
 
 class FollowedStreams:
@@ -67,7 +72,8 @@ class FollowedStreams:
         """The stream with this key in Redis, which is read while the block lasts."""
         stream = FollowedStream(key)
         with suppress(GateUnavailableError):  # the present GOP, beside the other cameras' pictures: it may be large
-            stream.put(self._store.read({key: stream.after}).get(key, []))
+            for entries in self._store.read({key: stream.after}).values():
+                stream.put(entries)
         with self._changed:
             self._streams.append(stream)
             self._changed.notify()
