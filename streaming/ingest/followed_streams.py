@@ -11,8 +11,9 @@ from queue import Empty, SimpleQueue
 
 from streaming.errors import GateUnavailableError
 from streaming.ingest.shared_stream import Fields
+from streaming.store.connection import StreamEntry
 from streaming.store.keys import FOLLOWER
-from streaming.store.scripts import StreamEntry, ThreadStore
+from streaming.store.scripts import ThreadStore
 
 logger = logging.getLogger(__name__)
 

@@ -24,11 +24,13 @@ from streaming.store.addresses import blocking_client
 from streaming.store.connection import (
     DEADLINE,
     Dialer,
+    StreamEntry,
     ThreadWire,
     TooLateError,
     Wire,
     WireLostError,
     Word,
+    fields_of,
     thread_dialer,
 )
 
@@ -36,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 Argument = str | int
 Call = tuple[Sequence[str], Sequence[Word]]  # a script's keys and arguments
-StreamEntry = tuple[bytes, dict[bytes, bytes]]  # id and fields of an entry of a Redis stream
 OnConnect = Callable[[], tuple[str, Sequence[str], Sequence[Argument]]]  # returns a script, its keys and arguments
 
 NOT_A_MASTER = ("READONLY", "MASTERDOWN", "NOREPLICAS")  # errors of a server that is the master no longer
@@ -207,10 +208,7 @@ class ThreadStore:
         """Returns the entries of streams after the id given for each. Waits `wait` seconds for the first of any stream."""
         block = ("BLOCK", round(wait * 1000)) if wait else ()  # BLOCK 0 would wait forever
         found = self.call("XREAD", *block, "STREAMS", *after, *after.values()) or []
-        return {
-            stream.decode(): [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
-            for stream, entries in found
-        }
+        return {stream.decode(): [(id, fields_of(words)) for id, words in entries] for stream, entries in found}
 
     def wait_for_any(self, lists: Sequence[str], wait: float) -> None:
         """Wait until one of the lists has an element, for `wait` seconds at most, and remove it."""
@@ -240,12 +238,10 @@ class ThreadStore:
         except BaseException:
             wire.close()
             raise
-        if any(_is_no_master(answer) for answer in answers):
+        if len(self._idle) >= MOST_IDLE or any(_is_no_master(answer) for answer in answers):
             wire.close()
-        elif len(self._idle) < MOST_IDLE:
-            self._idle.append(wire)
         else:
-            wire.close()
+            self._idle.append(wire)
         return answers
 
 
