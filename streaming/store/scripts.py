@@ -48,7 +48,6 @@ WRONG_MODES = {
 TRANSIENT = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # errors that are no defect of a script
 
 MOST_IDLE = 4  # connections of a ThreadStore between two calls: many threads may have called it at once
-
 STREAMING = Path(__file__).parents[1]
 COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each script
 
