@@ -32,7 +32,7 @@ NAMES = {
     ),
     "streaming/ingest": (
         "access_units memory camera_socket codecs condition frames opencv qualities threads camera_proxy pictures "
-        "shared_stream outbox video relay capture sharing active_camera hub probe stills"
+        "shared_stream outbox followed_streams video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cameras.sources import CameraSource
 from streaming.errors import GateUnavailableError
 from streaming.ingest.access_units import AccessUnit
+from streaming.ingest.followed_streams import FollowedStream, FollowedStreams
 from streaming.ingest.outbox import Entry, Outbox
 from streaming.ingest.shared_stream import (
     Arrival,
@@ -75,6 +76,7 @@ class RelayContext:
     worker: str
     store: ThreadStore
     outbox: "Outbox[SharedRelay]"
+    followed: FollowedStreams
     elect: "Callable[[list[SharedRelay]], None]"  # asks Redis who reads these cameras, and tells the relays
 
 
@@ -168,13 +170,15 @@ class SharedRelay(Relay):
     # The follower's side.
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
-        after, opening, number = b"0", None, 0
+        if not self.reads:
+            with self._context.followed.stream(self.stream_key) as stream:
+                yield from self._news(stream)
+
+    def _news(self, stream: FollowedStream) -> Iterator[Arrival | Loss | None]:
+        opening, number = None, 0
         while not self.reads:
-            entries = self._read(after)
-            after = entries[-1][0] if entries else after
-            for id, same_opening in itertools.groupby(
-                (fields for _, fields in entries), key=lambda fields: fields.get(b"opening")
-            ):
+            entries = stream.take(BEAT)
+            for id, same_opening in itertools.groupby(entries, key=lambda fields: fields.get(b"opening")):
                 messages = list(same_opening)
                 if id is None:
                     opening = None
@@ -194,11 +198,3 @@ class SharedRelay(Relay):
             self._context.elect([self])
             return None
         return Loss(int(fields[b"failures"]), fields[b"cause"].decode(), fields.get(b"reason", b"").decode())
-
-    def _read(self, after: bytes) -> list[tuple[bytes, Fields]]:
-        """Returns the entries after the one with the id `after`. Waits for the first, for `BEAT` seconds at most."""
-        try:
-            return self._context.store.read(self.stream_key, after, BEAT)
-        except GateUnavailableError:
-            time.sleep(BEAT)
-            return []

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from cameras.sources import CameraSource
 from streaming.errors import GateUnavailableError
+from streaming.ingest.followed_streams import FollowedStreams
 from streaming.ingest.outbox import Entry, Outbox
 from streaming.ingest.relay import BEAT, FOLLOWED_MS, Relay, RelayContext, SharedRelay
 from streaming.store.connection import Word
@@ -29,12 +30,13 @@ MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an eq
 
 
 class Sharing:
-    """This worker's part in the election and its relays. The captures' threads call it; it has two threads of its own."""
+    """This worker's part in the election and its relays. The captures' threads call it; it has three threads of its own."""
 
     def __init__(self, url: str, worker: str) -> None:
         self.worker, self.store = worker, ThreadStore(url)
         self._outbox = Outbox[SharedRelay]()
-        self._context = RelayContext(worker, self.store, self._outbox, self._elect_readers)
+        self._followed = FollowedStreams(self.store, worker)
+        self._context = RelayContext(worker, self.store, self._outbox, self._followed, self._elect_readers)
         self._relays: set[SharedRelay] = set()
         self._lock = threading.Lock()  # of the relays; never held during a call of Redis
         self._turns = itertools.count(1)
@@ -59,7 +61,7 @@ class Sharing:
 
     def _start(self) -> None:
         if not self._threads:
-            for job in (self._beat_forever, self._send_forever):
+            for job in (self._beat_forever, self._send_forever, self._followed.read_forever):
                 self._threads.append(threading.Thread(target=job, name=job.__name__.strip("_"), daemon=True))
                 self._threads[-1].start()
 
@@ -67,6 +69,7 @@ class Sharing:
         """Stop the threads. Blocks for a second at most."""
         self._closed.set()
         self._outbox.close()
+        self._followed.close()
         deadline = time.monotonic() + 1
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))

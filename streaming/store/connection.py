@@ -27,6 +27,7 @@ DEADLINE = 1.5  # seconds for a whole call: a viewer must hear of a refusal with
 NO_LINGER = struct.pack("ii", 1, 0)
 
 Word = str | int | bytes
+StreamEntry = tuple[bytes, dict[bytes, bytes]]  # id and fields of an entry of a Redis stream
 
 
 class WireLostError(Exception):
@@ -209,3 +210,8 @@ class ThreadWire:
 
     def close(self) -> None:
         self._connection.disconnect()  # type: ignore[no-untyped-call]
+
+
+def fields_of(words: list[bytes]) -> dict[bytes, bytes]:
+    """Returns the fields of a stream's entry, which Redis sends as a list of names and values."""
+    return dict(zip(words[::2], words[1::2], strict=True))

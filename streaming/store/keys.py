@@ -34,6 +34,7 @@ LOOKED = PREFIX + "looked"  # Unix ms of the last sample for the minute's figure
 CHECKED = PREFIX + "checked"  # written to see whether Redis accepts writes
 CHECKS = PREFIX + "checks"  # a worker checks cameras now
 CAMERAS = PREFIX + "cameras"  # the state of all cameras, as one worker has read it for all
+FOLLOWER = PREFIX + "follower:"  # + worker; a stream, whose entry tells that it follows another camera
 HELD = PREFIX + "held"  # cameras with pictures in the pictures' Redis, scored by expiry
 WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))
 

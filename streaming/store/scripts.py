@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,11 +24,13 @@ from streaming.store.addresses import blocking_client
 from streaming.store.connection import (
     DEADLINE,
     Dialer,
+    StreamEntry,
     ThreadWire,
     TooLateError,
     Wire,
     WireLostError,
     Word,
+    fields_of,
     thread_dialer,
 )
 
@@ -45,6 +47,7 @@ WRONG_MODES = {
 }
 TRANSIENT = (*NOT_A_MASTER, "LOADING", "BUSY", "OOM", "MISCONF")  # errors that are no defect of a script
 
+MOST_IDLE = 4  # connections of a ThreadStore between two calls: many threads may have called it at once
 STREAMING = Path(__file__).parents[1]
 COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each script
 
@@ -200,11 +203,11 @@ class ThreadStore:
         (answer,) = _without_errors(self._ask([command]))
         return answer
 
-    def read(self, stream: str, after: bytes, wait: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Returns the entries of a stream after an id. Waits `wait` seconds for the first."""
-        found = self.call("XREAD", "BLOCK", round(wait * 1000), "STREAMS", stream, after)
-        entries = found[0][1] if found else []
-        return [(id, dict(zip(words[::2], words[1::2], strict=True))) for id, words in entries]
+    def read(self, after: Mapping[str, bytes], wait: float = 0) -> dict[str, list[StreamEntry]]:
+        """Returns the entries of streams after the id given for each. Waits `wait` seconds for the first of any stream."""
+        block = ("BLOCK", round(wait * 1000)) if wait else ()  # BLOCK 0 would wait forever
+        found = self.call("XREAD", *block, "STREAMS", *after, *after.values()) or []
+        return {stream.decode(): [(id, fields_of(words)) for id, words in entries] for stream, entries in found}
 
     def wait_for_any(self, lists: Sequence[str], wait: float) -> None:
         """Wait until one of the lists has an element, for `wait` seconds at most, and remove it."""
@@ -234,7 +237,7 @@ class ThreadStore:
         except BaseException:
             wire.close()
             raise
-        if any(_is_no_master(answer) for answer in answers):
+        if len(self._idle) >= MOST_IDLE or any(_is_no_master(answer) for answer in answers):
             wire.close()
         else:
             self._idle.append(wire)

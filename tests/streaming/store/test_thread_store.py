@@ -12,8 +12,9 @@ import pytest
 
 from streaming.errors import GateUnavailableError
 from streaming.store.connection import REPLY_TIMEOUT, ThreadWire
-from streaming.store.scripts import ThreadStore
+from streaming.store.scripts import MOST_IDLE, ThreadStore
 from tests.servers import RedisServer
+from tests.streaming.ingest.simulated import until
 
 
 @pytest.fixture
@@ -46,6 +47,12 @@ def test_a_thread_is_told_what_redis_refuses_and_goes_on_on_the_same_connection(
     with pytest.raises(GateUnavailableError):
         thread_store.call("no command")
     assert thread_store.call("CLIENT", "ID") == before
+
+
+def test_few_connections_stay_after_many_threads_have_called_at_once(thread_store: ThreadStore) -> None:
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(lambda number: thread_store.wait_for_any([f"nvr:{number}"], 0.2), range(12)))
+    until(lambda: len(thread_store.call("CLIENT", "LIST").splitlines()) == MOST_IDLE, "the others are closed")
 
 
 def test_a_thread_is_told_in_time_that_redis_says_nothing_or_is_gone(
