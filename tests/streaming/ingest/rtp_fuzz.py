@@ -64,7 +64,7 @@ def make_round(seed: int, fault: str = "", shape: Shape | None = None) -> Round:
     chance = random.Random(seed)  # noqa: S311 - no secret
     shape = shape or _any_shape(chance)
     fault = fault or chance.choice(FAULTS)
-    if fault not in UNDAMAGED and not shape.is_right:  # such a camera is read as FFmpeg reads it
+    if fault != "none" and not shape.is_right:  # such a camera is read as FFmpeg reads it
         fault = "none"
     pictures = encoded(shape.codec, shape.slices, PICTURES)
     packets = list(packets_of(pictures, shape))
