@@ -27,8 +27,8 @@ from streaming.gate.eviction import EvictionPolicy
 from streaming.gate.readings import check_writes, open_generation, opening
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import CameraEvents
-from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
+from streaming.ingest.reader import Allowance
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.stills import Stills
 from streaming.limits.policy import Policy

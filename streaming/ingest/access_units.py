@@ -3,7 +3,7 @@
 Pure functions of bytes. All H.264 is in Annex B format (ITU-T H.264, 7.3 and 7.4.1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 START = b"\x00\x00\x00\x01"
@@ -42,15 +42,24 @@ class Passing:
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
         return [AccessUnit(data, self._is_key(data), presented_at, read_at=read_at)]
 
+    def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
+        return []
+
+    def hold_keyframes(self) -> None:
+        pass
+
     def _is_key(self, data: bytes) -> bool:
         if self._codec == "hevc":  # ITU-T H.265, 7.3.1.2 and 7.4.2.2: types 16 to 21 are random access points
             return any(16 <= data[first] >> 1 & 0x3F <= 21 for _, first, _ in nal_units(data))
         return self._codec == "mjpeg"
 
 
-def units_of(codec: str, extradata: bytes, largest: int = MAX_UNIT_BYTES) -> "H264 | Passing":
-    """Returns the converter from a camera's reads to access units of at most `largest` bytes."""
-    return H264(extradata, hold_first=True, largest=largest) if codec == "h264" else Passing(codec)
+def units_of(codec: str, extradata: bytes, largest: int = MAX_UNIT_BYTES, *, whole: bool = False) -> "H264 | Passing":
+    """Returns the converter from a camera's reads to access units of at most `largest` bytes.
+
+    `whole`: each read so far has been a whole picture.
+    """
+    return H264(extradata, hold_first=not whole, largest=largest) if codec == "h264" else Passing(codec)
 
 
 class H264:
@@ -91,6 +100,17 @@ class H264:
             self._proven, self._splits = True, set()
         self._held = unit if (kind == IDR) in self._splits else None
         return self._drop_undecodable(done if self._held else [*done, unit])
+
+    def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
+        """Returns the first keyframe if it is held, and `is_whole` of codec and data tells that no second half will come."""
+        if self._proven or self._held is None or not is_whole("h264", self._held.data):
+            return []
+        unit, self._held, self._proven, self._splits = self._held, None, True, set()
+        return [unit]
+
+    def hold_keyframes(self) -> None:
+        """Keyframes come in two reads from now on."""
+        self._splits, self._proven = self._splits | {True}, True
 
     def _continue(self, data: bytes, *, key: bool) -> list[AccessUnit]:
         """Append the rest of a picture that began in the last read."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Capture
+from streaming.ingest.capture import Capture
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
@@ -60,6 +61,11 @@ class Feed:
         if condition.state is State.RECONNECTING:
             self.mailbox.clear()  # an old frame would look as if the camera were back
         self._changed.set()
+
+    @property
+    def camera_delay(self) -> float | None:
+        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        return self._camera.capture.camera_delay
 
     @property
     def has_news(self) -> bool:

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError
 from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
-from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Format, Frame
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import no_sharing
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor

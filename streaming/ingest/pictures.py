@@ -41,16 +41,19 @@ class DecodingError(Exception):
 
 
 class Decoder:
-    """Decodes one camera's access units, in order. Raises DecodingError for an unknown codec."""
+    """Decodes one camera's access units, in order. Raises DecodingError for an unknown codec.
 
-    def __init__(self, codec: str, extradata: bytes = b"") -> None:
+    `at_once`: return a picture before those are known that may have to be shown in front of it.
+    """
+
+    def __init__(self, codec: str, extradata: bytes = b"", *, at_once: bool = False) -> None:
         try:
             self._context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
         except (av.error.FFmpegError, ValueError) as error:
             raise DecodingError(f"The camera's codec {codec} cannot be decoded.") from error
         if extradata:
             self._context.extradata = extradata
-        self._context.options = {"max_pixels": str(MAX_PIXELS)}
+        self._context.options = {"max_pixels": str(MAX_PIXELS), **({"flags": "low_delay"} if at_once else {})}
         self._context.thread_count = 1  # each additional thread delays the picture by one frame
 
     def decode(self, data: bytes) -> Any | None:
@@ -62,6 +65,13 @@ class Decoder:
         except av.error.FFmpegError:
             return None
         return pictures[-1] if pictures else None
+
+
+def is_whole(codec: str, data: bytes) -> bool:
+    """Whether `data` is a keyframe without missing parts. False also if the decoder does not tell."""
+    decoder = Decoder(codec, at_once=True)
+    picture = decoder.decode(data)
+    return picture is not None and not picture.is_corrupt
 
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, CaptureError, Reader
 from streaming.ingest.pictures import Decoder, DecodingError, encode
+from streaming.ingest.reader import Allowance, CaptureError, Reader
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
 MAX_TESTS = 8  # at once in a worker

@@ -12,6 +12,9 @@ from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
+LONGEST_CUT = (
+    4.0  # seconds between keyframes: if it takes longer, pictures with a damaged reference are better than none
+)
 WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
 LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
@@ -61,6 +64,7 @@ class Video:
         self._listener = listener
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
+        self._key_interval = 0.0  # seconds between the last two keyframes
         listener.on_group([])  # discard the GOP of the previous connection
         listener.on_passes_video(codec == "h264")
         self._parameters = b""  # parameter sets of this epoch
@@ -88,6 +92,11 @@ class Video:
     def cut(self) -> None:
         """Pictures are missing: pass nothing on until the next keyframe."""
         self._is_cut = True
+
+    def cut_shortly(self) -> None:
+        """Pictures are missing: cut if the next keyframe is not far."""
+        if max(self._key_interval, time.monotonic() - self._without_key_since) < LONGEST_CUT:
+            self.cut()
 
     def join(self, units: list[AccessUnit]) -> None:
         """Begin with the pictures of a camera that another worker reads: one or more. Only the newest one is shown."""
@@ -118,7 +127,7 @@ class Video:
         """Deliver a picture of the camera's own video, if viewers have those that it depends on."""
         now, fits = time.monotonic(), _fits(unit)
         if unit.key:
-            self._without_key_since = now
+            self._key_interval, self._without_key_since = now - self._without_key_since, now
         if unit.key or not fits:
             self._listener.on_passes_video(fits)  # a picture that is too large: JPEG until the next keyframe
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:

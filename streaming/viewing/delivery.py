@@ -32,6 +32,11 @@ class Delivery:
         self._progress = asyncio.Event()
         self._waiting_since = 0.0  # time.monotonic() of the last progress while frames are in flight
 
+    @property
+    def camera_delay(self) -> float | None:
+        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        return self._feed.camera_delay
+
     def acknowledge(self, seq: int) -> bool:
         """The viewer has decoded all frames up to `seq`. Returns False if that is not new, or was never sent."""
         if not self._acked < seq <= self._sent:

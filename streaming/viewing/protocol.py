@@ -86,6 +86,12 @@ def status_message(state: State, reason: str | None = None, **facts: object) -> 
     return {"type": "status", "state": state.value, "reason": reason, **facts}
 
 
+def pong_message(sent: float, camera_delay: float | None) -> dict[str, object]:
+    """The answer to a ping. `camera_delay`: milliseconds, see `Feed`."""
+    delay = None if camera_delay is None else round(camera_delay, 1)
+    return {"type": "pong", "time": sent, "server_time": time.time() * 1000, "camera_delay": delay}
+
+
 def format_message(quality: str, format: Format, codec: str, **facts: object) -> dict[str, object]:
     """The quality, format and codec of the next frame."""
     return {"type": "quality_changed", **_format_facts(quality, format, codec), **facts}

@@ -47,6 +47,11 @@ class Viewing:
         self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
 
     @property
+    def camera_delay(self) -> float | None:
+        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        return self._delivery.camera_delay if self._delivery else None
+
+    @property
     def holder(self) -> Holder:
         """The holder with the quality that was requested first."""
         return self._request.holder

@@ -4,9 +4,9 @@ import pytest
 
 from cameras.sources import CameraSource
 from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
-from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Flag, Format, Frame
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import no_sharing
 from tests.streaming.ingest.feeds import BOTH, waiting
 

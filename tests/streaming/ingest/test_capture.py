@@ -16,8 +16,8 @@ from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.ingest import capture
 from streaming.ingest.access_units import START
-from streaming.ingest.capture import CaptureError, Reader
 from streaming.ingest.condition import State
+from streaming.ingest.reader import CaptureError, Reader
 from tests.servers import PATIENCE, ROOT, wait_until
 from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
 
@@ -169,6 +169,12 @@ def test_a_silent_camera_is_reported_after_the_timeout(camera: SimulatedCamera, 
     with watching(camera.url, "low") as watched:
         wait_until(lambda: bool(watched.conditions), PATIENCE, "the opening has failed")
         assert watched.conditions[0].cause == "The camera did not answer within 2 s."
+
+
+def test_the_cameras_delay_is_known_once_it_has_reported_its_clock(camera: SimulatedCamera) -> None:
+    with watching(camera.url) as watched:
+        wait_until(lambda: watched.capture.camera_delay is not None, 15, "the camera has reported")
+        assert 0 <= (watched.capture.camera_delay or 0) < 1500
 
 
 def test_stop_does_not_wait_for_the_next_retry(camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,17 @@ def test_pictures_with_missing_reference_frames_are_not_passed_on() -> None:
     assert hand.push(other(5), key(6), other(7)) == [SETS + key(6), other(7)]
 
 
+@pytest.mark.parametrize(("longest", "passed"), [(60.0, [SETS + key(6)]), (0.0, [other(5), SETS + key(6)])])
+def test_after_a_loss_viewers_wait_for_a_keyframe_that_is_near(
+    longest: float, passed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "LONGEST_CUT", longest)
+    hand = Hand()
+    hand.push(key(1), key(2), other(3))
+    hand.video.cut_shortly()
+    assert hand.push(other(5), key(6)) == passed
+
+
 def test_earlier_pictures_are_decoded_for_the_first_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
     monkeypatch.setattr(video, "Decoder", lambda *_: RecordingDecoder(decoded))

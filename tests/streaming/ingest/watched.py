@@ -10,9 +10,10 @@ import numpy as np
 
 from cameras.simulator import read_clock
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Capture
+from streaming.ingest.capture import Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory, no_sharing
 from tests.servers import wait_until
 

@@ -13,9 +13,9 @@ from streaming.gate.leases import PLAIN, Asking, Holder, Limit, Slot, Terms
 from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import Feed
-from streaming.ingest.capture import Allowance
 from streaming.ingest.frames import JPEG_ONLY, Format
 from streaming.ingest.hub import Hub
+from streaming.ingest.reader import Allowance
 from streaming.reports.counters import Counters
 from streaming.store.keys import SERVER_SET
 from streaming.store.scripts import Store

@@ -136,7 +136,12 @@ def test_a_pong_is_valid_json_for_every_ping(time: str) -> None:
     except errors.ProtocolError:
         return
     assert isinstance(answer, protocol.Ping)
-    json.dumps({"type": "pong", "time": answer.time}, allow_nan=False)
+    json.dumps(protocol.pong_message(answer.time, None), allow_nan=False)
+
+
+def test_a_pong_tells_the_cameras_delay_if_it_is_known() -> None:
+    assert protocol.pong_message(1.0, 12.345)["camera_delay"] == 12.3
+    assert protocol.pong_message(1.0, None)["camera_delay"] is None
 
 
 def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:

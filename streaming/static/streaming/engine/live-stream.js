@@ -48,6 +48,7 @@ export class LiveStream {
       {
         onMessage: (message) => this.#onMessage(message),
         onFrame: (frame) => this.#onFrame(frame),
+        onCameraDelay: (delay) => (figures.cameraDelay = delay),
         onEnd: (end) => listener.onEnd(end),
       },
       browser,

@@ -178,6 +178,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {typeof ServerMessage.PONG} type
  * @property {number} time of the ping
  * @property {number} server_time Unix milliseconds
+ * @property {number | null} [camera_delay] ms from the camera's capture of a picture to the server's read; null: not known
  */
 
 /** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */
