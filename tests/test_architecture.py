@@ -30,8 +30,8 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
-        "outbox video relay capture sharing active_camera hub probe stills"
+        "nal_syntax access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures "
+        "shared_stream outbox video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (

@@ -194,15 +194,15 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._close(error)
 
     async def _handle(self, message: protocol.ViewerMessage) -> None:
-        match message:
-            case protocol.QualityChange(quality):
-                if self._viewing is not None:
-                    self._viewing.touched()
-                    await self._viewing.change_quality(quality)
-            case protocol.StillWatching():
-                if self._viewing is not None:
-                    self._viewing.touched()
-            case protocol.Ping(sent):
+        match message, self._viewing:
+            case protocol.QualityChange(quality), Viewing() as viewing:
+                viewing.touched()
+                await viewing.change_quality(quality)
+            case protocol.StillWatching(), Viewing() as viewing:
+                viewing.touched()
+            case protocol.ConfirmCodec(codec), Viewing() as viewing:
+                viewing.confirm_codec(codec)
+            case protocol.Ping(sent), _:
                 await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
 
     def _take_ack(self, text: str) -> bool:
