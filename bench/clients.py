@@ -220,7 +220,7 @@ class StreamClient(WebSocketClient):
         self.arrived(size, payload, read_at, flags)
         age, interval, self._read_at = time.time() * 1000 - read_at, read_at - self._read_at, read_at
         jpeg_together = JPEG_TOGETHER if 2 * age < interval else 1
-        together = VIDEO_TOGETHER if kind == Format.H264 else jpeg_together
+        together = jpeg_together if kind == Format.JPEG else VIDEO_TOGETHER
         waits = MOST_WAIT if sequence - self._told < together else LEAST_WAIT
         wait = self._told_at + waits - time.monotonic()
         if self._timer is not None:

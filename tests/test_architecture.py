@@ -30,7 +30,7 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "access_units memory camera_socket condition frames opencv qualities threads rtp_payloads camera_clock "
+        "nal_syntax access_units memory camera_socket condition frames opencv qualities threads rtp_payloads camera_clock "
         "interleaved picture_ends camera_proxy reader pictures shared_stream outbox video relay capture sharing "
         "active_camera hub probe stills"
     ),

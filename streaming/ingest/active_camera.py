@@ -44,9 +44,9 @@ class Feed:
 
     @property
     def format(self) -> Format:
-        """H.264 if the quality is `original`, the viewer plays H.264 and the camera's video can be passed on; else JPEG."""
-        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._camera.passes_video
-        return Format.H264 if video else Format.JPEG
+        """That of the camera's own video if the quality is `original` and the viewer plays it; else JPEG."""
+        own = self._camera.own_format
+        return own if own is not None and self.quality == ORIGINAL and own in self.formats else Format.JPEG
 
     def switch(self, quality: str) -> None:
         """Deliver frames of `quality` from now on, unless the feed has left the camera."""
@@ -92,7 +92,8 @@ class ActiveCamera:
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
         self._group: list[Frame] = []  # the camera's own video since the last keyframe, for new viewers
         self._group_bytes = 0
-        self.passes_video: bool | None = None  # whether browsers can play the camera's own video; None: not known yet
+        # The format in which the camera's own video is passed on. JPEG: it is not; None: not known yet.
+        self.own_format: Format | None = None
         self.condition = Condition(State.CONNECTING, time.monotonic())
         self.capture = Capture(source, allowance, self, open_relay)
         self.done: asyncio.Future[None] | None = None  # the end of the capture's thread
@@ -123,8 +124,8 @@ class ActiveCamera:
     def on_group(self, group: list[Frame]) -> None:
         self._post(self._begin_group, group)
 
-    def on_passes_video(self, passes: bool) -> None:
-        self._post(self._set_passes_video, passes)
+    def on_own_format(self, format: Format) -> None:
+        self._post(self._set_own_format, format)
 
     def on_condition(self, condition: Condition) -> None:
         self._post(self.tell, condition)
@@ -160,13 +161,13 @@ class ActiveCamera:
         """Replace the current GOP: by an empty one, or by that of a camera that another worker reads."""
         self._group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
-            if group and feed.format is Format.H264:
+            if group and feed.format is not Format.JPEG:
                 feed.mailbox.preload(group)
 
-    def _set_passes_video(self, passes: bool) -> None:
-        """Switch the feeds of `original` between H.264 and JPEG if this has changed."""
-        if passes is not self.passes_video:
-            self.passes_video, self._group = passes, []
+    def _set_own_format(self, format: Format) -> None:
+        """Switch the feeds of `original` to another format if this has changed."""
+        if format is not self.own_format:
+            self.own_format, self._group = format, []
             for feed in self.feeds:
                 if feed.quality == ORIGINAL:
                     feed.mailbox.clear()
@@ -187,7 +188,7 @@ class ActiveCamera:
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now
-        if feed.format is Format.H264 and self._group and self.condition.state is State.LIVE:
+        if feed.format is not Format.JPEG and self._group and self.condition.state is State.LIVE:
             feed.mailbox.preload(self._group)
         elif feed.format is Format.JPEG and (frame := self._first_frame(feed.quality)) is not None:
             feed.mailbox.put(frame)

@@ -12,14 +12,16 @@ class Format(IntEnum):
 
     JPEG = 1
     H264 = 2
+    H265 = 3
 
 
 JPEG_ONLY = frozenset({Format.JPEG})
+VIDEO = frozenset({Format.H264, Format.H265})
 Delivery = Callable[["Frame"], bool]  # delivers a frame without a wait, or returns False
 
 
 class Flag(IntFlag):
-    KEY = 1  # decoding can start here: an IDR picture with its parameter sets, or any JPEG
+    KEY = 1  # decoding can start here: an IDR (H.265: IRAP) picture with its parameter sets, or any JPEG
     DISCONTINUITY = 2  # frames were dropped before this one
     BACKLOG = 4  # decode only, do not paint: it is older than the live edge
 

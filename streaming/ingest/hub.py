@@ -11,7 +11,7 @@ from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError
 from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
 from streaming.ingest.condition import Condition, State
-from streaming.ingest.frames import JPEG_ONLY, Format, Frame
+from streaming.ingest.frames import JPEG_ONLY, VIDEO, Format, Frame
 from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import no_sharing
 from streaming.ingest.sharing import Sharing
@@ -128,10 +128,10 @@ class Hub:
 
     # For pages and metrics.
 
-    def passes_video(self, camera: str) -> bool | None:
-        """Whether browsers can play the camera's own video. None: not known, or not read here."""
+    def own_formats(self, camera: str) -> frozenset[Format]:
+        """The formats that the camera's own video may come in: all, while it is not known, or not read here."""
         active = self._cameras.get(camera)
-        return active.passes_video if active else None
+        return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
         """Camera id -> state, viewers and frames/s, for the cameras that this worker reads."""

@@ -16,6 +16,7 @@ LONGEST_CUT = (
     4.0  # seconds between keyframes: if it takes longer, pictures with a damaged reference are better than none
 )
 WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
+OWN_FORMATS = {"h264": Format.H264, "hevc": Format.H265}  # FFmpeg's name -> format of video that is passed on
 LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
 
@@ -43,13 +44,13 @@ class VideoListener(Protocol):
     def on_group(self, group: list[Frame]) -> None:
         """`group` is the current GOP, and replaces the one before. Empty: there is none yet."""
 
-    def on_passes_video(self, passes: bool) -> None:
-        """Called whenever it is known whether browsers can play the camera's own video: by its codec, and by whether its
-        pictures fit into a message and its GOP is kept."""
+    def on_own_format(self, format: Format) -> None:
+        """Called whenever it is known in which format the camera's own video is passed on. JPEG: it is not, because of
+        its codec, or because its pictures do not fit into a message, or its GOP is not kept."""
 
 
 class Video:
-    """Passes H.264 on unchanged, and decodes only while somebody watches JPEG."""
+    """Passes H.264 and H.265 on unchanged, and decodes only while somebody watches JPEG."""
 
     def __init__(
         self,
@@ -62,11 +63,12 @@ class Video:
         """`wanted` returns the qualities to encode as JPEG."""
         self._codec, self._extradata, self._next_epoch, self._wanted = codec, extradata, next_epoch, wanted
         self._listener = listener
+        self._format = OWN_FORMATS.get(codec, Format.JPEG)  # of the camera's own video; JPEG: it is not passed on
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
         self._key_interval = 0.0  # seconds between the last two keyframes
         listener.on_group([])  # discard the GOP of the previous connection
-        listener.on_passes_video(codec == "h264")
+        listener.on_own_format(self._format)
         self._parameters = b""  # parameter sets of this epoch
         self._codec_name = ""  # WebCodecs' name of the codec with these parameters
         self._is_cut = False  # a picture was not passed on, so those that depend on it must not be either
@@ -85,7 +87,7 @@ class Video:
 
     def show(self, unit: AccessUnit) -> None:
         """Deliver the picture that was collected last."""
-        if self._codec == "h264":
+        if self._format is not Format.JPEG:
             self._pass_on(unit)
         self._decode(unit)
 
@@ -103,9 +105,9 @@ class Video:
         *before, newest = units
         for unit in before:
             self.collect(unit)
-        if self._codec == "h264" and before and not newest.key:
-            self._is_cut = not self.group or not all(map(_fits, self.group))
-            self._listener.on_passes_video(not self._is_cut)
+        if self._format is not Format.JPEG and before and not newest.key:
+            self._is_cut = not self.group or not all(map(_fits, self.group)) or not self._codec_name
+            self._tell_own_format(not self._is_cut)
             if not self._is_cut:
                 self._listener.on_group([self._frame(unit) for unit in self.group])
         self.take(newest)
@@ -129,17 +131,21 @@ class Video:
         if unit.key:
             self._key_interval, self._without_key_since = now - self._without_key_since, now
         if unit.key or not fits:
-            self._listener.on_passes_video(fits)  # a picture that is too large: JPEG until the next keyframe
+            # A picture that is too large: JPEG until the next keyframe. A reader of an earlier version names no H.265.
+            self._tell_own_format(fits and bool(self._codec_name))
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:
-            self._listener.on_passes_video(False)
+            self._tell_own_format(False)
         self._is_cut = not fits or (self._is_cut and not unit.key)
         if self._codec_name and not self._is_cut:
             self._listener.on_frame(self._frame(unit))
 
+    def _tell_own_format(self, passes: bool) -> None:
+        self._listener.on_own_format(self._format if passes else Format.JPEG)
+
     def _frame(self, unit: AccessUnit) -> Frame:
         flags = Flag.KEY if unit.key else Flag(0)
         return Frame(
-            Format.H264, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
+            self._format, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
         )
 
     def _decode(self, unit: AccessUnit) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from streaming.errors import BandwidthReachedError, GateUnavailableError
 from streaming.gate.leases import Rate, Slot
-from streaming.ingest.frames import Format, Frame
+from streaming.ingest.frames import Frame
 from streaming.ingest.qualities import ORIGINAL
 from streaming.limits.admission import rate_of
 from streaming.reports.traffic import Traffic
@@ -51,11 +51,9 @@ class Account:
     def rate(self, quality: str) -> Rate:
         """The rate to expect at `quality`.
 
-        At `original`, a viewer who plays H.264 gets the camera's own video, unless it is known that it cannot be passed on.
+        At `original`, a viewer gets the camera's own video if they play it, unless it is known that it is not passed on.
         """
-        video = (
-            quality == ORIGINAL and Format.H264 in self._formats and self._hub.passes_video(self._camera) is not False
-        )
+        video = quality == ORIGINAL and self._formats & self._hub.own_formats(self._camera)
         return rate_of(self._camera, "h264" if video else quality)
 
     async def change_rate(self, slot: Slot, quality: str) -> None:

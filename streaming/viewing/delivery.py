@@ -20,13 +20,15 @@ class Delivery:
     """Sends the frames of `feed` while the slot is held.
 
     A frame is in flight until the viewer acknowledges it. A viewer with frames in flight stalls if they acknowledge none for
-    `stall` seconds.
+    `stall` seconds. So does one who neither confirms a codec that they are asked for, nor asks for another quality.
     """
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float) -> None:
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
         self._fast_path, self._mailbox = viewer.fast_path, feed.mailbox
         self._told = Format.JPEG, ""  # the format and codec that the viewer knows of
+        self._confirmed = ""  # the codec of H.265 that the viewer has confirmed last
+        self._unconfirmed = ""  # the one that they are asked for: no frame is sent until they answer
         self._counted: Format | None = None  # the format that the stream's rate was last corrected for
         self._sent = self._acked = 0  # sequence number of the newest frame sent, acknowledged
         self._progress = asyncio.Event()
@@ -42,17 +44,35 @@ class Delivery:
         if not self._acked < seq <= self._sent:
             return False
         self._acked = seq
+        self._made_progress()
+        return True
+
+    def _made_progress(self) -> None:
         self._waiting_since = time.monotonic()
         self._progress.set()
         self._slot.progressed(self._stall + LEASE_MARGIN)
-        return True
 
     async def switch(self, quality: str) -> None:
         """Send frames of `quality` from now on, and tell the viewer first."""
         self._counted = None  # no frame takes the fast path until the viewer was told
         self._feed.switch(quality)
         self._told = self._feed.format, ""
+        if self.awaits_codec:  # this is the answer: they do not play it
+            self._unconfirmed = ""
+            self._made_progress()
         await self.tell_format()
+
+    @property
+    def awaits_codec(self) -> bool:
+        """Whether the viewer has not answered yet whether they play a codec."""
+        return bool(self._unconfirmed)
+
+    def confirm_codec(self, codec: str) -> None:
+        """The viewer plays `codec`: send the current GOP and what follows. Ignored if it is not the one told last."""
+        if codec and codec == self._unconfirmed:
+            self._confirmed, self._unconfirmed = codec, ""
+            self._feed.switch(self._feed.quality)
+            self._made_progress()
 
     async def tell_format(self, **facts: object) -> None:
         """Tell the viewer the quality and format of the next frame."""
@@ -81,7 +101,13 @@ class Delivery:
         self._slot.check()
         if self._told != (frame.format, frame.codec):
             self._told = frame.format, frame.codec
+            asks = frame.format is Format.H265 and frame.codec != self._confirmed
+            if asks:  # before the message, which may be answered at once
+                self._unconfirmed = frame.codec
+                self._made_progress()
             await self.tell_format()
+            if asks:
+                return  # this frame comes again, with its GOP
         self._one_more_in_flight()
         await self._viewer.send_frame(protocol.encode_header(frame, self._sent), frame.data)
         self._account.count_frame(frame, self._mailbox.missed)
@@ -106,7 +132,7 @@ class Delivery:
         return True
 
     def _is_full(self) -> bool:
-        return self._sent - self._acked >= protocol.WINDOW[self._told[0]]
+        return self.awaits_codec or self._sent - self._acked >= protocol.WINDOW[self._told[0]]
 
     def _one_more_in_flight(self) -> None:
         if self._sent == self._acked:
@@ -121,7 +147,8 @@ class Delivery:
         while True:
             if self._feed.condition.state is not State.LIVE:
                 self._waiting_since = time.monotonic()  # decoders hold back frames until others follow
-            waited = time.monotonic() - self._waiting_since if self._sent > self._acked else 0.0
+            waits = self.awaits_codec or self._sent > self._acked
+            waited = time.monotonic() - self._waiting_since if waits else 0.0
             if waited >= self._stall:
                 self._slot.check()
                 raise ViewerUnresponsiveError

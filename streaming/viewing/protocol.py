@@ -18,8 +18,8 @@ from streaming.ingest.frames import Format, Frame
 
 VERSION = 1
 QUALITIES = ("low", "medium", "high", "original")
-FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # their names in messages
-WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video, about one second
+FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264", Format.H265: "h265"}  # their names in messages
+WINDOW = {Format.JPEG: 2, Format.H264: 25, Format.H265: 25}  # frames in flight; of video, about one second
 MAX_VIEWER_MESSAGE_BYTES = 1024
 MAX_VIEWER_MESSAGES_PER_SECOND = 60  # acknowledgements of frames are not counted
 
@@ -126,7 +126,14 @@ class StillWatching:
     """Somebody is there: the answer to the question, or a touch of the page."""
 
 
-ViewerMessage = Ack | QualityChange | Ping | StillWatching
+@dataclass(frozen=True)
+class ConfirmCodec:
+    """The viewer plays this codec, which they were told."""
+
+    codec: str
+
+
+ViewerMessage = Ack | QualityChange | Ping | StillWatching | ConfirmCodec
 
 
 def parse_ack(text: str) -> int | None:
@@ -161,6 +168,8 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
             return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
         case {"type": "still_watching"}:
             return StillWatching()
+        case {"type": "confirm_codec", "codec": str(codec)}:
+            return ConfirmCodec(codec)
     raise errors.ProtocolError("The message is of an unknown type, or lacks a field.")
 
 

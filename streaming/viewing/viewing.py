@@ -111,6 +111,11 @@ class Viewing:
         """The viewer has decoded all frames up to `seq`. Returns False if that is not new, or was never sent."""
         return self._delivery is not None and self._delivery.acknowledge(seq)
 
+    def confirm_codec(self, codec: str) -> None:
+        """The viewer plays this codec of the camera's own video. Ignored if they were not told of it last."""
+        if self._delivery is not None:
+            self._delivery.confirm_codec(codec)
+
     async def change_quality(self, quality: str) -> None:
         """Send another quality in the same slot. The viewer is told the quality that they get.
 
@@ -130,9 +135,12 @@ class Viewing:
         try:
             await self._account.change_rate(slot, quality)
         except (BandwidthReachedError, GateUnavailableError) as error:
-            self._quality = before
-            await delivery.tell_format(reason=error.reason)
-            return
+            if not delivery.awaits_codec:
+                self._quality = before
+                await delivery.tell_format(reason=error.reason)
+                return
+            # They do not play what they were admitted for. As if the camera sent JPEG, they are not disconnected.
+            await self._account.correct_rate(slot, quality)
         self._gate.describe(slot, replace(slot.holder, quality=quality))
         log_event("quality_changed", quality=quality)
         await delivery.switch(quality)

@@ -252,19 +252,19 @@ test("after a failure of the decoder: JPEG for five minutes, or until the user c
   const cases = [{ chosen: "original", other: "high" }, { chosen: AUTO, other: "medium" }];
   for (const { chosen, other } of cases) {
     const chooser = choice(chosen);
-    chooser.videoFailed();
+    chooser.videoFailed("h264");
     assert.equal(chooser.quality, other);
     now += 299_999;
     assert.equal(chooser.quality, other);
     now += 1;
     assert.equal(chooser.quality, "original");
-    chooser.videoFailed();
+    chooser.videoFailed("h264");
     chooser.choose("original");
     assert.equal(chooser.quality, "original");
   }
 });
 
-test("Auto is JPEG of the size on the screen for a camera whose own video is not H.264", async () => {
+test("Auto is JPEG of the size on the screen for a camera whose own video does not come", async () => {
   const chooser = choice(AUTO);
   await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "original", "a first JPEG says nothing yet");

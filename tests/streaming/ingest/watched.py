@@ -54,11 +54,11 @@ class Watched:
     def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
-        self.videos: list[bool] = []
+        self.own_formats: list[Format] = []
         self.conditions: list[Condition] = []
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
-        self.on_passes_video = self.videos.append
+        self.on_own_format = self.own_formats.append
         self.on_condition = self.conditions.append
         self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)
@@ -70,7 +70,7 @@ class Watched:
 
     @property
     def video(self) -> list[Frame]:
-        return [frame for frame in self.frames if frame.format is Format.H264]
+        return [frame for frame in self.frames if frame.format is not Format.JPEG]
 
     def stop(self, seconds: float) -> None:
         self.capture.stop()

@@ -35,6 +35,7 @@ class ListViewer:
 
     def __init__(self, *, at_once: bool) -> None:
         self.messages: list[dict[str, object]] = []
+        self.headers: list[tuple[int, int, int, int, int, float, float]] = []
         self.sequences: list[int] = []
         self.events: list[object] = []  # sequences, states and the other messages' types, in order
         self.fast_path: FastPath | None = self if at_once else None
@@ -59,7 +60,8 @@ class ListViewer:
         raise NotImplementedError
 
     def _take(self, header: bytes) -> None:
-        sequence = HEADER.unpack(header)[4]
+        self.headers.append(HEADER.unpack(header))
+        sequence = self.headers[-1][4]
         self.sequences.append(sequence)
         self.events.append(sequence)
         if self.viewing is not None:
@@ -104,10 +106,11 @@ class Bench:
         timeouts: ViewerTimeouts = TIMEOUTS,
         asking: Asking = PLAIN,
         since: float = 0,
+        budget: int = 0,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
-        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
+        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: budget)
         viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking))
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer

@@ -1,4 +1,4 @@
-import { FrameFlag, FrameKind } from "../shared/protocol.js";
+import { FORMATS, FrameFlag } from "../shared/protocol.js";
 
 /** @import { Format, Frame } from "../shared/protocol.js" */
 
@@ -30,7 +30,7 @@ export class Figures {
 
   /** @param {Pick<Frame, "kind" | "flags" | "payload">} frame */
   received({ kind, flags, payload }) {
-    this.format = kind === FrameKind.H264 ? "h264" : "jpeg";
+    this.format = FORMATS[kind] ?? null;
     if (flags & FrameFlag.DISCONTINUITY) {
       this.gaps += 1;
       this.dropped += 1;

@@ -29,7 +29,7 @@ export class Traffic {
   /** @param {Pick<Frame, "kind" | "flags" | "readAt" | "payload">} frame as it arrives */
   add({ kind, flags, readAt, payload }) {
     this.received += payload.length;
-    const isVideo = kind === FrameKind.H264;
+    const isVideo = kind !== FrameKind.JPEG;
     const passed = isVideo && this.#lastReadAt !== null ? readAt - this.#lastReadAt : 0;
     this.#lastReadAt = isVideo ? readAt : null;
     if (flags & FrameFlag.DISCONTINUITY || passed <= 0 || passed > MAX_PAUSE) return;

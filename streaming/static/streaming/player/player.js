@@ -132,7 +132,7 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser @param {Openings | null} wall */
+  /** @param {Camera} camera @param {VideoSupport | null} video what plays its own video here @param {Openings | null} wall */
   #start(camera, video, wall) {
     const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
     const viewing = new Viewing(

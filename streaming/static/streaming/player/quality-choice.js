@@ -14,7 +14,7 @@ const SIZES = [
   { width: 640, quality: "low" },
   { width: 1280, quality: "medium" },
 ];
-const JPEG_FOR = 3_000; // ms: `original` that arrives as JPEG for this long is not the camera's own H.264
+const JPEG_FOR = 3_000; // ms: `original` that arrives as JPEG for this long is not the camera's own video
 /** @type {Quality[]} JPEG, by rising bandwidth */
 const JPEG_QUALITIES = ["low", "medium", "high"];
 
@@ -36,7 +36,7 @@ export class QualityChoice {
   /**
    * @param {object} options
    * @param {Choice} options.choice
-   * @param {boolean} options.playsVideo whether this browser plays H.264
+   * @param {boolean} options.playsVideo whether this browser plays cameras' own video
    * @param {Pick<VideoFailures, "isRecent" | "add" | "forget">} options.failures of the camera's own video
    * @param {() => number} options.pixels the width of the picture on the screen
    * @param {LinkTraffic} options.traffic
@@ -89,9 +89,12 @@ export class QualityChoice {
     else this.choose(quality);
   }
 
-  /** This browser cannot play the camera's own video. */
-  videoFailed() {
-    this.#failures.add();
+  /**
+   * This browser cannot play the camera's own video.
+   * @param {Format} format
+   */
+  videoFailed(format) {
+    this.#failures.add(format);
   }
 
   /** The live picture was interrupted: earlier observations no longer count. */

@@ -6,7 +6,7 @@ import { QualityChoice } from "./quality-choice.js";
 import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { VideoFailures } from "./video-failures.js";
 
-/** @import { Camera, Quality, Reason } from "../shared/protocol.js" */
+/** @import { Camera, Format, Quality, Reason } from "../shared/protocol.js" */
 /** @import { Openings } from "../engine/openings.js" */
 /** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Choice } from "./quality-choice.js" */
@@ -33,8 +33,8 @@ export class Viewing {
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: VideoSupport, pixels: () => number, wall: Openings | null}} options `video`: what plays
-   *   H.264 in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile
+   * @param {{choice: Choice, video: VideoSupport | null, pixels: () => number, wall: Openings | null}} options `video`:
+   *   what plays a camera's own video in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile
    * @param {ViewingListener} listener
    */
   constructor(camera, { choice, video, pixels, wall }, listener) {
@@ -43,7 +43,7 @@ export class Viewing {
     this.camera = camera;
     this.#listener = listener;
     this.#support = video;
-    this.#failures = new VideoFailures(camera.id, video);
+    this.#failures = new VideoFailures(camera.id, video?.by ?? null);
     const [playsVideo, failures] = [video !== null, this.#failures];
     this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
@@ -53,7 +53,7 @@ export class Viewing {
         onPicture: () => this.#onPicture(),
         onChange: () => listener.onChange(),
         onQualityKept: ({ quality, reason }) => reason && this.#onQualityKept(quality, reason),
-        onVideoFailure: () => this.#onVideoFailure(),
+        onVideoFailure: (format) => this.#onVideoFailure(format),
         onTurn: () => listener.onTurn(),
         seenElsewhere: () => listener.seenElsewhere(),
       },
@@ -101,8 +101,9 @@ export class Viewing {
     this.#listener.onPicture();
   }
 
-  #onVideoFailure() {
-    this.#choice.videoFailed();
+  /** @param {Format} format */
+  #onVideoFailure(format) {
+    this.#choice.videoFailed(format);
     this.applyQuality();
   }
 

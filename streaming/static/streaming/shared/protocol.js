@@ -93,6 +93,7 @@ export const ViewerMessage = Object.freeze({
   QUALITY_CHANGE: "quality_change",
   PING: "ping",
   STILL_WATCHING: "still_watching",
+  CONFIRM_CODEC: "confirm_codec",
 });
 
 /** @typedef {ValueOf<typeof StreamState>} StreamState the state in a `status` message */
@@ -107,12 +108,13 @@ export const StreamState = Object.freeze({
 /** @type {readonly Quality[]} */
 export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
 
-/** @typedef {"jpeg" | "h264"} Format */
+/** @typedef {"jpeg" | "h264" | "h265"} Format */
 
 /**
  * @typedef {object} InfoMessage
  * @property {typeof ServerMessage.INFO} type
  * @property {Quality} quality
+ * @property {Format} format
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason]
  * @property {number} in_use
@@ -124,6 +126,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @typedef {object} QualityMessage
  * @property {typeof ServerMessage.QUALITY_CHANGED} type
  * @property {Quality} quality
+ * @property {Format} format
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason] why the quality stays as it was
  */
@@ -187,10 +190,13 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @typedef {{type: typeof ViewerMessage.ACK, seq: number}
  *   | {type: typeof ViewerMessage.QUALITY_CHANGE, quality: Quality}
  *   | {type: typeof ViewerMessage.PING, time: number}
- *   | {type: typeof ViewerMessage.STILL_WATCHING}} ViewerMessages
+ *   | {type: typeof ViewerMessage.STILL_WATCHING}
+ *   | {type: typeof ViewerMessage.CONFIRM_CODEC, codec: string}} ViewerMessages
  */
 
-export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
+export const FrameKind = Object.freeze({ JPEG: 1, H264: 2, H265: 3 });
+/** @type {Record<number, Format>} by FrameKind */
+export const FORMATS = Object.freeze({ [FrameKind.JPEG]: "jpeg", [FrameKind.H264]: "h264", [FrameKind.H265]: "h265" });
 export const FrameFlag = Object.freeze({ KEY: 1, DISCONTINUITY: 2, BACKLOG: 4 });
 
 export const HEADER_BYTES = 24;
@@ -249,12 +255,12 @@ export function snapshotPath(cameraId, quality = "low") {
  * @param {string} cameraId
  * @param {Quality | null} quality null: the server's default
  * @param {{protocol: string, host: string}} page `window.location`
- * @param {boolean} [video] whether this browser plays H.264
+ * @param {readonly Format[]} [video] formats of video that this browser plays
  * @param {Claim} [claim]
  */
-export function streamAddress(cameraId, quality, page, video = false, claim = {}) {
+export function streamAddress(cameraId, quality, page, video = [], claim = {}) {
   const scheme = page.protocol === "https:" ? "wss:" : "ws:";
-  const formats = video ? "jpeg,h264" : "jpeg";
+  const formats = ["jpeg", ...video].join(",");
   const query = new URLSearchParams({ ...(quality && { quality }), formats, ...claim });
   return `${scheme}//${page.host}/api/v1/cameras/${encodeURIComponent(cameraId)}/stream?${query}`;
 }
