@@ -125,6 +125,7 @@ class Stills:
         except (TimeoutError, CameraUnreachableError) as error:
             failure = error if isinstance(error, CameraUnreachableError) else CameraUnreachableError()
             self._failures[key] = time.monotonic(), failure
+            self._hub.known.fail(camera, source)
             self._failed.add(camera)
             raise failure from error
 

@@ -37,7 +37,7 @@ RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # the 
     [(Flag(0), 0), (Flag.KEY, 1), (Flag.KEY | Flag.DISCONTINUITY, 3), (Flag.BACKLOG, 4), (~Flag(0), 7)],
 )
 def test_a_frame_begins_with_a_header_of_24_bytes_big_endian(format: Format, kind: int, flags: Flag, byte: int) -> None:
-    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000)
+    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000, FRAME.epoch)
     assert header[:8] == bytes([1, kind, byte, 255]) + (4_000_000_000).to_bytes(4, "big")
     assert struct.unpack(">dd", header[8:]) == (FRAME.read_at, FRAME.presented_at)
 
