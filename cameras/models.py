@@ -37,6 +37,7 @@ class Camera(models.Model):
         max_length=500,
         blank=True,
         default="",
+        db_default="",  # for workers of the earlier version, during an upgrade
         validators=[validate_stream_url],
         help_text="A smaller stream of the same camera, for small pictures. It gets the same user name and password.",
     )

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
             name="substream_url",
             field=models.CharField(
                 blank=True,
+                db_default="",
                 default="",
                 help_text="A smaller stream of the same camera, for small pictures. It gets the same user name and password.",
                 max_length=500,

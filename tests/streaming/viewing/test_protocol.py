@@ -15,6 +15,7 @@ from streaming import conf, errors
 from streaming.ingest import condition, qualities
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.streams import SUB
 from streaming.viewing import protocol
 from tests.servers import ROOT
 
@@ -140,9 +141,9 @@ def test_a_pong_is_valid_json_for_every_ping(time: str) -> None:
 
 
 def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:
-    assert tuple(qualities.QUALITIES) == protocol.QUALITIES
+    assert (*qualities.QUALITIES, SUB) == protocol.QUALITIES
     # `original` is never the default: it takes as much bandwidth as the camera sends.
-    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL) == protocol.QUALITIES
+    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL, SUB) == protocol.QUALITIES
 
 
 @pytest.mark.parametrize(
