@@ -14,7 +14,6 @@ from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
 from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Format, Frame
-from streaming.ingest.qualities import QUALITIES
 from streaming.ingest.relay import no_sharing
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.streams import KnownStreams, Streams, Target, camera_of, substream_id
@@ -27,10 +26,7 @@ FOLLOWERS_CHECK = 1.0  # seconds between two checks whether other workers follow
 
 
 class Hub:
-    """Opens at most `most` streams of cameras. A stream without viewers stays open for `linger` seconds.
-
-    The id of a main stream is that of its camera; `streams.py` has those of substreams.
-    """
+    """Opens at most `most` streams of cameras (ids: `streams.py`). One without viewers stays open for `linger` seconds."""
 
     def __init__(
         self,
@@ -65,12 +61,7 @@ class Hub:
             self._let_linger(feed.camera)
 
     async def move(
-        self,
-        feed: Feed,
-        target: Target,
-        is_wanted: Callable[[], bool],
-        on_arrival: Callable[[], None],
-        seconds: float,
+        self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
     ) -> None:
         """Let `feed` continue with another stream as soon as that has a frame. Until then it stays where it is.
 
@@ -191,14 +182,8 @@ class Hub:
                 self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)
         return self.known.facts(streams)
 
-    def still_target(self, streams: Streams, quality: str) -> Target:
-        """The stream for a still: one that is open here, rather than another connection to the camera."""
-        target = self.known.target(streams, quality)
-        if target.is_sub and quality in QUALITIES and target.id not in self._cameras:
-            main = Target(streams.camera, streams.main, quality, quality)
-            shape = self.known.shape(target.id, target.source)
-            return main if shape is None or main.id in self._cameras else target
-        return target
+    def is_open(self, stream: str) -> bool:
+        return stream in self._cameras
 
     def newest(self, camera: str) -> dict[str, Frame] | None:
         """Quality -> newest JPEG frame of a camera that is live here. None: it is not."""

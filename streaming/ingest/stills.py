@@ -20,6 +20,7 @@ from streaming.ingest.active_camera import FRESH, Feed
 from streaming.ingest.condition import FAILED_OPENINGS
 from streaming.ingest.frames import Frame
 from streaming.ingest.hub import Hub
+from streaming.ingest.streams import SUB, Streams, Target
 from streaming.store.connection import Word
 from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
@@ -162,6 +163,16 @@ class Stills:
             self._retry_redis_at = time.monotonic() + RETRY
             return None
         return Still(found[2], float(found[1]), time.monotonic() + found[0] / 1000) if found else None
+
+
+def still_target(hub: Hub, streams: Streams, quality: str) -> Target:
+    """The stream for a still: one that is open here, rather than another connection to the camera."""
+    target = hub.known.target(streams, quality)
+    if not target.is_sub or quality == SUB or hub.is_open(target.id):
+        return target
+    main = Target(streams.camera, streams.main, quality, quality)
+    was_seen = hub.known.shape(target.id, target.source) is not None
+    return target if was_seen and not hub.is_open(main.id) else main
 
 
 class Room:

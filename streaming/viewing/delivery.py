@@ -47,14 +47,16 @@ class Delivery:
         self._slot.progressed(self._stall + LEASE_MARGIN)
         return True
 
-    async def switch(self, quality: str) -> None:
-        """All frames that the feed gives from now on are of `quality`. Tell the viewer."""
+    async def switch(self, quality: str, within: str) -> None:
+        """Send frames of `quality` from now on, and tell the viewer first. `within`: its name in the feed's stream."""
+        self._counted = None  # no frame takes the fast path until the viewer was told
+        self._feed.switch(within)
         self.begin(quality)
         await self.tell_format()
 
     def begin(self, quality: str, *, is_other_stream: bool = False) -> None:
         """All frames that the feed gives from now on are of `quality`. The viewer is told before the first one."""
-        self._counted = None  # no frame takes the fast path until the viewer was told
+        self._counted = None
         self._quality, self._told, self._is_told = quality, (self._feed.format, ""), False
         if is_other_stream:
             self._epoch_offset = None

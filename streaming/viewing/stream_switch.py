@@ -19,7 +19,7 @@ from streaming.viewing.log import log_event
 from streaming.viewing.services import WorkerServices
 
 PATIENCE = 4.0  # seconds for the first frame of a stream: shorter than the window in which rates are measured
-OF_FIRST_FRAME = 0.4  # of the time for the first frame, at most: the other stream needs as much
+OF_FIRST_FRAME = 0.4  # of the time for a viewing's first frame: then a substream without a frame is given up
 
 
 class StreamSwitch:
@@ -104,8 +104,7 @@ class StreamSwitch:
         """Deliver another quality of the same stream, unless the budget refuses it."""
         if await self._is_admitted(target):
             self._settle(target)
-            self._feed.switch(target.quality)
-            await self._delivery.switch(target.name)
+            await self._delivery.switch(target.name, target.quality)
 
     async def _move(self, target: Target) -> None:
         """Continue with another stream, unless the budget or the camera refuses it.
@@ -122,7 +121,7 @@ class StreamSwitch:
             self._account.traffic.restart()
 
         try:
-            await self._hub.move(self._feed, target, lambda: self._suiting() == target, arrived, self._patience)
+            await self._hub.move(self._feed, target, lambda: self._suiting() == target, arrived, PATIENCE)
         except CameraUnreachableError as error:
             if self.has_alternative:
                 raise

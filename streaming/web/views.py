@@ -19,6 +19,7 @@ from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
+from streaming.ingest.stills import still_target
 from streaming.ingest.streams import Streams
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
@@ -101,7 +102,7 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
-    target = worker.hub.still_target(Streams(str(found.id), source, found.substream), quality)
+    target = still_target(worker.hub, Streams(str(found.id), source, found.substream), quality)
     still = await worker.stills.take(target.id, target.source, target.quality, str(user.pk))
     tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
     unchanged = get_conditional_response(request, etag=tag)
