@@ -60,6 +60,19 @@ class Stills:
         self._silent = 0  # silent cameras without a place
         self._retry_redis_at = 0.0  # time.monotonic()
 
+    async def take_of(self, streams: Streams, quality: str, user: str) -> Still:
+        """As `take`, from the stream of the camera that serves `quality`: another one if the first proves unsuitable."""
+        while True:
+            target = _target(self._hub, streams, quality)
+            try:
+                still = await self.take(target.id, target.source, target.quality, user)
+            except CameraUnreachableError:
+                if not target.is_sub:
+                    raise
+            else:
+                if not target.is_sub or self._hub.known.target(streams, quality).is_sub:
+                    return still
+
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
         """Returns the current still, or a new one.
 
@@ -165,14 +178,12 @@ class Stills:
         return Still(found[2], float(found[1]), time.monotonic() + found[0] / 1000) if found else None
 
 
-def still_target(hub: Hub, streams: Streams, quality: str) -> Target:
+def _target(hub: Hub, streams: Streams, quality: str) -> Target:
     """The stream for a still: one that is open here, rather than another connection to the camera."""
     target = hub.known.target(streams, quality)
-    if not target.is_sub or quality == SUB or hub.is_open(target.id):
+    if not target.is_sub or quality == SUB or hub.is_open(target.id) or not hub.is_open(streams.camera):
         return target
-    main = Target(streams.camera, streams.main, quality, quality)
-    was_seen = hub.known.shape(target.id, target.source) is not None
-    return target if was_seen and not hub.is_open(main.id) else main
+    return Target(streams.camera, streams.main, quality, quality)
 
 
 class Room:

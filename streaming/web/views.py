@@ -19,7 +19,6 @@ from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
-from streaming.ingest.stills import still_target
 from streaming.ingest.streams import Streams
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
@@ -102,8 +101,7 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
-    target = still_target(worker.hub, Streams(str(found.id), source, found.substream), quality)
-    still = await worker.stills.take(target.id, target.source, target.quality, str(user.pk))
+    still = await worker.stills.take_of(Streams(str(found.id), source, found.substream), quality, str(user.pk))
     tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:

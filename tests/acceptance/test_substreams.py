@@ -120,17 +120,30 @@ async def test_a_changed_substream_is_read_by_those_who_watch_it(
         await eventually(lambda: other.connections == 1 and sub.connections == 0, 10)
 
 
-def test_a_still_is_made_from_the_substream_once_its_size_is_known(
+def shape_of_still(session: Session, id: str, quality: str) -> tuple[int, ...]:
+    status, data = session.get(f"/api/v1/cameras/{id}/stream/snapshot?quality={quality}")
+    assert status == 200
+    shape: tuple[int, ...] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape
+    return shape[:2]
+
+
+def test_a_still_is_made_from_the_substream_if_that_is_large_enough(
     session: Session, camera_id: str, main: SimulatedCamera, sub: SimulatedCamera
 ) -> None:
-    path = f"/api/v1/cameras/{camera_id}/stream/snapshot?quality="
-    status, data = session.get(path + "sub")
-    assert status == 200
-    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
-    assert session.get(path + "low")[0] == 200
+    assert shape_of_still(session, camera_id, "low") == shape_of_still(session, camera_id, "sub") == (360, 640)
     assert (main.connections_total, sub.connections_total) == (0, 1)
-    assert session.get(path + "medium")[0] == 200
+    assert shape_of_still(session, camera_id, "medium") == (720, 1280)
     assert main.connections_total == 1
+
+
+@pytest.mark.parametrize("wrong", ["small", "squeezed", "gone"])
+def test_a_still_is_made_from_the_main_stream_if_the_substream_is_not_suitable(
+    installation: Site, session: Session, simulator: Simulator, main: SimulatedCamera, wrong: str
+) -> None:
+    width, height = (320, 180) if wrong == "small" else (640, 480)
+    sub = simulator.add(SimulatedCamera(name="Yard", path="other", width=width, height=height, fps=10))
+    id = installation.add_camera("Yard", main.url, substream=f"{sub.url}-typo" if wrong == "gone" else sub.url)
+    assert shape_of_still(session, id, "low") == (360, 640)
 
 
 async def test_a_substream_with_a_wrong_path_does_not_hide_the_camera(
