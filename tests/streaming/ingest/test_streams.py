@@ -1,9 +1,10 @@
 """Which stream of a camera serves a quality, and what a worker knows of the streams."""
 
+import time
+
 import pytest
 
 from cameras.sources import CameraSource
-from streaming.ingest import streams
 from streaming.ingest.streams import FAILED_FOR, KnownStreams, Shape, Streams, substream_id
 
 MAIN, SUB = CameraSource("rtsp://camera/main"), CameraSource("rtsp://camera/sub")
@@ -67,7 +68,7 @@ def test_what_was_learned_of_an_earlier_address_does_not_count() -> None:
 
 def test_a_substream_that_could_not_be_opened_is_left_out_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(streams.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     known = KnownStreams()
     known.fail(substream_id("1"), SUB)
     assert served_by_sub(known, "sub", "low") == [False, False]
