@@ -6,11 +6,11 @@ Only this thread opens, reads and closes its `Reader`.
 import logging
 import threading
 import time
-from collections import deque
 from typing import Protocol
 
 from cameras.sources import CameraSource
 from streaming.ingest.access_units import units_of
+from streaming.ingest.arrivals import Arrivals
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.memory import trim_memory
 from streaming.ingest.pictures import DecodingError, is_whole
@@ -21,7 +21,6 @@ from streaming.ingest.video import Video, VideoListener
 
 logger = logging.getLogger(__name__)
 
-SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
 BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; the last one repeats
 
 
@@ -48,15 +47,12 @@ class Capture:
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
         self.frames_read = 0
-        self._arrivals: deque[float] = deque(maxlen=50)  # time.monotonic() of the newest frames read
+        self.arrivals = Arrivals()
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately; 0 when it is silent. Rather too low in the first second."""
-        arrivals = list(self._arrivals)
-        if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENT:
-            return 0.0
-        return (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1.0)
+        """Frames/s that the camera sent lately."""
+        return self.arrivals.rate
 
     @property
     def camera_delay(self) -> float | None:
@@ -130,12 +126,12 @@ class Capture:
             units = units_of(codec, extradata, self._allowance.largest_picture, whole=reader.returns_whole_pictures)
             video = self._video(codec, extradata)
             relay.opened(codec, extradata)
-            self._arrivals.clear()
+            self.arrivals.clear()
             live = False
             while self._should_serve(source) and relay.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
-                self._arrived(1)
+                self._arrived([len(data)])
                 if not live:
                     live = True
                     self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
@@ -167,12 +163,12 @@ class Capture:
                     self._report(news.failures, news.cause)
                 elif isinstance(news, Arrival) and news.opening is not opening:
                     opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
-                    self._arrivals.clear()
-                    self._arrived(1)
+                    self.arrivals.clear()
+                    self._arrived([len(news.units[-1].data)])
                     self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
                     video.join(news.units)
                 elif isinstance(news, Arrival):
-                    self._arrived(len(news.units))
+                    self._arrived([len(unit.data) for unit in news.units])
                     if news.gap:
                         video.cut()
                     for unit in news.units:
@@ -183,9 +179,10 @@ class Capture:
     def _video(self, codec: str, extradata: bytes) -> Video:
         return Video(codec, extradata, self._next_epoch, lambda: self._wanted, self._listener)
 
-    def _arrived(self, pictures: int) -> None:
-        self.frames_read += pictures
-        self._arrivals.extend([time.monotonic()] * pictures)
+    def _arrived(self, sizes: list[int]) -> None:
+        """Pictures of these sizes have arrived, in bytes."""
+        self.frames_read += len(sizes)
+        self.arrivals.add(sizes)
 
     def _next_epoch(self) -> int:
         self._epoch = (self._epoch + 1) % 256

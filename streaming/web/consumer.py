@@ -203,7 +203,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case protocol.ConfirmCodec(codec), Viewing() as viewing:
                 viewing.confirm_codec(codec)
             case protocol.Ping(sent), viewing:
-                await self.send_message(protocol.pong_message(sent, viewing.camera_delay if viewing else None))
+                await self.send_message(viewing.pong(sent) if viewing else protocol.pong_message(sent))
 
     def _take_ack(self, text: str) -> bool:
         """Take a text from the fast path if it acknowledges a frame. Returns whether it did."""

@@ -15,6 +15,7 @@ from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
 from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory, no_sharing
+from streaming.ingest.streams import Shape
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -55,10 +56,12 @@ class Watched:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
         self.own_formats: list[Format] = []
+        self.shapes: list[Shape] = []
         self.conditions: list[Condition] = []
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
         self.on_own_format = self.own_formats.append
+        self.on_shape = self.shapes.append
         self.on_condition = self.conditions.append
         self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)

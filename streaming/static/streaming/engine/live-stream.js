@@ -4,7 +4,7 @@ import { Decoding } from "./decoding.js";
 import { playsCodec } from "./video-support.js";
 import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js";
 
-/** @import { Format, Frame, InfoMessage, QualityMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Format, Frame, InfoMessage, PongMessage, QualityMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
@@ -15,6 +15,7 @@ import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js
 /**
  * @typedef {object} StreamListener
  * @property {(message: StreamMessage) => void} onMessage
+ * @property {(message: InfoMessage | PongMessage) => void} onStreams facts of the camera's own video
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame, live: boolean) => void} onPicture the listener owns the
  *   picture; `live`: the server has not reported the camera as lost since it sent the frame
  * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
@@ -54,6 +55,7 @@ export class LiveStream {
       clock,
       {
         onMessage: (message) => this.#onMessage(message),
+        onStreams: (message) => listener.onStreams(message),
         onFrame: (frame) => this.#onFrame(frame),
         onCameraDelay: (delay) => (figures.cameraDelay = delay),
         onEnd: (end) => listener.onEnd(end),

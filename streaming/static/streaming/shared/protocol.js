@@ -31,7 +31,7 @@
  *   and the time left of this user's block, 0: none
  */
 
-/** @typedef {{id: string, name: string}} Camera */
+/** @typedef {{id: string, name: string, substream?: boolean}} Camera `substream`: whether it has one, as far as the page knows */
 
 /** @typedef {ValueOf<typeof CloseCode>} CloseCode */
 export const CloseCode = Object.freeze({
@@ -104,11 +104,16 @@ export const StreamState = Object.freeze({
   RECONNECTING: "reconnecting",
 });
 
-/** @typedef {"low" | "medium" | "high" | "original"} Quality */
+/** @typedef {"low" | "medium" | "high" | "original" | "sub"} Quality */
 /** @type {readonly Quality[]} */
-export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
+export const QUALITIES = Object.freeze(["low", "medium", "high", "original", "sub"]);
 
 /** @typedef {"jpeg" | "h264" | "h265"} Format */
+
+/**
+ * A stream of a camera as it comes, and its rates; 0: not known yet.
+ * @typedef {{codec: string, width: number, height: number, frames_per_second: number, kbps: number}} StreamFacts
+ */
 
 /**
  * @typedef {object} InfoMessage
@@ -120,6 +125,8 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number} in_use
  * @property {number} limit
  * @property {string} [resume] a token to come back with
+ * @property {Quality[]} [qualities] `sub` only if the camera has a substream
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /**
@@ -182,6 +189,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number} time of the ping
  * @property {number} server_time Unix milliseconds
  * @property {number | null} [camera_delay] ms from the camera's capture of a picture to the server's read; null: not known
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */
