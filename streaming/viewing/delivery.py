@@ -61,8 +61,6 @@ class Delivery:
         """Send frames of `quality` from now on, and tell the viewer first. `within`: its name in the feed's stream."""
         self._counted = None  # no frame takes the fast path until the viewer was told
         self._feed.switch(within)
-        if self.awaits_codec:  # this is the answer: they do not play it
-            self._made_progress()
         self.begin(quality)
         await self.tell_format()
 
@@ -70,7 +68,9 @@ class Delivery:
         """All frames that the feed gives from now on are of `quality`. The viewer is told before the first one."""
         self._counted = None
         self._quality, self._told, self._is_told = quality, (self._feed.format, ""), False
-        self._unconfirmed = ""  # the next frame may come in another codec
+        if self.awaits_codec:  # this is the answer: they do not play it. The next frame may come in another codec
+            self._unconfirmed = ""
+            self._made_progress()
         if is_other_stream:
             self._epoch_offset = None
 
