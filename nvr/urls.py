@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeDoneView, PasswordChangeView
 from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
 
 from nvr import api, unavailable
 
@@ -18,12 +19,12 @@ urlpatterns = [
     # The names of the templates differ from Django's, which are those of the administration.
     path(
         "accounts/password/",
-        PasswordChangeView.as_view(template_name="registration/password.html"),
+        never_cache(PasswordChangeView.as_view(template_name="registration/password.html")),
         name="password_change",
     ),
     path(
         "accounts/password/done/",
-        PasswordChangeDoneView.as_view(template_name="registration/password_done.html"),
+        never_cache(PasswordChangeDoneView.as_view(template_name="registration/password_done.html")),
         name="password_change_done",
     ),
     path("admin/", admin.site.urls),

@@ -10,7 +10,7 @@ local ticket = ticket_of(line, id)
 if not ticket then return {0} end
 if change == 'front' then
   local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
-  if first[1] == id then return {1} end
+  if first[1] == id and ticket.class == 0 then return {1} end
   ticket.class, ticket.order = 0, math.min(tonumber(first[2]), CLASS) - 1
   place(line, id, ticket, ticket.queue)
 else

@@ -198,3 +198,16 @@ async def test_an_administrator_moves_one_to_the_front_and_removes_another(gate:
     watching.leave()
     (await third.watching()).leave()
     (await first.watching()).leave()
+
+
+async def test_whoever_is_first_and_moved_to_the_front_stays_there_when_operators_come(
+    gate: Gate, store: Store
+) -> None:
+    watching = await Visitor(gate, terms(1)).watching()
+    first = await Visitor(gate, terms(1)).in_line()
+    assert await move_to_front(store, first.id)
+    operator = await Visitor(gate, terms(1), replace(WAIT, kind=Kind.OPERATOR)).in_line()
+    assert [row["id"] for row in await read_line(store)] == [first.id, operator.id]
+    watching.leave()
+    (await first.watching()).leave()
+    (await operator.watching()).leave()
