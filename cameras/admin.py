@@ -1,15 +1,18 @@
-"""Cameras and API tokens in the administration. The streaming application serves *Test connection*."""
+"""Cameras, their groups and API tokens in the administration. The streaming application serves *Test connection*."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import Count, ForeignKey, QuerySet
 from django.http import HttpRequest
 
-from cameras import tokens
+from cameras import grants, tokens, wall_admin  # noqa: F401 - registers its pages
 from cameras.forms import CameraForm
-from cameras.models import ApiToken, Camera
+from cameras.grant_forms import CameraAccessForm
+from cameras.grants_admin import telling_who_sees
+from cameras.models import ApiToken, Camera, CameraGroup
+from cameras.permissions import may_grant
 from cameras.sources import CameraSource
 
 
@@ -17,17 +20,64 @@ from cameras.sources import CameraSource
 class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = CameraForm
     change_form_template = "admin/cameras/camera/change_form.html"
-    list_display = ("name", "address", "enabled")
-    list_filter = ("enabled",)
+    list_display: tuple[Any, ...] = ("name", "address", "enabled")
+    list_filter: ClassVar[tuple[Any, ...]] = ("enabled",)
     search_fields = ("name", "stream_url", "substream_url")
 
-    def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
+        return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined, no-any-return]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         forget = ["forget_password"] if obj is not None and obj.has_password else []
-        return ["name", "stream_url", "substream_url", "username", "password", *forget, "enabled"]
+        fields = ["name", "stream_url", "substream_url", "username", "password", *forget, "enabled"]
+        access = {"fields": ["users", "groups"], "description": grants.explanation(), "classes": ["collapse"]}
+        return [(None, {"fields": fields}), *([("Who may see it", access)] if self._may_grant(request, obj) else [])]
+
+    def get_form(self, request: HttpRequest, obj: Camera | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if self._may_grant(request, obj):
+            kwargs["form"] = CameraAccessForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def _may_grant(self, request: HttpRequest, obj: Camera | None) -> bool:
+        changes = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return changes and may_grant(request.user)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if isinstance(form, CameraAccessForm):
+            with telling_who_sees(request):
+                grants.set_holders(form.instance, form.holders())
+        elif not change:
+            grants.keep_visible(request.user, [form.instance])  # type: ignore[arg-type]
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:
         return str(CameraSource(camera.stream_url)) or "none"
+
+
+@admin.register(CameraGroup)
+class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "size")
+    search_fields = ("name",)
+    filter_horizontal = ("cameras",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CameraGroup]:
+        groups: QuerySet[CameraGroup] = super().get_queryset(request)
+        return groups.annotate(size=Count("cameras"))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["queryset"] = Camera.objects.visible_to(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Cameras that are hidden from the user stay in the group."""
+        hidden = list(form.instance.cameras.exclude(pk__in=Camera.objects.visible_to(request.user)))
+        super().save_related(request, form, formsets, change)
+        form.instance.cameras.add(*hidden)
+
+    @admin.display(description="cameras", ordering="size")
+    def size(self, group: Any) -> int:
+        return int(group.size)
 
 
 @admin.register(ApiToken)

@@ -1,15 +1,20 @@
-"""Cameras in the JSON API: list, create, read, change, delete, import and export. Runs in threads: queries the database."""
+"""Cameras in the JSON API: list, create, read, change, delete, import and export. Runs in threads: queries the database.
+
+A camera that is hidden from the user is not there for any operation.
+"""
 
 import uuid
 from typing import Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from cameras import spreadsheets
+from cameras import grants, spreadsheets
 from cameras.api_auth import requires
+from cameras.api_log import log_by_api
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.problems import InvalidFileOut, Problem, answers, invalid_form
@@ -25,14 +30,15 @@ FILE = {"type": "string", "description": f"Columns: {', '.join(spreadsheets.COLU
 @router.get("", auth=requires("cameras.view_camera"), response=answers({200: CameraPage}, 422))
 def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """All cameras, by name."""
-    cameras = Camera.objects.all()
+    cameras = visible(request)
     return {"items": window.of(cameras), "count": cameras.count()}
 
 
 @router.post("", auth=requires("cameras.add_camera"), response=answers({201: CameraOut}, 400, 413, 422))
 def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status[Camera]:
     camera = _saved(CameraForm(body.model_dump()))
-    _log(request, ADDITION, camera)
+    grants.keep_visible(request.auth, [camera])  # type: ignore[attr-defined]
+    log_by_api(request, ADDITION, [camera])
     response["Location"] = f"{request.path}/{camera.pk}"
     return Status(201, camera)
 
@@ -47,7 +53,7 @@ def export_cameras(request: HttpRequest) -> HttpResponse:
     """All cameras as a CSV file in UTF-8. The column for passwords is empty.
 
     Spreadsheets execute a cell that begins with = + - or @. Such a cell gets an apostrophe in front; import removes it."""
-    text = spreadsheets.export(Camera.objects.all())
+    text = spreadsheets.export(visible(request))
     headers = {"Content-Disposition": 'attachment; filename="cameras.csv"'}
     return HttpResponse(text, content_type=f"{CSV}; charset=utf-8", headers=headers)
 
@@ -64,19 +70,20 @@ def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any
     A row changes the camera of its name, or creates it. An empty password keeps the stored one. The file is UTF-8 with
     commas or semicolons. With `dry_run` the file is only checked."""
     try:
-        outcome = spreadsheets.import_cameras(_file(request), dry_run=dry_run)
+        outcome = spreadsheets.import_cameras(_file(request), visible(request), dry_run=dry_run)
     except spreadsheets.FileError as error:
         raise Problem(422, str(error), fields={}, rows=[vars(row) for row in error.rows]) from error
     if not dry_run:
-        _log(request, ADDITION, *outcome.created)
-        _log(request, CHANGE, *outcome.changed)
+        grants.keep_visible(request.auth, outcome.created)  # type: ignore[attr-defined]
+        log_by_api(request, ADDITION, outcome.created)
+        log_by_api(request, CHANGE, outcome.changed)
     counts = {name: len(cameras) for name, cameras in vars(outcome).items()}
     return {**counts, "dry_run": dry_run}
 
 
 @router.get("/{uuid:camera_id}", auth=requires("cameras.view_camera"), response=answers({200: CameraOut}, 404))
 def read_camera(request: HttpRequest, camera_id: uuid.UUID) -> Camera:
-    return find(camera_id)
+    return find(request, camera_id)
 
 
 @router.patch(
@@ -91,25 +98,32 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
     as well."""
     given = body.given()
     with transaction.atomic():
-        camera = find(camera_id, Camera.objects.select_for_update())
+        camera = find(request, camera_id, lock=True)
         kept = {name: getattr(camera, name) for name in KEPT}
         form = CameraForm({**kept, **given, "forget_password": given.get("password") == ""}, instance=camera)
         changed = _saved(form)
-    _log(request, CHANGE, changed, *sorted(given))
+    log_by_api(request, CHANGE, [changed], sorted(given))
     return changed
 
 
 @router.delete("/{uuid:camera_id}", auth=requires("cameras.delete_camera"), response=answers({204: None}, 404))
 def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
     """Delete a camera. Its viewers are told."""
-    camera = find(camera_id)
-    _log(request, DELETION, camera)
+    camera = find(request, camera_id)
+    log_by_api(request, DELETION, [camera])
     camera.delete()
     return Status(204, None)
 
 
-def find(camera_id: uuid.UUID, cameras: Any = Camera.objects) -> Camera:
-    camera: Camera | None = cameras.filter(pk=camera_id).first()
+def visible(request: HttpRequest) -> "QuerySet[Camera]":
+    """The cameras that are not hidden from the request's user."""
+    return Camera.objects.visible_to(request.auth)  # type: ignore[attr-defined]
+
+
+def find(request: HttpRequest, camera_id: uuid.UUID, *, lock: bool = False) -> Camera:
+    """The camera, unless it is hidden from the request's user. `lock`: until the end of the transaction."""
+    cameras = visible(request)
+    camera = (cameras.select_for_update() if lock else cameras).filter(pk=camera_id).first()
     if camera is None:
         raise Problem(404, "Camera not found.", "camera_not_found")
     return camera
@@ -134,12 +148,3 @@ def _file(request: HttpRequest) -> bytes:
     if len(body) > spreadsheets.MAX_BYTES:
         raise too_large
     return body
-
-
-def _log(request: HttpRequest, flag: int, *cameras_and_fields: Any) -> None:
-    """Add an entry to each camera's history in the administration."""
-    cameras = [item for item in cameras_and_fields if isinstance(item, Camera)]
-    fields = [item for item in cameras_and_fields if isinstance(item, str)]
-    message = "By the API" + (": " + ", ".join(fields) if fields else "") + "."
-    if cameras:
-        LogEntry.objects.log_actions(request.auth.pk, cameras, flag, message)  # type: ignore[attr-defined]

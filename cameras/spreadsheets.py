@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from django.db import models, transaction
 from django.db.models.functions import Cast
@@ -33,6 +34,7 @@ WORDS = {
 }
 
 Row = dict[str, str]  # column -> cell
+Cameras: TypeAlias = "models.QuerySet[Camera]"
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ def export(cameras: Iterable[Camera]) -> str:
     return text.getvalue()
 
 
-def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
-    """Create and change the cameras of a file. Raises FileError, and then nothing is changed."""
+def import_cameras(data: bytes, cameras: Cameras, *, dry_run: bool = False) -> Outcome:
+    """Create the cameras of a file, and change those of `cameras`. Raises FileError, and then nothing is changed."""
     rows = list(_rows(data))
     for _ in range(ATTEMPTS):
-        known = _as_stored(Camera.objects.all())
-        outcome = _validated(rows)
-        if dry_run or _store(outcome, known):
+        known = _as_stored(cameras.all())
+        outcome = _validated(rows, cameras.all())
+        if dry_run or _store(outcome, cameras, known):
             return outcome
     raise FileError([RowError(1, "", CHANGED)])
 
@@ -84,17 +86,17 @@ def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
 # Storing.
 
 
-def _as_stored(cameras: "models.QuerySet[Camera]") -> set[tuple[object, ...]]:
+def _as_stored(cameras: Cameras) -> set[tuple[object, ...]]:
     """The stored values, with passwords as they are encrypted: each change of a password encrypts it anew."""
     password = Cast("password", models.TextField())
     others = [name for name in STORED if name != "password"]
     return set(cameras.values_list("pk", "name", password, *others))
 
 
-def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
-    """Store the outcome. Returns False, with nothing stored, if the cameras are not as `known` any more."""
+def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]]) -> bool:
+    """Store the outcome. Returns False, with nothing stored, if `cameras` are not as `known` any more."""
     with transaction.atomic():
-        if _as_stored(Camera.objects.select_for_update()) != known:
+        if _as_stored(cameras.select_for_update()) != known:
             return False
         Camera.objects.bulk_create(
             [*outcome.created, *outcome.changed],
@@ -155,9 +157,9 @@ def _unescaped(cell: str) -> str:
 # Validating.
 
 
-def _validated(rows: list[tuple[int, Row]]) -> Outcome:
+def _validated(rows: list[tuple[int, Row]], cameras: Cameras) -> Outcome:
     stored: dict[str, list[Camera]] = {}
-    for camera in Camera.objects.all():
+    for camera in cameras:
         stored.setdefault(camera.name, []).append(camera)
     outcome = Outcome()
     errors: list[RowError] = []

@@ -1,4 +1,5 @@
-"""API tokens for programs. A token acts as its user while the user is active and the token has not expired.
+"""Tokens: secrets of programs and displays. An API token acts as its user while the user is active and the token has not
+expired. cameras/displays.py has those of displays.
 
 A token is `nvr_` and 256 random bits. The prefix helps scanners to find leaked tokens. Random bits need no slow hash.
 """
@@ -11,11 +12,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q
 from django.utils import timezone
 
-from cameras.models import ApiToken
+from cameras.models import ApiToken, Token
 
 WORD = "nvr_"
 PREFIX = 8  # characters stored in clear, so that people can tell tokens apart
-SEEN_EVERY = timedelta(minutes=1)  # precision of `last_used`, which saves a database write per request
+SEEN_EVERY = timedelta(minutes=1)  # precision of the time of the last use, which saves a database write per request
 
 
 def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) -> str:
@@ -26,23 +27,28 @@ def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) ->
     return token
 
 
-def fill(row: ApiToken) -> str:
+def fill(row: Token) -> str:
     """Create the token of an unsaved row. Returns its text."""
     token = WORD + secrets.token_urlsafe(32)
-    row.prefix, row.digest = token[:PREFIX], _digest(token)
+    row.prefix, row.digest = token[:PREFIX], digest(token)
     return token
 
 
 def user_of(token: str) -> AbstractBaseUser | None:
     """The token's user, or None if the token is unknown or expired or the user is inactive."""
-    row = ApiToken.objects.select_related("user").filter(digest=_digest(token)).first()
-    now = timezone.now()
-    if row is None or (row.expires is not None and row.expires <= now) or not row.user.is_active:
+    row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
+    if row is None or row.has_expired or not row.user.is_active:
         return None
-    if row.last_used is None or now - row.last_used >= SEEN_EVERY:
-        unseen = Q(last_used=None) | Q(last_used__lte=now - SEEN_EVERY)
-        ApiToken.objects.filter(unseen, pk=row.pk).update(last_used=now)
+    note_use(row, "last_used")
     return row.user
+
+
+def note_use(row: Token, column: str) -> None:
+    """Note in `column` that the token is used now."""
+    now, before = timezone.now(), getattr(row, column)
+    if before is None or now - before >= SEEN_EVERY:
+        unseen = Q(**{column: None}) | Q(**{f"{column}__lte": now - SEEN_EVERY})
+        type(row)._default_manager.filter(unseen, pk=row.pk).update(**{column: now})
 
 
 class EndWithPassword:
@@ -61,5 +67,5 @@ class EndWithPassword:
             ApiToken.objects.filter(Q(expires=None) | Q(expires__gt=now), user_id=user.pk).update(expires=now)
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

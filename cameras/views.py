@@ -1,35 +1,45 @@
-"""The pages that show cameras: as cards, and as a wall."""
+"""The page that shows cameras as cards. wall_views.py has the walls."""
 
-from typing import Any
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 
-from cameras.models import Camera
-from cameras.permissions import may_watch
+from cameras import cards
+from cameras.permissions import may_watch, sees_all, visible_to
 
 
 @never_cache
 @login_required
 def camera_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "cameras/list.html", {**_context(request), "limit": settings.STREAM_MAX_CONCURRENT})
+    visible = visible_to(request.user).only("name", "stream_url", "enabled")  # else each password would be decrypted
+    cameras = cards.in_own_order(request.user, visible)
+    context = {
+        "cameras": cameras,
+        "groups": cards.groups_of(cameras),
+        "limit": settings.STREAM_MAX_CONCURRENT,
+        "may_watch": may_watch(request.user),
+        "needs_grant": lambda: not sees_all(request.user),
+        "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),
+    }
+    return render(request, "cameras/list.html", context)
 
 
 @never_cache
 @login_required
-def wall(request: HttpRequest) -> HttpResponse:
-    context = _context(request)
-    watchable = context["cameras"].filter(enabled=True).exclude(stream_url="")
-    return render(request, "cameras/wall.html", {**context, "cameras": watchable})
-
-
-def _context(request: HttpRequest) -> dict[str, Any]:
-    allowed = may_watch(request.user)
-    return {
-        "cameras": Camera.objects.all() if allowed else Camera.objects.none(),
-        "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),
-        "may_watch": allowed,
-    }
+@require_POST
+def card_order(request: HttpRequest) -> HttpResponse:
+    """Save the user's own order of the cards. 400 with the field and the reason: nothing has changed."""
+    if not may_watch(request.user):
+        raise PermissionDenied
+    try:
+        cards.save_order(cast(User, request.user), request.POST.get("cameras", ""), visible_to(request.user).only("pk"))
+    except ValidationError as error:
+        return JsonResponse({"errors": error.message_dict}, status=400)
+    return JsonResponse({})

@@ -5,12 +5,14 @@ Needs what docs/screenshots.py needs. Others take slots, so that the wall has th
 
 from contextlib import ExitStack
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from docs.screenshots import PATIENCE, SIZES, house, shoot, start_browser
 from tests.browser.chromium import enter
 from tests.browser.others import Others
 from tests.client import Session
+from tests.servers import Site
+from tests.walls import NOW, add_display, add_wall, change_displays
 
 OTHERS = 7
 
@@ -34,6 +36,42 @@ def main() -> None:
             page.wait_for_timeout(2_000)  # until the delay is known
             shoot(page, f"wall{suffix}")
             context.close()
+        others.leave_all()
+        for suffix, size in SIZES.items():
+            for scheme in ("light", "dark"):
+                page = browser.new_context(**size, color_scheme=scheme).new_page()
+                enter(page, base, Session(base, "admin").cookie)
+                arrange(page, suffix + ("-dark" if scheme == "dark" else ""))
+                page.context.close()
+        display(browser, installation, list(ids.values()))
+
+
+def arrange(page: Page, suffix: str) -> None:
+    page.get_by_role("link", name="Wall").click()
+    expect(page.locator(".tile [data-state=live]")).to_have_count(4, timeout=PATIENCE)
+    page.get_by_role("button", name="Arrange").click()
+    page.locator("[data-resize]").first.click()
+    page.wait_for_timeout(2_000)  # until the delay is known
+    shoot(page, f"wall-arranging{suffix}")
+    page.get_by_role("button", name="Save…").click()
+    page.get_by_label("Name").fill("Entrances")
+    shoot(page, f"wall-saving{suffix}")
+
+
+def display(browser: Browser, installation: Site, cameras: list[str]) -> None:
+    """A display with a place that has become empty, and its end."""
+    add_wall(installation, "entrances", cameras)
+    link = f"{installation.workers[0].base}/display/#{add_display(installation, 'entrances')}"
+    installation.remove_camera(cameras[-1])
+    page = browser.new_context(**SIZES[""]).new_page()
+    page.goto(link)
+    expect(page.locator(".tile [data-state=live]")).to_have_count(3, timeout=PATIENCE)
+    page.wait_for_timeout(2_000)  # until the delay is known
+    shoot(page, "wall-display")
+    change_displays(installation, "expires", NOW)
+    page.reload()
+    expect(page.get_by_role("heading", name="This display has expired")).to_be_visible()
+    shoot(page, "wall-display-expired")
 
 
 if __name__ == "__main__":

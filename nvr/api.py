@@ -19,6 +19,7 @@ from ninja.operation import Operation
 from cameras.api import router as cameras
 from cameras.api_auth import Bearer, requires
 from cameras.problems import Problem, invalid, invalid_values
+from cameras.wall_api import router as walls
 from streaming.errors import StreamError
 from streaming.web.api import router as streaming
 from streaming.web.line_api import router as line
@@ -28,7 +29,8 @@ DESCRIPTION = """
 Cameras, running streams and their limits, for programs. `docs/api.md` has examples.
 
 **Access.** Send `Authorization: Bearer <token>`. Create a token in the administration under *Cameras > API tokens*. It is
-shown once and has the permissions of its user. The session of a log-in works too, with Django's CSRF token.
+shown once and has the permissions of its user. A camera that is hidden from the user is not there. The session of a log-in
+works too, with Django's CSRF token.
 
 **Errors** are `{"error": {"reason": "...", "message": "..."}}`. `reason` does not change. A 422 response lists the errors of
 each field in `fields`. Times are ISO 8601 in UTC. Lists take `limit` and `offset` and return the `count` of all entries.
@@ -74,6 +76,7 @@ api = Api(
     auth=requires(),
 )
 api.add_router("/cameras", cameras)
+api.add_router("/walls", walls)
 api.add_router("", streaming)
 api.add_router("", line)
 

@@ -57,6 +57,7 @@ STREAM_RESUME_SECONDS = conf.RESUME.read(env.ENVIRON)
 STREAM_IDLE_MINUTES = conf.IDLE.read(env.ENVIRON)
 STREAM_PREEMPT = conf.PREEMPT.read(env.ENVIRON)
 STREAM_WALL_YIELDS = conf.WALL_YIELDS.read(env.ENVIRON)
+STREAM_CHECK_MINUTES = conf.CHECK.read(env.ENVIRON)
 
 CAMERA_NETWORKS = read_networks("CAMERA_NETWORKS")  # empty: all networks except cameras.networks.REFUSED_NETWORKS
 
@@ -174,7 +175,6 @@ LOGOUT_REDIRECT_URL = "/accounts/login/"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-USE_TZ = True
 
 # Each worker serves static files from the folders of the apps, without collectstatic.
 STATIC_URL = "/static/"
@@ -183,6 +183,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_MAX_AGE = 0  # always revalidated, because modules import each other by plain names
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a form of grants has a field for each camera, and 5,000 can be imported
 X_FRAME_OPTIONS = "DENY"  # browsers follow frame-ancestors instead, if they know it
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {

@@ -7,4 +7,5 @@ class StreamingConfig(AppConfig):
 
     def ready(self) -> None:
         from streaming import checks, signals  # noqa: F401 - importing them registers them
+        from streaming.health import admin as health_admin  # noqa: F401
         from streaming.limits import admin  # noqa: F401

@@ -91,6 +91,7 @@ RESUME: Number = Number("STREAM_RESUME_SECONDS", 5, "seconds (0: never)", 0, 60,
 IDLE: Number = Number("STREAM_IDLE_MINUTES", 30, "minutes (0: never)", 0, 10_000, fraction=True)
 PREEMPT: Choice = Choice("STREAM_PREEMPT", "off", ("on", "off"))
 WALL_YIELDS: Choice = Choice("STREAM_WALL_YIELDS", "on", ("on", "off"))
+CHECK: Number = Number("STREAM_CHECK_MINUTES", 15, "minutes (0: never)", 0, 1_440, fraction=True)
 MAX_HANDSHAKES: Number = Number("STREAM_MAX_HANDSHAKES", 1_000, "handshakes in progress per worker", 1, 100_000)
 
 ALL: tuple[Number | Choice, ...] = (
@@ -116,6 +117,7 @@ ALL: tuple[Number | Choice, ...] = (
     IDLE,
     WALL_YIELDS,
     PREEMPT,
+    CHECK,
 )
 
 

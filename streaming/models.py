@@ -1,4 +1,4 @@
-"""The tables of streaming: limits and their changes, blocks, minutes, refusals.
+"""The tables of streaming: limits and their changes, blocks, minutes, refusals, the health of cameras.
 
 `System` has no table. It gives the page *Settings > System* its place in the administration and its permissions.
 """
@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from cameras.models import Camera
 from streaming import conf
 
 
@@ -173,3 +174,38 @@ class Refusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.camera}: {self.reason}"
+
+
+class CameraHealth(models.Model):
+    """How a camera was when it was last read: by a stream, for a still, or by the check in the background.
+
+    A camera without a row was never tried.
+    """
+
+    class State(models.TextChoices):
+        """REACHABLE, or the kinds of failures (`Problem` in `ingest/condition.py`)."""
+
+        REACHABLE = "reachable", "Reachable"
+        UNREACHABLE = "unreachable", "Not reachable"
+        WRONG_PASSWORD = "wrong_password", "Wrong password"
+        NO_SUCH_PATH = "no_such_path", "No such path"
+        NO_PICTURE = "no_picture", "No picture"
+
+    camera = models.OneToOneField(Camera, models.CASCADE, primary_key=True, related_name="health")
+    state = models.CharField(max_length=20, choices=State)
+    reason = models.CharField(max_length=200)  # of a failure, for administrators; empty: reachable
+    since = models.DateTimeField()  # of the state
+    seen_at = models.DateTimeField(null=True, db_index=True)  # the camera was read, or tried; null: check it again
+    picture_at = models.DateTimeField(null=True)  # of the last picture, to a minute
+    # Of the last opening that succeeded.
+    codec = models.CharField(max_length=20, default="")  # FFmpeg's name
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    frames_per_second = models.FloatField(default=0)
+    reconnections = models.JSONField(default=dict)  # Unix hour -> how often the camera was lost in it
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.camera_id}: {self.state}"

@@ -26,6 +26,9 @@ from streaming.errors import (
 from streaming.gate.eviction import EvictionPolicy
 from streaming.gate.readings import check_writes, open_generation, opening
 from streaming.gate.slots import Gate
+from streaming.health import checks
+from streaming.health.checks import CameraChecks
+from streaming.health.sights import Sights
 from streaming.ingest.active_camera import CameraEvents
 from streaming.ingest.hub import Hub
 from streaming.ingest.reader import Allowance
@@ -101,7 +104,8 @@ class Runtime:
             conf.LEASE.value,
             self.still_limits.traffic,
         )
-        events = CameraEvents(self.reporter.soon, lambda camera: self.counters.add(f"reopened:{camera}"))
+        self._sights = Sights(lambda: self.hub.cameras())
+        events = CameraEvents(self.reporter.soon, self._count_reopening, self._sights.on_condition)
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)
         shared = self._sharing.store if self._sharing else None
         self.stills = Stills(self.hub, conf.FIRST_FRAME.value, conf.STILL.value, shared)
@@ -116,6 +120,7 @@ class Runtime:
     # Start.
 
     def start(self) -> None:
+        camera_checks = CameraChecks(self.hub, self.store, self._sights, lambda: self.draining)
         self.gate.start()
         self._tasks = [
             asyncio.create_task(self.reporter.run(), name="reports"),
@@ -127,6 +132,8 @@ class Runtime:
             asyncio.create_task(look_for_ever(self._idle_questions.look, idle.pause), name="idle questions"),
             asyncio.create_task(look_for_ever(self._wall_yields.look, lambda: wall_yields.PAUSE), name="wall yields"),
             asyncio.create_task(look_for_ever(self._preemption.look, lambda: preemption.PAUSE), name="preemption"),
+            asyncio.create_task(self._sights.run(), name="health of cameras"),
+            asyncio.create_task(look_for_ever(camera_checks.look, lambda: checks.LOOK), name="checks of cameras"),
         ]
 
     @contextlib.contextmanager
@@ -158,6 +165,9 @@ class Runtime:
         async with asyncio.timeout(CHECK):
             await check_writes(self.store)
 
+    def _count_reopening(self, camera: str) -> None:
+        self.counters.add(f"reopened:{camera}")
+
     # Reports to other workers and pages, and orders from them.
 
     def _viewings(self) -> list[Viewing]:
@@ -186,8 +196,11 @@ class Runtime:
             self.reporter.soon()
         elif kind == worker_events.Kind.POLICY:
             self._policies.reload()
+        elif kind == worker_events.Kind.RECHECK and "grants" in event:
+            self._rechecks.request_all()
         elif kind == worker_events.Kind.RECHECK:
             cameras, users, sessions = (event.get(keys, ()) for keys in ("cameras", "users", "sessions"))
+            self._sights.forget(cameras)
             for stream in list(self.streams):
                 if stream.camera in cameras or stream.user in users or stream.session in sessions:
                     self._rechecks.request(stream)

@@ -1,5 +1,6 @@
-"""Tells the workers at once when a limit changes, or a camera, user or session: then they recheck running streams."""
+"""Tells the workers at once when a limit changes, or a camera, grant, user or session: they recheck running streams."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -11,10 +12,14 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
-from cameras.models import Camera, cameras_changed
+from cameras.displays import Display
+from cameras.models import Camera, CameraGrant, DisplayToken, Wall, cameras_changed, grants_added
+from streaming.health.records import check_again
 from streaming.limits import changes
 from streaming.models import GroupLimit, UserLimit
 from streaming.store import worker_events
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500  # keys in one event, at most
 _changed = threading.local()  # kind -> keys that this thread's transaction has changed
@@ -25,7 +30,11 @@ def _recheck(kind: str, objects: Iterable[Any]) -> None:
 
     `kind`: "cameras", "users" or "sessions".
     """
-    vars(_changed).setdefault(kind, set()).update(str(one.pk) for one in objects)
+    _note(kind, (str(one.pk) for one in objects))
+
+
+def _note(kind: str, keys: Iterable[str]) -> None:
+    vars(_changed).setdefault(kind, set()).update(keys)
     transaction.on_commit(lambda: _send(kind))
 
 
@@ -35,6 +44,8 @@ def _send(kind: str) -> None:
     Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """
     keys = sorted(vars(_changed).pop(kind, ()))
+    if keys and kind == "grants" and not CameraGrant.objects.exists():
+        logger.warning("No camera grant is left: all users who may watch see all cameras")
     for start in range(0, len(keys), BATCH):
         worker_events.send_from_sync({"type": worker_events.Kind.RECHECK, kind: keys[start : start + BATCH]})
 
@@ -42,11 +53,21 @@ def _send(kind: str) -> None:
 @receiver([post_save, post_delete], sender=Camera)
 def camera_changed(instance: Camera, **_: Any) -> None:
     _recheck("cameras", [instance])
+    check_again([instance.pk])
 
 
 @receiver(cameras_changed, sender=Camera)
 def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
-    _recheck("cameras", cameras)
+    changed = list(cameras)
+    _recheck("cameras", changed)
+    check_again([camera.pk for camera in changed])
+
+
+@receiver([post_save, post_delete], sender=CameraGrant)
+@receiver(grants_added, sender=CameraGrant)
+def grants_changed(**_: Any) -> None:
+    """Recheck all streams: the first grant hides all other cameras from everybody."""
+    _note("grants", ["changed"])
 
 
 @receiver(post_delete, sender=Session)
@@ -60,6 +81,17 @@ def session_ended(instance: Session, **_: Any) -> None:
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
 def person_changed(instance: Any, **_: Any) -> None:
     _recheck("users", [instance])
+
+
+@receiver([post_save, post_delete], sender=DisplayToken)
+def display_changed(instance: DisplayToken, **_: Any) -> None:
+    _recheck("users", [Display(instance)])
+
+
+@receiver(post_save, sender=Wall)
+def wall_changed(instance: Wall, **_: Any) -> None:
+    """Recheck the displays of the wall: a camera may be gone from it. Those of a deleted wall are deleted too."""
+    _recheck("users", map(Display, instance.displays.all()))
 
 
 @receiver([post_save, post_delete], sender=UserLimit)

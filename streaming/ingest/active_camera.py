@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cameras.sources import CameraSource
 from streaming.ingest.capture import Capture
-from streaming.ingest.condition import Condition, State
+from streaming.ingest.condition import Condition, State, VideoFacts
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
 from streaming.ingest.reader import Allowance
@@ -22,6 +22,7 @@ from streaming.ingest.streams import KnownStreams, Shape, camera_of
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
 
+RATE_TOLERANCE = 0.3  # share by which a measured frame rate may differ from the announced one
 FRESH = 1.0  # seconds for which a frame may serve as a new viewer's first one, or as a still
 
 
@@ -31,6 +32,8 @@ class CameraEvents:
 
     on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
     on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
+    # Each condition of a camera, and the facts of its video if this worker has it open.
+    on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda camera, condition, facts: None
 
 
 class Feed:
@@ -128,6 +131,17 @@ class ActiveCamera:
         # In a new context: the current one belongs to the first viewer, and the capture serves many.
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
 
+    @property
+    def facts(self) -> VideoFacts | None:
+        """The camera's video. None: this worker does not have the camera open.
+
+        The rate is the announced one unless what is measured differs clearly: cameras begin with a burst of pictures.
+        """
+        facts, measured = self.capture.facts, self.capture.rate
+        if facts is None or abs(measured - facts.frames_per_second) <= facts.frames_per_second * RATE_TOLERANCE:
+            return facts
+        return replace(facts, frames_per_second=measured or facts.frames_per_second)
+
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
         """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
         self.cancel_linger()
@@ -206,6 +220,7 @@ class ActiveCamera:
 
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition and tell all feeds."""
+        self._events.on_condition(self.id, condition, self.facts)
         if condition.state is not self.condition.state:
             self._events.on_change()
             if condition.state is State.RECONNECTING:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from cameras.networks import Network
 from cameras.sources import CameraSource
 from streaming.ingest.camera_socket import NO_ANSWER, ConnectError, Connection, connect
+from streaming.ingest.condition import Problem
 from streaming.ingest.picture_ends import PictureEnds, video_types
 
 MAX_HEAD_BYTES = 64 * 1024  # of a message's header lines
@@ -40,6 +41,14 @@ REASONS = {
     403: "The camera refused access to this address.",
     404: "No stream at this path.",
 }
+
+
+PROBLEMS = {REASONS[401]: Problem.WRONG_PASSWORD, REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
+
+
+def problem_of(reason: str) -> Problem:
+    """Returns the kind of a failure. `reason`: a camera proxy's `problem`."""
+    return PROBLEMS.get(reason, Problem.NO_PICTURE)
 
 
 class ProxyError(Exception):

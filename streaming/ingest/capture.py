@@ -11,7 +11,7 @@ from typing import Protocol
 from cameras.sources import CameraSource
 from streaming.ingest.access_units import units_of
 from streaming.ingest.arrivals import Arrivals
-from streaming.ingest.condition import Condition, State
+from streaming.ingest.condition import UNREADABLE, Condition, Problem, State, VideoFacts
 from streaming.ingest.memory import trim_memory
 from streaming.ingest.pictures import DecodingError, is_whole
 from streaming.ingest.reader import Allowance, CaptureError, Reader
@@ -46,6 +46,7 @@ class Capture:
         self._stop = threading.Event()
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
+        self.facts: VideoFacts | None = None  # while this worker has the camera open
         self.frames_read = 0
         self.arrivals = Arrivals()
 
@@ -100,29 +101,30 @@ class Capture:
                 continue
             except CaptureError as error:
                 failures = 1 if self.frames_read > before else failures + 1
-                cause = str(error)
+                failure = error.failure
                 if failures == 1:
                     logger.warning("Camera %s: %s", source, error.reason)
             except Exception:
                 failures += 1
-                cause = "The camera's pictures cannot be read."
+                failure = UNREADABLE
                 logger.exception("Reading the camera %s failed; it is opened again", source)
-            self._report(failures, cause)
-            relay.publish_loss(failures, cause)
+            self._report(failures, failure.cause, failure.reason, failure.problem)
+            relay.publish_loss(failures, failure.cause, failure.reason)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])
 
     def _should_serve(self, source: CameraSource) -> bool:
         return not self._stop.is_set() and self._source is source
 
-    def _report(self, failures: int, cause: str) -> None:
+    def _report(self, failures: int, cause: str, reason: str, problem: Problem | None = None) -> None:
         state = State.RECONNECTING if self.frames_read else State.CONNECTING
-        self._listener.on_condition(Condition(state, time.monotonic(), failures, cause))
+        self._listener.on_condition(Condition(state, time.monotonic(), failures, cause, reason, problem))
 
     def _read(self, source: CameraSource, relay: Relay) -> None:
         """Read the camera until its source changes, or another worker reads it. Raises CaptureError when it is lost."""
         reader = Reader(source, self._allowance)
         try:
-            codec, extradata = reader.codec, reader.extradata
+            self.facts = reader.facts
+            codec, extradata = self.facts.codec, reader.extradata
             units = units_of(codec, extradata, self._allowance.largest_picture, whole=reader.returns_whole_pictures)
             video = self._video(codec, extradata)
             relay.opened(codec, extradata)
@@ -149,6 +151,7 @@ class Capture:
         except DecodingError as error:
             raise CaptureError(str(error)) from error
         finally:
+            self.facts = None
             reader.close()
 
     def _follow(self, source: CameraSource, relay: Relay) -> None:
@@ -160,7 +163,7 @@ class Capture:
                     return
                 if isinstance(news, Loss):
                     opening = None
-                    self._report(news.failures, news.cause)
+                    self._report(news.failures, news.cause, news.reason)
                 elif isinstance(news, Arrival) and news.opening is not opening:
                     opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
                     self.arrivals.clear()

@@ -1,4 +1,4 @@
-"""The state of a camera's connection, as viewers, pages and metrics see it."""
+"""The state of a camera's connection, as viewers, pages and metrics see it, and why it cannot be read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,41 @@ class State(StrEnum):
     RECONNECTING = "reconnecting"
 
 
+class Problem(StrEnum):
+    """The kinds of failures, for administrators."""
+
+    UNREACHABLE = "unreachable"  # nothing answers, or the address is not allowed
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - no password
+    NO_SUCH_PATH = "no_such_path"
+    NO_PICTURE = "no_picture"  # it answers, but there is no picture
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a camera could not be opened, or was lost. Neither text contains a secret."""
+
+    cause: str  # for viewers
+    reason: str  # for administrators
+    problem: Problem
+
+
+UNREADABLE = Failure(
+    "The camera's pictures cannot be read.",
+    "The camera's pictures cannot be read. The server's log tells why.",
+    Problem.NO_PICTURE,
+)
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """The video of an open camera."""
+
+    codec: str  # FFmpeg's name
+    width: int
+    height: int
+    frames_per_second: float  # as announced; 0: it announces none
+
+
 @dataclass(frozen=True)
 class Condition:
     """A camera's state at one moment."""
@@ -21,4 +56,6 @@ class Condition:
     state: State
     since: float  # time.monotonic()
     failures: int = 0  # openings in a row that failed
-    cause: str = ""  # of the last failure
+    cause: str = ""  # of the last failure, for viewers
+    reason: str = ""  # the same for administrators
+    problem: Problem | None = None  # its kind; None: there is no failure, or another worker reads the camera

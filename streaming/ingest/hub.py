@@ -81,6 +81,14 @@ class Hub:
             self._let_linger(active)
             self._let_linger(before)
 
+    async def release(self, camera: str) -> None:
+        """Stop reading a camera that nobody watches, instead of letting it linger, and wait until it is released."""
+        active = self._cameras.get(camera)
+        if active is not None and not active.feeds and not active.capture.is_followed:
+            self._stop(active)
+        if camera in self._ending:
+            await asyncio.wait([self._ending[camera]])
+
     def change_source(self, camera: str, source: CameraSource) -> None:
         """The camera's address or credentials may have changed: if so, its viewers see the new source."""
         if camera in self._cameras:
@@ -156,7 +164,16 @@ class Hub:
             logger.error("The capture of camera %s died", active.source, exc_info=error)
             active.tell(Condition(State.RECONNECTING, time.monotonic(), cause="Reading the camera failed."))
 
-    # For pages and metrics.
+    # For pages and metrics, and for checks.
+
+    @property
+    def spare(self) -> int:
+        """How many more cameras this worker may open now."""
+        return self._most - len(self._cameras) - len(self._ending)
+
+    def cameras(self) -> list[ActiveCamera]:
+        """The cameras that are open here, or are being opened."""
+        return list(self._cameras.values())
 
     def own_formats(self, camera: str) -> frozenset[Format]:
         """The formats that the camera's own video may come in: all, while it is not known, or not read here."""

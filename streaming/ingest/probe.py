@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
@@ -22,12 +23,10 @@ MAX_TESTS = 8  # at once in a worker
 _threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 
 
-def source_of_form(data: Mapping[str, Any], stream: str = "") -> CameraSource | str:
-    """Returns the source of the form's fields, or an error message. An empty password means the stored one.
-
-    `stream`: "sub" for the substream, else the main one.
-    """
-    form = CameraForm(data, instance=_stored(data.get("id")))
+def source_of_form(data: Mapping[str, Any], cameras: "QuerySet[Camera]", stream: str = "") -> CameraSource | str:
+    """Returns the source of the form's fields, or an error message. An empty password means the stored one, of the camera of
+    `cameras` with the form's `id`. `stream`: "sub" for the substream, else the main one."""
+    form = CameraForm(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
         return " ".join(str(message) for messages in form.errors.values() for message in messages)
@@ -38,9 +37,9 @@ def source_of_form(data: Mapping[str, Any], stream: str = "") -> CameraSource | 
     return CameraSource(url, cleaned["username"], cleaned["password"])
 
 
-def _stored(id: Any) -> Camera | None:
+def _stored(cameras: "QuerySet[Camera]", id: Any) -> Camera | None:
     with contextlib.suppress(ValidationError):  # not an id
-        return Camera.objects.filter(pk=id).first() if id else None
+        return cameras.filter(pk=id).first() if id else None
     return None
 
 

@@ -14,28 +14,21 @@ from cameras.networks import Network
 from cameras.sources import AddressError, CameraSource, check_address
 from streaming import conf
 from streaming.ingest.access_units import MAX_UNIT_BYTES
-from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy
+from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy, problem_of
 from streaming.ingest.camera_socket import ConnectError
+from streaming.ingest.codecs import codec_name
+from streaming.ingest.condition import Failure, Problem, VideoFacts
 from streaming.ingest.opencv import cv2
 from streaming.ingest.picture_ends import without_delimiters
-
-CODECS = {  # FourCC -> FFmpeg's name
-    "avc1": "h264",
-    "x264": "h264",
-    "hev1": "hevc",
-    "hvc1": "hevc",
-    "h265": "hevc",
-    "mjpg": "mjpeg",
-    "mp4v": "mpeg4",
-}
 
 
 class CaptureError(Exception):
     """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators."""
 
-    def __init__(self, message: str, reason: str = "") -> None:
+    def __init__(self, message: str, reason: str = "", problem: Problem | None = None) -> None:
         super().__init__(message)
         self.reason = reason or message
+        self.failure = Failure(message, self.reason, problem or problem_of(reason))
 
 
 @dataclass(frozen=True)
@@ -66,9 +59,10 @@ class Reader:
             check_address(source.url)
             self._proxy = CameraProxy(source, allowance.open_timeout, self._most, allowance.networks)
         except AddressError as error:
-            raise CaptureError(str(error)) from error
+            raise CaptureError(str(error), problem=Problem.UNREACHABLE) from error
         except ConnectError as error:
-            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), str(error)) from error
+            why = _why_not_opened(time.monotonic() - started, allowance)
+            raise CaptureError(why, str(error), Problem.UNREACHABLE) from error
         parameters = [
             cv2.CAP_PROP_FORMAT,
             -1,  # the camera's own access units
@@ -119,9 +113,12 @@ class Reader:
     @property
     def codec(self) -> str:
         """FFmpeg's name of the codec, such as "h264"."""
-        code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        text = code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace").strip("\0 ").lower()
-        return CODECS.get(text, text)
+        return codec_name(self._capture.get(cv2.CAP_PROP_FOURCC))
+
+    @property
+    def facts(self) -> VideoFacts:
+        width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        return VideoFacts(self.codec, int(width), int(height), self.rate)
 
     @property
     def returns_whole_pictures(self) -> bool:

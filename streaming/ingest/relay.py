@@ -52,10 +52,10 @@ class Relay:
     def missed(self) -> None:
         """Called by the reader: pictures are missing before the next one."""
 
-    def publish_loss(self, failures: int, cause: str) -> None:
+    def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         """Called by the reader: tell the followers that the camera is lost, or cannot be opened.
 
-        `failures`: attempts in a row that failed; `cause`: for viewers.
+        `failures`: attempts in a row that failed; `cause`: for viewers; `reason`: for administrators.
 
         After repeated failures the reader steps back, so that a follower tries.
         """
@@ -158,10 +158,10 @@ class SharedRelay(Relay):
     def missed(self) -> None:
         self._number += 1
 
-    def publish_loss(self, failures: int, cause: str) -> None:
+    def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         if not (self.reads and self.followed):
             return
-        self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode()})
+        self._put("from here", {b"failures": b"%d" % failures, b"cause": cause.encode(), b"reason": reason.encode()})
         if failures >= TRIES:  # the cause may be this host's network: another worker tries
             self.steps_back_until = time.monotonic() + STEPS_BACK
             self._resign_reader()
@@ -202,7 +202,7 @@ class SharedRelay(Relay):
         if b"gone" in fields:
             self._context.elect([self])
             return None
-        return Loss(int(fields[b"failures"]), fields[b"cause"].decode())
+        return Loss(int(fields[b"failures"]), fields[b"cause"].decode(), fields.get(b"reason", b"").decode())
 
     def _read(self, after: bytes) -> list[tuple[bytes, Fields]]:
         """Returns the entries after the one with the id `after`. Waits for the first, for `BEAT` seconds at most."""

@@ -31,6 +31,7 @@ class Loss:
 
     failures: int  # in a row
     cause: str  # for viewers
+    reason: str = ""  # for administrators; a worker of an older release tells none
 
 
 def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:

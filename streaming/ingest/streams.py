@@ -27,6 +27,10 @@ def camera_of(stream: str) -> str:
     return stream.removesuffix(_SUFFIX)
 
 
+def is_substream(stream: str) -> bool:
+    return stream.endswith(_SUFFIX)
+
+
 class Shape(NamedTuple):
     """What a camera's own video looks like."""
 
@@ -58,7 +62,7 @@ class Target:
 
     @property
     def is_sub(self) -> bool:
-        return self.id != camera_of(self.id)
+        return is_substream(self.id)
 
 
 class KnownStreams:

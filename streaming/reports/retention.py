@@ -1,6 +1,5 @@
 """Deletes old history and expired sessions, hourly by one of all workers."""
 
-import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from streaming.models import Batch, Minute, Refusal, UserBlock
+from streaming.reports.turns import claim_turn
 from streaming.store.keys import PURGED
 from streaming.store.scripts import Store
 
@@ -21,8 +21,7 @@ PURGE_CHUNKS = 1_000
 
 async def purge_in_turn(store: Store) -> None:
     """Purge unless a worker has within the last hour. Raises GateUnavailableError, django.db.Error."""
-    (mine,) = await store.run("reports/claim_turn", [PURGED], [secrets.token_hex(8), round(PURGE_EVERY * 1000)])
-    if mine:
+    if await claim_turn(store, PURGED, PURGE_EVERY):
         await database_sync_to_async(purge)()
 
 

@@ -32,6 +32,7 @@ REFUSAL_LIST = PREFIX + "refusals"  # JSON each, for the database
 POLICY = PREFIX + "policy"  # version of the limits in force
 LOOKED = PREFIX + "looked"  # Unix ms of the last sample for the minute's figures
 CHECKED = PREFIX + "checked"  # written to see whether Redis accepts writes
+CHECKS = PREFIX + "checks"  # a worker checks cameras now
 CAMERAS = PREFIX + "cameras"  # the state of all cameras, as one worker has read it for all
 HELD = PREFIX + "held"  # cameras with pictures in the pictures' Redis, scored by expiry
 WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batch", "purged"))

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
     ORDERS = "orders"  # Redis has new stop orders
     POLICY = "policy"  # the limits have changed
-    RECHECK = "recheck"  # check running streams again: those of the listed `cameras`, `users` or `sessions`
+    RECHECK = "recheck"  # check streams again: those of the listed `cameras`, `users` or `sessions`; with `grants`, all
 
 
 Event = dict[str, Any]  # `type`: a Kind

@@ -10,14 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+from cameras.displays import display_of
 from cameras.models import Camera
-from cameras.permissions import may_watch
+from cameras.permissions import User, may_watch
 from cameras.sources import AddressError, CameraSource
 from streaming import errors
-
-User = AbstractBaseUser | AnonymousUser
 
 
 class ReadOnlySession(dict[str, Any]):
@@ -33,28 +31,33 @@ class ReadOnlySession(dict[str, Any]):
         """Do nothing."""
 
 
-def check_session_access(session_key: str | None, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user."""
+def check_session_access(
+    session_key: str | None, camera_id: str | uuid.UUID, display_token: str = ""
+) -> tuple[Any, Camera, CameraSource]:
+    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user: then the
+    display of the token watches, if there is one."""
     session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
     # `get_user` uses nothing of a request but its session.
-    return check_access(get_user(SimpleNamespace(session=session)), camera_id)  # type: ignore[arg-type]
+    user: User = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
+    if not user.is_authenticated and display_token:
+        user = display_of(display_token) or user
+    return check_access(user, camera_id)
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
     """Returns the user, the camera and its source.
 
-    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a disabled
-    camera), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be decrypted.
+    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a camera that
+    is disabled, or hidden from the user), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be
+    decrypted.
     """
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
     if not may_watch(user):
         raise errors.PermissionDeniedError
     camera = Camera.objects.filter(pk=camera_id, enabled=True).first()
-    if camera is None:
+    if camera is None or not may_watch(user, camera):
         raise errors.CameraNotFoundError
-    if not may_watch(user, camera):
-        raise errors.PermissionDeniedError
     if not camera.stream_url:
         raise errors.NoStreamUrlError
     try:

@@ -11,6 +11,7 @@ class Stream:
         self.viewing: Viewing | None = None
         self.camera = self.user = ""
         self.session: str | None = None
+        self.display = ""  # the token of a display
 
     @property
     def admitted(self) -> bool:
@@ -22,8 +23,9 @@ class Stream:
         """Whether it has neither a slot nor a place in the line yet."""
         return not self.admitted and not (self.viewing is not None and self.viewing.is_waiting)
 
-    def assign(self, viewing: Viewing, *, user: str, session: str | None) -> None:
-        self.viewing, self.camera, self.user, self.session = viewing, viewing.holder.camera_id, user, session
+    def assign(self, viewing: Viewing, *, user: str, session: str | None, display: str = "") -> None:
+        self.viewing, self.camera, self.user = viewing, viewing.holder.camera_id, user
+        self.session, self.display = session, display
 
     def stop(self, error: StreamError) -> None:
         if self.viewing is not None:

@@ -99,6 +99,12 @@ def pong_message(sent: float, camera_delay: float | None = None, **facts: object
     return {"type": "pong", "time": sent, "server_time": time.time() * 1000, "camera_delay": delay, **facts}
 
 
+def camera_message(state: State, why: str) -> dict[str, object]:
+    """The camera's state. `why` it was lost is for administrators; empty: not told."""
+    is_lost = state is State.RECONNECTING
+    return status_message(state, "camera_lost" if is_lost else None, **({"message": why} if is_lost and why else {}))
+
+
 def format_message(quality: str, format: Format, codec: str, **facts: object) -> dict[str, object]:
     """The quality, format and codec of the next frame."""
     return {"type": "quality_changed", **_format_facts(quality, format, codec), **facts}

@@ -31,7 +31,7 @@ from streaming.viewing.open_streams import Stream
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[str | None, str]  # session, camera
+Key = tuple[str | None, str, str]  # session, token of a display, camera
 
 
 class Rechecks:
@@ -50,7 +50,7 @@ class Rechecks:
 
     def request(self, stream: Stream) -> None:
         """Let `run` check `stream` now."""
-        self._requested.add((stream.session, stream.camera))
+        self._requested.add(_key(stream))
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -75,11 +75,11 @@ class Rechecks:
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
-        """The streams that share one check, by session and camera."""
+        """The streams that share one check, by session or display, and camera."""
         groups: dict[Key, list[Stream]] = defaultdict(list)
         for stream in self._streams():
             if stream.viewing is not None:
-                groups[stream.session, stream.camera].append(stream)
+                groups[_key(stream)].append(stream)
         return groups
 
     async def _check(self, key: Key, streams: list[Stream]) -> None:
@@ -101,11 +101,15 @@ class Rechecks:
                 if is_operator and viewing.slot is not None:
                     viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
-    def _read(self, session: str | None, camera_id: str) -> tuple[Camera, CameraSource, bool]:
+    def _read(self, session: str | None, display: str, camera_id: str) -> tuple[Camera, CameraSource, bool]:
         """Returns the camera, its source, and whether the user may use the reserved slots.
 
         Raises the StreamError of a user who has no access, or is blocked.
         """
-        user, camera, source = check_session_access(session, camera_id)
+        user, camera, source = check_session_access(session, camera_id, display)
         blocks.check(str(user.pk))
         return camera, source, user_limits_of(self._policy(), user).operator
+
+
+def _key(stream: Stream) -> Key:
+    return stream.session, stream.display, stream.camera

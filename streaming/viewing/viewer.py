@@ -29,7 +29,8 @@ class ViewRequest:
     """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
     `sub`: the camera's substream; `wanted`: the requested quality, if it is not the holder's.
     `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
-    whether they are still watching."""
+    whether they are still watching. `keeps_slot`: as one of a wall, they do not give it up for people who wait.
+    `sees_reasons`: they are told why a camera cannot be read."""
 
     source: CameraSource
     holder: Holder
@@ -44,6 +45,9 @@ class ViewRequest:
     @property
     def streams(self) -> Streams:
         return Streams(self.holder.camera_id, self.source, self.sub)
+
+    keeps_slot: bool = False
+    sees_reasons: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from streaming import conf
 from streaming.errors import CameraLostError, CameraUnreachableError, StreamError
-from streaming.gate.leases import Holder, Place, Rate, Slot, Terms
+from streaming.gate.leases import Holder, Kind, Place, Rate, Slot, Terms
 from streaming.gate.slots import ReadTerms
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
@@ -145,6 +145,11 @@ class Viewing:
         """The viewer is there."""
         self._touched_at, self.asked_at = time.monotonic(), None
 
+    @property
+    def yields(self) -> bool:
+        """Whether it is one of a wall that has a slot and gives it up for people who wait."""
+        return self.slot is not None and self.slot.asking.kind is Kind.BACKGROUND and not self._request.keeps_slot
+
     def is_idle(self, before: float) -> bool:
         """Whether the viewer has a slot and has given no sign since `before` (time.monotonic())."""
         return self.slot is not None and not self._request.unattended and self._touched_at < before
@@ -172,17 +177,17 @@ class Viewing:
 
     async def _follow_camera(self, slot: Slot, feed: Feed, switch: StreamSwitch) -> None:
         """Tell the viewer each state of the camera. Raises CameraUnreachableError or CameraLostError after the timeout."""
-        told, condition, was_live = None, feed.condition, False
+        told: dict[str, object] = {}
+        condition, was_live = feed.condition, False
         deadline: float | None = time.monotonic() + self._timeouts.first_frame
         while True:
-            if condition.state is not told:
-                told = condition.state
-                reason = "camera_lost" if told is State.RECONNECTING else None
-                await self._viewer.send_message(protocol.status_message(told, reason))
+            if (message := protocol.camera_message(condition.state, self._reason(condition))) != told:
+                told = message
+                await self._viewer.send_message(message)
             if condition.state is State.LIVE:
                 was_live, deadline = True, None
             elif not was_live and condition.failures >= FAILED_OPENINGS and not switch.has_alternative:
-                raise _camera_error(condition)
+                raise self._camera_error(condition)
             elif deadline is None:
                 deadline = time.monotonic() + self._timeouts.reconnect
             if deadline is not None:
@@ -191,12 +196,15 @@ class Viewing:
                 async with asyncio.timeout_at(deadline):
                     condition = await feed.changed()
             except TimeoutError as error:
-                raise _camera_error(condition) from error
+                raise self._camera_error(condition) from error
 
+    def _camera_error(self, condition: Condition) -> StreamError:
+        kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
+        return kind(self._reason(condition) or condition.cause)
 
-def _camera_error(condition: Condition) -> StreamError:
-    kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
-    return kind(condition.cause)
+    def _reason(self, condition: Condition) -> str:
+        """Why the camera cannot be read; empty if it can be, or this viewer is not told."""
+        return condition.reason if self._request.sees_reasons else ""
 
 
 async def _first_error(*jobs: Coroutine[Any, Any, None]) -> None:

@@ -1,12 +1,12 @@
 """People go before walls: while somebody waits in line because all slots are in use, background streams end, one by one."""
 
-import secrets
 from collections.abc import Callable, Iterable
 
 from streaming import conf
 from streaming.errors import YieldedError
 from streaming.gate.leases import Kind
 from streaming.gate.line_readings import count_held_up, forbid_return
+from streaming.reports.turns import claim_turn
 from streaming.store.keys import YIELDED
 from streaming.store.scripts import Store
 from streaming.viewing.viewing import Viewing
@@ -23,19 +23,16 @@ class WallYields:
 
     async def look(self) -> None:
         """End the youngest background stream, if somebody needs its slot. Raises GateUnavailableError."""
-        streams = [viewing for viewing in self._viewings() if _is_background(viewing)]
-        if streams and conf.WALL_YIELDS.value == "on" and await self._is_needed() and await self._is_my_turn():
+        streams = [viewing for viewing in self._viewings() if viewing.yields]
+        if (
+            streams
+            and conf.WALL_YIELDS.value == "on"
+            and await self._is_needed()
+            and await claim_turn(self._store, YIELDED, APART)
+        ):
             youngest = max(streams, key=lambda viewing: viewing.holder.since)
             await forbid_return(self._store, youngest.id)  # its token would lead to the front of the line
             youngest.stop(YieldedError())
 
     async def _is_needed(self) -> bool:
         return await count_held_up(self._store, lambda kind: kind is not Kind.BACKGROUND) > 0
-
-    async def _is_my_turn(self) -> bool:
-        (mine,) = await self._store.run("reports/claim_turn", [YIELDED], [secrets.token_hex(8), round(APART * 1000)])
-        return bool(mine)
-
-
-def _is_background(viewing: Viewing) -> bool:
-    return viewing.slot is not None and viewing.slot.asking.kind is Kind.BACKGROUND

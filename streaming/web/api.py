@@ -16,6 +16,7 @@ from ninja import Path, Query, Router, Status
 
 from cameras.api import find
 from cameras.api_auth import requires
+from cameras.models import Camera
 from cameras.problems import InvalidOut, Problem, answers
 from cameras.schemas import Window
 from cameras.sources import AddressError, CameraSource
@@ -29,6 +30,7 @@ from streaming.limits import change_log, changes, policy
 from streaming.reports import history
 from streaming.web import history_schemas, limit_schemas, probe_schemas, stream_schemas
 from streaming.web.audit import log_action
+from streaming.web.hidden_cameras import without_hidden_names
 
 router = Router()
 
@@ -47,8 +49,8 @@ UserId = Annotated[str, Path(max_length=40)]
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """The running streams of all workers, oldest first."""
     viewers = await runtime.current().usage.viewers(window.offset, window.limit)
-    rows = [{**row, "since": moment(row["since"])} for row in viewers.rows]
-    return {"items": rows, "count": viewers.total}
+    rows = await sync_to_async(without_hidden_names)(request.auth, viewers.rows)  # type: ignore[attr-defined]
+    return {"items": [{**row, "since": moment(row["since"])} for row in rows], "count": viewers.total}
 
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
@@ -78,7 +80,7 @@ async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_schemas.StopIn) -> dict[str, int]:
     """End all streams of a camera and block their users if `block_seconds` is above 0. You are not blocked yourself."""
-    camera = await sync_to_async(find)(camera_id)
+    camera = await sync_to_async(find)(request, camera_id)
     store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
     stopped = await stop_orders.stop_camera(
         store, str(camera.pk), body.message, body.block_seconds, by=user.get_username(), spared=str(user.pk)
@@ -107,8 +109,10 @@ async def lift_block(request: HttpRequest, user_id: UserId) -> Status[None]:
 
 async def _stop(request: HttpRequest, viewing_id: str, order: stream_schemas.StopIn) -> None:
     store = runtime.current().store
-    known = (await read_holders(store, [viewing_id])).get(viewing_id)
-    by = request.auth.get_username()  # type: ignore[attr-defined]
+    user = request.auth  # type: ignore[attr-defined]
+    holders = (await read_holders(store, [viewing_id])).values()
+    known = next(iter(await sync_to_async(without_hidden_names)(user, holders)), None)
+    by = user.get_username()
     if not await stop_orders.stop(store, viewing_id, order.message, order.block_seconds, by):
         raise Problem(404, "There is no such stream, or it has ended already.", "stream_not_found")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else f"the stream {viewing_id}"
@@ -141,7 +145,7 @@ def moment(milliseconds: float) -> datetime:
 )
 async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> dict[str, Any]:
     """Open an address as the live view would, and return a picture and its facts. Takes some seconds if nothing answers."""
-    source = await sync_to_async(probe.source_of_form)(body.model_dump())
+    source = await sync_to_async(probe.source_of_form)(body.model_dump(), Camera.objects.none())
     if isinstance(source, str):
         raise Problem(422, source, fields={"stream_url": [source]})
     return await probe.try_camera(source)
@@ -157,12 +161,12 @@ async def test_camera(
     request: HttpRequest, camera_id: uuid.UUID, stream: probe_schemas.StreamName = "main"
 ) -> dict[str, Any]:
     """Open a stored camera with its password, and return a picture and its facts. `stream`: `sub` for its substream."""
-    source = await sync_to_async(_source_of)(camera_id, stream)
+    source = await sync_to_async(_source_of)(request, camera_id, stream)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
 
-def _source_of(camera_id: uuid.UUID, stream: str) -> CameraSource | str:
-    camera = find(camera_id)
+def _source_of(request: HttpRequest, camera_id: uuid.UUID, stream: str) -> CameraSource | str:
+    camera = find(request, camera_id)
     if not (camera.substream_url if stream == SUB else camera.stream_url):
         raise NoStreamUrlError("The camera has no substream." if stream == SUB else "")
     try:
@@ -284,4 +288,6 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
 def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
     """Refused viewers and the reasons, newest first."""
     found = history.refusal_rows(query.limit, *((query.before.time, query.before.after) if query.before else ()))
-    return {"items": found, "next": history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None}
+    following = history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None
+    shown = without_hidden_names(request.auth, map(vars, found))  # type: ignore[attr-defined]
+    return {"items": shown, "next": following}

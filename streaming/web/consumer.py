@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from autobahn.exception import Disconnected
+from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error, InterfaceError, OperationalError
 
+from cameras.permissions import User, visible_among
 from streaming import conf, errors, runtime
 from streaming.gate.leases import Slot, Terms
 from streaming.gate.line_readings import read_own
@@ -30,15 +32,17 @@ LOST = 1006  # the close code of a connection that ended without a close frame
 
 
 @contextlib.asynccontextmanager
-async def naming_own_viewings(store: Store, user_id: str) -> AsyncIterator[None]:
-    """Let the refusal by a limit name the user's viewings that hold slots."""
+async def naming_own_viewings(store: Store, user: User) -> AsyncIterator[None]:
+    """Let the refusal by a limit name the user's viewings that hold slots, except of cameras that are hidden by now."""
     try:
         yield
     except errors.LimitReachedError as error:
         if not conf.WAIT_MAX.value:
             error.facts.pop("waiting", None)  # there is no line
-        with contextlib.suppress(errors.GateUnavailableError):
-            error.facts["yours"] = await read_own(store, user_id)
+        with contextlib.suppress(errors.GateUnavailableError, Error):
+            own = await read_own(store, str(user.pk))
+            visible = await database_sync_to_async(visible_among)(user, [row["camera"] for row in own])
+            error.facts["yours"] = [row for row in own if row["camera"] in visible]
         raise
 
 
@@ -142,12 +146,13 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _run_viewing(self, worker: runtime.Runtime) -> None:
         request, access = await self._handshake.request(worker, self._id)
         viewing = self._viewing = Viewing(worker.services, self, request)
-        self._stream.assign(viewing, user=request.holder.user_id, session=self._handshake.session)
+        shake = self._handshake
+        self._stream.assign(viewing, user=request.holder.user_id, session=shake.session, display=shake.display)
 
         async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())
 
-        async with naming_own_viewings(worker.store, request.holder.user_id):
+        async with naming_own_viewings(worker.store, access.user):
             await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
 
     async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 
+from cameras.displays import COOKIE
 from cameras.models import Camera
-from cameras.permissions import may_watch_unattended
+from cameras.permissions import User, may_keep_slots, may_manage, may_watch_unattended
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -31,12 +31,14 @@ class Access:
     """A viewer who may watch a camera, and the limits for them."""
 
     policy: Policy
-    user: AbstractBaseUser
+    user: User
     camera: Camera
     source: CameraSource
     user_limits: UserLimits
     block: errors.StoppedByAdministratorError | None
     unattended: bool  # never asked whether they are still watching
+    keeps_slots: bool  # as a wall, although others wait
+    sees_reasons: bool  # told why a camera cannot be read
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
         """Returns the terms of the admission.
@@ -57,6 +59,7 @@ class Handshake:
         self.address: str = client[0] if client else ""
         # Channels' SessionMiddleware would read the session again with each message that is sent.
         self.session: str | None = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        self.display: str = scope["cookies"].get(COOKIE, "")
         self._query: dict[str, list[str]] = parse_qs(
             scope["query_string"].decode("ascii", "replace"), keep_blank_values=True
         )
@@ -92,6 +95,8 @@ class Handshake:
             unattended=access.unattended,
             sub=streams.sub,
             wanted=quality,
+            keeps_slot=access.keeps_slots,
+            sees_reasons=access.sees_reasons,
         )
         return request, access
 
@@ -120,10 +125,20 @@ class Handshake:
         """
 
         def read(policy: Policy) -> Access:
-            user, camera, source = check_session_access(self.session, self.camera)
+            user, camera, source = check_session_access(self.session, self.camera, self.display)
             block = blocks.error_of(str(user.pk))
             limits = user_limits_of(policy, user)
-            return Access(policy, user, camera, source, limits, block, may_watch_unattended(user))
+            return Access(
+                policy,
+                user,
+                camera,
+                source,
+                limits,
+                block,
+                unattended=may_watch_unattended(user),
+                keeps_slots=may_keep_slots(user),
+                sees_reasons=may_manage(user),
+            )
 
         while True:
             policy = await worker.known_policy()

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from ninja import Schema
 from pydantic import Field
 
+from cameras.schema_fields import Strictly
 from cameras.schemas import Changes, Strict
 from streaming.limits.policy import LABELS, NUMBERS
-from streaming.web.schema_fields import Strictly
 
 MAX_DAYS = 30
 

@@ -1,33 +1,37 @@
 """The waiting line for administrators: who waits, and the changes that they may make. Pages and API share it.
 
-All functions raise GateUnavailableError.
+`user`: the administrator, from whom cameras may be hidden. All functions raise GateUnavailableError.
 """
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from streaming import runtime
 from streaming.gate import line_readings
+from streaming.web.hidden_cameras import without_hidden_names
 
 Row = dict[str, Any]
 
 
-async def read() -> list[Row]:
+async def read(user: Any) -> list[Row]:
     """Returns the viewers that wait, in the order of the line. `position`: 1 is next; `priority`: "front" (an administrator
     moved them), "operator", "ordinary" or "background"; `reason`: the limit that holds them back."""
     rows = await line_readings.read_line(runtime.current().store)
+    rows = await sync_to_async(without_hidden_names)(user, rows)
     return [{**row, "position": position, "priority": row["class"]} for position, row in enumerate(rows, 1)]
 
 
-async def move_to_front(id: str) -> str:
+async def move_to_front(user: Any, id: str) -> str:
     """Let a viewer be the next to get a slot. Return the action in words, "" if the viewer does not wait."""
-    row = await _find(id)
+    row = await _find(user, id)
     moved = row is not None and await line_readings.move_to_front(runtime.current().store, id)
     return f"Moved {row['user']} to the front of the line for {row['camera']}" if row and moved else ""
 
 
-async def remove(id: str, message: str = "") -> str:
+async def remove(user: Any, id: str, message: str = "") -> str:
     """End a viewer's waiting and send `message`. Return the action in words, "" if the viewer does not wait."""
-    row = await _find(id)
+    row = await _find(user, id)
     removed = row is not None and await line_readings.remove(runtime.current().store, id, message)
     if not row or not removed:
         return ""
@@ -35,5 +39,5 @@ async def remove(id: str, message: str = "") -> str:
     return f"Removed {row['user']} from the line for {row['camera']}{told}"
 
 
-async def _find(id: str) -> Row | None:
-    return next((row for row in await read() if row["id"] == id), None)
+async def _find(user: Any, id: str) -> Row | None:
+    return next((row for row in await read(user) if row["id"] == id), None)

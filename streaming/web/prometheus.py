@@ -1,4 +1,5 @@
-"""The metrics in Prometheus's text format. Every figure comes from Redis, so each worker answers for the whole cluster.
+"""The metrics in Prometheus's text format. Every figure comes from Redis, so each worker answers for the whole cluster; the
+health of cameras comes from the database.
 
 docs/metrics.md explains them. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
 """
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from streaming import errors
 from streaming.complaints import MEANINGS
+from streaming.health.overview import Overview
 from streaming.ingest.condition import State
 from streaming.reports.counters import WAITED, bounds_of
 from streaming.viewing.protocol import FORMATS
@@ -93,14 +95,15 @@ class _Snapshot(Collector):
         return self._metrics
 
 
-def exposition(system: Mapping[str, Any], totals: Totals | None) -> bytes:
-    """The answer to a scrape. `system` is `UsageReport.system()`; `totals` is None if Redis did not answer."""
+def exposition(system: Mapping[str, Any], totals: Totals | None, health: Overview | None = None) -> bytes:
+    """The answer to a scrape. `system` is `UsageReport.system()`; `totals` is None if Redis did not answer, and `health` if
+    the database did not."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(families(system, totals)))
+    registry.register(_Snapshot(families(system, totals, health)))
     return generate_latest(registry)
 
 
-def families(system: Mapping[str, Any], totals: Totals | None) -> Iterator[Metric]:
+def families(system: Mapping[str, Any], totals: Totals | None, health: Overview | None) -> Iterator[Metric]:
     gate = system["gate"]
     up = totals is not None and gate["state"] != "unavailable"
     yield GaugeMetricFamily("gate_up", "Whether the gate (Redis) answers and accepts writes.", up)
@@ -121,6 +124,8 @@ def families(system: Mapping[str, Any], totals: Totals | None) -> Iterator[Metri
     for name, (prefix, help) in HISTOGRAMS.items():
         yield _histogram(name, help, totals, prefix)
     yield from _cameras(system["cameras"], totals)
+    if health is not None:
+        yield from _health(health)
 
 
 def _counters(totals: Totals) -> Iterator[Metric]:
@@ -173,3 +178,17 @@ def _cameras(cameras: Iterable[Mapping[str, Any]], totals: Totals) -> Iterator[M
         mbps.add_metric([camera["id"]], camera["mbps"])
     yield from (states, viewers, mbps)
     yield _by("cameras_reopened", "How often a lost camera was opened again.", "camera", totals, "reopened")
+
+
+def _health(health: Overview) -> Iterator[Metric]:
+    counts = GaugeMetricFamily("cameras_health", "Enabled cameras by their health.", labels=["state"])
+    for state, count in health.counts.items():
+        counts.add_metric([state], count)
+    problems = GaugeMetricFamily(
+        "cameras_problem",
+        "1 for each enabled camera that could not be read at the last attempt.",
+        labels=["camera", "name", "problem"],
+    )
+    for problem in health.problems:
+        problems.add_metric(problem, 1)
+    yield from (counts, problems)

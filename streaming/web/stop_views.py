@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
 
 from cameras.models import Camera
+from cameras.permissions import visible_among
 from cameras.texts import check_text
 from streaming import runtime
 from streaming.gate import blocks, stop_orders
@@ -17,6 +18,7 @@ from streaming.gate.readings import read_holders
 from streaming.web import line_orders
 from streaming.web.audit import log_action
 from streaming.web.endpoints import cleaned
+from streaming.web.hidden_cameras import without_hidden_names
 
 SHOWN = 100  # viewers of the line
 
@@ -45,6 +47,7 @@ class StopCameraForm(StopForm):
 def stop_viewer(request: HttpRequest) -> dict[str, Any]:
     order = cleaned(StopViewerForm(request.POST))
     known = async_to_sync(_holder)(order["viewing"])
+    known = without_hidden_names(request.user, [known])[0] if known else None
     if not async_to_sync(_stop_viewer)(order, request.user.get_username()):
         raise Http404("This stream has ended already.")
     whose = f"the stream of {known['user']} at {known['camera']}" if known else "a stream"
@@ -64,9 +67,10 @@ async def _stop_viewer(order: dict[str, Any], by: str) -> bool:
 
 def stop_camera(request: HttpRequest) -> dict[str, Any]:
     order = cleaned(StopCameraForm(request.POST))
-    stopped = async_to_sync(_stop_camera)(order)
+    id = str(order["camera"])
+    stopped = async_to_sync(_stop_camera)(order) if visible_among(request.user, [id]) else 0
     if stopped:
-        name = Camera.objects.filter(pk=order["camera"]).values_list("name", flat=True).first() or order["camera"]
+        name = Camera.objects.filter(pk=id).values_list("name", flat=True).first() or id
         log_action(request.user, f"Stopped all {stopped} streams of {name}{_with_message(order)}")  # type: ignore[arg-type]
     return {"stopped": stopped}
 
@@ -84,7 +88,7 @@ def _with_message(order: dict[str, Any]) -> str:
 
 def line(request: HttpRequest) -> dict[str, Any]:
     """The viewers that wait for a slot, in the order of the line: `SHOWN` of them, and the `count` of all."""
-    rows = async_to_sync(line_orders.read)()
+    rows = async_to_sync(line_orders.read)(request.user)
     return {"time": time.time() * 1000, "line": rows[:SHOWN], "count": len(rows)}
 
 
@@ -94,12 +98,12 @@ class WaitingForm(StopForm):
 
 def move_to_front(request: HttpRequest) -> dict[str, Any]:
     order = cleaned(WaitingForm(request.POST))
-    return _in_line(request, async_to_sync(line_orders.move_to_front)(order["waiting"]))
+    return _in_line(request, async_to_sync(line_orders.move_to_front)(request.user, order["waiting"]))
 
 
 def remove_from_line(request: HttpRequest) -> dict[str, Any]:
     order = cleaned(WaitingForm(request.POST))
-    return _in_line(request, async_to_sync(line_orders.remove)(order["waiting"], order["message"]))
+    return _in_line(request, async_to_sync(line_orders.remove)(request.user, order["waiting"], order["message"]))
 
 
 def _in_line(request: HttpRequest, action: str) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import AfterValidator, Field
 
+from cameras.schema_fields import Strictly
 from cameras.schemas import Strict
 from cameras.texts import INVISIBLE, check_text
 from streaming.gate import stop_orders
-from streaming.web.schema_fields import Strictly
 
 
 class ViewerOut(Schema):

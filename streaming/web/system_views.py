@@ -17,6 +17,7 @@ from streaming.reports import history
 from streaming.web import stop_views
 from streaming.web.audit import log_action
 from streaming.web.endpoints import CHANGE, STOP, View, cleaned, endpoint
+from streaming.web.hidden_cameras import visible_usage, without_hidden_names
 
 LOG = 10  # changes of limits shown
 PREVIEW_DAYS = 7
@@ -40,7 +41,7 @@ class UsageForm(forms.Form):
 def system_usage(request: HttpRequest) -> dict[str, Any]:
     """The usage, with `VIEWERS` of the viewers: those after the first `viewers_from`, the oldest first."""
     asked = cleaned(UsageForm(request.GET))
-    return async_to_sync(_system_usage)(asked["viewers_from"] or 0)
+    return visible_usage(request.user, async_to_sync(_system_usage)(asked["viewers_from"] or 0))
 
 
 async def _system_usage(viewers_from: int) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def refusals(request: HttpRequest) -> dict[str, Any]:
     asked = cleaned(RefusalsForm(request.GET))
     before = None if asked["before"] is None else datetime.fromtimestamp(asked["before"] / 1000, UTC)
     found = history.describe_refusals(PAGE + 1, before)
-    return {"refusals": found[:PAGE], "more": len(found) > PAGE}
+    return {"refusals": without_hidden_names(request.user, found[:PAGE]), "more": len(found) > PAGE}
 
 
 # Path below the page -> view. GET returns only what the page shows.

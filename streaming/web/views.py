@@ -8,22 +8,28 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import get_conditional_response
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from cameras.permissions import may_watch
+from cameras.displays import watcher_of
+from cameras.models import Camera
+from cameras.permissions import may_watch, sees_all, visible_among
+from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
+from streaming.health.overview import read_overview
 from streaming.ingest import probe
 from streaming.ingest.streams import Streams
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
 from streaming.viewing.access import check_access
+from streaming.web.hidden_cameras import visible_usage
 from streaming.web.prometheus import CONTENT_TYPE, exposition
 
 HTTP_STATUS: dict[type[errors.StreamError], int] = {
@@ -98,7 +104,7 @@ async def _is_operator(user: Any) -> bool:
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
-    user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
+    user, found, source = await sync_to_async(lambda: check_access(watcher_of(request), camera))()
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
     still = await worker.stills.take_of(Streams(str(found.id), source, found.substream), quality, str(user.pk))
@@ -121,13 +127,16 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         raise errors.NotAuthenticatedError
     worker = runtime.current()
 
-    def read() -> tuple[UserLimits, errors.StreamError | None]:
+    def read() -> tuple[UserLimits, errors.StreamError | None, bool]:
         if not may_watch(user):
             raise errors.PermissionDeniedError
-        return user_limits_of(worker.policy, user), blocks.error_of(str(user.pk))
+        return user_limits_of(worker.policy, user), blocks.error_of(str(user.pk)), sees_all(user)
 
-    limits, block = await sync_to_async(read)()
+    limits, block, everything = await sync_to_async(read)()
     answer = await worker.usage.metrics(str(user.pk), limits)
+    if not everything:
+        visible = await sync_to_async(visible_among)(user, answer["cameras"])
+        answer["cameras"] = {id: state for id, state in answer["cameras"].items() if id in visible}
     answer["yours"]["blocked_seconds"] = block.facts["retry_after"] if block else 0
     return JsonResponse(answer)
 
@@ -136,7 +145,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 async def prometheus(request: HttpRequest) -> HttpResponse:
     """The metrics, for a scraper with the token or staff who may see the system. Without Redis: `gate_up 0`."""
-    status = await _scraper_status(request)
+    user, status = await _scraper(request)
     if status != 200:
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
         return HttpResponse(f"{SCRAPER_ERRORS[status]}\n", "text/plain", status, headers=headers)
@@ -145,18 +154,26 @@ async def prometheus(request: HttpRequest) -> HttpResponse:
         totals = await read_totals(worker.store)
     except errors.GateUnavailableError:
         totals = None
-    return HttpResponse(exposition(await worker.usage.system(limit=0), totals), CONTENT_TYPE)
+    try:
+        health = await sync_to_async(read_overview)(user)
+    except Error:  # the other metrics need no database
+        health = None
+    system = await worker.usage.system(limit=0)
+    if user is not None:
+        system = await sync_to_async(visible_usage)(user, system)
+    return HttpResponse(exposition(system, totals, health), CONTENT_TYPE)
 
 
-async def _scraper_status(request: HttpRequest) -> int:
+async def _scraper(request: HttpRequest) -> tuple[Any, int]:
+    """Returns the user and the status of the answer. A program with the token has no user: it sees all cameras."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         known: str = settings.METRICS_TOKEN
-        return 200 if known and constant_time_compare(token.strip(), known) else 401
+        return None, 200 if known and constant_time_compare(token.strip(), known) else 401
     user = await request.auser()
     if not user.is_authenticated:
-        return 401
-    return 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
+        return None, 401
+    return user, 200 if user.is_staff and await sync_to_async(user.has_perm)("streaming.view_system") else 403
 
 
 @require_POST
@@ -165,10 +182,14 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
     """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
-    source = await sync_to_async(probe.source_of_form)(request.POST, request.POST.get("stream", ""))
+    source = await sync_to_async(_source_to_test)(request)
     if isinstance(source, str):
         return JsonResponse({"ok": False, "message": source})
     return JsonResponse(await probe.try_camera(source))
+
+
+def _source_to_test(request: HttpRequest) -> CameraSource | str:
+    return probe.source_of_form(request.POST, Camera.objects.visible_to(request.user), request.POST.get("stream", ""))
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.picture.clock import age_ms
@@ -131,14 +131,28 @@ def log_in(page: Page, base: str, username: str = "viewer") -> None:
 
 
 @pytest.fixture
-def cards(page: Page, base: str, camera_id: str, cookie: str) -> Iterator[Page]:
-    """The page of cards, logged in. Fails if the page reports an error."""
+def faultless(page: Page) -> Iterator[Page]:
+    """A page. Fails its test if it reports an error."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    enter(page, base, cookie)
     yield page
     assert not errors
+
+
+@pytest.fixture
+def sockets(page: Page) -> list[WebSocket]:
+    """All WebSockets that the page has opened."""
+    opened: list[WebSocket] = []
+    page.on("websocket", lambda socket: opened.append(socket))
+    return opened
+
+
+@pytest.fixture
+def cards(faultless: Page, base: str, camera_id: str, cookie: str) -> Page:
+    """The page of cards, logged in."""
+    enter(faultless, base, cookie)
+    return faultless
 
 
 @pytest.fixture

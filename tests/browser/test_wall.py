@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import Simulator
 from tests.browser.chromium import enter
 from tests.browser.conftest import AT_ONCE, HOUSE, Gate
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
+from tests.browser.walls import NAMES, are_live, picture, set_visibility, tiles, watched_cameras
 from tests.client import Session
 from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
-
-NAMES = ("Door", "Gate", "Lobby", "Yard")
 
 
 @pytest.fixture(scope="module")
@@ -28,34 +27,15 @@ def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
 @pytest.fixture
 def cameras(house: Site, simulator: Simulator) -> Iterator[list[str]]:
     """Four cameras."""
-    made = [
-        simulator.add(SimulatedCamera(name=name, path=name.lower(), width=1280, height=720, fps=10)) for name in NAMES
-    ]
-    ids = [house.add_camera(camera.name, camera.url) for camera in made]
-    yield ids
-    for id in ids:
-        house.remove_camera(id)
+    with watched_cameras(house, simulator, NAMES, (1280, 720), 10) as ids:
+        yield ids
 
 
 @pytest.fixture
-def sockets(page: Page) -> list[WebSocket]:
-    """All WebSockets that the page has opened."""
-    opened: list[WebSocket] = []
-    page.on("websocket", lambda socket: opened.append(socket))
-    return opened
-
-
-@pytest.fixture
-def wall(
-    page: Page, sockets: list[WebSocket], base: str, cameras: list[str], cookie: str, gate: Gate
-) -> Iterator[Page]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    enter(page, base, cookie)
-    page.get_by_role("link", name="Wall").click()
-    yield page
-    assert not errors
+def wall(faultless: Page, sockets: list[WebSocket], base: str, cameras: list[str], cookie: str, gate: Gate) -> Page:
+    enter(faultless, base, cookie)
+    faultless.get_by_role("link", name="Wall").click()
+    return faultless
 
 
 @pytest.fixture
@@ -74,19 +54,6 @@ def two_slots(house: Site) -> Iterator[Session]:
     admin.post(f"{PAGE}limits/", {"max_concurrent": ""})
 
 
-def tiles(page: Page, state: str) -> Locator:
-    return page.locator(f".tile camera-viewer[data-state={state}]")
-
-
-def are_live(page: Page, count: int, seconds: float = 15) -> None:
-    expect(tiles(page, "live")).to_have_count(count, timeout=seconds * 1000)
-
-
-def picture(page: Page, name: str) -> str:
-    drawn: str = page.locator(f".tile[data-name={name}] canvas").evaluate("canvas => canvas.toDataURL()")
-    return drawn
-
-
 def enlarge(page: Page, name: str) -> Locator:
     page.get_by_role("button", name=f"Enlarge {name}").click()
     tile = page.locator(f".tile.enlarged[data-name={name}]")
@@ -96,16 +63,6 @@ def enlarge(page: Page, name: str) -> Locator:
 
 def is_focused(page: Page, name: str) -> None:
     expect(page.get_by_role("button", name=f"Enlarge {name}")).to_be_focused()
-
-
-def set_visibility(page: Page, state: str) -> None:
-    page.evaluate(
-        """state => {
-            Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange"));
-        }""",
-        state,
-    )
 
 
 def test_four_cameras_move_within_seconds_and_hold_four_slots(wall: Page, gate: Gate, sockets: list[WebSocket]) -> None:

@@ -62,3 +62,14 @@ def test_a_mistyped_port_is_shown_as_an_error_on_the_page(admin_client: Client, 
 def test_without_permission_the_administration_shows_no_camera(client: Client) -> None:
     client.force_login(User.objects.create_user("staff", is_staff=True))
     assert client.get(LIST).status_code == 403
+
+
+def test_a_group_takes_cameras_and_the_list_counts_them(admin_client: Client, camera: Camera) -> None:
+    gate = Camera.objects.create(name="Gate")
+    answer = admin_client.post(
+        reverse("admin:cameras_cameragroup_add"), {"name": "House 1", "cameras": [camera.pk, gate.pk]}
+    )
+    assert answer.status_code == 302
+    assert [group.name for group in gate.camera_groups.all()] == ["House 1"]
+    page = admin_client.get(reverse("admin:cameras_cameragroup_changelist")).text
+    assert '<td class="field-size">2</td>' in page

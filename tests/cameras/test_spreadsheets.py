@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cameras import spreadsheets
 from cameras.models import Camera, cameras_changed
-from cameras.spreadsheets import COLUMNS, MAX_ROWS, FileError, Outcome, _escaped, _unescaped, export, import_cameras
+from cameras.spreadsheets import COLUMNS, MAX_ROWS, FileError, Outcome, _escaped, _unescaped, export
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +28,10 @@ def stored() -> Camera:
 
 def file(*rows: str, header: str = HEADER) -> bytes:
     return "\r\n".join([header, *rows, ""]).encode()
+
+
+def import_cameras(data: bytes, **options: Any) -> Outcome:
+    return spreadsheets.import_cameras(data, Camera.objects.all(), **options)
 
 
 def refused(data: bytes) -> list[tuple[int, str, str]]:
@@ -221,8 +225,8 @@ def test_rows_are_validated_again_when_cameras_change_during_the_import(
         lambda: Camera.objects.update(password="newer s3cret", username="newer"),
     ]
 
-    def check(rows: Any) -> Outcome:
-        outcome = checked(rows)
+    def check(rows: Any, cameras: Any) -> Outcome:
+        outcome = checked(rows, cameras)
         if meanwhile:
             meanwhile.pop()()
         return outcome
@@ -258,10 +262,10 @@ def test_others_write_while_rows_are_validated_and_a_dry_run_writes_nothing(
 ) -> None:
     checked, written = spreadsheets._validated, []
 
-    def check(rows: Any) -> Outcome:
+    def check(rows: Any, cameras: Any) -> Outcome:
         assert not connection.in_atomic_block
         written.append(Camera.objects.filter(name="nobody's").update(enabled=False))
-        return checked(rows)
+        return checked(rows, cameras)
 
     monkeypatch.setattr(spreadsheets, "_validated", check)
     for dry_run in (True, False):

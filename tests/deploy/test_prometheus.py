@@ -12,7 +12,7 @@ import pytest
 from cameras.management.commands.cluster import DEPLOY
 from streaming.web.prometheus import exposition
 from tests.promtool import Promtool
-from tests.streaming.web.test_prometheus import SYSTEM, TOTALS
+from tests.streaming.web.test_prometheus import HEALTH, SYSTEM, TOTALS
 
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "nvr-live.json").read_text())
 ALERTS = DEPLOY / "prometheus-alerts.yml"
@@ -20,12 +20,12 @@ ALERTS = DEPLOY / "prometheus-alerts.yml"
 # Words of a query that are not metrics or labels.
 LANGUAGE = {
     *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
-    *("by", "group_left", "on", "without", "reason", "camera", "name", "state", "format", "le", "instance"),
+    *("by", "group_left", "on", "without", "reason", "camera", "name", "problem", "state", "format", "le", "instance"),
 }
 
 
 def exposed() -> set[str]:
-    return set(re.findall(r"^([a-z_]+)", exposition(SYSTEM, TOTALS).decode(), re.M))
+    return set(re.findall(r"^([a-z_]+)", exposition(SYSTEM, TOTALS, HEALTH).decode(), re.M))
 
 
 def metrics_of(expression: str) -> set[str]:
@@ -64,7 +64,7 @@ def test_an_alert_queries_exposed_metrics(query: str) -> None:
 
 def test_every_metric_is_on_the_dashboard_except_those_that_others_cover() -> None:
     shown = {name for _, query in queries(DASHBOARD["panels"]) for name in metrics_of(query)}
-    families = set(re.findall(r"^# TYPE (\w+)", exposition(SYSTEM, TOTALS).decode(), re.M))
+    families = set(re.findall(r"^# TYPE (\w+)", exposition(SYSTEM, TOTALS, HEALTH).decode(), re.M))
     missing = {name for name in families if name not in shown and f"{name}_bucket" not in shown}
     available = {"streams_available", "streams_available_ordinary"}
     assert missing == {"gate_recovering", "gate_refuses", "streams_reserved", "cameras_mbps", *available}

@@ -158,6 +158,16 @@ test("a user who is logged out meanwhile learns it from the stills", async () =>
   assert.equal(viewer.status.reason, "not_authenticated");
 });
 
+test("a reason that the server tells with a lost camera is kept until the camera is back", async () => {
+  await goLive();
+  browser.socket.say({ type: "status", state: "reconnecting", reason: "camera_lost", message: "No stream at this path." });
+  assert.equal(viewer.status.message, "No stream at this path.");
+  browser.socket.say({ type: "status", state: "live", reason: null });
+  browser.socket.sendFrame({ seq: 2 });
+  await settle();
+  assert.deepEqual([viewer.status.state, viewer.status.message], [State.LIVE, null]);
+});
+
 test("a still never replaces a newer live picture", async () => {
   await goLive();
   browser.socket.sendFrame({ seq: 2, readAt: 9_000 });

@@ -1,4 +1,4 @@
-/** The wall: how tiles fit on a screen, and when they open their streams. */
+/** The wall: when its tiles open their streams. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -7,42 +7,7 @@ import { Openings } from "../../streaming/static/streaming/engine/openings.js";
 import { NO_FACTS, State } from "../../streaming/static/streaming/engine/states.js";
 import { Viewer } from "../../streaming/static/streaming/engine/viewer.js";
 import { notice } from "../../streaming/static/streaming/player/texts.js";
-import { MAX_TILES, capacity, layout } from "../../streaming/static/streaming/wall/layout.js";
 import { FakeBrowser, listening, settle } from "./fakes.mjs";
-
-const DESKTOP = { width: 1264, height: 690 };
-const PHONE = { width: 374, height: 730 };
-const LYING = { width: 828, height: 280 };
-
-/** @param {number} count @param {{width: number, height: number}} area */
-function shape(count, area) {
-  const { columns, rows } = layout(count, area);
-  return `${columns}x${rows}`;
-}
-
-test("tiles are arranged so that they are as large as possible", () => {
-  assert.deepEqual([1, 2, 3, 4, 5, 6, 9, 16, 64].map((count) => shape(count, DESKTOP)), [
-    "1x1", "2x1", "2x2", "2x2", "3x2", "3x2", "3x3", "4x4", "8x8",
-  ]); // prettier-ignore
-  assert.deepEqual([1, 2, 4, 12].map((count) => shape(count, PHONE)), ["1x1", "1x2", "1x4", "2x6"]);
-  assert.deepEqual([1, 2, 4].map((count) => shape(count, LYING)), ["1x1", "2x1", "2x2"]);
-});
-
-test("the tiles of any page fit into the screen, without scrolling", () => {
-  for (const area of [DESKTOP, PHONE, LYING, { width: 3840, height: 2000 }]) {
-    for (let count = 1; count <= MAX_TILES; count += 1) {
-      const { columns, rows, width, height } = layout(capacity(count, area), area);
-      assert.ok(columns * width + (columns - 1) * 6 <= area.width && rows * height + (rows - 1) * 6 <= area.height);
-    }
-  }
-});
-
-test("a page has at most 64 tiles, and fewer on a small screen", () => {
-  assert.equal(capacity(100, DESKTOP), MAX_TILES);
-  assert.equal(capacity(5, DESKTOP), 5);
-  assert.equal(capacity(100, PHONE), 16);
-  assert.equal(capacity(3, { width: 0, height: 0 }), 1);
-});
 
 /** @type {FakeBrowser} */
 let browser;
@@ -60,9 +25,9 @@ afterEach(() => {
   mock.timers.reset();
 });
 
-/** A wall of cameras opens. @param {number} count */
-function openWall(count) {
-  const wall = new Openings();
+/** A wall of cameras opens. @param {number} count @param {boolean} [isDisplay] */
+function openWall(count, isDisplay = false) {
+  const wall = new Openings(isDisplay);
   tiles = Array.from({ length: count }, (_, index) => {
     return new Viewer({ cameraId: `cam-${index}`, quality: "low", wall }, listening({}), browser.environment);
   });
@@ -186,4 +151,15 @@ test("a tile that is stopped for good stays so", () => {
   assert.deepEqual(tiles[0].status, { ...NO_FACTS, state: State.CLOSED, reason: "stopped_by_administrator", message: "Stop.", offline: false });
   mock.timers.tick(60_000);
   assert.deepEqual(opened(), [0, 1]);
+});
+
+test("a hidden page gives its slots back, except on a display", () => {
+  for (const isDisplay of [false, true]) {
+    browser = new FakeBrowser();
+    openWall(1, isDisplay);
+    answer(INFO);
+    browser.show("hidden");
+    pass(20_000);
+    assert.equal(browser.socket.closedWith !== null, !isDisplay);
+  }
 });

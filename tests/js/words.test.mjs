@@ -92,6 +92,12 @@ test("whoever waits without a network is told that, and not what happened before
   assert.equal(stateWords({ ...NEUTRAL, state: State.LIVE, offline: true }), "Live", "the pictures decide");
 });
 
+test("an administrator reads why a camera was lost, and others only that it was", () => {
+  const lost = { ...NEUTRAL, state: State.RECONNECTING, reason: Reason.CAMERA_LOST };
+  assert.equal(stateWords({ ...lost, message: "No stream at this path." }), "No stream at this path. Reconnecting…");
+  assert.equal(stateWords(lost), "The camera is not responding. Reconnecting…");
+});
+
 test("a viewer reads which part of the server does not answer", () => {
   const away = { ...NEUTRAL, state: State.RECONNECTING, reason: Reason.GATE_UNAVAILABLE };
   assert.equal(stateWords({ ...away, message: "Your log-in cannot be checked right now." }), "Your log-in cannot be checked right now. Retrying…");

@@ -13,7 +13,8 @@ from streaming.store.keys import GENERATION, LINE, ORDERS, SERVER_SET
 from tests.streaming.gate.line_model import BACK, BUDGET, CAMERA, LIFE, ORDINARY, UNLIMITED, LineModel, Viewer
 from tests.streaming.gate.observed import LEASE_MS, RUNS, SETS, USERS, any_data, note_ends, workers
 
-kinds = st.sampled_from([1, 2, 2, 2, 3])
+OPERATOR = 1  # class
+kinds = st.sampled_from([OPERATOR, 2, 2, 2, 3])
 users = st.sampled_from(["1", "2"])
 rates = st.sampled_from([1_000, 1_000, 4_000, 12_000])  # kbit/s
 maxima = st.sampled_from([1, 1, 2, 2, 3, UNLIMITED])
@@ -24,7 +25,7 @@ class Waiting(LineModel):
     """Viewers come, wait, leave and come back."""
 
     def new(self, worker: int, user: str, kind: int, kbps: int, **facts: Any) -> Viewer:
-        ordinary = () if kind == 1 else (ORDINARY,)
+        ordinary = () if kind == OPERATOR else (ORDINARY,)
         camera = (CAMERA,) if kbps == 1_000 else ()
         sets = (SERVER_SET, *ordinary, USERS[int(user) - 1], *camera)
         viewer = Viewer(f"{worker}:{next(self.numbers)}", sets, worker, user=user, kind=kind, kbps=kbps, **facts)
@@ -65,7 +66,9 @@ class Waiting(LineModel):
     @rule(data=any_data, worker=workers, wait=st.booleans())
     def resume(self, data: st.DataObject, worker: int, wait: bool) -> None:
         """A token is for the same user and camera."""
-        former = self.a_viewer(data, self.leases)
+        self.come_back(self.a_viewer(data, self.leases), worker, wait)
+
+    def come_back(self, former: Viewer, worker: int, wait: bool) -> None:
         self.ask(self.new(worker, former.user, former.kind, former.kbps, wait=wait, former=("resume", former.id)))
 
     @precondition(lambda self: self.leases)
@@ -102,6 +105,23 @@ class Waiting(LineModel):
         self.client.delete(f"{ORDERS}w{worker}")
         for id in [json.loads(order)["id"] for order in orders]:
             self.release([id], BACK)
+
+    @precondition(lambda self: self.operators_wait() and self.preemptable())
+    @rule(data=any_data, worker=workers, comes_back=st.booleans())
+    def preempt(self, data: st.DataObject, worker: int, comes_back: bool) -> None:
+        """An ordinary viewer ends for an operator who waits. Nobody comes back to that slot or place."""
+        viewer = self.a_viewer(data, self.preemptable())
+        self.client.set(f"{LINE}:heir:{viewer.id}", "", px=LEASE_MS)
+        self.heirs[viewer.id] = "nobody"
+        self.release([viewer.id], BACK)
+        if comes_back:
+            self.come_back(viewer, worker, wait=True)
+
+    def operators_wait(self) -> bool:
+        return any(self.viewer(id).kind == OPERATOR for id in self.line().orders)
+
+    def preemptable(self) -> set[str]:
+        return {id for id in self.held & set(self.owned) if ORDINARY in self.viewer(id).sets}
 
     @precondition(lambda self: self.held)
     @rule(data=any_data)

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from cameras import grants
 from cameras.models import Camera
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
@@ -67,3 +68,6 @@ def test_only_users_who_may_change_a_camera_can_test_it_with_its_password(
     user.user_permissions.set(Permission.objects.filter(codename="change_camera"))
     assert [status(), status(id=camera.pk), status(id=uuid.uuid4()), status(id="x")] == [403, 200, 200, 200]
     assert [source.password for source in tried] == ["", "s3cret", "", ""]
+    grants.set_cameras(user, [Camera.objects.create(name="Gate")])
+    assert status(id=camera.pk) == 200
+    assert tried[-1].password == "", "the camera is hidden: it is as one that does not exist"

@@ -111,12 +111,22 @@ class Bench:
         since: float = 0,
         sub: SimulatedCamera | None = None,
         budget: int = 0,
+        keeps_slot: bool = False,
+        sees_reasons: bool = False,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
         services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: budget)
-        substream = CameraSource(sub.url) if sub else None
-        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking, sub=substream))
+        request = ViewRequest(
+            self.source,
+            holder,
+            formats,
+            asking=asking,
+            keeps_slot=keeps_slot,
+            sees_reasons=sees_reasons,
+            sub=CameraSource(sub.url) if sub else None,
+        )
+        viewing = Viewing(services, viewer, request)
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 

@@ -30,7 +30,7 @@ async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_other
     monkeypatch.setattr(conf, "RECHECK", 0.2)
     checks = Counter[str]()
 
-    def check(session: str, camera: str) -> None:
+    def check(session: str, camera: str, display: str) -> None:
         checks[session] += 1
         raise NotAuthenticatedError
 

@@ -104,6 +104,21 @@ async def test_a_viewer_is_told_of_the_camera_s_state_before_the_frame_that_come
     await leave(task)
 
 
+@pytest.mark.parametrize("sees_reasons", [True, False])
+async def test_an_administrator_is_told_why_a_camera_was_lost_at_each_change(bench: Bench, sees_reasons: bool) -> None:
+    viewing, viewer = bench.viewing(sees_reasons=sees_reasons)
+    task = asyncio.create_task(viewing.run(LIMITS))
+    await until(lambda: viewer.sequences)
+    (feed,) = bench.hub.feeds
+    for failures, reason in ((1, "It fell asleep."), (2, "It is locked."), (3, "It is locked.")):
+        feed.tell(Condition(State.RECONNECTING, 0, failures, "Lost.", reason))
+        await asyncio.sleep(0.02)
+    with pytest.raises(CameraLostError, match="It is locked." if sees_reasons else "Lost."):
+        await asyncio.wait_for(task, 5)
+    told = [message.get("message") for message in viewer.messages if message.get("state") == "reconnecting"]
+    assert told == (["It fell asleep.", "It is locked."] if sees_reasons else [None])
+
+
 async def test_an_administrator_ends_a_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))

@@ -19,9 +19,9 @@ PERSON = replace(BACKGROUND, kind=Kind.ORDINARY)
 class Wall:
     """Two background streams, which hold all slots."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, *, keeps_slots: bool = False) -> None:
         self._bench = bench
-        made = [bench.viewing(asking=BACKGROUND, since=since) for since in (1, 2)]
+        made = [bench.viewing(asking=BACKGROUND, since=since, keeps_slot=keeps_slots) for since in (1, 2)]
         self.viewings, self._viewers = [viewing for viewing, _ in made], [viewer for _, viewer in made]
         self.tasks = [asyncio.create_task(viewing.run(LIMITS)) for viewing in self.viewings]
         self.yields = WallYields(lambda: self.viewings, bench.store)
@@ -40,6 +40,12 @@ class Wall:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def yields_none(wall: Wall) -> None:
+    await wall.yields.look()
+    await asyncio.sleep(0.1)
+    assert not any(task.done() for task in wall.tasks)
 
 
 async def test_the_youngest_background_stream_ends_for_a_person_and_one_at_a_time(bench: Bench) -> None:
@@ -62,10 +68,16 @@ async def test_the_youngest_background_stream_ends_for_a_person_and_one_at_a_tim
 async def test_background_streams_do_not_end_for_each_other(bench: Bench) -> None:
     wall = await Wall(bench).is_live()
     tile, _ = await wall.joined(BACKGROUND)
-    await wall.yields.look()
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in wall.tasks)
+    await yields_none(wall)
     await leave(tile)
+    await wall.leave()
+
+
+async def test_the_wall_of_a_user_who_may_keep_its_slots_yields_none(bench: Bench) -> None:
+    wall = await Wall(bench, keeps_slots=True).is_live()
+    person, _ = await wall.joined(PERSON)
+    await yields_none(wall)
+    await leave(person)
     await wall.leave()
 
 
@@ -73,8 +85,6 @@ async def test_walls_keep_their_slots_without_the_setting(bench: Bench, settings
     settings.STREAM_WALL_YIELDS = "off"
     wall = await Wall(bench).is_live()
     person, _ = await wall.joined(PERSON)
-    await wall.yields.look()
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in wall.tasks)
+    await yields_none(wall)
     await leave(person)
     await wall.leave()

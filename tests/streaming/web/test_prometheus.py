@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from streaming.health.overview import Overview, Problem
 from streaming.web.prometheus import exposition
 from tests.promtool import Promtool, samples_of
 
@@ -75,17 +76,19 @@ TOTALS: dict[str, float] = {
     "gave_up": 5,
 }
 
+HEALTH = Overview({"never_tried": 3, "reachable": 40, "unreachable": 1}, [Problem(GATE, "Tor Süd", "unreachable")])
+
 
 @pytest.fixture
 def text() -> bytes:
-    return exposition(SYSTEM, TOTALS)
+    return exposition(SYSTEM, TOTALS, HEALTH)
 
 
 @pytest.mark.parametrize("totals", [{}, TOTALS, None], ids=["a new installation", "a busy one", "Redis away"])
 def test_prometheus_finds_nothing_wrong_with_names_types_and_units(
     promtool: Promtool, totals: dict[str, float] | None
 ) -> None:
-    promtool.check_metrics(exposition(SYSTEM, totals))
+    promtool.check_metrics(exposition(SYSTEM, totals, HEALTH))
 
 
 def test_the_gate_s_figures_are_those_of_the_page(text: bytes) -> None:
@@ -165,8 +168,21 @@ def test_a_camera_has_its_name_one_state_and_its_viewers(text: bytes) -> None:
     assert samples[f'cameras_mbps{{camera="{GATE}"}}'] == 1.25
 
 
+def test_the_health_of_cameras_is_counted_and_problems_are_named(text: bytes) -> None:
+    samples = samples_of(text)
+    assert samples['cameras_health{state="never_tried"}'] == 3
+    assert samples['cameras_health{state="reachable"}'] == 40
+    assert samples[f'cameras_problem{{camera="{GATE}",name="Tor Süd",problem="unreachable"}}'] == 1
+
+
+def test_without_the_database_the_other_metrics_remain() -> None:
+    samples = samples_of(exposition(SYSTEM, TOTALS, None))
+    assert samples["streams_in_use"] == 9
+    assert not [name for name in samples if name.startswith(("cameras_health", "cameras_problem"))]
+
+
 def test_no_metric_names_a_person(text: bytes) -> None:
-    for secret in (b"eve", b"4711", b"192.0.2.77", b"host-1-abc"):
+    for secret in (b"eve.the-person", b"4711", b"192.0.2.77", b"host-1-abc"):
         assert secret not in text
 
 

@@ -1,5 +1,7 @@
 /** The page of camera cards: stills, the state of the limit on each button, and the live modal. */
 
+import { CardFilter } from "./card-filter.js";
+import { CardOrder } from "./card-order.js";
 import { keepStillsFresh } from "./card-stills.js";
 import { SLOT_RELEASE } from "../engine/reconnection.js";
 import { LiveModal } from "../player/live-modal.js";
@@ -48,6 +50,11 @@ class Card {
     });
   }
 
+  /** Whether the live view can turn to this card. */
+  get isOffered() {
+    return this.#watchable && !this.#element.hidden;
+  }
+
   /** @returns {Camera} */
   get camera() {
     const { camera: id = "", name = "", substream } = this.#element.dataset;
@@ -78,7 +85,7 @@ class Card {
     if (!this.#watchable) return;
     this.#metrics = metrics;
     this.#showFeed();
-    this.#reason.textContent = whyFull(metrics.gate) || limitReached(metrics, this.camera.id);
+    setText(this.#reason, whyFull(metrics.gate) || limitReached(metrics, this.camera.id));
   }
 
   #showFeed() {
@@ -86,9 +93,15 @@ class Card {
     const { state, viewers } = this.#metrics?.cameras[this.camera.id] ?? { state: "idle", viewers: 0 };
     const most = this.#metrics?.max_per_camera;
     const watching = state === "live" && viewers ? ` · ${viewers}${most ? ` of ${most}` : ""} watching` : "";
-    this.#element.dataset.feed = state;
-    this.#state.textContent = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
+    const words = state === "idle" && !this.#hasStill ? NO_STILL : (STATE_WORDS[state] ?? state) + watching;
+    if (this.#element.dataset.feed !== state) this.#element.dataset.feed = state;
+    setText(this.#state, words);
   }
+}
+
+/** Without a change, nothing is laid out anew: there may be hundreds of cards. @param {HTMLElement} element @param {string} text */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** The number of streams in use, in the page's header. */
@@ -171,12 +184,38 @@ function findAll(selector) {
   return [...document.querySelectorAll(selector)].filter((element) => element instanceof HTMLElement);
 }
 
+/** Search, groups and the user's own order. A single camera needs none. */
+function startTools() {
+  const tools = document.querySelector("[data-card-tools]");
+  if (!(tools instanceof HTMLElement)) return;
+  const groups = JSON.parse(find(document, "#given-groups", HTMLScriptElement).textContent || "[]");
+  new CardFilter(tools, findAll("[data-camera]"), groups);
+  new CardOrder(tools, find(document, ".cards", HTMLElement));
+}
+
+/**
+ * Returns the camera beside another one, as the cards are ordered and filtered now. The last is followed by the first.
+ * @param {Map<HTMLElement, Card>} cards
+ * @param {string} id
+ * @param {number} step
+ * @returns {Camera | null} null: no other camera can be watched
+ */
+function neighborOf(cards, id, step) {
+  const all = findAll("[data-camera]").flatMap((element) => cards.get(element) ?? []);
+  const offered = all.filter((card) => card.isOffered || card.camera.id === id);
+  const index = offered.findIndex((card) => card.camera.id === id);
+  if (index < 0 || offered.length < 2) return null;
+  return offered[(index + step + offered.length) % offered.length].camera;
+}
+
 function start() {
-  const cards = findAll("[data-camera]").map((element) => new Card(element));
+  startTools();
+  const byElement = new Map(findAll("[data-camera]").map((element) => [element, new Card(element)]));
+  const cards = [...byElement.values()];
   const cameraOf = (/** @type {string} */ id) => cards.map((card) => card.camera).find((camera) => camera.id === id) ?? null;
   const pill = new SlotsPill(find(document, "[data-testid=slots]", HTMLElement));
   const dialog = find(document, "dialog.live-modal", HTMLDialogElement);
-  const modal = new LiveModal(dialog, cameraOf);
+  const modal = new LiveModal(dialog, cameraOf, (id, step) => neighborOf(byElement, id, step));
   for (const card of cards) card.opens(modal);
   const resumeStills = keepStillsFresh(findAll("[data-still]"), () => !modal.isOpen);
 

@@ -30,6 +30,10 @@ class CardStill {
     this.#mayRun = mayRun;
   }
 
+  get isOnScreen() {
+    return this.#onScreen;
+  }
+
   /** @param {boolean} onScreen @param {number} wait ms until the next still, if the card is visible */
   move(onScreen, wait) {
     this.#onScreen = onScreen;
@@ -98,9 +102,10 @@ export function keepStillsFresh(frames, mayRun) {
   /** @type {Map<Element, CardStill>} */
   const stills = new Map([...frames].map((frame) => [frame, new CardStill(frame, watched)]));
   const observer = new IntersectionObserver((entries) => {
-    entries.forEach(({ target, isIntersecting }, index) => {
-      stills.get(target)?.move(isIntersecting, index * STAGGER);
-    });
+    let shown = 0;
+    for (const { target, isIntersecting } of entries) {
+      stills.get(target)?.move(isIntersecting, isIntersecting ? shown++ * STAGGER : 0);
+    }
   });
   for (const [frame, still] of stills) {
     observer.observe(frame);
@@ -108,7 +113,10 @@ export function keepStillsFresh(frames, mayRun) {
     for (const type of ["pointerenter", "focusin"]) card.addEventListener(type, () => still.warm());
     for (const type of ["pointerleave", "focusout"]) card.addEventListener(type, () => still.leave());
   }
-  const resume = () => [...stills.values()].forEach((still, index) => still.schedule(index * STAGGER));
+  const resume = () => {
+    const seen = [...stills.values()].filter((still) => still.isOnScreen);
+    seen.forEach((still, index) => still.schedule(index * STAGGER));
+  };
   document.addEventListener("visibilitychange", resume);
   return resume;
 }

@@ -61,6 +61,15 @@ export class Claim {
     this.#replaced = viewingId;
   }
 
+  /**
+   * Takes the slot of another camera's viewing, and comes back to nothing: the server heeds one of the two.
+   * @param {string} viewingId
+   */
+  replaceOnly(viewingId) {
+    this.forget();
+    this.replace(viewingId);
+  }
+
   /** @param {string} token for coming back to this place in line */
   onPlace(token) {
     this.wait();

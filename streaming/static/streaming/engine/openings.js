@@ -26,12 +26,19 @@ export const AT_ONCE = Object.freeze({ request: (_, { open }) => open(), cancel(
  * not ask for one: the line has room for other people. Viewers who are refused try again by themselves.
  */
 export class Openings {
+  /** Whether nobody looks after the page: it goes on while it is hidden. */
+  isDisplay;
   /** @type {Map<object, Request>} the first one first */
   #requests = new Map();
   /** @type {Set<object>} viewers who wait for a slot */
   #waiting = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+
+  /** @param {boolean} [isDisplay] whether nobody looks after the page */
+  constructor(isDisplay = false) {
+    this.isDisplay = isDisplay;
+  }
 
   /** @param {object} viewer @param {Request} request */
   request(viewer, request) {

@@ -29,6 +29,7 @@ const STALE_AFTER = 2_000; // ms
  * @property {VideoSupport | null} [video] what plays a camera's own video in this browser; null: nothing
  * @property {Traffic} [traffic] counts what arrives
  * @property {Openings | null} [wall] of a tile, which nobody looks at closely: shared by all tiles of the wall
+ * @property {string | null} [replaces] id of a viewing of the same user, whose slot this one takes
  */
 
 /**
@@ -70,12 +71,11 @@ export class Viewer {
    * @param {ViewerListener} listener
    * @param {Browser} [environment]
    */
-  constructor(options, listener, environment = browser()) {
-    const { cameraId, quality, wall = null } = options;
+  constructor({ cameraId, quality, video = null, traffic = new Traffic(), wall = null, replaces = null }, listener, environment = browser()) {
     this.wanted = quality;
     this.cameraId = cameraId;
-    this.#video = options.video ?? null;
-    this.#traffic = options.traffic ?? new Traffic();
+    this.#video = video;
+    this.#traffic = traffic;
     this.#listener = listener;
     this.#browser = environment;
     const stills = new Stills(
@@ -88,13 +88,14 @@ export class Viewer {
       wall ? "low" : "medium",
     );
     const claim = new Claim(cameraId, environment.page, wall !== null);
+    if (replaces) claim.replaceOnly(replaces);
     this.#reconnection = new Reconnection(
       { stills, claim, openings: wall ?? AT_ONCE, clock: this.#clock },
       {
         connect: (query, onEnd) => this.#connect(query, onEnd),
         onStatus: () => this.#onStatus(),
         onTouch: () => this.line.touch(),
-        seenElsewhere: () => listener.seenElsewhere(),
+        seenElsewhere: () => Boolean(wall?.isDisplay) || listener.seenElsewhere(),
       },
       environment,
     );
@@ -167,8 +168,8 @@ export class Viewer {
   }
 
   /** @param {InfoMessage} message */
-  #onInfo({ quality, in_use: inUse, limit, resume }) {
-    this.line.onAdmitted(resume);
+  #onInfo({ quality, in_use: inUse, limit, resume, viewing_id: id }) {
+    this.line.onAdmitted(resume, id);
     this.gate = { inUse, limit };
     if (this.wanted && this.wanted !== quality) this.setQuality(this.wanted); // chosen while connecting
   }
@@ -177,10 +178,10 @@ export class Viewer {
    * The state `live` changes nothing: the next picture does.
    * @param {StatusMessage} message
    */
-  #onStreamState({ state, reason }) {
+  #onStreamState({ state, reason, message = null }) {
     const again = state === StreamState.RECONNECTING || this.status.state === State.RECONNECTING;
     const next = again ? State.RECONNECTING : State.CONNECTING;
-    if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason });
+    if (state !== StreamState.LIVE) this.#reconnection.change({ state: next, reason, message });
   }
 
   /** @param {ImageBitmap | VideoFrame} picture @param {Frame} frame @param {boolean} live */

@@ -17,6 +17,8 @@ export class WaitingLine {
   answerBy = null;
   /** @type {number | null} Unix milliseconds by this machine's clock: then an operator takes the slot; null: nobody does */
   endsAt = null;
+  /** @type {string | null} the server's name for the viewing that got a slot last */
+  viewingId = null;
   #touchedAt = -Infinity; // Unix milliseconds: the server was told that somebody is there
   #claim;
   #clock;
@@ -90,8 +92,9 @@ export class WaitingLine {
     this.#reconnection.onPlace({ state: State.WAITING, reason, position, waiting, since: here, inUse: inUse ?? null, limit: limit ?? null });
   }
 
-  /** @param {string} [token] an older server gives none */
-  onAdmitted(token = "") {
+  /** @param {string} [token] an older server gives none @param {string} [viewingId] */
+  onAdmitted(token = "", viewingId) {
+    this.viewingId = viewingId ?? null;
     this.answerBy = this.endsAt = null;
     const waited = this.#claim.onAdmitted(token);
     if (!waited) return;

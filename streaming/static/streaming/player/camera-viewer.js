@@ -1,4 +1,6 @@
+import { find } from "../shared/find.js";
 import { Player } from "./player.js";
+import { Swipe } from "./swipe.js";
 
 /** @import { Openings } from "../engine/openings.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
@@ -6,19 +8,30 @@ import { Player } from "./player.js";
 /**
  * The element around one viewing. Its markup comes from `templates/streaming/_viewer.html`.
  * Reflects `data-state`, `data-picture`, `data-quality` and `data-format`.
- * Dispatches `refused` with the viewer's status when the limit is reached.
+ * Dispatches `refused` with the viewer's status when the limit is reached, and `swipe` with 1 (to the left) or -1.
  */
 export class CameraViewer extends HTMLElement {
   /** @type {Player | null} */
   #player = null;
 
   connectedCallback() {
-    this.#player ??= new Player(this);
+    if (this.#player) return;
+    this.#player = new Player(this);
+    const picture = find(this, "[data-part=canvas]", HTMLElement);
+    new Swipe(find(this, ".stage", HTMLElement), picture, (detail) => this.dispatchEvent(new CustomEvent("swipe", { detail })));
   }
 
   /** @param {Camera} camera @param {Openings | null} [wall] of a tile: shared by all tiles of the wall */
   open(camera, wall = null) {
     this.#player?.open(camera, wall);
+  }
+
+  /**
+   * Shows another camera in the slot of the present one.
+   * @param {Camera} camera
+   */
+  switchTo(camera) {
+    this.#player?.switchTo(camera);
   }
 
   /** @param {boolean} isTile whether this is one of many: small, without controls, and in low quality */

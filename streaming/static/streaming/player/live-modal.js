@@ -6,6 +6,8 @@ import { showToast } from "../shared/toast.js";
 /** @import { Status } from "../engine/states.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 
+/** @type {Record<string, number>} */
+const TURNS = { ArrowLeft: -1, ArrowRight: 1 };
 const LATE = 1_000; // ms by which the server's figures of the gate may be late
 
 /**
@@ -16,6 +18,8 @@ export class LiveModal {
   #dialog;
   #viewer;
   #cameraOf;
+  #neighborOf;
+  #turns;
   /** @type {Camera | null} */
   #camera = null;
   /** @type {HTMLElement | null} */
@@ -29,11 +33,16 @@ export class LiveModal {
   /**
    * @param {HTMLDialogElement} dialog
    * @param {(id: string) => Camera | null} cameraOf
+   * @param {(id: string, step: number) => Camera | null} neighborOf the next (1) or previous (-1) camera; null: there is none
    */
-  constructor(dialog, cameraOf) {
+  constructor(dialog, cameraOf, neighborOf) {
     this.#dialog = dialog;
     this.#viewer = find(dialog, "camera-viewer", CameraViewer);
     this.#cameraOf = cameraOf;
+    this.#neighborOf = neighborOf;
+    this.#turns = [...dialog.querySelectorAll("[data-turn]")].filter((button) => button instanceof HTMLElement);
+    for (const button of this.#turns) button.addEventListener("click", () => this.#turn(Number(button.dataset.turn)));
+    this.#viewer.addEventListener("swipe", (event) => this.#turn(/** @type {CustomEvent<number>} */ (event).detail));
     find(dialog, "[data-close]", HTMLElement).addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => this.#onClose());
     dialog.addEventListener("cancel", (event) => this.#onCancel(event));
@@ -69,11 +78,33 @@ export class LiveModal {
     }
     if (history.state?.live !== camera.id) history.pushState({ live: camera.id }, "", `#live=${camera.id}`);
     if (this.#camera?.id === camera.id) return;
-    this.#camera = camera;
+    const before = this.#camera;
     this.#opener ??= opener;
-    find(this.#dialog, "[data-camera-name]", HTMLElement).textContent = camera.name;
+    this.#name(camera);
     if (!this.isOpen) this.#dialog.showModal();
-    this.#viewer.open(camera);
+    if (before) this.#viewer.switchTo(camera);
+    else this.#viewer.open(camera);
+  }
+
+  /**
+   * Turns to the next (1) or previous (-1) camera, in the same slot. Back still closes the dialog.
+   * @param {number} step
+   */
+  #turn(step) {
+    const camera = this.#camera && this.#neighborOf(this.#camera.id, step);
+    if (!camera) return;
+    history.replaceState({ live: camera.id }, "", `#live=${camera.id}`);
+    this.#name(camera);
+    this.#viewer.switchTo(camera);
+  }
+
+  /** @param {Camera} camera */
+  #name(camera) {
+    this.#camera = camera;
+    find(this.#dialog, "[data-camera-name]", HTMLElement).textContent = camera.name;
+    const isAlone = !this.#neighborOf(camera.id, 1);
+    for (const button of this.#turns) button.hidden = isAlone;
+    this.#dialog.querySelector(".toast")?.remove();
   }
 
   /**
@@ -135,6 +166,7 @@ export class LiveModal {
     const chooses = event.target instanceof HTMLSelectElement && event.key.startsWith("Arrow");
     if (event.ctrlKey || event.metaKey || event.altKey || repeats || chooses) return;
     if (this.#viewer.handleKey(event.key.toLowerCase())) event.preventDefault();
+    else if (TURNS[event.key] && !event.repeat) this.#turn(TURNS[event.key]);
   }
 }
 

@@ -1,6 +1,4 @@
-import { SLOT_RELEASE } from "../engine/reconnection.js";
 import { State } from "../engine/states.js";
-import { videoSupport } from "../engine/video-support.js";
 import { find } from "../shared/find.js";
 import { FiguresPanel } from "./figures-panel.js";
 import { FullScreen } from "./full-screen.js";
@@ -9,21 +7,18 @@ import { PictureInPicture } from "./picture-in-picture.js";
 import { AUTO } from "./quality-choice.js";
 import { QualityMenu } from "./quality-menu.js";
 import { savePicture } from "./save-picture.js";
+import { Showing } from "./showing.js";
 import { StatusPanel } from "./status-panel.js";
-import { Viewing } from "./viewing.js";
 import { Zoom } from "./zoom.js";
 
 /** @import { Viewer } from "../engine/viewer.js" */
 /** @import { Openings } from "../engine/openings.js" */
-/** @import { VideoSupport } from "../engine/video-support.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
+/** @import { Viewing } from "./viewing.js" */
 
-const INTERVAL = 500; // ms between two updates of what changes with time
 /** @type {Record<string, Choice>} */
 const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", 5: "sub", a: AUTO };
-
-const support = videoSupport();
 
 /** Connects a viewing with the parts of its element: picture, words and controls. */
 export class Player {
@@ -38,12 +33,7 @@ export class Player {
   #inPicture;
   #zoom;
   #status;
-  /** @type {Camera | null} */
-  #camera = null;
-  /** @type {Viewing | null} null: closed, or not started yet */
-  #viewing = null;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #timer;
+  #showing;
   /** @type {Gate | null} */
   #gate = null;
   #slotFree = false;
@@ -64,18 +54,43 @@ export class Player {
     this.#zoom = new Zoom(find(element, ".stage", HTMLElement), this.#canvas, button("unzoom"));
     this.#status = new StatusPanel(element, () => this.retry());
     this.#saveButton.addEventListener("click", () => this.#save());
+    this.#showing = new Showing({
+      choice: () => this.#menu.choice,
+      pixels: () => shownPixels(this.#canvas) * this.#zoom.scale,
+      onStart: (viewing) => this.#menu.showLabels(viewing),
+      onTick: (viewing) => this.#refresh(viewing),
+      paint: (picture) => this.#painter.paint(picture),
+      onPicture: ({ viewer }) => this.#onPicture(viewer),
+      onChange: (viewing) => this.#render(viewing),
+      onQualityKept: (quality, reason) => this.#menu.keep(quality, reason),
+      onTurn: ({ name }) => this.#status.signalTurn(name),
+      seenElsewhere: () => this.#inPicture.isShown,
+    });
     element.dataset.state = State.IDLE;
   }
 
+  get #viewing() {
+    return this.#showing.viewing;
+  }
+
   /** @param {Camera} camera @param {Openings | null} [wall] of a tile */
-  async open(camera, wall = null) {
-    const release = this.#viewing ? SLOT_RELEASE : 0;
+  open(camera, wall = null) {
     this.close();
-    this.#camera = camera;
-    this.#canvas.setAttribute("aria-label", `Live picture of ${camera.name}`);
+    this.#begin(camera);
+    this.#showing.open(camera, wall);
+  }
+
+  /** Shows another camera in the slot of the present one. @param {Camera} camera */
+  switchTo(camera) {
+    this.#showing.switchTo(camera);
+    this.#clear();
+    this.#begin(camera);
+  }
+
+  /** @param {Camera} camera */
+  #begin({ name }) {
+    this.#canvas.setAttribute("aria-label", `Live picture of ${name}`);
     this.#element.dataset.state = State.CONNECTING;
-    const [video] = await Promise.all([support, new Promise((resolve) => setTimeout(resolve, release))]);
-    if (this.#camera === camera) this.#start(camera, video, wall);
   }
 
   /** @param {boolean} isTile whether this is one of many: small, without controls, and in low quality */
@@ -91,11 +106,13 @@ export class Player {
   close() {
     this.leaveFullScreen();
     this.#inPicture.leave();
+    this.#showing.close();
+    this.#clear();
+  }
+
+  #clear() {
     this.#zoom.reset();
     this.#figures.clear();
-    clearInterval(this.#timer);
-    this.#viewing?.viewer.close();
-    this.#viewing = this.#camera = null;
     this.#painter.clear();
     this.#menu.showQuality(null);
     for (const name of ["picture", "quality", "format"]) delete this.#element.dataset[name];
@@ -133,27 +150,6 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Camera} camera @param {VideoSupport | null} video what plays its own video here @param {Openings | null} wall */
-  #start(camera, video, wall) {
-    const pixels = () => shownPixels(this.#canvas) * this.#zoom.scale;
-    const viewing = new Viewing(
-      camera,
-      { choice: this.#menu.choice, video, pixels, wall },
-      {
-        paint: (picture) => this.#painter.paint(picture),
-        onPicture: () => this.#onPicture(viewing.viewer),
-        onChange: () => this.#render(viewing),
-        onQualityKept: (quality, reason) => this.#menu.keep(quality, reason),
-        onTurn: () => this.#status.signalTurn(camera.name),
-        seenElsewhere: () => this.#inPicture.isShown,
-      },
-    );
-    this.#viewing = viewing;
-    this.#menu.showLabels(viewing);
-    viewing.viewer.open();
-    this.#timer = setInterval(() => this.#refresh(viewing), INTERVAL);
-  }
-
   /** @param {Viewer} viewer */
   #onPicture(viewer) {
     const { picture, figures, status } = viewer;
@@ -168,7 +164,6 @@ export class Player {
 
   /** @param {Viewing} viewing */
   #refresh(viewing) {
-    viewing.applyQuality();
     this.#menu.showLabels(viewing);
     this.#status.tick(viewing.viewer, this.#slotFree);
     this.#figures.render();

@@ -101,6 +101,7 @@ export function stateWords({ state, reason, message, offline, position }) {
       return "No new picture";
     case State.RECONNECTING:
       if (reason === Reason.GATE_UNAVAILABLE && message) return `${message} Retrying…`; // the server knows which part is away
+      if (reason === Reason.CAMERA_LOST && message) return `${message} Reconnecting…`; // for administrators
       return textOf(RECONNECTING, reason) ?? "The camera is not responding. Reconnecting…";
     case State.WAITING:
       return placeWords(position);

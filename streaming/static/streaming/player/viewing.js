@@ -36,11 +36,12 @@ export class Viewing {
 
   /**
    * @param {Camera} camera
-   * @param {{choice: Choice, video: VideoSupport | null, pixels: () => number, wall: Openings | null}} options `video`:
-   *   what plays a camera's own video in this browser; `pixels`: the width of the picture on the screen; `wall`: of a tile
+   * @param {{choice: Choice, video: VideoSupport | null, pixels: () => number, wall: Openings | null, replaces?: string | null}} options
+   *   `video`: what plays a camera's own video in this browser; `pixels`: the width of the picture on the screen;
+   *   `wall`: of a tile; `replaces`: id of a viewing of this user, whose slot this one takes
    * @param {ViewingListener} listener
    */
-  constructor(camera, { choice, video, pixels, wall }, listener) {
+  constructor(camera, { choice, video, pixels, wall, replaces }, listener) {
     const streams = new CameraStreams(camera.substream);
     const traffic = (this.#traffic = new Traffic(streams));
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
@@ -51,7 +52,7 @@ export class Viewing {
     const [playsVideo, failures] = [video !== null, this.#failures];
     this.#choice = new QualityChoice({ choice, playsVideo, streams, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
-      { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall },
+      { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall, replaces },
       {
         paint: (picture) => listener.paint(picture),
         onPicture: () => this.#onPicture(),

@@ -118,6 +118,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original", "su
 /**
  * @typedef {object} InfoMessage
  * @property {typeof ServerMessage.INFO} type
+ * @property {string} [viewing_id]
  * @property {Quality} quality
  * @property {Format} format
  * @property {string | null} codec as WebCodecs names it; null for JPEG
@@ -144,6 +145,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original", "su
  * @property {Exclude<StreamState, "waiting">} state
  * @property {Reason | null} reason
  * @property {number} [ends_in] seconds until an operator takes the slot
+ * @property {string | null} [message] why the camera was lost, for administrators
  */
 
 /**

@@ -1,57 +1,79 @@
 import { find } from "../shared/find.js";
+import { paginate } from "./layout.js";
+
+/** @import { Size } from "./layout.js" */
 
 /** The pages of a wall with more tiles than fit on the screen. */
 export class Pages {
+  #perPage;
+  #count = 0; // tiles
+  #starts = [0]; // index of the first tile of each page
+  #first = 0; // index of the first tile of the present page
+
+  /** @param {number} perPage tiles at most; 0: as many as fit */
+  constructor(perPage) {
+    this.#perPage = perPage;
+  }
+
+  get count() {
+    return this.#starts.length;
+  }
+
+  /** The present page, from 0. */
+  get number() {
+    return this.#starts.findLastIndex((start) => start <= this.#first);
+  }
+
+  /** @param {number} index of a tile @returns {boolean} whether it is on the present page */
+  includes(index) {
+    const start = this.#starts[this.number];
+    return index >= start && index < (this.#starts[this.number + 1] ?? this.#count);
+  }
+
+  /** The page with the first tile of the present page becomes the present one. @param {number[]} sizes @param {Size} area */
+  arrange(sizes, area) {
+    this.#count = sizes.length;
+    this.#starts = paginate(sizes, area, this.#perPage);
+    this.#first = this.#starts[this.number];
+  }
+
+  /** @param {number} pages forward; after the last page comes the first */
+  turn(pages) {
+    this.#first = this.#starts.at((this.number + pages) % this.count) ?? 0;
+  }
+
+  /** @param {number} index of a tile: its page becomes the present one */
+  show(index) {
+    this.#first = index;
+  }
+}
+
+/** The buttons that turn pages. */
+export class PageBar {
   #element;
   #previous;
   #next;
   #text;
-  #count = 0; // tiles
-  #size = 1; // tiles on a page
-  #first = 0; // index of the first tile of the page
 
   /**
    * @param {HTMLElement} element with the buttons and the text
-   * @param {() => void} onTurn
+   * @param {(pages: number) => void} onTurn
    */
   constructor(element, onTurn) {
     this.#element = element;
     this.#previous = find(element, "[data-previous]", HTMLButtonElement);
     this.#next = find(element, "[data-next]", HTMLButtonElement);
     this.#text = find(element, "[data-page]", HTMLElement);
-    const turn = (/** @type {number} */ pages) => {
-      this.#first += pages * this.#size;
-      onTurn();
-    };
-    this.#previous.addEventListener("click", () => turn(-1));
-    this.#next.addEventListener("click", () => turn(1));
+    this.#previous.addEventListener("click", () => onTurn(-1));
+    this.#next.addEventListener("click", () => onTurn(1));
   }
 
-  /** @returns {number} how many tiles are on the page */
-  get length() {
-    return Math.min(this.#size, this.#count - this.#first);
-  }
-
-  /** @param {number} index of a tile */
-  includes(index) {
-    return index >= this.#first && index < this.#first + this.#size;
-  }
-
-  /**
-   * The page with the first tile of the present page becomes the present one.
-   * @param {number} count tiles
-   * @param {number} size tiles on a page
-   */
-  arrange(count, size) {
-    this.#count = count;
-    this.#size = size;
-    const page = Math.floor(this.#first / size);
-    const pages = Math.ceil(count / size);
-    this.#first = page * size;
-    this.#element.hidden = pages < 2;
-    this.#previous.disabled = page === 0;
-    this.#next.disabled = page === pages - 1;
-    const text = `Page ${page + 1} of ${pages}`;
+  /** @param {Pages} pages */
+  show({ number, count }) {
+    this.#element.hidden = count < 2;
+    this.#previous.disabled = number === 0;
+    this.#next.disabled = number === count - 1;
+    const text = `Page ${number + 1} of ${count}`;
     if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 }

@@ -1,3 +1,4 @@
+import { State } from "../engine/states.js";
 import { CameraViewer } from "../player/camera-viewer.js";
 import { find } from "../shared/find.js";
 
@@ -17,7 +18,7 @@ export class Tile {
   #timer;
 
   /**
-   * @param {HTMLElement} element with the parts of templates/streaming/_tile.html
+   * @param {HTMLElement} element with the parts of templates/cameras/_tiles.html
    * @param {Openings} openings of the wall
    * @param {{enlarge: () => void, shrink: () => void}} listener what the user wants
    */
@@ -72,6 +73,13 @@ export class Tile {
       this.#isOpen = true;
       this.#viewer.open(this.#camera, this.#openings);
     }
+  }
+
+  /** Opens the stream again if it has ended for good. */
+  revive() {
+    if (!this.#isOpen || this.#viewer.dataset.state !== State.CLOSED) return;
+    this.release();
+    this.setInView(true);
   }
 
   /** Gives the slot back at once. */

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cameras", "0003_watch_unattended"),
+        ("cameras", "0008_card_order"),
     ]
 
     operations = [

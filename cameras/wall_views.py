@@ -1,0 +1,117 @@
+"""The pages of walls: all cameras, a saved wall, and a display's way to its wall."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from cameras import displays, walls
+from cameras.models import CameraGroup, DisplayToken, Wall
+from cameras.permissions import User, may_watch, visible_to
+
+VERSION = "X-Wall-Version"
+PAGE_SIZES, CYCLES = (1, 4, 6, 9, 12, 16, 25, 36, 49, 64), (10, 20, 30, 60, 120, 300)  # that the page offers
+
+
+@never_cache
+@login_required
+def wall(request: HttpRequest) -> HttpResponse:
+    """All cameras that the user may watch."""
+    group, context = _filtered(request, visible_to(request.user))
+    common = _common(request, None)
+    context["places"] = common["choices"] if group is None else walls.all_places(request.user, group)
+    return render(request, "cameras/wall.html", {**context, **common})
+
+
+@never_cache
+def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
+    """A saved wall, for people and for the display of this wall. `?kiosk=1`: nothing but the pictures."""
+    display = None
+    if not request.user.is_authenticated:
+        text = request.COOKIES.get(displays.COOKIE, "")
+        if not text:
+            return redirect_to_login(request.get_full_path())
+        display = displays.display_of(text)
+        if display is None:
+            return _ended(request, displays.find_token(text))
+        if display.token.wall.slug != slug:
+            raise Http404
+    found = display.token.wall if display else get_object_or_404(walls.open_to(request.user), slug=slug)
+    if display is not None or request.GET.get("kiosk") == "1":
+        return _kiosk(request, found, display or request.user)
+    group, context = _filtered(
+        request, visible_to(request.user).filter(pk__in=[tile["camera"] for tile in found.tiles])
+    )
+    may_change = walls.may_change(request.user, found) and group is None
+    context |= {"wall": found, "places": walls.places_of(found, request.user, group), "may_change": may_change}
+    return render(request, "cameras/wall.html", {**context, **_common(request, found)})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def display(request: HttpRequest) -> HttpResponse:
+    """Where a display's link leads. Its token is behind the #, so that no log has it; the page sends it in a form."""
+    if request.method != "POST":
+        return render(request, "cameras/display.html")
+    text = request.POST.get("token", "")
+    token = displays.find_token(text)
+    if token is None:
+        return render(request, "cameras/display.html", {"unknown": True}, status=403)
+    response = redirect(f"{reverse('saved-wall', args=[token.wall.slug])}?kiosk=1")
+    _keep(response, text)  # also one that has ended: the page says so, and the display comes back when it is renewed
+    return response
+
+
+def _kiosk(request: HttpRequest, found: Wall, watcher: User) -> HttpResponse:
+    places = walls.places_of(found, watcher)
+    version = walls.version_of(found, places)
+    response = render(request, "cameras/kiosk.html", {"wall": found, "places": places, "version": version})
+    response[VERSION] = version
+    if isinstance(watcher, displays.Display):
+        _keep(response, request.COOKIES[displays.COOKIE])
+    return response
+
+
+def _keep(response: HttpResponse, token: str) -> None:
+    response.set_cookie(
+        displays.COOKIE,
+        token,
+        max_age=displays.COOKIE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _ended(request: HttpRequest, token: DisplayToken | None) -> HttpResponse:
+    """Tells who can renew a display's access. An unknown token is one whose display or wall was deleted."""
+    return render(request, "cameras/display_ended.html", {"token": token}, status=403)
+
+
+def _filtered(request: HttpRequest, cameras: Any) -> tuple[CameraGroup | None, dict[str, Any]]:
+    """The group to filter by, and the groups to choose from. Raises Http404 for a group without a camera in `cameras`."""
+    groups = walls.groups_of(cameras)
+    wanted = request.GET.get("group", "")
+    if wanted and not wanted.isdecimal():
+        raise Http404
+    group = get_object_or_404(groups, pk=wanted) if wanted else None
+    return group, {"groups": groups, "group": group}
+
+
+def _common(request: HttpRequest, shown: Wall | None) -> dict[str, Any]:
+    """The context of each page of a wall, except of displays."""
+    user, present = request.user, shown or Wall()
+    return {
+        "walls": walls.open_to(user),
+        "choices": walls.all_places(user),
+        "can_manage": user.is_staff and user.has_perm("cameras.add_camera"),
+        "may_watch": may_watch(user),
+        "page_sizes": sorted({*PAGE_SIZES, present.per_page} - {0}),
+        "cycles": sorted({*CYCLES, present.cycle_seconds} - {0}),
+    }
