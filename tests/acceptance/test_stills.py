@@ -99,7 +99,7 @@ async def test_two_hundred_requests_of_one_user_at_once_leave_the_others_their_s
 ) -> None:
     """Forty silent cameras, with five requests each, and one healthy camera."""
     # Without OPENCV_FFMPEG_IS_THREAD_SAFE, OpenCV opens one camera at a time.
-    worker = installation.start_worker(STREAM_STILLS_PER_USER="100", OPENCV_FFMPEG_IS_THREAD_SAFE="1")
+    worker = installation.start_worker(STREAM_STILLS_PER_USER="100", STREAM_READ_TIMEOUT_SECONDS="8", OPENCV_FFMPEG_IS_THREAD_SAFE="1")
     silent = simulator.add(SimulatedCamera("Silent", "silent", width=160, height=120))
     silent.fault = Fault.HANG
     well = simulator.add(SimulatedCamera("Yard", "yard", width=160, height=120))
@@ -114,7 +114,7 @@ async def test_two_hundred_requests_of_one_user_at_once_leave_the_others_their_s
         waited = time.monotonic() - started
         answers = await asyncio.gather(*map(asyncio.wrap_future, asked))
     assert status == 200
-    assert waited < 4, waited
+    assert waited < 7, waited  # whoever waits for a silent camera waits for eight seconds
     assert {status for status, *_ in answers} <= {429, 503}
 
 
@@ -123,11 +123,13 @@ def test_a_user_who_asks_too_often_is_told_when_to_come_back(installation: Site,
     other = Session(session.base, "viewer2")
     id = installation.add_camera("Yard", camera.url)
     assert ask(session, id)[0] == 200
+    started = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: ask(session, id), range(40)))
+        seconds = time.monotonic() - started
         assert ask(other, id)[0] == 200
     told = Counter(status for status, *_ in answers)
-    assert set(told) == {200, 429} and 9 <= told[200] <= 20, told  # ten at once, and five a second
+    assert set(told) == {200, 429} and 9 <= told[200] <= 10 + 5 * seconds, told  # ten at once, and five a second
     _, headers, body = next(answer for answer in answers if answer[0] == 429)
     assert json.loads(body)["error"]["reason"] == "still_limit_reached"
     assert headers["Retry-After"] == "1"

@@ -75,6 +75,13 @@ def waits_for_a_lock(user: User) -> bool:
     return any(words[1] == "->" and words[5] == str(user.popen.pid) for words in lines)
 
 
+def is_ending(folder: Path) -> bool:
+    """Whether the keeper has seen that the last user is gone: it holds the users' lock alone."""
+    inode = (folder / "users.lock").stat().st_ino
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(words[1] == "FLOCK" and words[3] == "WRITE" and words[5].endswith(f":{inode}") for words in lines)
+
+
 def servers(folder: Path) -> int:
     return sum("redis-server" in command for command in processes(folder))
 
@@ -140,6 +147,7 @@ def test_the_first_user_is_told_so_even_while_the_server_of_before_is_still_endi
             server = client.info("server")["process_id"]
         os.kill(server, signal.SIGSTOP)  # it takes its time to end
     try:
+        wait_until(lambda: is_ending(folder), PATIENCE, "the keeper ends the server")
         with User(folder) as successor:
             wait_until(lambda: waits_for_a_lock(successor), 10, "the next user waits for the old server's end")
             os.kill(server, signal.SIGCONT)
