@@ -99,7 +99,9 @@ async def test_two_hundred_requests_of_one_user_at_once_leave_the_others_their_s
 ) -> None:
     """Forty silent cameras, with five requests each, and one healthy camera."""
     # Without OPENCV_FFMPEG_IS_THREAD_SAFE, OpenCV opens one camera at a time.
-    worker = installation.start_worker(STREAM_STILLS_PER_USER="100", STREAM_READ_TIMEOUT_SECONDS="8", OPENCV_FFMPEG_IS_THREAD_SAFE="1")
+    worker = installation.start_worker(
+        STREAM_STILLS_PER_USER="100", STREAM_READ_TIMEOUT_SECONDS="8", OPENCV_FFMPEG_IS_THREAD_SAFE="1"
+    )
     silent = simulator.add(SimulatedCamera("Silent", "silent", width=160, height=120))
     silent.fault = Fault.HANG
     well = simulator.add(SimulatedCamera("Yard", "yard", width=160, height=120))
