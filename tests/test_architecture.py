@@ -41,7 +41,7 @@ NAMES = {
     ),
     "streaming/viewing": (
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery "
-        "stream_switch viewing looks idle "
+        "stream_switch camera_news viewing looks idle "
         "wall_yields preemption milestones open_streams rechecks"
     ),
     "streaming/health": "records sights checks overview admin",

@@ -25,6 +25,9 @@ WORST_FIRST = (State.CONNECTING, State.RECONNECTING, State.LIVE)
 FOLLOWERS_CHECK = 1.0  # seconds between two checks whether other workers follow a camera without viewers here
 
 
+UNHEARD = CameraEvents()
+
+
 class Hub:
     """Opens at most `most` streams of cameras (ids: `streams.py`). One without viewers stays open for `linger` seconds."""
 
@@ -34,10 +37,10 @@ class Hub:
         most: int,
         linger: float,
         sharing: Sharing | None = None,
-        events: CameraEvents | None = None,
+        events: CameraEvents = UNHEARD,
     ) -> None:
         self._allowance, self._most, self._linger, self._sharing = allowance, most, linger, sharing
-        self._events = events or CameraEvents()
+        self._events = events
         self._executor = ThreadPerJobExecutor(most, name="capture")
         self._cameras: dict[str, ActiveCamera] = {}
         self._ending: dict[str, asyncio.Future[None]] = {}
@@ -68,18 +71,13 @@ class Hub:
         Calls `on_arrival` before the first frame can be taken. Asks `is_wanted` again whenever `feed.noticed` is set, and
         stops if not. Raises CameraUnreachableError if there is no frame within `seconds`.
         """
-        active, before = await self._activate(target.id, target.source), feed.camera
-        pending = Feed(active, target.quality, feed.formats)
-        pending.noticed = feed.noticed
-        try:
-            active.join(pending)
+        before = feed.camera
+        async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
+            pending.noticed = feed.noticed
             if await _until_frame(pending, is_wanted, seconds):
                 feed.take_over(pending)
                 on_arrival()
-        finally:
-            active.leave(pending)
-            self._let_linger(active)
-            self._let_linger(before)
+        self._let_linger(before)
 
     async def release(self, camera: str) -> None:
         """Stop reading a camera that nobody watches, instead of letting it linger, and wait until it is released."""
@@ -89,16 +87,11 @@ class Hub:
         if camera in self._ending:
             await asyncio.wait([self._ending[camera]])
 
-    def change_source(self, camera: str, source: CameraSource) -> None:
-        """The camera's address or credentials may have changed: if so, its viewers see the new source."""
-        if camera in self._cameras:
-            self._cameras[camera].change_source(source)
-
     def change_sources(self, streams: Streams) -> None:
-        """As `change_source`, of both streams of a camera."""
-        self.change_source(streams.camera, streams.main)
-        if streams.sub is not None:
-            self.change_source(substream_id(streams.camera), streams.sub)
+        """The camera's addresses or credentials may have changed: if so, its viewers see the new sources."""
+        for id, source in ((streams.camera, streams.main), (substream_id(streams.camera), streams.sub)):
+            if source is not None and id in self._cameras:
+                self._cameras[id].change_source(source)
 
     async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
         while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
@@ -182,15 +175,8 @@ class Hub:
 
     def conditions(self) -> dict[str, dict[str, object]]:
         """Camera id -> state, viewers and frames/s, for the cameras that this worker reads."""
-        found: dict[str, dict[str, object]] = {}
-        for camera, streams in itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera):
-            actives = list(streams)
-            found[camera] = {
-                "state": max((active.condition.state for active in actives), key=WORST_FIRST.index).value,
-                "viewers": sum(len(active.feeds) for active in actives),
-                "frames_per_second": round(max(active.capture.rate for active in actives), 1),
-            }
-        return found
+        streams = itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera)
+        return {camera: _condition(list(actives)) for camera, actives in streams}
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
         """What this worker knows of a camera's own video, by quality: shape, frames/s and kbit/s, 0: not known."""
@@ -226,6 +212,15 @@ class Hub:
 
 def _camera(active: ActiveCamera) -> str:
     return camera_of(active.id)
+
+
+def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
+    """Of the camera that has these streams."""
+    return {
+        "state": max((active.condition.state for active in streams), key=WORST_FIRST.index).value,
+        "viewers": sum(len(active.feeds) for active in streams),
+        "frames_per_second": round(max(active.capture.rate for active in streams), 1),
+    }
 
 
 async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float) -> bool:

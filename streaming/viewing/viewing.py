@@ -9,14 +9,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from streaming import conf
-from streaming.errors import CameraLostError, CameraUnreachableError, StreamError
+from streaming.errors import StreamError
 from streaming.gate.leases import Holder, Kind, Place, Rate, Slot, Terms
 from streaming.gate.slots import ReadTerms
-from streaming.ingest.active_camera import Feed
-from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
+from streaming.ingest.condition import State
 from streaming.ingest.streams import Streams
 from streaming.viewing import protocol
 from streaming.viewing.accounting import Account
+from streaming.viewing.camera_news import follow_camera
 from streaming.viewing.delivery import LEASE_MARGIN, Delivery
 from streaming.viewing.resume_tokens import token_of
 from streaming.viewing.services import WorkerServices
@@ -100,7 +100,7 @@ class Viewing:
                 await _first_error(
                     delivery.pump(),
                     switch.run(),
-                    self._follow_camera(slot, feed, switch),
+                    follow_camera(self._viewer, slot, feed, switch, self._timeouts, sees_reasons=request.sees_reasons),
                     delivery.raise_when_stalled(),
                     slot.raise_when_lost(),
                 )
@@ -174,37 +174,6 @@ class Viewing:
     async def _tell_recovering(self, seconds: float) -> None:
         facts = {"retry_after": round(seconds, 1)}
         await self._viewer.send_message(protocol.status_message(State.CONNECTING, "gate_recovering", **facts))
-
-    async def _follow_camera(self, slot: Slot, feed: Feed, switch: StreamSwitch) -> None:
-        """Tell the viewer each state of the camera. Raises CameraUnreachableError or CameraLostError after the timeout."""
-        told: dict[str, object] = {}
-        condition, was_live = feed.condition, False
-        deadline: float | None = time.monotonic() + self._timeouts.first_frame
-        while True:
-            if (message := protocol.camera_message(condition.state, self._reason(condition))) != told:
-                told = message
-                await self._viewer.send_message(message)
-            if condition.state is State.LIVE:
-                was_live, deadline = True, None
-            elif not was_live and condition.failures >= FAILED_OPENINGS and not switch.has_alternative:
-                raise self._camera_error(condition)
-            elif deadline is None:
-                deadline = time.monotonic() + self._timeouts.reconnect
-            if deadline is not None:
-                slot.progressed(deadline - time.monotonic() + LEASE_MARGIN)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    condition = await feed.changed()
-            except TimeoutError as error:
-                raise self._camera_error(condition) from error
-
-    def _camera_error(self, condition: Condition) -> StreamError:
-        kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
-        return kind(self._reason(condition) or condition.cause)
-
-    def _reason(self, condition: Condition) -> str:
-        """Why the camera cannot be read; empty if it can be, or this viewer is not told."""
-        return condition.reason if self._request.sees_reasons else ""
 
 
 async def _first_error(*jobs: Coroutine[Any, Any, None]) -> None:
