@@ -11,6 +11,7 @@ from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Frame
 from streaming.ingest.hub import Hub
+from streaming.ingest.streams import Streams
 from tests.client import eventually
 from tests.streaming.ingest.watched import size_of
 
@@ -85,7 +86,7 @@ async def test_viewers_see_the_camera_s_new_address(hub: Hub, simulator: Simulat
     new = simulator.add(SimulatedCamera(name="New", path="new", width=320, height=240, fps=25))
     async with hub.feed("1", CameraSource(old.url), "low") as feed:
         await first(feed)
-        hub.change_source("1", CameraSource(new.url))
+        hub.change_sources(Streams("1", CameraSource(new.url)))
         async with asyncio.timeout(5):
             while size_of(frame := await feed.mailbox.take()) != (320, 240):
                 pass

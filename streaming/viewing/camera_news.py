@@ -1,0 +1,45 @@
+"""Tells a viewer each state of the camera, and ends the viewing if there is no picture in time."""
+
+import asyncio
+import time
+
+from streaming.errors import CameraLostError, CameraUnreachableError, StreamError
+from streaming.gate.leases import Slot
+from streaming.ingest.active_camera import Feed
+from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
+from streaming.viewing import protocol
+from streaming.viewing.delivery import LEASE_MARGIN
+from streaming.viewing.stream_switch import StreamSwitch
+from streaming.viewing.viewer import Viewer, ViewerTimeouts
+
+
+async def follow_camera(
+    viewer: Viewer, slot: Slot, feed: Feed, switch: StreamSwitch, timeouts: ViewerTimeouts, *, sees_reasons: bool
+) -> None:
+    """Raises CameraUnreachableError or CameraLostError after the timeout. `sees_reasons`: the viewer is told why."""
+    told: dict[str, object] = {}
+    condition, was_live = feed.condition, False
+    deadline: float | None = time.monotonic() + timeouts.first_frame
+    while True:
+        reason = condition.reason if sees_reasons else ""
+        if (message := protocol.camera_message(condition.state, reason)) != told:
+            told = message
+            await viewer.send_message(message)
+        if condition.state is State.LIVE:
+            was_live, deadline = True, None
+        elif not was_live and condition.failures >= FAILED_OPENINGS and not switch.has_alternative:
+            raise _camera_error(condition, reason)
+        elif deadline is None:
+            deadline = time.monotonic() + timeouts.reconnect
+        if deadline is not None:
+            slot.progressed(deadline - time.monotonic() + LEASE_MARGIN)
+        try:
+            async with asyncio.timeout_at(deadline):
+                condition = await feed.changed()
+        except TimeoutError as error:
+            raise _camera_error(condition, reason) from error
+
+
+def _camera_error(condition: Condition, reason: str) -> StreamError:
+    kind = CameraLostError if condition.state is State.RECONNECTING else CameraUnreachableError
+    return kind(reason or condition.cause)
