@@ -1,7 +1,6 @@
 import { AT_ONCE } from "./openings.js";
 import { snapshotPath } from "../shared/protocol.js";
 
-/** @import { Quality } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { Admission } from "./openings.js" */
 
@@ -27,14 +26,13 @@ export class Stills {
    * @param {string} cameraId
    * @param {StillsListener} listener
    * @param {Browser["fetch"]} fetch
-   * @param {Pick<Admission, "still">} [openings] decide when
-   * @param {Quality} [quality]
+   * @param {Pick<Admission, "still"> | null} [wall] of a tile, whose stills are small and wait for their turn
    */
-  constructor(cameraId, listener, fetch, openings = AT_ONCE, quality = "medium") {
-    this.#path = snapshotPath(cameraId, quality);
+  constructor(cameraId, listener, fetch, wall = null) {
+    this.#path = snapshotPath(cameraId, wall ? "low" : "medium");
     this.#listener = listener;
     this.#fetch = fetch;
-    this.#openings = openings;
+    this.#openings = wall ?? AT_ONCE;
   }
 
   once() {
