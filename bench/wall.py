@@ -27,8 +27,8 @@ import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench.browser import memory
-from bench.meter import Meter
-from bench.results import Results, arguments, percentile
+from bench.meter import FULL, Meter
+from bench.results import Results, Row, arguments, percentile
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.browser.chromium import FLAGS, chromium
 from tests.client import Session
@@ -129,10 +129,13 @@ def measure_openings(wall: Wall, results: Results) -> list[str]:
     """Returns the broken promises."""
     seen: list[float] = []
     wall.open()
-    while len(seen) < OPENED:
+
+    def all_seen() -> bool:
         connected = sum(camera.connections_total for camera in wall.cameras)
-        seen += [time.monotonic()] * (connected - len(seen))
-        time.sleep(0.005)
+        seen.extend([time.monotonic()] * (connected - len(seen)))
+        return len(seen) >= OPENED
+
+    wait_until(all_seen, 60, f"{OPENED} cameras are opened")
     wall.becomes_live(30)
     log = wall.site.logs()
     asked = [
@@ -196,13 +199,24 @@ def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str
         longest_gap_ms=max(gaps.values()),
         server_percent=percents[0],
         chromium_percent=percents[1],
-        machine_busy=psutil.cpu_percent(),
+        **machine(),
     )
-    broken = [f"{name} has {rate:.1f} frames/s" for name, rate in rates.items() if rate < FPS]
+    broken = too_slow(rates, "")
     broken += [f"the server takes {percents[0]:.1f} % of a core"] if percents[0] >= SERVER_PERCENT else []
     for what, sizes in zip(("server", "renderers"), zip(*looks, strict=True), strict=True):
         broken += judge_memory(what, sizes, minutes, results)
     return broken
+
+
+def machine() -> Row:
+    """The load of the machine since the last call."""
+    busy = psutil.cpu_percent()
+    return {"busy": busy, "full": busy >= FULL}
+
+
+def too_slow(rates: dict[str, float], when: str) -> list[str]:
+    slow = [rate for rate in rates.values() if rate < FPS]
+    return [f"{len(slow)} tiles have less than {FPS:g} frames/s{when}, the slowest {min(slow):.1f}"] if slow else []
 
 
 def judge_memory(what: str, sizes: Sequence[float], minutes: float, results: Results) -> list[str]:
@@ -224,12 +238,19 @@ def measure_death(wall: Wall, results: Results) -> list[str]:
     dying.fault = Fault.NONE
     returned = wall.becomes_live(RETURN)
     later, later_gaps = wall.watch(DEATH, lambda: lost.append(len(wall.cameras) - 1 - others.count()))
-    del rates[dying.name], gaps[dying.name]
-    least = {name: min(rate, later[name]) for name, rate in rates.items()}
-    gap = max(max(value, later_gaps[name]) for name, value in gaps.items())
-    results.add(died=1, live_again_s=returned, others_fps_least=min(least.values()), others_longest_gap_ms=gap)
-    broken = [f"{name} has {rate:.1f} frames/s beside a camera that dies" for name, rate in least.items() if rate < FPS]
-    broken += ["the death of a camera is not seen"] if not was_seen else []
+    for tiles in (rates, gaps, later, later_gaps):
+        del tiles[dying.name]
+    results.add(
+        died=1,
+        others_fps_least=min(rates.values()),
+        others_longest_gap_ms=max(gaps.values()),
+        live_again_s=returned,
+        others_fps_least_after=min(later.values()),
+        others_longest_gap_ms_after=max(later_gaps.values()),
+        **machine(),
+    )
+    broken = too_slow(rates, " beside a dead camera") + too_slow(later, " after a camera returned")
+    broken += [] if was_seen else ["the death of a camera is not seen"]
     return broken + (["other tiles are lost with a camera"] if any(lost) else [])
 
 
