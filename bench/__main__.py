@@ -1,6 +1,6 @@
 """The whole benchmark: runs each part in a program of its own, then fills docs/performance.md from the results.
 
-    .venv/bin/python -m bench            # 15 minutes at most, on a machine that does nothing else
+    .venv/bin/python -m bench            # 20 minutes at most, on a machine that does nothing else
     .venv/bin/python -m bench --quick    # four minutes, into var/bench-quick: does everything run?
 
 A part that fails or takes too long is reported and left out; the exit code is 1 then.
@@ -26,6 +26,7 @@ PARTS = {  # part -> its options in a quick run
     "history_cost": "--minutes 20",
     "growth": "--seconds 2 --cameras 1 2",
     "peers": "--seconds 2 --viewers 5",
+    "freshness": "--seconds 2 --repetitions 2 --viewers 1 5",
     "servers": "--seconds 2 --viewers 5 --stops 1",
 }
 

@@ -30,8 +30,8 @@ from bench.cameras import start_cameras
 from bench.results import FOLDER
 from cameras.simulator.picture.clock import age_ms
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.pictures import Decoder
+from streaming.ingest.reader import Allowance, Reader
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
 from tests.servers import Site, make_template, site

@@ -17,6 +17,7 @@ FIRST = 30.0  # seconds for a viewer to have a picture
 # When the player acknowledges: static/streaming/engine/acknowledgements.js.
 LEAST_WAIT, MOST_WAIT = 0.025, 0.25
 VIDEO_TOGETHER, JPEG_TOGETHER = 5, 2
+CODECS = "avc1.640029,avc1.64002A,avc1.640033"  # that a page of go2rtc asks for
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class StreamClient(WebSocketClient):
         self.arrived(size, payload, read_at, flags)
         age, interval, self._read_at = time.time() * 1000 - read_at, read_at - self._read_at, read_at
         jpeg_together = JPEG_TOGETHER if 2 * age < interval else 1
-        together = VIDEO_TOGETHER if kind == Format.H264 else jpeg_together
+        together = jpeg_together if kind == Format.JPEG else VIDEO_TOGETHER
         waits = MOST_WAIT if sequence - self._told < together else LEAST_WAIT
         wait = self._told_at + waits - time.monotonic()
         if self._timer is not None:
@@ -266,4 +267,27 @@ class MjpegClient(Client):
         return True
 
 
-CLIENTS: dict[str, type[Client]] = {"stream": StreamClient, "mjpeg": MjpegClient, "relay": WebSocketClient}
+class Go2rtcClient(WebSocketClient):
+    """A viewer of go2rtc. The first message is the head of the MP4, each further one a picture."""
+
+    _asked = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_read and not self._asked:
+            self._asked = True
+            self.send_frame(1, json.dumps({"type": "mse", "value": CODECS}).encode())
+
+    def message(self, payload: bytes, size: int) -> None:
+        if payload[4:8] != b"ftyp":
+            self.arrived(size, payload)
+        elif self.watch.keeps:
+            self.record.kept.append(payload)
+
+
+CLIENTS: dict[str, type[Client]] = {
+    "stream": StreamClient,
+    "mjpeg": MjpegClient,
+    "relay": WebSocketClient,
+    "go2rtc": Go2rtcClient,
+}

@@ -28,8 +28,8 @@ from bench.readers import reading
 from bench.results import Results, arguments, p50_p95
 from cameras.sources import CameraSource
 from streaming import conf
-from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.frames import Flag
+from streaming.ingest.reader import Allowance, Reader
 
 QUALITIES = ("original", "medium")
 ALONE = "OpenCV alone"

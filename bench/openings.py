@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.openings --openings 1000 --threads 16
 
-`streaming.ingest.capture.Reader` opens, reads and closes cameras over RTSP, RTSPS and HTTP in a process of its own. The
+`streaming.ingest.reader.Reader` opens, reads and closes cameras over RTSP, RTSPS and HTTP in a process of its own. The
 cameras answer, refuse, have another path, drop the connection or stay silent. Exit code 1 if that process crashes, or if a
 healthy camera cannot be read.
 """
@@ -27,7 +27,7 @@ from pathlib import Path
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.server.loop_thread import LoopThread
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, CaptureError, Reader
+from streaming.ingest.reader import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import ROOT, free_port
 

@@ -19,11 +19,12 @@ from typing import Any
 import av
 import cv2
 
+from bench.marker_reader import pictures
 from bench.pictures import gray
 from cameras.simulator import age_ms
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.pictures import Decoder
+from streaming.ingest.reader import Allowance, Reader
 from tests.servers import ROOT
 
 Seen = tuple[float, Any]  # arrival of a picture, Unix seconds, and the picture
@@ -36,6 +37,13 @@ def opencv(url: str) -> Iterator[Seen]:
     while True:
         data, arrived = reader.read(), time.time()
         yield arrived, gray(decoder.decode(data))
+
+
+def marker(url: str) -> Iterator[Seen]:
+    """A reader that ends pictures at RTP's marker bit."""
+    decoder = Decoder("h264")
+    for arrived, unit in pictures(url):
+        yield arrived, gray(decoder.decode(unit))
 
 
 def opencv_decoded(url: str) -> Iterator[Seen]:
@@ -68,6 +76,7 @@ def ffmpeg(url: str) -> Iterator[Seen]:
 
 READERS: dict[str, Callable[[str], Iterator[Seen]]] = {
     "opencv": opencv,
+    "marker": marker,
     "opencv_decoded": opencv_decoded,
     "ffmpeg": ffmpeg,
 }

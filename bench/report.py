@@ -24,7 +24,17 @@ TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
     "aims": (aims, ("floor", "viewers", "peers", "first_picture", "admission", "budget", "history_cost")),
     **{
         part: (getattr(tables, part), (part,))
-        for part in ("viewers", "floor", "browser", "first_picture", "admission", "growth", "peers", "servers")
+        for part in (
+            "viewers",
+            "floor",
+            "browser",
+            "first_picture",
+            "admission",
+            "growth",
+            "peers",
+            "freshness",
+            "servers",
+        )
     },
     **{part: (getattr(tables, part), (part,)) for part in ("budget", "history_cost")},
 }

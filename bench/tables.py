@@ -54,7 +54,8 @@ def viewers(parts: Parts) -> Iterator[str]:
 
 def floor(parts: Parts) -> Iterator[str]:
     names = {
-        "opencv": "OpenCV, raw read (the floor)",
+        "marker": "a reader that ends pictures at the marker bit (the floor)",
+        "opencv": "OpenCV, raw read",
         "opencv_decoded": "OpenCV, decoding, one thread",
         "ffmpeg": "ffmpeg, copying to a pipe",
         "viewers": "a viewer at `original`",
@@ -180,6 +181,39 @@ def peers(parts: Parts) -> Iterator[str]:
         )
     yield from missing(parts, "peers")
 
+
+def freshness(parts: Parts) -> Iterator[str]:
+    ages_found, waits = rows(parts, "freshness", kind="age"), rows(parts, "freshness", kind="cold")
+    yield from table(
+        "Reader", "frames/s", "Age ms, median", "95 %", "First picture ms, new camera", "known camera, median"
+    )
+    for found in ages_found:
+        same = [wait for wait in waits if (wait["what"], wait["rate"]) == (found["what"], found["rate"])]
+        first = [number(wait[name], 0) for wait in same for name in ("first_ms", "ms_p50")] or ["", ""]
+        yield cells(BESIDE[found["what"]], found["rate"], *ages(found), *first)
+    yield ""
+    yield from table(
+        "Program", "Cameras", "Viewers", "frames/s", "CPU ms per viewer-second", "Mbit/s each", "MB", "Machine busy"
+    )
+    for found in [*rows(parts, "freshness", kind="viewers"), *rows(parts, "freshness", kind="wall")]:
+        yield cells(
+            BESIDE[found["what"]],
+            found.get("cameras", 1),
+            found.get("viewers", found.get("cameras")),
+            f"{found['fps_least']:.1f}",
+            f"{found['cpu_ms_per_viewer_second']:.2f}",
+            f"{found['mbit_per_viewer']:.2f}",
+            f"{found['memory_mb']:.0f}",
+            busy(found),
+        )
+    yield from missing(parts, "freshness")
+
+
+BESIDE = {
+    "marker reader": "a reader that ends pictures at the marker bit",
+    "original": "this product, `original`",
+    "go2rtc": "go2rtc",
+}
 
 PROGRAMS = {
     "medium": "this product, `medium`",

@@ -22,14 +22,14 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     change_form_template = "admin/cameras/camera/change_form.html"
     list_display: tuple[Any, ...] = ("name", "address", "enabled")
     list_filter: ClassVar[tuple[Any, ...]] = ("enabled",)
-    search_fields = ("name", "stream_url")
+    search_fields = ("name", "stream_url", "substream_url")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
         return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined, no-any-return]
 
     def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         forget = ["forget_password"] if obj is not None and obj.has_password else []
-        fields = ["name", "stream_url", "username", "password", *forget, "enabled"]
+        fields = ["name", "stream_url", "substream_url", "username", "password", *forget, "enabled"]
         access = {"fields": ["users", "groups"], "description": grants.explanation(), "classes": ["collapse"]}
         return [(None, {"fields": fields}), *([("Who may see it", access)] if self._may_grant(request, obj) else [])]
 

@@ -18,7 +18,8 @@ from cameras.permissions import may_watch, sees_all, visible_to
 @never_cache
 @login_required
 def camera_list(request: HttpRequest) -> HttpResponse:
-    visible = visible_to(request.user).only("name", "stream_url", "enabled")  # else each password would be decrypted
+    # Without `only`, each password would be decrypted.
+    visible = visible_to(request.user).only("name", "stream_url", "substream_url", "enabled")
     cameras = cards.in_own_order(request.user, visible)
     context = {
         "cameras": cameras,

@@ -28,8 +28,9 @@ class Place:
 
     id: str
     name: str
-    size: int = 1
-    gap: str = ""
+    size: int
+    gap: str
+    has_substream: bool
 
 
 def open_to(user: Person) -> QuerySet[Wall]:
@@ -52,7 +53,7 @@ def all_places(user: User, group: CameraGroup | None = None) -> list[Place]:
     cameras = visible_to(user).filter(enabled=True).exclude(stream_url="")
     if group is not None:
         cameras = cameras.filter(camera_groups=group)
-    return [Place(str(camera.pk), camera.name) for camera in cameras]
+    return [_place(str(camera.pk), 1, camera) for camera in cameras]
 
 
 def places_of(wall: Wall, user: User, group: CameraGroup | None = None) -> list[Place]:
@@ -67,9 +68,9 @@ def places_of(wall: Wall, user: User, group: CameraGroup | None = None) -> list[
 
 def _place(id: str, size: int, camera: Camera | None) -> Place:
     if camera is None:
-        return Place(id, "", size, HIDDEN)
+        return Place(id, "", size, HIDDEN, has_substream=False)
     gap = DISABLED if not camera.enabled else NO_ADDRESS if not camera.stream_url else ""
-    return Place(id, camera.name, size, gap)
+    return Place(id, camera.name, size, gap, bool(camera.substream_url))
 
 
 def version_of(wall: Wall, places: Iterable[Place]) -> str:

@@ -30,8 +30,8 @@ from streaming.health import checks
 from streaming.health.checks import CameraChecks
 from streaming.health.sights import Sights
 from streaming.ingest.active_camera import CameraEvents
-from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
+from streaming.ingest.reader import Allowance
 from streaming.ingest.sharing import Sharing
 from streaming.ingest.stills import Stills
 from streaming.limits.policy import Policy

@@ -17,7 +17,6 @@ from cameras.models import Camera
 from cameras.sources import AddressError, CameraSource
 from streaming import conf
 from streaming.errors import CameraUnreachableError
-from streaming.gate.readings import read_workers
 from streaming.health.records import Sight, due
 from streaming.health.sights import Sights
 from streaming.ingest.condition import Problem, State
@@ -56,18 +55,12 @@ class CameraChecks:
         for camera in cameras:
             if time.monotonic() >= ends_at or self._is_draining() or self._hub.spare < SPARE:
                 return
-            if str(camera.pk) not in await self._read_now():
-                await self.check(camera)
-                await asyncio.sleep(GAP)
+            await self.check(camera)
+            await asyncio.sleep(GAP)
 
     async def _is_my_turn(self) -> bool:
         """A turn outlasts its last check, so two workers never check at the same time."""
         return await claim_turn(self._store, CHECKS, TURN + _longest())
-
-    async def _read_now(self) -> set[str]:
-        """Returns the cameras that a worker reads. Raises GateUnavailableError."""
-        reports = (await read_workers(self._store)).values()
-        return {camera for report in reports for part in ("cameras", "watched") for camera in report.get(part, {})}
 
     async def check(self, camera: Camera) -> None:
         """Open the camera, and add what was seen to the sights."""

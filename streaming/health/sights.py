@@ -13,6 +13,7 @@ from django.utils import timezone
 from streaming.health.records import Sight, store
 from streaming.ingest.active_camera import ActiveCamera
 from streaming.ingest.condition import Condition, State, VideoFacts
+from streaming.ingest.streams import is_substream
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ class Sights:
         self._written: dict[str, tuple[float, object]] = {}  # camera -> time.monotonic() and what was told
 
     def on_condition(self, camera: str, condition: Condition, facts: VideoFacts | None) -> None:
-        """A camera's condition has changed here. `facts`: of its video, if this worker reads it."""
+        """A stream's condition has changed here. `facts`: of its video, if this worker reads it. Substreams do not count."""
+        if is_substream(camera):
+            return
         if condition.problem is not None:
             self.add(camera, Sight(timezone.now(), condition.problem, condition.reason))
             if condition.state is State.RECONNECTING and condition.failures == 1:  # there were pictures until now
@@ -45,7 +48,7 @@ class Sights:
         now, before = timezone.now(), time.monotonic() - MEASURABLE
         for active in self._cameras():
             is_live = active.condition.state is State.LIVE and active.condition.since <= before
-            if is_live and (facts := active.facts) is not None:
+            if is_live and not is_substream(active.id) and (facts := active.facts) is not None:
                 self.add(active.id, Sight(now, facts=facts, measured=True))
 
     def add(self, camera: str, sight: Sight) -> None:

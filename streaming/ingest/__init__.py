@@ -4,7 +4,8 @@
 lost. Each of its `Feed`s is for one viewer. `condition.py` has the states of a camera.
 
 The route of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` (OpenCV) -> `access_units.py` (pictures)
--> `video.py` (H.264 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (a mailbox).
+-> `video.py` (H.264 and H.265 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (a
+mailbox).
 
 `sharing.py` elects one worker to read a camera. That worker publishes the pictures for the others through `relay.py`.
 `stills.py` takes stills. `probe.py` is *Test connection*.

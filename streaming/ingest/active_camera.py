@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Capture
+from streaming.ingest.capture import Capture
 from streaming.ingest.condition import Condition, State, VideoFacts
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory
+from streaming.ingest.streams import KnownStreams, Shape, camera_of
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
 
@@ -35,27 +37,41 @@ class CameraEvents:
 
 
 class Feed:
-    """One viewer's view of a camera: frames in its quality and format, and the camera's condition."""
+    """One viewer's view of a camera: frames in its quality and format, and the camera's condition.
+
+    It may move from one stream of the camera to another. `camera` is the present one.
+    """
 
     def __init__(self, camera: "ActiveCamera", quality: str, formats: frozenset[Format]) -> None:
-        self._camera = camera
+        self.camera = camera
         self.quality, self.formats = quality, formats
         self.mailbox = Mailbox()
         self.condition = camera.condition
         self._changed = asyncio.Event()
+        self.noticed = asyncio.Event()  # the stream's condition or shape has changed
 
     @property
     def format(self) -> Format:
-        """H.264 if the quality is `original`, the viewer plays H.264 and the camera's video can be passed on; else JPEG."""
-        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._camera.passes_video
-        return Format.H264 if video else Format.JPEG
+        """That of the camera's own video if the quality is `original` and the viewer plays it; else JPEG."""
+        own = self.camera.own_format
+        return own if own is not None and self.quality == ORIGINAL and own in self.formats else Format.JPEG
 
     def switch(self, quality: str) -> None:
         """Deliver frames of `quality` from now on, unless the feed has left the camera."""
         self.quality = quality
         self.mailbox.clear()
-        if self in self._camera.feeds:
-            self._camera.join(self)
+        if self in self.camera.feeds:
+            self.camera.join(self)
+
+    def take_over(self, other: "Feed") -> None:
+        """Take the place of `other`, a feed of another stream, and its frames that wait. Leave the present stream."""
+        before, self.camera, self.quality = self.camera, other.camera, other.quality
+        self.mailbox.take_over(other.mailbox)
+        self.camera.replace(other, self)
+        before.leave(self)
+        if self.condition.state is not other.condition.state:
+            self.tell(other.condition)
+        self.condition = other.condition
 
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition, and wake the caller of `changed`."""
@@ -63,6 +79,12 @@ class Feed:
         if condition.state is State.RECONNECTING:
             self.mailbox.clear()  # an old frame would look as if the camera were back
         self._changed.set()
+        self.noticed.set()
+
+    @property
+    def camera_delay(self) -> float | None:
+        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        return self.camera.capture.camera_delay
 
     @property
     def has_news(self) -> bool:
@@ -80,16 +102,24 @@ class ActiveCamera:
     """A camera with its capture and its feeds. All methods run on the event loop, except `on_...`."""
 
     def __init__(
-        self, id: str, source: CameraSource, allowance: Allowance, events: CameraEvents, open_relay: RelayFactory
+        self,
+        id: str,
+        source: CameraSource,
+        allowance: Allowance,
+        events: CameraEvents,
+        open_relay: RelayFactory,
+        known: KnownStreams | None = None,
     ) -> None:
-        self.id, self.source, self._events = id, source, events
+        """`id`: of the stream. `known`: learns the stream's shape."""
+        self.id, self.source, self._events, self._known = id, source, events, known or KnownStreams()
         self.feeds: set[Feed] = set()
         self._subscribers: dict[tuple[Format, str], list[Feed]] = {}  # format and quality -> feeds that get such frames
         self._inbox = Inbox()
         self.newest: dict[str, Frame] = {}  # quality -> JPEG
         self._group: list[Frame] = []  # the camera's own video since the last keyframe, for new viewers
         self._group_bytes = 0
-        self.passes_video: bool | None = None  # whether browsers can play the camera's own video; None: not known yet
+        # The format in which the camera's own video is passed on. JPEG: it is not; None: not known yet.
+        self.own_format: Format | None = None
         self.condition = Condition(State.CONNECTING, time.monotonic())
         self.capture = Capture(source, allowance, self, open_relay)
         self.done: asyncio.Future[None] | None = None  # the end of the capture's thread
@@ -131,8 +161,11 @@ class ActiveCamera:
     def on_group(self, group: list[Frame]) -> None:
         self._post(self._begin_group, group)
 
-    def on_passes_video(self, passes: bool) -> None:
-        self._post(self._set_passes_video, passes)
+    def on_own_format(self, format: Format) -> None:
+        self._post(self._set_own_format, format)
+
+    def on_shape(self, shape: Shape) -> None:
+        self._post(self._set_shape, shape)
 
     def on_condition(self, condition: Condition) -> None:
         self._post(self.tell, condition)
@@ -168,17 +201,22 @@ class ActiveCamera:
         """Replace the current GOP: by an empty one, or by that of a camera that another worker reads."""
         self._group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
-            if group and feed.format is Format.H264:
+            if group and feed.format is not Format.JPEG:
                 feed.mailbox.preload(group)
 
-    def _set_passes_video(self, passes: bool) -> None:
-        """Switch the feeds of `original` between H.264 and JPEG if this has changed."""
-        if passes is not self.passes_video:
-            self.passes_video, self._group = passes, []
+    def _set_own_format(self, format: Format) -> None:
+        """Switch the feeds of `original` to another format if this has changed."""
+        if format is not self.own_format:
+            self.own_format, self._group = format, []
             for feed in self.feeds:
                 if feed.quality == ORIGINAL:
                     feed.mailbox.clear()
             self._update_subscribers()
+
+    def _set_shape(self, shape: Shape) -> None:
+        self._known.learn(self.id, self.source, shape)
+        for feed in self.feeds:
+            feed.noticed.set()
 
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition and tell all feeds."""
@@ -186,7 +224,7 @@ class ActiveCamera:
         if condition.state is not self.condition.state:
             self._events.on_change()
             if condition.state is State.RECONNECTING:
-                self._events.on_reopen(self.id)
+                self._events.on_reopen(camera_of(self.id))
         self.condition = condition
         for feed in self.feeds:
             feed.tell(condition)
@@ -196,13 +234,18 @@ class ActiveCamera:
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now
-        if feed.format is Format.H264 and self._group and self.condition.state is State.LIVE:
+        if feed.format is not Format.JPEG and self._group and self.condition.state is State.LIVE:
             feed.mailbox.preload(self._group)
         elif feed.format is Format.JPEG and (frame := self._first_frame(feed.quality)) is not None:
             feed.mailbox.put(frame)
 
     def leave(self, feed: Feed) -> None:
         self.feeds.discard(feed)
+        self._update_subscribers()
+
+    def replace(self, feed: Feed, other: Feed) -> None:
+        """Let `other` get the frames that `feed` got until now."""
+        self.feeds = (self.feeds - {feed}) | {other}
         self._update_subscribers()
 
     def _first_frame(self, quality: str) -> Frame | None:

@@ -3,7 +3,7 @@
 FFmpeg follows any redirect of an RTSP camera, resolves host names itself and collects one picture without a size limit.
 So FFmpeg never connects to a camera. It connects to this proxy, which connects only to an address that has been checked.
 The proxy refuses redirects, disconnects a camera whose picture is too large, and knows why a camera cannot be opened.
-It must never decode anything, nor keep more than one read.
+It tells FFmpeg where a picture ends (picture_ends.py). It must never decode anything, nor keep more than one picture.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from cameras.networks import Network
 from cameras.sources import CameraSource
 from streaming.ingest.camera_socket import NO_ANSWER, ConnectError, Connection, connect
 from streaming.ingest.condition import Problem
+from streaming.ingest.picture_ends import PictureEnds, video_types
 
 MAX_HEAD_BYTES = 64 * 1024  # of a message's header lines
 MAX_BODY_BYTES = 1024 * 1024  # of a session description
@@ -25,6 +26,9 @@ SEND_BUFFER = 256 * 1024  # bytes
 IN_SOCKETS = 8_000_000  # bytes that may wait in sockets while FFmpeg is busy: Linux keeps up to 6 MB unread
 READ_BYTES = 64 * 1024  # of one read
 MAX_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP login takes two
+KNOWN_AFTER = (
+    50  # whole pictures of a connection, after which the next one to this camera trusts its marker bits at once
+)
 
 PACKET = b"$"  # begins an interleaved packet of RTSP
 # FFmpeg follows the first and unpacks the second without a limit. Both are renamed, wherever they are in a reply.
@@ -51,6 +55,9 @@ class ProxyError(Exception):
     """The camera sent something that is not allowed. Administrators see the message."""
 
 
+known_cameras: set[str] = set()  # addresses of those in this process
+
+
 class CameraProxy:
     """Connects in the constructor, and forwards data until `close`. Any thread may call its methods.
 
@@ -66,6 +73,7 @@ class CameraProxy:
         self.problem = ""  # why the camera cannot be read, if the proxy knows
         self._parts = urlsplit(source.url)
         self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
+        self._ends = PictureEnds({})
         self._camera: Connection | None = connect(source, timeout, networks)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self._thread = threading.Thread(target=self._run, name="camera proxy", daemon=True)
@@ -82,6 +90,21 @@ class CameraProxy:
     def picture_came(self) -> None:
         """FFmpeg has returned a picture: the next one begins."""
         self._passed = 0
+
+    @property
+    def returns_whole_pictures(self) -> bool:
+        """Whether each picture of this connection so far has been one read."""
+        return not self._ends.gave_up and (self._ends.trusted or self._ends.whole > 0)
+
+    @property
+    def splits_keyframes(self) -> bool:
+        """Whether keyframes come in two reads from now on: the camera repeats parameter sets between their slices."""
+        return self._ends.gave_up and self._ends.has_dropped_repetitions
+
+    @property
+    def camera_delay(self) -> float | None:
+        """Milliseconds from the camera's capture of a picture to its end here, by the camera's clock. None: not known."""
+        return self._ends.clock.delay
 
     def close(self) -> None:
         """Disconnect from the camera. Blocks for a second at most."""
@@ -136,10 +159,20 @@ class CameraProxy:
         client.settimeout(self._timeout)
         camera.settimeout(self._timeout)
         begin = self._set_up if self._is_rtsp else self._fetch
-        client.sendall(begin(client, camera))
+        client.sendall(self._ends.push(begin(client, camera)))
         client.settimeout(None)
         camera.settimeout(None)
-        self._pump(client, camera)
+        try:
+            self._pump(client, camera)
+        finally:
+            self._remember()
+
+    def _remember(self) -> None:
+        """Remember whether this camera's marker bits end its pictures."""
+        if self._ends.gave_up:
+            known_cameras.discard(self._source.url)
+        elif self._ends.whole >= KNOWN_AFTER:
+            known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
         """Forward requests and replies up to PLAY: FFmpeg follows redirects only until then. Returns what came after it."""
@@ -152,6 +185,8 @@ class CameraProxy:
             while (reply := replies.next()).startswith(PACKET):
                 client.sendall(reply)
             client.sendall(self._checked(reply))
+            if request.startswith(b"DESCRIBE "):
+                self._ends = PictureEnds(video_types(reply), trusted=self._source.url in known_cameras)
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
         """Forward one request. Returns the head of its reply, and what came with it."""
@@ -188,7 +223,8 @@ class CameraProxy:
             self._passed += size
             if self._passed > self._most:
                 raise ProxyError(TOO_LARGE)
-            client.sendall(buffer[:size])
+            if data := self._ends.push(buffer[:size]):
+                client.sendall(data)
 
 
 def _pass_back(client: socket.socket, camera: Connection) -> None:

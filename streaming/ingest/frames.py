@@ -12,14 +12,16 @@ class Format(IntEnum):
 
     JPEG = 1
     H264 = 2
+    H265 = 3
 
 
 JPEG_ONLY = frozenset({Format.JPEG})
+VIDEO = frozenset({Format.H264, Format.H265})
 Delivery = Callable[["Frame"], bool]  # delivers a frame without a wait, or returns False
 
 
 class Flag(IntFlag):
-    KEY = 1  # decoding can start here: an IDR picture with its parameter sets, or any JPEG
+    KEY = 1  # decoding can start here: an IDR (H.265: IRAP) picture with its parameter sets, or any JPEG
     DISCONTINUITY = 2  # frames were dropped before this one
     BACKLOG = 4  # decode only, do not paint: it is older than the live edge
 
@@ -94,6 +96,13 @@ class Mailbox:
         self.dropped += len(self._frames)
         self._frames.clear()
         self._needs_key, self._backlog = True, 0
+
+    def take_over(self, other: "Mailbox") -> None:
+        """Drop all frames that wait, and continue with those of `other`."""
+        self._frames = other._frames
+        self._needs_key, self._backlog, self.dropped = other._needs_key, other._backlog, 0
+        if self._frames:
+            self._wake()
 
     def clear(self) -> None:
         """Drop all frames that wait."""

@@ -15,6 +15,8 @@ OPTIONS = {
     "max_redirects": "0",
     "probesize": "200000",
     "analyzeduration": "200000",
+    "fpsprobesize": "0",
+    "max_ts_probe": "0",
 }
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(f"{name};{value}" for name, value in OPTIONS.items())
 # Otherwise OpenCV opens one camera at a time, and a silent one blocks all others.

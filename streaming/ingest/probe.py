@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 from cameras.forms import CameraForm
 from cameras.models import Camera
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, CaptureError, Reader
 from streaming.ingest.pictures import Decoder, DecodingError, encode
+from streaming.ingest.reader import Allowance, CaptureError, Reader
+from streaming.ingest.streams import SUB
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
 MAX_TESTS = 8  # at once in a worker
@@ -22,17 +23,18 @@ MAX_TESTS = 8  # at once in a worker
 _threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 
 
-def source_of_form(data: Mapping[str, Any], cameras: "QuerySet[Camera]") -> CameraSource | str:
+def source_of_form(data: Mapping[str, Any], cameras: "QuerySet[Camera]", stream: str = "") -> CameraSource | str:
     """Returns the source of the form's fields, or an error message. An empty password means the stored one, of the camera of
-    `cameras` with the form's `id`."""
+    `cameras` with the form's `id`. `stream`: "sub" for the substream, else the main one."""
     form = CameraForm(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
         return " ".join(str(message) for messages in form.errors.values() for message in messages)
     cleaned = form.cleaned_data
-    if not cleaned["stream_url"]:
+    url = cleaned["substream_url" if stream == SUB else "stream_url"]
+    if not url:
         return "Enter the camera's address first."
-    return CameraSource(cleaned["stream_url"], cleaned["username"], cleaned["password"])
+    return CameraSource(url, cleaned["username"], cleaned["password"])
 
 
 def _stored(cameras: "QuerySet[Camera]", id: Any) -> Camera | None:

@@ -19,6 +19,7 @@ from streaming.ingest.shared_stream import (
     Fields,
     Loss,
     Opening,
+    delay_of,
     drop_undecodable,
     fields_of,
     opening_of,
@@ -40,12 +41,16 @@ class Relay:
 
     reads = True  # this worker reads the camera
     followed = False  # other workers follow it
+    camera_delay: float | None = None  # milliseconds, see Reader; the reader sets it, followers get it with pictures
 
     def opened(self, codec: str, extradata: bytes) -> None:
         """Called by the reader: it has opened the camera."""
 
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
         """Called by the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
+
+    def missed(self) -> None:
+        """Called by the reader: pictures are missing before the next one."""
 
     def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         """Called by the reader: tell the followers that the camera is lost, or cannot be opened.
@@ -148,7 +153,10 @@ class SharedRelay(Relay):
         self._is_continuous, self._awaits_key = True, False
         for number, each in enumerate(units, start=self._number - len(units) + 1):
             keep = "from here" if each.key else "all" if group else "few"
-            self._put(keep, fields_of(self._opening, number, each, bool(group)))
+            self._put(keep, fields_of(self._opening, number, each, bool(group), self.camera_delay))
+
+    def missed(self) -> None:
+        self._number += 1
 
     def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         if not (self.reads and self.followed):
@@ -183,6 +191,7 @@ class SharedRelay(Relay):
                 if opening is None or opening.id != id:
                     opening, number = opening_of(messages[0]), 0
                 kept, number, gap = drop_undecodable(messages, number)
+                self.camera_delay = delay_of(messages[-1])
                 if kept:
                     yield Arrival(opening, [unit_of(fields) for fields in kept], gap)
             if not entries:

@@ -53,8 +53,10 @@ def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], 
     return kept, number, gap
 
 
-def fields_of(opening: Opening, number: int, unit: AccessUnit, has_group: bool) -> Fields:
-    """Returns the entry of a picture. `has_group`: the reader keeps the GOP of this picture.
+def fields_of(
+    opening: Opening, number: int, unit: AccessUnit, has_group: bool, camera_delay: float | None = None
+) -> Fields:
+    """Returns the entry of a picture. `has_group`: the reader keeps the GOP of this picture. `camera_delay`: see Reader.
 
     In the entry, `codec` is FFmpeg's name, `name` that of WebCodecs.
     """
@@ -71,7 +73,13 @@ def fields_of(opening: Opening, number: int, unit: AccessUnit, has_group: bool) 
     }
     if unit.codec:
         fields |= {b"name": unit.codec.encode(), b"parameters": unit.parameters}
+    if camera_delay is not None:
+        fields[b"camera_delay"] = b"%.1f" % camera_delay
     return fields
+
+
+def delay_of(fields: Fields) -> float | None:
+    return float(fields[b"camera_delay"]) if b"camera_delay" in fields else None
 
 
 def opening_of(fields: Fields) -> Opening:

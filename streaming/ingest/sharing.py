@@ -23,6 +23,7 @@ from streaming.store.scripts import Call, ThreadStore
 
 logger = logging.getLogger(__name__)
 
+ALONE_BEAT = 0.4  # seconds between two renewals while nobody follows: a beat costs as much as the reading of a camera
 READER_LEASE_MS = 1000  # then another worker may read the camera of a dead reader
 MOST_HELD = 24_000_000  # bytes of one camera in Redis: one GOP and one picture; the newest picture always stays
 MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an equal part
@@ -118,8 +119,9 @@ class Sharing:
     def _wait_for_beat(self, own: list[SharedRelay]) -> None:
         """Wait for the next beat, or until a worker begins to follow one of the `own` cameras, which this worker reads."""
         if own:
+            beat = BEAT if any(relay.followed for relay in own) else ALONE_BEAT
             with suppress(GateUnavailableError):
-                self.store.wait_for_any([relay.wakeup_key for relay in own], BEAT)
+                self.store.wait_for_any([relay.wakeup_key for relay in own], beat)
                 return
         self._closed.wait(BEAT)
 

@@ -7,12 +7,17 @@ from typing import Protocol
 
 from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.frames import Flag, Format, Frame
-from streaming.ingest.pictures import Decoder, encode
+from streaming.ingest.pictures import Decoder, encode, size_of
 from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
+from streaming.ingest.streams import Shape
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
+LONGEST_CUT = (
+    4.0  # seconds between keyframes: if it takes longer, pictures with a damaged reference are better than none
+)
 WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
+OWN_FORMATS = {"h264": Format.H264, "hevc": Format.H265}  # FFmpeg's name -> format of video that is passed on
 LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
 
@@ -40,13 +45,16 @@ class VideoListener(Protocol):
     def on_group(self, group: list[Frame]) -> None:
         """`group` is the current GOP, and replaces the one before. Empty: there is none yet."""
 
-    def on_passes_video(self, passes: bool) -> None:
-        """Called whenever it is known whether browsers can play the camera's own video: by its codec, and by whether its
-        pictures fit into a message and its GOP is kept."""
+    def on_own_format(self, format: Format) -> None:
+        """Called whenever it is known in which format the camera's own video is passed on. JPEG: it is not, because of
+        its codec, or because its pictures do not fit into a message, or its GOP is not kept."""
+
+    def on_shape(self, shape: Shape) -> None:
+        """Called when the codec and the size of the camera's own video are known, and when they change."""
 
 
 class Video:
-    """Passes H.264 on unchanged, and decodes only while somebody watches JPEG."""
+    """Passes H.264 and H.265 on unchanged, and decodes only while somebody watches JPEG."""
 
     def __init__(
         self,
@@ -59,11 +67,15 @@ class Video:
         """`wanted` returns the qualities to encode as JPEG."""
         self._codec, self._extradata, self._next_epoch, self._wanted = codec, extradata, next_epoch, wanted
         self._listener = listener
+        self._format = OWN_FORMATS.get(codec, Format.JPEG)  # of the camera's own video; JPEG: it is not passed on
         self._epoch = next_epoch()
         self._without_key_since = time.monotonic()
+        self._key_interval = 0.0  # seconds between the last two keyframes
         listener.on_group([])  # discard the GOP of the previous connection
-        listener.on_passes_video(codec == "h264")
+        listener.on_own_format(self._format)
         self._parameters = b""  # parameter sets of this epoch
+        self._shaped: bytes | None = None  # the parameter sets whose shape the listener knows
+        self._unshaped: AccessUnit | None = None  # a keyframe with other ones
         self._codec_name = ""  # WebCodecs' name of the codec with these parameters
         self._is_cut = False  # a picture was not passed on, so those that depend on it must not be either
         self.group: list[AccessUnit] = []  # the current GOP; empty if it is too long to be kept
@@ -81,22 +93,29 @@ class Video:
 
     def show(self, unit: AccessUnit) -> None:
         """Deliver the picture that was collected last."""
-        if self._codec == "h264":
+        if self._format is not Format.JPEG:
             self._pass_on(unit)
+        if self._unshaped is not None:  # not before: the first picture is not delayed
+            self._tell_shape(self._unshaped)
         self._decode(unit)
 
     def cut(self) -> None:
         """Pictures are missing: pass nothing on until the next keyframe."""
         self._is_cut = True
 
+    def cut_shortly(self) -> None:
+        """Pictures are missing: cut if the next keyframe is not far."""
+        if max(self._key_interval, time.monotonic() - self._without_key_since) < LONGEST_CUT:
+            self.cut()
+
     def join(self, units: list[AccessUnit]) -> None:
         """Begin with the pictures of a camera that another worker reads: one or more. Only the newest one is shown."""
         *before, newest = units
         for unit in before:
             self.collect(unit)
-        if self._codec == "h264" and before and not newest.key:
-            self._is_cut = not self.group or not all(map(_fits, self.group))
-            self._listener.on_passes_video(not self._is_cut)
+        if self._format is not Format.JPEG and before and not newest.key:
+            self._is_cut = not self.group or not all(map(_fits, self.group)) or not self._codec_name
+            self._tell_own_format(not self._is_cut)
             if not self._is_cut:
                 self._listener.on_group([self._frame(unit) for unit in self.group])
         self.take(newest)
@@ -107,6 +126,8 @@ class Video:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:
                 self._epoch = self._next_epoch()
+            if unit.parameters != self._shaped:
+                self._unshaped = unit
             self._parameters, self._codec_name = unit.parameters, unit.codec
         elif self._group_bytes > GROUP_BYTES or len(self.group) > GROUP_PICTURES:
             self.group, self._group_bytes = [], 0
@@ -114,23 +135,33 @@ class Video:
             self.group.append(unit)
             self._group_bytes += len(unit.data)
 
+    def _tell_shape(self, keyframe: AccessUnit) -> None:
+        self._shaped, self._unshaped = keyframe.parameters, None
+        width, height = size_of(self._codec, self._extradata, keyframe.data)
+        if width:
+            self._listener.on_shape(Shape(self._codec, width, height))
+
     def _pass_on(self, unit: AccessUnit) -> None:
         """Deliver a picture of the camera's own video, if viewers have those that it depends on."""
         now, fits = time.monotonic(), _fits(unit)
         if unit.key:
-            self._without_key_since = now
+            self._key_interval, self._without_key_since = now - self._without_key_since, now
         if unit.key or not fits:
-            self._listener.on_passes_video(fits)  # a picture that is too large: JPEG until the next keyframe
+            # A picture that is too large: JPEG until the next keyframe. A reader of an earlier version names no H.265.
+            self._tell_own_format(fits and bool(self._codec_name))
         elif not self.group and now - self._without_key_since > WITHOUT_KEY:
-            self._listener.on_passes_video(False)
+            self._tell_own_format(False)
         self._is_cut = not fits or (self._is_cut and not unit.key)
         if self._codec_name and not self._is_cut:
             self._listener.on_frame(self._frame(unit))
 
+    def _tell_own_format(self, passes: bool) -> None:
+        self._listener.on_own_format(self._format if passes else Format.JPEG)
+
     def _frame(self, unit: AccessUnit) -> Frame:
         flags = Flag.KEY if unit.key else Flag(0)
         return Frame(
-            Format.H264, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
+            self._format, ORIGINAL, unit.data, unit.read_at, unit.presented_at, self._epoch, flags, self._codec_name
         )
 
     def _decode(self, unit: AccessUnit) -> None:

@@ -16,7 +16,7 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """Returns the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video."""
+    """Returns the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video in any codec."""
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 

@@ -15,11 +15,12 @@ from streaming import errors
 from streaming.gate.leases import Place, Slot
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Format, Frame
+from streaming.ingest.streams import SUB
 
 VERSION = 1
-QUALITIES = ("low", "medium", "high", "original")
-FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # their names in messages
-WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video, about one second
+QUALITIES = ("low", "medium", "high", "original", SUB)
+FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264", Format.H265: "h265"}  # their names in messages
+WINDOW = {Format.JPEG: 2, Format.H264: 25, Format.H265: 25}  # frames in flight; of video, about one second
 MAX_VIEWER_MESSAGE_BYTES = 1024
 MAX_VIEWER_MESSAGES_PER_SECOND = 60  # acknowledgements of frames are not counted
 
@@ -65,14 +66,20 @@ def waiting_message(place: Place, resume: str) -> dict[str, object]:
     }
 
 
-def info_message(slot: Slot, resume: str) -> dict[str, object]:
-    """The first message to a viewer who has a slot. `resume`: a token."""
+def qualities_of(*, has_substream: bool) -> list[str]:
+    """The qualities of a camera."""
+    return [quality for quality in QUALITIES if has_substream or quality != SUB]
+
+
+def info_message(slot: Slot, resume: str, *, has_substream: bool, streams: object) -> dict[str, object]:
+    """The first message to a viewer who has a slot. `resume`: a token. `streams`: the facts of the camera's own video."""
     return {
         "type": "info",
         "viewing_id": slot.id,
         "camera": slot.holder.camera_id,
         "name": slot.holder.camera,
-        "qualities": list(QUALITIES),
+        "qualities": qualities_of(has_substream=has_substream),
+        "streams": streams,
         **_format_facts(slot.holder.quality, Format.JPEG, ""),
         "in_use": slot.in_use,
         "limit": slot.limits[0].maximum,
@@ -84,6 +91,12 @@ def info_message(slot: Slot, resume: str) -> dict[str, object]:
 def status_message(state: State, reason: str | None = None, **facts: object) -> dict[str, object]:
     """The camera's state."""
     return {"type": "status", "state": state.value, "reason": reason, **facts}
+
+
+def pong_message(sent: float, camera_delay: float | None = None, **facts: object) -> dict[str, object]:
+    """The answer to a ping. `camera_delay`: milliseconds, see `Feed`."""
+    delay = None if camera_delay is None else round(camera_delay, 1)
+    return {"type": "pong", "time": sent, "server_time": time.time() * 1000, "camera_delay": delay, **facts}
 
 
 def camera_message(state: State, why: str) -> dict[str, object]:
@@ -101,9 +114,9 @@ def _format_facts(quality: str, format: Format, codec: str) -> dict[str, object]
     return {"quality": quality, "format": FORMATS[format], "codec": codec or None, "window": WINDOW[format]}
 
 
-def encode_header(frame: Frame, sequence: int) -> bytes:
-    """The header of a frame's message. Each viewer has their own sequence."""
-    return HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
+def encode_header(frame: Frame, sequence: int, epoch: int) -> bytes:
+    """The header of a frame's message. Each viewer has their own sequence and epochs."""
+    return HEADER.pack(VERSION, frame.format, frame.flags, epoch, sequence, frame.read_at, frame.presented_at)
 
 
 @dataclass(frozen=True)
@@ -126,7 +139,14 @@ class StillWatching:
     """Somebody is there: the answer to the question, or a touch of the page."""
 
 
-ViewerMessage = Ack | QualityChange | Ping | StillWatching
+@dataclass(frozen=True)
+class ConfirmCodec:
+    """The viewer plays this codec, which they were told."""
+
+    codec: str
+
+
+ViewerMessage = Ack | QualityChange | Ping | StillWatching | ConfirmCodec
 
 
 def parse_ack(text: str) -> int | None:
@@ -161,6 +181,8 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
             return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
         case {"type": "still_watching"}:
             return StillWatching()
+        case {"type": "confirm_codec", "codec": str(codec)}:
+            return ConfirmCodec(codec)
     raise errors.ProtocolError("The message is of an unknown type, or lacks a field.")
 
 

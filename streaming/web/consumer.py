@@ -199,16 +199,16 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._close(error)
 
     async def _handle(self, message: protocol.ViewerMessage) -> None:
-        match message:
-            case protocol.QualityChange(quality):
-                if self._viewing is not None:
-                    self._viewing.touched()
-                    await self._viewing.change_quality(quality)
-            case protocol.StillWatching():
-                if self._viewing is not None:
-                    self._viewing.touched()
-            case protocol.Ping(sent):
-                await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
+        match message, self._viewing:
+            case protocol.QualityChange(quality), Viewing() as viewing:
+                viewing.touched()
+                await viewing.change_quality(quality)
+            case protocol.StillWatching(), Viewing() as viewing:
+                viewing.touched()
+            case protocol.ConfirmCodec(codec), Viewing() as viewing:
+                viewing.confirm_codec(codec)
+            case protocol.Ping(sent), viewing:
+                await self.send_message(viewing.pong(sent) if viewing else protocol.pong_message(sent))
 
     def _take_ack(self, text: str) -> bool:
         """Take a text from the fast path if it acknowledges a frame. Returns whether it did."""

@@ -92,7 +92,7 @@ def watch(page: Page) -> None:
 
 def is_live_again(page: Page, seconds: float = 30) -> None:
     says(page, "live", "Live", seconds)
-    expect(part(page, "age")).to_have_text(re.compile(r"^Live · \d+\.\d s behind$"))
+    expect(part(page, "age")).to_have_text(re.compile(r"^Live · \d+\.\d s since the server$"))
     expect(part(page, "canvas")).not_to_have_css("filter", DIMMED)
     expect(part(page, "notice")).not_to_be_visible()
 

@@ -78,9 +78,9 @@ PATCHES = np.array([(0, 0, 0), (255, 255, 255), (60, 60, 200), (60, 200, 60), (2
 
 DECODE = """async (text) => {
     const { browser } = await import("/static/streaming/engine/browser.js");
-    const { H264Decoder } = await import("/static/streaming/engine/video-decoder.js");
+    const { WebCodecsDecoder } = await import("/static/streaming/engine/video-decoder.js");
     const { MseDecoder } = await import("/static/streaming/engine/mse-decoder.js");
-    const Decoder = isSecureContext ? H264Decoder : MseDecoder;
+    const Decoder = isSecureContext ? WebCodecsDecoder : MseDecoder;
     let decoder;
     const picture = await new Promise((resolve, reject) => {
         const listener = { onPicture: resolve, onTaken: () => {}, onSkipped: reject, onError: reject };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { CameraStreams } from "../../streaming/static/streaming/engine/camera-streams.js";
 import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
 import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
 import { VideoFailures } from "../../streaming/static/streaming/player/video-failures.js";
@@ -17,7 +18,7 @@ const GOOD = { age: 0.1, gap: false };
 const LATE = { age: 1.5, gap: false };
 const GAP = { age: 0.1, gap: true };
 /** @type {Record<Quality, number>} */
-const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800 }; // kbit/s: of a camera that sends a lot
+const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800, sub: 500 }; // kbit/s: of a camera that sends a lot
 
 let now = 0;
 let link = 0; // bandwidth, kbit/s
@@ -215,7 +216,7 @@ let pixels = 0;
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
   const failures = new VideoFailures("cam", "webcodecs", () => now);
-  return new QualityChoice({ choice: chosen, playsVideo, failures, pixels: () => pixels, traffic, measure, now: () => now });
+  return new QualityChoice({ choice: chosen, playsVideo, streams: new CameraStreams(), failures, pixels: () => pixels, traffic, measure, now: () => now });
 }
 
 test("Auto is the camera's own video if the browser plays it, or else JPEG of the size on the screen", async () => {
@@ -252,19 +253,19 @@ test("after a failure of the decoder: JPEG for five minutes, or until the user c
   const cases = [{ chosen: "original", other: "high" }, { chosen: AUTO, other: "medium" }];
   for (const { chosen, other } of cases) {
     const chooser = choice(chosen);
-    chooser.videoFailed();
+    chooser.videoFailed("h264");
     assert.equal(chooser.quality, other);
     now += 299_999;
     assert.equal(chooser.quality, other);
     now += 1;
     assert.equal(chooser.quality, "original");
-    chooser.videoFailed();
+    chooser.videoFailed("h264");
     chooser.choose("original");
     assert.equal(chooser.quality, "original");
   }
 });
 
-test("Auto is JPEG of the size on the screen for a camera whose own video is not H.264", async () => {
+test("Auto is JPEG of the size on the screen for a camera whose own video does not come", async () => {
   const chooser = choice(AUTO);
   await run(2, { ...GOOD, quality: "original", format: "jpeg" }, chooser);
   assert.equal(chooser.quality, "original", "a first JPEG says nothing yet");

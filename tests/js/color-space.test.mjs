@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { colorSpaceOf } from "../../streaming/static/streaming/engine/color-space.js";
+import { FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
+import { Writer } from "./writer.mjs";
 
 const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 
 const said = (/** @type {string} */ hex) => {
-  const { primaries, transfer, matrix, fullRange } = colorSpaceOf(bytes(hex));
+  const { primaries, transfer, matrix, fullRange } = colorSpaceOf(bytes(hex), FrameKind.H264);
   assert.deepEqual([primaries, transfer], ["bt709", "bt709"]);
   return [matrix, fullRange];
 };
@@ -42,34 +44,6 @@ test("the parameter set is found behind a delimiter and SEI messages, and ends w
   assert.deepEqual(said(`0000000109f0 0000010605010203 00${set} 000000016801 0000000165`.replaceAll(" ", "")), ["bt709", true]);
 });
 
-/** Writes bits in the syntax of H.264. */
-class Writer {
-  bits = "";
-
-  /** @param {number} value @param {number} count */
-  fixed(value, count) {
-    this.bits += value.toString(2).padStart(count, "0");
-    return this;
-  }
-
-  /** @param {number[]} values */
-  unsigned(...values) {
-    for (const value of values) this.fixed(value + 1, 2 * (value + 1).toString(2).length - 1);
-    return this;
-  }
-
-  /** @param {number[]} values */
-  signed(...values) {
-    for (const value of values) this.unsigned(value > 0 ? 2 * value - 1 : -2 * value);
-    return this;
-  }
-
-  get hex() {
-    const bits = `${this.bits}1`;
-    return bits.padEnd(Math.ceil(bits.length / 8) * 8, "0").replace(/.{8}/g, (byte) => parseInt(byte, 2).toString(16).padStart(2, "0"));
-  }
-}
-
 test("scaling lists, a cyclic picture order and cropping are skipped", () => {
   const set = new Writer().fixed(100, 8).fixed(0, 8).fixed(40, 8).unsigned(0); // high, level 4, set 0
   set.unsigned(1, 0, 0).fixed(0, 1).fixed(1, 1); // 4:2:0, 8 bits; scaling lists follow
@@ -87,9 +61,9 @@ test("scaling lists, a cyclic picture order and cropping are skipped", () => {
 test("truncated and invalid sets count as unspecified", () => {
   const [set] = SETS["SMPTE 170M"];
   for (const hex of ["", "00", "0000", "00000165aabb", "0000016742", `${set.slice(0, 30)}`, "000001676400280000000000"]) {
-    assert.equal(colorSpaceOf(bytes(hex)).fullRange, false);
+    assert.equal(colorSpaceOf(bytes(hex), FrameKind.H264).fullRange, false);
   }
   assert.deepEqual(said("00000165 88 0000016742c01fda01".replaceAll(" ", "")), ["bt709", false]);
   const long = `000001676400ff${"ff".repeat(4)}${"00ff".repeat(5000)}`;
-  assert.ok(colorSpaceOf(bytes(long)));
+  assert.ok(colorSpaceOf(bytes(long), FrameKind.H264));
 });

@@ -31,7 +31,7 @@ export function frame(fields) {
   return { kind: 1, flags: 0, epoch: 0, seq: 1, readAt: 0, presentedAt: 0, payload: new Uint8Array(0), ...fields };
 }
 
-/** @typedef {{type: string, seq?: number, quality?: string, time?: number}} SentMessage */
+/** @typedef {{type: string, seq?: number, quality?: string, time?: number, codec?: string}} SentMessage */
 
 export class FakeSocket {
   /** @type {number | null} */
@@ -221,6 +221,8 @@ export class FakeVideoDecoder {
   /** @type {FakeVideoDecoder[]} */
   static all = [];
   static throws = false;
+  /** @type {string[]} codecs that it does not play */
+  static unsupported = [];
   state = "unconfigured";
   /** @type {FakeChunk[]} */
   chunks = [];
@@ -234,6 +236,11 @@ export class FakeVideoDecoder {
     this.#output = output;
     this.#error = error;
     FakeVideoDecoder.all.push(this);
+  }
+
+  /** @param {VideoDecoderConfig} config */
+  static async isConfigSupported(config) {
+    return { supported: !FakeVideoDecoder.unsupported.includes(config.codec), config };
   }
 
   /** The newest decoder. */

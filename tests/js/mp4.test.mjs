@@ -5,6 +5,9 @@ import { test } from "node:test";
 import { unitsOf } from "../../streaming/static/streaming/engine/annex-b.js";
 import { initSegment, mediaSegment } from "../../streaming/static/streaming/engine/mp4.js";
 import { describe } from "../../streaming/static/streaming/engine/sps.js";
+import { FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
+
+const { H264 } = FrameKind;
 
 const SPS = "6742c01fda014016e9b810100a000003000200000300651e306540";
 const PPS = "68ce3c80";
@@ -60,7 +63,7 @@ test("units are found behind start codes of three and four bytes, without traili
 });
 
 test("the initialization segment has the boxes that a player needs", () => {
-  const init = initSegment(KEYFRAME);
+  const init = initSegment(KEYFRAME, H264);
   assert.ok(init);
   assert.deepEqual(boxes(init).map(({ type }) => type), ["ftyp", "moov"]);
   assert.deepEqual(boxes(inside(init, "moov")).map(({ type }) => type), ["mvhd", "trak", "mvex"]);
@@ -72,13 +75,13 @@ test("the initialization segment has the boxes that a player needs", () => {
 });
 
 test("the configuration has the parameter sets and the stream's profile", () => {
-  const init = initSegment(KEYFRAME);
+  const init = initSegment(KEYFRAME, H264);
   assert.ok(init);
   assert.equal(hexOf(inside(init, `${STSD}/avc1/avcC`)), `0142c01fffe1001b${SPS}010004${PPS}`);
 });
 
 test("the sample description has the size of the picture and its colors", () => {
-  const init = initSegment(KEYFRAME);
+  const init = initSegment(KEYFRAME, H264);
   assert.ok(init);
   const entry = inside(init, STSD).subarray(16);
   assert.equal(hexOf(entry.subarray(24, 28)), "050002d0");
@@ -91,14 +94,14 @@ test("the size is that after cropping: 1920x1080 has 1088 lines", () => {
 });
 
 test("without a parameter set there is no initialization segment", () => {
-  assert.equal(initSegment(bytes("00000001", SPS, "00000001 65888040")), null);
-  assert.equal(initSegment(bytes("00000001", PPS, "00000001 65888040")), null);
-  assert.equal(initSegment(bytes("")), null);
+  assert.equal(initSegment(bytes("00000001", SPS, "00000001 65888040"), H264), null);
+  assert.equal(initSegment(bytes("00000001", PPS, "00000001 65888040"), H264), null);
+  assert.equal(initSegment(bytes(""), H264), null);
 });
 
 test("a fragment has one picture: its units with their lengths, without parameter sets and delimiter", () => {
   const times = { decodeTime: 2 ** 33 + 5, offset: -40_000, duration: 40_000 };
-  const fragment = mediaSegment({ sequence: 7, ...times, key: true, accessUnit: KEYFRAME });
+  const fragment = mediaSegment({ sequence: 7, ...times, key: true, kind: H264, accessUnit: KEYFRAME });
   const [moof, mdat] = boxes(fragment);
   assert.deepEqual([moof.type, mdat.type], ["moof", "mdat"]);
   assert.equal(hexOf(mdat.content), "00000004658880400000000465888041");
@@ -111,6 +114,6 @@ test("a fragment has one picture: its units with their lengths, without paramete
 
 test("a picture that depends on others is no sync sample", () => {
   const accessUnit = bytes("00000001 419a0203");
-  const fragment = mediaSegment({ sequence: 1, decodeTime: 0, offset: 0, duration: 1, key: false, accessUnit });
+  const fragment = mediaSegment({ sequence: 1, decodeTime: 0, offset: 0, duration: 1, key: false, kind: H264, accessUnit });
   assert.equal(hexOf(inside(fragment, "moof/traf/trun")).slice(40, 48), "01010000");
 });

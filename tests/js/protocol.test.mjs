@@ -56,8 +56,8 @@ test("addresses follow the address of the page", () => {
   );
   assert.equal(streamAddress("a-b", null, http), "ws://192.0.2.1:8000/api/v1/cameras/a-b/stream?formats=jpeg");
   assert.equal(
-    streamAddress("a-b", null, http, true, { wait: "1", replace: "v-1", resume: "a+b" }),
-    "ws://192.0.2.1:8000/api/v1/cameras/a-b/stream?formats=jpeg%2Ch264&wait=1&replace=v-1&resume=a%2Bb",
+    streamAddress("a-b", null, http, ["h264", "h265"], { wait: "1", replace: "v-1", resume: "a+b" }),
+    "ws://192.0.2.1:8000/api/v1/cameras/a-b/stream?formats=jpeg%2Ch264%2Ch265&wait=1&replace=v-1&resume=a%2Bb",
   );
   assert.equal(snapshotPath("a-b"), "/api/v1/cameras/a-b/stream/snapshot?quality=low");
 });

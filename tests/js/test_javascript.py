@@ -31,7 +31,7 @@ def test_the_checkers_are_installed_by_hash_and_the_lock_file_names_no_registry(
 
 def test_the_player_and_the_server_agree_on_the_jpeg_qualities() -> None:
     mirrored = re.findall(
-        r"(\w+): \{ pixels: (\d+) \* (\d+), framesPerSecond: (\d+) \}", (MODULES / "engine/traffic.js").read_text()
+        r"(\w+): \{ width: (\d+), height: (\d+), framesPerSecond: (\d+) \}", (MODULES / "engine/traffic.js").read_text()
     )
     sent = [(name, str(q.width), str(q.height), f"{q.rate:.0f}") for name, q in QUALITIES.items() if name != "original"]
     assert mirrored == sent

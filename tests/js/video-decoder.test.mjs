@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { FrameFlag, FrameKind } from "../../streaming/static/streaming/shared/protocol.js";
-import { H264Decoder } from "../../streaming/static/streaming/engine/video-decoder.js";
+import { WebCodecsDecoder } from "../../streaming/static/streaming/engine/video-decoder.js";
 import { FakeBrowser, FakeVideoDecoder, frame } from "./fakes.mjs";
 
 const { KEY, DISCONTINUITY, BACKLOG } = FrameFlag;
@@ -10,7 +10,7 @@ const CODEC = "avc1.42C01F";
 
 /** @import { Frame } from "../../streaming/static/streaming/shared/protocol.js" */
 
-/** @type {H264Decoder} */
+/** @type {WebCodecsDecoder} */
 let decoder;
 /** @type {number[]} */
 let seen;
@@ -23,7 +23,7 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
   FakeVideoDecoder.all = [];
   [seen, skipped, errors] = [[], [], []];
-  decoder = new H264Decoder(new FakeBrowser().environment, {
+  decoder = new WebCodecsDecoder(new FakeBrowser().environment, {
     onPicture: (_, { seq }) => seen.push(seq),
     onTaken: () => {},
     onSkipped: ({ seq }) => skipped.push(seq),
@@ -102,6 +102,15 @@ for (const { name, flags, fields } of GAPS) {
     assert.equal(skipped.length, 2);
   });
 }
+
+test("after a gap H.265 starts a new decoder, which skips pictures that refer to lost ones; H.264 goes on in the same", () => {
+  for (const [kind, decoders] of [[FrameKind.H264, 1], [FrameKind.H265, 3]]) {
+    push(KEY, { kind });
+    push(KEY | DISCONTINUITY, { kind });
+    assert.equal(FakeVideoDecoder.all.length, decoders);
+    decoder.interrupt();
+  }
+});
 
 test("a new epoch or codec opens a new decoder, and late pictures of the old one are closed", () => {
   push(KEY);

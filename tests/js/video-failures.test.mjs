@@ -25,7 +25,7 @@ afterEach(() => {
 
 test("a failure of MSE is remembered for a day, for this camera", () => {
   assert.equal(new VideoFailures("yard", "mse", clock).isRecent, false);
-  new VideoFailures("yard", "mse", clock).add();
+  new VideoFailures("yard", "mse", clock).add("h264");
   assert.equal(new VideoFailures("yard", "mse", clock).isRecent, true);
   assert.equal(new VideoFailures("gate", "mse", clock).isRecent, false);
   now += DAY;
@@ -33,7 +33,7 @@ test("a failure of MSE is remembered for a day, for this camera", () => {
 });
 
 test("a choice of the user forgets it", () => {
-  new VideoFailures("yard", "mse", clock).add();
+  new VideoFailures("yard", "mse", clock).add("h264");
   new VideoFailures("yard", "mse", clock).forget();
   assert.equal(new VideoFailures("yard", "mse", clock).isRecent, false);
   assert.equal(kept.size, 0);
@@ -41,7 +41,7 @@ test("a choice of the user forgets it", () => {
 
 test("a failure of WebCodecs lasts five minutes of this viewing", () => {
   const failures = new VideoFailures("yard", "webcodecs", clock);
-  failures.add();
+  failures.add("h264");
   assert.equal(new VideoFailures("yard", "webcodecs", clock).isRecent, false);
   now += 299_999;
   assert.equal(failures.isRecent, true);
@@ -49,9 +49,17 @@ test("a failure of WebCodecs lasts five minutes of this viewing", () => {
   assert.equal(failures.isRecent, false);
 });
 
+test("a failure of H.265 is remembered for a day, also of WebCodecs", () => {
+  new VideoFailures("yard", "webcodecs", clock).add("h265");
+  assert.equal(new VideoFailures("yard", "webcodecs", clock).isRecent, true);
+  assert.equal(new VideoFailures("gate", "webcodecs", clock).isRecent, false);
+  now += DAY;
+  assert.equal(new VideoFailures("yard", "webcodecs", clock).isRecent, false);
+});
+
 test("without storage, a failure lasts as long as the viewing", () => {
   Reflect.deleteProperty(globalThis, "localStorage");
   const failures = new VideoFailures("yard", "mse", clock);
-  failures.add();
+  failures.add("h264");
   assert.equal(failures.isRecent, true);
 });

@@ -32,7 +32,7 @@ beforeEach(() => {
     onVideoFailure: () => (failures += 1),
     seenElsewhere: () => seenElsewhere,
   });
-  viewer = new Viewer({ cameraId: "cam", quality: "original", video: "webcodecs" }, listener, browser.environment);
+  viewer = new Viewer({ cameraId: "cam", quality: "original", video: { by: "webcodecs", formats: ["h264"] } }, listener, browser.environment);
   viewer.open();
   browser.socket.accept();
   browser.socket.say({ type: "info", quality: "original", format: "jpeg", codec: null, in_use: 1, limit: 10 });

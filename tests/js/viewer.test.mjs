@@ -82,6 +82,19 @@ test("the age of a picture is measured by the server's clock", async () => {
   assert.equal(viewer.age, 0.5);
 });
 
+test("a pong tells the camera's delay, or that it is not known", async () => {
+  open();
+  browser.socket.accept();
+  for (const [delay, seconds] of [
+    [80, 0.08],
+    [null, null],
+    [undefined, null], // an older server
+  ]) {
+    browser.socket.say({ type: "pong", time: 0, server_time: 0, camera_delay: delay });
+    assert.equal(viewer.figures.read().cameraDelay, seconds);
+  }
+});
+
 test("the state is live before the listener hears of a live picture, also on the slowest link", async () => {
   await goLive();
   /** @type {[State, number | undefined][]} */

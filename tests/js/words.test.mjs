@@ -31,8 +31,18 @@ test("a viewer at a limit of their own is not: a free stream of the server's doe
   }
 });
 
+test("the delay since the camera is that to the server and that from there", () => {
+  const measured = { framesPerSecond: 25, kilobitsPerSecond: 2000, ageMedian: 0.02, ageHigh: 0.03, dropped: 0 };
+  const facts = { format: null, width: 2, height: 1, gate: { inUse: null, limit: null } };
+  const words = Object.fromEntries(figureWords({ ...measured, cameraDelay: 0.1 }, facts));
+  assert.equal(words["Delay since the server"], "20 ms (95 %: 30 ms)");
+  assert.equal(words["Delay since the camera"], "120 ms");
+  const unknown = figureWords({ ...measured, cameraDelay: null }, facts).map(([name]) => name);
+  assert.ok(!unknown.includes("Delay since the camera"));
+});
+
 test("figures without a picture yet are dashes", () => {
-  const measured = { framesPerSecond: 0, kilobitsPerSecond: 0, ageMedian: null, ageHigh: null, dropped: 0 };
+  const measured = { framesPerSecond: 0, kilobitsPerSecond: 0, ageMedian: null, ageHigh: null, cameraDelay: null, dropped: 0 };
   const words = figureWords(measured, { format: null, width: 2, height: 1, gate: { inUse: null, limit: null } });
   assert.deepEqual(Object.fromEntries(words), {
     Format: "–",

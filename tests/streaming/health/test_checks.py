@@ -13,9 +13,10 @@ from streaming.health import checks, sights
 from streaming.health.checks import CameraChecks
 from streaming.health.sights import Sights
 from streaming.ingest.active_camera import CameraEvents
-from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, VideoFacts
 from streaming.ingest.hub import Hub
+from streaming.ingest.reader import Allowance
+from streaming.ingest.streams import substream_id
 from streaming.models import CameraHealth
 from streaming.store.scripts import Store
 from tests.servers import free_port
@@ -129,25 +130,26 @@ async def test_a_stream_tells_the_health_of_its_camera_without_a_check(
     assert camera.connections_total == 1
 
 
+@pytest.mark.parametrize("fault", [Fault.NONE, Fault.UNAUTHORIZED])
+async def test_a_substream_tells_nothing_of_its_camera(
+    worker: Worker, camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr(sights, "MEASURABLE", 0)
+    stored = await add(camera.url)
+    camera.fault = fault
+    async with worker.hub.feed(substream_id(str(stored.pk)), CameraSource(camera.url), "low"):
+        await until(lambda: bool(worker.failures))
+        worker.sights.look()
+        await worker.sights.write()
+    assert not await CameraHealth.objects.aexists()
+
+
 async def test_what_was_seen_before_a_camera_was_changed_is_forgotten(worker: Worker, camera: SimulatedCamera) -> None:
     stored = await add(camera.url)
     await worker.checks.look()
     worker.sights.forget([str(stored.pk)])
     await worker.sights.write()
     assert not await CameraHealth.objects.aexists()
-
-
-async def test_a_camera_that_is_read_anywhere_is_not_checked(
-    worker: Worker, camera: SimulatedCamera, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = await add(camera.url)
-
-    async def read_workers(_: Store) -> dict[str, dict[str, object]]:
-        return {"another": {"cameras": {str(stored.pk): {}}}}
-
-    monkeypatch.setattr(checks, "read_workers", read_workers)
-    await worker.checks.look()
-    assert camera.connections_total == 0
 
 
 async def test_one_worker_checks_and_opens_one_camera_at_a_time(

@@ -3,7 +3,8 @@
 import itertools
 
 from streaming.ingest.access_units import H264, START, AccessUnit, units_of
-from streaming.ingest.frames import Frame
+from streaming.ingest.frames import Format, Frame
+from streaming.ingest.streams import Shape
 from streaming.ingest.video import Video
 
 SET, PICTURE_SET = b"\x67\x42\xc0\x1e\xab", b"\x68\xce\x3c\x80"
@@ -46,14 +47,16 @@ class Hand:
 
     def __init__(self, codec: str = "h264", extradata: bytes = SETS) -> None:
         self.frames: list[Frame] = []
-        self.videos: list[bool] = []
+        self.own_formats: list[Format] = []
+        self.shapes: list[Shape] = []
         self.wanted: frozenset[str] = frozenset()
         epochs = itertools.count()
         self.groups: list[list[Frame]] = []
         self.units = units_of(codec, extradata)
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
-        self.on_passes_video = self.videos.append
+        self.on_own_format = self.own_formats.append
+        self.on_shape = self.shapes.append
         self.video = Video(codec, extradata, lambda: next(epochs), lambda: self.wanted, self)
 
     def push(self, *reads: bytes) -> list[bytes]:

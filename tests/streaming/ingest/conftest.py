@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from streaming.ingest import video
-from streaming.ingest.capture import Allowance
 from streaming.ingest.hub import Hub
 from streaming.ingest.pictures import Decoder
+from streaming.ingest.reader import Allowance
 from streaming.ingest.sharing import Sharing
 from tests.servers import RedisServer
 from tests.streaming.ingest.scripted import Server, server

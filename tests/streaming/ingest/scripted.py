@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, CaptureError, Reader
+from streaming.ingest.reader import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import PATIENCE, wait_until
 

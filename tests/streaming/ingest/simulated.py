@@ -7,7 +7,7 @@ from typing import Any
 import av
 
 from cameras.simulator import SimulatedCamera, Simulator
-from streaming.ingest.frames import Frame
+from streaming.ingest.frames import Format, Frame
 from tests.cameras.simulator.clients import RawRead, read_raw, watch
 from tests.servers import wait_until
 from tests.streaming.ingest.watched import Watched
@@ -41,8 +41,8 @@ def first_viewer(camera: SimulatedCamera) -> Iterator[None]:
 
 
 def decoded_video(frames: Sequence[Frame]) -> list[av.VideoFrame]:
-    """Decodes these frames, and nothing else."""
-    context: Any = av.CodecContext.create("h264", "r")
+    """Decodes these frames of the camera's own video, and nothing else."""
+    context: Any = av.CodecContext.create("hevc" if frames[0].format is Format.H265 else "h264", "r")
     context.thread_count = 1
     packets = [av.Packet(frame.data) for frame in frames]
     return [picture for packet in [*packets, None] for picture in context.decode(packet)]

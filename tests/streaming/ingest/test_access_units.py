@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.ingest.access_units import H264, IDR, PPS, SLICE, SPS, START, AccessUnit, Passing, nal_units
+from streaming.ingest.access_units import H264, START, AccessUnit, Passing, nal_units
+from streaming.ingest.nal_syntax import IDR, PPS, SLICE, SPS
 from tests.streaming.ingest.by_hand import DELIMITER, MESSAGE, PICTURE_SET, SET, SETS, facts, key, only, other, pushed
 
 OTHER_SET, OTHER_PICTURE_SET = b"\x67\x64\x00\x28\xac", b"\x68\xee\x01"
@@ -57,6 +58,18 @@ def test_a_keyframe_without_parameter_sets_gets_the_latest_ones() -> None:
 def test_only_missing_parameter_sets_are_added() -> None:
     unit = only(H264(extradata=SETS).push(START + PICTURE_SET + key(), 0))
     assert unit.data == SETS + key()
+
+
+def test_missing_parameter_sets_follow_an_access_unit_delimiter() -> None:
+    """It must be the first unit of its picture (ITU-T H.264, 7.4.1.2.3)."""
+    assert only(H264(extradata=SETS).push(DELIMITER + key(), 0)).data == DELIMITER + SETS + key()
+    assert only(H264(extradata=SETS).push(DELIMITER[1:] + b"\x00" + MESSAGE + key(), 0)).data == (
+        DELIMITER[1:] + SETS + b"\x00" + MESSAGE + key()
+    )
+    units = H264(extradata=SETS)
+    assert pushed(units, DELIMITER, START + PICTURE_SET, key()) == [
+        DELIMITER + START + SET + START + PICTURE_SET + key()
+    ]
 
 
 def test_start_codes_of_three_bytes_leave_no_zero_at_the_end_of_a_parameter_set() -> None:
@@ -196,12 +209,6 @@ def test_nal_units_of_any_bytes_do_not_overlap(data: bytes) -> None:
 # Other codecs.
 
 
-@pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False), ("hevc", False)])
+@pytest.mark.parametrize(("codec", "key"), [("mjpeg", True), ("mpeg4", False)])
 def test_each_read_of_another_codec_is_one_picture(codec: str, key: bool) -> None:
     assert Passing(codec).push(b"a picture", 5, 7) == [AccessUnit(b"a picture", key, 5, read_at=7)]
-
-
-@pytest.mark.parametrize(("kind", "key"), [(1, False), (15, False), (16, True), (19, True), (21, True), (32, False)])
-def test_a_random_access_point_of_h265_is_a_keyframe(kind: int, key: bool) -> None:
-    read = START + bytes([32 << 1, 1]) + START + bytes([kind << 1, 1]) + b"slice"
-    assert [unit.key for unit in Passing("hevc").push(read, 0)] == [key]

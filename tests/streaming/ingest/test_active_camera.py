@@ -4,9 +4,9 @@ import pytest
 
 from cameras.sources import CameraSource
 from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
-from streaming.ingest.capture import Allowance
 from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Flag, Format, Frame
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import no_sharing
 from tests.streaming.ingest.feeds import BOTH, waiting
 
@@ -25,7 +25,7 @@ async def camera(told: list[str | None]) -> ActiveCamera:
     """A live camera that sends H.264."""
     events = CameraEvents(lambda: told.append(None), told.append)
     camera = ActiveCamera("7", CameraSource("rtsp://camera.example/"), Allowance(1, 1), events, no_sharing)
-    camera.on_passes_video(True)
+    camera.on_own_format(Format.H264)
     camera.on_condition(Condition(State.LIVE, 0))
     return camera
 

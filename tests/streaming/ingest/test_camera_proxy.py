@@ -16,8 +16,8 @@ from streaming.ingest import camera_socket
 from streaming.ingest.access_units import START
 from streaming.ingest.camera_proxy import REDIRECT
 from streaming.ingest.camera_socket import NOT_ALLOWED
-from streaming.ingest.capture import Allowance, Reader
 from streaming.ingest.opencv import cv2
+from streaming.ingest.reader import Allowance, Reader
 from tests.servers import PATIENCE, free_port, wait_until
 from tests.streaming.ingest.scripted import (
     ALLOWANCE,

@@ -13,7 +13,7 @@ from cameras.sources import CameraSource
 from streaming.ingest import camera_proxy
 from streaming.ingest.camera_proxy import TOO_LARGE
 from streaming.ingest.camera_socket import Connection
-from streaming.ingest.capture import Allowance, Reader
+from streaming.ingest.reader import Allowance, Reader
 from tests.streaming.ingest.scripted import Script, http, rtsp, rtsp_reply, server, why_not
 
 

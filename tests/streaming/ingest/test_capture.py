@@ -14,10 +14,10 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
-from streaming.ingest import capture
+from streaming.ingest import arrivals, capture
 from streaming.ingest.access_units import START
-from streaming.ingest.capture import CaptureError, Reader
 from streaming.ingest.condition import State
+from streaming.ingest.reader import CaptureError, Reader
 from tests.servers import PATIENCE, ROOT, wait_until
 from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
 
@@ -122,7 +122,7 @@ def test_pictures_of_a_camera_arrive_and_stop_disconnects_from_it(camera: Simula
 def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
     camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "SILENT", 0.5)
+    monkeypatch.setattr(arrivals, "SILENT", 0.5)
     with watching(camera.url) as watched:
         wait_until(lambda: abs(watched.capture.rate - 25) < 3, 10, "25 frames/s are measured")
         camera.fault = Fault.SILENT
@@ -169,6 +169,12 @@ def test_a_silent_camera_is_reported_after_the_timeout(camera: SimulatedCamera, 
     with watching(camera.url, "low") as watched:
         wait_until(lambda: bool(watched.conditions), PATIENCE, "the opening has failed")
         assert watched.conditions[0].cause == "The camera did not answer within 2 s."
+
+
+def test_the_cameras_delay_is_known_once_it_has_reported_its_clock(camera: SimulatedCamera) -> None:
+    with watching(camera.url) as watched:
+        wait_until(lambda: watched.capture.camera_delay is not None, 15, "the camera has reported")
+        assert 0 <= (watched.capture.camera_delay or 0) < 1500
 
 
 def test_stop_does_not_wait_for_the_next_retry(camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,27 +98,27 @@ def test_a_resize_within_the_same_level_is_a_new_epoch_too(simulator: Simulator)
 # Whether the video can be passed on.
 
 
-def changes(videos: Sequence[bool]) -> list[bool]:
-    return [value for value, _ in itertools.groupby(videos)]
+def changes(formats: Sequence[Format]) -> list[Format]:
+    return [value for value, _ in itertools.groupby(formats)]
 
 
 @pytest.mark.parametrize(
-    ("settings", "passes"),
+    ("settings", "format"),
     [
-        ({}, True),
-        ({"codec": "h265"}, False),
-        ({"codec": "mjpeg"}, False),
-        ({"transport": "http"}, False),
+        ({}, Format.H264),
+        ({"codec": "h265"}, Format.H265),
+        ({"codec": "mjpeg"}, Format.JPEG),
+        ({"transport": "http"}, Format.JPEG),
     ],
     ids=str,
 )
-def test_the_listener_is_told_whether_browsers_can_play_the_video(
-    simulator: Simulator, settings: dict[str, Any], passes: bool
+def test_the_listener_is_told_in_which_format_the_video_is_passed_on(
+    simulator: Simulator, settings: dict[str, Any], format: Format
 ) -> None:
     with watching(add(simulator, **settings).url) as watched:
         until(lambda: watched.capture.frames_read >= FPS, "the camera is read")
-    assert changes(watched.videos) == [passes]
-    assert bool(watched.video) is passes
+    assert changes(watched.own_formats) == [format]
+    assert {frame.format for frame in watched.frames} == {format} - {Format.JPEG}
 
 
 @pytest.mark.parametrize("shape", ["intra_refresh", "open_gop"])
@@ -128,7 +128,7 @@ def test_a_camera_that_sends_no_keyframe_is_detected_and_gives_jpeg(
     monkeypatch.setattr(video, "WITHOUT_KEY", 0.5)
     camera = add(simulator, **{shape: True})
     with first_viewer(camera), watching(camera.url) as watched:
-        until(lambda: changes(watched.videos) == [True, False], "the missing of keys is told")
+        until(lambda: changes(watched.own_formats) == [Format.H264, Format.JPEG], "the missing of keys is told")
         assert not watched.video
         watched.capture.want(frozenset({"original"}))
         until(lambda: len(watched.jpegs) >= FPS, "pictures come")

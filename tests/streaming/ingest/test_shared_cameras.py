@@ -34,8 +34,11 @@ def add(simulator: Simulator, **settings: Any) -> SimulatedCamera:
     return simulator.add(SimulatedCamera("Yard", "yard", **{"width": 320, "height": 180, "fps": 15, **settings}))
 
 
-def test_both_workers_have_the_same_video_over_one_connection(ann: Sharing, bob: Sharing, simulator: Simulator) -> None:
-    camera = add(simulator)
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_both_workers_have_the_same_video_over_one_connection(
+    ann: Sharing, bob: Sharing, simulator: Simulator, codec: str
+) -> None:
+    camera = add(simulator, codec=codec)
     with both(ann, bob, camera) as (reading, following):
         assert [*itertools.chain(*following.groups), *following.frames][0].flags & Flag.KEY
         until(lambda: len(following.video) > 40, "pictures come")

@@ -1,6 +1,7 @@
 """Pictures of H.264 that come in several reads are joined."""
 
-from streaming.ingest.access_units import H264, IDR, PPS, SPS, nal_units
+from streaming.ingest.access_units import H264, nal_units
+from streaming.ingest.nal_syntax import IDR, PPS, SPS
 from tests.streaming.ingest.by_hand import SETS, key, only, other, pushed
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from streaming.ingest import video
+from streaming.ingest.frames import Format
 from streaming.ingest.qualities import MAX_FRAME_BYTES
 from tests.streaming.ingest.by_hand import SETS, Hand, key, other, units_of_reads
 
@@ -34,9 +35,9 @@ def test_jpeg_is_shown_from_a_too_large_picture_to_the_next_keyframe(large: byte
     """A camera with too large keyframes only is always shown as JPEG."""
     hand = Hand()
     hand.push(key(1), large + bytes(MAX_FRAME_BYTES), other(3), other(4))
-    assert hand.videos[-1] is False
+    told = [hand.own_formats[-1]]
     hand.push(key(5), other(6))
-    assert hand.videos[-1] is True
+    assert [*told, hand.own_formats[-1]] == [Format.JPEG, Format.H264]
 
 
 def test_joining_in_a_gop_with_a_too_large_picture_shows_jpeg_until_the_next_keyframe() -> None:
@@ -44,9 +45,9 @@ def test_joining_in_a_gop_with_a_too_large_picture_shows_jpeg_until_the_next_key
     reads = key(1) + bytes(MAX_FRAME_BYTES), other(2), other(3), key(4)
     *before, following = [unit for read in reads for unit in hand.units.push(read, 0.0, 0.0)]
     hand.video.join(before)
-    assert (hand.videos[-1], hand.groups, hand.frames) == (False, [[]], [])
+    assert (hand.own_formats[-1], hand.groups, hand.frames) == (Format.JPEG, [[]], [])
     hand.video.take(following)
-    assert hand.videos[-1] is True
+    assert hand.own_formats[-1] is Format.H264
 
 
 def test_the_gop_that_is_kept_for_a_decoder_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +85,7 @@ def test_earlier_pictures_are_a_gop_for_new_viewers_and_the_newest_is_live() -> 
     hand.video.join(units_of_reads(key(1), other(2), other(3)))
     assert [[frame.data for frame in group] for group in hand.groups] == [[], [SETS + key(1), other(2)]]
     assert [frame.data for frame in hand.frames] == [other(3)]
-    assert hand.videos == [True, True]
+    assert hand.own_formats == [Format.H264, Format.H264]
 
 
 def test_earlier_pictures_without_a_keyframe_are_not_passed_on() -> None:
@@ -101,6 +102,17 @@ def test_pictures_with_missing_reference_frames_are_not_passed_on() -> None:
     hand.push(key(1), key(2), other(3))
     hand.video.cut()
     assert hand.push(other(5), key(6), other(7)) == [SETS + key(6), other(7)]
+
+
+@pytest.mark.parametrize(("longest", "passed"), [(60.0, [SETS + key(6)]), (0.0, [other(5), SETS + key(6)])])
+def test_after_a_loss_viewers_wait_for_a_keyframe_that_is_near(
+    longest: float, passed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "LONGEST_CUT", longest)
+    hand = Hand()
+    hand.push(key(1), key(2), other(3))
+    hand.video.cut_shortly()
+    assert hand.push(other(5), key(6)) == passed
 
 
 def test_earlier_pictures_are_decoded_for_the_first_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:

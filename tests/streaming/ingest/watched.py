@@ -10,10 +10,12 @@ import numpy as np
 
 from cameras.simulator import read_clock
 from cameras.sources import CameraSource
-from streaming.ingest.capture import Allowance, Capture
+from streaming.ingest.capture import Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
+from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory, no_sharing
+from streaming.ingest.streams import Shape
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -53,11 +55,13 @@ class Watched:
     def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
-        self.videos: list[bool] = []
+        self.own_formats: list[Format] = []
+        self.shapes: list[Shape] = []
         self.conditions: list[Condition] = []
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
-        self.on_passes_video = self.videos.append
+        self.on_own_format = self.own_formats.append
+        self.on_shape = self.shapes.append
         self.on_condition = self.conditions.append
         self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)
@@ -69,7 +73,7 @@ class Watched:
 
     @property
     def video(self) -> list[Frame]:
-        return [frame for frame in self.frames if frame.format is Format.H264]
+        return [frame for frame in self.frames if frame.format is not Format.JPEG]
 
     def stop(self, seconds: float) -> None:
         self.capture.stop()

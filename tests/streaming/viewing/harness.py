@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -13,9 +14,9 @@ from streaming.gate.leases import PLAIN, Asking, Holder, Limit, Slot, Terms
 from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.ingest.active_camera import Feed
-from streaming.ingest.capture import Allowance
 from streaming.ingest.frames import JPEG_ONLY, Format
 from streaming.ingest.hub import Hub
+from streaming.ingest.reader import Allowance
 from streaming.reports.counters import Counters
 from streaming.store.keys import SERVER_SET
 from streaming.store.scripts import Store
@@ -35,7 +36,9 @@ class ListViewer:
 
     def __init__(self, *, at_once: bool) -> None:
         self.messages: list[dict[str, object]] = []
+        self.headers: list[tuple[int, int, int, int, int, float, float]] = []
         self.sequences: list[int] = []
+        self.arrived: list[float] = []  # time.monotonic() of each frame
         self.events: list[object] = []  # sequences, states and the other messages' types, in order
         self.fast_path: FastPath | None = self if at_once else None
         self.viewing: Viewing | None = None  # set: acknowledges
@@ -59,7 +62,9 @@ class ListViewer:
         raise NotImplementedError
 
     def _take(self, header: bytes) -> None:
-        sequence = HEADER.unpack(header)[4]
+        self.headers.append(HEADER.unpack(header))
+        self.arrived.append(time.monotonic())
+        sequence = self.headers[-1][4]
         self.sequences.append(sequence)
         self.events.append(sequence)
         if self.viewing is not None:
@@ -104,14 +109,22 @@ class Bench:
         timeouts: ViewerTimeouts = TIMEOUTS,
         asking: Asking = PLAIN,
         since: float = 0,
+        sub: SimulatedCamera | None = None,
+        budget: int = 0,
         keeps_slot: bool = False,
         sees_reasons: bool = False,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
-        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
+        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: budget)
         request = ViewRequest(
-            self.source, holder, formats, asking=asking, keeps_slot=keeps_slot, sees_reasons=sees_reasons
+            self.source,
+            holder,
+            formats,
+            asking=asking,
+            keeps_slot=keeps_slot,
+            sees_reasons=sees_reasons,
+            sub=CameraSource(sub.url) if sub else None,
         )
         viewing = Viewing(services, viewer, request)
         viewer.viewing = viewing if acknowledges else None

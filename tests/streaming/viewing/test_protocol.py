@@ -15,6 +15,7 @@ from streaming import conf, errors
 from streaming.ingest import condition, qualities
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.streams import SUB
 from streaming.viewing import protocol
 from tests.servers import ROOT
 
@@ -31,13 +32,13 @@ KINDS = list(kinds())
 RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # the base class of errors that are raised
 
 
-@pytest.mark.parametrize(("format", "kind"), [(Format.JPEG, 1), (Format.H264, 2)])
+@pytest.mark.parametrize(("format", "kind"), [(Format.JPEG, 1), (Format.H264, 2), (Format.H265, 3)])
 @pytest.mark.parametrize(
     ("flags", "byte"),
     [(Flag(0), 0), (Flag.KEY, 1), (Flag.KEY | Flag.DISCONTINUITY, 3), (Flag.BACKLOG, 4), (~Flag(0), 7)],
 )
 def test_a_frame_begins_with_a_header_of_24_bytes_big_endian(format: Format, kind: int, flags: Flag, byte: int) -> None:
-    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000)
+    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000, FRAME.epoch)
     assert header[:8] == bytes([1, kind, byte, 255]) + (4_000_000_000).to_bytes(4, "big")
     assert struct.unpack(">dd", header[8:]) == (FRAME.read_at, FRAME.presented_at)
 
@@ -81,6 +82,7 @@ def test_a_cause_replaces_the_general_sentence() -> None:
         ('{"type": "quality_change", "quality": "high"}', protocol.QualityChange("high")),
         ('{"type": "ping", "time": 12.5}', protocol.Ping(12.5)),
         ('{"type": "ping"}', protocol.Ping(0)),
+        ('{"type": "confirm_codec", "codec": "hev1.1.6.L93.B0"}', protocol.ConfirmCodec("hev1.1.6.L93.B0")),
         ('{"type": "ping", "time": "noon", "more": [1]}', protocol.Ping(0)),
     ],
 )
@@ -118,6 +120,7 @@ def test_the_fast_parser_of_acknowledgements_agrees_with_json(text: str) -> None
         ('{"type": "ack", "seq": 1.0}', "lacks a field"),
         ('{"type": "ack", "seq": true}', "lacks a field"),
         ('{"type": "quality_change", "quality": 1}', "lacks a field"),
+        ('{"type": "confirm_codec", "codec": null}', "lacks a field"),
         ('{"type": "quality_change", "quality": "ultra"}', "one of low, medium, high, original"),
         ('{"type": "ping", "pad": "' + "x" * 1024 + '"}', "1024 bytes at most"),
         ('{"type": "ping", "pad": "' + "é" * 510 + '"}', "1024 bytes at most"),
@@ -136,13 +139,18 @@ def test_a_pong_is_valid_json_for_every_ping(time: str) -> None:
     except errors.ProtocolError:
         return
     assert isinstance(answer, protocol.Ping)
-    json.dumps({"type": "pong", "time": answer.time}, allow_nan=False)
+    json.dumps(protocol.pong_message(answer.time, None), allow_nan=False)
+
+
+def test_a_pong_tells_the_cameras_delay_if_it_is_known() -> None:
+    assert protocol.pong_message(1.0, 12.345)["camera_delay"] == 12.3
+    assert protocol.pong_message(1.0, None)["camera_delay"] is None
 
 
 def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:
-    assert tuple(qualities.QUALITIES) == protocol.QUALITIES
+    assert (*qualities.QUALITIES, SUB) == protocol.QUALITIES
     # `original` is never the default: it takes as much bandwidth as the camera sends.
-    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL) == protocol.QUALITIES
+    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL, SUB) == protocol.QUALITIES
 
 
 @pytest.mark.parametrize(
@@ -150,7 +158,8 @@ def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:
     [
         ("jpeg", {Format.JPEG}),
         ("jpeg,h264", {Format.JPEG, Format.H264}),
-        (" h264 , h265 ", {Format.JPEG, Format.H264}),
+        (" h264 , h265 ", {Format.JPEG, Format.H264, Format.H265}),
+        ("h265", {Format.JPEG, Format.H265}),
         ("", {Format.JPEG}),
         ("H264,vp8,,", {Format.JPEG}),
     ],
@@ -198,8 +207,8 @@ def test_the_browser_reads_the_header_of_the_same_size_kinds_and_flags() -> None
     assert table("FrameKind") == {format.name: format.value for format in Format}
 
 
-@pytest.mark.parametrize("kind", [protocol.Ack, protocol.QualityChange, protocol.Ping])
+@pytest.mark.parametrize("kind", [protocol.Ack, protocol.QualityChange, protocol.Ping, protocol.ConfirmCodec])
 def test_the_browser_s_messages_are_those_that_the_server_reads(kind: type) -> None:
-    fields = {"seq": 1, "quality": "low", "time": 1}
+    fields = {"seq": 1, "quality": "low", "time": 1, "codec": "hev1.1.6.L93.B0"}
     answers = [protocol.parse(json.dumps({"type": type, **fields})) for type in table("ViewerMessage").values()]
     assert [isinstance(answer, kind) for answer in answers].count(True) == 1

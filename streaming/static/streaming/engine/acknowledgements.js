@@ -38,7 +38,7 @@ export class Acknowledgements {
     this.#readAt = readAt;
     // A batch of two must reach the server before it has a third frame. Otherwise each frame is acknowledged.
     const jpegBatch = 2 * age < interval ? JPEG_BATCH : 1;
-    const batch = kind === FrameKind.H264 ? VIDEO_BATCH : jpegBatch;
+    const batch = kind === FrameKind.JPEG ? jpegBatch : VIDEO_BATCH;
     const wait = this.#sentAt + (seq - this.#sent < batch ? MAX_DELAY : MIN_INTERVAL) - this.#now();
     clearTimeout(this.#timer);
     if (wait <= 0) this.#flush();

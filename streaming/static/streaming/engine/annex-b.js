@@ -1,10 +1,16 @@
-/** NAL units of H.264 in a byte stream (ITU-T H.264, Annex B and 7.4.1). */
+/** NAL units in a byte stream (ITU-T H.264, Annex B and 7.4.1; ITU-T H.265, Annex B and 7.4.2). */
 
-/** nal_unit_type */
+/** nal_unit_type of H.264 */
 export const Unit = Object.freeze({ SLICE: 1, IDR: 5, SPS: 7, PPS: 8, DELIMITER: 9 });
 
-/** @param {Uint8Array} unit */
+/** nal_unit_type of H.265; slices have lower ones */
+export const UnitOfH265 = Object.freeze({ VPS: 32, SPS: 33, PPS: 34, DELIMITER: 35 });
+
+/** @param {Uint8Array} unit of H.264 */
 export const typeOf = (unit) => unit[0] & 0x1f;
+
+/** @param {Uint8Array} unit of H.265 */
+export const typeOfH265 = (unit) => (unit[0] >> 1) & 0x3f;
 
 /**
  * Yields the units between the start codes, as views, without trailing zeros.

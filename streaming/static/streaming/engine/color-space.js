@@ -1,10 +1,10 @@
 /**
- * Reads the colors of a camera's H.264 from its sequence parameter set.
+ * Reads the colors of a camera's H.264 or H.265 from its sequence parameter set.
  * Without them, Chromium treats all Annex B as BT.709 with values from 16 to 235. Many cameras use the full range:
  * their shadows and highlights would be lost.
  */
 
-import { describe } from "./sps.js";
+import { syntaxOf } from "./syntax.js";
 
 /** @import { Description } from "./sps.js" */
 
@@ -26,10 +26,11 @@ export function matrixOf({ lines, fullRange, matrix }) {
 
 /**
  * @param {Uint8Array} keyframe in Annex B
+ * @param {number} kind of FrameKind
  * @returns {VideoColorSpaceInit}
  */
-export function colorSpaceOf(keyframe) {
-  const description = describe(keyframe);
+export function colorSpaceOf(keyframe, kind) {
+  const description = syntaxOf(kind).describe(keyframe);
   const { fullRange } = description;
   return { primaries: "bt709", transfer: "bt709", matrix: MATRICES[matrixOf(description)], fullRange };
 }

@@ -1,14 +1,13 @@
-import { FrameKind } from "../shared/protocol.js";
+import { FORMATS, FrameKind } from "../shared/protocol.js";
 import { MseDecoder } from "./mse-decoder.js";
-import { H264Decoder } from "./video-decoder.js";
+import { WebCodecsDecoder } from "./video-decoder.js";
 
-/** @import { Frame } from "../shared/protocol.js" */
+/** @import { Format, Frame } from "../shared/protocol.js" */
 /** @import { MseBrowser } from "./mse-decoder.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { VideoSupport } from "./video-support.js" */
 
-/** Errors of the video decoder within ERROR_WINDOW, with which the video counts as failed. */
-const MAX_ERRORS = Object.freeze({ webcodecs: 3, mse: 1 });
+const MAX_ERRORS = 3; // of WebCodecs with H.264 within ERROR_WINDOW, with which the video counts as failed
 const ERROR_WINDOW = 30_000; // ms
 
 /**
@@ -16,34 +15,36 @@ const ERROR_WINDOW = 30_000; // ms
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame) => void} onPicture the listener owns the picture
  * @property {(frame: Frame) => void} onDone this frame and all before it are decoded or skipped; called before `onPicture`
  * @property {(frame: Frame) => void} onLost the frame will not be shown
- * @property {() => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
  */
 
-/** Decodes the frames of one connection: JPEG and H.264, also mixed. */
+/** Decodes the frames of one connection: JPEG and the camera's own video, also mixed. */
 export class Decoding {
   #browser;
   #listener;
   #video;
-  #maxErrors;
+  #mse;
   /** @type {number[]} times of the latest errors */
   #errors = [];
   #jpegRun = 0; // number of the current sequence of JPEG frames: a picture of an earlier sequence is late
   /** @type {number | null} */
   #kind = null;
+  /** @type {number} of the newest frame of video */
+  #videoKind = FrameKind.H264;
   #shownJpeg = 0; // seq
   #videoShown = false;
   #closed = false;
 
   /**
    * @param {Pick<Browser, "decode" | "VideoDecoder" | "EncodedVideoChunk"> & MseBrowser} browser
-   * @param {VideoSupport} support
+   * @param {VideoSupport | null} support
    * @param {DecodingListener} listener
    */
   constructor(browser, support, listener) {
     this.#browser = browser;
     this.#listener = listener;
-    this.#maxErrors = MAX_ERRORS[support ?? "webcodecs"];
-    const Decoder = support === "mse" ? MseDecoder : H264Decoder;
+    this.#mse = support?.by === "mse";
+    const Decoder = this.#mse ? MseDecoder : WebCodecsDecoder;
     this.#video = new Decoder(browser, {
       onPicture: (picture, frame) => {
         this.#videoShown = true;
@@ -55,7 +56,7 @@ export class Decoding {
     });
   }
 
-  /** @param {string} codec of the H.264 frames that follow */
+  /** @param {string} codec of the frames of video that follow */
   configure(codec) {
     this.#video.configure(codec);
   }
@@ -67,8 +68,10 @@ export class Decoding {
       this.#jpegRun += 1;
       this.#kind = frame.kind;
     }
-    if (frame.kind === FrameKind.H264) this.#video.push(frame);
-    else this.#decodeJpeg(frame, this.#jpegRun);
+    if (frame.kind === FrameKind.H264 || frame.kind === FrameKind.H265) {
+      this.#videoKind = frame.kind;
+      this.#video.push(frame);
+    } else this.#decodeJpeg(frame, this.#jpegRun);
   }
 
   close() {
@@ -101,8 +104,9 @@ export class Decoding {
     const now = Date.now();
     this.#errors = [...this.#errors.filter((at) => now - at < ERROR_WINDOW), now];
     const neverWorked = error === null && !this.#videoShown;
-    if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < this.#maxErrors) return;
+    const most = this.#mse || this.#videoKind === FrameKind.H265 ? 1 : MAX_ERRORS;
+    if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < most) return;
     this.#errors = [];
-    this.#listener.onVideoFailure();
+    this.#listener.onVideoFailure(FORMATS[this.#videoKind]);
   }
 }

@@ -1,4 +1,4 @@
-import { FrameFlag, FrameKind } from "../shared/protocol.js";
+import { FORMATS, FrameFlag } from "../shared/protocol.js";
 
 /** @import { Format, Frame } from "../shared/protocol.js" */
 
@@ -8,14 +8,17 @@ const WINDOW = 5_000; // ms that the figures cover
  * @typedef {object} Measurement
  * @property {number} framesPerSecond shown, on average over WINDOW
  * @property {number} kilobitsPerSecond received, on average over WINDOW
- * @property {number | null} ageMedian seconds
+ * @property {number | null} ageMedian seconds since the server read a picture
  * @property {number | null} ageHigh seconds, 95th percentile
+ * @property {number | null} cameraDelay seconds from the camera's capture to the server's read; null: not known
  * @property {number} dropped gaps that the server reported, and frames lost here
  */
 
 /** Measures one viewing. */
 export class Figures {
   dropped = 0;
+  /** @type {number | null} seconds */
+  cameraDelay = null;
   gaps = 0; // reported by the server: it had more frames than this viewer took
   /** @type {Format | null} */
   format = null;
@@ -27,7 +30,7 @@ export class Figures {
 
   /** @param {Pick<Frame, "kind" | "flags" | "payload">} frame */
   received({ kind, flags, payload }) {
-    this.format = kind === FrameKind.H264 ? "h264" : "jpeg";
+    this.format = FORMATS[kind] ?? null;
     if (flags & FrameFlag.DISCONTINUITY) {
       this.gaps += 1;
       this.dropped += 1;
@@ -59,6 +62,7 @@ export class Figures {
       kilobitsPerSecond: (bytes * 8) / 1000 / seconds,
       ageMedian: quantile(ages, 0.5),
       ageHigh: quantile(ages, 0.95),
+      cameraDelay: this.cameraDelay,
       dropped: this.dropped,
     };
   }

@@ -1,8 +1,8 @@
-import { FrameFlag } from "../shared/protocol.js";
+import { FrameFlag, FrameKind } from "../shared/protocol.js";
 
 /** @import { Frame } from "../shared/protocol.js" */
 
-/** The base of the H.264 decoders: after a gap or a change, they start with a keyframe. */
+/** The base of the video decoders: after a gap or a change, they start with a keyframe. */
 export class KeyframeFirst {
   #skip;
   /** @type {string | null} */
@@ -39,6 +39,8 @@ export class KeyframeFirst {
     if (frame.epoch !== this.#epoch) this.interrupt();
     this.#epoch = frame.epoch;
     if (gap) this.#needsKey = true;
+    // Pictures after a keyframe of H.265 may refer to lost ones before it. Only a new decoder skips them.
+    if (gap && frame.kind === FrameKind.H265) this.interrupt();
     if ((this.#needsKey && !key) || !this.#codec) {
       this.#skip(frame);
       return;

@@ -1,9 +1,10 @@
 import { Acknowledgements } from "./acknowledgements.js";
 import { Connection } from "./connection.js";
 import { Decoding } from "./decoding.js";
+import { playsCodec } from "./video-support.js";
 import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js";
 
-/** @import { Frame, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Format, Frame, InfoMessage, PongMessage, QualityMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
@@ -14,9 +15,10 @@ import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js
 /**
  * @typedef {object} StreamListener
  * @property {(message: StreamMessage) => void} onMessage
+ * @property {(message: InfoMessage | PongMessage) => void} onStreams facts of the camera's own video
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame, live: boolean) => void} onPicture the listener owns the
  *   picture; `live`: the server has not reported the camera as lost since it sent the frame
- * @property {() => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
  * @property {(end: End) => void} onEnd called at most once, and never after `close()`
  */
 
@@ -29,11 +31,15 @@ export class LiveStream {
   #connection;
   #decoding;
   #acknowledgements;
+  #browser;
+  #video;
+  /** @type {string | null} that of the frames that follow; null: they are JPEG, or the stream is closed */
+  #codec = null;
   #received = 0; // seq
   #liveAfter = 0; // seq of the last frame before the server reported the camera as lost
 
   /**
-   * @param {{address: string, video: VideoSupport}} options
+   * @param {{address: string, video: VideoSupport | null}} options
    * @param {Meters} meters
    * @param {StreamListener} listener
    * @param {Browser} browser
@@ -42,12 +48,16 @@ export class LiveStream {
     const { clock, figures } = meters;
     this.#meters = meters;
     this.#listener = listener;
+    this.#browser = browser;
+    this.#video = video;
     this.#connection = new Connection(
       address,
       clock,
       {
         onMessage: (message) => this.#onMessage(message),
+        onStreams: (message) => listener.onStreams(message),
         onFrame: (frame) => this.#onFrame(frame),
+        onCameraDelay: (delay) => (figures.cameraDelay = delay),
         onEnd: (end) => listener.onEnd(end),
       },
       browser,
@@ -58,7 +68,7 @@ export class LiveStream {
       onDone: (frame) => this.#acknowledgements.add(frame, clock.now() - frame.readAt),
       onPicture: (picture, frame) => listener.onPicture(picture, frame, frame.seq > this.#liveAfter),
       onLost: (frame) => figures.lost(frame),
-      onVideoFailure: () => listener.onVideoFailure(),
+      onVideoFailure: (format) => listener.onVideoFailure(format),
     });
   }
 
@@ -69,6 +79,7 @@ export class LiveStream {
 
   /** Frees the slot at once. */
   close() {
+    this.#codec = null;
     this.#connection.close();
     this.#decoding.close();
     this.#acknowledgements.stop();
@@ -78,8 +89,26 @@ export class LiveStream {
   #onMessage(message) {
     if (message.type === ServerMessage.STATUS) {
       if (message.state === StreamState.RECONNECTING) this.#liveAfter = this.#received;
-    } else if (message.codec) this.#decoding.configure(message.codec);
+    } else this.#onFormat(message);
     this.#listener.onMessage(message);
+  }
+
+  /** @param {InfoMessage | QualityMessage} message */
+  #onFormat({ format, codec }) {
+    this.#codec = codec;
+    if (codec) this.#decoding.configure(codec);
+    if (codec && format === "h265") this.#confirm(codec);
+  }
+
+  /**
+   * Few browsers play all H.265, so the server waits for this answer before it sends any.
+   * @param {string} codec
+   */
+  async #confirm(codec) {
+    const plays = this.#video !== null && (await playsCodec(this.#video.by, codec, this.#browser));
+    if (codec !== this.#codec) return; // another one was told meanwhile
+    if (plays) this.send({ type: ViewerMessage.CONFIRM_CODEC, codec });
+    else this.#listener.onVideoFailure("h265");
   }
 
   /** @param {Frame} frame */

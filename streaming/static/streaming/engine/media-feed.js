@@ -1,4 +1,4 @@
-import { join } from "./mp4.js";
+import { join } from "./boxes.js";
 
 /** @import { Browser } from "./browser.js" */
 

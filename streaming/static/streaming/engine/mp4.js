@@ -1,18 +1,24 @@
-/** Writes fragmented MP4 with one H.264 track and one picture in each fragment (ISO/IEC 14496-12 and -15). */
+/** Writes fragmented MP4 with one H.264 or H.265 track and one picture in each fragment (ISO/IEC 14496-12 and -15). */
 
-import { Unit, typeOf, unitsOf } from "./annex-b.js";
+import { unitsOf } from "./annex-b.js";
+import { ascii, box, fullBox, join, u16, u32, zeros } from "./boxes.js";
 import { matrixOf } from "./color-space.js";
-import { describe } from "./sps.js";
+import { syntaxOf } from "./syntax.js";
+
+/** @import { Bytes } from "./boxes.js" */
 
 export const TIMESCALE = 1_000_000; // media times are microseconds
 const TRACK = 1;
 const KEY_SAMPLE = 0x02000000; // depends on no other
 const DELTA_SAMPLE = 0x01010000; // depends on others; not a sync sample
 const UNITY = [u32(0x10000), u32(0), u32(0), u32(0), u32(0x10000), u32(0), u32(0), u32(0), u32(0x40000000)];
-/** @type {number[]} types of the units that a sample does not have: `avcC` has the parameter sets */
-const OUTSIDE = [Unit.SPS, Unit.PPS, Unit.DELIMITER];
 
-/** @typedef {readonly number[] | Uint8Array} Bytes */
+/**
+ * The type for a media source. The parameter sets of H.265 are in the sample entry, which `hvc1` means: some browsers play
+ * no `hev1`.
+ * @param {string} codec in WebCodecs syntax
+ */
+export const mediaType = (codec) => `video/mp4; codecs="${codec.replace(/^hev1/, "hvc1")}"`;
 
 /**
  * @typedef {object} Sample
@@ -21,33 +27,37 @@ const OUTSIDE = [Unit.SPS, Unit.PPS, Unit.DELIMITER];
  * @property {number} offset of the presentation time from the decode time, microseconds
  * @property {number} duration microseconds
  * @property {boolean} key
+ * @property {number} kind of FrameKind
  * @property {Uint8Array} accessUnit in Annex B
  */
 
 /**
  * @param {Uint8Array} keyframe an access unit in Annex B, with its parameter sets
+ * @param {number} kind of FrameKind
  * @returns {Uint8Array<ArrayBuffer> | null} the initialization segment; null: a parameter set is missing
  */
-export function initSegment(keyframe) {
+export function initSegment(keyframe, kind) {
+  const { typeOf, sets: types, describe, entry: name, configuration } = syntaxOf(kind);
   const units = [...unitsOf(keyframe)];
-  const sps = units.filter((unit) => typeOf(unit) === Unit.SPS);
-  const pps = units.filter((unit) => typeOf(unit) === Unit.PPS);
-  if (!sps.length || !pps.length) return null;
+  const sets = types.map((type) => units.filter((unit) => typeOf(unit) === type));
+  if (sets.some((ofType) => !ofType.length)) return null;
   const description = describe(keyframe);
   const size = [u16(description.width), u16(description.height)];
   const colors = box("colr", ascii("nclx"), u16(1), u16(1), u16(matrixOf(description)), [description.fullRange ? 128 : 0]);
-  const entry = box("avc1", zeros(6), u16(1), zeros(16), ...size, u32(0x480000), u32(0x480000), u32(0), u16(1), zeros(32),
-    u16(24), u16(0xffff), configuration(sps, pps), colors); // prettier-ignore
+  const entry = box(name, zeros(6), u16(1), zeros(16), ...size, u32(0x480000), u32(0x480000), u32(0), u16(1), zeros(32),
+    u16(24), u16(0xffff), configuration(sets, keyframe), colors); // prettier-ignore
   return join([
-    box("ftyp", ascii("iso5"), u32(0), ascii("iso5"), ascii("avc1")),
+    box("ftyp", ascii("iso5"), u32(0), ascii("iso5"), ascii(name)),
     box("moov", movieHeader(), track(entry, size), box("mvex", fullBox("trex", 0, u32(TRACK), u32(1), zeros(12)))),
   ]);
 }
 
 /** @param {Sample} sample @returns {Uint8Array<ArrayBuffer>} one fragment */
-export function mediaSegment({ sequence, decodeTime, offset, duration, key, accessUnit }) {
+export function mediaSegment({ sequence, decodeTime, offset, duration, key, kind, accessUnit }) {
+  const { typeOf, sets, delimiter } = syntaxOf(kind);
+  const outside = [...sets, delimiter]; // the sample entry has the parameter sets
   const data = [];
-  for (const unit of unitsOf(accessUnit)) if (!OUTSIDE.includes(typeOf(unit))) data.push(u32(unit.length), unit);
+  for (const unit of unitsOf(accessUnit)) if (!outside.includes(typeOf(unit))) data.push(u32(unit.length), unit);
   const payload = box("mdat", ...data);
   /** @param {number} dataOffset from the start of the fragment */
   const fragment = (dataOffset) =>
@@ -88,54 +98,4 @@ function track(entry, [width, height]) {
       ),
     ),
   );
-}
-
-/** @param {Uint8Array[]} sps @param {Uint8Array[]} pps */
-function configuration(sps, pps) {
-  /** @param {Uint8Array[]} sets */
-  const sized = (sets) => sets.flatMap((set) => [u16(set.length), set]);
-  const lengths = 0xff; // four bytes before each unit
-  return box("avcC", [1], sps[0].subarray(1, 4), [lengths, 0xe0 | sps.length], ...sized(sps), [pps.length], ...sized(pps));
-}
-
-/** @param {string} type @param {Bytes[]} parts */
-function box(type, ...parts) {
-  const size = parts.reduce((sum, part) => sum + part.length, 8);
-  return join([u32(size), ascii(type), ...parts]);
-}
-
-/** @param {string} type @param {number} versionAndFlags @param {Bytes[]} parts */
-function fullBox(type, versionAndFlags, ...parts) {
-  return box(type, u32(versionAndFlags), ...parts);
-}
-
-/** @param {readonly Bytes[]} parts */
-export function join(parts) {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
-
-/** @param {string} text */
-function ascii(text) {
-  return [...text].map((character) => character.charCodeAt(0));
-}
-
-/** @param {number} count */
-function zeros(count) {
-  return new Uint8Array(count);
-}
-
-/** @param {number} value */
-function u16(value) {
-  return [value >> 8, value & 0xff];
-}
-
-/** @param {number} value also negative: as two's complement */
-function u32(value) {
-  return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
 }

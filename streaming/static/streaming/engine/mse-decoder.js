@@ -1,7 +1,8 @@
 import { KeyframeFirst } from "./keyframe-first.js";
 import { LagControl } from "./lag-control.js";
 import { MediaFeed } from "./media-feed.js";
-import { TIMESCALE, initSegment, join, mediaSegment } from "./mp4.js";
+import { join } from "./boxes.js";
+import { TIMESCALE, initSegment, mediaSegment, mediaType } from "./mp4.js";
 import { FrameFlag } from "../shared/protocol.js";
 import { Timeline } from "./timeline.js";
 
@@ -16,11 +17,8 @@ const TICK = 1_000; // ms between two looks at what was shown
 const SILENT_TICKS = 5; // with input and without output
 const TOLERANCE = 500; // microseconds by which a picture's time may be rounded
 
-/** @param {string} codec */
-const typeOf = (codec) => `video/mp4; codecs="${codec}"`;
-
 /**
- * Decodes a camera's own H.264 with Media Source Extensions, where there is no WebCodecs. Each access unit becomes one
+ * Decodes a camera's own video with Media Source Extensions, where there is no WebCodecs. Each access unit becomes one
  * fragment of MP4 for a video that is not part of the page. Its pictures are taken from there.
  */
 export class MseDecoder extends KeyframeFirst {
@@ -54,8 +52,8 @@ export class MseDecoder extends KeyframeFirst {
 
   /** @param {string} codec */
   #open(codec) {
-    if (this.#browser.MediaSource.isTypeSupported(typeOf(codec))) {
-      return new Playback(this.#browser, typeOf(codec), { ...this.#listener, onError: (error) => this.#fail(error) });
+    if (this.#browser.MediaSource.isTypeSupported(mediaType(codec))) {
+      return new Playback(this.#browser, mediaType(codec), { ...this.#listener, onError: (error) => this.#fail(error) });
     }
     this.#fail(new DOMException(codec, "NotSupportedError"));
     return null;
@@ -110,9 +108,9 @@ class Playback {
     const { decodeTime, offset, duration } = this.#timeline.add(frame);
     const [key, time] = [Boolean(frame.flags & FrameFlag.KEY), decodeTime + offset];
     this.#sequence += 1;
-    const sample = { sequence: this.#sequence, decodeTime, offset, duration, key, accessUnit: frame.payload };
-    const init = key ? initSegment(frame.payload) : null; // with each keyframe: its parameter sets may differ
-    const segment = mediaSegment(sample);
+    const { kind, payload: accessUnit } = frame;
+    const init = key ? initSegment(accessUnit, kind) : null; // with each keyframe: its parameter sets may differ
+    const segment = mediaSegment({ sequence: this.#sequence, decodeTime, offset, duration, key, kind, accessUnit });
     this.#pending.set(time, frame);
     this.#newest = Math.max(this.#newest, time);
     this.#fed = true;

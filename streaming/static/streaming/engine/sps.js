@@ -1,10 +1,11 @@
 import { Unit, typeOf, unitsOf } from "./annex-b.js";
+import { Bits, unescaped } from "./bits.js";
 
 const WITH_CHROMA = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]; // profile_idc
-const SUBSAMPLED = [[1, 1], [2, 2], [2, 1], [1, 1]]; // columns and rows of a chroma sample, by chroma_format_idc
-const UNSPECIFIED = 2; // matrix_coefficients
+export const SUBSAMPLED = [[1, 1], [2, 2], [2, 1], [1, 1]]; // columns and rows of a chroma sample, by chroma_format_idc
+export const UNSPECIFIED = 2; // matrix_coefficients
 const SAMPLE_ASPECT_RATIO_GIVEN = 255;
-const HD_LINES = 720;
+export const HD_LINES = 720;
 
 /**
  * The facts of a sequence parameter set (ITU-T H.264, 7.3.2.1.1 and E.1.1).
@@ -49,11 +50,11 @@ export function describe(keyframe) {
 }
 
 /**
- * Reads the video usability information, up to the colors.
+ * Reads the video usability information, up to the colors. H.265 begins it in the same way.
  * @param {Bits} bits
  * @param {Description} description
  */
-function readUsability(bits, description) {
+export function readUsability(bits, description) {
   if (bits.take(1) && bits.take(8) === SAMPLE_ASPECT_RATIO_GIVEN) bits.take(32);
   if (bits.take(1)) bits.take(1); // overscan
   if (!bits.take(1)) return;
@@ -108,54 +109,4 @@ function parameterSet(keyframe) {
     if (typeOf(unit) === Unit.SLICE || typeOf(unit) === Unit.IDR) return null;
   }
   return null;
-}
-
-/** @param {Uint8Array} unit */
-function unescaped(unit) {
-  const bytes = [];
-  let zeros = 0;
-  for (const byte of unit) {
-    if (!(zeros >= 2 && byte === 3)) bytes.push(byte);
-    zeros = byte === 0 ? zeros + 1 : 0;
-  }
-  return bytes;
-}
-
-/** Reads bits, most significant first. Returns zeros after the end. */
-class Bits {
-  #bytes;
-  #at = 0;
-
-  /** @param {number[]} bytes */
-  constructor(bytes) {
-    this.#bytes = bytes;
-  }
-
-  /** Whether the end is reached. */
-  get over() {
-    return this.#at >= 8 * this.#bytes.length;
-  }
-
-  /** @param {number} count @returns {number} */
-  take(count) {
-    let value = 0;
-    for (let left = count; left > 0; left -= 1) {
-      const byte = this.#bytes[this.#at >> 3] ?? 0;
-      value = value * 2 + ((byte >> (7 - (this.#at & 7))) & 1);
-      this.#at += 1;
-    }
-    return value;
-  }
-
-  /** Reads an Exp-Golomb code (9.1). */
-  unsigned() {
-    let zeros = 0;
-    while (zeros < 32 && !this.take(1)) zeros += 1;
-    return 2 ** zeros - 1 + this.take(zeros);
-  }
-
-  signed() {
-    const code = this.unsigned();
-    return code % 2 ? (code + 1) / 2 : -code / 2;
-  }
 }

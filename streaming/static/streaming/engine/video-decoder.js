@@ -24,8 +24,8 @@ export const configuration = (codec) => ({ codec, optimizeForLatency: true });
  *   null: it had input and gave no output
  */
 
-/** Decodes a camera's own H.264 with WebCodecs. Takes access units, returns pictures in presentation order. */
-export class H264Decoder extends KeyframeFirst {
+/** Decodes a camera's own video with WebCodecs. Takes access units, returns pictures in presentation order. */
+export class WebCodecsDecoder extends KeyframeFirst {
   #browser;
   #listener;
   /** @type {VideoDecoder | null} */
@@ -79,7 +79,7 @@ export class H264Decoder extends KeyframeFirst {
       error: (error) => decoder === this.#decoder && this.#fail(error),
     });
     this.#decoder = decoder; // before `configure`, which may fail at once
-    decoder.configure({ ...configuration(codec), colorSpace: colorSpaceOf(keyframe.payload) });
+    decoder.configure({ ...configuration(codec), colorSpace: colorSpaceOf(keyframe.payload, keyframe.kind) });
     return decoder;
   }
 

@@ -11,7 +11,7 @@ import { Stills } from "./stills.js";
 import { Traffic } from "./traffic.js";
 import { WaitingLine } from "./waiting-line.js";
 
-/** @import { Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
+/** @import { Format, Frame, InfoMessage, Quality, QualityMessage, StatusMessage, StreamMessage } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { End } from "./connection.js" */
 /** @import { Openings } from "./openings.js" */
@@ -26,7 +26,7 @@ const STALE_AFTER = 2_000; // ms
  * @typedef {object} ViewerOptions
  * @property {string} cameraId
  * @property {Quality | null} quality null: the server's default
- * @property {VideoSupport} [video] what plays H.264 in this browser
+ * @property {VideoSupport | null} [video] what plays a camera's own video in this browser; null: nothing
  * @property {Traffic} [traffic] counts what arrives
  * @property {Openings | null} [wall] of a tile, which nobody looks at closely: shared by all tiles of the wall
  * @property {string | null} [replaces] id of a viewing of the same user, whose slot this one takes
@@ -38,7 +38,7 @@ const STALE_AFTER = 2_000; // ms
  * @property {() => void} onPicture `picture` has changed; called after `paint`
  * @property {() => void} onChange `status` or `quality` has changed
  * @property {(message: InfoMessage | QualityMessage) => void} onQualityKept the server has no room for the wanted quality
- * @property {() => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
  * @property {() => void} onTurn the slot that the viewer waited for has come
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
@@ -134,14 +134,15 @@ export class Viewer {
   /** @param {Claim["query"]} claim @param {(end: End) => void} onEnd */
   #connect(claim, onEnd) {
     const { location } = this.#browser.page;
-    const address = streamAddress(this.cameraId, this.wanted, location, this.#video !== null, claim);
+    const address = streamAddress(this.cameraId, this.wanted, location, this.#video?.formats, claim);
     return new LiveStream(
       { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
       {
         onMessage: (message) => this.#onMessage(message),
+        onStreams: (message) => this.#traffic.streams.learn(message),
         onPicture: (picture, frame, live) => this.#onPicture(picture, frame, live),
-        onVideoFailure: () => this.#listener.onVideoFailure(),
+        onVideoFailure: (format) => this.#listener.onVideoFailure(format),
         onEnd,
       },
       this.#browser,
@@ -160,7 +161,7 @@ export class Viewer {
     if (message.type === ServerMessage.STATUS && !this.line.takes(message)) this.#onStreamState(message);
     if (message.type === ServerMessage.INFO) this.#onInfo(message);
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
-      this.quality = message.quality;
+      this.quality = this.#traffic.quality = message.quality;
       if (message.reason) this.#listener.onQualityKept(message);
       this.#listener.onChange();
     }

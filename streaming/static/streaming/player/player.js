@@ -18,7 +18,7 @@ import { Zoom } from "./zoom.js";
 /** @import { Viewing } from "./viewing.js" */
 
 /** @type {Record<string, Choice>} */
-const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
+const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", 5: "sub", a: AUTO };
 
 /** Connects a viewing with the parts of its element: picture, words and controls. */
 export class Player {
@@ -47,7 +47,7 @@ export class Player {
     this.#saveButton = button("save");
     this.#pipButton = button("pip");
     this.#painter = new Painter(this.#canvas, () => this.#drawInPicture());
-    this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#choose(choice));
+    this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#viewing?.choose(choice));
     this.#fullScreen = new FullScreen(element, button("fullscreen"));
     this.#figures = new FiguresPanel(find(element, "[data-part=figures]", HTMLElement), button("figuresToggle"), () => this.#viewing && factsOf(this.#viewing, this.#gate, this.#canvas));
     this.#inPicture = new PictureInPicture(this.#canvas, this.#pipButton);
@@ -56,8 +56,8 @@ export class Player {
     this.#saveButton.addEventListener("click", () => this.#save());
     this.#showing = new Showing({
       choice: () => this.#menu.choice,
-      pixels: () => this.#canvas.clientWidth * window.devicePixelRatio,
-      onStart: ({ note }) => this.#menu.explainOriginal(note),
+      pixels: () => shownPixels(this.#canvas) * this.#zoom.scale,
+      onStart: (viewing) => this.#menu.showLabels(viewing),
       onTick: (viewing) => this.#refresh(viewing),
       paint: (picture) => this.#painter.paint(picture),
       onPicture: ({ viewer }) => this.#onPicture(viewer),
@@ -99,6 +99,7 @@ export class Player {
     this.#element.toggleAttribute("data-tile", isTile);
     this.#zoom.reset();
     this.#viewing?.resize(this.#menu.choice);
+    this.#menu.showLabels(this.#viewing);
   }
 
   /** Frees the slot and clears the picture. */
@@ -149,12 +150,6 @@ export class Player {
     return this.#fullScreen.leave();
   }
 
-  /** @param {Choice} choice */
-  #choose(choice) {
-    this.#menu.showQuality(this.#viewing?.viewer.quality ?? null);
-    this.#viewing?.choose(choice);
-  }
-
   /** @param {Viewer} viewer */
   #onPicture(viewer) {
     const { picture, figures, status } = viewer;
@@ -169,6 +164,7 @@ export class Player {
 
   /** @param {Viewing} viewing */
   #refresh(viewing) {
+    this.#menu.showLabels(viewing);
     this.#status.tick(viewing.viewer, this.#slotFree);
     this.#figures.render();
     if (viewing.viewer.status.state !== State.LIVE) this.#drawInPicture();
@@ -200,6 +196,11 @@ export class Player {
   #drawInPicture() {
     this.#inPicture.draw(this.#status.lines(/** @type {State} */ (this.#element.dataset.state)));
   }
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {number} the width of its picture on the screen, in pixels of the screen */
+function shownPixels({ width, height, clientWidth, clientHeight }) {
+  return Math.min(clientWidth, (clientHeight * width) / height) * window.devicePixelRatio;
 }
 
 /** @param {Viewing} viewing @param {Gate | null} now @param {{width: number, height: number}} picture */

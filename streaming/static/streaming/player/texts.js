@@ -80,6 +80,7 @@ export const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?
 
 /** @param {Reason} reason why the server keeps the quality */
 export function keptWords(reason) {
+  if (reason === Reason.CAMERA_UNREACHABLE) return "The camera gives no picture of that quality right now.";
   return reason === Reason.BANDWIDTH_REACHED
     ? "Not enough bandwidth for that quality."
     : "The bandwidth for that quality cannot be checked right now.";
@@ -244,27 +245,32 @@ export function figureWords(measured, { format, width, height, gate }) {
   // The difference between the two clocks is not known more exactly than this.
   const least = (/** @type {number} */ seconds) => (seconds < 0.01 ? "under 10 ms" : `${Math.round(seconds * 1000)} ms`);
   const age = (/** @type {number | null} */ seconds) => (seconds === null ? "–" : least(seconds));
+  const { ageMedian, cameraDelay } = measured;
+  /** @type {[string, string][]} */
+  const sinceCamera =
+    ageMedian === null || cameraDelay === null ? [] : [["Delay since the camera", age(ageMedian + cameraDelay)]];
   return [
     ["Format", format ?? "–"],
     ["Size", `${width} × ${height}`],
     ["Frames/s", measured.framesPerSecond.toFixed(1)],
     ["kbit/s", measured.kilobitsPerSecond.toFixed(0)],
-    ["Delay since the server", `${age(measured.ageMedian)} (95 %: ${age(measured.ageHigh)})`],
+    ["Delay since the server", `${age(ageMedian)} (95 %: ${age(measured.ageHigh)})`],
+    ...sinceCamera,
     ["Dropped", String(measured.dropped)],
     ["Streams", slotsInUse(gate) ?? "–"],
   ];
 }
 
 /**
- * The age and the kind of the picture on the screen.
+ * The kind of the picture on the screen, and its delay since the server.
  * @param {State} state
  * @param {"live" | "snapshot"} kind
- * @param {number} seconds
+ * @param {number} seconds since the server read it
  */
 export function pictureAge(state, kind, seconds) {
   if (state === State.LIVE) {
-    const behind = seconds < 10 ? `${Math.max(0.1, seconds).toFixed(1)} s` : duration(seconds);
-    return `Live · ${behind} behind`;
+    const delay = seconds < 10 ? `${Math.max(0.1, seconds).toFixed(1)} s` : duration(seconds);
+    return `Live · ${delay} since the server`;
   }
   const what = kind === "snapshot" ? "Snapshot" : "Last picture";
   return seconds < 1 ? `${what} just now` : `${what} ${duration(seconds)} ago`;

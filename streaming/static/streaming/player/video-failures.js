@@ -1,41 +1,46 @@
 const MINUTES = 60_000; // ms
 const KEY = "nvr.no-video."; // and the camera's id
 
-/** @import { VideoSupport } from "../engine/video-support.js" */
+/** @import { Format } from "../shared/protocol.js" */
+/** @import { VideoPlayer } from "../engine/video-support.js" */
 
 /**
- * Remembers until when a camera's own video is not tried again: with WebCodecs for five minutes of this viewing, with MSE
- * for a day in this browser.
+ * Remembers until when a camera's own video is not tried again: H.264 with WebCodecs for five minutes of this viewing, H.265
+ * or MSE for a day in this browser.
  */
 export class VideoFailures {
   #key;
+  #by;
   #now;
   #until = -Infinity; // Unix milliseconds
 
   /**
    * @param {string} cameraId
-   * @param {VideoSupport} support
+   * @param {VideoPlayer | null} by
    * @param {() => number} [now]
    */
-  constructor(cameraId, support, now = Date.now) {
-    this.#key = support === "mse" ? KEY + cameraId : null;
+  constructor(cameraId, by, now = Date.now) {
+    this.#key = KEY + cameraId;
+    this.#by = by;
     this.#now = now;
-    if (this.#key) this.#until = Number(stored(this.#key) ?? -Infinity);
+    this.#until = Number(stored(this.#key) ?? -Infinity);
   }
 
   get isRecent() {
     return this.#now() < this.#until;
   }
 
-  add() {
-    this.#until = this.#now() + (this.#key ? 24 * 60 * MINUTES : 5 * MINUTES);
-    if (this.#key) store(this.#key, String(this.#until));
+  /** @param {Format} format */
+  add(format) {
+    const lasts = this.#by === "mse" || format === "h265";
+    this.#until = this.#now() + (lasts ? 24 * 60 * MINUTES : 5 * MINUTES);
+    if (lasts) store(this.#key, String(this.#until));
   }
 
   /** The user has chosen: it may be tried again. */
   forget() {
     this.#until = -Infinity;
-    if (this.#key) store(this.#key, null);
+    store(this.#key, null);
   }
 }
 

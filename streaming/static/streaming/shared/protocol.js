@@ -31,7 +31,7 @@
  *   and the time left of this user's block, 0: none
  */
 
-/** @typedef {{id: string, name: string}} Camera */
+/** @typedef {{id: string, name: string, substream?: boolean}} Camera `substream`: whether it has one, as far as the page knows */
 
 /** @typedef {ValueOf<typeof CloseCode>} CloseCode */
 export const CloseCode = Object.freeze({
@@ -93,6 +93,7 @@ export const ViewerMessage = Object.freeze({
   QUALITY_CHANGE: "quality_change",
   PING: "ping",
   STILL_WATCHING: "still_watching",
+  CONFIRM_CODEC: "confirm_codec",
 });
 
 /** @typedef {ValueOf<typeof StreamState>} StreamState the state in a `status` message */
@@ -103,28 +104,37 @@ export const StreamState = Object.freeze({
   RECONNECTING: "reconnecting",
 });
 
-/** @typedef {"low" | "medium" | "high" | "original"} Quality */
+/** @typedef {"low" | "medium" | "high" | "original" | "sub"} Quality */
 /** @type {readonly Quality[]} */
-export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
+export const QUALITIES = Object.freeze(["low", "medium", "high", "original", "sub"]);
 
-/** @typedef {"jpeg" | "h264"} Format */
+/** @typedef {"jpeg" | "h264" | "h265"} Format */
+
+/**
+ * A stream of a camera as it comes, and its rates; 0: not known yet.
+ * @typedef {{codec: string, width: number, height: number, frames_per_second: number, kbps: number}} StreamFacts
+ */
 
 /**
  * @typedef {object} InfoMessage
  * @property {typeof ServerMessage.INFO} type
  * @property {string} [viewing_id]
  * @property {Quality} quality
+ * @property {Format} format
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason]
  * @property {number} in_use
  * @property {number} limit
  * @property {string} [resume] a token to come back with
+ * @property {Quality[]} [qualities] `sub` only if the camera has a substream
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /**
  * @typedef {object} QualityMessage
  * @property {typeof ServerMessage.QUALITY_CHANGED} type
  * @property {Quality} quality
+ * @property {Format} format
  * @property {string | null} codec as WebCodecs names it; null for JPEG
  * @property {Reason | null} [reason] why the quality stays as it was
  */
@@ -180,6 +190,8 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {typeof ServerMessage.PONG} type
  * @property {number} time of the ping
  * @property {number} server_time Unix milliseconds
+ * @property {number | null} [camera_delay] ms from the camera's capture of a picture to the server's read; null: not known
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */
@@ -188,10 +200,13 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @typedef {{type: typeof ViewerMessage.ACK, seq: number}
  *   | {type: typeof ViewerMessage.QUALITY_CHANGE, quality: Quality}
  *   | {type: typeof ViewerMessage.PING, time: number}
- *   | {type: typeof ViewerMessage.STILL_WATCHING}} ViewerMessages
+ *   | {type: typeof ViewerMessage.STILL_WATCHING}
+ *   | {type: typeof ViewerMessage.CONFIRM_CODEC, codec: string}} ViewerMessages
  */
 
-export const FrameKind = Object.freeze({ JPEG: 1, H264: 2 });
+export const FrameKind = Object.freeze({ JPEG: 1, H264: 2, H265: 3 });
+/** @type {Record<number, Format>} by FrameKind */
+export const FORMATS = Object.freeze({ [FrameKind.JPEG]: "jpeg", [FrameKind.H264]: "h264", [FrameKind.H265]: "h265" });
 export const FrameFlag = Object.freeze({ KEY: 1, DISCONTINUITY: 2, BACKLOG: 4 });
 
 export const HEADER_BYTES = 24;
@@ -250,12 +265,12 @@ export function snapshotPath(cameraId, quality = "low") {
  * @param {string} cameraId
  * @param {Quality | null} quality null: the server's default
  * @param {{protocol: string, host: string}} page `window.location`
- * @param {boolean} [video] whether this browser plays H.264
+ * @param {readonly Format[]} [video] formats of video that this browser plays
  * @param {Claim} [claim]
  */
-export function streamAddress(cameraId, quality, page, video = false, claim = {}) {
+export function streamAddress(cameraId, quality, page, video = [], claim = {}) {
   const scheme = page.protocol === "https:" ? "wss:" : "ws:";
-  const formats = video ? "jpeg,h264" : "jpeg";
+  const formats = ["jpeg", ...video].join(",");
   const query = new URLSearchParams({ ...(quality && { quality }), formats, ...claim });
   return `${scheme}//${page.host}/api/v1/cameras/${encodeURIComponent(cameraId)}/stream?${query}`;
 }

@@ -1,0 +1,40 @@
+"""The delay of a camera's pictures, by the clock in its RTCP sender reports (RFC 3550, 6.4.1)."""
+
+import struct
+import time
+
+REPORT = struct.Struct("!BBHIQI")  # RTCP: flags, type, size, source, NTP time, timestamp
+NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
+LONGEST_DELAY = 10.0  # seconds: a camera that seems to be later has a wrong clock
+SHARE = 0.1  # of the newest delay in the average
+CLOCK_RATE = 90_000  # of all video
+
+
+def ticks(earlier: int, later: int) -> int:
+    """From one time stamp to another. They wrap."""
+    return (later - earlier + 2**31) % 2**32 - 2**31
+
+
+class CameraClock:
+    """The delay of a camera's pictures, by the clock in its RTCP sender reports."""
+
+    def __init__(self) -> None:
+        self.delay: float | None = None  # milliseconds, on average; None: not known, or the clock is wrong
+        self._report: tuple[int, float, int] | None = None  # source, Unix seconds, timestamp
+
+    def reported(self, report: tuple[int, ...]) -> None:
+        """`report`: the fields of REPORT."""
+        _, _, _, source, ntp, timestamp = report
+        self._report = (source, ntp / 2**32 - NTP_EPOCH, timestamp)
+
+    def arrived(self, source: int, timestamp: int) -> None:
+        """A picture has arrived."""
+        if self._report is None or self._report[0] != source:
+            return
+        delay = time.time() - self._report[1] - ticks(self._report[2], timestamp) / CLOCK_RATE
+        if not 0 <= delay <= LONGEST_DELAY:
+            self.delay = None
+        elif self.delay is None:
+            self.delay = delay * 1000
+        else:
+            self.delay += SHARE * (delay * 1000 - self.delay)

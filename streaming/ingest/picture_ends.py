@@ -1,0 +1,250 @@
+"""Tells FFmpeg at once where a picture of a camera ends. FFmpeg alone would notice it when the next picture begins.
+
+The last RTP packet of a picture has a marker bit. Behind it, `PictureEnds` inserts an access unit delimiter, which makes
+FFmpeg return the picture. It first learns whether this camera's marker bits are right. It keeps a picture until its end,
+so a picture with lost packets never reaches FFmpeg. Streams of which nothing can be learned pass unchanged.
+It knows no sockets.
+"""
+
+import re
+import struct
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from streaming.ingest.camera_clock import CLOCK_RATE, REPORT, CameraClock, ticks
+from streaming.ingest.interleaved import DOLLAR, Interleaved, UnknownDataError
+from streaming.ingest.rtp_payloads import CODECS, Begins, Codec, PackingError
+
+PICTURES = 3  # that must end with their marker bits, a keyframe among them, before those are trusted
+WITHOUT_KEY = 50  # the same, of a camera that sends no keyframes
+FAULTS = 250  # damaged pictures in a row, beyond which this camera's numbers are not believed
+
+PACKET = struct.Struct("!BBHBBHII")  # $, channel, size; RTP: flags, marker and type, sequence, timestamp, source
+SENDER_REPORT = 200
+TOLERANCE = 450  # ticks (5 ms) by which a picture's time may be wrong, which is a hint only
+
+RTPMAP = re.compile(rb"(?i)a=rtpmap:([0-9]{1,3})[ \t]+(H26[45])/90000")
+REORDERED = re.compile(rb"(?i)packetization-mode=2|sprop-max-don-diff=[1-9]")
+
+END = b"\xf0"  # of a delimiter behind a picture
+# Delimiters in front of a read. Those in front of a picture tell by how many ticks it differs from the expected time, and
+# with "!" that pictures were lost before it.
+DELIMITERS = re.compile(rb"(?:\x00\x00\x00\x01(?:\x69|\x46\x07)(?:\xf0|([+-][0-9]{1,10})(!?)\.))+")
+
+
+class Delimited(NamedTuple):
+    """A read without its delimiters."""
+
+    data: bytes
+    later: float = 0.0  # microseconds from FFmpeg's time of this picture to the right one
+    is_after_loss: bool = False  # pictures in front of it are missing
+
+
+def without_delimiters(data: bytes) -> Delimited:
+    """Removes our delimiters from the front of a read."""
+    found = DELIMITERS.match(data)
+    if found is None:
+        return Delimited(data)
+    later = int(found[1] or 0) * 1_000_000 / CLOCK_RATE
+    return Delimited(data[found.end() :], later, bool(found[2]))
+
+
+def video_types(description: bytes) -> dict[int, Codec]:
+    """RTP's payload types in a session description whose pictures can be told."""
+    if REORDERED.search(description):
+        return {}
+    return {int(kind): CODECS[codec.decode().upper()] for kind, codec in RTPMAP.findall(description)}
+
+
+def payload_of(data: bytearray, at: int, end: int, flags: int) -> tuple[int, int]:
+    """Where the payload of the packet from `at` to `end` begins and ends. `flags`: the first byte of its RTP header."""
+    start = at + PACKET.size + 4 * (flags & 0x0F)
+    if flags & 0x10 and start + 4 <= end:  # an extension
+        start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
+    return start, end - (data[end - 1] if flags & 0x20 else 0)
+
+
+class _UnpredictableError(Exception):
+    """This camera's marker bits do not end its pictures."""
+
+
+class PictureEnds:
+    """Converts what a camera sends on an RTSP connection after PLAY to what FFmpeg gets."""
+
+    def __init__(self, types: Mapping[int, Codec], *, trusted: bool = False) -> None:
+        """`trusted`: an earlier connection has shown that this camera's marker bits are right."""
+        self._types, self.trusted = types, trusted
+        self.gave_up = not types  # what comes is passed on unchanged
+        self.has_dropped_repetitions = False  # of parameter sets
+        self.whole = 0  # pictures that have ended with their marker bits
+        self.clock = CameraClock()
+        self._stream = Interleaved()
+        self._is_kept = False  # the current picture is kept until its end
+        self._track: tuple[int, int] | None = None  # channel and payload type of the video
+        self._source = self._timestamp = self._step = self._next = self._first = 0
+        self._has_slice = self._ended = self._is_key = self._after_gap = self._damaged = False
+        self._has_key = False  # a keyframe is among the whole pictures
+        self._prefixes: set[bytes] = set()  # packets in front of the current picture's slices
+        self._faults = 0  # damaged pictures since the last whole one
+        self._lost = False  # a picture was lost since the last delimiter
+        self._delimited_at: int | None = None  # the timestamp of the last delimiter
+
+    def push(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Returns what to pass on now."""
+        if self.gave_up:
+            return data
+        try:
+            for at, end in self._stream.packets(data):
+                self._take(at, end)
+        except (_UnpredictableError, UnknownDataError, PackingError):
+            self.gave_up, self.trusted, self._is_kept = True, False, False
+            self._stream.see_all()
+        if not self._is_kept:
+            self._stream.pass_on()
+        return self._stream.flush()
+
+    def _take(self, at: int, end: int) -> None:
+        """Look at the packet from `at` to `end`."""
+        if end - at >= 4 + REPORT.size and self._stream.held[at + 5] == SENDER_REPORT:
+            self.clock.reported(REPORT.unpack_from(self._stream.held, at + 4))
+        elif end - at >= PACKET.size and (self._stream.held[at + 5] & 0x7F) in self._types:
+            self._take_video(at, end)
+
+    def _take_video(self, at: int, end: int) -> None:
+        _, channel, _, flags, kind, sequence, timestamp, source = PACKET.unpack_from(self._stream.held, at)
+        if self._track is None:  # the first picture may be the rest of one, as after a gap
+            self._track, self._timestamp, self._next = (channel, kind & 0x7F), ~timestamp, ~sequence
+        elif self._track != (channel, kind & 0x7F):
+            raise _UnpredictableError
+        is_gap, self._next = sequence != self._next, (sequence + 1) & 0xFFFF
+        is_first = timestamp != self._timestamp
+        is_late = is_gap and not is_first and self._ended  # of a picture that has ended
+        if is_first or is_late:
+            self._begin(at, is_gap=is_gap)
+            self._step = ticks(self._timestamp, timestamp) if self.whole else 0
+            self._timestamp, self._source = timestamp, source
+            if self._delimited_at is not None and not self.trusted:  # behind the first picture
+                self._stream.pass_on(at)
+                self._lost = False
+                self._delimit_beginning(sequence)
+                self._delimited_at = None
+        elif self._ended:
+            raise _UnpredictableError
+        self._damaged |= is_gap and not is_first
+        self._has_slice |= is_late
+        payload, stop = payload_of(self._stream.held, at, end, flags)
+        units = self._types[kind & 0x7F].units(self._stream.held, payload, stop)
+        if is_first and is_gap and not units:
+            self._has_slice = self._damaged = True
+        if units and all(unit is Begins.PREFIX for unit in units):
+            end = self._take_prefix(at, payload, end)
+        else:
+            for unit in units:
+                self._note(unit)
+        if kind & 0x80 and self._has_slice:
+            self._end(end)
+
+    def _take_prefix(self, at: int, payload: int, end: int) -> int:
+        """Take a packet with parameter sets or messages only, and returns its end. One that repeats another between the
+        slices of a picture is dropped: FFmpeg would take the rest for a picture of its own."""
+        content = bytes(self._stream.held[payload:end])
+        if not self._has_slice:
+            self._prefixes.add(content)
+            return end
+        if content not in self._prefixes:
+            if not self._damaged:
+                raise _UnpredictableError
+            return end
+        self.has_dropped_repetitions = True
+        self._stream.remove(at)
+        return at
+
+    def _begin(self, at: int, *, is_gap: bool) -> None:
+        """A picture begins with the packet at `at`."""
+        if self._ended and not (is_gap or self._damaged):
+            self._confirm(at)
+        elif self._has_slice and not self._ended:
+            if not (is_gap or self._damaged):
+                raise _UnpredictableError
+            self._drop(at)
+        self._lost |= is_gap
+        if self.trusted and not self._is_kept:
+            self._stream.pass_on(at)
+            self._is_kept, self._first = True, self._next - 1
+        self._has_slice = self._ended = self._is_key = self._damaged = False
+        self._after_gap = is_gap
+        self._prefixes = set()
+
+    def _note(self, unit: Begins) -> None:
+        """`unit` begins in the current picture."""
+        if unit is Begins.PREFIX and self._has_slice and not self._damaged:
+            raise _UnpredictableError
+        if unit is not Begins.PREFIX and unit is not Begins.OTHER:
+            if unit is Begins.SLICE and not self._has_slice:
+                if not (self._after_gap or self._damaged):
+                    raise _UnpredictableError
+                self._damaged = True
+            self._has_slice = True
+            self._is_key |= unit is Begins.KEY
+
+    def _confirm(self, at: int) -> None:
+        """The picture before `at` has ended with its marker bit."""
+        self.whole += 1
+        self._faults = 0
+        self._has_key |= self._is_key
+        if not self.trusted and self.whole >= (PICTURES if self._has_key else WITHOUT_KEY):
+            self.trusted, self._lost = True, False
+            self._stream.pass_on(at)
+            self._delimit_end(self._next - 2)
+
+    def _end(self, end: int) -> None:
+        """The current picture ends with the packet before `end`."""
+        self._ended = True
+        self.clock.arrived(self._source, self._timestamp)
+        if self._damaged:
+            self._drop(end)
+            return
+        if self._is_kept:
+            self._delimit_beginning(self._first)
+        elif not self._is_first_key:
+            return
+        self._stream.pass_on(end)
+        self._delimit_end(self._next - 1)
+        self._is_kept = False
+
+    @property
+    def _is_first_key(self) -> bool:
+        """Whether this is the first picture of all. It shall be shown soon: `Capture` decodes it to see if it is whole."""
+        is_first = not (self.trusted or self.whole) and self._delimited_at is None
+        return is_first and self._is_key and self._track is not None and self._types[self._track[1]].can_be_checked
+
+    def _delimit_end(self, sequence: int) -> None:
+        """Insert the delimiter behind a picture, which ends with the packet `sequence`. Its time is that of the next one."""
+        self._delimited_at = (self._timestamp + self._step) % 2**32
+        self._delimit(END, sequence, self._delimited_at)
+
+    def _delimit_beginning(self, sequence: int) -> None:
+        """Insert one in front of a picture, which begins with the packet `sequence`, if there is anything to tell."""
+        before = self._timestamp if self._delimited_at is None else self._delimited_at
+        later = ticks(before, self._timestamp)
+        if self._lost or abs(later) > TOLERANCE:
+            self._delimit(b"%+d%b." % (later, b"!" if self._lost else b""), sequence - 1, self._timestamp)
+        self._lost = False
+
+    def _drop(self, end: int) -> None:
+        """Drop the picture that is kept, which ends before `end`: packets of it are lost."""
+        if not self._is_kept:
+            return
+        self._stream.drop(end)
+        self._is_kept, self._lost = False, True
+        self._faults += 1
+        if self._faults > FAULTS:
+            raise _UnpredictableError
+
+    def _delimit(self, text: bytes, sequence: int, timestamp: int) -> None:
+        """Insert a packet with a delimiter. Over TCP, FFmpeg takes one with the number of an earlier packet."""
+        channel, kind = self._track or (0, 0)
+        payload = self._types[kind].delimiter + text
+        size = PACKET.size - 4 + len(payload)
+        header = (DOLLAR, channel, size, 0x80, kind, sequence & 0xFFFF, timestamp, self._source)
+        self._stream.insert(PACKET.pack(*header) + payload)
