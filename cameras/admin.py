@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.db.models import Count, ForeignKey, QuerySet
+from django.db.models import Count, DateTimeField, ForeignKey, QuerySet
 from django.http import HttpRequest
 
 from cameras import grants, tokens, wall_admin  # noqa: F401 - registers its pages
-from cameras.forms import CameraForm
+from cameras.forms import CameraForm, LabeledDateTime
 from cameras.grant_forms import CameraAccessForm
 from cameras.grants_admin import telling_who_sees
 from cameras.models import ApiToken, Camera, CameraGroup
@@ -87,6 +87,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("name", "prefix", "user", "created", "last_used", "expires")
     readonly_fields = ("prefix", "created", "last_used")
+    formfield_overrides: ClassVar[Any] = {DateTimeField: {"widget": LabeledDateTime}}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
         rows = super().get_queryset(request).select_related("user")

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
@@ -15,6 +16,15 @@ from cameras.texts import check_line
 ADDRESSES = ("stream_url", "substream_url")
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address is on another host. Enter the password again."
+
+
+class LabeledDateTime(AdminSplitDateTime):
+    """The administration's fields of a date and a time. Django gives each a text beside it, but no label."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for field, label in zip(self.widgets, ("Date", "Time"), strict=True):
+            field.attrs["aria-label"] = label
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,14 +1,15 @@
 """Saved walls and displays in the administration. Walls are made on their own page."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import DateTimeField, ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from cameras import displays, tokens, walls
+from cameras.forms import LabeledDateTime
 from cameras.models import DisplayToken, Wall
 
 
@@ -37,6 +38,7 @@ class DisplayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "wall__name")
     readonly_fields = ("prefix", "issuer", "created", "last_seen", "revoked")
     actions = ("revoke", "take_over")
+    formfield_overrides: ClassVar[Any] = {DateTimeField: {"widget": LabeledDateTime}}
 
     def get_fields(self, request: HttpRequest, obj: DisplayToken | None = None) -> tuple[str, ...]:
         return ("name", "wall", "expires", "keeps_slots", *(self.readonly_fields if obj else ()))

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 from cameras.simulator import SimulatedCamera
 from tests.browser.chromium import enter
 from tests.browser.conftest import Gate
+from tests.client import Session
 from tests.servers import Site, wait_until
 
 NAMES = ("Door", "Gate", "Lobby", "Yard")
@@ -179,3 +180,17 @@ def test_of_two_hundred_cameras_only_the_visible_ones_load_stills_and_one_reques
     expect(card(page, "Many 199").locator("img")).to_be_visible(timeout=15_000)
     page.wait_for_timeout(1_000)
     assert len(stills) < first + 40, "not those that were passed by"
+
+
+@on_both
+def test_the_own_password_is_changed_from_the_head_which_has_one_line(
+    faultless: Page, base: str, house: Site, size: dict[str, int]
+) -> None:
+    faultless.set_viewport_size(size)  # type: ignore[arg-type]
+    enter(faultless, base, Session(base, "admin").cookie)  # with the most links
+    box = faultless.get_by_role("banner").bounding_box()
+    assert box is not None
+    assert box["height"] < 64
+    expect(faultless.get_by_role("button", name="Log out")).to_be_visible()
+    faultless.get_by_role("link", name="admin", exact=True).click()
+    expect(faultless.get_by_role("heading", name="Change password")).to_be_visible()

@@ -197,3 +197,20 @@ def test_a_group_is_chosen(person: Page, house: Site, base: str, cameras: list[s
     finally:
         for table in ("cameras_cameragroup_cameras", "cameras_cameragroup"):
             house.execute(f"DELETE FROM {table}")  # noqa: S608
+
+
+def test_kiosk_mode_is_one_click_away_and_escape_leads_back(
+    person: Page, house: Site, base: str, cameras: list[str]
+) -> None:
+    add_wall(house, "lobby", cameras, owner="viewer")
+    person.goto(f"{base}/wall/lobby/")
+    person.get_by_role("link", name="Kiosk mode").click()
+    person.wait_for_url(f"{base}/wall/lobby/?kiosk=1")
+    are_live(person, 4)
+    person.keyboard.press("1")
+    expect(person.locator(".tile.enlarged")).to_have_count(1)
+    person.keyboard.press("Escape")
+    expect(person.locator(".tile.enlarged")).to_have_count(0)
+    assert "kiosk" in person.url
+    person.keyboard.press("Escape")
+    person.wait_for_url(f"{base}/wall/lobby/")

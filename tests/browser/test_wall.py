@@ -127,6 +127,17 @@ def test_a_tile_is_enlarged_and_made_small_again_on_the_same_socket(
     assert len(sockets) == 4
 
 
+def test_a_tile_of_a_small_camera_shows_its_own_video(
+    faultless: Page, house: Site, simulator: Simulator, base: str, cookie: str, gate: Gate
+) -> None:
+    with watched_cameras(house, simulator, ("Door",), (640, 360), 15):
+        enter(faultless, base, cookie)
+        faultless.get_by_role("link", name="Wall").click()
+        viewer = faultless.locator(".tile camera-viewer")
+        expect(viewer).to_have_attribute("data-quality", "original")  # within five seconds its size is known
+        are_live(faultless, 1)
+
+
 def test_covered_tiles_give_their_slots_back_until_they_are_seen_again(wall: Page, gate: Gate) -> None:
     are_live(wall, 4)
     enlarge(wall, "Gate")

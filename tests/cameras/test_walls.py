@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from cameras.models import Camera, CameraGroup, Wall
 from cameras.walls import DISABLED, HIDDEN, free_slug
-from tests.cameras.wall_kit import browser_of, cameras, person, wall_of
+from tests.cameras.wall_kit import browser_of, cameras, display_on, person, screen, wall_of
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +120,18 @@ def test_a_kiosk_shows_the_pictures_only_and_its_version_changes_with_what_it_sh
     Wall.objects.update(cycle_seconds=10)
     versions.add(client.head("/wall/lobby/?kiosk=1")["X-Wall-Version"])
     assert len(versions) == 4
+
+
+def test_who_may_change_a_wall_is_led_to_its_kiosk_mode_and_people_are_led_back(client: Client, ada: User) -> None:
+    bob = person("bob", is_staff=True)
+    wall = wall_of(bob, *cameras("Door"), shared=True)
+    wall_of(ada, name="mine")
+    expected = {"/wall/mine/": True, "/wall/lobby/": False, "/wall/": False}
+    assert {path: "?kiosk=1" in client.get(path).text for path in expected} == expected
+    assert "?kiosk=1" in browser_of(bob).get("/wall/lobby/").text
+    assert 'data-leave="/wall/lobby/"' in client.get("/wall/lobby/?kiosk=1").text
+    _, token = display_on(wall, bob)
+    assert "data-leave" not in screen(token).get("/wall/lobby/").text
 
 
 def test_no_query_is_made_for_each_camera(

@@ -96,6 +96,18 @@ test("a tile takes the substream, whatever its size", () => {
   assert.equal(chosen(TILE).quality, "low");
 });
 
+test("a tile of a small camera without a substream takes the camera's own video, as soon as its size is known", () => {
+  streams = new CameraStreams(false);
+  const choice = chosen(TILE);
+  for (const [width, quality] of /** @type {[number, string][]} */ ([[1280, "low"], [642, "low"], [640, "original"], [352, "original"]])) {
+    streams.learn({ streams: { original: { ...SUB, width } } });
+    assert.equal(choice.quality, quality);
+  }
+  assert.equal(chosen(TILE, false).quality, "low");
+  show(choice, "jpeg", 3.1); // it is not passed on
+  assert.equal(choice.quality, "low");
+});
+
 test("a user who wants to save data gets Low where there is no substream", () => {
   assert.equal(chosen("sub").quality, "sub");
   streams.learn({ qualities: ["low", "medium", "high", "original"] });

@@ -34,9 +34,12 @@ function openWall(count, isDisplay = false) {
   for (const tile of tiles) tile.open();
 }
 
-/** @param {number} milliseconds in steps: timers set timers */
-function pass(milliseconds) {
-  for (let passed = 0; passed < milliseconds; passed += 250) mock.timers.tick(250);
+/** @param {number} milliseconds in steps: timers set timers, and stills come in their turn */
+async function pass(milliseconds) {
+  for (let passed = 0; passed < milliseconds; passed += 250) {
+    mock.timers.tick(250);
+    await settle();
+  }
 }
 
 /** The cameras whose sockets were opened, in their order. */
@@ -52,13 +55,13 @@ function answer(message) {
 const INFO = { type: "info", quality: "low", in_use: 1, limit: 2, server_time: 0, resume: "t" };
 const PLACE = { type: "status", state: "waiting", reason: "limit_reached", position: 1, waiting: 1, since: 1_000_000, resume: "t" };
 
-test("four streams a second are opened, the first one first, behind everybody else in the line", () => {
+test("four streams a second are opened, the first one first, behind everybody else in the line", async () => {
   openWall(10);
   assert.deepEqual(opened(), [0]);
-  pass(1_000);
+  await pass(1_000);
   assert.deepEqual(opened(), [0, 1, 2, 3, 4]);
   assert.deepEqual(["quality", "wait", "background", "resume"].map((name) => browser.query.get(name)), ["low", "1", "1", ""]);
-  pass(1_250);
+  await pass(1_250);
   assert.deepEqual(opened(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
@@ -67,12 +70,36 @@ test("while one tile waits for a slot, the others show stills and do not join th
   answer(INFO);
   mock.timers.tick(250);
   answer(PLACE);
-  mock.timers.tick(10_000);
-  await settle();
+  await pass(10_000);
   assert.deepEqual(opened(), [0, 1]);
   assert.deepEqual(states().slice(1), [State.WAITING, State.WAITING, State.WAITING]);
   assert.deepEqual([tiles[1].status.position, tiles[2].status.position], [1, null]);
   assert.ok(browser.fetched.some((path) => path.includes("cam-3") && path.includes("quality=low")));
+});
+
+test("streams and stills together open no more than four cameras a second, and a still goes behind all streams", async () => {
+  openWall(12);
+  await settle();
+  await pass(750);
+  assert.deepEqual([opened().length, browser.fetched], [4, []]);
+  browser.sockets.slice(0, 3).forEach((socket) => (socket.accept(), socket.say(INFO)));
+  answer(PLACE); // the fourth waits, and with it all others
+  for (let before = 0, second = 0; second < 12; second += 1) {
+    await pass(1_000);
+    assert.ok(browser.fetched.length - before <= 4, `${browser.fetched.length - before} stills`);
+    before = browser.fetched.length;
+  }
+  assert.equal(new Set(browser.fetched).size, 12);
+  assert.equal(opened().length, 4);
+});
+
+test("a tile that is gone fetches no still", async () => {
+  openWall(3);
+  answer(PLACE);
+  tiles[1].close();
+  await pass(3_000);
+  assert.ok(browser.fetched.some((path) => path.includes("cam-2")));
+  assert.ok(!browser.fetched.some((path) => path.includes("cam-1")));
 });
 
 test("a tile without a place of its own says no more than that it waits", () => {
@@ -99,11 +126,12 @@ test("when its turn comes, the next tile asks for a slot", () => {
   assert.deepEqual(opened(), [0, 1, 2]);
 });
 
-test("a tile that gives up its place lets the next one ask", () => {
+test("a tile that gives up its place lets the next one ask", async () => {
   openWall(3);
   answer(PLACE);
   mock.timers.tick(5_000);
   tiles[0].close();
+  await pass(250);
   assert.deepEqual(opened(), [0, 1]);
 });
 
@@ -114,33 +142,33 @@ test("a camera at its own limit does not hold the other tiles back", () => {
   assert.deepEqual(opened(), [0, 1]);
 });
 
-test("a tile that is refused shows stills and tries again by itself", () => {
+test("a tile that is refused shows stills and tries again by itself", async () => {
   openWall(2);
   browser.socket.accept();
   browser.socket.end(4429, { reason: "line_full", message: "Full." });
   assert.deepEqual(states(), [State.WAITING, State.CONNECTING]);
   mock.timers.tick(14_000);
   assert.deepEqual([opened(), states()], [[0], [State.WAITING, State.WAITING]]);
-  mock.timers.tick(1_000);
+  await pass(1_250);
   assert.deepEqual(opened(), [0, 0]);
   answer(INFO);
 });
 
-test("a tile that has given its slot to a person goes to the end of the line", () => {
+test("a tile that has given its slot to a person goes to the end of the line", async () => {
   openWall(1);
   answer(INFO);
   browser.socket.end(4411, { reason: "yielded", message: "Others wait." });
   assert.deepEqual(states(), [State.RECONNECTING]);
-  pass(1_000);
+  await pass(1_000);
   assert.deepEqual([opened(), browser.query.get("background"), browser.query.get("resume")], [[0, 0], "1", ""]);
 });
 
-test("a tile whose slot its user has taken for another window waits, and tries again by itself", () => {
+test("a tile whose slot its user has taken for another window waits, and tries again by itself", async () => {
   openWall(1);
   answer(INFO);
   browser.socket.end(4411, { reason: "replaced", message: "Elsewhere." });
   assert.deepEqual(states(), [State.WAITING]);
-  pass(15_000);
+  await pass(15_000);
   assert.deepEqual([opened(), browser.query.get("resume")], [[0, 0], ""]);
 });
 
@@ -153,13 +181,13 @@ test("a tile that is stopped for good stays so", () => {
   assert.deepEqual(opened(), [0, 1]);
 });
 
-test("a hidden page gives its slots back, except on a display", () => {
+test("a hidden page gives its slots back, except on a display", async () => {
   for (const isDisplay of [false, true]) {
     browser = new FakeBrowser();
     openWall(1, isDisplay);
     answer(INFO);
     browser.show("hidden");
-    pass(20_000);
+    await pass(20_000);
     assert.equal(browser.socket.closedWith !== null, !isDisplay);
   }
 });

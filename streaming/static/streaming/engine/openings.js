@@ -4,7 +4,7 @@ import { State } from "./states.js";
 /** @import { Next } from "./retry-policy.js" */
 /** @import { Status } from "./states.js" */
 
-const INTERVAL = 250; // ms between two openings
+const INTERVAL = 250; // ms between two openings, of streams or stills
 const RETRY = 15_000; // ms until a viewer who was refused, or has given its slot to the same user, tries again
 
 /**
@@ -15,21 +15,30 @@ const RETRY = 15_000; // ms until a viewer who was refused, or has given its slo
 
 /**
  * When viewers may open their streams.
- * @typedef {Pick<Openings, "request" | "cancel" | "follow" | "persist">} Admission
+ * @typedef {Pick<Openings, "request" | "still" | "cancel" | "follow" | "persist">} Admission
  */
 
 /** @type {Admission} a viewer on its own */
-export const AT_ONCE = Object.freeze({ request: (_, { open }) => open(), cancel() {}, follow() {}, persist: (next) => next });
+export const AT_ONCE = Object.freeze({
+  request: (_, { open }) => open(),
+  still: (_, load) => load(),
+  cancel() {},
+  follow() {},
+  persist: (next) => next,
+});
 
 /**
- * Lets the viewers of one page open their streams one after another. While one of them waits for a slot, the others do
- * not ask for one: the line has room for other people. Viewers who are refused try again by themselves.
+ * Lets the viewers of one page open their streams one after another, and then fetch their stills, because a still opens
+ * its camera too. While one of them waits for a slot, the others do not ask for one: the line has room for other people.
+ * Viewers who are refused try again by themselves.
  */
 export class Openings {
   /** Whether nobody looks after the page: it goes on while it is hidden. */
   isDisplay;
   /** @type {Map<object, Request>} the first one first */
   #requests = new Map();
+  /** @type {{signal: AbortSignal, load: () => void}[]} stills that are wanted, the first one first */
+  #stills = [];
   /** @type {Set<object>} viewers who wait for a slot */
   #waiting = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,6 +53,12 @@ export class Openings {
   request(viewer, request) {
     this.#requests.set(viewer, request);
     this.#openNext();
+  }
+
+  /** @param {AbortSignal} signal the still is not wanted any more @param {() => void} load fetches it */
+  still(signal, load) {
+    this.#stills.push({ signal, load });
+    queueMicrotask(() => this.#openNext()); // the viewer's stream goes first
   }
 
   /** @param {object} viewer */
@@ -69,18 +84,31 @@ export class Openings {
 
   #openNext() {
     if (this.#timer !== undefined) return;
-    const requests = [...this.#requests];
-    const next = requests.find(([viewer]) => !this.#waiting.size || this.#waiting.has(viewer));
-    if (!next) {
-      for (const [, { hold }] of requests) hold();
-      return;
-    }
-    const [viewer, { open }] = next;
-    this.#requests.delete(viewer);
+    const open = this.#takeStream() ?? this.#takeStill();
+    if (!open) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#openNext();
     }, INTERVAL);
     open();
+  }
+
+  /** @returns {(() => void) | undefined} opens the next stream */
+  #takeStream() {
+    const requests = [...this.#requests];
+    const next = requests.find(([viewer]) => !this.#waiting.size || this.#waiting.has(viewer));
+    if (!next) {
+      for (const [, { hold }] of requests) hold();
+      return undefined;
+    }
+    const [viewer, { open }] = next;
+    this.#requests.delete(viewer);
+    return open;
+  }
+
+  /** @returns {(() => void) | undefined} fetches the next still */
+  #takeStill() {
+    this.#stills = this.#stills.filter(({ signal }) => !signal.aborted);
+    return this.#stills.shift()?.load;
   }
 }

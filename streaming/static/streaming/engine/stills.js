@@ -1,7 +1,8 @@
+import { AT_ONCE } from "./openings.js";
 import { snapshotPath } from "../shared/protocol.js";
 
-/** @import { Quality } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
+/** @import { Admission } from "./openings.js" */
 
 const TIMEOUT = 10_000; // ms
 const UNAUTHORIZED = 401;
@@ -17,6 +18,7 @@ export class Stills {
   #path;
   #fetch;
   #listener;
+  #openings;
   /** @type {AbortController | null} */
   #running = null;
 
@@ -24,17 +26,18 @@ export class Stills {
    * @param {string} cameraId
    * @param {StillsListener} listener
    * @param {Browser["fetch"]} fetch
-   * @param {Quality} [quality]
+   * @param {Pick<Admission, "still"> | null} [wall] of a tile, whose stills are small and wait for their turn
    */
-  constructor(cameraId, listener, fetch, quality = "medium") {
-    this.#path = snapshotPath(cameraId, quality);
+  constructor(cameraId, listener, fetch, wall = null) {
+    this.#path = snapshotPath(cameraId, wall ? "low" : "medium");
     this.#listener = listener;
     this.#fetch = fetch;
+    this.#openings = wall ?? AT_ONCE;
   }
 
   once() {
     const run = this.#begin();
-    this.#load(run.signal);
+    this.#openings.still(run.signal, () => this.#load(run.signal));
   }
 
   /**
@@ -44,7 +47,7 @@ export class Stills {
   async every(interval, isWanted = () => true) {
     const run = this.#begin();
     while (!run.signal.aborted) {
-      if (isWanted()) await this.#load(run.signal);
+      if (isWanted()) await new Promise((loaded) => this.#openings.still(run.signal, () => this.#load(run.signal).then(loaded)));
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   }

@@ -85,7 +85,7 @@ export class Viewer {
         onLoggedOut: () => this.#reconnection.onLoggedOut(),
       },
       environment.fetch,
-      wall ? "low" : "medium",
+      wall,
     );
     const claim = new Claim(cameraId, environment.page, wall !== null);
     if (replaces) claim.replaceOnly(replaces);

@@ -7,7 +7,7 @@ import { QUALITIES } from "../shared/protocol.js";
 /** @import { VideoFailures } from "./video-failures.js" */
 
 export const AUTO = "auto";
-export const TILE = "tile"; // of a wall: no more than the substream
+export const TILE = "tile"; // of a wall: the substream, or the own video of a small camera
 export const ORIGINAL = "original";
 export const SUB = "sub";
 /** @typedef {Quality | typeof AUTO | typeof TILE} Choice */
@@ -17,7 +17,7 @@ const SIZES = [
   { width: 640, quality: "low" },
   { width: 1280, quality: "medium" },
 ];
-const SUB_WIDTH = 640; // pixels of a substream that was not seen yet
+const SUB_WIDTH = 640; // pixels of a substream that was not seen yet, and the most of a camera that needs none
 const ENLARGED = 1.1; // times its own size that a substream is shown, before the larger stream replaces it
 const JPEG_FOR = 3_000; // ms: a camera's own video that arrives as JPEG for this long is not passed on
 /** @type {Quality[]} JPEG, by rising bandwidth */
@@ -64,7 +64,7 @@ export class QualityChoice {
 
   /** @returns {Quality} the quality to ask for */
   get quality() {
-    if (this.choice === TILE) return this.#streams.hasSubstream && this.plays(SUB) ? SUB : "low";
+    if (this.choice === TILE) return this.#ofTile;
     if (this.choice === SUB && (!this.#streams.hasSubstream || this.#failures.isRecent)) return "low";
     if (this.choice === ORIGINAL && this.#failures.isRecent) return "high";
     if (this.choice !== AUTO) return this.choice;
@@ -73,6 +73,13 @@ export class QualityChoice {
     const mayWait = isSub && !wasSub && this.#auto.hasJustChanged; // a picture that grows does not wait
     if (!mayWait) this.#auto.setLadder(ladder, wasSub && !isSub);
     return this.#auto.quality;
+  }
+
+  /** @returns {Quality} a small camera's own video takes less than JPEG, and has all its frames */
+  get #ofTile() {
+    const isSmall = (this.#streams.of(ORIGINAL)?.width ?? Infinity) <= SUB_WIDTH;
+    const own = this.#streams.hasSubstream ? SUB : isSmall ? ORIGINAL : null;
+    return own && this.plays(own) ? own : "low";
   }
 
   /** @param {Quality} quality @returns {boolean} whether the camera's own video comes as it is, not as JPEG */

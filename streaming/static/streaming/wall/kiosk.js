@@ -27,6 +27,8 @@ class Kiosk {
     setInterval(() => this.#look(), LOOK);
     this.#stayAwake();
     document.addEventListener("visibilitychange", () => this.#stayAwake());
+    const { leave } = root.dataset; // only for people
+    if (leave) document.addEventListener("keydown", (event) => isEscape(event) && location.assign(leave));
     for (const type of TOUCHES) document.addEventListener(type, () => this.#onTouch(), { passive: true });
   }
 
@@ -53,6 +55,11 @@ class Kiosk {
     document.body.classList.remove("idle");
     this.#pointer = setTimeout(() => document.body.classList.add("idle"), POINTER);
   }
+}
+
+/** Whether it leads back: the wall makes an enlarged tile small first. @param {KeyboardEvent} event */
+function isEscape(event) {
+  return event.key === "Escape" && !event.defaultPrevented;
 }
 
 const root = document.querySelector("[data-wall]");
