@@ -48,8 +48,8 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files environment deadlines settings logs passwords logins origins requests websocket "
-        "unavailable api urls asgi"
+        "dotenv secret_files environment deadlines settings logs passwords logins logins_admin admin_site apps "
+        "origins requests websocket unavailable api urls asgi"
     ),
 }
 ORDER = {folder: names.split() for folder, names in NAMES.items()}
