@@ -22,7 +22,7 @@ ABOVE = {
 NAMES = {
     "cameras": (
         "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
-        "api_auth api_log schema_fields schemas wall_schemas spreadsheets views wall_views api "
+        "api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets views wall_views api "
         "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",

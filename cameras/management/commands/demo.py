@@ -3,11 +3,13 @@
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,6 +17,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from cameras import demonstration
 from cameras.models import Camera
 from cameras.permissions import VIEWERS
 
@@ -32,10 +35,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
         logins = self._logins(settings.VAR_DIR / "demo-logins.json")
-        simulator, addresses = self._simulate(options["cameras"])
+        simulator = self._simulate(options["cameras"])
         try:
-            for name, url in addresses.items():
-                Camera.objects.update_or_create(name=name, defaults={"stream_url": url})
             self._greet(options["port"], logins)
             call_command("runserver", f"127.0.0.1:{options['port']}", use_reloader=False)
         finally:
@@ -64,16 +65,14 @@ class Command(BaseCommand):
         else:
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
 
-    def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
-        """Start the cameras in another process. Returns the process and the printed addresses by name."""
-        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
-        lines = [process.stdout.readline().strip() for _ in range(count)]
-        if not all(lines):
-            process.terminate()
-            raise CommandError("The simulated cameras did not start.")
-        return process, dict(line.split(": ", 1) for line in lines)
+    def _simulate(self, count: int) -> "subprocess.Popen[str]":
+        """Start the cameras in another process, at the port of the last time if that is free, and store their addresses."""
+        port = demonstration.kept_port()
+        process, addresses = start_cameras(count, port if is_free(port) else 0)
+        for name, url in addresses.items():
+            Camera.objects.update_or_create(name=name, defaults={"stream_url": url})
+            demonstration.keep_port(urlsplit(url).port or 0)
+        return process
 
     def _greet(self, port: int, logins: Logins) -> None:
         self.stdout.write(f"\n  Live view    http://127.0.0.1:{port}/")
@@ -82,3 +81,23 @@ class Command(BaseCommand):
             self.stdout.write(f"  Log in as    {name:8} password {password}")
         self.stdout.write(f"\n  Ctrl-C ends {self.ends}.\n\n")
         self.stdout.flush()
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server((demonstration.HOST, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def start_cameras(count: int, port: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
+    """Returns the process and the printed addresses by name. `port`: 0 means any."""
+    command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", str(port), "--until-closed"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
+    lines = [process.stdout.readline().strip() for _ in range(count)]
+    if not all(lines):
+        process.terminate()
+        raise CommandError("The simulated cameras did not start.")
+    return process, dict(line.split(": ", 1) for line in lines)
