@@ -70,6 +70,7 @@ test("a limit's line is level as long as it is in force, also one that lasted fo
   assert.deepEqual(values, [5, 5, 1, 1, null, 15, 15], "with the gap of its records");
   assert.deepEqual(times, [60, 119.999, 120, 179.999, 180, 600, 659.999]);
   assert.deepEqual(limitLine(limits, 1, 12)[1], [10, 10, 2, 2, null, 12, 12], "at the upper edge of the chart");
+  assert.deepEqual(limitLine(limits, 0.5, 12)[1].at(-1), 6, "and its alarm below");
   assert.deepEqual([60, 119.999, 120, 180, 659].map((time) => limitAt(limits, time)), [10, 10, 2, null, 30]);
 });
 

@@ -97,7 +97,7 @@ export function reach(used, limits) {
 }
 
 /**
- * The line of a share of each limit: its times and values. A limit above the chart is drawn along its upper edge.
+ * The line of a share of each limit: its times and values. A limit above the chart is drawn at its upper edge.
  * @param {LimitSpan[]} limits
  * @param {number} share
  * @param {number} top the highest value of the chart
@@ -107,7 +107,7 @@ export function limitLine(limits, share, top) {
   /** @type {[number[], Column]} */
   const [times, values] = [[], []];
   limits.forEach(([begin, end, limit], index) => {
-    const value = Math.min(limit * share, top);
+    const value = Math.min(limit, top) * share;
     times.push(begin, end - 0.001);
     values.push(value, value);
     if (index + 1 < limits.length && limits[index + 1][0] > end) {

@@ -33,6 +33,7 @@ export function limitSeries(limits, words) {
   return lines.map(([label, name, share]) => ({
     ...line(label, name, words),
     ...(share < 1 && { width: 1, dash: DASHED }),
+    points: { show: false, size: 0 }, // at the cursor, too: it would be where the limit began
     // The limit itself: the line may be lower, at the upper edge of the chart.
     value: (plot, _value, _series, index) => {
       const limit = index === null ? null : limitAt(limits, plot.data[0][index]);
