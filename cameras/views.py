@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from cameras import cards
+from cameras import cards, demonstration
 from cameras.permissions import may_watch, sees_all, visible_to
 
 
@@ -24,6 +24,7 @@ def camera_list(request: HttpRequest) -> HttpResponse:
     context = {
         "cameras": cameras,
         "groups": cards.groups_of(cameras),
+        "simulated": demonstration.shows_simulated(cameras),
         "limit": settings.STREAM_MAX_CONCURRENT,
         "may_watch": may_watch(request.user),
         "needs_grant": lambda: not sees_all(request.user),

@@ -225,15 +225,12 @@ def pages(browser: Browser, base: str, cookie: str, others: Others) -> None:
             expect(page.locator(".card img").first).to_be_visible(timeout=PATIENCE)
             page.wait_for_timeout(4_000)  # for the other stills
             shoot(page, f"cameras{name}")
-            page.goto(f"{base}{SYSTEM}")
-            page.get_by_label("24 hours").check()
-            page.wait_for_timeout(2_500)
-            page.evaluate("scrollTo(0, 0)")
-            shoot(page, f"system{name}")
-            for section in ("limits", "history"):
-                page.locator(f"#{section}").evaluate("section => section.scrollIntoView()")
-                page.wait_for_timeout(500)
-                shoot(page, f"system-{section}{name}")
+            for part, path in (("", ""), ("-limits", "page/limits/"), ("-history", "page/history/")):
+                page.goto(f"{base}{SYSTEM}{path}")
+                if part == "-history":
+                    page.get_by_label("24 hours").check()
+                page.wait_for_timeout(2_500)
+                shoot(page, f"system{part}{name}")
             context.close()
     others.leave_all()
 

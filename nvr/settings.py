@@ -84,7 +84,7 @@ CHANNEL_LAYERS = {
 
 INSTALLED_APPS = [
     "daphne",  # first: its runserver replaces Django's
-    "django.contrib.admin",
+    "nvr.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -92,7 +92,7 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
-    "axes",
+    "nvr.apps.LogInsConfig",
     "csp",
     "ninja",  # as an app, it serves the pages of the API's description from here, not from a CDN
     "cameras",
@@ -167,6 +167,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # attempts during a lock-out are not stored
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_ENABLE_ADMIN = False  # nvr/logins_admin.py instead
 AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 LOGIN_URL = "/accounts/login/"

@@ -1,4 +1,4 @@
-"""Settings > System in the administration: the page and its endpoints."""
+"""Settings > System in the administration: its four pages and their endpoints."""
 
 from typing import Any
 
@@ -14,6 +14,12 @@ from streaming.models import System
 from streaming.web import endpoints, system_views
 
 URL_NAME = "streaming_system_"
+PAGES = {  # name -> label and path, beside the paths of the endpoints
+    "changelist": ("Now", ""),
+    "page_line": ("Line", "page/line/"),
+    "page_limits": ("Limits", "page/limits/"),
+    "page_history": ("History", "page/history/"),
+}
 BLOCKS = ((0, "Don't block"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"))  # seconds
 FAREWELL = "An administrator stopped your stream to free bandwidth. Please try again later."
 REMOVAL = "An administrator removed you from the waiting line. Please try again later."
@@ -23,8 +29,9 @@ REMOVAL = "An administrator removed you from the waiting line. Please try again 
 class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
+        pages = ((name, route) for name, (_, route) in PAGES.items())
         return [
-            path("", view(self.system), name=f"{URL_NAME}changelist"),
+            *(path(route, view(self.system), {"page": name}, name=URL_NAME + name) for name, route in pages),
             *(path(f"{name}/", view(ask), name=URL_NAME + name) for name, ask in system_views.ENDPOINTS.items()),
         ]
 
@@ -37,12 +44,17 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def system(self, request: HttpRequest) -> HttpResponse:
+    def system(self, request: HttpRequest, page: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
+        label, _ = PAGES[page]
         context = {
             **self.admin_site.each_context(request),
             "title": "System",
+            "subtitle": label,
+            "page": label.lower(),
+            "parts": f"admin/settings/_{label.lower()}.html",
+            "pages": [(label, reverse(f"admin:{URL_NAME}{name}"), name == page) for name, (label, _) in PAGES.items()],
             "usage": system_views.system_usage(request),
             "limits": system_views.limits(request),
             "urls": {name: reverse(f"admin:{URL_NAME}{name}") for name in system_views.ENDPOINTS},

@@ -126,7 +126,7 @@ class Runtime:
             asyncio.create_task(self.reporter.run(), name="reports"),
             asyncio.create_task(self.eviction.run(), name="eviction policy"),
             asyncio.create_task(self._policies.run(), name="limits"),
-            asyncio.create_task(recorder.run(self.store), name="history"),
+            asyncio.create_task(recorder.run(self.store, lambda: self.policy.trial is not None), name="history"),
             asyncio.create_task(worker_events.listen(self._handle_event), name="control events"),
             asyncio.create_task(self._rechecks.run(), name="rechecks"),
             asyncio.create_task(look_for_ever(self._idle_questions.look, idle.pause), name="idle questions"),

@@ -43,6 +43,12 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
     ]
 
 
+def ended_trial(changes: list[LimitChange]) -> tuple[LimitChange, LimitChange] | None:
+    """Returns the newest trial and the change that ended it. None: it runs, or there was none."""
+    end, start, *_ = [*(change for change in changes if change.trial), None, None]
+    return (start, end) if start is not None and end is not None and not tried(end) else None
+
+
 def words(change: LimitChange) -> str:
     """Returns a change as text."""
     before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
@@ -58,14 +64,18 @@ def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, Li
 
 def _words(change: LimitChange, before: LimitChange | None) -> str:
     if change.trial:
-        tried = [f"{LABELS[name]} {_shown(change, name)}" for name in LABELS if _value(change, name) is not None]
-        return f"Dry run started: {', '.join(tried)}" if tried else "Dry run stopped"
+        return f"Dry run started: {limits}" if (limits := tried(change)) else "Dry run stopped"
     differences = [
         f"{LABELS[name]}: {_shown(before, name)} → {_shown(change, name)}"
         for name in LABELS
         if _value(before, name) != _value(change, name)
     ]
     return ", ".join(differences) or "Nothing changed"
+
+
+def tried(change: LimitChange) -> str:
+    """Returns the limits of a trial as text; empty: the change ended a trial."""
+    return ", ".join(f"{LABELS[name]} {_shown(change, name)}" for name in LABELS if _value(change, name) is not None)
 
 
 def _value(change: LimitChange | None, name: str) -> Any:

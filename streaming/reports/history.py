@@ -21,6 +21,7 @@ from streaming.reports.counters import arrival_group
 
 MAX_POINTS = 1_500
 MAX_REFUSALS_LISTED = 500
+FIGURES = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full", "gave_up")
 FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 
 
@@ -32,13 +33,15 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
     time: Unix seconds of the step's begin. peak, mbps_peak: the highest. limit, max_mbps (0: unlimited): from the minute
     of that peak. mbps: average. seconds_at_full: sum. refusals, would_refuse: for each reason a column of counts. waited,
-    wait_median, wait_high, gave_up: see `Waits`. waits: the same of the whole time.
+    wait_median, wait_high, gave_up: see `Waits`. waits: the same of the whole time. limits, budgets: each limit that was in
+    force, and when: see `_spans`.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
     steps = range(first // step, max(first, end - 1) // step + 1) if end > first else range(0)
     recorded = Minute.objects.filter(minute__gte=first, minute__lt=end)
-    figures = {row[0]: row[1:] for row in _by_step(recorded, step)}
+    rows = list(recorded.order_by("minute").values_list(*FIGURES))
+    figures = {row[0]: row[1:] for row in _by_step(rows, step)}
     known = [figures.get(number, (None,) * 7) for number in steps]
     peak, limit, mbps, mbps_peak, max_mbps, full, gave_up = ([row[column] for row in known] for column in range(7))
     refused, would, waited = _counts(recorded, step)
@@ -55,19 +58,31 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
         "would_refuse": _columns(would, steps, figures),
         **waits.columns(waited, steps, gave_up),
         "waits": waits.total(waited, gave_up),
+        "limits": _spans((minute, limit) for minute, _, limit, *_ in rows),
+        "budgets": _spans((minute, budget) for minute, _, _, _, budget, *_ in rows),
     }
 
 
-def _by_step(recorded: "QuerySet[Minute]", step: int) -> Iterable[tuple[Any, ...]]:
-    """Yield the figures of each step. The limits are those of the minutes with the shown peaks."""
-    names = ("minute", "peak", "limit", "mbps_peak", "max_mbps", "mbps", "seconds_at_full", "gave_up")
-    rows = recorded.order_by("minute").values_list(*names)
+def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, ...]]:
+    """Yield the figures of each step, from rows of FIGURES. The limits are those of the minutes with the shown peaks."""
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
         _, peak, limit, *_ = max(minutes, key=lambda row: (row[1], -row[2]))
         *_, mbps_peak, max_mbps, _, _, _ = max(minutes, key=lambda row: (row[3], -row[4]))
         *_, mbps, full, gave_up = zip(*minutes, strict=True)
         yield number, peak, limit, fmean(mbps), mbps_peak, max_mbps, sum(full), sum(gave_up)
+
+
+def _spans(minutes: Iterable[tuple[int, float]]) -> list[tuple[int, int, float]]:
+    """Returns when each limit was in force, exact to a minute: begin and end (Unix seconds), limit. 0 is left out."""
+    spans: list[tuple[int, int, float]] = []
+    for minute, limit in minutes:
+        begin, end = minute * 60, minute * 60 + 60
+        if spans and spans[-1][1:] == (begin, limit):
+            begin = spans.pop()[0]
+        if limit:
+            spans.append((begin, end, limit))
+    return spans
 
 
 def _counts(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], ...]:

@@ -8,11 +8,12 @@ to a stored minute are merged into its row.
 import asyncio
 import json
 import logging
+import math
 import random
 import secrets
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ from streaming.store.scripts import Store
 logger = logging.getLogger(__name__)
 
 EVERY = 10.0  # seconds between two attempts to write
+HURRIED = 0.5  # the same during a dry run, whose result somebody may be looking at
+AFTERWARDS = 5.0  # seconds for which a writer hurries after it, until every worker has reported the last refusals
 WRITER_LEASE = 30.0  # seconds after which another writer may take over
 MAX_MINUTES_IN_BATCH = 60
 MAX_REFUSALS_IN_BATCH = 1_000
@@ -36,12 +39,16 @@ MAX_BATCHES = 10  # in one attempt, for the time after the database was away for
 Fields = Mapping[str, str]  # of a minute in Redis
 
 
-async def run(store: Store) -> None:
-    """Write until the task is cancelled. Survives failures of Redis and of the database, and logs each kind once."""
+async def run(store: Store, tries: Callable[[], bool] = lambda: False) -> None:
+    """Write until the task is cancelled. Survives failures of Redis and of the database, and logs each kind once.
+
+    `tries`: whether a dry run is in force.
+    """
+    pace = Pace(tries)
     failure: type[Exception] | None = None
     purge_at = time.monotonic() + random.uniform(60, 600)  # noqa: S311 - jitter
     while True:
-        await asyncio.sleep(EVERY * random.uniform(0.7, 1.3))  # noqa: S311 - jitter
+        await pace.pause()
         try:
             through = await write_out(store)
             if time.monotonic() >= purge_at:
@@ -59,6 +66,25 @@ async def run(store: Store) -> None:
             if failure and through:
                 logger.warning("History is written again")
                 failure = None
+
+
+class Pace:
+    """Waits between two attempts to write: for a short time during a dry run, whose result somebody may be looking at."""
+
+    def __init__(self, tries: Callable[[], bool]) -> None:
+        """`tries`: whether a dry run is in force."""
+        self._tries = tries
+        self._tried_at = -math.inf
+
+    async def pause(self) -> None:
+        jitter = random.uniform(0.7, 1.3)  # noqa: S311
+        due = time.monotonic() + EVERY * jitter
+        while time.monotonic() < due:
+            await asyncio.sleep(min(EVERY, HURRIED) * jitter)
+            if self._tries():
+                self._tried_at = time.monotonic()
+            if time.monotonic() < self._tried_at + AFTERWARDS:
+                return
 
 
 async def write_out(store: Store) -> bool:

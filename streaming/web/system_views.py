@@ -14,6 +14,7 @@ from streaming import conf, runtime
 from streaming.limits import change_log, changes, policy
 from streaming.models import LimitChange, Refusal
 from streaming.reports import history
+from streaming.reports.retention import KEEP
 from streaming.web import stop_views
 from streaming.web.audit import log_action
 from streaming.web.endpoints import CHANGE, STOP, View, cleaned, endpoint
@@ -52,7 +53,7 @@ async def _system_usage(viewers_from: int) -> dict[str, Any]:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Each limit with its value, its source and who set it; the trial, the groups, the latest changes and warnings."""
+    """Each limit with its value, its source and who set it; the trial, or the last one; groups, latest changes, warnings."""
     rows = change_log.rows()
     setters = change_log.setters(rows)
     in_force = policy.load()
@@ -61,6 +62,7 @@ def limits(request: HttpRequest) -> dict[str, Any]:
         "limits": [{"name": name, **limit, **_set_by(limit, setters.get(name))} for name, limit in described.items()],
         "groups": [{"id": pk, "name": name} for pk, name in Group.objects.order_by("name").values_list("pk", "name")],
         "trial": _trial(in_force.trial),
+        "ended_trial": None if in_force.trial else _ended_trial(rows),
         "log": change_log.log(rows, LOG),
         "warnings": in_force.warnings,
     }
@@ -73,11 +75,29 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
-    """The trial and how many viewers it would have refused. The latest seconds are not in the database yet."""
+    """The trial and how many viewers it would have refused, about two seconds ago, when workers reported them."""
     if trial is None or trial.changed_at is None:
         return None
-    refused = Refusal.objects.filter(dry_run=True, time__gte=trial.changed_at).count()
-    return {"since": trial.changed_at.timestamp() * 1000, "by": trial.changed_by, "would_refuse": refused}
+    since = trial.changed_at
+    return {"since": since.timestamp() * 1000, "by": trial.changed_by, "would_refuse": _would_refuse(since)}
+
+
+def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
+    """The result of the newest trial, if it has ended. None too if the history does not reach back to its start."""
+    start, end = change_log.ended_trial(rows) or (None, None)
+    if start is None or end is None or start.time < timezone.now() - KEEP:
+        return None
+    return {
+        "since": start.time.timestamp() * 1000,
+        "until": end.time.timestamp() * 1000,
+        "limits": change_log.tried(start),
+        "would_refuse": _would_refuse(start.time, end.time),
+    }
+
+
+def _would_refuse(since: datetime, until: datetime | None = None) -> int:
+    found = Refusal.objects.filter(dry_run=True, time__gte=since)
+    return (found if until is None else found.filter(time__lt=until)).count()
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:

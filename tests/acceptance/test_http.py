@@ -12,7 +12,7 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera
 from tests.client import Session, Stream, eventually
-from tests.servers import PATIENCE, Site, site, wait_until
+from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
 
 USAGE = "/admin/streaming/system/usage/"
 
@@ -171,6 +171,30 @@ def test_system_is_an_entry_of_settings_and_asks_for_the_permission(installation
     assert staff.get("/admin/streaming/system/")[0] == 403
     assert staff.get("/admin/streaming/system/usage/")[0] == 403
     assert b"streaming/system" not in staff.get("/admin/")[1]
+
+
+PERSONS = f"""
+from django.contrib.auth.models import Permission, User
+for name, may in (("looks", ["view_system"]), ("does", ["view_system", "stop_stream", "change_limits"])):
+    user = User.objects.create_user(name, password={PASSWORD!r}, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=may))
+"""
+CONTROLS = {  # of the pages of System
+    "": {b"stop-dialog", b'data-place="blocked"'},
+    "page/line/": {b"stop-dialog"},
+    "page/limits/": {b"limits-form", b"trial-form"},
+    "page/history/": set(),
+}
+
+
+def test_each_page_of_system_has_what_it_shows_and_offers_only_what_the_user_may_do(installation: Site) -> None:
+    installation.manage("shell", "-v0", "-c", PERSONS)
+    looks, does = (Session(installation.workers[0].base, name) for name in ("looks", "does"))
+    for path, expected in CONTROLS.items():
+        for session, controls in ((looks, set()), (does, expected)):
+            status, page = session.get(f"/admin/streaming/system/{path}")
+            assert status == 200
+            assert {control for control in set().union(*CONTROLS.values()) if control in page} == controls
 
 
 def test_connection_test_shows_a_picture_and_its_facts(admin: Session, camera: SimulatedCamera) -> None:

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  alarmLines,
   byLimits,
   ends,
   hoursWords,
   inAll,
+  limitAt,
+  limitLine,
   localHours,
   reach,
   reasonWords,
@@ -16,6 +17,8 @@ import {
   twice,
 } from "../../streaming/static/streaming/system/chart-data.js";
 
+/** @param {import("../../streaming/static/streaming/system/chart-data.js").LimitSpan[]} all */
+const spans = (...all) => all;
 const columns = (facts = {}) => ({
   step: 1,
   time: [60, 120, 180],
@@ -31,6 +34,8 @@ const columns = (facts = {}) => ({
   wait_median: [null, null, null],
   wait_high: [null, null, null],
   gave_up: [0, null, 0],
+  limits: spans([60, 120, 5], [180, 240, 5]),
+  budgets: spans([180, 240, 20]),
   waits: { waited: 0, wait_median: null, wait_high: null, gave_up: 0 },
   ...facts,
 });
@@ -59,8 +64,14 @@ test("a reason keeps its place whatever others there are, and an unknown one is 
   assert.equal(reasonWords("something_new"), "Something new");
 });
 
-test("alarm lines follow the limit, and have its gaps", () => {
-  assert.deepEqual(alarmLines([10, null, 20]), { high: [7.5, null, 15], critical: [9, null, 18] });
+test("a limit's line is level as long as it is in force, also one that lasted for less than a step", () => {
+  const limits = spans([60, 120, 10], [120, 180, 2], [600, 660, 30]);
+  const [times, values] = limitLine(limits, 0.5, 100);
+  assert.deepEqual(values, [5, 5, 1, 1, null, 15, 15], "with the gap of its records");
+  assert.deepEqual(times, [60, 119.999, 120, 179.999, 180, 600, 659.999]);
+  assert.deepEqual(limitLine(limits, 1, 12)[1], [10, 10, 2, 2, null, 12, 12], "at the upper edge of the chart");
+  assert.deepEqual(limitLine(limits, 0.5, 12)[1].at(-1), 6, "and its alarm below");
+  assert.deepEqual([60, 119.999, 120, 180, 659].map((time) => limitAt(limits, time)), [10, 10, 2, null, 30]);
 });
 
 test("a value is level over its whole step, and a gap begins where the last step ends", () => {
@@ -97,12 +108,16 @@ test("refusals by a limit, a block or a failed check are counted, and no others"
   assert.deepEqual(byLimits(all), met);
 });
 
-test("a chart includes its limits, but not one far above the usage", () => {
-  assert.equal(reach([3, null, 8], [10, null, 12]), 12);
-  assert.equal(reach([10, 9], [10, 1_000]), 10, "raised for a moment");
-  assert.equal(reach([40, 5], [1_000, 10]), 40, "lowered for a moment");
-  assert.equal(reach([1, 2], [1_000, 1_000]), 1_000, "so far from all limits is worth seeing");
-  assert.equal(reach([1.5, null], [null, null]), 1.5);
+test("a chart has each limit to scale, but not one far above all else, which is told in words", () => {
+  const limits = (/** @type {number[]} */ ...values) => values.map((value, index) => spans([index * 60, index * 60 + 60, value])[0]);
+  assert.equal(reach([3, null, 8], limits(10, 12)), 12);
+  assert.equal(reach([3, 8], limits(10, 90, 10)), 90, "raised ninefold for a moment");
+  assert.equal(reach([10, 9], limits(10, 1_000)), 10, "raised a hundredfold for a moment");
+  assert.equal(reach([1, 2], limits(1_000, 1_000)), 1_000, "so far from all limits is worth seeing");
+  assert.equal(reach([1.5, null], []), 1.5);
+  const words = (/** @type {object} */ facts) => summary(columns(facts), String);
+  assert.match(words({ limits: limits(5, 700, 5) }), /Mbit\/s\. A limit of 700 is above the chart\. Full/);
+  assert.match(words({ limits: limits(5, 700), budgets: limits(20, 2_000) }), /\. Limits of 700, 2000 Mbit\/s are above the chart\./);
 });
 
 test("a time without streams differs from one without records", () => {

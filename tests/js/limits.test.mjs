@@ -37,6 +37,12 @@ test("a dry run tells since when, by whom and whom it would have refused", () =>
   assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 7 }), /7 viewers\.$/);
 });
 
+test("a dry run that has ended keeps its result until the next one begins", () => {
+  const ended = { since: TIME, until: TIME + 720_000, limits: "Total streams 2", would_refuse: 3 };
+  assert.match(trialWords(null, ended), /^Not running\. The last dry run \(Total streams 2\) ended 1 Jun, \d\d:12 after 12 min\. It would have refused 3 viewers\.$/);
+  assert.match(trialWords({ since: TIME, by: "anna", would_refuse: 0 }, ended), /^Running .* refused 0 viewers\.$/);
+});
+
 test("a preview tells how many of how many, or that nothing is known", () => {
   const preview = { days: 7, minutes: 100, newcomers: 40, would_be_refused: 3, highest_peak: 9 };
   assert.equal(

@@ -69,6 +69,12 @@ test("a stopped viewer reads the administrator's message", () => {
   assert.equal(notice({ ...stopped, message: null }, false)?.text, "An administrator stopped this stream.");
 });
 
+test("where only a reload of the page helps, no retry is offered", () => {
+  const action = (/** @type {Reason} */ reason) => notice({ ...NEUTRAL, state: State.CLOSED, reason }, false)?.action;
+  assert.deepEqual([Reason.PROTOCOL_ERROR, Reason.CAMERA_NOT_FOUND].map(action), ["", ""]);
+  assert.deepEqual([Reason.NO_STREAM_URL, Reason.PERMISSION_DENIED, Reason.IDLE].map(action), ["Retry", "Retry", "Watch again"]);
+});
+
 test("a blocked viewer reads how long, and then that it is over", () => {
   mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   const reason = Reason.STOPPED_BY_ADMINISTRATOR;
@@ -76,8 +82,10 @@ test("a blocked viewer reads how long, and then that it is over", () => {
   assert.match(notice(blocked, false)?.text ?? "", /^Shift is over\. You can watch again in 5 min, at \d\d:\d\d:\d\d\.$/);
   mock.timers.tick(255_000);
   assert.match(notice(blocked, false)?.text ?? "", /in 45 s, at/);
+  assert.equal(notice(blocked, false)?.action, "", "a retry would be refused");
   mock.timers.tick(45_000);
   assert.match(notice(blocked, false)?.text ?? "", /You can watch again now\.$/);
+  assert.equal(notice(blocked, false)?.action, "Retry");
   mock.timers.reset();
 });
 

@@ -3,11 +3,13 @@
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,6 +17,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from cameras import demonstration
 from cameras.models import Camera
 from cameras.permissions import VIEWERS
 
@@ -63,19 +66,14 @@ class Command(BaseCommand):
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
 
     def _simulate(self, count: int) -> "subprocess.Popen[str]":
-        """Start cameras with substreams in another process, and store their addresses. Returns the process."""
-        command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
-        command.append("--substreams")
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
-        lines = [process.stdout.readline().strip() for _ in range(count)]
-        if not all(lines):
-            process.terminate()
-            raise CommandError("The simulated cameras did not start.")
-        for name, _, addresses in (line.partition(": ") for line in lines):
-            stream, substream = addresses.split()
+        """Start cameras with substreams in another process, at the port of the last time if it is free, and store their
+        addresses."""
+        port = demonstration.kept_port()
+        process, addresses = start_cameras(count, port if is_free(port) else 0)
+        for name, (stream, substream) in addresses.items():
             urls = {"stream_url": stream, "substream_url": substream}
             Camera.objects.update_or_create(name=name, defaults=urls)
+            demonstration.keep_port(urlsplit(stream).port or 0)
         return process
 
     def _greet(self, port: int, logins: Logins) -> None:
@@ -85,3 +83,24 @@ class Command(BaseCommand):
             self.stdout.write(f"  Log in as    {name:8} password {password}")
         self.stdout.write(f"\n  Ctrl-C ends {self.ends}.\n\n")
         self.stdout.flush()
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server((demonstration.HOST, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def start_cameras(count: int, port: int) -> tuple["subprocess.Popen[str]", dict[str, list[str]]]:
+    """Returns the process and, by name, the printed addresses of each camera and its substream. `port`: 0 means any."""
+    command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", str(port), "--until-closed"]
+    command.append("--substreams")
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
+    lines = [process.stdout.readline().strip() for _ in range(count)]
+    if not all(lines):
+        process.terminate()
+        raise CommandError("The simulated cameras did not start.")
+    return process, {name: addresses.split() for name, _, addresses in (line.partition(": ") for line in lines)}

@@ -9,17 +9,19 @@ from cameras.simulator import SimulatedCamera
 from streaming.gate.readings import open_generation
 from tests.browser.chromium import enter
 from tests.browser.others import Others
-from tests.browser.system.page import ACROSS, ENDED, FULL, PAGE, WRITTEN, save_limit
+from tests.browser.system.page import ACROSS, ENDED, FULL, PAGE, WRITTEN, save_limit, turn_to
 from tests.client import Session
 from tests.servers import RedisServer, Site, wait_until
 
 
 @pytest.mark.timeout(180)
 def test_the_chart_shows_a_minutes_refusals(system: Page, here: Others, there: Others) -> None:
+    turn_to(system, "Limits")
     save_limit(system, "max_concurrent", "1")
     expect(system.get_by_test_id("limit")).to_have_text("1", timeout=ACROSS)
     there.until_limit(1)
     here.enter()
+    turn_to(system, "History")
     in_chart = refused_in_chart(system)
     rows = system.get_by_test_id("refusal-row").filter(has_text=FULL)
     before = rows.count()
@@ -75,12 +77,15 @@ def test_without_redis_the_page_says_that_nothing_is_known_and_when_workers_foll
     page.reload()
     expect(page.locator("#viewers")).to_contain_text("Not available. Redis does not answer.")
     expect(page.get_by_text("Nobody is watching.")).not_to_be_visible()
+    turn_to(page, "Limits")
     save_limit(page, "max_concurrent", "3")
     expect(page.get_by_test_id("limits-said")).to_contain_text("30 seconds, because Redis does not answer")
     redis_server.start()
     expect(page.get_by_test_id("alarm")).not_to_be_visible(timeout=WRITTEN)
-    expect(page.locator("[data-place=unknown-viewers]")).not_to_be_visible()
     expect(page.get_by_test_id("limit")).to_have_text("3", timeout=35_000)
+    turn_to(page, "Now")
+    expect(page.locator("[data-place=unknown-viewers]")).not_to_be_visible()
+    turn_to(page, "History")
     refusal = page.get_by_test_id("refusal-row").filter(has_text="Limit could not be checked")
     expect(refusal.first).to_contain_text("viewer", timeout=WRITTEN)
     viewers.end()

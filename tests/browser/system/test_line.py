@@ -5,30 +5,34 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.others import Others
-from tests.browser.system.page import ACROSS, MESSAGE, save_limit
+from tests.browser.system.page import ACROSS, MESSAGE, save_limit, turn_to
 from tests.servers import PATIENCE, wait_until
 
 
 def fill(page: Page, here: Others, there: Others) -> Locator:
     """One viewer holds the only slot, and two wait for it. Returns the rows of the line."""
+    turn_to(page, "Limits")
     save_limit(page, "max_concurrent", "1")
     expect(page.get_by_test_id("limit")).to_have_text("1", timeout=ACROSS)
     there.until_limit(1)
     here.enter()
     here.wait()
     there.wait()
+    turn_to(page, "Now")
+    expect(page.get_by_test_id("waiting")).to_have_text("2 waiting", timeout=ACROSS)
+    page.get_by_test_id("waiting").click()
     rows = page.get_by_test_id("line-row")
     expect(rows).to_have_count(2, timeout=ACROSS)
     return rows
 
 
 def test_an_administrator_sees_the_line_and_lets_one_be_next(system: Page, here: Others, there: Others) -> None:
+    turn_to(system, "Line")
     nobody = system.get_by_text("Nobody is waiting for a stream.")
     expect(nobody).to_be_visible()
     expect(system.get_by_text("Held back by")).not_to_be_visible()
     rows = fill(system, here, there)
     expect(nobody).not_to_be_visible()
-    expect(system.get_by_test_id("waiting")).to_have_text("2 waiting", timeout=ACROSS)
     expect(rows.nth(0)).to_contain_text(
         re.compile(r"1.*viewer.*Yard.*\d s, since.*All streams in use.*Normal", re.DOTALL)
     )

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.chromium import enter
 from tests.browser.conftest import VIEWER, open_modal
 from tests.browser.others import Others
-from tests.browser.system.page import ACROSS, MESSAGE, PAGE, row_of
+from tests.browser.system.page import ACROSS, MESSAGE, PAGE, row_of, turn_to
 from tests.client import Session
 from tests.servers import PATIENCE, Site, wait_until
 
@@ -42,8 +42,8 @@ def test_a_stopped_viewer_reads_why_and_is_kept_out_for_as_long_as_was_chosen_wh
     expect(dialog).not_to_be_visible()
     expect(system.get_by_test_id("in-use")).to_have_text("1", timeout=ACROSS)
     expect(row_of(system, "viewer2")).to_have_count(1)  # nobody else was meant
-    watching.get_by_role("button", name="Retry").click()
-    expect(watching.locator(VIEWER)).to_have_attribute("data-state", "closed", timeout=ACROSS)
+    expect(watching.get_by_role("button", name="Retry")).not_to_be_visible()  # it would be refused
+    watching.keyboard.press("r")
     expect(watching.locator(VIEWER)).to_contain_text(f"{MESSAGE} You can watch again in")
     elsewhere = Others(Session(pair.workers[0].base, "guard"), yard_id)
     refusal = elsewhere.refused()
@@ -123,7 +123,7 @@ def test_all_viewers_of_a_camera_are_stopped_at_every_worker(system: Page, here:
 def test_the_focus_stays_where_the_keyboard_has_brought_it(system: Page, pair: Site, here: Others) -> None:
     pair.manage("shell", "-v0", "-c", REFUSED_LONG_AGO)
     here.enter()
-    system.reload()
+    turn_to(system, "Limits")
     said, save, start = (system.get_by_test_id(name) for name in ("limits-said", "save-limits", "start-trial"))
     system.get_by_test_id("limit-max_concurrent").fill("9")
     save.press("Enter")
@@ -139,12 +139,15 @@ def test_the_focus_stays_where_the_keyboard_has_brought_it(system: Page, pair: S
     start.press("Enter")
     expect(system.get_by_test_id("trial-said")).to_contain_text("Started")
     expect(start).to_be_focused()
+    turn_to(system, "History")
     more = system.get_by_test_id("more")
+    more.wait_for()
     while more.is_visible():
         shown = system.get_by_test_id("refusal-row").count()
         more.press("Enter")
         expect(system.get_by_test_id("refusal-row")).not_to_have_count(shown)
         assert system.evaluate("document.activeElement.closest('.more') !== null")
+    turn_to(system, "Now")
     system.get_by_role("button", name="Stop: viewer, Yard").press("Enter")
     system.get_by_test_id("stop-confirm").press("Enter")
     expect(system.get_by_test_id("viewer-row")).to_have_count(0, timeout=ACROSS)
@@ -157,20 +160,26 @@ def test_who_may_only_look_sees_values_and_nothing_to_press(page: Page, pair: Si
     enter(page, session.base, session.cookie)
     page.goto(f"{session.base}{PAGE}")
     expect(page.get_by_test_id("viewer-row")).to_have_count(1)
-    expect(page.get_by_test_id("value-max_concurrent")).to_have_text("10")
-    expect(page.get_by_test_id("trial-state")).to_have_text("Not running.")
-    expect(page.locator(".system").get_by_role("button", name="Stop")).to_have_count(0)
-    expect(page.get_by_test_id("save-limits")).to_have_count(0)
-    expect(page.locator(".system input:not([name=range])")).to_have_count(0)
+    for label in ("Line", "Limits", "History", "Now"):
+        turn_to(page, label)
+        expect(page.locator(".system").get_by_role("button", name="Stop")).to_have_count(0)
+        expect(page.get_by_test_id("save-limits")).to_have_count(0)
+        expect(page.locator(".system input:not([name=range])")).to_have_count(0)
+        if label == "Limits":
+            expect(page.get_by_test_id("value-max_concurrent")).to_have_text("10")
+            expect(page.get_by_test_id("trial-state")).to_contain_text("Not running.")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_is_no_wider_than_the_screen(system: Page, here: Others, width: int) -> None:
+def test_no_page_is_wider_than_the_screen(system: Page, here: Others, width: int) -> None:
     here.enter()
     system.set_viewport_size({"width": width, "height": 844})
-    system.reload()
+    for label in ("Now", "Line", "Limits", "History"):
+        turn_to(system, label)
+        if label == "History":
+            expect(system.get_by_test_id("chart-hours").locator("canvas")).to_be_visible()
+        assert system.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    turn_to(system, "Now")
     expect(system.get_by_test_id("viewer-row")).to_have_count(1)
-    expect(system.get_by_test_id("chart-hours").locator("canvas")).to_be_visible()
-    assert system.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = system.get_by_test_id("viewer-row").bounding_box()
     assert box and box["height"] <= 80  # of many viewers, many are in sight

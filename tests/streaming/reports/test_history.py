@@ -52,6 +52,8 @@ def test_a_chart_has_a_point_for_each_minute_and_gaps_where_nothing_is_recorded(
         "wait_high": [None, None, None],
         "gave_up": [0, None, 0],
         "waits": {"waited": 0, "wait_median": None, "wait_high": None, "gave_up": 0},
+        "limits": [(NOON * 60, NOON * 60 + 60, 10), (NOON * 60 + 120, NOON * 60 + 180, 8)],
+        "budgets": [(NOON * 60 + 120, NOON * 60 + 180, 20.5)],
     }
 
 
@@ -77,6 +79,15 @@ def test_a_longer_step_has_the_limits_of_the_minutes_with_its_peaks() -> None:
     told = history.chart(at(NOON), at(NOON + 5), 5)
     assert (told["peak"], told["limit"]) == ([10], [10])
     assert (told["mbps_peak"], told["max_mbps"]) == ([18.5], [20])
+
+
+def test_each_limit_that_was_in_force_is_told_with_its_time_however_long_a_step_is() -> None:
+    for number, limit in enumerate((10, 10, 3, 1000, 10, 10)):
+        minute(NOON + number, peak=2, limit=limit)
+    minute(NOON + 8, limit=10)
+    spans = history.chart(at(NOON), at(NOON + 10), 120)["limits"]
+    told = [((begin - NOON * 60) // 60, (end - NOON * 60) // 60, limit) for begin, end, limit in spans]
+    assert told == [(0, 2, 10), (2, 3, 3), (3, 4, 1000), (4, 6, 10), (8, 9, 10)]
 
 
 def test_the_waits_of_minutes_are_added_up_before_median_and_95_percent_are_taken() -> None:

@@ -134,3 +134,30 @@ async def test_the_task_survives_failures_of_redis_and_database_and_logs_each_on
     await store.close()
     assert len(seen) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR", "WARNING", "WARNING"]
+
+
+async def test_during_a_dry_run_and_shortly_after_it_refusals_are_soon_in_the_database(
+    client: "redis.Redis", redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is to show the result within three seconds: a report takes one of them, and the page's look another."""
+    monkeypatch.setattr(recorder, "AFTERWARDS", 2.0)
+    store, tries = Store(redis_server.url), False
+    task = asyncio.create_task(recorder.run(store, lambda: tries))
+
+    async def written(count: int, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while (known := await Refusal.objects.acount()) < count and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        return known == count
+
+    refuse(client, refusal())
+    assert not await written(1, 1.5)
+    for count, now in enumerate((True, False), 1):  # the second one comes with a report after the end
+        tries = now
+        assert await written(count, 3)
+        refuse(client, refusal())
+    await asyncio.sleep(recorder.AFTERWARDS)
+    refuse(client, refusal())
+    assert not await written(4, 1.5)
+    task.cancel()
+    await store.close()

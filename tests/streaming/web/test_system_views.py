@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from streaming.admin import PAGES
 from streaming.limits import policy
 from streaming.models import LimitChange, Minute, Refusal
 from streaming.web.system_views import ENDPOINTS, PAGE
@@ -49,7 +50,7 @@ def client() -> Client:
 # Permissions.
 
 
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", [*READ, *PAGES])
 def test_a_user_without_the_page_s_permission_reads_nothing(name: str) -> None:
     assert client_of(person(STOP, CHANGE)).get(url(name)).status_code == 403
 
@@ -58,7 +59,7 @@ def test_a_user_who_may_not_stop_streams_sees_no_blocked_users() -> None:
     assert client_of(person(VIEW, CHANGE)).get(url("blocks")).status_code == 403
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", [*ENDPOINTS, *PAGES])
 def test_a_user_who_is_not_staff_is_sent_to_the_log_in_whatever_their_permissions(name: str) -> None:
     client = client_of(person(VIEW, STOP, CHANGE, staff=False))
     assert client.get(url(name)).status_code == 302
@@ -238,6 +239,28 @@ def test_a_dry_run_counts_whom_it_would_have_refused_since_it_began(client: Clie
     assert described(client.get(url("limits")))["max_concurrent"]["trial"] == 2
     assert policy.load().max_concurrent != 2
     assert client.post(url("trial"), {"stop": "1"}).json()["trial"] is None
+
+
+def test_an_ended_dry_run_keeps_its_result_until_the_next_one(client: Client) -> None:
+    def ended() -> Any:
+        return client.get(url("limits")).json()["ended_trial"]
+
+    assert ended() is None
+    client.post(url("trial"), {"max_concurrent": "2", "max_per_user": "1"})
+    refuse(dry_run=True)
+    assert ended() is None
+    answer = client.post(url("trial"), {"stop": "1"}).json()
+    refuse(dry_run=True)  # of what is not in force any more
+    refuse()
+    result = ended()
+    assert result == answer["ended_trial"]
+    assert (result["limits"], result["would_refuse"]) == ("Total streams 2, Streams per user 1", 1)
+    assert timezone.now().timestamp() * 1000 - 10_000 < result["since"] < result["until"]
+    client.post(url("trial"), {"max_concurrent": "3"})
+    assert ended() is None
+    LimitChange.objects.filter(trial=True).update(time=timezone.now() - timedelta(days=31))
+    client.post(url("trial"), {"stop": "1"})
+    assert ended() is None  # its refusals are deleted by now
 
 
 # History.

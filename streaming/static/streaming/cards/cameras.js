@@ -4,6 +4,7 @@ import { CardFilter } from "./card-filter.js";
 import { CardOrder } from "./card-order.js";
 import { keepStillsFresh } from "./card-stills.js";
 import { SLOT_RELEASE } from "../engine/reconnection.js";
+import { KeyHelp } from "../player/key-help.js";
 import { LiveModal } from "../player/live-modal.js";
 import { REFUSED, allInUse } from "../player/texts.js";
 import { METRICS_PATH, Reason } from "../shared/protocol.js";
@@ -216,6 +217,7 @@ function start() {
   const pill = new SlotsPill(find(document, "[data-testid=slots]", HTMLElement));
   const dialog = find(document, "dialog.live-modal", HTMLDialogElement);
   const modal = new LiveModal(dialog, cameraOf, (id, step) => neighborOf(byElement, id, step));
+  new KeyHelp(find(dialog, "[data-show-keys]", HTMLElement), () => modal.isOpen);
   for (const card of cards) card.opens(modal);
   const resumeStills = keepStillsFresh(findAll("[data-still]"), () => !modal.isOpen);
 

@@ -1,7 +1,15 @@
-/** Full screen of an element. On an iPhone, which has none for elements, the element fills the window. */
+const IDLE = 3_000; // ms without pointer and keys, after which the controls hide
+const TOUCHES = /** @type {const} */ (["pointermove", "pointerdown", "keydown"]);
+
+/**
+ * Full screen of an element. On an iPhone, which has none for elements, the element fills the window.
+ * Reflects `data-idle` while nobody touches anything in full screen.
+ */
 export class FullScreen {
   #element;
   #button;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
    * @param {HTMLElement} element
@@ -12,6 +20,7 @@ export class FullScreen {
     this.#button = button;
     button.addEventListener("click", () => this.toggle());
     element.addEventListener("fullscreenchange", () => this.#show());
+    for (const type of TOUCHES) document.addEventListener(type, (event) => this.#onTouch(event), { passive: true });
   }
 
   toggle() {
@@ -36,8 +45,24 @@ export class FullScreen {
     return filled || full;
   }
 
+  get #isFull() {
+    return document.fullscreenElement === this.#element || this.#element.classList.contains("fills-window");
+  }
+
   #show() {
-    const full = document.fullscreenElement === this.#element || this.#element.classList.contains("fills-window");
-    this.#button.setAttribute("aria-pressed", String(full));
+    this.#button.setAttribute("aria-pressed", String(this.#isFull));
+    this.#waken();
+  }
+
+  /** @param {Event} event */
+  #onTouch(event) {
+    const isStill = event.type === "pointermove" && event instanceof PointerEvent && !event.movementX && !event.movementY;
+    if (this.#isFull && !isStill) this.#waken(); // browsers tell of a pointer that rests when something below it changes
+  }
+
+  #waken() {
+    clearTimeout(this.#timer);
+    this.#element.removeAttribute("data-idle");
+    if (this.#isFull) this.#timer = setTimeout(() => this.#element.toggleAttribute("data-idle", true), IDLE);
   }
 }

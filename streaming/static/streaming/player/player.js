@@ -121,7 +121,7 @@ export class Player {
   }
 
   retry() {
-    this.#viewing?.viewer.retry();
+    if (this.#status.offersRetry) this.#viewing?.viewer.retry();
   }
 
   /** @param {Gate | null} gate null: not known @param {number} [blocked] seconds; a refused viewer is offered a free slot */

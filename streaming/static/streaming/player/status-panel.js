@@ -32,6 +32,8 @@ export class StatusPanel {
   #announced = "";
   #isPlace = false; // whether the words are a place in line
   #placeAt = -Infinity; // time of the latest announcement of a place
+  #restingPlace;
+  #rests = false; // whether the focus waits at the resting place for a button
 
   /**
    * @param {Element} root holds the parts; has `data-old` while the picture is old
@@ -50,6 +52,7 @@ export class StatusPanel {
     this.#retry = part("retry");
     this.#age = part("age");
     this.#announcer = part("announcer");
+    this.#restingPlace = part("figuresToggle");
     this.#line = new LinePanel(root);
     this.#retry.addEventListener("click", onRetry);
     this.#noticeRetry.addEventListener("click", onRetry);
@@ -74,8 +77,25 @@ export class StatusPanel {
     this.#line.show(viewer, shown === FREE, question !== null);
     this.#root.toggleAttribute("data-asked", question !== null || preempted !== null);
     this.#notice.hidden = !shown;
-    this.#retry.hidden = Boolean(shown); // there is one Retry at a time: in the notice, or else among the controls
-    if (focused && !isVisible(focused)) this.#buttons.find(isVisible)?.focus();
+    this.#retry.hidden = Boolean(shown) || !FROZEN.has(status.state); // one Retry at a time, and only if there is something to retry
+    this.#keepFocus(focused);
+  }
+
+  /** Whether *Retry*, or what stands in its place, can be pressed. */
+  get offersRetry() {
+    return !this.#retry.hidden || (!this.#notice.hidden && !this.#noticeRetry.hidden);
+  }
+
+  /**
+   * Moves the focus from a button that has vanished to the next one, also if that comes later.
+   * @param {HTMLElement | undefined} focused the button that had it
+   */
+  #keepFocus(focused) {
+    const rests = this.#rests && document.activeElement === this.#restingPlace;
+    if (focused ? isVisible(focused) : !rests) return;
+    const button = this.#buttons.find(isVisible);
+    this.#rests = !button;
+    (button ?? this.#restingPlace).focus();
   }
 
   /**

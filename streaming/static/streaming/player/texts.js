@@ -140,10 +140,19 @@ export function notice(status, slotFree) {
       if (status.offline) return { title, text: "Waiting for the network…", action };
       return { title, text: whyUnavailable(status), action };
     case State.CLOSED:
-      return title ? { title, text: whyClosed(status), action: textOf(AGAIN, status.reason) ?? action } : null;
+      return title ? { title, text: whyClosed(status), action: mayTryAgain(status) ? (textOf(AGAIN, status.reason) ?? action) : "" } : null;
     default:
       return null;
   }
+}
+
+/**
+ * Whether another attempt may end otherwise: not while the user is blocked, and not where only a reload of the page helps.
+ * @param {Status} status
+ */
+function mayTryAgain({ reason, until }) {
+  const isBlocked = until !== null && until > Date.now();
+  return !isBlocked && reason !== Reason.PROTOCOL_ERROR && reason !== Reason.CAMERA_NOT_FOUND;
 }
 
 /**

@@ -1,10 +1,11 @@
 /** The recorded history: as data for the charts, and in words for users who do not see them. */
 
-import { ALARMS, rate } from "./levels.js";
+import { rate } from "./levels.js";
 import { duration } from "../shared/format.js";
 
 /** @typedef {(number | null)[]} Column one value per step; null: nothing is recorded */
 /** @typedef {Record<string, Column>} ByReason */
+/** @typedef {[begin: number, end: number, limit: number]} LimitSpan a limit that was in force: Unix seconds, exact to a minute */
 
 /**
  * The history of a time range, in columns of equal length.
@@ -12,10 +13,10 @@ import { duration } from "../shared/format.js";
  * @property {number} step minutes
  * @property {number[]} time Unix seconds at which a step begins
  * @property {Column} peak streams in use
- * @property {Column} limit
+ * @property {Column} limit in the minute of the peak
  * @property {Column} mbps average
  * @property {Column} mbps_peak
- * @property {Column} max_mbps 0: no budget
+ * @property {Column} max_mbps in the minute of the peak; 0: no budget
  * @property {Column} seconds_at_full
  * @property {ByReason} refusals
  * @property {ByReason} would_refuse by the dry run
@@ -23,6 +24,8 @@ import { duration } from "../shared/format.js";
  * @property {Column} wait_median seconds
  * @property {Column} wait_high seconds, 95 %
  * @property {Column} gave_up viewers who left the line without a slot
+ * @property {LimitSpan[]} limits of streams, each that was in force
+ * @property {LimitSpan[]} budgets the same of Mbit/s
  * @property {{waited: number, wait_median: number | null, wait_high: number | null, gave_up: number}} waits of the whole time
  */
 
@@ -80,21 +83,48 @@ export function stack(columns) {
   return layers.reverse();
 }
 
-/** @param {Column} limit */
-export function alarmLines(limit) {
-  const line = (/** @type {number} */ share) => limit.map((value) => (value === null ? null : value * share));
-  return { high: line(ALARMS.high), critical: line(ALARMS.critical) };
+const FLAT = 10; // a limit so many times as high as the rest would flatten a chart, perhaps for a moment only
+
+/**
+ * The highest value of a chart: of the usage, and of the limits that do not flatten it.
+ * @param {Column} used
+ * @param {LimitSpan[]} limits
+ */
+export function reach(used, limits) {
+  const values = limits.map(([, , limit]) => limit);
+  const base = Math.max(...used.map((value) => value ?? 0), values.length ? Math.min(...values) : 0);
+  return Math.max(base, ...values.filter((value) => value <= FLAT * base));
 }
 
 /**
- * The highest value of a chart. A limit far above the usage, perhaps for a moment only, would flatten the chart.
- * @param {Column} used
- * @param {Column} limit
+ * The line of a share of each limit: its times and values. A limit above the chart is drawn at its upper edge.
+ * @param {LimitSpan[]} limits
+ * @param {number} share
+ * @param {number} top the highest value of the chart
+ * @returns {[number[], Column]}
  */
-export function reach(used, limit) {
-  const limits = limit.filter((value) => value !== null);
-  const base = Math.max(...used.map((value) => value ?? 0), limits.length ? Math.min(...limits) : 0);
-  return Math.max(base, ...limits.filter((value) => value <= 2 * base));
+export function limitLine(limits, share, top) {
+  /** @type {[number[], Column]} */
+  const [times, values] = [[], []];
+  limits.forEach(([begin, end, limit], index) => {
+    const value = Math.min(limit, top) * share;
+    times.push(begin, end - 0.001);
+    values.push(value, value);
+    if (index + 1 < limits.length && limits[index + 1][0] > end) {
+      times.push(end);
+      values.push(null); // nothing is recorded from here
+    }
+  });
+  return [times, values];
+}
+
+/**
+ * @param {LimitSpan[]} limits
+ * @param {number} time Unix seconds
+ * @returns {number | null} the limit that was in force
+ */
+export function limitAt(limits, time) {
+  return limits.find(([begin, end]) => begin <= time && time < end)?.[2] ?? null;
 }
 
 /**
@@ -137,7 +167,18 @@ export function summary(columns, clock) {
   const most = `Peak: ${peak[index]} of ${limit[index]} streams in use (${clock(time[index])})`;
   const fast = highest(mbps);
   const bandwidth = fast === null ? "" : `, ${rate(mbps[fast])} Mbit/s`;
-  return [`${most}${bandwidth}.`, fullWords(columns), refusalWords(columns.refusals), waitWords(columns), trialWords(columns)].filter(Boolean).join(" ");
+  return [`${most}${bandwidth}.`, aboveWords(columns), fullWords(columns), refusalWords(columns.refusals), waitWords(columns), trialWords(columns)].filter(Boolean).join(" ");
+}
+
+/** @param {Columns} columns */
+function aboveWords({ peak, limits, mbps_peak: mbps, budgets }) {
+  const above = (/** @type {Column} */ used, /** @type {LimitSpan[]} */ spans) => {
+    const high = spans.map(([, , limit]) => limit).filter((limit) => limit > reach(used, spans));
+    return [...new Set(high)].sort((one, other) => one - other);
+  };
+  const words = [...above(peak, limits), ...above(mbps, budgets).map((limit) => `${limit} Mbit/s`)];
+  if (!words.length) return "";
+  return words.length === 1 ? `A limit of ${words[0]} is above the chart.` : `Limits of ${words.join(", ")} are above the chart.`;
 }
 
 /** @param {Columns} columns */

@@ -3,7 +3,6 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 
 import {
-  alarmLines,
   byLimits,
   ends,
   hoursWords,
@@ -19,12 +18,13 @@ import {
 import { ask } from "../shared/http.js";
 import { rate } from "./levels.js";
 import { place, placeOf, say } from "./dom.js";
+import { color, latestKnown, limitSeries, line, withLimits } from "./chart-lines.js";
 
 /** @import { Column, Columns, Hour, Layer } from "./chart-data.js" */
+/** @import { Words } from "./chart-lines.js" */
 
 /** @typedef {{since: number, until: number, columns: Columns, hours: Hour[], days: number}} Past `since`: Unix seconds; `hours`: by UTC */
 /** @typedef {[number, number]} Span of the x axis */
-/** @typedef {(value: number | null | undefined) => string} Words */
 
 /**
  * @typedef {object} XAxis
@@ -36,7 +36,6 @@ import { place, placeOf, say } from "./dom.js";
 
 const DAY = 86_400; // seconds
 const HEIGHTS = { streams: 230, bandwidth: 140, waits: 140, refused: 120, hours: 150 }; // pixels
-const DASHED = [6, 5];
 const bars = /** @type {uPlot.Series.BarsPathBuilderFactory} */ (uPlot.paths.bars);
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -131,26 +130,23 @@ function pointsDetails() {
   return /** @type {HTMLDetailsElement} */ (place("points").closest("details"));
 }
 
-const color = (/** @type {string} */ name) => getComputedStyle(place("system")).getPropertyValue(`--chart-${name}`).trim();
-
 /** @param {Columns} columns @param {Span} time */
 function drawStreams(columns, time) {
-  const series = [{ ...line("Peak in use", "peak", whole), fill: color("peak-fill") }, ...limitLines("Limit", whole)];
-  const data = levels(columns, columns.peak, ...limitAndAlarms(columns.limit));
-  return draw("streams", time, series, data, { ...wholeNumbers, top: reach(columns.peak, columns.limit) });
+  const top = reach(columns.peak, columns.limits);
+  const series = [{ ...line("Peak in use", "peak", whole), fill: color("peak-fill") }, ...limitSeries(columns.limits, whole)];
+  const data = withLimits(levels(columns, columns.peak), columns.limits, top);
+  return draw("streams", time, series, data, { ...wholeNumbers, top });
 }
 
 /** @param {Columns} columns @param {Span} time */
-function drawBandwidth({ max_mbps: budgets, ...columns }, time) {
-  const budget = budgets.map((value) => value || null);
-  const limited = budget.some((value) => value !== null);
+function drawBandwidth({ budgets, ...columns }, time) {
+  const top = reach(columns.mbps_peak, budgets);
   const series = [
     { ...line("Average", "rate", rate), fill: color("rate-fill") },
     { ...line("Highest", "rate-peak", rate), width: 1 },
-    ...(limited ? limitLines("Limit", rate) : []),
+    ...limitSeries(budgets, rate),
   ];
-  const data = levels(columns, columns.mbps, columns.mbps_peak, ...(limited ? limitAndAlarms(budget) : []));
-  return draw("bandwidth", time, series, data, { top: reach(columns.mbps_peak, budget) });
+  return draw("bandwidth", time, series, withLimits(levels(columns, columns.mbps, columns.mbps_peak), budgets, top), { top });
 }
 
 /** @param {Columns} columns @param {Span} time */
@@ -163,30 +159,12 @@ function drawWaits(columns, time) {
   return draw("waits", time, series, data, { top: Math.max(...columns.wait_high.map((seconds) => seconds ?? 0)) });
 }
 
-/** @param {string} label @param {Words} words @returns {uPlot.Series[]} */
-const limitLines = (label, words) => [
-  line(label, "full", words),
-  { ...line("90 %", "critical", words), width: 1, dash: DASHED },
-  { ...line("75 %", "high", words), width: 1, dash: DASHED },
-];
-
-/** @param {Column} limit */
-function limitAndAlarms(limit) {
-  const { high, critical } = alarmLines(limit);
-  return [limit, critical, high];
-}
-
 /**
  * @param {Pick<Columns, "time" | "step">} steps
  * @param {Column[]} columns
  * @returns {uPlot.AlignedData}
  */
 const levels = ({ time, step }, ...columns) => [ends(time, step), ...columns.map(twice)];
-
-/** @param {string} label @param {string} name of its color @param {Words} words @returns {uPlot.Series} */
-function line(label, name, words) {
-  return { label, stroke: color(name), width: 2, points: { show: false }, value: (_, number) => words(number) };
-}
 
 /** @param {Columns} columns @param {Layer[]} layers @param {Span} time */
 function drawRefused(columns, layers, time) {
@@ -283,7 +261,7 @@ function draw(name, [from, to], series, data, { incrs, x = times, top }) {
       { ...common, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 30, gap: 4, ...x.axis },
       { ...common, grid, ticks: { show: false }, size: 40, ...(incrs && { incrs }) },
     ],
-    cursor: { y: false, drag: { x: false, y: false }, ...(x.sync && { sync: { key: x.sync } }) },
+    cursor: { y: false, dataIdx: latestKnown, drag: { x: false, y: false }, ...(x.sync && { sync: { key: x.sync } }) },
   };
   return new uPlot(options, data, host);
 }

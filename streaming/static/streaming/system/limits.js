@@ -1,6 +1,7 @@
 /** Settings > System: the limits in force, their form, the dry run, and the latest changes. */
 
 import { find } from "../shared/find.js";
+import { duration } from "../shared/format.js";
 import { ask } from "../shared/http.js";
 import { isOff, isPlaced, moment, place, placeOf, say, showTable } from "./dom.js";
 import { LimitsForm } from "./limits-form.js";
@@ -22,7 +23,8 @@ const DEBOUNCE = 300; // ms after the last key
 /** @typedef {{id: number, name: string}} Group */
 /** @typedef {{since: number, by: string, would_refuse: number}} Trial `since`: Unix milliseconds */
 /** @typedef {{id: string, time: number, user: string, text: string}} Change */
-/** @typedef {{limits: Limit[], groups: Group[], trial: Trial | null, log: Change[]}} LimitsAnswer */
+/** @typedef {{since: number, until: number, limits: string, would_refuse: number}} EndedTrial `limits`: those that it tried, in words */
+/** @typedef {{limits: Limit[], groups: Group[], trial: Trial | null, ended_trial: EndedTrial | null, log: Change[]}} LimitsAnswer */
 /** @typedef {LimitsAnswer & {announced: boolean}} ChangeAnswer `announced`: whether the workers were told */
 
 /**
@@ -54,11 +56,13 @@ export function originWords({ source, set_by: who, set_at: when }) {
   return source === "environment" || when === null ? "environment default" : `set by ${who}, ${moment(when)}`;
 }
 
-/** @param {Trial | null} trial */
-export function trialWords(trial) {
-  if (!trial) return "Not running.";
-  const whom = trial.would_refuse === 1 ? "1 viewer" : `${trial.would_refuse} viewers`;
-  return `Running since ${moment(trial.since)}, started by ${trial.by}. It would have refused ${whom}.`;
+/** @param {Trial | null} trial @param {EndedTrial | null} [ended] the latest one */
+export function trialWords(trial, ended = null) {
+  const refused = (/** @type {number} */ count) => `It would have refused ${count === 1 ? "1 viewer" : `${count} viewers`}.`;
+  if (trial) return `Running since ${moment(trial.since)}, started by ${trial.by}. ${refused(trial.would_refuse)}`;
+  if (!ended) return "Not running.";
+  const { since, until, limits, would_refuse: count } = ended;
+  return `Not running. The last dry run (${limits}) ended ${moment(until)} after ${duration((until - since) / 1000)}. ${refused(count)}`;
 }
 
 /** @param {Preview} preview */
@@ -83,12 +87,21 @@ export function savedWords(answer) {
   return [`Saved. Active on every worker ${followsWords(answer)}. Nobody is disconnected.`, ...(answer.warnings ?? [])].join(" ");
 }
 
+/**
+ * The name of the group that has the reserved slots; empty: none has.
+ * @param {Pick<LimitsAnswer, "limits" | "groups">} answer
+ */
+export function reservedGroup({ limits, groups }) {
+  const group = limits.find(({ name }) => name === "reserved_group");
+  return !group || group.value === null ? "" : limitWords(group.value, groups);
+}
+
 /** The sections of the limits and of the dry run. */
 export class Limits {
   #urls;
   /** @type {{limits: LimitsForm, trial: LimitsForm} | null} null: the user lacks the permission to change limits */
   #forms = null;
-  #groupName = "";
+  #isTrying = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #previewTimer;
 
@@ -114,31 +127,26 @@ export class Limits {
     field.addEventListener("input", () => this.#preview(field));
   }
 
-  /** The group that has the reserved slots. */
-  get groupName() {
-    return this.#groupName;
-  }
-
-  async refresh() {
-    this.show(await ask(this.#urls.limits));
+  /** Whether a dry run is in force. */
+  get isTrying() {
+    return this.#isTrying;
   }
 
   /** @param {LimitsAnswer} answer */
-  show({ limits, groups, trial, log }) {
+  show({ limits, groups, trial, ended_trial: ended, log }) {
     const groupsOf = (/** @type {Limit} */ limit) => (limit.name === "reserved_group" ? groups : null);
     for (const limit of limits) {
       say(place(`value-${limit.name}`), limitWords(limit.value, groupsOf(limit), limit.name));
       say(place(`origin-${limit.name}`), originWords(limit));
     }
-    const group = limits.find(({ name }) => name === "reserved_group");
-    this.#groupName = !group || group.value === null ? "" : limitWords(group.value, groups);
-    say(place("trial-state"), trialWords(trial));
+    say(place("trial-state"), trialWords(trial, ended));
+    this.#isTrying = trial !== null;
     place("trial").dataset.running = String(trial !== null);
     showTable("log", log, (change) => ({ ...change, time: moment(change.time) }));
     if (this.#forms) this.#showForms(this.#forms, { limits, groups, trial });
   }
 
-  /** @param {{limits: LimitsForm, trial: LimitsForm}} forms @param {Omit<LimitsAnswer, "log">} answer */
+  /** @param {{limits: LimitsForm, trial: LimitsForm}} forms @param {Pick<LimitsAnswer, "limits" | "groups" | "trial">} answer */
   #showForms(forms, { limits, groups, trial }) {
     for (const form of ["limits-form", "trial-form"]) {
       showGroups(find(place(form), "[name=reserved_group]", HTMLSelectElement), groups);

@@ -1,13 +1,13 @@
-/** Settings > System: the page that shows and changes the limits. Each part refreshes itself while the page is visible. */
+/** Settings > System: the gauges of all its pages, and the parts of each. Each part refreshes itself while the page is visible. */
 
 import { Blocks } from "./blocks.js";
 import { History } from "./charts.js";
 import { ask } from "../shared/http.js";
-import { Limits } from "./limits.js";
+import { Limits, reservedGroup } from "./limits.js";
 import { Refusals } from "./refusals.js";
 import { isPlaced, place, placeOf, say } from "./dom.js";
 import { StopDialog } from "./stop-dialog.js";
-import { showUsage } from "./usage.js";
+import { showGate, showLists } from "./usage.js";
 import { ViewerPages } from "./viewer-pages.js";
 import { WaitingLine } from "./waiting-line.js";
 
@@ -18,7 +18,7 @@ import { WaitingLine } from "./waiting-line.js";
 
 /** @typedef {{usage: string, history: string, refusals: string, blocks: string} & LimitsUrls & StopUrls & LineUrls} Urls */
 
-const EVERY = { usage: 1_000, line: 1_000, blocks: 2_000, limits: 5_000, refusals: 5_000, history: 60_000 }; // ms
+const EVERY = { usage: 1_000, line: 1_000, blocks: 2_000, limits: 5_000, trial: 1_000, group: 30_000, refusals: 5_000, history: 60_000 }; // ms
 
 /** @type {Urls} */
 const urls = given("urls");
@@ -27,11 +27,40 @@ const csrf = place("system").dataset.csrf ?? "";
 /** @type {Usage} */
 let usage = given("usage");
 let updated = new Date();
-const limits = new Limits(urls, csrf);
-const refusals = new Refusals(urls.refusals);
-const history = new History(urls.history);
+/** The group that has the reserved slots. */
+let group = "";
 
-const pages = new ViewerPages(refreshUsage);
+/** @type {Limits | null} the other pages have none */
+let limits = null;
+/** @type {ViewerPages | null} */
+let pages = null;
+
+/** What each page shows besides the gauges. @type {Record<string, () => void>} */
+const PAGES = {
+  now() {
+    pages = new ViewerPages(refreshUsage);
+    const dialog = offerStops();
+    if (dialog) onStopButtons(dialog);
+    if (isPlaced("blocked")) {
+      // The user has the permission to see it.
+      const blocks = new Blocks(urls.blocks, csrf);
+      keepFresh(() => blocks.refresh(), () => EVERY.blocks)();
+    }
+  },
+  line() {
+    const line = new WaitingLine(urls, csrf, offerStops());
+    keepFresh(() => line.refresh(), () => EVERY.line)();
+  },
+  limits() {
+    limits = new Limits(urls, csrf);
+  },
+  history() {
+    const refusals = new Refusals(urls.refusals);
+    const history = new History(urls.history);
+    keepFresh(() => refusals.refresh(), () => EVERY.refusals)();
+    keepFresh(() => history.refresh(), () => EVERY.history)();
+  },
+};
 
 /**
  * Reads JSON that the server has put into the page.
@@ -54,14 +83,25 @@ const lists = ({ viewers, cameras, workers }) => ({ viewers, cameras, workers })
 function show(answer) {
   const changed = answer.gate.limit !== usage.gate.limit || answer.gate.reserved !== usage.gate.reserved;
   usage = answer.gate.state === "unavailable" ? { ...answer, ...lists(usage) } : answer;
-  showUsage(usage, limits.groupName);
-  if (answer.gate.state !== "unavailable") pages.show(answer);
-  if (changed) limits.refresh().catch(() => {}); // somebody else changed them; the next refresh repeats a failed one
+  showGate(usage.gate, group);
+  if (pages) showLists(usage);
+  if (answer.gate.state !== "unavailable") pages?.show(answer);
+  if (changed) refreshLimits().catch(() => {}); // somebody else changed them; the next refresh repeats a failed one
+}
+
+/** @param {LimitsAnswer} answer */
+function showLimits(answer) {
+  group = reservedGroup(answer);
+  limits?.show(answer);
+}
+
+async function refreshLimits() {
+  showLimits(await ask(urls.limits));
 }
 
 async function refreshUsage() {
   try {
-    show(await ask(urls.usage, { viewers_from: pages.from }));
+    show(await ask(urls.usage, { viewers_from: pages?.from ?? 0 }));
     updated = new Date();
     place("trouble").hidden = true;
   } catch {
@@ -74,7 +114,7 @@ async function refreshUsage() {
  * Refreshes repeatedly while the page is visible, and at once when it becomes visible. Ignores failures: the refresh of the
  * usage reports them.
  * @param {() => Promise<void>} refresh
- * @param {number} interval ms
+ * @param {() => number} interval ms
  */
 function keepFresh(refresh, interval) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -83,17 +123,20 @@ function keepFresh(refresh, interval) {
     clearTimeout(timer);
     if (document.visibilityState === "visible") await refresh().catch(() => {});
     clearTimeout(timer);
-    timer = setTimeout(run, interval);
+    timer = setTimeout(run, interval());
   };
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && run());
-  timer = setTimeout(run, interval);
+  timer = setTimeout(run, interval());
   return run;
 }
 
 /** @returns {StopDialog | null} null: the user lacks the permission */
 function offerStops() {
-  if (!isPlaced("stop-dialog")) return null;
-  const dialog = new StopDialog(placeOf("stop-dialog", HTMLDialogElement), urls, csrf);
+  return isPlaced("stop-dialog") ? new StopDialog(placeOf("stop-dialog", HTMLDialogElement), urls, csrf) : null;
+}
+
+/** @param {StopDialog} dialog */
+function onStopButtons(dialog) {
   onStopButton("viewers", (id, button) => {
     const viewer = usage.viewers.find((entry) => entry.id === id);
     if (viewer) dialog.askForViewer(viewer, button);
@@ -102,7 +145,6 @@ function offerStops() {
     const camera = usage.cameras.find((entry) => entry.id === id);
     if (camera) dialog.askForCamera(camera, button);
   });
-  return dialog;
 }
 
 /**
@@ -116,16 +158,8 @@ function onStopButton(table, listener) {
   });
 }
 
-limits.show(given("limits"));
+PAGES[place("system").dataset.page ?? ""]?.();
+showLimits(given("limits"));
 show(usage);
-const line = new WaitingLine(urls, csrf, offerStops());
-keepFresh(refreshUsage, EVERY.usage);
-keepFresh(() => line.refresh(), EVERY.line)();
-keepFresh(() => limits.refresh(), EVERY.limits);
-if (isPlaced("blocked")) {
-  // The user has the permission to see it.
-  const blocks = new Blocks(urls.blocks, csrf);
-  keepFresh(() => blocks.refresh(), EVERY.blocks)();
-}
-keepFresh(() => refusals.refresh(), EVERY.refusals)();
-keepFresh(() => history.refresh(), EVERY.history)();
+keepFresh(refreshUsage, () => EVERY.usage);
+keepFresh(refreshLimits, () => (!limits ? EVERY.group : limits.isTrying ? EVERY.trial : EVERY.limits));

@@ -37,9 +37,8 @@ const GATE_WORDS = {
 /** @type {Record<string, string>} */
 const CAMERA_WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
 
-/** @param {Usage} usage @param {string} [group] has the reserved slots */
-export function showUsage({ time, gate, viewers, cameras, workers }, group = "") {
-  showGate(gate, group);
+/** @param {Usage} usage */
+export function showLists({ time, gate, viewers, cameras, workers }) {
   const since = (/** @type {number} */ then) => duration(Math.max(0, Math.floor((time - then) / 1000)));
   showTable("viewers", viewers, (viewer) => ({
     ...viewer,
@@ -64,8 +63,8 @@ function showUnknown(name, gate, before) {
   if (unknown) place(`no-${name}`).hidden = true;
 }
 
-/** @param {SystemGate} gate @param {string} group */
-function showGate(gate, group) {
+/** @param {SystemGate} gate @param {string} group has the reserved slots */
+export function showGate(gate, group) {
   say(place("in-use"), gate.in_use ?? "–");
   say(place("limit"), gate.limit);
   const unknown = isUnknown(gate);

@@ -154,7 +154,8 @@ export class Wall {
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     const { key, target } = event;
-    if (this.isArranging || event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
+    const isElsewhere = target instanceof Element && target.closest("dialog[open]") !== null;
+    if (this.isArranging || isElsewhere || event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
     if (event.repeat && !ARROWS[key]) return;
     if (this.#handleKey(key)) event.preventDefault();
   }
