@@ -19,6 +19,7 @@ from nvr.environment import (
     read_secrets,
     read_token,
 )
+from nvr.sign_in_settings import origin_of, read_proxy
 from streaming import conf
 from streaming.store.addresses import layer_host
 from streaming.store.embedded import socket_path
@@ -34,6 +35,7 @@ CAMERA_KEY = read_secret("CAMERA_KEY", VAR_DIR / "camera.key")
 ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
 FRAME_ANCESTORS = read_origins("FRAME_ANCESTORS")
+PROXY_USER = read_proxy()  # None: no header names the user
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
@@ -114,6 +116,10 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",  # last: it replaces the response to a locked log-in
 ]
 
+if PROXY_USER:
+    _log_in = MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware")
+    MIDDLEWARE.insert(_log_in + 1, "nvr.proxy_users.ProxyUserMiddleware")
+
 ROOT_URLCONF = "nvr.urls"
 ASGI_APPLICATION = "nvr.asgi.application"
 
@@ -193,7 +199,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": ["blob:"],  # the camera's own video where the browser has no WebCodecs
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
-        "form-action": ["'self'"],
+        # Browsers apply it to redirects too, such as from the log-out.
+        "form-action": ["'self'", *filter(None, [origin_of(PROXY_USER.log_out_url if PROXY_USER else "")])],
         "frame-ancestors": FRAME_ANCESTORS or ["'none'"],
     },
 }

@@ -25,7 +25,7 @@ for _name in (
     "CAMERA_KEY",
     "METRICS_TOKEN",
     "LOG_FORMAT",
-    *(name for name in os.environ if name.startswith("STREAM_")),
+    *(name for name in os.environ if name.startswith(("STREAM_", "PROXY_USER_"))),
 ):
     os.environ[_name] = ""  # an empty variable means the default and comes before `.env`
 os.environ["NVR_VAR_DIR"] = _folder

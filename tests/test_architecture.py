@@ -21,8 +21,8 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
-        "api_auth api_log schema_fields schemas wall_schemas spreadsheets views wall_views api "
+        "sources networks texts encryption models sign_in tokens displays permissions grants cards walls forms grant_forms "
+        "problems api_auth api_log schema_fields schemas wall_schemas spreadsheets views wall_views api "
         "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -48,8 +48,8 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files environment deadlines settings logs passwords logins origins requests websocket "
-        "unavailable api urls asgi"
+        "dotenv secret_files environment sign_in_settings deadlines settings logs passwords logins proxy_users origins "
+        "requests websocket unavailable api urls asgi"
     ),
 }
 ORDER = {folder: names.split() for folder, names in NAMES.items()}
