@@ -38,7 +38,7 @@ def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> Use
     have this name."""
     user = find_user(proxy_user)
     if user is None and create:
-        user = _create_user(proxy_user.name)
+        user = create_user(proxy_user.name)
     if user is None:
         _warn(f"The proxy names {proxy_user.name!r}, but there is no active user of this name.")
     elif proxy_user.groups is not None:
@@ -46,7 +46,7 @@ def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> Use
     return user
 
 
-def _create_user(name: str) -> User | None:
+def create_user(name: str) -> User | None:
     """Returns the new user, who has no password. None if the name is not valid, or its user is inactive."""
     try:
         User._meta.get_field("username").clean(name, None)
@@ -54,7 +54,7 @@ def _create_user(name: str) -> User | None:
         return None
     user, created = User.objects.get_or_create(username=name, defaults={"password": make_password(None)})
     if created:
-        logger.info("Created the user %s, whom the proxy names", name)
+        logger.info("Created the user %s, whom the sign-in service names", name)
     return user if user.is_active else None
 
 

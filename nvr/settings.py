@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import global_settings
 
+from nvr.accounts_settings import of_allauth, read_oidc, require_package
 from nvr.deadlines import LOCK
 from nvr.environment import (
     BASE_DIR,
@@ -36,6 +37,8 @@ ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"
 CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
 FRAME_ANCESTORS = read_origins("FRAME_ANCESTORS")
 PROXY_USER = read_proxy()  # None: no header names the user
+OIDC = read_oidc()  # None: no provider
+SECOND_FACTOR = read_flag("SECOND_FACTOR", default=False)
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
@@ -119,6 +122,13 @@ MIDDLEWARE = [
 if PROXY_USER:
     _log_in = MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware")
     MIDDLEWARE.insert(_log_in + 1, "nvr.proxy_users.ProxyUserMiddleware")
+
+if OIDC or SECOND_FACTOR:
+    require_package()
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount", "allauth.mfa"]
+    INSTALLED_APPS.append("allauth.socialaccount.providers.openid_connect")
+    MIDDLEWARE.insert(-1, "allauth.account.middleware.AccountMiddleware")
+    globals().update(of_allauth(OIDC))
 
 ROOT_URLCONF = "nvr.urls"
 ASGI_APPLICATION = "nvr.asgi.application"

@@ -1,5 +1,6 @@
 """The root URL map."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, PasswordChangeDoneView, PasswordChangeView
 from django.urls import include, path, re_path
@@ -10,7 +11,10 @@ from nvr.proxy_users import SignOutView, admin_sign_out
 
 handler500 = unavailable.handler500
 
+accounts = [path("", include("nvr.accounts_urls"))] if settings.OIDC or settings.SECOND_FACTOR else []
+
 urlpatterns = [
+    *accounts,
     path("", include("cameras.urls")),
     path("", include("streaming.urls")),
     path("api/v1/", api.urls),  # after the paths of streams, which are not part of it

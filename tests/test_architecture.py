@@ -48,8 +48,8 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files environment sign_in_settings deadlines settings logs passwords logins proxy_users origins "
-        "requests websocket unavailable api urls asgi"
+        "dotenv secret_files environment sign_in_settings accounts_settings deadlines settings logs passwords logins "
+        "proxy_users second_factor accounts accounts_urls origins requests websocket unavailable api urls asgi"
     ),
 }
 ORDER = {folder: names.split() for folder, names in NAMES.items()}
@@ -79,6 +79,7 @@ HOMES = {
         "streaming/health/checks.py",
         "nvr/",
     ),
+    "allauth": ("nvr/second_factor.py", "nvr/accounts.py", "nvr/accounts_urls.py"),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),

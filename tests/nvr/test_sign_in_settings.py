@@ -1,11 +1,16 @@
 """The settings of sign-in by other services: what is accepted, and what stops the start."""
 
 import ipaddress
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from nvr.accounts_settings import read_oidc
 from nvr.sign_in_settings import origin_of, read_proxy
+from tests.servers import ROOT, environment_of
 
 GOOD = {
     "HEADER": "Remote-User",
@@ -72,3 +77,64 @@ def test_a_wrong_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: 
     put(monkeypatch, {**GOOD, name: value})
     with pytest.raises(ImproperlyConfigured, match=expected):
         read_proxy()
+
+
+OIDC = {
+    "URL": "https://auth.example.com/realms/main/",
+    "CLIENT_ID": "nvr",
+    "CLIENT_SECRET": "$ecret",
+    "GROUPS_CLAIM": "groups",
+    "GROUPS": "nvr-users=Viewers",
+}
+
+
+def put_oidc(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"OIDC_{name}", value)
+
+
+def test_settings_of_a_provider_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_oidc() is None
+    put_oidc(monkeypatch, OIDC)
+    read = read_oidc()
+    assert read is not None
+    assert (read.url, read.client_secret, read.name) == (OIDC["URL"].rstrip("/"), "$ecret", "auth.example.com")
+    assert (read.create, read.link, read.groups) == (False, False, (("nvr-users", "Viewers"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("URL", "", "OIDC_CLIENT_ID does nothing without OIDC_URL"),
+        ("URL", "http://auth.example.com", "OIDC_URL=http://auth.example.com is not valid.*https://.*for example"),
+        ("URL", "auth.example.com", "OIDC_URL=auth.example.com is not valid"),
+        ("CLIENT_ID", "", "OIDC_CLIENT_ID is missing"),
+        ("CLIENT_SECRET", "", "OIDC_CLIENT_SECRET is missing"),
+        ("LINK", "maybe", "OIDC_LINK=maybe is not valid: it must be true or false"),
+        ("GROUPS", "", "need each other"),
+        ("GROUPS", "Viewers", "OIDC_GROUPS=Viewers is not valid"),
+    ],
+)
+def test_a_wrong_setting_of_a_provider_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    put_oidc(monkeypatch, {**OIDC, name: value})
+    with pytest.raises(ImproperlyConfigured, match=expected):
+        read_oidc()
+
+
+@pytest.mark.parametrize(("second_factor", "starts"), [("", True), ("true", False)])
+def test_without_the_packages_the_site_starts_unless_they_are_asked_for(
+    tmp_path: Path, second_factor: str, starts: bool
+) -> None:
+    program = "import sys; sys.modules['allauth'] = None; import nvr.asgi, nvr.urls; print('started')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment_of(tmp_path, SECOND_FACTOR=second_factor),
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert ("started" in done.stdout) == starts, done.stderr
+    assert ("pip install --require-hashes -r requirements-signin.lock" in done.stderr) != starts
