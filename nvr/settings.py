@@ -125,8 +125,8 @@ if PROXY_USER:
 
 if OIDC or SECOND_FACTOR:
     require_package()
-    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount", "allauth.mfa"]
-    INSTALLED_APPS.append("allauth.socialaccount.providers.openid_connect")
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
+    INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"] * bool(OIDC) + ["allauth.mfa"] * SECOND_FACTOR
     MIDDLEWARE.insert(-1, "allauth.account.middleware.AccountMiddleware")
     globals().update(of_allauth(OIDC))
 
