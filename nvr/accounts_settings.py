@@ -31,10 +31,10 @@ class OidcSettings:
 
 def read_oidc() -> OidcSettings | None:
     """Returns None if no provider is set. Raises ImproperlyConfigured for a wrong value."""
-    url = _text("URL").rstrip("/")
+    url = _text("OIDC_URL").rstrip("/")
     if not url:
         for name in ("CLIENT_ID", "CLIENT_SECRET", "NAME", "CREATE", "LINK", "GROUPS_CLAIM", "GROUPS"):
-            if _text(name):
+            if _text(f"OIDC_{name}"):
                 raise ImproperlyConfigured(
                     f"OIDC_{name} does nothing without OIDC_URL: set that to the provider's issuer."
                 )
@@ -47,18 +47,18 @@ def read_oidc() -> OidcSettings | None:
             "https://auth.example.com/realms/main."
         )
     for name in ("CLIENT_ID", "CLIENT_SECRET"):
-        if not _text(name):
+        if not _text(f"OIDC_{name}"):
             raise ImproperlyConfigured(
                 f"OIDC_{name} is missing: OIDC_URL needs it, as the provider gave it for this site."
             )
-    claim, groups = _text("GROUPS_CLAIM"), read_groups("OIDC_GROUPS")
+    claim, groups = _text("OIDC_GROUPS_CLAIM"), read_groups("OIDC_GROUPS")
     if bool(claim) != bool(groups):
         raise ImproperlyConfigured("OIDC_GROUPS_CLAIM and OIDC_GROUPS need each other: set both or none.")
     return OidcSettings(
         url,
-        _text("CLIENT_ID"),
-        _text("CLIENT_SECRET"),
-        _text("NAME") or str(parts.hostname),
+        _text("OIDC_CLIENT_ID"),
+        _text("OIDC_CLIENT_SECRET"),
+        _text("OIDC_NAME") or str(parts.hostname),
         read_flag("OIDC_CREATE", default=False),
         read_flag("OIDC_LINK", default=False),
         claim,
@@ -68,7 +68,7 @@ def read_oidc() -> OidcSettings | None:
 
 def _text(name: str) -> str:
     # Not `env.str`: it treats a value that begins with $ as the name of another variable.
-    return str(env.ENVIRON.get(f"OIDC_{name}", "")).strip()
+    return str(env.ENVIRON.get(name, "")).strip()
 
 
 def require_package() -> None:

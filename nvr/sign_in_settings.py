@@ -37,11 +37,11 @@ class ProxySettings:
 
 def read_proxy() -> ProxySettings | None:
     """Returns None if no header is set."""
-    header = _header(HEADER)
+    header = _header("PROXY_USER_HEADER")
     if not header:
         _refuse_rest()
         return None
-    networks, unix = _read_from()
+    networks, unix = _read_from("PROXY_USER_FROM")
     secret = read_token("PROXY_USER_SECRET")
     if not secret:
         raise ImproperlyConfigured(f"PROXY_USER_SECRET is missing: {HEADER} needs it, with at least 16 characters.")
@@ -54,7 +54,7 @@ def read_proxy() -> ProxySettings | None:
         read_flag("PROXY_USER_CREATE", default=False),
         _header("PROXY_USER_GROUPS_HEADER"),
         read_groups("PROXY_USER_GROUPS"),
-        _read_log_out(),
+        _read_log_out("PROXY_USER_LOGOUT_URL"),
     )
     names = [name for name in (settings.header, settings.secret_header, settings.groups_header) if name]
     if len(set(names)) < len(names):
@@ -83,9 +83,8 @@ def _header(name: str) -> str:
     return text.lower()
 
 
-def _read_from() -> tuple[tuple[Network, ...], bool]:
+def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
     """Returns the networks of the proxies, and whether a Unix socket is trusted."""
-    name = "PROXY_USER_FROM"
     entries = read_list(name)
     text = ",".join(entries)
     wrong = (
@@ -118,8 +117,7 @@ def read_groups(name: str) -> GroupMapping:
     return tuple(pairs)
 
 
-def _read_log_out() -> str:
-    name = "PROXY_USER_LOGOUT_URL"
+def _read_log_out(name: str) -> str:
     text: str = env.str(name, default="").strip()
     url = urlsplit(text)
     is_path = re.fullmatch(r"/([^/\\].*)?", text) is not None
