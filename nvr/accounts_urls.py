@@ -1,25 +1,22 @@
 """The paths of OpenID Connect and the second factor, below /accounts/. They come before those of nvr/urls.py."""
 
 from allauth.account import views as account
-from allauth.account.decorators import secure_admin_login
 from allauth.socialaccount import views as provider
 from allauth.socialaccount.providers.openid_connect import views as oidc
 from django.conf import settings
-from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from nvr.accounts import SignInView, reaching_provider
+from nvr.accounts import SignInView, admin_sign_in, reaching_provider
 from nvr.proxy_users import SignOutView
 
 log_in = SignInView.as_view(redirect_authenticated_user=True)
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     # Each page has two names: django-allauth's, and that of nvr/urls.py.
     path("accounts/login/", log_in, name="account_login"),
     path("accounts/login/", log_in, name="login"),
     path("accounts/logout/", SignOutView.as_view(), name="account_logout"),
-    # The administration's own log-in page would not ask for the second factor.
-    path("admin/login/", secure_admin_login(admin.site.login)),
+    path("admin/login/", admin_sign_in),
 ]
 if settings.SECOND_FACTOR:
     urlpatterns += [

@@ -23,6 +23,8 @@ def code_of(secret: str, step: int) -> str:
 
 
 def now_step() -> int:
+    """Returns the present step. It lasts for some seconds more, so that its code is still right when it arrives."""
+    wait_until(lambda: time.time() % 30 < 22, 10, "a step begins")
     return int(time.time() // 30)
 
 
@@ -70,6 +72,19 @@ def test_a_log_in_needs_the_code_also_for_the_administration(installation: Site,
     browser.close()
 
 
+def test_a_session_of_one_user_does_not_open_another_s_account(worker: Worker) -> None:
+    turn_on(worker)
+    browser = Browser(worker.base)
+    browser.log_in("staff", PASSWORD)
+    browser.post("/admin/login/", {"username": "admin", "password": PASSWORD})
+    assert browser.user == "staff"
+    browser.post("/accounts/logout/", {})
+    browser.log_in("viewer", PASSWORD)
+    assert browser.get("/admin/login/?next=/admin/").status_code == 403
+    browser.close()
+
+
+@pytest.mark.timeout(120)  # it waits for a step to begin
 def test_a_code_is_good_for_one_log_in(installation: Site, worker: Worker) -> None:
     secret, codes = turn_on(worker)
     installation.execute("UPDATE mfa_authenticator SET last_used_at = NULL")
