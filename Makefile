@@ -39,7 +39,8 @@ lint: $(MODULES) ## ruff, mypy, tsc and eslint, links of the documents, known vu
 lock: ## write requirements*.lock from requirements*.txt; OPTIONS=--upgrade also upgrades indirect packages
 	test -x $(BIN)/uv || $(MAKE) .venv/.development
 	$(LOCK) $(OPTIONS) requirements.txt --output-file requirements.lock
-	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(OPTIONS) requirements-signin.txt --constraints requirements.lock --output-file requirements-signin.lock
+	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements-signin.lock --output-file requirements-dev.lock
 	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
 soak: .venv/.development ## test forty minutes of faults and load

@@ -28,11 +28,14 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
     """Whether a camera may be at this IP address: inside `networks`. If these are empty, outside REFUSED_NETWORKS."""
-    found = _plain(ipaddress.ip_address(address.partition("%")[0]))
     networks = tuple(networks)
-    if networks:
-        return any(found in network for network in networks)
-    return not any(found in network for network in REFUSED_NETWORKS)
+    return is_in(address, networks) if networks else not is_in(address, REFUSED_NETWORKS)
+
+
+def is_in(address: str, networks: Iterable[Network]) -> bool:
+    """Whether one of the networks contains this IP address."""
+    found = _plain(ipaddress.ip_address(address.partition("%")[0]))
+    return any(found in network for network in networks)
 
 
 def _plain(address: IpAddress) -> IpAddress:

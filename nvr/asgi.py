@@ -16,6 +16,7 @@ from channels.sessions import CookieMiddleware
 
 from nvr import deadlines, requests, websocket
 from nvr.origins import SameOriginValidator
+from nvr.proxy_users import with_proxy_user
 from streaming import runtime
 from streaming.routing import websocket_urlpatterns
 
@@ -24,9 +25,7 @@ websocket.install()
 deadlines.limited.set()
 requests.install()
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": websocket.with_fast_path(SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))),
-    }
+streams = SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))
+application = with_proxy_user(
+    ProtocolTypeRouter({"http": django_application, "websocket": websocket.with_fast_path(streams)})
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import global_settings
 
+from nvr.accounts_settings import of_allauth, read_oidc, require_package
 from nvr.deadlines import LOCK
 from nvr.environment import (
     BASE_DIR,
@@ -19,6 +20,7 @@ from nvr.environment import (
     read_secrets,
     read_token,
 )
+from nvr.sign_in_settings import origin_of, read_proxy
 from streaming import conf
 from streaming.store.addresses import layer_host
 from streaming.store.embedded import socket_path
@@ -34,6 +36,9 @@ CAMERA_KEY = read_secret("CAMERA_KEY", VAR_DIR / "camera.key")
 ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
 FRAME_ANCESTORS = read_origins("FRAME_ANCESTORS")
+PROXY_USER = read_proxy()  # None: no header names the user
+OIDC = read_oidc()  # None: no provider
+SECOND_FACTOR = read_flag("SECOND_FACTOR", default=False)
 
 STREAM_MAX_CONCURRENT = conf.MAX_CONCURRENT.read(env.ENVIRON)
 STREAM_DEFAULT_QUALITY = conf.DEFAULT_QUALITY.read(env.ENVIRON)
@@ -113,6 +118,17 @@ MIDDLEWARE = [
     "nvr.unavailable.DatabaseUnavailableMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it replaces the response to a locked log-in
 ]
+
+if PROXY_USER:
+    _log_in = MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware")
+    MIDDLEWARE.insert(_log_in + 1, "nvr.proxy_users.ProxyUserMiddleware")
+
+if OIDC or SECOND_FACTOR:
+    require_package()
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
+    INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"] * bool(OIDC) + ["allauth.mfa"] * SECOND_FACTOR
+    MIDDLEWARE.insert(-1, "allauth.account.middleware.AccountMiddleware")
+    globals().update(of_allauth(OIDC))
 
 ROOT_URLCONF = "nvr.urls"
 ASGI_APPLICATION = "nvr.asgi.application"
@@ -194,7 +210,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": ["blob:"],  # the camera's own video where the browser has no WebCodecs
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
-        "form-action": ["'self'"],
+        # Browsers apply it to redirects too, such as from the log-out.
+        "form-action": ["'self'", *filter(None, [origin_of(PROXY_USER.log_out_url if PROXY_USER else "")])],
         "frame-ancestors": FRAME_ANCESTORS or ["'none'"],
     },
 }

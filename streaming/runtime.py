@@ -202,7 +202,7 @@ class Runtime:
             cameras, users, sessions = (event.get(keys, ()) for keys in ("cameras", "users", "sessions"))
             self._sights.forget(cameras)
             for stream in list(self.streams):
-                if stream.camera in cameras or stream.user in users or stream.session in sessions:
+                if stream.camera in cameras or stream.user in users or stream.login.session in sessions:
                     self._rechecks.request(stream)
 
     # The end.

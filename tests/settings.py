@@ -19,13 +19,14 @@ for _name in (
     "DEBUG",
     "HTTPS",
     "HSTS",
+    "SECOND_FACTOR",
     "API_TOKENS_END_WITH_PASSWORD",
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "CAMERA_KEY",
     "METRICS_TOKEN",
     "LOG_FORMAT",
-    *(name for name in os.environ if name.startswith("STREAM_")),
+    *(name for name in os.environ if name.startswith(("STREAM_", "PROXY_USER_", "OIDC_"))),
 ):
     os.environ[_name] = ""  # an empty variable means the default and comes before `.env`
 os.environ["NVR_VAR_DIR"] = _folder

@@ -21,8 +21,8 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models tokens displays permissions grants cards walls forms grant_forms problems "
-        "api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets views wall_views api "
+        "sources networks texts encryption models sign_in tokens displays permissions grants cards walls forms grant_forms "
+        "problems api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets views wall_views api "
         "wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
@@ -50,8 +50,9 @@ NAMES = {
         "history_schemas line_orders api line_api endpoints stop_views system_views health views"
     ),
     "nvr": (
-        "dotenv secret_files environment deadlines settings logs passwords logins logins_admin admin_site apps "
-        "origins requests websocket unavailable api urls asgi"
+        "dotenv secret_files environment sign_in_settings accounts_settings deadlines settings logs passwords logins "
+        "logins_admin admin_site apps proxy_users second_factor accounts accounts_urls origins requests websocket "
+        "unavailable api urls asgi"
     ),
 }
 ORDER = {folder: names.split() for folder, names in NAMES.items()}
@@ -81,6 +82,7 @@ HOMES = {
         "streaming/health/checks.py",
         "nvr/",
     ),
+    "allauth": ("nvr/second_factor.py", "nvr/accounts.py", "nvr/accounts_urls.py"),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),

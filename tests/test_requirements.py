@@ -6,14 +6,18 @@ import pytest
 
 from tests.servers import ROOT
 
-NAMES = ("requirements", "requirements-dev", "requirements-bench")
-INCLUDES = {"requirements-dev": "requirements", "requirements-bench": "requirements-dev"}
+NAMES = ("requirements", "requirements-signin", "requirements-dev", "requirements-bench")
+INCLUDES = {
+    "requirements-signin": "requirements",
+    "requirements-dev": "requirements-signin",
+    "requirements-bench": "requirements-dev",
+}
 
 
 def asked_for(name: str) -> dict[str, str]:
     """Returns package -> version of a list of requirements and of those that it includes."""
     text = (ROOT / f"{name}.txt").read_text()
-    found = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", text, re.M))
+    found = dict(re.findall(r"^([\w-]+)(?:\[[\w,]+\])?==([\w.]+)", text, re.M))
     return found | (asked_for(INCLUDES[name]) if name in INCLUDES else {})
 
 

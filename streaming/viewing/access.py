@@ -4,16 +4,19 @@ The functions block: they query the database.
 """
 
 import uuid
+from dataclasses import dataclass
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
 
 from cameras.displays import display_of
 from cameras.models import Camera
 from cameras.permissions import User, may_watch
+from cameras.sign_in import ProxyUser, find_user
 from cameras.sources import AddressError, CameraSource
 from streaming import errors
 
@@ -31,16 +34,27 @@ class ReadOnlySession(dict[str, Any]):
         """Do nothing."""
 
 
-def check_session_access(
-    session_key: str | None, camera_id: str | uuid.UUID, display_token: str = ""
-) -> tuple[Any, Camera, CameraSource]:
-    """As `check_access`, for the user of a session as it is stored now. An expired or ended session has no user: then the
-    display of the token watches, if there is one."""
-    session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(session_key).items())
-    # `get_user` uses nothing of a request but its session.
-    user: User = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
-    if not user.is_authenticated and display_token:
-        user = display_of(display_token) or user
+@dataclass(frozen=True)
+class Login:
+    """What a viewer's handshake has to show who they are."""
+
+    session: str | None = None  # key
+    display: str = ""  # token
+    proxy_user: ProxyUser | None = None  # whom a trusted proxy names: then the session does not count
+
+
+def check_login_access(login: Login, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
+    """As `check_access`, for the user of a log-in as the database has it now. An expired or ended session has no user: then
+    the display of the token watches, if there is one."""
+    user: User
+    if login.proxy_user is not None:
+        user = find_user(login.proxy_user) or AnonymousUser()
+    else:
+        session = ReadOnlySession(import_module(settings.SESSION_ENGINE).SessionStore(login.session).items())
+        # `get_user` uses nothing of a request but its session.
+        user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
+    if not user.is_authenticated and login.display:
+        user = display_of(login.display) or user
     return check_access(user, camera_id)
 
 

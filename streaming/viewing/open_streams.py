@@ -1,6 +1,7 @@
 """The open sockets of this worker."""
 
 from streaming.errors import StreamError
+from streaming.viewing.access import Login
 from streaming.viewing.viewing import Viewing
 
 
@@ -10,8 +11,7 @@ class Stream:
     def __init__(self) -> None:
         self.viewing: Viewing | None = None
         self.camera = self.user = ""
-        self.session: str | None = None
-        self.display = ""  # the token of a display
+        self.login = Login()
 
     @property
     def admitted(self) -> bool:
@@ -23,9 +23,8 @@ class Stream:
         """Whether it has neither a slot nor a place in the line yet."""
         return not self.admitted and not (self.viewing is not None and self.viewing.is_waiting)
 
-    def assign(self, viewing: Viewing, *, user: str, session: str | None, display: str = "") -> None:
-        self.viewing, self.camera, self.user = viewing, viewing.holder.camera_id, user
-        self.session, self.display = session, display
+    def assign(self, viewing: Viewing, *, user: str, login: Login) -> None:
+        self.viewing, self.camera, self.user, self.login = viewing, viewing.holder.camera_id, user, login
 
     def stop(self, error: StreamError) -> None:
         if self.viewing is not None:

@@ -3,7 +3,7 @@
 A check also finds a new source of the camera, and a user who may use the reserved slots now.
 
 Channels tells no consumer of a log-out. So one task per worker checks every stream's access periodically, and at once after
-a control event. Streams of the same session and camera share one check.
+a control event. Streams of the same log-in and camera share one check.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from streaming.ingest.streams import Streams
 from streaming.limits.admission import without_ordinary_set
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import user_limits_of
-from streaming.viewing.access import check_session_access
+from streaming.viewing.access import Login, check_login_access
 from streaming.viewing.open_streams import Stream
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[str | None, str, str]  # session, token of a display, camera
+Key = tuple[Login, str]  # and the camera
 
 
 class Rechecks:
@@ -75,7 +75,7 @@ class Rechecks:
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self) -> dict[Key, list[Stream]]:
-        """The streams that share one check, by session or display, and camera."""
+        """The streams that share one check, by log-in and camera."""
         groups: dict[Key, list[Stream]] = defaultdict(list)
         for stream in self._streams():
             if stream.viewing is not None:
@@ -101,15 +101,15 @@ class Rechecks:
                 if is_operator and viewing.slot is not None:
                     viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
-    def _read(self, session: str | None, display: str, camera_id: str) -> tuple[Camera, CameraSource, bool]:
+    def _read(self, login: Login, camera_id: str) -> tuple[Camera, CameraSource, bool]:
         """Returns the camera, its source, and whether the user may use the reserved slots.
 
         Raises the StreamError of a user who has no access, or is blocked.
         """
-        user, camera, source = check_session_access(session, camera_id, display)
+        user, camera, source = check_login_access(login, camera_id)
         blocks.check(str(user.pk))
         return camera, source, user_limits_of(self._policy(), user).operator
 
 
 def _key(stream: Stream) -> Key:
-    return stream.session, stream.display, stream.camera
+    return stream.login, stream.camera

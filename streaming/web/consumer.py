@@ -146,8 +146,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _run_viewing(self, worker: runtime.Runtime) -> None:
         request, access = await self._handshake.request(worker, self._id)
         viewing = self._viewing = Viewing(worker.services, self, request)
-        shake = self._handshake
-        self._stream.assign(viewing, user=request.holder.user_id, session=shake.session, display=shake.display)
+        self._stream.assign(viewing, user=request.holder.user_id, login=self._handshake.login)
 
         async def read_terms() -> Terms:
             return (await self._handshake.check(worker)).terms(request.holder, viewing.rate())

@@ -12,6 +12,7 @@ from django.conf import settings
 from cameras.displays import COOKIE
 from cameras.models import Camera
 from cameras.permissions import User, may_keep_slots, may_manage, may_watch_unattended
+from cameras.sign_in import SCOPE_KEY
 from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -21,7 +22,7 @@ from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
-from streaming.viewing.access import check_session_access
+from streaming.viewing.access import Login, check_login_access
 from streaming.viewing.resume_tokens import viewing_of
 from streaming.viewing.viewer import ViewRequest
 
@@ -58,8 +59,8 @@ class Handshake:
         client = scope.get("client")
         self.address: str = client[0] if client else ""
         # Channels' SessionMiddleware would read the session again with each message that is sent.
-        self.session: str | None = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-        self.display: str = scope["cookies"].get(COOKIE, "")
+        cookies = scope["cookies"]
+        self.login = Login(cookies.get(settings.SESSION_COOKIE_NAME), cookies.get(COOKIE, ""), scope.get(SCOPE_KEY))
         self._query: dict[str, list[str]] = parse_qs(
             scope["query_string"].decode("ascii", "replace"), keep_blank_values=True
         )
@@ -125,7 +126,7 @@ class Handshake:
         """
 
         def read(policy: Policy) -> Access:
-            user, camera, source = check_session_access(self.session, self.camera, self.display)
+            user, camera, source = check_login_access(self.login, self.camera)
             block = blocks.error_of(str(user.pk))
             limits = user_limits_of(policy, user)
             return Access(

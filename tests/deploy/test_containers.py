@@ -12,10 +12,11 @@ from streaming import conf
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = [name for name in SERVICES if name.startswith("worker-")]
-# Settings that nvr/settings.py reads: the first argument of a function that reads the environment.
-SETTINGS = {setting.name for setting in conf.ALL} | set(
-    re.findall(r'\w\("([A-Z][A-Z_]+)"', (DEPLOY.parent / "nvr/settings.py").read_text())
-)
+# Settings that these files read: the first argument of a function that reads the environment.
+READERS = [DEPLOY.parent / "nvr" / name for name in ("settings.py", "sign_in_settings.py", "accounts_settings.py")]
+SETTINGS = {setting.name for setting in conf.ALL} | {
+    name for path in READERS for name in re.findall(r'\w\("([A-Z][A-Z_]+)"', path.read_text())
+}
 
 
 def test_the_image_has_all_packages_that_the_product_imports() -> None:

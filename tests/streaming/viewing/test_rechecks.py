@@ -12,6 +12,7 @@ from streaming import conf
 from streaming.errors import NotAuthenticatedError
 from streaming.limits import policy
 from streaming.viewing import rechecks
+from streaming.viewing.access import Login
 from streaming.viewing.open_streams import Stream
 from streaming.viewing.rechecks import Rechecks
 
@@ -19,7 +20,7 @@ from streaming.viewing.rechecks import Rechecks
 def stream(session: str) -> Stream:
     stream = Stream()
     viewing = SimpleNamespace(holder=SimpleNamespace(camera_id="yard"), stop=lambda error: None)
-    stream.assign(cast(Any, viewing), user="1", session=session)
+    stream.assign(cast(Any, viewing), user="1", login=Login(session))
     return stream
 
 
@@ -30,11 +31,11 @@ async def test_repeated_requests_for_one_stream_do_not_delay_the_checks_of_other
     monkeypatch.setattr(conf, "RECHECK", 0.2)
     checks = Counter[str]()
 
-    def check(session: str, camera: str, display: str) -> None:
-        checks[session] += 1
+    def check(login: Login, camera: str) -> None:
+        checks[str(login.session)] += 1
         raise NotAuthenticatedError
 
-    monkeypatch.setattr(rechecks, "check_session_access", check)
+    monkeypatch.setattr(rechecks, "check_login_access", check)
     busy, other = stream("busy"), stream("other")
     checker = Rechecks(lambda: [busy, other], cast(Any, None), policy.defaults)
     running = asyncio.create_task(checker.run())

@@ -1,0 +1,72 @@
+"""The second factor: codes are counted like passwords, for all workers, and each is good for one log-in.
+
+django-allauth counts in the memory of each process; axes counts in the database.
+"""
+
+from typing import Any
+
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+
+from cameras import encryption
+
+STEP = 30  # seconds for which an app shows one code
+
+
+class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Encrypts the secrets with CAMERA_KEY."""
+
+    def encrypt(self, text: str) -> str:
+        return encryption.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return encryption.decrypt(encrypted_text)
+
+
+class _Counted:
+    """A form whose wrong codes count as failed log-ins of its user."""
+
+    user: Any
+    authenticator: Any
+
+    def clean_code(self) -> str:
+        request, credentials = context.request, {"username": self.user.get_username()}
+        if not AxesProxyHandler.is_allowed(request, credentials):
+            request.axes_locked_out, request.axes_credentials = (
+                True,
+                credentials,
+            )  # AxesMiddleware answers with its page
+            raise ValidationError("Too many failed log-ins.")
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]
+            if not _claim(self.authenticator):
+                raise ValidationError("This code has been used. Wait for the next one.")
+        except ValidationError:
+            user_login_failed.send(sender=__name__, credentials=credentials, request=request)
+            raise
+        return code
+
+
+def _claim(authenticator: Authenticator) -> bool:
+    """Whether nobody has used an app's code of this step, at any worker. A recovery code is used up by itself."""
+    if authenticator.type != Authenticator.Type.TOTP:
+        return True
+    now = timezone.now()
+    step = now.replace(second=now.second // STEP * STEP, microsecond=0)
+    unused = Authenticator.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=step), pk=authenticator.pk)
+    return bool(unused.update(last_used_at=now))
+
+
+class CodeForm(_Counted, AuthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class CodeAgainForm(_Counted, ReauthenticateForm):  # type: ignore[misc]
+    pass

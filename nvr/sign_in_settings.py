@@ -1,0 +1,135 @@
+"""Reads the settings of sign-in by other services. Each function raises ImproperlyConfigured for a wrong value."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from cameras.networks import Network, parse_networks
+from nvr.environment import env, read_flag, read_list, read_token
+
+UNIX = "unix"  # in PROXY_USER_FROM: whoever can open the worker's Unix socket
+HEADER = "PROXY_USER_HEADER"
+# What a proxy or a browser sends anyway. Such a header would name somebody in each request.
+COMMON_HEADERS = {"authorization", "cookie", "host", "origin", "referer", "user-agent"}
+
+
+GroupMapping = tuple[
+    tuple[str, str], ...
+]  # as in cameras/sign_in.py, which the settings cannot import: it needs the models
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """How a reverse proxy tells who the user is. Header names are in lower case."""
+
+    header: str
+    secret_header: str
+    secret: str
+    networks: tuple[Network, ...]
+    unix: bool  # requests from a Unix socket are the proxy's
+    create: bool  # a user whom nobody knows yet
+    groups_header: str  # empty: the proxy sends no groups
+    groups: GroupMapping
+    log_out_url: str  # empty: nobody can log out
+
+
+def read_proxy() -> ProxySettings | None:
+    """Returns None if no header is set."""
+    header = _header("PROXY_USER_HEADER")
+    if not header:
+        _refuse_rest()
+        return None
+    networks, unix = _read_from("PROXY_USER_FROM")
+    secret = read_token("PROXY_USER_SECRET")
+    if not secret:
+        raise ImproperlyConfigured(f"PROXY_USER_SECRET is missing: {HEADER} needs it, with at least 16 characters.")
+    settings = ProxySettings(
+        header,
+        _header("PROXY_USER_SECRET_HEADER") or "x-nvr-proxy-secret",
+        secret,
+        networks,
+        unix,
+        read_flag("PROXY_USER_CREATE", default=False),
+        _header("PROXY_USER_GROUPS_HEADER"),
+        read_groups("PROXY_USER_GROUPS"),
+        _read_log_out("PROXY_USER_LOGOUT_URL"),
+    )
+    names = [name for name in (settings.header, settings.secret_header, settings.groups_header) if name]
+    if len(set(names)) < len(names):
+        raise ImproperlyConfigured(f"{HEADER}={header} is not valid: each of the proxy's headers needs another name.")
+    if bool(settings.groups_header) != bool(settings.groups):
+        raise ImproperlyConfigured("PROXY_USER_GROUPS_HEADER and PROXY_USER_GROUPS need each other: set both or none.")
+    return settings
+
+
+def _refuse_rest() -> None:
+    for name in ("FROM", "SECRET", "SECRET_HEADER", "CREATE", "GROUPS_HEADER", "GROUPS", "LOGOUT_URL"):
+        if env.str(f"PROXY_USER_{name}", default="").strip():
+            raise ImproperlyConfigured(
+                f"PROXY_USER_{name} does nothing without {HEADER}: set that to the header with the user's name, "
+                "for example Remote-User."
+            )
+
+
+def _header(name: str) -> str:
+    text: str = env.str(name, default="").strip()
+    if text and (not re.fullmatch("[A-Za-z0-9-]+", text) or text.lower() in COMMON_HEADERS):
+        raise ImproperlyConfigured(
+            f"{name}={text} is not valid: it must be the name of a header of the proxy's own, of letters, digits and "
+            "hyphens, for example Remote-User."
+        )
+    return text.lower()
+
+
+def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
+    """Returns the networks of the proxies, and whether a Unix socket is trusted."""
+    entries = read_list(name)
+    text = ",".join(entries)
+    wrong = (
+        "it must be the addresses of the proxies, separated by commas, for example 127.0.0.1,10.0.0.5/32, or unix for a "
+        "proxy on the worker's Unix socket"
+    )
+    if not entries:
+        raise ImproperlyConfigured(
+            f"{name} is missing: {HEADER} needs it. It must be {wrong.removeprefix('it must be ')}."
+        )
+    try:
+        networks = parse_networks(",".join(entry for entry in entries if entry != UNIX))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={text} is not valid: {error}; {wrong}.") from error
+    if any(network.prefixlen == 0 for network in networks):
+        raise ImproperlyConfigured(f"{name}={text} is not valid: everybody would be trusted; {wrong}.")
+    return networks, UNIX in entries
+
+
+def read_groups(name: str) -> GroupMapping:
+    pairs = []
+    for entry in read_list(name):
+        theirs, _, ours = (part.strip() for part in entry.rpartition("="))
+        if not theirs or not ours:
+            raise ImproperlyConfigured(
+                f"{name}={entry} is not valid: it must be pairs of a group of the sign-in service and a group of this site, "
+                "separated by commas, for example nvr-users=Viewers; *=Viewers is for everybody."
+            )
+        pairs.append((theirs, ours))
+    return tuple(pairs)
+
+
+def _read_log_out(name: str) -> str:
+    text: str = env.str(name, default="").strip()
+    url = urlsplit(text)
+    is_path = re.fullmatch(r"/([^/\\].*)?", text) is not None
+    if text and not is_path and not (url.scheme in {"http", "https"} and re.fullmatch(r"[\w.:\[\]-]+", url.netloc)):
+        raise ImproperlyConfigured(
+            f"{name}={text} is not valid: it must be a path or an address, for example /oauth2/sign_out or "
+            "https://auth.example.com/logout."
+        )
+    return text
+
+
+def origin_of(url: str) -> str:
+    """Returns scheme, host and port of an address; empty for a path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
