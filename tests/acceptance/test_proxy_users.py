@@ -178,7 +178,7 @@ def over_socket(path: Path, headers: dict[str, str]) -> int:
 
 
 @pytest.mark.parametrize(("trusted", "status"), [("unix", 200), ("127.0.0.0/8", 302)])
-def test_a_proxy_on_the_worker_s_socket_is_believed_if_unix_is_user_on(
+def test_a_proxy_on_the_worker_s_socket_is_believed_if_unix_is_named(
     installation: Site, trusted: str, status: int
 ) -> None:
     path = installation.folder / "w.sock"
