@@ -5,17 +5,18 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from cameras import tokens
-from cameras.forms import CameraForm
+from cameras.forms import MOVED, PastedCameraForm
+from cameras.makers import MAKERS
 from cameras.models import ApiToken, Camera
 from cameras.sources import CameraSource
 
 
 @admin.register(Camera)
 class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = CameraForm
+    form = PastedCameraForm
     change_form_template = "admin/cameras/camera/change_form.html"
     list_display = ("name", "address", "enabled")
     list_filter = ("enabled",)
@@ -24,6 +25,16 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
         forget = ["forget_password"] if obj is not None and obj.has_password else []
         return ["name", "stream_url", "username", "password", *forget, "enabled"]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        return super().render_change_form(request, {**context, "makers": MAKERS}, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Camera, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.moved:
+            self.message_user(request, MOVED)
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:

@@ -1,6 +1,7 @@
 """The form for a camera, in the administration, the API and the import."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -9,11 +10,15 @@ from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
 from cameras.networks import may_hold_cameras
-from cameras.sources import AddressError, CameraSource, Endpoint
+from cameras.sources import AddressError, CameraSource, Endpoint, split_credentials
 from cameras.texts import check_line
 
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address is on another host. Enter the password again."
+MOVED = "The user name and the password in the address were moved into their own fields."
+ENTER_AGAIN = "The password was moved out of the address, and is not shown. Enter it again."
+
+ADDRESSES = ("stream_url", "substream_url")
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -70,6 +75,38 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
         new = _endpoint(cleaned.get("stream_url", ""))
         return new is not None and new != _endpoint(stored.stream_url)
+
+
+class PastedCameraForm(CameraForm):
+    """Accepts addresses with user name and password, and moves these two into their own fields."""
+
+    moved = False  # whether it did
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        if data:
+            typed, data = dict(data.items()), credentials_apart(data)
+            self.moved = typed != data
+        super().__init__(data, *args, **kwargs)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.moved and self._errors and "password" not in self._errors:
+            self.add_error("password", ENTER_AGAIN)
+
+
+def credentials_apart(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a form's data with the credentials of its addresses in their fields. Those replace what was there.
+
+    One camera has one user name and one password: an address with others than the first one is left as it is."""
+    fields = dict(data.items())
+    pasted: dict[str, str] = {}
+    for name in ADDRESSES:
+        url, username, password = split_credentials(str(fields.get(name) or "").strip())
+        found = {key: value for key, value in (("username", username), ("password", password)) if value}
+        if found and pasted in ({}, found):
+            pasted = found
+            fields |= {name: url, **found}
+    return fields
 
 
 def _endpoint(url: str) -> Endpoint | None:

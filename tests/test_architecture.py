@@ -21,7 +21,7 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models permissions tokens forms problems api_auth schemas spreadsheets "
+        "sources networks texts makers encryption models permissions tokens forms problems api_auth schemas spreadsheets "
         "views api urls admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",

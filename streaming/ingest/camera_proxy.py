@@ -31,6 +31,7 @@ UNWANTED = re.compile(rb"(?i)(location|content-encoding):")
 
 REDIRECT = "The camera answers with another address. Redirects are not followed: enter that address here."
 TOO_LARGE = "The camera sent a picture that is larger than STREAM_MAX_PICTURE_MB."
+NO_LOGIN = "The camera wants a user name and a password. Enter them here."
 REASONS = {
     401: "The camera refused the user name or the password.",
     403: "The camera refused access to this address.",
@@ -160,6 +161,8 @@ class CameraProxy:
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)
         self.problem = REASONS.get(status, "" if status < 400 else f"The camera answered with status {status}.")
+        if status == 401 and not (self._source.username or self._source.password):
+            self.problem = NO_LOGIN
         return UNWANTED.sub(rb"x-\1:", reply)
 
     def _pump(self, client: socket.socket, camera: Connection) -> None:

@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from cameras.forms import PastedCameraForm
 from cameras.permissions import may_watch
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
@@ -162,7 +163,7 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
     """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
-    source = await sync_to_async(probe.source_of_form)(request.POST)
+    source = await sync_to_async(probe.source_of_form)(request.POST, PastedCameraForm)
     if isinstance(source, str):
         return JsonResponse({"ok": False, "message": source})
     return JsonResponse(await probe.try_camera(source))
