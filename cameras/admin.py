@@ -6,8 +6,9 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
-from cameras import tokens
+from cameras import import_page, tokens
 from cameras.forms import MOVED, PastedCameraForm
 from cameras.makers import MAKERS
 from cameras.models import ApiToken, Camera
@@ -21,6 +22,10 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "address", "enabled")
     list_filter = ("enabled",)
     search_fields = ("name", "stream_url")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(import_page.page)
+        return [path("import/", view, {"model_admin": self}, name="cameras_camera_import"), *super().get_urls()]
 
     def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
         forget = ["forget_password"] if obj is not None and obj.has_password else []

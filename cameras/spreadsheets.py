@@ -10,8 +10,9 @@ that nobody has changed the cameras since.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.db import models, transaction
 from django.db.models.functions import Cast
@@ -58,6 +59,9 @@ class Outcome:
     unchanged: list[Camera] = field(default_factory=list)
 
 
+Found = TypeVar("Found", bound=Outcome)
+
+
 def export(cameras: Iterable[Camera]) -> str:
     """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
     text = io.StringIO()
@@ -71,10 +75,15 @@ def export(cameras: Iterable[Camera]) -> str:
 
 def import_cameras(data: bytes, *, dry_run: bool = False) -> Outcome:
     """Create and change the cameras of a file. Raises FileError, and then nothing is changed."""
-    rows = list(_rows(data))
+    rows = list(read_rows(data))
+    return store_validated(lambda: _validated(rows), dry_run=dry_run)
+
+
+def store_validated(validated: Callable[[], Found], *, dry_run: bool) -> Found:
+    """Store what `validated` returns. It is called again if somebody changes a camera meanwhile."""
     for _ in range(ATTEMPTS):
         known = _as_stored(Camera.objects.all())
-        outcome = _validated(rows)
+        outcome = validated()
         if dry_run or _store(outcome, known):
             return outcome
     raise FileError([RowError(1, "", CHANGED)])
@@ -107,7 +116,7 @@ def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
 # Reading.
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
+def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
     """Yields each row's number and its cells by column, without empty rows. Raises FileError."""
     records = _records(data)
     _, header = next(records, (1, []))
@@ -154,10 +163,17 @@ def _unescaped(cell: str) -> str:
 
 
 def _validated(rows: list[tuple[int, Row]]) -> Outcome:
+    outcome = Outcome()
+    if errors := validate(rows, outcome):
+        raise FileError(errors)
+    return outcome
+
+
+def validate(rows: Iterable[tuple[int, Row]], outcome: Outcome) -> list[RowError]:
+    """Add the cameras of the rows to `outcome`. Returns the errors of the others."""
     stored: dict[str, list[Camera]] = {}
     for camera in Camera.objects.all():
         stored.setdefault(camera.name, []).append(camera)
-    outcome = Outcome()
     errors: list[RowError] = []
     seen: dict[str, int] = {}
     for number, row in rows:
@@ -171,9 +187,7 @@ def _validated(rows: list[tuple[int, Row]]) -> Outcome:
             errors.append(RowError(number, "name", f"{len(found)} cameras have this name. Rename them first."))
         else:
             errors += _validate(number, row, found[0] if found else None, outcome)
-    if errors:
-        raise FileError(errors)
-    return outcome
+    return errors
 
 
 def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:

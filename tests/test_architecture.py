@@ -22,7 +22,7 @@ ABOVE = {
 NAMES = {
     "cameras": (
         "sources networks texts makers encryption models permissions tokens forms problems api_auth schemas spreadsheets "
-        "views api urls admin apps"
+        "yaml_files configurations imports import_page views api urls admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -77,6 +77,7 @@ HOMES = {
     ),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
+    "yaml": ("cameras/yaml_files.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),
     "pythonjsonlogger": ("streaming/viewing/log.py",),
     "environ": ("nvr/settings.py",),
