@@ -38,7 +38,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Camera, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if form.moved:
+        if form.pasted:
             self.message_user(request, MOVED)
 
     @admin.display(description="address", ordering="stream_url")

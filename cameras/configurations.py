@@ -22,6 +22,8 @@ FOREIGN = re.compile(
 VARIABLE = re.compile(r"\$\{[^{}]*\}|\{FRIGATE_\w+\}")
 MARK = "\ue000"  # stands for a variable, because the text of one may contain : and @
 LOCAL = ("127.0.0.1", "localhost", "::1")
+NO_LOGIN = "The file has a variable instead of the login. Enter it in the camera's form."
+LOOPBACK = "The address means the machine itself. If the file is from another machine, enter that one's address."
 RESTREAM_PORT = 8554  # of the go2rtc inside Frigate
 
 
@@ -124,11 +126,12 @@ def _importance(entry: dict[Any, Any]) -> int:
 
 def _behind_relay(path: Any, streams: dict[str, Any]) -> list[Any]:
     """The source of the stream that `path` gets from the go2rtc inside Frigate, or `path` itself."""
+    address, _, _ = split_credentials(str(path))
     try:
-        _, host, port = CameraSource(str(path)).endpoint
+        _, host, port = CameraSource(address).endpoint
     except AddressError:
         return [path]
-    name = re.split(r"[/?]", str(path))[3:4]
+    name = re.split(r"[/?]", address)[3:4]
     if host not in LOCAL or port != RESTREAM_PORT or not name or name[0] not in streams:
         return [path]
     texts = _texts(streams[name[0]])
@@ -160,8 +163,10 @@ def _entry(name: str, texts: list[Any], smaller: list[Any], enabled: bool | None
         return Entry(name, refusal=refusals[0] if refusals else "It has no address.")
     main = sources[0]
     substream = _smaller_stream(main, [*_taken(smaller)[0], *sources[1:]])
-    note = "The file has a variable instead of the login. Enter it in the camera's form." if main.has_variable else ""
-    return Entry(name, main.url, main.username, main.password, substream, enabled, note)
+    notes = [NO_LOGIN] if main.has_variable else []
+    if CameraSource(main.url).endpoint[1] in LOCAL:
+        notes.append(LOOPBACK)
+    return Entry(name, main.url, main.username, main.password, substream, enabled, " ".join(notes))
 
 
 def _taken(texts: list[Any]) -> tuple[list[Source], list[str]]:

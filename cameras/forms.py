@@ -15,6 +15,7 @@ from cameras.texts import check_line
 
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address is on another host. Enter the password again."
+PASTE = "rtsp://, rtsps://, http:// or https://. A pasted user name and password move into their own fields."
 MOVED = "The user name and the password in the address were moved into their own fields."
 ENTER_AGAIN = "The password was moved out of the address, and is not shown. Enter it again."
 
@@ -80,18 +81,20 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
 class PastedCameraForm(CameraForm):
     """Accepts addresses with user name and password, and moves these two into their own fields."""
 
-    moved = False  # whether it did
-
     def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        self.pasted: set[str] = set()  # the fields that were filled from the addresses
         if data:
-            typed, data = dict(data.items()), credentials_apart(data)
-            self.moved = typed != data
+            apart = credentials_apart(data)
+            self.pasted = {name for name in ("username", "password") if apart.get(name) != data.get(name)}
+            data = apart
         super().__init__(data, *args, **kwargs)
+        if "stream_url" in self.fields:
+            self.fields["stream_url"].help_text = PASTE
 
     def full_clean(self) -> None:
         super().full_clean()
-        if self.moved and self._errors and "password" not in self._errors:
-            self.add_error("password", ENTER_AGAIN)
+        if "password" in self.pasted and self._errors and "password" not in self._errors:
+            self.add_error("password", ENTER_AGAIN)  # the field is empty on the page
 
 
 def credentials_apart(data: Mapping[str, Any]) -> dict[str, Any]:

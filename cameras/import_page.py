@@ -66,16 +66,16 @@ def page(request: HttpRequest, model_admin: "ModelAdmin[Camera]") -> HttpRespons
             form.add_error(None, str(error))
         else:
             if is_import:
-                return _done(request, plan)
+                return _done(request, plan, model_admin.has_view_permission(request))
     return TemplateResponse(request, "admin/cameras/camera/import.html", _context(request, model_admin, form, plan))
 
 
-def _done(request: HttpRequest, plan: imports.Plan) -> HttpResponse:
+def _done(request: HttpRequest, plan: imports.Plan, may_view: bool) -> HttpResponse:
     for flag, cameras in ((ADDITION, plan.created), (CHANGE, plan.changed)):
         if cameras:
             LogEntry.objects.log_actions(request.user.pk, cameras, flag, "By an import.")  # type: ignore[arg-type]
     messages.success(request, f"Imported: {plan}.")
-    return redirect("admin:cameras_camera_changelist")
+    return redirect(f"admin:cameras_camera_{'changelist' if may_view else 'import'}")
 
 
 def _context(

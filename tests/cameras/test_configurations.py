@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cameras.configurations import Entry, cameras_of
+from cameras.configurations import LOOPBACK, NO_LOGIN, Entry, cameras_of
 from cameras.yaml_files import MAX_ALIASES, MAX_BYTES, YamlError
 
 EXAMPLES = Path(__file__).parent / "configurations"
 ONLY = "Only rtsp://, rtsps://, http:// and https:// addresses are taken."
-VARIABLE = "The file has a variable instead of the login. Enter it in the camera's form."
 
 
 def example(name: str) -> dict[str, Entry]:
@@ -48,7 +47,7 @@ def test_the_example_of_frigate() -> None:
         "viewer",
         substream_url="rtsp://10.0.10.10:554/cam/realmonitor?channel=1&subtype=2",
         enabled=True,
-        note=VARIABLE,
+        note=NO_LOGIN,
     )
     assert found["name_your_rtsp_cam"] == Entry(
         "name_your_rtsp_cam", "rtsp://192.168.1.5:554/live0", substream_url="rtsp://192.168.1.5:554/substream"
@@ -120,7 +119,7 @@ def test_the_first_source_that_can_be_taken_is() -> None:
 )
 def test_a_variable_in_the_login_is_left_out_with_a_note(address: str, login: tuple[str, str]) -> None:
     entry = go2rtc(f'"{address}"')
-    assert (entry.url, entry.username, entry.password, entry.note) == ("rtsp://camera/", *login, VARIABLE)
+    assert (entry.url, entry.username, entry.password, entry.note) == ("rtsp://camera/", *login, NO_LOGIN)
 
 
 @pytest.mark.parametrize(
@@ -146,11 +145,22 @@ def test_a_frigate_camera_has_its_friendly_name_and_says_whether_it_is_enabled()
     assert cameras_of(text) == [Entry("North yard", "rtsp://a/", enabled=False)]
 
 
+def test_an_address_of_the_machine_itself_gets_a_note() -> None:
+    text = "cameras:\n  yard: {ffmpeg: {inputs: [{path: 'rtsp://127.0.0.1:8554/yard'}]}}\n"
+    assert cameras_of(text) == [Entry("yard", "rtsp://127.0.0.1:8554/yard", note=LOOPBACK)]
+
+
 @pytest.mark.parametrize(
     "camera", ["~", "text", "[]", "{ffmpeg: ~}", "{ffmpeg: {inputs: ~}}", "{ffmpeg: {inputs: [a, ~, {path: ~}, {}]}}"]
 )
 def test_a_frigate_camera_without_inputs_is_left_out(camera: str) -> None:
     assert cameras_of(f"cameras:\n  yard: {camera}\n")[0].refusal
+
+
+def test_frigate_s_own_relay_is_replaced_by_the_camera_also_with_a_login() -> None:
+    text = "go2rtc: {streams: {yard: [exec:a, rtsp://camera/]}}\ncameras:\n  yard: {ffmpeg: {inputs: [{path: '%s'}]}}\n"
+    for address in ("rtsp://127.0.0.1:8554/yard?video", "rtsp://{FRIGATE_USER}:a@localhost:8554/yard"):
+        assert cameras_of(text % address)[0].url == "rtsp://camera/"
 
 
 def test_the_go2rtc_part_of_frigate_is_read_if_there_are_no_cameras() -> None:

@@ -137,7 +137,7 @@ def paste(camera: Camera | None = None, **changes: str) -> PastedCameraForm:
 def test_a_pasted_login_moves_into_its_fields() -> None:
     form = paste(stream_url=" rtsp://ada:p%40ss@camera:554/live?channel=1 ")
     camera = saved(form)
-    assert form.moved
+    assert form.pasted == {"username", "password"}
     assert (camera.stream_url, camera.username, camera.password) == (
         "rtsp://camera:554/live?channel=1", "ada", "p@ss",
     )  # fmt: skip
@@ -146,7 +146,7 @@ def test_a_pasted_login_moves_into_its_fields() -> None:
 def test_an_address_without_a_login_moves_nothing() -> None:
     form = paste(username="ada", password="typed")
     camera = saved(form)
-    assert not form.moved
+    assert not form.pasted
     assert (camera.stream_url, camera.username, camera.password) == (URL, "ada", "typed")
 
 
@@ -158,6 +158,7 @@ def test_a_pasted_login_replaces_the_one_in_the_fields(stored: Camera) -> None:
 def test_a_pasted_user_name_alone_keeps_the_stored_password_on_its_host_only(stored: Camera) -> None:
     assert saved(paste(stored, stream_url="rtsp://ada@camera:554/live")).password == PASSWORD
     assert paste(stored, stream_url="rtsp://ada@other:554/live").errors["password"] == [OTHER_HOST]
+    assert "password" not in paste(stored, stream_url="rtsp://ada@camera:port/live").errors
 
 
 @pytest.mark.parametrize(

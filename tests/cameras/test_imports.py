@@ -239,6 +239,9 @@ def test_the_page_needs_the_permission_to_add_and_changes_only_with_that_to_chan
     assert client.get(PAGE).status_code == 403
     user.user_permissions.set(Permission.objects.filter(codename="change_camera"))
     assert client.post(PAGE, {"file": SimpleUploadedFile("a.yml", YAML)}).status_code == 403
+    user.user_permissions.set(Permission.objects.filter(codename="add_camera"))
+    page = upload(client, b"streams:\n  gate: rtsp://gate/\n")
+    assert "Imported: 1 added" in client.post(PAGE, {"checked": checked(page)}, follow=True).text
     user.user_permissions.set(Permission.objects.filter(codename__in=("add_camera", "view_camera")))
     Camera.objects.create(name="yard", stream_url="rtsp://camera/")
     assert MAY_NOT_CHANGE in unescape(upload(client, YAML))
