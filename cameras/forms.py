@@ -93,7 +93,7 @@ class PastedCameraForm(CameraForm):
 
     def full_clean(self) -> None:
         super().full_clean()
-        if "password" in self.pasted and self._errors and "password" not in self._errors:
+        if "password" in self.pasted and self.errors and "password" not in self.errors:
             self.add_error("password", ENTER_AGAIN)  # the field is empty on the page
 
 

@@ -40,9 +40,12 @@ class Plan(Outcome):
     def __str__(self) -> str:
         """Such as `2 added, 1 changed, 0 unchanged, 1 left out`."""
         counts = {
-            "added": self.created, "changed": self.changed, "unchanged": self.unchanged, "left out": self.refused,
-        }  # fmt: skip
-        return ", ".join(f"{len(found)} {word}" for word, found in counts.items())
+            "added": len(self.created),
+            "changed": len(self.changed),
+            "unchanged": len(self.unchanged),
+            "left out": len(self.refused),
+        }
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 @dataclass
