@@ -36,7 +36,9 @@ function watch(form, address) {
   const words = document.createElement("p");
   words.className = "pasted";
   words.setAttribute("role", "status");
-  (address.closest(".flex-container") ?? address).after(words);
+  const help = document.getElementById(`${address.id}_helptext`)?.firstElementChild;
+  if (help) help.append(words);
+  else address.after(words);
   address.addEventListener("change", () => moveLogin(form, address, words));
   address.addEventListener("input", (event) => {
     words.textContent = "";
