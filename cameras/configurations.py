@@ -90,10 +90,10 @@ def _go2rtc(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _is_substream(name: str, streams: dict[str, Any]) -> bool:
-    """Whether it is NAME_sub of a camera NAME, as Frigate's documentation calls the smaller stream."""
+    """Whether it is NAME_sub of a camera NAME, as Frigate's documentation calls the substream."""
     main, _ = _taken(_texts(streams.get(name.removesuffix("_sub"))) if name.endswith("_sub") else [])
-    smaller, _ = _taken(_texts(streams[name]))
-    return bool(main and _smaller_stream(main[0], smaller))
+    own, _ = _taken(_texts(streams[name]))
+    return bool(main and _substream(main[0], own))
 
 
 # Frigate.
@@ -155,14 +155,14 @@ def _mediamtx(config: dict[Any, Any]) -> Iterator[Entry]:
 # Sources.
 
 
-def _entry(name: str, texts: list[Any], smaller: list[Any], enabled: bool | None = None) -> Entry:
-    """The camera of the first source that can be taken. Another one of the same camera, also in `smaller`, is its
-    smaller stream."""
+def _entry(name: str, texts: list[Any], substreams: list[Any], enabled: bool | None = None) -> Entry:
+    """The camera of the first source that can be taken. Another one of the same camera, also in `substreams`, is its
+    substream."""
     sources, refusals = _taken(texts)
     if not sources:
         return Entry(name, refusal=refusals[0] if refusals else "It has no address.")
     main = sources[0]
-    substream = _smaller_stream(main, [*_taken(smaller)[0], *sources[1:]])
+    substream = _substream(main, [*_taken(substreams)[0], *sources[1:]])
     notes = [NO_LOGIN] if main.has_variable else []
     if CameraSource(main.url).endpoint[1] in LOCAL:
         notes.append(LOOPBACK)
@@ -180,7 +180,7 @@ def _taken(texts: list[Any]) -> tuple[list[Source], list[str]]:
     return sources, refusals
 
 
-def _smaller_stream(main: Source, others: list[Source]) -> str:
+def _substream(main: Source, others: list[Source]) -> str:
     """Returns the address of another stream of the same camera with the same login, or an empty text."""
     login, endpoint = (main.username, main.password), CameraSource(main.url).endpoint
     for other in others:

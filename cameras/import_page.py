@@ -21,6 +21,7 @@ from cameras.sources import CameraSource
 from cameras.spreadsheets import COLUMNS
 
 SECONDS = 3600  # from the check to the import
+MARK = "checked file\n"  # begins the encrypted text, so that no stored password is taken for one
 EXPIRED = "The check of the file is too old. Choose the file again."
 
 
@@ -33,10 +34,10 @@ class FileForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("checked"):
-            text = encryption.decrypt_fresh(cleaned["checked"], SECONDS)
-            if text is None:
+            text = encryption.decrypt_fresh(cleaned["checked"], SECONDS) or ""
+            if not text.startswith(MARK):
                 raise forms.ValidationError(EXPIRED)
-            cleaned["name"], _, content = text.partition("\n")
+            cleaned["name"], _, content = text.removeprefix(MARK).partition("\n")
             cleaned["data"] = content.encode()
         elif (file := cleaned.get("file")) is None:
             self.add_error("file", "Choose a file.")
@@ -93,7 +94,7 @@ def _context(
         context |= {
             "plan": plan,
             "name": form.cleaned_data["name"],
-            "checked": encryption.encrypt(f"{form.cleaned_data['name']}\n{text}"),
+            "checked": encryption.encrypt(f"{MARK}{form.cleaned_data['name']}\n{text}"),
             "parts": [
                 ("To be added", [_described(camera, plan) for camera in plan.created]),
                 ("To be changed", [_described(camera, plan) for camera in plan.changed]),

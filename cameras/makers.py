@@ -11,8 +11,8 @@ GO2RTC = "https://github.com/AlexxIT/go2rtc/blob/master/internal/"
 @dataclass(frozen=True)
 class Maker:
     name: str
-    main: str  # address of the largest stream
-    sub: str  # of the smaller one; empty: it depends on the camera's settings
+    main: str  # address of the stream
+    sub: str  # of the substream; empty: it depends on the camera's settings
     source: str  # the page that says so
 
 

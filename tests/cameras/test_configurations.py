@@ -123,7 +123,7 @@ def test_a_variable_in_the_login_is_left_out_with_a_note(address: str, login: tu
 
 
 @pytest.mark.parametrize(
-    ("other", "is_smaller"),
+    ("other", "is_substream"),
     [
         ("rtsp://ada:a@camera/sub", True),
         ("rtsp://ada:b@camera/sub", False),
@@ -132,10 +132,10 @@ def test_a_variable_in_the_login_is_left_out_with_a_note(address: str, login: tu
         ("exec:a", False),
     ],
 )
-def test_a_second_stream_belongs_to_the_camera_with_its_host_and_login_only(other: str, is_smaller: bool) -> None:
+def test_a_second_stream_belongs_to_the_camera_with_its_host_and_login_only(other: str, is_substream: bool) -> None:
     found = cameras_of(f'streams:\n  yard: rtsp://ada:a@camera/live\n  yard_sub: "{other}"\n')
-    assert [entry.name for entry in found] == (["yard"] if is_smaller else ["yard", "yard_sub"])
-    assert found[0].substream_url == ("rtsp://camera/sub" if is_smaller else "")
+    assert [entry.name for entry in found] == (["yard"] if is_substream else ["yard", "yard_sub"])
+    assert found[0].substream_url == ("rtsp://camera/sub" if is_substream else "")
 
 
 def test_a_frigate_camera_has_its_friendly_name_and_says_whether_it_is_enabled() -> None:

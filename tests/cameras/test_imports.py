@@ -5,6 +5,7 @@ import re
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -18,6 +19,7 @@ from cameras import encryption
 from cameras.import_page import EXPIRED, SECONDS
 from cameras.imports import MAX_BYTES, MAY_NOT_CHANGE, ImportFileError, Plan, Refused, import_file
 from cameras.models import Camera
+from nvr.requests import MAX_BODY
 
 pytestmark = pytest.mark.django_db
 
@@ -158,7 +160,7 @@ def test_the_command_prints_what_it_does_without_passwords(tmp_path: Path) -> No
     assert manage(str(file)) == f"{expected}Imported: 1 added, 0 changed, 0 unchanged, 1 left out.\n"
     assert len(stored()) == 1
     file.write_bytes(YAML.replace(b"/live", b"/sub").replace(b"s3cret", b"an0ther"))
-    assert manage(str(file)).startswith("~ yard  rtsp://camera/sub?... (changes: stream address, password)\n")
+    assert manage(str(file)).startswith("~ yard  rtsp://camera/sub?...  (changes: stream address, password)\n")
 
 
 def test_the_command_prints_what_is_left_to_do() -> None:
@@ -222,8 +224,13 @@ def test_the_page_explains_what_it_cannot_read(admin_client: Client) -> None:
     assert "Line 1 is not YAML" in upload(admin_client, b"a: [")
     assert "at most 500,000 bytes" in upload(admin_client, b"#" * (MAX_BYTES + 1))
     assert "Choose a file." in admin_client.post(PAGE, {}).text
-    for text in ("nonsense", encryption.encrypt("x")[:-8]):
+    for text in ("nonsense", encryption.encrypt("a.csv\nname\nGate\n"), checked(upload(admin_client, YAML))[:-8]):
         assert EXPIRED in admin_client.post(PAGE, {"checked": text}).text
+
+
+def test_the_largest_file_fits_into_the_second_request(admin_client: Client) -> None:
+    data = YAML.replace(b"yard", b"gate") + b"#" * 200_000
+    assert len(urlencode({"checked": checked(upload(admin_client, data))})) / len(data) * MAX_BYTES < MAX_BODY - 10_000
 
 
 def test_a_check_expires(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,14 @@ class Command(BaseCommand):
     def _print(self, plan: Plan) -> None:
         for sign, cameras in (("+", plan.created), ("~", plan.changed)):
             for camera in cameras:
-                changes = f" (changes: {', '.join(plan.changes[camera.name])})" if camera.name in plan.changes else ""
-                note = f"  {plan.notes[camera.name]}" if camera.name in plan.notes else ""
-                self.stdout.write(f"{sign} {camera.name}  {CameraSource(camera.stream_url)}{changes}{note}")
+                substream = getattr(camera, "substream_url", "")
+                parts = [
+                    camera.name,
+                    str(CameraSource(camera.stream_url)),
+                    f"(substream: {CameraSource(substream)})" if substream else "",
+                    f"(changes: {', '.join(plan.changes[camera.name])})" if camera.name in plan.changes else "",
+                    plan.notes.get(camera.name, ""),
+                ]
+                self.stdout.write(f"{sign} {'  '.join(filter(None, parts))}")
         for refused in plan.refused:
             self.stdout.write(f"- {refused.name}  {refused.reason}")
