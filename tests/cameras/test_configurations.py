@@ -4,8 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cameras.configurations import LOOPBACK, NO_LOGIN, Entry, cameras_of
+from cameras.sources import SCHEMES, check_address
 from cameras.yaml_files import MAX_ALIASES, MAX_BYTES, YamlError
 
 EXAMPLES = Path(__file__).parent / "configurations"
@@ -203,3 +207,47 @@ def test_aliases_cannot_multiply_what_a_file_holds() -> None:
     merges = lists.replace("[", "{<<: [").replace("]", "]}")
     assert cameras_of(f"a: &a [rtsp://camera/]\n{lists}streams: {{yard: *j}}\n")[0].refusal
     assert cameras_of(f"a: &a {{yard: rtsp://camera/}}\n{merges}streams: *j\n") == [Entry("yard", "rtsp://camera/")]
+
+
+ADDRESSES = (
+    *(
+        "rtsp://ada:a@camera/1",
+        "rtsp://ada:a@camera/2",
+        "rtsp://127.0.0.1:8554/yard",
+        "rtsp://{FRIGATE_A}@camera/",
+        "rtsp://",
+    ),
+    *("http://[::1", "rtsp://a:b:c@d@e/", "exec:a", "ffmpeg:rtsp://camera/", "${A}", "#", "publisher", "yard"),
+)
+names = st.sampled_from(
+    ("yard", "yard_sub", "gate", "all_others", "url", "path", "roles", "source", "ffmpeg", "inputs")
+)
+values = st.recursive(
+    st.sampled_from(ADDRESSES) | st.text(max_size=5) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=12,
+)
+streams = st.dictionaries(names, values, max_size=4) | values
+inputs = st.lists(
+    st.fixed_dictionaries({"path": values, "roles": st.lists(st.sampled_from(("record", "detect")))}), max_size=3
+)
+cameras = st.dictionaries(names, st.fixed_dictionaries({"ffmpeg": st.fixed_dictionaries({"inputs": inputs})}) | values)
+configs = (
+    st.fixed_dictionaries({"streams": streams})
+    | st.fixed_dictionaries({"paths": st.dictionaries(names, st.fixed_dictionaries({"source": values}) | values)})
+    | st.fixed_dictionaries({"cameras": cameras, "go2rtc": st.fixed_dictionaries({"streams": streams}) | values})
+)
+
+
+@given(configs)
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_file_holds_only_camera_addresses_are_taken(config: dict[str, object]) -> None:
+    try:
+        found = cameras_of(yaml.safe_dump(config))
+    except YamlError:
+        return
+    for entry in found:
+        assert bool(entry.url) != bool(entry.refusal)
+        for address in filter(None, (entry.url, entry.substream_url)):
+            check_address(address)
+            assert address.partition(":")[0].lower() in SCHEMES
