@@ -45,7 +45,7 @@ MAKERS = (
         "Hikvision",
         "rtsp://HOST:554/Streaming/Channels/101",
         "rtsp://HOST:554/Streaming/Channels/102",
-        "http://enpinfo.hikvision.com/unzip/20201110210551_77443_doc/GUID-515FF2B5-5E01-4F03-8B81-4CA5BD621965.html",
+        "https://securitycamcenter.com/rtsp-url-address-format-hikvision/",
     ),
     Maker(
         "Milesight",
