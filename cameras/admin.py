@@ -21,7 +21,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     change_form_template = "admin/cameras/camera/change_form.html"
     list_display = ("name", "address", "enabled")
     list_filter = ("enabled",)
-    search_fields = ("name", "stream_url")
+    search_fields = ("name", "stream_url", "substream_url")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(import_page.page)
@@ -29,7 +29,7 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> list[str]:  # type: ignore[override]
         forget = ["forget_password"] if obj is not None and obj.has_password else []
-        return ["name", "stream_url", "username", "password", *forget, "enabled"]
+        return ["name", "stream_url", "substream_url", "username", "password", *forget, "enabled"]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

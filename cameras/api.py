@@ -18,6 +18,7 @@ from cameras.schemas import CameraChanges, CameraIn, CameraOut, CameraPage, Impo
 router = Router(tags=["cameras"])
 
 CSV = "text/csv"
+KEPT = ("name", "stream_url", "substream_url", "username", "enabled")  # what a change does not name stays
 FILE = {"type": "string", "description": f"Columns: {', '.join(spreadsheets.COLUMNS)}."}
 
 
@@ -91,7 +92,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
     given = body.given()
     with transaction.atomic():
         camera = find(camera_id, Camera.objects.select_for_update())
-        kept = {name: getattr(camera, name) for name in ("name", "stream_url", "username", "enabled")}
+        kept = {name: getattr(camera, name) for name in KEPT}
         form = CameraForm({**kept, **given, "forget_password": given.get("password") == ""}, instance=camera)
         changed = _saved(form)
     _log(request, CHANGE, changed, *sorted(given))

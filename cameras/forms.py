@@ -13,6 +13,7 @@ from cameras.networks import may_hold_cameras
 from cameras.sources import AddressError, CameraSource, Endpoint, split_credentials
 from cameras.texts import check_line
 
+ADDRESSES = ("stream_url", "substream_url")
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address is on another host. Enter the password again."
 PASTE = "rtsp://, rtsps://, http:// or https://. A pasted user name and password move into their own fields."
@@ -36,7 +37,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Camera
-        fields = ("name", "stream_url", "username", "password", "enabled")
+        fields = ("name", "stream_url", "substream_url", "username", "password", "enabled")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,8 +51,14 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(str(error)) from error
 
     def clean_stream_url(self) -> str:
+        return self._checked("stream_url")
+
+    def clean_substream_url(self) -> str:
+        return self._checked("substream_url")
+
+    def _checked(self, field: str) -> str:
         """Checks an IP address. A host name is checked later, when it is resolved."""
-        url = str(self.cleaned_data["stream_url"])
+        url = str(self.cleaned_data[field])
         with contextlib.suppress(AddressError, ValueError):  # no address, or a host name
             _, host, _ = CameraSource(url).endpoint
             if not may_hold_cameras(host or "", settings.CAMERA_NETWORKS):
@@ -74,8 +81,9 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
-        new = _endpoint(cleaned.get("stream_url", ""))
-        return new is not None and new != _endpoint(stored.stream_url)
+        """Whether one of the addresses is on a host that does not get the stored password yet."""
+        new = {_endpoint(cleaned.get(name, "")) for name in ADDRESSES}
+        return bool(new - {_endpoint(getattr(stored, name)) for name in ADDRESSES} - {None})
 
 
 class PastedCameraForm(CameraForm):

@@ -106,7 +106,7 @@ def _context(
 
 def _described(camera: Camera, plan: imports.Plan) -> dict[str, Any]:
     """A row of the page. It has neither the password nor the address's query, which may contain one."""
-    substream = getattr(camera, "substream_url", "")
+    substream = camera.substream_url
     return {
         "name": camera.name,
         "address": str(CameraSource(camera.stream_url)),

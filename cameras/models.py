@@ -1,6 +1,7 @@
 """Cameras, and API tokens of the programs that manage them."""
 
 import uuid
+from dataclasses import replace
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -31,6 +32,15 @@ class Camera(models.Model):
         validators=[validate_stream_url],
         help_text="rtsp://, rtsps://, http:// or https://, without user name and password.",
     )
+    substream_url = models.CharField(
+        "substream",
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",  # for workers of the earlier version, during an upgrade
+        validators=[validate_stream_url],
+        help_text="A smaller stream of the same camera, for small pictures. It gets the same user name and password.",
+    )
     username = models.CharField("user name", max_length=150, blank=True, default="")
     password = EncryptedField(blank=True, default="")
     enabled = models.BooleanField(default=True, help_text="A disabled camera cannot be watched.")
@@ -58,6 +68,11 @@ class Camera(models.Model):
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
             )
         return CameraSource(self.stream_url, self.username, self.password)
+
+    @property
+    def substream(self) -> CameraSource | None:
+        """As `source`, of the substream. None: the camera has none."""
+        return replace(self.source, url=self.substream_url) if self.substream_url else None
 
 
 class ApiToken(models.Model):

@@ -39,15 +39,27 @@ Name = Annotated[
     ),
     AfterValidator(check_line),
 ]
+
+
+def _address(field: str, description: str, example: str) -> Any:
+    described = _described(description, f"^$|{PATTERN}", example)
+    return Field(max_length=_length(field), json_schema_extra=described)
+
+
 Address = Annotated[
     str,
-    Field(
-        max_length=_length("stream_url"),
-        json_schema_extra=_described(
-            "rtsp://, rtsps://, http:// or https://, without user name and password; empty for none.",
-            f"^$|{PATTERN}",
-            "rtsp://192.0.2.7:554/stream1",
-        ),
+    _address(
+        "stream_url",
+        "rtsp://, rtsps://, http:// or https://, without user name and password; empty for none.",
+        "rtsp://192.0.2.7:554/stream1",
+    ),
+]
+Substream = Annotated[
+    str,
+    _address(
+        "substream_url",
+        "Address of a smaller stream of the same camera, with the same user name and password; empty for none.",
+        "rtsp://192.0.2.7:554/stream2",
     ),
 ]
 Username = Annotated[
@@ -90,6 +102,7 @@ class Changes(Strict):
 class CameraIn(Strict):
     name: Name
     stream_url: Address = ""
+    substream_url: Substream = ""
     username: Username = ""
     password: Password = ""
     enabled: StrictBool = Field(default=True, description="A disabled camera cannot be watched.")
@@ -98,6 +111,7 @@ class CameraIn(Strict):
 class CameraChanges(Changes):
     name: Name = ""
     stream_url: Address = ""
+    substream_url: Substream = ""
     username: Username = ""
     password: Password = ""
     enabled: StrictBool = Field(default=True, description="A disabled camera cannot be watched.")
@@ -107,6 +121,7 @@ class CameraOut(Schema):
     id: UUID
     name: str
     stream_url: str
+    substream_url: str
     username: str
     has_password: bool = Field(description="Whether a password is stored. It is never shown.")
     enabled: bool

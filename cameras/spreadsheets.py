@@ -20,7 +20,8 @@ from django.db.models.functions import Cast
 from cameras.forms import CameraForm
 from cameras.models import Camera, cameras_changed
 
-COLUMNS = ("name", "stream_url", "username", "password", "enabled")
+COLUMNS = ("name", "stream_url", "username", "password", "enabled", "substream_url")
+STORED = ("stream_url", "substream_url", "username", "password", "enabled")  # the fields of a camera besides its name
 MAX_BYTES = 1_000_000
 MAX_ROWS = 5_000  # each is a form to validate: more would delay a worker's other pages for seconds
 ATTEMPTS = 3  # to validate and store a file before somebody changes a camera
@@ -68,8 +69,8 @@ def export(cameras: Iterable[Camera]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for camera in cameras:
-        cells = (camera.name, camera.stream_url, camera.username)
-        writer.writerow([*map(_escaped, cells), "", str(camera.enabled).lower()])
+        cells = (camera.name, camera.stream_url, camera.username, "", str(camera.enabled).lower(), camera.substream_url)
+        writer.writerow(map(_escaped, cells))
     return text.getvalue()
 
 
@@ -95,7 +96,8 @@ def store_validated(validated: Callable[[], Found], *, dry_run: bool) -> Found:
 def _as_stored(cameras: "models.QuerySet[Camera]") -> set[tuple[object, ...]]:
     """The stored values, with passwords as they are encrypted: each change of a password encrypts it anew."""
     password = Cast("password", models.TextField())
-    return set(cameras.values_list("pk", "name", "stream_url", "username", password, "enabled"))
+    others = [name for name in STORED if name != "password"]
+    return set(cameras.values_list("pk", "name", password, *others))
 
 
 def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
@@ -107,7 +109,7 @@ def _store(outcome: Outcome, known: set[tuple[object, ...]]) -> bool:
             [*outcome.created, *outcome.changed],
             update_conflicts=True,
             unique_fields=["id"],
-            update_fields=["stream_url", "username", "password", "enabled"],
+            update_fields=STORED,
         )
         cameras_changed.send(Camera, cameras=outcome.changed)  # the new ones have no viewers yet
     return True
@@ -196,7 +198,7 @@ def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) ->
     if enabled is None:
         return [RowError(number, "enabled", "Enter true or false.")]
     before = _facts(camera) if camera else None
-    known = {"stream_url": camera.stream_url, "username": camera.username, "enabled": camera.enabled} if camera else {}
+    known = {name: getattr(camera, name) for name in STORED if name != "password"} if camera else {}
     given = {**row, "enabled": enabled} if "enabled" in row or not camera else row
     form = CameraForm({**known, **given}, instance=camera)
     if not form.is_valid():
@@ -211,4 +213,4 @@ def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) ->
 
 
 def _facts(camera: Camera) -> tuple[object, ...]:
-    return camera.stream_url, camera.username, camera.password, camera.enabled
+    return tuple(getattr(camera, name) for name in STORED)

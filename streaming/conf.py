@@ -148,7 +148,15 @@ def timing() -> Timing:
 
 
 # kbit/s that a stream counts with until its camera and quality were measured; high enough for busy scenes.
-ESTIMATES = {"low": 1_500, "medium": 7_000, "high": 24_000, "original": 24_000, "h264": 4_000}
+ESTIMATES = {
+    "low": 1_500,
+    "medium": 7_000,
+    "high": 24_000,
+    "original": 24_000,  # as JPEG
+    "h264": 4_000,  # `original` as it is
+    "sub": 6_000,
+    "sub_h264": 1_000,
+}
 
 STALL = 10.0  # seconds without an acknowledgement, or without progress of a handler, that end a stream
 LINGER = 5.0  # seconds that a camera stays open after its last viewer left

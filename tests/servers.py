@@ -149,11 +149,12 @@ class Site:
         worker.wait_until_ready()
         return worker
 
-    def add_camera(self, name: str, url: str, *, enabled: bool = True) -> str:
+    def add_camera(self, name: str, url: str, *, enabled: bool = True, substream: str = "") -> str:
         id = uuid.uuid4()
         self.execute(
-            "INSERT INTO cameras_camera (id, name, stream_url, username, password, enabled) VALUES (?, ?, ?, '', '', ?)",
-            (id.hex, name, url, enabled),
+            "INSERT INTO cameras_camera (id, name, stream_url, substream_url, username, password, enabled) "
+            "VALUES (?, ?, ?, ?, '', '', ?)",
+            (id.hex, name, url, substream, enabled),
         )
         return str(id)
 

@@ -30,15 +30,16 @@ NAMES = {
         "waiting_line slots"
     ),
     "streaming/ingest": (
-        "access_units memory camera_socket condition frames opencv qualities threads camera_proxy pictures shared_stream "
-        "outbox video relay capture sharing active_camera hub probe stills"
+        "access_units arrivals memory camera_socket condition frames opencv qualities streams threads camera_proxy pictures "
+        "shared_stream outbox video relay capture sharing active_camera hub probe stills"
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
         "cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
-        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery viewing looks idle "
+        "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery "
+        "stream_switch viewing looks idle "
         "wall_yields preemption milestones open_streams rechecks"
     ),
     "streaming/web": (

@@ -5,7 +5,7 @@ connection, or MJPEG over HTTP. Settings cover the stream shapes of real cameras
 """
 
 from .camera import TRANSPORTS, NotOnAir, SimulatedCamera
-from .catalogue import default_cameras
+from .catalogue import default_cameras, substream_of
 from .coding.repetition import Repetition
 from .picture.clip import NotAVideo
 from .picture.clock import age_ms, draw_clock, read_clock
@@ -26,4 +26,5 @@ __all__ = [
     "default_cameras",
     "draw_clock",
     "read_clock",
+    "substream_of",
 ]

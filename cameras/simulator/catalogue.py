@@ -1,10 +1,27 @@
 """The cameras of the demo."""
 
+from dataclasses import replace
 from itertools import cycle
 
 from .camera import SimulatedCamera
 
 NAMES = ("Front door", "Car park", "Loading dock", "Garden")
+
+
+SUBSTREAM_SIZE, SUBSTREAM_RATE = (640, 360), 400_000  # bits per second
+
+
+def substream_of(camera: SimulatedCamera) -> SimulatedCamera:
+    """Create the substream of a drawn camera: the same scene, smaller and at 15 frames/s at most."""
+    width, height = SUBSTREAM_SIZE
+    return replace(
+        camera,
+        path=f"{camera.path}-sub",
+        width=width,
+        height=height,
+        fps=min(camera.fps, 15),
+        bit_rate=SUBSTREAM_RATE,
+    )
 
 
 def default_cameras(

@@ -17,6 +17,7 @@ from streaming.ingest.condition import Condition, State
 from streaming.ingest.frames import Flag, Format, Frame, Mailbox
 from streaming.ingest.qualities import ORIGINAL
 from streaming.ingest.relay import RelayFactory
+from streaming.ingest.streams import KnownStreams, Shape, camera_of
 from streaming.ingest.threads import Inbox
 from streaming.ingest.video import GROUP_BYTES
 
@@ -32,27 +33,41 @@ class CameraEvents:
 
 
 class Feed:
-    """One viewer's view of a camera: frames in its quality and format, and the camera's condition."""
+    """One viewer's view of a camera: frames in its quality and format, and the camera's condition.
+
+    It may move from one stream of the camera to another. `camera` is the present one.
+    """
 
     def __init__(self, camera: "ActiveCamera", quality: str, formats: frozenset[Format]) -> None:
-        self._camera = camera
+        self.camera = camera
         self.quality, self.formats = quality, formats
         self.mailbox = Mailbox()
         self.condition = camera.condition
         self._changed = asyncio.Event()
+        self.noticed = asyncio.Event()  # the stream's condition or shape has changed
 
     @property
     def format(self) -> Format:
         """H.264 if the quality is `original`, the viewer plays H.264 and the camera's video can be passed on; else JPEG."""
-        video = self.quality == ORIGINAL and Format.H264 in self.formats and self._camera.passes_video
+        video = self.quality == ORIGINAL and Format.H264 in self.formats and self.camera.passes_video
         return Format.H264 if video else Format.JPEG
 
     def switch(self, quality: str) -> None:
         """Deliver frames of `quality` from now on, unless the feed has left the camera."""
         self.quality = quality
         self.mailbox.clear()
-        if self in self._camera.feeds:
-            self._camera.join(self)
+        if self in self.camera.feeds:
+            self.camera.join(self)
+
+    def take_over(self, other: "Feed") -> None:
+        """Take the place of `other`, a feed of another stream, and its frames that wait. Leave the present stream."""
+        before, self.camera, self.quality = self.camera, other.camera, other.quality
+        self.mailbox.take_over(other.mailbox)
+        self.camera.replace(other, self)
+        before.leave(self)
+        if self.condition.state is not other.condition.state:
+            self.tell(other.condition)
+        self.condition = other.condition
 
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition, and wake the caller of `changed`."""
@@ -60,6 +75,7 @@ class Feed:
         if condition.state is State.RECONNECTING:
             self.mailbox.clear()  # an old frame would look as if the camera were back
         self._changed.set()
+        self.noticed.set()
 
     @property
     def has_news(self) -> bool:
@@ -77,9 +93,16 @@ class ActiveCamera:
     """A camera with its capture and its feeds. All methods run on the event loop, except `on_...`."""
 
     def __init__(
-        self, id: str, source: CameraSource, allowance: Allowance, events: CameraEvents, open_relay: RelayFactory
+        self,
+        id: str,
+        source: CameraSource,
+        allowance: Allowance,
+        events: CameraEvents,
+        open_relay: RelayFactory,
+        known: KnownStreams | None = None,
     ) -> None:
-        self.id, self.source, self._events = id, source, events
+        """`id`: of the stream. `known`: learns the stream's shape."""
+        self.id, self.source, self._events, self._known = id, source, events, known or KnownStreams()
         self.feeds: set[Feed] = set()
         self._subscribers: dict[tuple[Format, str], list[Feed]] = {}  # format and quality -> feeds that get such frames
         self._inbox = Inbox()
@@ -119,6 +142,9 @@ class ActiveCamera:
 
     def on_passes_video(self, passes: bool) -> None:
         self._post(self._set_passes_video, passes)
+
+    def on_shape(self, shape: Shape) -> None:
+        self._post(self._set_shape, shape)
 
     def on_condition(self, condition: Condition) -> None:
         self._post(self.tell, condition)
@@ -166,12 +192,17 @@ class ActiveCamera:
                     feed.mailbox.clear()
             self._update_subscribers()
 
+    def _set_shape(self, shape: Shape) -> None:
+        self._known.learn(self.id, self.source, shape)
+        for feed in self.feeds:
+            feed.noticed.set()
+
     def tell(self, condition: Condition) -> None:
         """Set the camera's condition and tell all feeds."""
         if condition.state is not self.condition.state:
             self._events.on_change()
             if condition.state is State.RECONNECTING:
-                self._events.on_reopen(self.id)
+                self._events.on_reopen(camera_of(self.id))
         self.condition = condition
         for feed in self.feeds:
             feed.tell(condition)
@@ -188,6 +219,11 @@ class ActiveCamera:
 
     def leave(self, feed: Feed) -> None:
         self.feeds.discard(feed)
+        self._update_subscribers()
+
+    def replace(self, feed: Feed, other: Feed) -> None:
+        """Let `other` get the frames that `feed` got until now."""
+        self.feeds = (self.feeds - {feed}) | {other}
         self._update_subscribers()
 
     def _first_frame(self, quality: str) -> Frame | None:

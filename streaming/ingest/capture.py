@@ -8,7 +8,6 @@ import logging
 import math
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from cameras.networks import Network
 from cameras.sources import AddressError, CameraSource, check_address
 from streaming import conf
 from streaming.ingest.access_units import MAX_UNIT_BYTES, units_of
+from streaming.ingest.arrivals import Arrivals
 from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy
 from streaming.ingest.camera_socket import ConnectError
 from streaming.ingest.condition import Condition, State
@@ -40,7 +40,6 @@ CODECS = {  # FourCC -> FFmpeg's name
     "mp4v": "mpeg4",
 }
 
-SILENT = 2.0  # seconds without a frame after which a camera's rate is 0
 BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; the last one repeats
 
 
@@ -168,15 +167,12 @@ class Capture:
         self._wanted: frozenset[str] = frozenset()
         self._epoch = -1
         self.frames_read = 0
-        self._arrivals: deque[float] = deque(maxlen=50)  # time.monotonic() of the newest frames read
+        self.arrivals = Arrivals()
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately; 0 when it is silent. Rather too low in the first second."""
-        arrivals = list(self._arrivals)
-        if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENT:
-            return 0.0
-        return (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1.0)
+        """Frames/s that the camera sent lately."""
+        return self.arrivals.rate
 
     @property
     def is_followed(self) -> bool:
@@ -244,12 +240,12 @@ class Capture:
             codec, extradata = reader.codec, reader.extradata
             units, video = units_of(codec, extradata, self._allowance.largest_picture), self._video(codec, extradata)
             relay.opened(codec, extradata)
-            self._arrivals.clear()
+            self.arrivals.clear()
             live = False
             while self._should_serve(source) and relay.reads:
                 data = reader.read()
                 read_at = time.time() * 1000
-                self._arrived(1)
+                self._arrived([len(data)])
                 if not live:
                     live = True
                     self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
@@ -274,12 +270,12 @@ class Capture:
                     self._report(news.failures, news.cause)
                 elif isinstance(news, Arrival) and news.opening is not opening:
                     opening, video = news.opening, self._video(news.opening.codec, news.opening.extradata)
-                    self._arrivals.clear()
-                    self._arrived(1)
+                    self.arrivals.clear()
+                    self._arrived([len(news.units[-1].data)])
                     self._listener.on_condition(Condition(State.LIVE, time.monotonic()))
                     video.join(news.units)
                 elif isinstance(news, Arrival):
-                    self._arrived(len(news.units))
+                    self._arrived([len(unit.data) for unit in news.units])
                     if news.gap:
                         video.cut()
                     for unit in news.units:
@@ -290,9 +286,10 @@ class Capture:
     def _video(self, codec: str, extradata: bytes) -> Video:
         return Video(codec, extradata, self._next_epoch, lambda: self._wanted, self._listener)
 
-    def _arrived(self, pictures: int) -> None:
-        self.frames_read += pictures
-        self._arrivals.extend([time.monotonic()] * pictures)
+    def _arrived(self, sizes: list[int]) -> None:
+        """Pictures of these sizes have arrived, in bytes."""
+        self.frames_read += len(sizes)
+        self.arrivals.add(sizes)
 
     def _next_epoch(self) -> int:
         self._epoch = (self._epoch + 1) % 256

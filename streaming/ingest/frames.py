@@ -95,6 +95,13 @@ class Mailbox:
         self._frames.clear()
         self._needs_key, self._backlog = True, 0
 
+    def take_over(self, other: "Mailbox") -> None:
+        """Drop all frames that wait, and continue with those of `other`."""
+        self._frames = other._frames
+        self._needs_key, self._backlog, self.dropped = other._needs_key, other._backlog, 0
+        if self._frames:
+            self._wake()
+
     def clear(self) -> None:
         """Drop all frames that wait."""
         self._drop_all()

@@ -2,28 +2,31 @@
 
 import asyncio
 import functools
+import itertools
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError
 from streaming.ingest.active_camera import ActiveCamera, CameraEvents, Feed
 from streaming.ingest.capture import Allowance
-from streaming.ingest.condition import Condition, State
+from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
 from streaming.ingest.frames import JPEG_ONLY, Format, Frame
 from streaming.ingest.relay import no_sharing
 from streaming.ingest.sharing import Sharing
+from streaming.ingest.streams import KnownStreams, Streams, Target, camera_of, substream_id
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
 logger = logging.getLogger(__name__)
 
+WORST_FIRST = (State.CONNECTING, State.RECONNECTING, State.LIVE)
 FOLLOWERS_CHECK = 1.0  # seconds between two checks whether other workers follow a camera without viewers here
 
 
 class Hub:
-    """Opens at most `most` cameras. A camera without viewers stays open for `linger` seconds."""
+    """Opens at most `most` streams of cameras (ids: `streams.py`). One without viewers stays open for `linger` seconds."""
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Hub:
         self._executor = ThreadPerJobExecutor(most, name="capture")
         self._cameras: dict[str, ActiveCamera] = {}
         self._ending: dict[str, asyncio.Future[None]] = {}
+        self.known = KnownStreams()
 
     @asynccontextmanager
     async def feed(
@@ -53,14 +57,40 @@ class Hub:
             active.join(feed)
             yield feed
         finally:
-            active.leave(feed)
-            if not active.feeds:
-                self._let_linger(active)
+            feed.camera.leave(feed)  # it may have moved
+            self._let_linger(feed.camera)
+
+    async def move(
+        self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
+    ) -> None:
+        """Let `feed` continue with another stream as soon as that has a frame. Until then it stays where it is.
+
+        Calls `on_arrival` before the first frame can be taken. Asks `is_wanted` again whenever `feed.noticed` is set, and
+        stops if not. Raises CameraUnreachableError if there is no frame within `seconds`.
+        """
+        active, before = await self._activate(target.id, target.source), feed.camera
+        pending = Feed(active, target.quality, feed.formats)
+        pending.noticed = feed.noticed
+        try:
+            active.join(pending)
+            if await _until_frame(pending, is_wanted, seconds):
+                feed.take_over(pending)
+                on_arrival()
+        finally:
+            active.leave(pending)
+            self._let_linger(active)
+            self._let_linger(before)
 
     def change_source(self, camera: str, source: CameraSource) -> None:
         """The camera's address or credentials may have changed: if so, its viewers see the new source."""
         if camera in self._cameras:
             self._cameras[camera].change_source(source)
+
+    def change_sources(self, streams: Streams) -> None:
+        """As `change_source`, of both streams of a camera."""
+        self.change_source(streams.camera, streams.main)
+        if streams.sub is not None:
+            self.change_source(substream_id(streams.camera), streams.sub)
 
     async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
         while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
@@ -85,7 +115,7 @@ class Hub:
 
     def _start(self, camera: str, source: CameraSource) -> ActiveCamera:
         open_relay = functools.partial(self._sharing.relay, camera) if self._sharing else no_sharing
-        active = ActiveCamera(camera, source, self._allowance, self._events, open_relay)
+        active = ActiveCamera(camera, source, self._allowance, self._events, open_relay, self.known)
         try:
             active.start(self._executor, self._ended)
         except FullError as error:
@@ -94,7 +124,7 @@ class Hub:
         return active
 
     def _let_linger(self, active: ActiveCamera) -> None:
-        if self._cameras.get(active.id) is not active:
+        if active.feeds or self._cameras.get(active.id) is not active:
             return
         if active.condition.state is State.LIVE:
             active.linger(self._linger, self._lingered)
@@ -135,14 +165,25 @@ class Hub:
 
     def conditions(self) -> dict[str, dict[str, object]]:
         """Camera id -> state, viewers and frames/s, for the cameras that this worker reads."""
-        return {
-            camera: {
-                "state": active.condition.state.value,
-                "viewers": len(active.feeds),
-                "frames_per_second": round(active.capture.rate, 1),
+        found: dict[str, dict[str, object]] = {}
+        for camera, streams in itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera):
+            actives = list(streams)
+            found[camera] = {
+                "state": max((active.condition.state for active in actives), key=WORST_FIRST.index).value,
+                "viewers": sum(len(active.feeds) for active in actives),
+                "frames_per_second": round(max(active.capture.rate for active in actives), 1),
             }
-            for camera, active in self._cameras.items()
-        }
+        return found
+
+    def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
+        """What this worker knows of a camera's own video, by quality: shape, frames/s and kbit/s, 0: not known."""
+        for id in (streams.camera, substream_id(streams.camera)):
+            if (active := self._cameras.get(id)) is not None:
+                self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)
+        return self.known.facts(streams)
+
+    def is_open(self, stream: str) -> bool:
+        return stream in self._cameras
 
     def newest(self, camera: str) -> dict[str, Frame] | None:
         """Quality -> newest JPEG frame of a camera that is live here. None: it is not."""
@@ -164,3 +205,31 @@ class Hub:
     def join(self, seconds: float) -> bool:
         """Block until all threads have released their cameras, for `seconds` at most. Returns whether they have."""
         return self._executor.join(seconds)
+
+
+def _camera(active: ActiveCamera) -> str:
+    return camera_of(active.id)
+
+
+async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a frame waits in the feed's mailbox. Returns False if it is no longer wanted.
+
+    Raises CameraUnreachableError.
+    """
+    arrival = asyncio.ensure_future(feed.mailbox.arrival())
+    try:
+        async with asyncio.timeout(seconds):
+            while not arrival.done():
+                if not is_wanted():
+                    return False
+                if feed.condition.failures >= FAILED_OPENINGS:
+                    raise CameraUnreachableError(feed.condition.cause)
+                feed.noticed.clear()
+                noticed = asyncio.ensure_future(feed.noticed.wait())
+                await asyncio.wait([arrival, noticed], return_when=asyncio.FIRST_COMPLETED)
+                noticed.cancel()
+        return True
+    except TimeoutError as error:
+        raise CameraUnreachableError from error
+    finally:
+        arrival.cancel()

@@ -33,6 +33,7 @@ LIMITED, FULL = Values(16, 219, 224), Values(0, 255, 255)
 # Conversion from BT.709 to BT.601, which JPEG uses: the weights of (Cb, Cr) in Y, Cb and Cr.
 IN_LUMA, IN_BLUE, IN_RED = (0.1016, 0.1961), (0.9899, -0.1107), (-0.0725, 0.9834)
 
+SIZED_BY = 16_384  # bytes of a keyframe, in which nearly all cameras send the parameter sets and the first slice
 MAX_PIXELS = 64_000_000  # of a picture: twice 8K, 96 MB of memory
 
 
@@ -53,6 +54,11 @@ class Decoder:
         self._context.options = {"max_pixels": str(MAX_PIXELS)}
         self._context.thread_count = 1  # each additional thread delays the picture by one frame
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the video in pixels; 0, 0 before its parameter sets have come."""
+        return self._context.width, self._context.height
+
     def decode(self, data: bytes) -> Any | None:
         """Returns the newest picture (av.VideoFrame) that `data` completes. None: no picture yet, or damaged data."""
         if not data:
@@ -62,6 +68,19 @@ class Decoder:
         except av.error.FFmpegError:
             return None
         return pictures[-1] if pictures else None
+
+
+def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
+    """Returns the width and height of a video in pixels; 0, 0 if they cannot be told."""
+    for data in (keyframe[:SIZED_BY], keyframe):  # decodes the beginning only, if that has all parameter sets
+        try:
+            decoder = Decoder(codec, extradata)
+        except DecodingError:
+            break
+        decoder.decode(data)
+        if decoder.size[0]:
+            return decoder.size
+    return 0, 0
 
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:

@@ -14,6 +14,7 @@ from cameras.models import Camera
 from cameras.sources import CameraSource
 from streaming.ingest.capture import Allowance, CaptureError, Reader
 from streaming.ingest.pictures import Decoder, DecodingError, encode
+from streaming.ingest.streams import SUB
 from streaming.ingest.threads import FullError, ThreadPerJobExecutor
 
 MAX_TESTS = 8  # at once in a worker
@@ -21,16 +22,22 @@ MAX_TESTS = 8  # at once in a worker
 _threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 
 
-def source_of_form(data: Mapping[str, Any], form_class: type[CameraForm] = CameraForm) -> CameraSource | str:
-    """Returns the source of the form's fields, or an error message. An empty password means the stored one."""
+def source_of_form(
+    data: Mapping[str, Any], stream: str = "", form_class: type[CameraForm] = CameraForm
+) -> CameraSource | str:
+    """Returns the source of the form's fields, or an error message. An empty password means the stored one.
+
+    `stream`: "sub" for the substream, else the main one.
+    """
     form = form_class(data, instance=_stored(data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
         return " ".join(str(message) for messages in form.errors.values() for message in messages)
     cleaned = form.cleaned_data
-    if not cleaned["stream_url"]:
+    url = cleaned["substream_url" if stream == SUB else "stream_url"]
+    if not url:
         return "Enter the camera's address first."
-    return CameraSource(cleaned["stream_url"], cleaned["username"], cleaned["password"])
+    return CameraSource(url, cleaned["username"], cleaned["password"])
 
 
 def _stored(id: Any) -> Camera | None:

@@ -20,6 +20,7 @@ from streaming.ingest.active_camera import FRESH, Feed
 from streaming.ingest.condition import FAILED_OPENINGS
 from streaming.ingest.frames import Frame
 from streaming.ingest.hub import Hub
+from streaming.ingest.streams import SUB, Streams, Target
 from streaming.store.connection import Word
 from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
@@ -58,6 +59,19 @@ class Stills:
         self._failed_places = asyncio.Semaphore(FAILED_BEFORE)
         self._silent = 0  # silent cameras without a place
         self._retry_redis_at = 0.0  # time.monotonic()
+
+    async def take_of(self, streams: Streams, quality: str, user: str) -> Still:
+        """As `take`, from the stream of the camera that serves `quality`: another one if the first proves unsuitable."""
+        while True:
+            target = _target(self._hub, streams, quality)
+            try:
+                still = await self.take(target.id, target.source, target.quality, user)
+            except CameraUnreachableError:
+                if not target.is_sub:
+                    raise
+            else:
+                if not target.is_sub or self._hub.known.target(streams, quality).is_sub:
+                    return still
 
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
         """Returns the current still, or a new one.
@@ -125,6 +139,7 @@ class Stills:
         except (TimeoutError, CameraUnreachableError) as error:
             failure = error if isinstance(error, CameraUnreachableError) else CameraUnreachableError()
             self._failures[key] = time.monotonic(), failure
+            self._hub.known.fail(camera, source)
             self._failed.add(camera)
             raise failure from error
 
@@ -161,6 +176,14 @@ class Stills:
             self._retry_redis_at = time.monotonic() + RETRY
             return None
         return Still(found[2], float(found[1]), time.monotonic() + found[0] / 1000) if found else None
+
+
+def _target(hub: Hub, streams: Streams, quality: str) -> Target:
+    """The stream for a still: one that is open here, rather than another connection to the camera."""
+    target = hub.known.target(streams, quality)
+    if not target.is_sub or quality == SUB or hub.is_open(target.id) or not hub.is_open(streams.camera):
+        return target
+    return Target(streams.camera, streams.main, quality, quality)
 
 
 class Room:

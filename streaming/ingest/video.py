@@ -7,8 +7,9 @@ from typing import Protocol
 
 from streaming.ingest.access_units import AccessUnit
 from streaming.ingest.frames import Flag, Format, Frame
-from streaming.ingest.pictures import Decoder, encode
+from streaming.ingest.pictures import Decoder, encode, size_of
 from streaming.ingest.qualities import MAX_FRAME_BYTES, ORIGINAL, QUALITIES
+from streaming.ingest.streams import Shape
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
@@ -44,6 +45,9 @@ class VideoListener(Protocol):
         """Called whenever it is known whether browsers can play the camera's own video: by its codec, and by whether its
         pictures fit into a message and its GOP is kept."""
 
+    def on_shape(self, shape: Shape) -> None:
+        """Called when the codec and the size of the camera's own video are known, and when they change."""
+
 
 class Video:
     """Passes H.264 on unchanged, and decodes only while somebody watches JPEG."""
@@ -64,6 +68,8 @@ class Video:
         listener.on_group([])  # discard the GOP of the previous connection
         listener.on_passes_video(codec == "h264")
         self._parameters = b""  # parameter sets of this epoch
+        self._shaped: bytes | None = None  # the parameter sets whose shape the listener knows
+        self._unshaped: AccessUnit | None = None  # a keyframe with other ones
         self._codec_name = ""  # WebCodecs' name of the codec with these parameters
         self._is_cut = False  # a picture was not passed on, so those that depend on it must not be either
         self.group: list[AccessUnit] = []  # the current GOP; empty if it is too long to be kept
@@ -83,6 +89,8 @@ class Video:
         """Deliver the picture that was collected last."""
         if self._codec == "h264":
             self._pass_on(unit)
+        if self._unshaped is not None:  # not before: the first picture is not delayed
+            self._tell_shape(self._unshaped)
         self._decode(unit)
 
     def cut(self) -> None:
@@ -107,12 +115,20 @@ class Video:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:
                 self._epoch = self._next_epoch()
+            if unit.parameters != self._shaped:
+                self._unshaped = unit
             self._parameters, self._codec_name = unit.parameters, unit.codec
         elif self._group_bytes > GROUP_BYTES or len(self.group) > GROUP_PICTURES:
             self.group, self._group_bytes = [], 0
         if unit.key or self.group:
             self.group.append(unit)
             self._group_bytes += len(unit.data)
+
+    def _tell_shape(self, keyframe: AccessUnit) -> None:
+        self._shaped, self._unshaped = keyframe.parameters, None
+        width, height = size_of(self._codec, self._extradata, keyframe.data)
+        if width:
+            self._listener.on_shape(Shape(self._codec, width, height))
 
     def _pass_on(self, unit: AccessUnit) -> None:
         """Deliver a picture of the camera's own video, if viewers have those that it depends on."""

@@ -8,6 +8,7 @@ from streaming.errors import BandwidthReachedError, GateUnavailableError
 from streaming.gate.leases import Rate, Slot
 from streaming.ingest.frames import Format, Frame
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.streams import SUB, substream_id
 from streaming.limits.admission import rate_of
 from streaming.reports.traffic import Traffic
 from streaming.viewing import protocol
@@ -51,12 +52,15 @@ class Account:
     def rate(self, quality: str) -> Rate:
         """The rate to expect at `quality`.
 
-        At `original`, a viewer who plays H.264 gets the camera's own video, unless it is known that it cannot be passed on.
+        At `original` and `sub`, a viewer who plays H.264 gets the camera's own video, unless it is known that it cannot be
+        passed on.
         """
-        video = (
-            quality == ORIGINAL and Format.H264 in self._formats and self._hub.passes_video(self._camera) is not False
-        )
-        return rate_of(self._camera, "h264" if video else quality)
+        streams = {ORIGINAL: (self._camera, "h264"), SUB: (substream_id(self._camera), "sub_h264")}
+        if quality in streams and Format.H264 in self._formats:
+            stream, kind = streams[quality]
+            if self._hub.passes_video(stream) is not False:
+                return rate_of(self._camera, kind)
+        return rate_of(self._camera, quality)
 
     async def change_rate(self, slot: Slot, quality: str) -> None:
         """Count the stream at the rate of `quality`.

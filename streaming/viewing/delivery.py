@@ -23,11 +23,16 @@ class Delivery:
     `stall` seconds.
     """
 
-    def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float) -> None:
+    def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float, quality: str) -> None:
+        """`quality`: as viewers know it."""
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
+        self._quality = quality
         self._fast_path, self._mailbox = viewer.fast_path, feed.mailbox
         self._told = Format.JPEG, ""  # the format and codec that the viewer knows of
+        self._is_told = True  # the viewer knows of the quality of the next frame
         self._counted: Format | None = None  # the format that the stream's rate was last corrected for
+        self._epoch = 0  # of the newest frame, as the viewer knows it
+        self._epoch_offset: int | None = 0  # to the camera's; None: the next frame is the first of another stream
         self._sent = self._acked = 0  # sequence number of the newest frame sent, acknowledged
         self._progress = asyncio.Event()
         self._waiting_since = 0.0  # time.monotonic() of the last progress while frames are in flight
@@ -42,17 +47,25 @@ class Delivery:
         self._slot.progressed(self._stall + LEASE_MARGIN)
         return True
 
-    async def switch(self, quality: str) -> None:
-        """Send frames of `quality` from now on, and tell the viewer first."""
+    async def switch(self, quality: str, within: str) -> None:
+        """Send frames of `quality` from now on, and tell the viewer first. `within`: its name in the feed's stream."""
         self._counted = None  # no frame takes the fast path until the viewer was told
-        self._feed.switch(quality)
-        self._told = self._feed.format, ""
+        self._feed.switch(within)
+        self.begin(quality)
         await self.tell_format()
+
+    def begin(self, quality: str, *, is_other_stream: bool = False) -> None:
+        """All frames that the feed gives from now on are of `quality`. The viewer is told before the first one."""
+        self._counted = None
+        self._quality, self._told, self._is_told = quality, (self._feed.format, ""), False
+        if is_other_stream:
+            self._epoch_offset = None
 
     async def tell_format(self, **facts: object) -> None:
         """Tell the viewer the quality and format of the next frame."""
         format, codec = self._told
-        await self._viewer.send_message(protocol.format_message(self._feed.quality, format, codec, **facts))
+        self._is_told = True
+        await self._viewer.send_message(protocol.format_message(self._quality, format, codec, **facts))
 
     async def pump(self) -> None:
         """Send frames for ever. Raises SlotLostError."""
@@ -74,15 +87,15 @@ class Delivery:
     async def _send(self, frame: Frame) -> None:
         """Send a frame, and a change of format before it. Corrects the stream's rate after it."""
         self._slot.check()
-        if self._told != (frame.format, frame.codec):
+        if not self._is_told or self._told != (frame.format, frame.codec):
             self._told = frame.format, frame.codec
             await self.tell_format()
         self._one_more_in_flight()
-        await self._viewer.send_frame(protocol.encode_header(frame, self._sent), frame.data)
+        await self._viewer.send_frame(self._header(frame, self._sent), frame.data)
         self._account.count_frame(frame, self._mailbox.missed)
         if frame.format is not self._counted:
             self._counted = frame.format
-            await self._account.correct_rate(self._slot, self._feed.quality)
+            await self._account.correct_rate(self._slot, self._quality)
 
     def _send_at_once(self, frame: Frame) -> bool:
         """Send a frame by the fast path, if nothing else has to be sent before it. Returns whether it was sent."""
@@ -93,12 +106,19 @@ class Delivery:
             or self._is_full()
             or self._feed.has_news
             or self._slot.is_lost
-            or not self._fast_path.send_at_once(protocol.encode_header(frame, self._sent + 1), frame.data)
+            or not self._fast_path.send_at_once(self._header(frame, self._sent + 1), frame.data)
         ):
             return False
         self._one_more_in_flight()
         self._account.count_frame(frame, self._mailbox.missed)
         return True
+
+    def _header(self, frame: Frame, sequence: int) -> bytes:
+        """Each stream counts its epochs by itself. For the viewer, another stream is a new epoch."""
+        if self._epoch_offset is None:
+            self._epoch_offset = self._epoch + 1 - frame.epoch
+        self._epoch = (frame.epoch + self._epoch_offset) % 256
+        return protocol.encode_header(frame, sequence, self._epoch)
 
     def _is_full(self) -> bool:
         return self._sent - self._acked >= protocol.WINDOW[self._told[0]]

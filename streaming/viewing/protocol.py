@@ -15,9 +15,10 @@ from streaming import errors
 from streaming.gate.leases import Place, Slot
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Format, Frame
+from streaming.ingest.streams import SUB
 
 VERSION = 1
-QUALITIES = ("low", "medium", "high", "original")
+QUALITIES = ("low", "medium", "high", "original", SUB)
 FORMATS = {Format.JPEG: "jpeg", Format.H264: "h264"}  # their names in messages
 WINDOW = {Format.JPEG: 2, Format.H264: 25}  # frames in flight; of video, about one second
 MAX_VIEWER_MESSAGE_BYTES = 1024
@@ -65,14 +66,20 @@ def waiting_message(place: Place, resume: str) -> dict[str, object]:
     }
 
 
-def info_message(slot: Slot, resume: str) -> dict[str, object]:
-    """The first message to a viewer who has a slot. `resume`: a token."""
+def qualities_of(*, has_substream: bool) -> list[str]:
+    """The qualities of a camera."""
+    return [quality for quality in QUALITIES if has_substream or quality != SUB]
+
+
+def info_message(slot: Slot, resume: str, *, has_substream: bool, streams: object) -> dict[str, object]:
+    """The first message to a viewer who has a slot. `resume`: a token. `streams`: the facts of the camera's own video."""
     return {
         "type": "info",
         "viewing_id": slot.id,
         "camera": slot.holder.camera_id,
         "name": slot.holder.camera,
-        "qualities": list(QUALITIES),
+        "qualities": qualities_of(has_substream=has_substream),
+        "streams": streams,
         **_format_facts(slot.holder.quality, Format.JPEG, ""),
         "in_use": slot.in_use,
         "limit": slot.limits[0].maximum,
@@ -95,9 +102,9 @@ def _format_facts(quality: str, format: Format, codec: str) -> dict[str, object]
     return {"quality": quality, "format": FORMATS[format], "codec": codec or None, "window": WINDOW[format]}
 
 
-def encode_header(frame: Frame, sequence: int) -> bytes:
-    """The header of a frame's message. Each viewer has their own sequence."""
-    return HEADER.pack(VERSION, frame.format, frame.flags, frame.epoch, sequence, frame.read_at, frame.presented_at)
+def encode_header(frame: Frame, sequence: int, epoch: int) -> bytes:
+    """The header of a frame's message. Each viewer has their own sequence and epochs."""
+    return HEADER.pack(VERSION, frame.format, frame.flags, epoch, sequence, frame.read_at, frame.presented_at)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from streaming import conf
 from streaming.errors import StreamError
 from streaming.gate import blocks
 from streaming.ingest.hub import Hub
+from streaming.ingest.streams import Streams
 from streaming.limits.admission import without_ordinary_set
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import user_limits_of
@@ -93,11 +94,12 @@ class Rechecks:
         except Exception:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
-            self._hub.change_source(str(camera.id), source)
-            for stream in streams if is_operator else ():
-                if stream.viewing is not None and stream.viewing.slot is not None:
-                    slot = stream.viewing.slot
-                    slot.terms = without_ordinary_set(slot.terms)
+            sources = Streams(str(camera.id), source, camera.substream)
+            self._hub.change_sources(sources)
+            for viewing in [stream.viewing for stream in streams if stream.viewing is not None]:
+                viewing.change_streams(sources)
+                if is_operator and viewing.slot is not None:
+                    viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
     def _read(self, session: str | None, camera_id: str) -> tuple[Camera, CameraSource, bool]:
         """Returns the camera, its source, and whether the user may use the reserved slots.

@@ -7,6 +7,7 @@ from cameras.sources import CameraSource
 from streaming import conf
 from streaming.gate.leases import PLAIN, Asking, Holder, Slot
 from streaming.ingest.frames import JPEG_ONLY, Format
+from streaming.ingest.streams import Streams
 from streaming.viewing.fast_path import FastPath
 
 
@@ -26,6 +27,7 @@ class Viewer(Protocol):
 @dataclass(frozen=True)
 class ViewRequest:
     """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
+    `sub`: the camera's substream; `wanted`: the requested quality, if it is not the holder's.
     `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
     whether they are still watching."""
 
@@ -36,6 +38,12 @@ class ViewRequest:
     asking: Asking = PLAIN
     comes_back: bool = False
     unattended: bool = False
+    sub: CameraSource | None = None
+    wanted: str = ""
+
+    @property
+    def streams(self) -> Streams:
+        return Streams(self.holder.camera_id, self.source, self.sub)
 
 
 @dataclass(frozen=True)

@@ -6,44 +6,40 @@ It knows no WebSocket: a `Viewer` is all it needs.
 import asyncio
 import time
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any
 
 from streaming import conf
-from streaming.errors import (
-    BandwidthReachedError,
-    CameraLostError,
-    CameraUnreachableError,
-    GateUnavailableError,
-    StreamError,
-)
+from streaming.errors import CameraLostError, CameraUnreachableError, StreamError
 from streaming.gate.leases import Holder, Place, Rate, Slot, Terms
 from streaming.gate.slots import ReadTerms
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import FAILED_OPENINGS, Condition, State
+from streaming.ingest.streams import Streams
 from streaming.viewing import protocol
 from streaming.viewing.accounting import Account
 from streaming.viewing.delivery import LEASE_MARGIN, Delivery
-from streaming.viewing.log import log_event
 from streaming.viewing.resume_tokens import token_of
 from streaming.viewing.services import WorkerServices
+from streaming.viewing.stream_switch import StreamSwitch
 from streaming.viewing.viewer import Viewer, ViewRequest
 
 
 class Viewing:
     def __init__(self, services: WorkerServices, viewer: Viewer, request: ViewRequest) -> None:
-        self._gate, self._hub, self._timeouts = services.gate, services.hub, services.timeouts
-        self._viewer, self._request = viewer, request
+        self._services, self._gate, self._hub = services, services.gate, services.hub
+        self._timeouts, self._viewer, self._request = services.timeouts, viewer, request
+        self._streams = request.streams
         self.id = request.id or services.gate.new_id()
         self._account = Account(services, request)
         self.traffic = self._account.traffic
-        self._quality = request.holder.quality  # the quality that the viewer asked for last
+        self._quality = self._requested = request.wanted or request.holder.quality  # the last one, the first one
         self._token = token_of(self.id, request.holder)
         self.is_waiting = False  # in line
         self._touched_at = time.monotonic()  # last sign that somebody is there
         self.asked_at: float | None = None  # time.monotonic() of the question whether somebody is there
         self.slot: Slot | None = None
         self._delivery: Delivery | None = None
+        self._switch: StreamSwitch | None = None
         self._stop: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
 
     @property
@@ -86,16 +82,25 @@ class Viewing:
             self.slot = slot
             self._viewer.admitted(slot)
             slot.progressed(self._timeouts.first_frame + LEASE_MARGIN)
-            await self._viewer.send_message(protocol.info_message(slot, self._token))
-            camera, quality = request.holder.camera_id, request.holder.quality
-            async with self._hub.feed(camera, request.source, quality, request.formats) as feed:
-                delivery = Delivery(self._viewer, slot, feed, self._account, self._timeouts.stall)
-                self._delivery = delivery
-                if self._quality != quality:  # changed before there was a feed
-                    await self._switch(slot, delivery, quality)
+            streams, told = self._streams, request.holder.quality
+            info = protocol.info_message(
+                slot, self._token, has_substream=streams.sub is not None, streams=self.stream_facts()
+            )
+            await self._viewer.send_message(info)
+            target = self._hub.known.target(streams, self._requested)
+            async with self._hub.feed(target.id, target.source, target.quality, request.formats) as feed:
+                delivery = Delivery(self._viewer, slot, feed, self._account, self._timeouts.stall, told)
+                switch = StreamSwitch(self._services, self._account, streams, self._requested, slot, target)
+                switch.attach(feed, delivery)
+                if target.name != told:  # a substream has failed, or is back, since the admission was asked for
+                    delivery.begin(target.name)
+                self._delivery, self._switch = delivery, switch
+                if self._quality != self._requested:  # changed before there was a feed
+                    await switch.want(self._quality)
                 await _first_error(
                     delivery.pump(),
-                    self._follow_camera(slot, feed),
+                    switch.run(),
+                    self._follow_camera(slot, feed, switch),
                     delivery.raise_when_stalled(),
                     slot.raise_when_lost(),
                 )
@@ -111,26 +116,20 @@ class Viewing:
 
         If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is.
         """
-        before, self._quality = self._quality, quality
-        if self.slot is None or self._delivery is None:
-            return  # `_hold` switches to it as soon as there is a feed
-        if quality == before:
-            await self._delivery.tell_format()
-        else:
-            await self._switch(self.slot, self._delivery, before)
+        self._quality = quality
+        if self._switch is not None:
+            await self._switch.want(quality)
+        # else `_hold` switches to it as soon as there is a feed
 
-    async def _switch(self, slot: Slot, delivery: Delivery, before: str) -> None:
-        """Change to `self._quality`, or go back to `before` if the budget refuses it."""
-        quality = self._quality
-        try:
-            await self._account.change_rate(slot, quality)
-        except (BandwidthReachedError, GateUnavailableError) as error:
-            self._quality = before
-            await delivery.tell_format(reason=error.reason)
-            return
-        self._gate.describe(slot, replace(slot.holder, quality=quality))
-        log_event("quality_changed", quality=quality)
-        await delivery.switch(quality)
+    def change_streams(self, streams: Streams) -> None:
+        """The camera's addresses may have changed."""
+        self._streams = streams
+        if self._switch is not None:
+            self._switch.change_streams(streams)
+
+    def stream_facts(self) -> dict[str, dict[str, object]]:
+        """What this worker knows of the camera's own video, by quality."""
+        return self._hub.facts(self._streams)
 
     def touched(self) -> None:
         """The viewer is there."""
@@ -161,7 +160,7 @@ class Viewing:
         facts = {"retry_after": round(seconds, 1)}
         await self._viewer.send_message(protocol.status_message(State.CONNECTING, "gate_recovering", **facts))
 
-    async def _follow_camera(self, slot: Slot, feed: Feed) -> None:
+    async def _follow_camera(self, slot: Slot, feed: Feed, switch: StreamSwitch) -> None:
         """Tell the viewer each state of the camera. Raises CameraUnreachableError or CameraLostError after the timeout."""
         told, condition, was_live = None, feed.condition, False
         deadline: float | None = time.monotonic() + self._timeouts.first_frame
@@ -172,7 +171,7 @@ class Viewing:
                 await self._viewer.send_message(protocol.status_message(told, reason))
             if condition.state is State.LIVE:
                 was_live, deadline = True, None
-            elif not was_live and condition.failures >= FAILED_OPENINGS:
+            elif not was_live and condition.failures >= FAILED_OPENINGS and not switch.has_alternative:
                 raise _camera_error(condition)
             elif deadline is None:
                 deadline = time.monotonic() + self._timeouts.reconnect

@@ -24,6 +24,7 @@ from streaming.errors import NoStreamUrlError
 from streaming.gate import blocks, stop_orders
 from streaming.gate.readings import read_holders
 from streaming.ingest import probe
+from streaming.ingest.streams import SUB
 from streaming.limits import change_log, changes, policy
 from streaming.reports import history
 from streaming.web import history_schemas, limit_schemas, probe_schemas, stream_schemas
@@ -150,20 +151,22 @@ async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> d
     "/cameras/{uuid:camera_id}/test",
     auth=requires("cameras.change_camera"),
     tags=["cameras"],
-    response=answers({200: probe_schemas.ProbeOut}, 404, 409),
+    response=answers({200: probe_schemas.ProbeOut}, 404, 409, 422),
 )
-async def test_camera(request: HttpRequest, camera_id: uuid.UUID) -> dict[str, Any]:
-    """Open a stored camera with its password, and return a picture and its facts."""
-    source = await sync_to_async(_source_of)(camera_id)
+async def test_camera(
+    request: HttpRequest, camera_id: uuid.UUID, stream: probe_schemas.StreamName = "main"
+) -> dict[str, Any]:
+    """Open a stored camera with its password, and return a picture and its facts. `stream`: `sub` for its substream."""
+    source = await sync_to_async(_source_of)(camera_id, stream)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
 
-def _source_of(camera_id: uuid.UUID) -> CameraSource | str:
+def _source_of(camera_id: uuid.UUID, stream: str) -> CameraSource | str:
     camera = find(camera_id)
-    if not camera.stream_url:
-        raise NoStreamUrlError
+    if not (camera.substream_url if stream == SUB else camera.stream_url):
+        raise NoStreamUrlError("The camera has no substream." if stream == SUB else "")
     try:
-        return camera.source
+        return (camera.substream if stream == SUB else None) or camera.source
     except AddressError as error:
         return str(error)
 

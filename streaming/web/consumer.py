@@ -203,7 +203,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 if self._viewing is not None:
                     self._viewing.touched()
             case protocol.Ping(sent):
-                await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000})
+                facts = {"streams": self._viewing.stream_facts()} if self._viewing is not None else {}
+                await self.send_message({"type": "pong", "time": sent, "server_time": time.time() * 1000, **facts})
 
     def _take_ack(self, text: str) -> bool:
         """Take a text from the fast path if it acknowledges a frame. Returns whether it did."""

@@ -16,6 +16,7 @@ from cameras.sources import CameraSource
 from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.leases import Asking, Holder, Kind, Rate, Terms
+from streaming.ingest.streams import Streams
 from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits, user_limits_of
@@ -69,12 +70,13 @@ class Handshake:
         access = await self.check(worker)
         if worker.draining:
             raise errors.DrainingError
+        streams = Streams(str(access.camera.id), access.source, access.camera.substream)
         holder = Holder(
             user=access.user.get_username(),
             user_id=str(access.user.pk),
             camera=access.camera.name,
             camera_id=str(access.camera.id),
-            quality=quality,
+            quality=worker.hub.known.target(streams, quality).name,
             address=self.address,
             since=time.time() * 1000,
         )
@@ -88,6 +90,8 @@ class Handshake:
             asking,
             comes_back="resume" in self._query,
             unattended=access.unattended,
+            sub=streams.sub,
+            wanted=quality,
         )
         return request, access
 

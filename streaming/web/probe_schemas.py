@@ -1,11 +1,13 @@
 """Schemas of *Test connection* in the JSON API."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ninja import Schema
 from pydantic import Field
 
 from cameras.schemas import Address, Password, Strict, Username
+
+StreamName = Literal["main", "sub"]
 
 
 class AddressIn(Strict):

@@ -20,6 +20,7 @@ from streaming import conf, errors, runtime
 from streaming.gate import blocks
 from streaming.gate.readings import read_totals
 from streaming.ingest import probe
+from streaming.ingest.streams import Streams
 from streaming.limits.admission import rate_of
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
@@ -65,7 +66,8 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """The facts that a page needs before it opens a stream. `is_available` is a hint: only the gate decides."""
-    user, found, _ = await sync_to_async(check_access)(await request.auser(), camera)
+    user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
+    streams = Streams(str(found.id), source, found.substream)
     usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
     gate = await usage.summary(operator=await _is_operator(user))
     path = f"/api/v1/cameras/{found.id}/stream"
@@ -76,7 +78,8 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
             "name": found.name,
             "websocket_path": path,
             "snapshot_path": f"{path}/snapshot",
-            "qualities": list(protocol.QUALITIES),
+            "qualities": protocol.qualities_of(has_substream=streams.sub is not None),
+            "streams": runtime.current().hub.facts(streams),
             "default_quality": quality,
             "viewers": await usage.viewers_of(str(found.id)),
             "in_use": gate["in_use"],
@@ -99,7 +102,7 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     worker = runtime.current()
     worker.still_limits.count_request(str(user.pk))
-    still = await worker.stills.take(str(found.id), source, quality, str(user.pk))
+    still = await worker.stills.take_of(Streams(str(found.id), source, found.substream), quality, str(user.pk))
     tag = f'"{still.read_at:.0f}-{found.id}-{quality}"'
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:
@@ -163,7 +166,8 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
     """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
-    source = await sync_to_async(probe.source_of_form)(request.POST, PastedCameraForm)
+    stream = request.POST.get("stream", "")
+    source = await sync_to_async(probe.source_of_form)(request.POST, stream, PastedCameraForm)
     if isinstance(source, str):
         return JsonResponse({"ok": False, "message": source})
     return JsonResponse(await probe.try_camera(source))

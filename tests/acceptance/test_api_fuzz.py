@@ -81,10 +81,11 @@ def _tame(case: Case[Any], camera: str) -> None:
     message: a wrong one is refused by the HTTP server, which knows nothing of the API."""
     for name in [name for name in case.headers if name.lower() in FRAMING]:
         del case.headers[name]
-    if isinstance(case.body, dict) and isinstance(address := case.body.get("stream_url"), str) and len(address) <= 500:
-        with contextlib.suppress(AddressError):
-            check_address(address)
-            case.body["stream_url"] = NOBODY
+    for field in ("stream_url", "substream_url"):
+        if isinstance(case.body, dict) and isinstance(address := case.body.get(field), str) and len(address) <= 500:
+            with contextlib.suppress(AddressError):
+                check_address(address)
+                case.body[field] = NOBODY
     id = case.path_parameters.get("camera_id")
     if case.method != "DELETE" and isinstance(id, str):
         with contextlib.suppress(ValueError):

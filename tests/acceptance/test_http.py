@@ -47,6 +47,8 @@ async def test_info_tells_what_a_page_needs(installation: Site, session: Session
         await stream.live()
         await asyncio.sleep(0.6)  # the figure may be half a second old
         info = session.json(f"/api/v1/cameras/{id}/stream/info")
+    facts = info["streams"]["original"]
+    assert [facts[name] for name in ("codec", "width", "height")] == ["h264", camera.width, camera.height]
     assert info == {
         "type": "websocket",
         "camera": id,
@@ -54,6 +56,7 @@ async def test_info_tells_what_a_page_needs(installation: Site, session: Session
         "websocket_path": f"/api/v1/cameras/{id}/stream",
         "snapshot_path": f"/api/v1/cameras/{id}/stream/snapshot",
         "qualities": ["low", "medium", "high", "original"],
+        "streams": {"original": info["streams"]["original"]},
         "default_quality": "medium",
         "viewers": 1,
         "in_use": 1,

@@ -47,6 +47,19 @@ def test_a_camera_is_tried_and_added_and_its_password_never_shown_again(
     page.get_by_role("button", name="Yes").click()
 
 
+def test_both_streams_of_a_camera_are_tried(page: Page, base: str, yard: SimulatedCamera, gate: Gate) -> None:
+    log_in(page, base, "admin")
+    page.goto(f"{base}/admin/cameras/camera/add/")
+    page.get_by_label("Stream address").fill(yard.url)
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-stream=sub]")).to_be_hidden()
+    page.get_by_label("Substream").fill(f"{yard.url}-typo")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("Substream: No stream at this path.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+
+
 def test_a_wrong_address_is_explained_in_the_form(page: Page, base: str, gate: Gate) -> None:
     log_in(page, base, "admin")
     page.goto(f"{base}/admin/cameras/camera/add/")

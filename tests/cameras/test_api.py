@@ -25,6 +25,7 @@ def test_a_camera_is_read_without_its_password(api: Api, camera: Camera) -> None
         "id": str(camera.pk),
         "name": "Yard",
         "stream_url": URL,
+        "substream_url": "",
         "username": "operator",
         "has_password": True,
         "enabled": True,
@@ -81,6 +82,8 @@ WRONG = [
     ({"name": "Gate", "stream_url": "file:///etc/passwd"}, "stream_url"),
     ({"name": "Gate", "stream_url": "rtsp://user:typed-s3cret@camera/live"}, "stream_url"),
     ({"name": "Gate", "stream_url": "rtsp://camera:99999/"}, "stream_url"),
+    ({"name": "Gate", "substream_url": "rtsp://user:typed-s3cret@camera/live"}, "substream_url"),
+    ({"name": "Gate", "substream_url": "rtsp://169.254.169.254/live"}, "substream_url"),
 ]
 
 
@@ -149,6 +152,18 @@ def test_a_stored_password_is_not_sent_to_another_host(api: Api, camera: Camera)
     assert Camera.objects.get().stream_url == URL
 
 
+def test_a_substream_is_added_changed_and_removed(api: Api, camera: Camera) -> None:
+    path, substream = f"{CAMERAS}/{camera.pk}", "rtsp://camera:554/sub"
+    assert json.loads(api("PATCH", path, {"substream_url": substream}).content)["substream_url"] == substream
+    api("PATCH", path, {"name": "Gate"})
+    stored = Camera.objects.get().substream
+    assert stored is not None
+    assert (stored.url, stored.username, stored.password) == (substream, "operator", PASSWORD)
+    assert refusal(api("PATCH", path, {"substream_url": "rtsp://evil/sub"})) == (409, "password_needed")
+    assert api("PATCH", path, {"substream_url": ""}).status_code == 200
+    assert Camera.objects.get().substream is None
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [*WRONG[1:], ({"enabled": None}, "enabled"), ({"password": None}, "password"), ({"id": "x"}, "id")],
@@ -186,9 +201,9 @@ def test_a_file_is_imported_and_exported(api: Api, camera: Camera) -> None:
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == 'attachment; filename="cameras.csv"'
     assert response.content.decode().splitlines() == [
-        "name,stream_url,username,password,enabled",
-        "Gate,,,,true",
-        f"Yard,{URL},operator,,true",
+        "name,stream_url,username,password,enabled,substream_url",
+        "Gate,,,,true,",
+        f"Yard,{URL},operator,,true,",
     ]
 
 

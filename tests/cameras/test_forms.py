@@ -56,6 +56,16 @@ def test_a_stored_password_is_not_sent_to_another_host(stored: Camera, url: str)
     assert PASSWORD not in form.as_p()
 
 
+@pytest.mark.parametrize("url", ["rtsp://other:554/sub", "rtsp://camera:5540/sub"])
+def test_a_stored_password_is_not_sent_to_a_substream_on_another_host(stored: Camera, url: str) -> None:
+    assert fill(stored, substream_url=url).errors["password"] == [
+        "The address is on another host. Enter the password again."
+    ]
+    assert saved(fill(stored, substream_url="rtsp://camera:554/sub")).password == PASSWORD
+    camera = saved(fill(stored, substream_url=url, password="typed again"))
+    assert saved(fill(camera, substream_url=url, name="Gate")).password == "typed again"
+
+
 def test_a_stored_password_is_not_sent_to_another_host_after_the_address_was_emptied(stored: Camera) -> None:
     """In two steps: first an empty address is saved, then another host."""
     camera = saved(fill(stored, stream_url=""))

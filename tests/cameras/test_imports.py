@@ -139,6 +139,16 @@ def test_a_file_that_cannot_be_read_is_refused(data: bytes, name: str, message: 
         import_file(data, name, dry_run=True)
 
 
+def test_a_substream_is_stored_and_shown_without_its_query(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_bytes((EXAMPLES / "frigate.yml").read_bytes())
+    assert "(substream: rtsp://10.0.10.10:554/cam/realmonitor?...)" in manage(str(file))
+    back = Camera.objects.get(name="back")
+    assert (back.stream_url, back.substream_url) == (
+        "rtsp://10.0.10.10:554/live", "rtsp://10.0.10.10:554/cam/realmonitor?channel=1&subtype=2",
+    )  # fmt: skip
+
+
 # manage.py import_cameras.
 
 

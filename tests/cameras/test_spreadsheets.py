@@ -65,6 +65,15 @@ def test_importing_an_export_changes_nothing(stored: Camera) -> None:
     assert list(Camera.objects.values()) == before
 
 
+def test_a_file_without_the_column_of_substreams_keeps_them(stored: Camera) -> None:
+    Camera.objects.update(substream_url="rtsp://camera:554/sub")
+    old = "name,stream_url,username,password,enabled"
+    assert counts(import_cameras(file(f"Yard,{URL},other,,true", header=old))) == (0, 1, 0)
+    assert Camera.objects.get().substream_url == "rtsp://camera:554/sub"
+    import_cameras(file(f"Yard,{URL},other,,true,"))
+    assert Camera.objects.get().substream_url == ""
+
+
 def test_a_password_is_never_exported(stored: Camera) -> None:
     text = export(Camera.objects.all())
     assert "s3cret" not in text

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { CameraStreams } from "../../streaming/static/streaming/engine/camera-streams.js";
 import { AutoQuality } from "../../streaming/static/streaming/player/auto-quality.js";
 import { AUTO, QualityChoice } from "../../streaming/static/streaming/player/quality-choice.js";
 import { VideoFailures } from "../../streaming/static/streaming/player/video-failures.js";
@@ -17,7 +18,7 @@ const GOOD = { age: 0.1, gap: false };
 const LATE = { age: 1.5, gap: false };
 const GAP = { age: 0.1, gap: true };
 /** @type {Record<Quality, number>} */
-const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800 }; // kbit/s: of a camera that sends a lot
+const NEEDS = { original: 8_000, high: 20_000, medium: 6_000, low: 800, sub: 500 }; // kbit/s: of a camera that sends a lot
 
 let now = 0;
 let link = 0; // bandwidth, kbit/s
@@ -215,7 +216,7 @@ let pixels = 0;
 function choice(chosen, playsVideo = true) {
   pixels = 1280;
   const failures = new VideoFailures("cam", "webcodecs", () => now);
-  return new QualityChoice({ choice: chosen, playsVideo, failures, pixels: () => pixels, traffic, measure, now: () => now });
+  return new QualityChoice({ choice: chosen, playsVideo, streams: new CameraStreams(), failures, pixels: () => pixels, traffic, measure, now: () => now });
 }
 
 test("Auto is the camera's own video if the browser plays it, or else JPEG of the size on the screen", async () => {

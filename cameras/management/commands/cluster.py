@@ -30,7 +30,6 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from cameras.management.commands import demo
-from cameras.models import Camera
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 START_SECONDS = 60.0  # many workers on few cores
@@ -72,10 +71,8 @@ class Command(demo.Command):
         if not count:
             yield logins
             return
-        simulator, addresses = self._simulate(count)
+        simulator = self._simulate(count)
         try:
-            for name, url in addresses.items():
-                Camera.objects.update_or_create(name=name, defaults={"stream_url": url})
             yield logins
         finally:
             simulator.terminate()

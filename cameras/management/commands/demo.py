@@ -32,10 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
         logins = self._logins(settings.VAR_DIR / "demo-logins.json")
-        simulator, addresses = self._simulate(options["cameras"])
+        simulator = self._simulate(options["cameras"])
         try:
-            for name, url in addresses.items():
-                Camera.objects.update_or_create(name=name, defaults={"stream_url": url})
             self._greet(options["port"], logins)
             call_command("runserver", f"127.0.0.1:{options['port']}", use_reloader=False)
         finally:
@@ -64,16 +62,21 @@ class Command(BaseCommand):
         else:
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
 
-    def _simulate(self, count: int) -> tuple["subprocess.Popen[str]", dict[str, str]]:
-        """Start the cameras in another process. Returns the process and the printed addresses by name."""
+    def _simulate(self, count: int) -> "subprocess.Popen[str]":
+        """Start cameras with substreams in another process, and store their addresses. Returns the process."""
         command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", "0", "--until-closed"]
+        command.append("--substreams")
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None  # noqa: S101 - set by stdout=PIPE
         lines = [process.stdout.readline().strip() for _ in range(count)]
         if not all(lines):
             process.terminate()
             raise CommandError("The simulated cameras did not start.")
-        return process, dict(line.split(": ", 1) for line in lines)
+        for name, _, addresses in (line.partition(": ") for line in lines):
+            stream, substream = addresses.split()
+            urls = {"stream_url": stream, "substream_url": substream}
+            Camera.objects.update_or_create(name=name, defaults=urls)
+        return process
 
     def _greet(self, port: int, logins: Logins) -> None:
         self.stdout.write(f"\n  Live view    http://127.0.0.1:{port}/")

@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def _print(self, plan: Plan) -> None:
         for sign, cameras in (("+", plan.created), ("~", plan.changed)):
             for camera in cameras:
-                substream = getattr(camera, "substream_url", "")
+                substream = camera.substream_url
                 parts = [
                     camera.name,
                     str(CameraSource(camera.stream_url)),

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cameras.simulator import TRANSPORTS, Codec, Fault, SimulatedCamera, Simulator, default_cameras
+from cameras.simulator import TRANSPORTS, Codec, Fault, SimulatedCamera, Simulator, default_cameras, substream_of
 
 
 class Command(BaseCommand):
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--transport", choices=TRANSPORTS, default="rtsp", help="http always sends mjpeg (default rtsp)"
         )
+        parser.add_argument("--substreams", action="store_true", help="each camera has a substream of 640x360, too")
         parser.add_argument("--until-closed", action="store_true", help="end when standard input is closed")
         parser.add_argument("--fault", choices=[fault.value for fault in Fault], default=Fault.NONE.value)
 
@@ -39,8 +40,10 @@ class Command(BaseCommand):
         cameras = _make_cameras(options)
         with suppress(KeyboardInterrupt), _listen(options["port"]) as simulator:
             for camera in cameras:
-                _add(simulator, camera, Fault(options["fault"]))
-                self.stdout.write(f"{camera.name}: {camera.url}")
+                streams = [camera, substream_of(camera)] if options["substreams"] else [camera]
+                for stream in streams:
+                    _add(simulator, stream, Fault(options["fault"]))
+                self.stdout.write(f"{camera.name}: {' '.join(stream.url for stream in streams)}")
             self.stdout.flush()
             if options["until_closed"]:
                 sys.stdin.buffer.read()  # returns when the parent process has ended, in whatever way

@@ -157,6 +157,16 @@ def test_a_camera_is_tested_as_stored_and_an_address_as_sent(
     )  # fmt: skip
 
 
+def test_a_substream_is_tested_as_stored(installation: Site, admin: Api, camera: SimulatedCamera) -> None:
+    id = installation.add_camera("Yard", "rtsp://127.0.0.1:1/", substream=camera.url)
+    status, answer = admin("POST", f"/cameras/{id}/test?stream=sub")
+    assert (status, answer["ok"], answer["width"]) == (200, True, 640)
+    assert admin("POST", f"/cameras/{id}/test?stream=other")[0] == 422
+    alone = installation.add_camera("Alone", camera.url)
+    status, answer = admin("POST", f"/cameras/{alone}/test?stream=sub")
+    assert (status, answer["error"]["message"]) == (409, "The camera has no substream.")
+
+
 def test_what_cannot_be_tested_says_so(installation: Site, admin: Api) -> None:
     status, answer = admin("POST", f"/cameras/{installation.add_camera('No address', '')}/test")
     assert (status, answer["error"]["reason"]) == (409, "no_stream_url")

@@ -51,6 +51,15 @@ def test_it_serves_the_printed_addresses_and_ends_cleanly(stop: signal.Signals) 
         assert time.monotonic() - started < 1
 
 
+def test_with_substreams_it_prints_both_addresses_of_a_camera() -> None:
+    with _simulate("--cameras", "1", "--port", "0", "--substreams") as process:
+        name, _, urls = _line(process).partition(": ")
+        main, sub = urls.split()
+        assert (name, sub) == ("Front door", f"{main}-sub")
+        with watch(sub) as capture:
+            assert read(capture).shape == (360, 640, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "scheme", "name"),
     [(("--codec", "h265"), "rtsp", "hevc"), (("--transport", "http"), "http", "MJPG")],

@@ -4,6 +4,7 @@ import itertools
 
 from streaming.ingest.access_units import H264, START, AccessUnit, units_of
 from streaming.ingest.frames import Frame
+from streaming.ingest.streams import Shape
 from streaming.ingest.video import Video
 
 SET, PICTURE_SET = b"\x67\x42\xc0\x1e\xab", b"\x68\xce\x3c\x80"
@@ -47,6 +48,7 @@ class Hand:
     def __init__(self, codec: str = "h264", extradata: bytes = SETS) -> None:
         self.frames: list[Frame] = []
         self.videos: list[bool] = []
+        self.shapes: list[Shape] = []
         self.wanted: frozenset[str] = frozenset()
         epochs = itertools.count()
         self.groups: list[list[Frame]] = []
@@ -54,6 +56,7 @@ class Hand:
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
         self.on_passes_video = self.videos.append
+        self.on_shape = self.shapes.append
         self.video = Video(codec, extradata, lambda: next(epochs), lambda: self.wanted, self)
 
     def push(self, *reads: bytes) -> list[bytes]:

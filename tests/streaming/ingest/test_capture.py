@@ -14,7 +14,7 @@ import pytest
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
-from streaming.ingest import capture
+from streaming.ingest import arrivals, capture
 from streaming.ingest.access_units import START
 from streaming.ingest.capture import CaptureError, Reader
 from streaming.ingest.condition import State
@@ -122,7 +122,7 @@ def test_pictures_of_a_camera_arrive_and_stop_disconnects_from_it(camera: Simula
 def test_the_rate_of_the_camera_is_measured_and_is_0_once_it_is_silent(
     camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "SILENT", 0.5)
+    monkeypatch.setattr(arrivals, "SILENT", 0.5)
     with watching(camera.url) as watched:
         wait_until(lambda: abs(watched.capture.rate - 25) < 3, 10, "25 frames/s are measured")
         camera.fault = Fault.SILENT

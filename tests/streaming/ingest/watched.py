@@ -14,6 +14,7 @@ from streaming.ingest.capture import Allowance, Capture
 from streaming.ingest.condition import Condition
 from streaming.ingest.frames import Format, Frame
 from streaming.ingest.relay import RelayFactory, no_sharing
+from streaming.ingest.streams import Shape
 from tests.servers import wait_until
 
 TIMEOUTS = Allowance(2, 2)
@@ -54,10 +55,12 @@ class Watched:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
         self.videos: list[bool] = []
+        self.shapes: list[Shape] = []
         self.conditions: list[Condition] = []
         self.on_frame = self.frames.append
         self.on_group = self.groups.append
         self.on_passes_video = self.videos.append
+        self.on_shape = self.shapes.append
         self.on_condition = self.conditions.append
         self.capture = Capture(source, TIMEOUTS, self, open_relay)
         self.capture.want(qualities)

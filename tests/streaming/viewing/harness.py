@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -36,6 +37,8 @@ class ListViewer:
     def __init__(self, *, at_once: bool) -> None:
         self.messages: list[dict[str, object]] = []
         self.sequences: list[int] = []
+        self.headers: list[tuple[float, ...]] = []
+        self.arrived: list[float] = []  # time.monotonic() of each frame
         self.events: list[object] = []  # sequences, states and the other messages' types, in order
         self.fast_path: FastPath | None = self if at_once else None
         self.viewing: Viewing | None = None  # set: acknowledges
@@ -59,6 +62,8 @@ class ListViewer:
         raise NotImplementedError
 
     def _take(self, header: bytes) -> None:
+        self.headers.append(HEADER.unpack(header))
+        self.arrived.append(time.monotonic())
         sequence = HEADER.unpack(header)[4]
         self.sequences.append(sequence)
         self.events.append(sequence)
@@ -104,11 +109,14 @@ class Bench:
         timeouts: ViewerTimeouts = TIMEOUTS,
         asking: Asking = PLAIN,
         since: float = 0,
+        sub: SimulatedCamera | None = None,
+        budget: int = 0,
     ) -> tuple[Viewing, ListViewer]:
         viewer = ListViewer(at_once=self.at_once)
         holder = Holder(user="Ada", camera="Yard", camera_id="1", quality=quality, address="", since=since)
-        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: 0)
-        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking))
+        services = WorkerServices(self.gate, self.hub, timeouts, Counters(), budget=lambda: budget)
+        substream = CameraSource(sub.url) if sub else None
+        viewing = Viewing(services, viewer, ViewRequest(self.source, holder, formats, asking=asking, sub=substream))
         viewer.viewing = viewing if acknowledges else None
         return viewing, viewer
 

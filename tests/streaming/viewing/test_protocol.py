@@ -15,6 +15,7 @@ from streaming import conf, errors
 from streaming.ingest import condition, qualities
 from streaming.ingest.frames import Flag, Format, Frame
 from streaming.ingest.qualities import ORIGINAL
+from streaming.ingest.streams import SUB
 from streaming.viewing import protocol
 from tests.servers import ROOT
 
@@ -37,7 +38,7 @@ RAISED = [kind for kind in KINDS if kind is not errors.UnavailableError]  # the 
     [(Flag(0), 0), (Flag.KEY, 1), (Flag.KEY | Flag.DISCONTINUITY, 3), (Flag.BACKLOG, 4), (~Flag(0), 7)],
 )
 def test_a_frame_begins_with_a_header_of_24_bytes_big_endian(format: Format, kind: int, flags: Flag, byte: int) -> None:
-    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000)
+    header = protocol.encode_header(FRAME._replace(format=format, flags=flags), 4_000_000_000, FRAME.epoch)
     assert header[:8] == bytes([1, kind, byte, 255]) + (4_000_000_000).to_bytes(4, "big")
     assert struct.unpack(">dd", header[8:]) == (FRAME.read_at, FRAME.presented_at)
 
@@ -140,9 +141,9 @@ def test_a_pong_is_valid_json_for_every_ping(time: str) -> None:
 
 
 def test_protocol_encoder_and_settings_have_the_same_qualities() -> None:
-    assert tuple(qualities.QUALITIES) == protocol.QUALITIES
+    assert (*qualities.QUALITIES, SUB) == protocol.QUALITIES
     # `original` is never the default: it takes as much bandwidth as the camera sends.
-    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL) == protocol.QUALITIES
+    assert (*conf.DEFAULT_QUALITY.choices, ORIGINAL, SUB) == protocol.QUALITIES
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ import { find } from "../shared/find.js";
 /**
  * @param {HTMLElement} panel
  * @param {HTMLFormElement | null} form
+ * @param {string} stream "main" or "sub"
  * @returns {Promise<Result>}
  */
-async function tryCamera({ dataset }, form) {
+async function tryCamera({ dataset }, form, stream) {
   const fields = new FormData(form ?? undefined);
   fields.set("id", dataset.camera ?? "");
+  fields.set("stream", stream);
   const answer = await fetch(dataset.testUrl ?? "", { method: "POST", body: fields });
   if (!answer.ok) throw new Error(`The test answered ${answer.status}.`);
   return answer.json();
@@ -34,29 +36,43 @@ function facts({ width, height, frames_per_second: rate, codec }) {
   return [`${width} × ${height}`, rate && `${rate} fps`, codec].filter(Boolean).join(", ");
 }
 
-/** @param {HTMLElement} panel @param {HTMLButtonElement} button */
-async function test(panel, button) {
-  const words = find(panel, "[role=status]", HTMLElement);
-  const picture = find(panel, "img", HTMLImageElement);
-  button.disabled = true;
+/**
+ * Tests one stream, and shows the outcome.
+ * @param {HTMLElement} panel
+ * @param {HTMLElement} outcome
+ * @param {HTMLFormElement | null} form
+ */
+async function test(panel, outcome, form) {
+  const words = find(outcome, "[role=status]", HTMLElement);
+  const picture = find(outcome, "img", HTMLImageElement);
+  const { stream = "", name, field = "" } = outcome.dataset;
+  const address = form?.elements.namedItem(field);
+  outcome.hidden = stream === "sub" && !(address instanceof HTMLInputElement && address.value.trim());
+  if (outcome.hidden) return;
   picture.hidden = true;
-  delete panel.dataset.ok;
-  words.textContent = "Connecting…";
+  delete outcome.dataset.ok;
+  words.textContent = `${name}: connecting…`;
   try {
-    const result = await tryCamera(panel, button.form);
-    panel.dataset.ok = String(result.ok);
-    words.textContent = result.ok ? `Connected: ${facts(result)}.` : (result.message ?? "");
+    const result = await tryCamera(panel, form, stream);
+    outcome.dataset.ok = String(result.ok);
+    words.textContent = result.ok ? `${name} connected: ${facts(result)}.` : `${name}: ${result.message ?? ""}`;
     picture.hidden = !result.ok;
     if (result.ok) picture.src = result.picture ?? "";
   } catch {
     words.textContent = "The test failed to run. Reload the page and try again.";
-  } finally {
-    button.disabled = false;
   }
+}
+
+/** Tests both streams at once. @param {HTMLElement} panel @param {HTMLButtonElement} button */
+async function testAll(panel, button) {
+  const outcomes = [...panel.querySelectorAll("[data-stream]")].filter((element) => element instanceof HTMLElement);
+  button.disabled = true;
+  await Promise.all(outcomes.map((outcome) => test(panel, outcome, button.form)));
+  button.disabled = false;
 }
 
 const panel = document.querySelector("[data-test-url]");
 if (panel instanceof HTMLElement) {
   const button = find(panel, "button", HTMLButtonElement);
-  button.addEventListener("click", () => test(panel, button));
+  button.addEventListener("click", () => testAll(panel, button));
 }

@@ -50,8 +50,8 @@ class Card {
 
   /** @returns {Camera} */
   get camera() {
-    const { camera: id = "", name = "" } = this.#element.dataset;
-    return { id, name };
+    const { camera: id = "", name = "", substream } = this.#element.dataset;
+    return { id, name, substream: substream !== undefined };
   }
 
   /** @param {LiveModal} modal */

@@ -1,6 +1,6 @@
 import { CloseCode, ServerMessage, ViewerMessage, parseFrame } from "../shared/protocol.js";
 
-/** @import { ErrorMessage, Frame, PongMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { ErrorMessage, Frame, InfoMessage, PongMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { ServerClock } from "./clock.js" */
 
@@ -22,6 +22,7 @@ export const CONNECTION_LOST = 1006; // browsers report it when no close frame a
 /**
  * @typedef {object} ConnectionListener
  * @property {(message: StreamMessage) => void} onMessage called for each text message other than `pong` and `error`
+ * @property {(message: InfoMessage | PongMessage) => void} onStreams called for a message with facts of the camera's own video
  * @property {(frame: Frame) => void} onFrame
  * @property {(end: End) => void} onEnd called at most once, and never after `close()`
  */
@@ -110,6 +111,7 @@ export class Connection {
    * @param {ConnectionListener} listener
    */
   #onText(message, listener) {
+    if ("streams" in message) listener.onStreams(message);
     if (message.type === ServerMessage.PONG) this.#clock.sample(message.time, Date.now(), message.server_time);
     else if (message.type === ServerMessage.ERROR) this.#error = message;
     else {

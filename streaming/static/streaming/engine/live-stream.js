@@ -3,7 +3,7 @@ import { Connection } from "./connection.js";
 import { Decoding } from "./decoding.js";
 import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js";
 
-/** @import { Frame, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Frame, InfoMessage, PongMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
@@ -14,6 +14,7 @@ import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js
 /**
  * @typedef {object} StreamListener
  * @property {(message: StreamMessage) => void} onMessage
+ * @property {(message: InfoMessage | PongMessage) => void} onStreams facts of the camera's own video
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame, live: boolean) => void} onPicture the listener owns the
  *   picture; `live`: the server has not reported the camera as lost since it sent the frame
  * @property {() => void} onVideoFailure this browser cannot play the camera's own video
@@ -47,6 +48,7 @@ export class LiveStream {
       clock,
       {
         onMessage: (message) => this.#onMessage(message),
+        onStreams: (message) => listener.onStreams(message),
         onFrame: (frame) => this.#onFrame(frame),
         onEnd: (end) => listener.onEnd(end),
       },

@@ -70,11 +70,12 @@ export class Viewer {
    * @param {ViewerListener} listener
    * @param {Browser} [environment]
    */
-  constructor({ cameraId, quality, video = null, traffic = new Traffic(), wall = null }, listener, environment = browser()) {
+  constructor(options, listener, environment = browser()) {
+    const { cameraId, quality, wall = null } = options;
     this.wanted = quality;
     this.cameraId = cameraId;
-    this.#video = video;
-    this.#traffic = traffic;
+    this.#video = options.video ?? null;
+    this.#traffic = options.traffic ?? new Traffic();
     this.#listener = listener;
     this.#browser = environment;
     const stills = new Stills(
@@ -138,6 +139,7 @@ export class Viewer {
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
       {
         onMessage: (message) => this.#onMessage(message),
+        onStreams: (message) => this.#traffic.streams.learn(message),
         onPicture: (picture, frame, live) => this.#onPicture(picture, frame, live),
         onVideoFailure: () => this.#listener.onVideoFailure(),
         onEnd,
@@ -158,7 +160,7 @@ export class Viewer {
     if (message.type === ServerMessage.STATUS && !this.line.takes(message)) this.#onStreamState(message);
     if (message.type === ServerMessage.INFO) this.#onInfo(message);
     if (message.type === ServerMessage.INFO || message.type === ServerMessage.QUALITY_CHANGED) {
-      this.quality = message.quality;
+      this.quality = this.#traffic.quality = message.quality;
       if (message.reason) this.#listener.onQualityKept(message);
       this.#listener.onChange();
     }

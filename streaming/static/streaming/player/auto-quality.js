@@ -58,15 +58,25 @@ export class AutoQuality {
     return this.#ladder[this.#step];
   }
 
+  /** The quality without any trouble. */
+  get best() {
+    return this.#ladder[0];
+  }
+
+  get hasJustChanged() {
+    return this.#now() - this.#changedAt < APART;
+  }
+
   /**
    * Changes the possible qualities. A change shortly after another one is ignored while the present quality stays
-   * possible. After a step down the quality stays, if it can. Otherwise the best new one is chosen.
+   * possible, unless it must be `atOnce`. After a step down the quality stays, if it can. Otherwise the best new one is chosen.
    * @param {readonly Quality[]} ladder qualities, the best one first
+   * @param {boolean} [atOnce]
    */
-  setLadder(ladder) {
+  setLadder(ladder, atOnce = false) {
     if (ladder.join() === this.#ladder.join()) return;
     const same = ladder.indexOf(this.quality);
-    if (same >= 0 && this.#now() - this.#changedAt < APART) return;
+    if (same >= 0 && !atOnce && this.hasJustChanged) return;
     this.#step = this.#step > 0 && same >= 0 ? same : 0;
     this.#ladder = ladder;
     this.#changedAt = this.#now();

@@ -21,7 +21,7 @@ import { Zoom } from "./zoom.js";
 
 const INTERVAL = 500; // ms between two updates of what changes with time
 /** @type {Record<string, Choice>} */
-const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", a: AUTO };
+const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", 5: "sub", a: AUTO };
 
 const support = videoSupport();
 
@@ -57,7 +57,7 @@ export class Player {
     this.#saveButton = button("save");
     this.#pipButton = button("pip");
     this.#painter = new Painter(this.#canvas, () => this.#drawInPicture());
-    this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#choose(choice));
+    this.#menu = new QualityMenu(find(element, "[data-part=quality]", HTMLSelectElement), (choice) => this.#viewing?.choose(choice));
     this.#fullScreen = new FullScreen(element, button("fullscreen"));
     this.#figures = new FiguresPanel(find(element, "[data-part=figures]", HTMLElement), button("figuresToggle"), () => this.#viewing && factsOf(this.#viewing, this.#gate, this.#canvas));
     this.#inPicture = new PictureInPicture(this.#canvas, this.#pipButton);
@@ -84,6 +84,7 @@ export class Player {
     this.#element.toggleAttribute("data-tile", isTile);
     this.#zoom.reset();
     this.#viewing?.resize(this.#menu.choice);
+    this.#menu.showLabels(this.#viewing);
   }
 
   /** Frees the slot and clears the picture. */
@@ -134,7 +135,7 @@ export class Player {
 
   /** @param {Camera} camera @param {VideoSupport} video what plays H.264 in this browser @param {Openings | null} wall */
   #start(camera, video, wall) {
-    const pixels = () => this.#canvas.clientWidth * window.devicePixelRatio;
+    const pixels = () => shownPixels(this.#canvas) * this.#zoom.scale;
     const viewing = new Viewing(
       camera,
       { choice: this.#menu.choice, video, pixels, wall },
@@ -148,15 +149,9 @@ export class Player {
       },
     );
     this.#viewing = viewing;
-    this.#menu.explainOriginal(viewing.note);
+    this.#menu.showLabels(viewing);
     viewing.viewer.open();
     this.#timer = setInterval(() => this.#refresh(viewing), INTERVAL);
-  }
-
-  /** @param {Choice} choice */
-  #choose(choice) {
-    this.#menu.showQuality(this.#viewing?.viewer.quality ?? null);
-    this.#viewing?.choose(choice);
   }
 
   /** @param {Viewer} viewer */
@@ -174,6 +169,7 @@ export class Player {
   /** @param {Viewing} viewing */
   #refresh(viewing) {
     viewing.applyQuality();
+    this.#menu.showLabels(viewing);
     this.#status.tick(viewing.viewer, this.#slotFree);
     this.#figures.render();
     if (viewing.viewer.status.state !== State.LIVE) this.#drawInPicture();
@@ -205,6 +201,11 @@ export class Player {
   #drawInPicture() {
     this.#inPicture.draw(this.#status.lines(/** @type {State} */ (this.#element.dataset.state)));
   }
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {number} the width of its picture on the screen, in pixels of the screen */
+function shownPixels({ width, height, clientWidth, clientHeight }) {
+  return Math.min(clientWidth, (clientHeight * width) / height) * window.devicePixelRatio;
 }
 
 /** @param {Viewing} viewing @param {Gate | null} now @param {{width: number, height: number}} picture */

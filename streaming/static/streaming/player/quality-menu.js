@@ -1,17 +1,21 @@
-import { AUTO, ORIGINAL, isChoice } from "./quality-choice.js";
+import { AUTO, ORIGINAL, SUB, TILE, isChoice } from "./quality-choice.js";
 import { keptWords } from "./texts.js";
 import { find } from "../shared/find.js";
 import { QUALITY_WORDS } from "../shared/format.js";
+import { QUALITIES } from "../shared/protocol.js";
 import { showToast } from "../shared/toast.js";
 
 /** @import { Quality, Reason } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
+/** @import { Viewing } from "./viewing.js" */
 
 const KEY = "nvr.quality";
 
 /** The selector of qualities. Remembers the choice, and names the quality that Auto has chosen. */
 export class QualityMenu {
   isTile = false;
+  /** @type {Quality | null} the one that the server sends */
+  #quality = null;
   #select;
 
   /**
@@ -23,13 +27,14 @@ export class QualityMenu {
     select.value = remembered() ?? AUTO;
     select.addEventListener("change", () => {
       remember(this.choice);
+      this.showQuality(this.#quality);
       onChoice(this.choice);
     });
   }
 
-  /** @returns {Choice} a tile of a wall needs no more than low */
+  /** @returns {Choice} */
   get choice() {
-    return this.isTile ? "low" : /** @type {Choice} */ (this.#select.value); // its options have no other values
+    return this.isTile ? TILE : /** @type {Choice} */ (this.#select.value); // its options have no other values
   }
 
   /** @param {Choice} choice as if the user had chosen it here */
@@ -45,27 +50,35 @@ export class QualityMenu {
    * @param {Reason} reason
    */
   keep(quality, reason) {
-    if (this.choice === AUTO) return;
+    if (this.choice === AUTO || this.isTile) return;
     this.#select.value = quality;
     showToast(`Quality stays ${QUALITY_WORDS[quality]}`, keptWords(reason));
   }
 
-  /** @param {string} text why `original` is not the camera's own video; empty: it may be */
-  explainOriginal(text) {
-    this.#option(ORIGINAL).title = text;
+  /** @param {Viewing | null} viewing its qualities: what they show and take */
+  showLabels(viewing) {
+    if (!viewing || this.isTile) return;
+    const sub = this.#option(SUB);
+    sub.hidden = sub.disabled = !viewing.hasSubstream && this.#select.value !== SUB;
+    for (const quality of QUALITIES) setText(this.#option(quality), viewing.label(quality));
+    this.#option(ORIGINAL).title = viewing.note; // why it is not the camera's own video; empty: it may be
   }
 
   /** @param {Quality | null} quality the one that the server sends */
   showQuality(quality) {
-    const auto = this.#option(AUTO);
-    const words = quality && this.choice === AUTO ? `Auto (${QUALITY_WORDS[quality]})` : "Auto";
-    if (auto.textContent !== words) auto.textContent = words;
+    this.#quality = quality;
+    setText(this.#option(AUTO), quality && this.choice === AUTO ? `Auto (${QUALITY_WORDS[quality]})` : "Auto");
   }
 
   /** @param {Choice} choice */
   #option(choice) {
     return find(this.#select, `[value=${choice}]`, HTMLOptionElement);
   }
+}
+
+/** @param {HTMLElement} element @param {string} text */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text; // an open menu is drawn anew
 }
 
 /** @returns {Choice | null} */

@@ -80,6 +80,7 @@ export const FREE = Object.freeze({ title: "A stream is free", text: "Watch now?
 
 /** @param {Reason} reason why the server keeps the quality */
 export function keptWords(reason) {
+  if (reason === Reason.CAMERA_UNREACHABLE) return "The camera gives no picture of that quality right now.";
   return reason === Reason.BANDWIDTH_REACHED
     ? "Not enough bandwidth for that quality."
     : "The bandwidth for that quality cannot be checked right now.";

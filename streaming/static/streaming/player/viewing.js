@@ -1,8 +1,10 @@
+import { CameraStreams } from "../engine/camera-streams.js";
 import { State } from "../engine/states.js";
-import { Traffic, measureLink } from "../engine/traffic.js";
+import { Traffic, measureLink, shownAsJpeg } from "../engine/traffic.js";
 import { Viewer } from "../engine/viewer.js";
 import { snapshotPath } from "../shared/protocol.js";
 import { QualityChoice } from "./quality-choice.js";
+import { qualityLabel } from "./quality-words.js";
 import { NEEDS_HTTPS, VIDEO_FAILED } from "./texts.js";
 import { VideoFailures } from "./video-failures.js";
 
@@ -25,6 +27,7 @@ import { VideoFailures } from "./video-failures.js";
 export class Viewing {
   camera;
   viewer;
+  #traffic;
   #support;
   #failures;
   #choice;
@@ -38,14 +41,15 @@ export class Viewing {
    * @param {ViewingListener} listener
    */
   constructor(camera, { choice, video, pixels, wall }, listener) {
-    const traffic = new Traffic();
+    const streams = new CameraStreams(camera.substream);
+    const traffic = (this.#traffic = new Traffic(streams));
     const measure = () => measureLink(snapshotPath(camera.id, "medium"), traffic);
     this.camera = camera;
     this.#listener = listener;
     this.#support = video;
     this.#failures = new VideoFailures(camera.id, video);
     const [playsVideo, failures] = [video !== null, this.#failures];
-    this.#choice = new QualityChoice({ choice, playsVideo, failures, pixels, traffic, measure });
+    this.#choice = new QualityChoice({ choice, playsVideo, streams, failures, pixels, traffic, measure });
     this.viewer = new Viewer(
       { cameraId: camera.id, quality: this.#choice.quality, video, traffic, wall },
       {
@@ -63,7 +67,22 @@ export class Viewing {
   /** Why the camera's own video is not shown in this browser; empty: it can be. */
   get note() {
     if (this.#failures.isRecent) return VIDEO_FAILED;
-    return this.#support || window.isSecureContext ? "" : NEEDS_HTTPS;
+    const isH264 = (this.#traffic.streams.of("original")?.codec ?? "h264") === "h264"; // HTTPS would bring nothing else
+    return this.#support || window.isSecureContext || !isH264 ? "" : NEEDS_HTTPS;
+  }
+
+  get hasSubstream() {
+    return this.#traffic.streams.hasSubstream;
+  }
+
+  /** @param {Quality} quality @returns {string} its name, what it shows and what it takes */
+  label(quality) {
+    const own = this.#traffic.streams.of(quality === "sub" ? "sub" : "original");
+    if (!this.#choice.plays(quality)) {
+      return qualityLabel(quality, { ...shownAsJpeg(quality, own), kbps: this.#traffic.needAsJpeg(quality), isJpeg: true });
+    }
+    const { width = 0, height = 0, frames_per_second: framesPerSecond = 0 } = own ?? {};
+    return qualityLabel(quality, { width, height, framesPerSecond, kbps: own?.kbps || this.#traffic.need(quality), isJpeg: false });
   }
 
   /** @param {Choice} choice */

@@ -37,6 +37,11 @@ export class Zoom {
     new ResizeObserver(() => this.#move(0, 0)).observe(stage);
   }
 
+  /** @returns {number} how many times the picture is larger than its stage */
+  get scale() {
+    return this.#scale;
+  }
+
   reset() {
     this.#scale = 1;
     this.#pointers.clear();

@@ -3,7 +3,7 @@
 /** @import { Quality } from "./protocol.js" */
 
 /** @type {Record<Quality, string>} */
-export const QUALITY_WORDS = { original: "Original", high: "High", medium: "Medium", low: "Low" };
+export const QUALITY_WORDS = { original: "Original", sub: "Sub", high: "High", medium: "Medium", low: "Low" };
 
 /**
  * The viewers in line for a slot; empty without any.

@@ -31,7 +31,7 @@
  *   and the time left of this user's block, 0: none
  */
 
-/** @typedef {{id: string, name: string}} Camera */
+/** @typedef {{id: string, name: string, substream?: boolean}} Camera `substream`: whether it has one, as far as the page knows */
 
 /** @typedef {ValueOf<typeof CloseCode>} CloseCode */
 export const CloseCode = Object.freeze({
@@ -103,11 +103,16 @@ export const StreamState = Object.freeze({
   RECONNECTING: "reconnecting",
 });
 
-/** @typedef {"low" | "medium" | "high" | "original"} Quality */
+/** @typedef {"low" | "medium" | "high" | "original" | "sub"} Quality */
 /** @type {readonly Quality[]} */
-export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
+export const QUALITIES = Object.freeze(["low", "medium", "high", "original", "sub"]);
 
 /** @typedef {"jpeg" | "h264"} Format */
+
+/**
+ * A stream of a camera as it comes, and its rates; 0: not known yet.
+ * @typedef {{codec: string, width: number, height: number, frames_per_second: number, kbps: number}} StreamFacts
+ */
 
 /**
  * @typedef {object} InfoMessage
@@ -118,6 +123,8 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {number} in_use
  * @property {number} limit
  * @property {string} [resume] a token to come back with
+ * @property {Quality[]} [qualities] `sub` only if the camera has a substream
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /**
@@ -178,6 +185,7 @@ export const QUALITIES = Object.freeze(["low", "medium", "high", "original"]);
  * @property {typeof ServerMessage.PONG} type
  * @property {number} time of the ping
  * @property {number} server_time Unix milliseconds
+ * @property {Partial<Record<Quality, StreamFacts>>} [streams] the camera's own video, as far as known
  */
 
 /** @typedef {InfoMessage | QualityMessage | StatusMessage | PlaceMessage | QuestionMessage} StreamMessage */

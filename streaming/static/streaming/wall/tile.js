@@ -38,6 +38,11 @@ export class Tile {
     this.setEnlarged(false);
   }
 
+  get #camera() {
+    const { camera: id = "", substream } = this.#element.dataset;
+    return { id, name: this.#name, substream: substream !== undefined };
+  }
+
   get #name() {
     return this.#element.dataset.name ?? "";
   }
@@ -65,7 +70,7 @@ export class Tile {
     if (!isInView) this.#timer = setTimeout(() => this.release(), GRACE);
     else if (!this.#isOpen) {
       this.#isOpen = true;
-      this.#viewer.open({ id: this.#element.dataset.camera ?? "", name: this.#name }, this.#openings);
+      this.#viewer.open(this.#camera, this.#openings);
     }
   }
 

@@ -1,0 +1,39 @@
+"""Measures the frame rate and the bandwidth of a camera's stream. The capture's thread counts; any thread reads."""
+
+import time
+from collections import deque
+
+SILENT = 2.0  # seconds without a picture after which the rates are 0
+NEWEST = 50  # pictures by which the frame rate is measured
+KEPT = 250  # pictures by which the bandwidth is measured: more than a usual GOP
+SETTLED = 2.0  # seconds of pictures, at least, for a bandwidth
+
+
+class Arrivals:
+    def __init__(self) -> None:
+        self._newest: deque[tuple[float, int]] = deque(maxlen=KEPT)  # time.monotonic(), bytes
+
+    def add(self, sizes: list[int]) -> None:
+        """Count pictures of these sizes, in bytes."""
+        now = time.monotonic()
+        self._newest.extend((now, size) for size in sizes)
+
+    def clear(self) -> None:
+        self._newest.clear()
+
+    @property
+    def rate(self) -> float:
+        """Frames/s lately; 0 when the camera is silent. Rather too low in the first second."""
+        arrivals = list(self._newest)[-NEWEST:]
+        if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
+            return 0.0
+        return (len(arrivals) - 1) / max(arrivals[-1][0] - arrivals[0][0], 1.0)
+
+    @property
+    def kbps(self) -> float:
+        """kbit/s lately; 0 when the camera is silent, and in the first seconds."""
+        arrivals = list(self._newest)
+        if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
+            return 0.0
+        seconds = arrivals[-1][0] - arrivals[0][0]
+        return sum(size for _, size in arrivals[1:]) * 8 / 1000 / seconds if seconds >= SETTLED else 0.0
