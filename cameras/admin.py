@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import Count, DateTimeField, ForeignKey, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
-from cameras import grants, tokens, wall_admin  # noqa: F401 - registers its pages
-from cameras.forms import CameraForm, LabeledDateTime
+from cameras import grants, import_page, tokens, wall_admin  # noqa: F401 - registers its pages
+from cameras.forms import MOVED, LabeledDateTime, PastedCameraForm
 from cameras.grant_forms import CameraAccessForm
 from cameras.grants_admin import telling_who_sees
+from cameras.makers import MAKERS
 from cameras.models import ApiToken, Camera, CameraGroup
 from cameras.permissions import may_grant
 from cameras.sources import CameraSource
@@ -18,11 +20,15 @@ from cameras.sources import CameraSource
 
 @admin.register(Camera)
 class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = CameraForm
+    form = PastedCameraForm
     change_form_template = "admin/cameras/camera/change_form.html"
     list_display: tuple[Any, ...] = ("name", "address", "enabled")
     list_filter: ClassVar[tuple[Any, ...]] = ("enabled",)
     search_fields = ("name", "stream_url", "substream_url")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(import_page.page)
+        return [path("import/", view, {"model_admin": self}, name="cameras_camera_import"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
         return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined, no-any-return]
@@ -49,6 +55,16 @@ class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 grants.set_holders(form.instance, form.holders())
         elif not change:
             grants.keep_visible(request.user, [form.instance])  # type: ignore[arg-type]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        return super().render_change_form(request, {**context, "makers": MAKERS}, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Camera, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.pasted:
+            self.message_user(request, MOVED)
 
     @admin.display(description="address", ordering="stream_url")
     def address(self, camera: Camera) -> str:

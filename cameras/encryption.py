@@ -52,6 +52,14 @@ def decrypt(token: str) -> str:
         return Undecryptable(token)
 
 
+def decrypt_fresh(token: str, seconds: int) -> str | None:
+    """Returns the text that `encrypt` made into `token`. None: more than `seconds` ago, or not with one of our keys."""
+    try:
+        return _cipher(settings.CAMERA_KEY).decrypt(token, seconds).decode()
+    except (InvalidToken, ValueError):
+        return None
+
+
 class EncryptedField(models.TextField):  # type: ignore[type-arg]
     """A text that is stored encrypted and used in clear. Empty text is stored as it is."""
 

@@ -1,7 +1,9 @@
 """The form for a camera, in the administration, the API and the import."""
 
 import contextlib
-from typing import Any
+import copy
+from collections.abc import MutableMapping
+from typing import Any, TypeVar
 
 from django import forms
 from django.conf import settings
@@ -10,12 +12,17 @@ from django.core.exceptions import ValidationError
 
 from cameras.models import Camera
 from cameras.networks import may_hold_cameras
-from cameras.sources import AddressError, CameraSource, Endpoint
+from cameras.sources import AddressError, CameraSource, Endpoint, split_credentials
 from cameras.texts import check_line
 
 ADDRESSES = ("stream_url", "substream_url")
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS)."
 OTHER_HOST = "The address is on another host. Enter the password again."
+PASTE = "rtsp://, rtsps://, http:// or https://. A pasted user name and password move into their own fields."
+MOVED = "The user name and the password in the address were moved into their own fields."
+ENTER_AGAIN = "The password was moved out of the address, and is not shown. Enter it again."
+
+Fields = TypeVar("Fields", bound=MutableMapping[str, Any])
 
 
 class LabeledDateTime(AdminSplitDateTime):
@@ -88,6 +95,41 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         """Whether one of the addresses is on a host that does not get the stored password yet."""
         new = {_endpoint(cleaned.get(name, "")) for name in ADDRESSES}
         return bool(new - {_endpoint(getattr(stored, name)) for name in ADDRESSES} - {None})
+
+
+class PastedCameraForm(CameraForm):
+    """Accepts addresses with user name and password, and moves these two into their own fields."""
+
+    def __init__(self, data: MutableMapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        self.pasted: set[str] = set()  # the fields that were filled from the addresses
+        if data:
+            apart = credentials_apart(data)
+            self.pasted = {name for name in ("username", "password") if apart.get(name) != data.get(name)}
+            data = apart
+        super().__init__(data, *args, **kwargs)
+        if "stream_url" in self.fields:
+            self.fields["stream_url"].help_text = PASTE
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if "password" in self.pasted and self.errors and "password" not in self.errors:
+            self.add_error("password", ENTER_AGAIN)  # the field is empty on the page
+
+
+def credentials_apart(data: Fields) -> Fields:
+    """Returns a copy of a form's data with the credentials of its addresses in their fields. Those replace what was there.
+
+    One camera has one user name and one password: an address with others than the first one is left as it is."""
+    fields = copy.copy(data)  # also of a QueryDict, whose other fields may have several values
+    pasted: dict[str, str] = {}
+    for name in ADDRESSES:
+        url, username, password = split_credentials(str(fields.get(name) or "").strip())
+        found = {key: value for key, value in (("username", username), ("password", password)) if value}
+        if found and pasted in ({}, found):
+            pasted = found
+            for key, value in {name: url, **found}.items():
+                fields[key] = value
+    return fields
 
 
 def _endpoint(url: str) -> Endpoint | None:

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from cameras import grants
-from cameras.forms import CameraForm
+from cameras.forms import PastedCameraForm
 from cameras.models import Camera
 
 
@@ -38,7 +38,7 @@ class HolderForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial["cameras"] = _keys(grants.cameras_of(self.instance))
 
 
-class CameraAccessForm(CameraForm):
+class CameraAccessForm(PastedCameraForm):
     """The camera's form, with the users and groups that have a grant for it."""
 
     users = Choice("Users", User.objects.order_by("username"))

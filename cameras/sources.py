@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 Endpoint = tuple[str, str | None, int | None]  # scheme, host, port
 
@@ -17,6 +17,13 @@ _NAME = r'[!"$-.0-9;->A-Z\\^-~]+'
 _PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _SCHEME = "[rR][tT][sS][pP][sS]?|[hH][tT][tT][pP][sS]?"
 PATTERN = rf"^(?:{_SCHEME})://(?:{_NAME}|\[(?:{_IPV6})\])(?::(?:{_PORT})?)?(?:[/?#][^\s\x00-\x1f\x7f\x85]*)?$"
+
+
+# An address with credentials. The second form is for passwords that contain / ? # and are not encoded, as people paste
+# them: there, the text before the path is no host with a port.
+_HOST = r"(?:\[[^\[\]]*\]|[^:/?#@\[\]]+)(?::[0-9]*)?(?:[/?#].*)?"
+WITH_CREDENTIALS = re.compile(r"([a-z]+://)([^/?#]*)@([^/?#@]*(?:[/?#].*)?)", re.IGNORECASE)
+NOT_ENCODED = re.compile(rf"([a-z]+://)([^:/?#@\[]*:(?![0-9]*(?:[/?#]|$)).*?)@({_HOST})", re.IGNORECASE)
 
 
 class AddressError(ValueError):
@@ -42,6 +49,15 @@ def check_address(url: str) -> None:
         raise AddressError("The address has an invalid host or port.")
     if not parts.hostname:
         raise AddressError("The address has no host name.")
+
+
+def split_credentials(url: str) -> tuple[str, str, str]:
+    """Returns the address without credentials, the user name and the password. The two are empty if it has none."""
+    found = WITH_CREDENTIALS.fullmatch(url) or NOT_ENCODED.fullmatch(url)
+    if found is None:
+        return url, "", ""
+    username, _, password = found[2].partition(":")
+    return found[1] + found[3], unquote(username), unquote(password)
 
 
 @dataclass(frozen=True)

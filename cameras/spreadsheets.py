@@ -10,9 +10,9 @@ that nobody has changed the cameras since.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from django.db import models, transaction
 from django.db.models.functions import Cast
@@ -61,6 +61,9 @@ class Outcome:
     unchanged: list[Camera] = field(default_factory=list)
 
 
+Found = TypeVar("Found", bound=Outcome)
+
+
 def export(cameras: Iterable[Camera]) -> str:
     """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
     text = io.StringIO()
@@ -74,10 +77,15 @@ def export(cameras: Iterable[Camera]) -> str:
 
 def import_cameras(data: bytes, cameras: Cameras, *, dry_run: bool = False) -> Outcome:
     """Create the cameras of a file, and change those of `cameras`. Raises FileError, and then nothing is changed."""
-    rows = list(_rows(data))
+    rows = list(read_rows(data))
+    return store_validated(lambda: _validated(rows, cameras.all()), cameras, dry_run=dry_run)
+
+
+def store_validated(validated: Callable[[], Found], cameras: Cameras, *, dry_run: bool) -> Found:
+    """Store what `validated` returns. It is called again if somebody changes one of `cameras` meanwhile."""
     for _ in range(ATTEMPTS):
         known = _as_stored(cameras.all())
-        outcome = _validated(rows, cameras.all())
+        outcome = validated()
         if dry_run or _store(outcome, cameras, known):
             return outcome
     raise FileError([RowError(1, "", CHANGED)])
@@ -111,7 +119,7 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]]) -
 # Reading.
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
+def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
     """Yields each row's number and its cells by column, without empty rows. Raises FileError."""
     records = _records(data)
     _, header = next(records, (1, []))
@@ -158,10 +166,17 @@ def _unescaped(cell: str) -> str:
 
 
 def _validated(rows: list[tuple[int, Row]], cameras: Cameras) -> Outcome:
+    outcome = Outcome()
+    if errors := validate(rows, cameras, outcome):
+        raise FileError(errors)
+    return outcome
+
+
+def validate(rows: Iterable[tuple[int, Row]], cameras: Cameras, outcome: Outcome) -> list[RowError]:
+    """Add the cameras of the rows to `outcome`: new ones for names that `cameras` lack. Returns the other rows' errors."""
     stored: dict[str, list[Camera]] = {}
     for camera in cameras:
         stored.setdefault(camera.name, []).append(camera)
-    outcome = Outcome()
     errors: list[RowError] = []
     seen: dict[str, int] = {}
     for number, row in rows:
@@ -175,9 +190,7 @@ def _validated(rows: list[tuple[int, Row]], cameras: Cameras) -> Outcome:
             errors.append(RowError(number, "name", f"{len(found)} cameras have this name. Rename them first."))
         else:
             errors += _validate(number, row, found[0] if found else None, outcome)
-    if errors:
-        raise FileError(errors)
-    return outcome
+    return errors
 
 
 def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:

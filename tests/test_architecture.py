@@ -21,9 +21,9 @@ ABOVE = {
 # Inside these folders a file imports only files before it.
 NAMES = {
     "cameras": (
-        "sources networks texts encryption models sign_in tokens displays permissions grants cards walls forms grant_forms "
-        "problems api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets views wall_views api "
-        "wall_api urls grants_admin wall_admin admin apps"
+        "sources networks texts makers encryption models sign_in tokens displays permissions grants cards walls forms "
+        "grant_forms problems api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets yaml_files "
+        "configurations imports import_page views wall_views api wall_api urls grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -85,6 +85,7 @@ HOMES = {
     "allauth": ("nvr/second_factor.py", "nvr/accounts.py", "nvr/accounts_urls.py"),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
+    "yaml": ("cameras/yaml_files.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),
     "pythonjsonlogger": ("streaming/viewing/log.py",),
     "environ": ("nvr/environment.py",),

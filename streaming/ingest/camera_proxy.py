@@ -36,14 +36,14 @@ UNWANTED = re.compile(rb"(?i)(location|content-encoding):")
 
 REDIRECT = "The camera answers with another address. Redirects are not followed: enter that address here."
 TOO_LARGE = "The camera sent a picture that is larger than STREAM_MAX_PICTURE_MB."
+NO_LOGIN = "The camera wants a user name and a password."
 REASONS = {
     401: "The camera refused the user name or the password.",
     403: "The camera refused access to this address.",
     404: "No stream at this path.",
 }
-
-
-PROBLEMS = {REASONS[401]: Problem.WRONG_PASSWORD, REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
+PROBLEMS = dict.fromkeys((REASONS[401], NO_LOGIN), Problem.WRONG_PASSWORD)
+PROBLEMS |= {REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
 
 
 def problem_of(reason: str) -> Problem:
@@ -204,6 +204,8 @@ class CameraProxy:
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)
         self.problem = REASONS.get(status, "" if status < 400 else f"The camera answered with status {status}.")
+        if status == 401 and not (self._source.username or self._source.password):
+            self.problem = NO_LOGIN
         return UNWANTED.sub(rb"x-\1:", reply)
 
     def _pump(self, client: socket.socket, camera: Connection) -> None:

@@ -55,7 +55,7 @@ def resolve(host: str, port: int) -> list[tuple[str, int]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ConnectError("The host is not known.") from error
+        raise ConnectError("The host name is not known. Check the address.") from error
     return [(str(address[0]), int(address[1])) for *_, address in found]
 
 

@@ -23,10 +23,12 @@ MAX_TESTS = 8  # at once in a worker
 _threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 
 
-def source_of_form(data: Mapping[str, Any], cameras: "QuerySet[Camera]", stream: str = "") -> CameraSource | str:
+def source_of_form(
+    data: Mapping[str, Any], cameras: "QuerySet[Camera]", stream: str = "", form_class: type[CameraForm] = CameraForm
+) -> CameraSource | str:
     """Returns the source of the form's fields, or an error message. An empty password means the stored one, of the camera of
     `cameras` with the form's `id`. `stream`: "sub" for the substream, else the main one."""
-    form = CameraForm(data, instance=_stored(cameras, data.get("id")))
+    form = form_class(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
         return " ".join(str(message) for messages in form.errors.values() for message in messages)

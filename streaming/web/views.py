@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.displays import watcher_of
+from cameras.forms import PastedCameraForm
 from cameras.models import Camera
 from cameras.permissions import may_watch, sees_all, visible_among
 from cameras.sources import CameraSource
@@ -189,7 +190,8 @@ async def test_connection(request: HttpRequest) -> HttpResponse:
 
 
 def _source_to_test(request: HttpRequest) -> CameraSource | str:
-    return probe.source_of_form(request.POST, Camera.objects.visible_to(request.user), request.POST.get("stream", ""))
+    stream = request.POST.get("stream", "")
+    return probe.source_of_form(request.POST, Camera.objects.visible_to(request.user), stream, PastedCameraForm)
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:

@@ -12,7 +12,7 @@ from tests.servers import Site, site, wait_until
 
 LIST = "/admin/cameras/camera/"
 TOKEN = "a-token-of-the-tests-own"
-REFUSED = "The camera refused the user name or the password."
+NO_LOGIN = "The camera wants a user name and a password."
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_one_of_two_workers_checks_each_camera_once_and_page_and_metrics_tell_th
         wait_until(lambda: not names("never"), 60, "all cameras are checked")
         assert (names("problem"), names("reachable")) == ({"Gate", "Nowhere"}, {"Yard", "Hall"})
         page = admin.get(LIST)[1].decode()
-        assert all(words in page for words in (REFUSED, "No such path", "H.264, 320x180"))
+        assert all(words in page for words in (NO_LOGIN, "No such path", "H.264, 320x180"))
         assert [camera.connections_total for camera in cameras.values()] == [1, 0, 1]  # Gate lets nobody in
         request = urllib.request.Request(f"{workers[0].base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -66,4 +66,4 @@ async def test_an_administrator_who_watches_reads_the_real_reason_and_others_do_
             assert await stream.ended(10) == 4503
             messages[name] = stream.last("error")["message"]
     general = "The camera refused the connection, the log-in or the address."
-    assert messages == {"admin": REFUSED, "viewer": general, "staff": general}
+    assert messages == {"admin": NO_LOGIN, "viewer": general, "staff": general}

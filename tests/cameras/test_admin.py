@@ -5,7 +5,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
+from cameras.makers import MAKERS
 from cameras.models import Camera
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,22 @@ def test_a_mistyped_port_is_shown_as_an_error_on_the_page(admin_client: Client, 
     answer = admin_client.post(change_page(camera), data)
     assert answer.status_code == 200
     assert "an invalid host or port" in answer.text
+
+
+def test_a_pasted_address_is_split_with_a_word_about_it(admin_client: Client, camera: Camera) -> None:
+    data = {"name": "Gate", "stream_url": "rtsp://ada:pasted-s3cret@gate/live", "enabled": "on"}
+    page = admin_client.post(reverse("admin:cameras_camera_add"), data, follow=True).text
+    assert "were moved into their own fields" in page
+    assert "pasted-s3cret" not in page
+    gate = Camera.objects.get(name="Gate")
+    assert (gate.stream_url, gate.username, gate.password) == ("rtsp://gate/live", "ada", "pasted-s3cret")
+    assert not LogEntry.objects.filter(change_message__contains="pasted").exists()
+
+
+def test_the_form_lists_the_makers_addresses_with_their_sources(admin_client: Client) -> None:
+    page = admin_client.get(reverse("admin:cameras_camera_add")).text
+    for maker in MAKERS:
+        assert all(escape(text) in page for text in (maker.name, maker.main, maker.sub, maker.source)), maker.name
 
 
 def test_without_permission_the_administration_shows_no_camera(client: Client) -> None:

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from cameras.encryption import Undecryptable
-from cameras.forms import CameraForm
+from cameras.forms import ENTER_AGAIN, OTHER_HOST, CameraForm, PastedCameraForm
 from cameras.models import Camera
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +134,53 @@ def test_a_password_that_cannot_be_decrypted_is_not_sent_to_another_host(stored:
     """With the right key again, it would be sent."""
     settings.CAMERA_KEY = "another key altogether"
     assert "password" in fill(Camera.objects.get(), stream_url="rtsp://other/live").errors
+
+
+# Pasted addresses.
+
+
+def paste(camera: Camera | None = None, **changes: str) -> PastedCameraForm:
+    data = {"name": "Yard", "stream_url": URL, "username": "", "password": "", "enabled": "on", **changes}
+    return PastedCameraForm(data, instance=camera)
+
+
+def test_a_pasted_login_moves_into_its_fields() -> None:
+    form = paste(stream_url=" rtsp://ada:p%40ss@camera:554/live?channel=1 ")
+    camera = saved(form)
+    assert form.pasted == {"username", "password"}
+    assert (camera.stream_url, camera.username, camera.password) == (
+        "rtsp://camera:554/live?channel=1", "ada", "p@ss",
+    )  # fmt: skip
+
+
+def test_an_address_without_a_login_moves_nothing() -> None:
+    form = paste(username="ada", password="typed")
+    camera = saved(form)
+    assert not form.pasted
+    assert (camera.stream_url, camera.username, camera.password) == (URL, "ada", "typed")
+
+
+def test_a_pasted_login_replaces_the_one_in_the_fields(stored: Camera) -> None:
+    camera = saved(paste(stored, stream_url="rtsp://ada:pasted@other/live", username="operator", password="typed"))
+    assert (camera.username, camera.password) == ("ada", "pasted")
+
+
+def test_a_pasted_user_name_alone_keeps_the_stored_password_on_its_host_only(stored: Camera) -> None:
+    assert saved(paste(stored, stream_url="rtsp://ada@camera:554/live")).password == PASSWORD
+    assert paste(stored, stream_url="rtsp://ada@other:554/live").errors["password"] == [OTHER_HOST]
+    assert "password" not in paste(stored, stream_url="rtsp://ada@camera:port/live").errors
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsp://ada:s3cret@169.254.169.254/", "rtsp://ada:s3cret@camera:port/", "rtsp://ada:s3cret@/live"]
+)
+def test_a_pasted_address_is_checked_like_any_other_and_the_password_asked_for_again(url: str) -> None:
+    form = paste(stream_url=url)
+    assert form.errors["stream_url"]
+    assert form.errors["password"] == [ENTER_AGAIN]
+    assert "s3cret" not in form.as_p()
+
+
+@pytest.mark.parametrize("login", ["a" * 151 + ":b", "a:" + "b" * 151, "a%00b:c", "a:b%00c"])
+def test_a_pasted_login_is_checked_like_a_typed_one(login: str) -> None:
+    assert not paste(stream_url=f"rtsp://{login}@camera/").is_valid()

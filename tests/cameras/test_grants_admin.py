@@ -82,6 +82,17 @@ def test_the_users_and_groups_of_a_camera_are_chosen_on_its_page(
     assert [camera.name for camera in Camera.objects.visible_to(ada)] == ["Gate", "Roof"]
 
 
+def test_a_pasted_address_is_split_on_the_page_that_has_users_and_groups_too(
+    admin_client: Client, cameras: list[Camera], ada: User, night: Group
+) -> None:
+    bob = User.objects.create_user("bob")
+    data = {"name": "Gate", "enabled": "on", "stream_url": "rtsp://root:s3cret@camera/live"}
+    admin_client.post(page("camera", cameras[0].pk), {**data, "users": [ada.pk, bob.pk], "groups": [night.pk]})
+    gate = Camera.objects.get(pk=cameras[0].pk)
+    assert (gate.stream_url, gate.username, gate.password) == ("rtsp://camera/live", "root", "s3cret")
+    assert chosen(admin_client.get(page("camera", gate.pk)).text) == {"ada", "bob", "Night shift"}
+
+
 def test_the_pages_explain_when_grants_are_in_force_and_tell_when_that_changes(
     admin_client: Client, cameras: list[Camera], ada: User
 ) -> None:

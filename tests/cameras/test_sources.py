@@ -1,11 +1,13 @@
 """A camera's address: which addresses are accepted, and which parts are never printed."""
 
+import json
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from cameras.models import Camera
-from cameras.sources import AddressError, CameraSource, check_address
+from cameras.sources import AddressError, CameraSource, check_address, split_credentials
 
 USER, PASSWORD, TOKEN = "operator", "p@ss:/?#%", "t0ken"
 
@@ -111,3 +113,17 @@ def test_two_addresses_have_one_endpoint_only_with_the_same_scheme_host_and_port
     one: str, other: str, same: bool
 ) -> None:
     assert (CameraSource(one).endpoint == CameraSource(other).endpoint) is same
+
+
+PASTED = json.loads((Path(__file__).parent / "pasted_addresses.json").read_text())  # tests/js reads it too
+
+
+@pytest.mark.parametrize(("address", "url", "username", "password"), PASTED)
+def test_an_address_is_split_into_its_parts(address: str, url: str, username: str, password: str) -> None:
+    assert split_credentials(address) == (url, username, password)
+
+
+@pytest.mark.parametrize("text", ["rtsp://" + "a:" * 240, "rtsp://a:b" + "@/" * 240, "rtsp://a:b" + "#@h:" * 120])
+@pytest.mark.timeout(2)
+def test_splitting_takes_no_time(text: str) -> None:
+    split_credentials(text)

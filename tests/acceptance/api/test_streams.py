@@ -153,7 +153,7 @@ def test_a_camera_is_tested_as_stored_and_an_address_as_sent(
     camera.fault = Fault.UNAUTHORIZED
     status, answer = admin("POST", f"/cameras/{id}/test")
     assert (status, answer["ok"], answer["message"]) == (
-        200, False, "The camera refused the user name or the password.",
+        200, False, "The camera wants a user name and a password.",
     )  # fmt: skip
 
 

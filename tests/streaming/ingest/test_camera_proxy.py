@@ -14,7 +14,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.ingest import camera_socket
 from streaming.ingest.access_units import START
-from streaming.ingest.camera_proxy import REDIRECT
+from streaming.ingest.camera_proxy import NO_LOGIN, REDIRECT
 from streaming.ingest.camera_socket import NOT_ALLOWED
 from streaming.ingest.opencv import cv2
 from streaming.ingest.reader import Allowance, Reader
@@ -156,7 +156,7 @@ def test_an_http_camera_with_a_password_is_read(simulator: Simulator) -> None:
         assert reader.read().startswith(b"\xff\xd8")
     finally:
         reader.close()
-    assert why_not(url) == "The camera refused the user name or the password."
+    assert why_not(url) == NO_LOGIN
 
 
 # Why a camera cannot be opened.
@@ -165,7 +165,7 @@ def test_an_http_camera_with_a_password_is_read(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        ("401 Unauthorized", "The camera refused the user name or the password."),
+        ("401 Unauthorized", NO_LOGIN),
         ("403 Forbidden", "The camera refused access to this address."),
         ("404 Not Found", "No stream at this path."),
         ("503 Busy", "The camera answered with status 503."),
@@ -187,7 +187,7 @@ def test_each_connection_error_has_its_own_reason(monkeypatch: pytest.MonkeyPatc
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert why_not("rtsp://yard.example/") == "The host is not known."
+    assert why_not("rtsp://yard.example/") == "The host name is not known. Check the address."
 
 
 # TLS.

@@ -3,13 +3,12 @@
 from functools import partial
 
 from cameras.simulator import Fault, SimulatedCamera, Simulator
+from streaming.ingest.camera_proxy import NO_LOGIN
 from streaming.ingest.condition import Problem, State, VideoFacts
 from streaming.ingest.sharing import Sharing
 from tests.servers import wait_until
 from tests.streaming.ingest.simulated import until
 from tests.streaming.ingest.watched import watching
-
-REFUSED = "The camera refused the user name or the password."
 
 
 def test_a_failure_has_its_kind_and_one_text_for_viewers_and_one_for_administrators(camera: SimulatedCamera) -> None:
@@ -18,7 +17,7 @@ def test_a_failure_has_its_kind_and_one_text_for_viewers_and_one_for_administrat
         wait_until(lambda: bool(watched.conditions), 5, "the opening has failed")
         condition = watched.conditions[0]
         assert condition.cause == "The camera refused the connection, the log-in or the address."
-        assert (condition.reason, condition.problem) == (REFUSED, Problem.WRONG_PASSWORD)
+        assert (condition.reason, condition.problem) == (NO_LOGIN, Problem.WRONG_PASSWORD)
         assert watched.capture.facts is None
 
 

@@ -1,6 +1,7 @@
 """*Test connection* on cameras of every codec."""
 
 import base64
+import socket
 import uuid
 from typing import Any
 
@@ -13,6 +14,7 @@ from cameras.models import Camera
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.ingest.probe import try_camera
+from tests.servers import free_port
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,44 @@ async def test_a_camera_with_parameter_sets_in_the_session_description_only_give
     camera = SimulatedCamera("Yard", "yard", 320, 240, 15, codec=codec, repeat_parameter_sets="none")
     result = await try_camera(CameraSource(simulator.add(camera).url))
     assert result["ok"], result
+
+
+async def test_an_unknown_host_a_refused_port_a_wrong_login_and_a_wrong_path_are_told_apart(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = SimulatedCamera("Yard", "yard", 320, 240, 15, username="ada", password="s3cret")
+    url = simulator.add(camera).url
+
+    async def told(url: str, username: str = "", password: str = "") -> str:
+        result = await try_camera(CameraSource(url, username, password))
+        assert not result["ok"]
+        return str(result["message"])
+
+    assert await told(f"rtsp://127.0.0.1:{free_port()}/yard") == "Connection refused. Check the address and port."
+    assert await told(url) == "The camera wants a user name and a password."
+    assert await told(url, "ada", "wrong") == "The camera refused the user name or the password."
+    assert await told(f"{url}x", "ada", "s3cret") == "No stream at this path."
+    assert (await try_camera(CameraSource(url, "ada", "s3cret")))["ok"]
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert await told("rtsp://yard.example/") == "The host name is not known. Check the address."
+
+
+@pytest.mark.django_db
+def test_the_page_tests_a_pasted_address_with_its_login(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[CameraSource] = []
+
+    async def try_camera(source: CameraSource) -> dict[str, Any]:
+        tried.append(source)
+        return {"ok": True}
+
+    monkeypatch.setattr("streaming.ingest.probe.try_camera", try_camera)
+    client.force_login(User.objects.create_superuser("admin"))
+    client.post("/api/v1/cameras/test-connection", {"stream_url": "rtsp://ada:s3cret@10.0.0.5/yard"})
+    assert tried == [CameraSource("rtsp://10.0.0.5/yard", "ada", "s3cret")]
 
 
 @pytest.mark.django_db

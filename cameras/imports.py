@@ -1,0 +1,133 @@
+"""Imports cameras from CSV and from the configuration files of go2rtc, Frigate and MediaMTX.
+
+Each camera is validated by `CameraForm`, as in `spreadsheets`. Unlike there, the cameras that cannot be taken are named
+with the reason, and the others are stored: a configuration file always has some entries that are no cameras.
+"""
+
+from dataclasses import dataclass, field
+
+from cameras import configurations, spreadsheets
+from cameras.forms import CameraForm, credentials_apart
+from cameras.models import Camera
+from cameras.spreadsheets import Cameras, FileError, Outcome, Row
+from cameras.texts import NOT_A_LINE
+from cameras.yaml_files import YamlError
+
+MAX_BYTES = 500_000
+NAME_LENGTH = 100  # shown of the name of an entry that is left out, which may be any text
+MAY_NOT_CHANGE = "A camera of this name exists, and you don't have the permission to change cameras."
+
+
+class ImportFileError(Exception):
+    """A file that cannot be read. The message tells users why, and contains no text of the file."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    name: str
+    reason: str
+
+
+@dataclass
+class Plan(Outcome):
+    """What an import does, or did: the cameras, those that it leaves out, and by name of the camera what an
+    administrator has to do, and which fields change."""
+
+    refused: list[Refused] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, list[str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Such as `2 added, 1 changed, 0 unchanged, 1 left out`."""
+        counts = {
+            "added": len(self.created),
+            "changed": len(self.changed),
+            "unchanged": len(self.unchanged),
+            "left out": len(self.refused),
+        }
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+@dataclass
+class Content:
+    """What a file has: rows for `spreadsheets` by number, and what is known without the database."""
+
+    rows: list[tuple[int, Row]]
+    refused: list[Refused] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    has_row_numbers: bool = False  # whether the numbers mean something to users
+
+
+def import_file(data: bytes, filename: str, cameras: Cameras, *, dry_run: bool, may_change: bool = True) -> Plan:
+    """Create the cameras of a file, and change those of `cameras`. Raises ImportFileError, and then nothing is changed.
+
+    Without `may_change`, cameras of `cameras` are refused."""
+    if len(data) > MAX_BYTES:
+        raise ImportFileError(f"A file can have at most {MAX_BYTES:,} bytes.")
+    try:
+        content = (_csv if _is_csv(data, filename) else _configuration)(data)
+        return spreadsheets.store_validated(lambda: _plan(content, cameras, may_change), cameras, dry_run=dry_run)
+    except (FileError, YamlError) as error:
+        raise ImportFileError(str(error)) from error
+
+
+def _is_csv(data: bytes, filename: str) -> bool:
+    """By the file's name, or else by a first line that names the column `name`."""
+    suffix = filename.rpartition(".")[2].lower()
+    if suffix in ("csv", "yml", "yaml"):
+        return suffix == "csv"
+    header = data.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
+    return b"name" in [cell.strip(b" \"'\r") for cell in header.replace(b";", b",").split(b",")]
+
+
+def _csv(data: bytes) -> Content:
+    rows = [(number, credentials_apart(row)) for number, row in spreadsheets.read_rows(data)]
+    return Content(rows, has_row_numbers=True)
+
+
+def _configuration(data: bytes) -> Content:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise YamlError("The file is not UTF-8.") from None
+    entries = configurations.cameras_of(text)
+    if len(entries) > spreadsheets.MAX_ROWS:
+        raise YamlError(f"A file can hold at most {spreadsheets.MAX_ROWS:,} cameras.")
+    content = Content([])
+    seen: set[str] = set()
+    for number, entry in enumerate(entries):
+        name = entry.name.strip()
+        if entry.refusal or name in seen:
+            reason = entry.refusal or "Another camera of the file has this name."
+            content.refused.append(Refused(NOT_A_LINE.sub("\ufffd", name)[:NAME_LENGTH], reason))
+            continue
+        seen.add(name)
+        content.rows.append((number, entry.row()))
+        if entry.note:
+            content.notes[name] = entry.note
+    return content
+
+
+def _plan(content: Content, cameras: Cameras, may_change: bool) -> Plan:
+    plan = Plan(refused=[*content.refused], notes=content.notes)
+    names = {number: row.get("name", "").strip() for number, row in content.rows}
+    for error in spreadsheets.validate(content.rows, cameras.all(), plan):
+        label = _label(error.field).capitalize() if error.field in CameraForm.Meta.fields else ""
+        parts = (f"Row {error.row}" if content.has_row_numbers else "", label, error.message)
+        name = NOT_A_LINE.sub("\ufffd", names[error.row])[:NAME_LENGTH]
+        plan.refused.append(Refused(name, ": ".join(filter(None, parts))))
+    if not may_change:
+        plan.refused += (Refused(camera.name, MAY_NOT_CHANGE) for camera in plan.changed)
+        plan.changed = []
+    stored = cameras.in_bulk([camera.pk for camera in plan.changed])
+    plan.changes = {camera.name: _differences(stored[camera.pk], camera) for camera in plan.changed}
+    return plan
+
+
+def _differences(stored: Camera, camera: Camera) -> list[str]:
+    """Returns the labels of the fields that differ."""
+    return [_label(name) for name in CameraForm.Meta.fields if getattr(stored, name) != getattr(camera, name)]
+
+
+def _label(field: str) -> str:
+    return str(Camera._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
