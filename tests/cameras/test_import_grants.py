@@ -71,7 +71,7 @@ def test_the_page_takes_a_hidden_camera_for_a_new_one_and_grants_what_it_adds(
 
 
 @each_file
-def test_the_page_reads_the_same_whether_or_not_hidden_cameras_have_the_names(
+def test_the_plan_is_the_same_whether_or_not_hidden_cameras_have_the_names(
     clerk: tuple[User, Client], vault: Camera, file: str
 ) -> None:
     """Also if several have one name, or the file has the same fields as the hidden camera."""
