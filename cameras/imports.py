@@ -30,8 +30,8 @@ class Refused:
 
 @dataclass
 class Plan(Outcome):
-    """What an import does, or did: the cameras, those that it leaves out, and by name of the camera what an
-    administrator has to do, and which fields change."""
+    """What an import does, or did. `notes` and `changes` are by name of the camera: what an administrator has to do, and
+    the fields that change."""
 
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Plan(Outcome):
 
 @dataclass
 class Content:
-    """What a file has: rows for `spreadsheets` by number, and what is known without the database."""
+    """What was read from a file, before it is compared with the database. `rows`: number and row for `spreadsheets`."""
 
     rows: list[tuple[int, Row]]
     refused: list[Refused] = field(default_factory=list)

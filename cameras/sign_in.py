@@ -1,6 +1,6 @@
-"""Users whom a sign-in service vouches for, and the groups of Django that its groups stand for.
+"""Users who were signed in by another service, and the groups of Django that its groups stand for.
 
-`nvr/proxy_users.py` decides which requests are vouched for; this module finds their user.
+`nvr/proxy_users.py` decides which requests are believed. This module finds their user.
 """
 
 import functools
@@ -22,7 +22,7 @@ GroupMapping = tuple[tuple[str, str], ...]  # (group of the service, group of Dj
 
 @dataclass(frozen=True)
 class ProxyUser:
-    """The user whom a trusted proxy names. `groups` is None if it sends no groups."""
+    """What a trusted proxy says of the user. `groups` is None if it sends no groups."""
 
     name: str
     groups: tuple[str, ...] | None = None
@@ -54,7 +54,7 @@ def create_user(name: str) -> User | None:
         return None
     user, created = User.objects.get_or_create(username=name, defaults={"password": make_password(None)})
     if created:
-        logger.info("Created the user %s, whom the sign-in service names", name)
+        logger.info("Created the user %s, who was signed in by another service", name)
     return user if user.is_active else None
 
 

@@ -23,8 +23,8 @@ class OidcSettings:
     client_id: str
     client_secret: str
     name: str  # on the button
-    create: bool  # a user whom nobody knows yet
-    link: bool  # at their first sign-in, users whom the site knows by the same name
+    create: bool  # make a user who is new to this site
+    link: bool  # a first sign-in gets the user of the same name, if there is one
     groups_claim: str  # empty: groups stay as they are
     groups: GroupMapping
 

@@ -95,7 +95,7 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """The user of a request is the one whom the proxy names, whatever session the browser has.
+    """The user of a request is the one that the proxy names. The browser's session does not count.
 
     No session is made: when the proxy names nobody, or somebody else, the next request is of nobody, or of somebody else.
     """

@@ -39,10 +39,8 @@ class _Counted:
     def clean_code(self) -> str:
         request, credentials = context.request, {"username": self.user.get_username()}
         if not AxesProxyHandler.is_allowed(request, credentials):
-            request.axes_locked_out, request.axes_credentials = (
-                True,
-                credentials,
-            )  # AxesMiddleware answers with its page
+            # AxesMiddleware answers with its page.
+            request.axes_locked_out, request.axes_credentials = True, credentials
             raise ValidationError("Too many failed log-ins.")
         try:
             code: str = super().clean_code()  # type: ignore[misc]

@@ -9,15 +9,13 @@ from django.core.exceptions import ImproperlyConfigured
 from cameras.networks import Network, parse_networks
 from nvr.environment import env, read_flag, read_list, read_token
 
-UNIX = "unix"  # in PROXY_USER_FROM: whoever can open the worker's Unix socket
+UNIX = "unix"  # in PROXY_USER_FROM: everybody who can open the worker's Unix socket
 HEADER = "PROXY_USER_HEADER"
 # What a proxy or a browser sends anyway. Such a header would name somebody in each request.
 COMMON_HEADERS = {"authorization", "cookie", "host", "origin", "referer", "user-agent"}
 
-
-GroupMapping = tuple[
-    tuple[str, str], ...
-]  # as in cameras/sign_in.py, which the settings cannot import: it needs the models
+# As in cameras/sign_in.py, which the settings cannot import because it needs the models.
+GroupMapping = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class ProxySettings:
     secret: str
     networks: tuple[Network, ...]
     unix: bool  # requests from a Unix socket are the proxy's
-    create: bool  # a user whom nobody knows yet
+    create: bool  # make a user who is new to this site
     groups_header: str  # empty: the proxy sends no groups
     groups: GroupMapping
     log_out_url: str  # empty: nobody can log out

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import SimulatedCamera, Simulator, substream_of
 from tests.promtool import Promtool
 from tests.servers import RedisServer, Site, make_template, site
 
@@ -87,3 +87,14 @@ def simulator() -> Iterator[Simulator]:
 def camera(simulator: Simulator) -> SimulatedCamera:
     """A camera with a small picture, which is quick to encode."""
     return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=25))
+
+
+@pytest.fixture
+def main(simulator: Simulator) -> SimulatedCamera:
+    """The main stream of a camera with a substream."""
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=10))
+
+
+@pytest.fixture
+def sub(simulator: Simulator, main: SimulatedCamera) -> SimulatedCamera:
+    return simulator.add(substream_of(main))

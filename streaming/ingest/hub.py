@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 WORST_FIRST = (State.CONNECTING, State.RECONNECTING, State.LIVE)
 FOLLOWERS_CHECK = 1.0  # seconds between two checks whether other workers follow a camera without viewers here
-
-
 UNHEARD = CameraEvents()
 
 

@@ -13,9 +13,8 @@ from streaming.ingest.streams import Shape
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
-LONGEST_CUT = (
-    4.0  # seconds between keyframes: if it takes longer, pictures with a damaged reference are better than none
-)
+# Seconds between keyframes. If it takes longer, pictures with a damaged reference are better than none.
+LONGEST_CUT = 4.0
 WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
 OWN_FORMATS = {"h264": Format.H264, "hevc": Format.H265}  # FFmpeg's name -> format of video that is passed on
 LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less

@@ -9,9 +9,8 @@ WHOLE = 10.0  # seconds after which a report is sent whole in any case, should R
 # (reporter.MARGIN) covers a rise up to there.
 LOWEST, HIGHEST = 0.9, 1.03
 
-CountedStream = tuple[
-    str, int, int, int
-]  # rate field, estimate, highest rate of the field's streams here, last change of the rate
+# Rate field, estimate, highest rate of the field's streams here, last change of the rate.
+CountedStream = tuple[str, int, int, int]
 
 
 class Part(NamedTuple):

@@ -40,7 +40,7 @@ class Login:
 
     session: str | None = None  # key
     display: str = ""  # token
-    proxy_user: ProxyUser | None = None  # whom a trusted proxy names: then the session does not count
+    proxy_user: ProxyUser | None = None  # from a trusted proxy: then the session does not count
 
 
 def check_login_access(login: Login, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:

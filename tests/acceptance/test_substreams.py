@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cameras.simulator import SimulatedCamera, Simulator, substream_of
+from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream, eventually
 from tests.servers import Site, site
 
@@ -25,16 +25,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
         created.start_worker()
         created.start_worker()
         yield created
-
-
-@pytest.fixture
-def main(simulator: Simulator) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=10))
-
-
-@pytest.fixture
-def sub(simulator: Simulator, main: SimulatedCamera) -> SimulatedCamera:
-    return simulator.add(substream_of(main))
 
 
 @pytest.fixture

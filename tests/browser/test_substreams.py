@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from cameras.simulator import SimulatedCamera, Simulator, substream_of
+from cameras.simulator import SimulatedCamera
 from tests.browser.chromium import enter
 from tests.browser.conftest import HOUSE, VIEWER, Gate, becomes, choose, open_modal
 from tests.figures import record
@@ -38,16 +38,6 @@ def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
     with site(tmp_path_factory.mktemp("site"), template) as created:
         created.start_worker(**{**HOUSE, "STREAM_MAX_CONCURRENT": "40"})
         yield created
-
-
-@pytest.fixture
-def main(simulator: Simulator) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=10))
-
-
-@pytest.fixture
-def sub(simulator: Simulator, main: SimulatedCamera) -> SimulatedCamera:
-    return simulator.add(substream_of(main))
 
 
 @pytest.fixture

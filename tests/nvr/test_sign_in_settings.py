@@ -22,9 +22,9 @@ GOOD = {
 }
 
 
-def put(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+def put(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], prefix: str = "PROXY_USER_") -> None:
     for name, value in values.items():
-        monkeypatch.setenv(f"PROXY_USER_{name}", value)
+        monkeypatch.setenv(prefix + name, value)
 
 
 def test_without_a_header_no_proxy_is_believed() -> None:
@@ -88,14 +88,9 @@ OIDC = {
 }
 
 
-def put_oidc(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
-    for name, value in values.items():
-        monkeypatch.setenv(f"OIDC_{name}", value)
-
-
 def test_settings_of_a_provider_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_oidc() is None
-    put_oidc(monkeypatch, OIDC)
+    put(monkeypatch, OIDC, "OIDC_")
     read = read_oidc()
     assert read is not None
     assert (read.url, read.client_secret, read.name) == (OIDC["URL"].rstrip("/"), "$ecret", "auth.example.com")
@@ -118,7 +113,7 @@ def test_settings_of_a_provider_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_wrong_setting_of_a_provider_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
 ) -> None:
-    put_oidc(monkeypatch, {**OIDC, name: value})
+    put(monkeypatch, {**OIDC, name: value}, "OIDC_")
     with pytest.raises(ImproperlyConfigured, match=expected):
         read_oidc()
 
