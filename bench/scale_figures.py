@@ -43,7 +43,8 @@ async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncI
 
 async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -> None:
     async def report(worker: Worker) -> None:
-        worker.second()
+        for _ in range(round(worker.pace.stretch(INTERVAL))):
+            worker.second()
         await worker.reporter.send()
 
     async def read(worker: Worker) -> None:
@@ -52,14 +53,15 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
     async def read_cameras(worker: Worker) -> None:
         await worker.cameras.read()
 
-    async for worker in rounds(crew, SETTLE, INTERVAL):
+    pace = crew[0].pace
+    async for worker in rounds(crew, SETTLE, pace.stretch(INTERVAL)):
         await report(worker)
     total = 0.0
     for what, call, interval, times in (
-        ("reports", report, INTERVAL, REPORTS),
+        ("reports", report, pace.stretch(INTERVAL), REPORTS),
         ("renewals", Worker.renew, HEARTBEAT, ROUNDS),
-        ("readings of the slots in use", read, FRESH, ROUNDS),
-        ("readings of the cameras' states", read_cameras, SERVES, ROUNDS),
+        ("readings of the slots in use", read, pace.stretch(FRESH), ROUNDS),
+        ("readings of the cameras' states", read_cameras, pace.stretch(SERVES), ROUNDS),
     ):
         before, took = meter.cpu(), list[float]()
         async for worker in rounds(crew, times, interval):

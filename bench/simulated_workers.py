@@ -20,6 +20,7 @@ from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
 from streaming.reports.camera_states import CameraStates
 from streaming.reports.counters import Counters
+from streaming.reports.pace import Pace
 from streaming.reports.reporter import Reporter, ReportSource
 from streaming.reports.traffic import WINDOW, Traffic
 from streaming.store import scripts
@@ -56,8 +57,9 @@ class Worker:
             source,
             lambda version, orders: None,
             TIMING.lease,
-            clock=lambda: self._seconds,
+            pace=(pace := Pace()),
         )
+        self.pace = pace
         self.store = store
         self.cameras = CameraStates(store)
         self._seconds = 0.0

@@ -38,6 +38,7 @@ from streaming.limits.policy import Policy
 from streaming.policy_keeper import PolicyKeeper
 from streaming.reports import recorder
 from streaming.reports.counters import Counters
+from streaming.reports.pace import Pace
 from streaming.reports.reporter import Order, Reporter, ReportSource
 from streaming.reports.usage import UsageReport
 from streaming.store import embedded, worker_events
@@ -91,19 +92,19 @@ class Runtime:
         self._sharing = Sharing(pictures or url, self.worker) if conf.SHARE_CAMERAS.value == "on" else None
         self.gate = Gate(self.store, conf.timing(), self.worker, renewals=Store(url, on_connect))
         self.eviction = EvictionPolicy(self.store)
+        pace = Pace()
         self.usage = UsageReport(
-            self.store, lambda: self.policy, lambda: self.reporter.complaint, lambda: self.eviction.name, self.worker
+            self.store,
+            lambda: self.policy,
+            lambda: self.reporter.complaint,
+            lambda: self.eviction.name,
+            self.worker,
+            pace,
         )
         self.still_limits = StillLimits(conf.STILLS_PER_USER.value, self.usage, self.counters)
-        self.reporter = Reporter(
-            self.store,
-            self.worker,
-            self.counters,
-            ReportSource(self._viewings, self._describe, lambda: self.policy),
-            self._hear,
-            conf.LEASE.value,
-            self.still_limits.traffic,
-        )
+        source = ReportSource(self._viewings, self._describe, lambda: self.policy)
+        lease, stills = conf.LEASE.value, self.still_limits.traffic
+        self.reporter = Reporter(self.store, self.worker, self.counters, source, self._hear, lease, stills, pace)
         self._sights = Sights(lambda: self.hub.cameras())
         events = CameraEvents(self.reporter.soon, self._count_reopening, self._sights.on_condition)
         self.hub = Hub(Allowance.of_settings(), int(conf.MAX_CAMERAS.value), conf.LINGER, self._sharing, events)

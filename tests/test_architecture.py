@@ -37,7 +37,7 @@ NAMES = {
     ),
     "streaming/limits": "admin policy user_limits admission change_log changes",
     "streaming/reports": (
-        "turns cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
+        "turns pace cached camera_states viewer_list counters retention recorder traffic usage waits history unsent reporter"
     ),
     "streaming/viewing": (
         "access fast_path log protocol resume_tokens still_limits viewer services accounting delivery "

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import random
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
@@ -18,6 +17,7 @@ from streaming.gate.lease_scripts import LATE_REPORT
 from streaming.gate.leases import Holder, Slot
 from streaming.limits.policy import Policy
 from streaming.reports.counters import Counted, Counters
+from streaming.reports.pace import Pace
 from streaming.reports.traffic import Traffic
 from streaming.reports.unsent import CountedStream, Unsent
 from streaming.store.keys import (
@@ -45,8 +45,10 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds
 MARGIN = 1.1  # times the measured rate: scenes grow busier after viewers were admitted
+RARELY = 60.0  # seconds after which the sum of the rates is recounted if no budget needs it: pages show it
 COALESCE = 0.05  # seconds: changes within this time make one report
-WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS]  # where `remove_worker.lua` removes a worker
+WHOLE = 10  # intervals after which a report is sent whole in any case, should Redis have lost a part
+WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS, RATES]  # where `remove_worker.lua` removes a worker
 
 
 class Order(TypedDict):
@@ -92,18 +94,19 @@ class Reporter:
         receive: AnswerReceiver,
         lease: float,
         stills: Traffic | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        pace: Pace | None = None,
     ) -> None:
-        """`lease`: seconds after which Redis forgets a worker that does not report."""
+        """`lease`: seconds after which Redis forgets a worker that does not report. `pace`: hears of all workers."""
         self._store, self._worker, self._counters = store, worker, counters
         self._source, self._receive = source, receive
         self._lease_ms = round(lease * 1000)
-        self._stills = stills or Traffic()
+        self._stills, self._pace = stills or Traffic(), pace or Pace()
         self.complaint: Complaint | None = None  # why Redis refused the last report
         self._soon = asyncio.Event()
         self._lock = asyncio.Lock()
         self._done: list[str] = []  # orders of the last answer, which Redis may delete
-        self._unsent = Unsent(clock)
+        self._unsent = Unsent()
+        self._intervals = 0
         self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
 
@@ -113,18 +116,22 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until the task is cancelled. Counts wait while Redis is away."""
+        seconds = 0  # since the last report at the usual interval
         while True:
-            second = False
+            due = False
             try:
                 async with asyncio.timeout(INTERVAL * random.uniform(0.9, 1.0)):  # noqa: S311 - jitter
                     await self._soon.wait()
                 await asyncio.sleep(COALESCE)
             except TimeoutError:
-                second = True
                 self.sample()
+                seconds += 1
+                if seconds < min(self._pace.stretch(INTERVAL), self._lease_ms / 3000):
+                    continue
+                due, seconds = True, 0
             self._soon.clear()
             try:
-                await self.send(rates=second)
+                await self.send(rates=due)
             except GateUnavailableError:
                 pass  # the gate's heartbeat logs it
             except Exception:
@@ -139,12 +146,17 @@ class Reporter:
     async def send(self, *, rates: bool = True) -> None:
         """Report now. Raises GateUnavailableError.
 
-        `rates`: with the cameras' measured rates, which are new once a second.
+        `rates`: at the usual interval, with the cameras' measured rates.
         """
         async with self._lock:
+            if rates and self._intervals % WHOLE == 0:
+                self._unsent.forget()
+            self._intervals += rates
             arguments = self._arguments(self._counters.take(), rates)
             try:
-                version, known, expected, orders = await self._store.run("reports/report", self._keys, arguments)
+                version, known, expected, orders, workers = await self._store.run(
+                    "reports/report", self._keys, arguments
+                )
             except GateUnavailableError as error:
                 self.complaint = error.complaint
                 self._unsent.forget()  # it may be another Redis that answers next
@@ -155,6 +167,7 @@ class Reporter:
             if not known:
                 self._unsent.forget()
             self._done = orders
+            self._pace.hear(workers)
         self._receive(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
@@ -176,11 +189,12 @@ class Reporter:
         streams, measured = _rates(held)
         part = self._unsent.select(_json({**report, "watched": watched, "lease": self._lease_ms}), streams)
         policy = self._source.policy()
+        has_budget = policy.budget or (policy.trial and policy.trial.budget)
         details = {
             "lease": self._lease_ms,
             "limit": policy.max_concurrent,
             "budget": policy.budget,
-            "sums": bool(policy.budget or (policy.trial and policy.trial.budget)),
+            "recount": round(1000 * (self._pace.stretch(INTERVAL) - INTERVAL if has_budget else RARELY)),
             "late": LATE_REPORT,
             "kbps": kbps,
             "stills": stills,

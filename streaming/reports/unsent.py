@@ -1,10 +1,8 @@
 """Selects the part of a worker's report that Redis does not have yet: what has not changed is not sent again."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-WHOLE = 10.0  # seconds after which a report is sent whole in any case, should Redis have lost a part
 # A rate is counted again when it is below or above these shares of the rate that is counted. The margin of each rate
 # (reporter.MARGIN) covers a rise up to there.
 LOWEST, HIGHEST = 0.9, 1.03
@@ -22,19 +20,14 @@ class Part(NamedTuple):
 
 
 class Unsent:
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._report = ""
         self._streams: dict[str, CountedStream] = {}  # as Redis has them
         self._counted: dict[str, int] = {}  # rate field -> the most that one of its streams is counted with
-        self._whole_at = 0.0  # clock
         self._selected: tuple[str, dict[str, CountedStream], Part] = "", {}, Part("", {}, ())
 
     def select(self, report: str, streams: dict[str, CountedStream]) -> Part:
         """Returns the part that Redis does not have. `report`: JSON; `streams`: lease -> stream."""
-        if self._clock() >= self._whole_at:
-            self.forget()
-            self._whole_at = self._clock() + WHOLE
         part = Part(
             "" if report == self._report else report,
             {id: stream for id, stream in streams.items() if not self._is_known(id, stream)},

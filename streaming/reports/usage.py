@@ -12,6 +12,7 @@ from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
 from streaming.reports.cached import Cached
 from streaming.reports.camera_states import SERVES, CameraStates, read_states
+from streaming.reports.pace import Pace
 from streaming.reports.viewer_list import ViewerList, Viewers
 from streaming.store.keys import CAMERA_SET, USER_SET
 from streaming.store.scripts import Store
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 
 class UsageReport:
-    """The usage as dictionaries for JSON, at most `FRESH` seconds old."""
+    """The usage as dictionaries for JSON, at most `FRESH` seconds old, more with many workers."""
 
     def __init__(
         self,
@@ -32,15 +33,16 @@ class UsageReport:
         complaint: Callable[[], Complaint | None] = lambda: None,
         eviction: Callable[[], str] = lambda: "",
         worker: str = "",
+        pace: Pace | None = None,
     ) -> None:
         """`complaint`: why Redis refused the last write. `eviction`: the policy of a Redis that may evict slots. `worker`:
-        the worker that asks."""
+        the worker that asks. `pace`: that of its reports."""
         self._store, self._policy, self._last_complaint, self._eviction = store, policy, complaint, eviction
-        self._worker = worker
-        self._summary: Cached[Summary | None] = Cached(lambda: self._read(rates=bool(policy().budget)), None)
-        self._whole_summary: Cached[Summary | None] = Cached(lambda: self._read(rates=True), None)
-        self._cameras = Cached(CameraStates(store).read, dict[str, Row](), SERVES)
-        self._workers = Cached(lambda: read_workers(store), dict[str, Row]())
+        self._worker, pace = worker, pace or Pace()
+        self._summary: Cached[Summary | None] = Cached(lambda: self._read(rates=bool(policy().budget)), None, pace)
+        self._whole_summary: Cached[Summary | None] = Cached(lambda: self._read(rates=True), None, pace)
+        self._cameras = Cached(CameraStates(store).read, dict[str, Row](), pace, SERVES)
+        self._workers = Cached(lambda: read_workers(store), dict[str, Row](), pace)
         self._viewers = ViewerList(store)
 
     # For everybody.

@@ -27,8 +27,6 @@ if tonumber(redis.call('HGET', generation_key, 'seen') or 0) > now then
   end)
 end
 
-local token = generation(generation_key, sets, math.max(grace, others_grace), latest, now)
-local answer = {token, now, claim_grace(generation_key, grace, now)}
 local renewed, shrunk = {}, {}
 prune(sets[1], now - lease, details, rates)  -- their details may have expired
 local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
@@ -54,6 +52,10 @@ local together = renew_together()
 if together and #leases > 0 then
   for _, set in ipairs(sets) do renewed[set] = true end
 end
+-- Sets whose leases are all there have not been evicted.
+local token = generation(generation_key, next(renewed) and {} or sets, math.max(grace, others_grace), latest, now)
+local longest = claim_grace(generation_key, grace, now)
+local answer = {token, now, longest}
 for _, member in ipairs(together and {} or leases) do
   local id, held = member[1], true
   for i = 2, #member do held = held and redis.call('ZSCORE', sets[member[i]], id) end
@@ -77,13 +79,12 @@ if next(renewed) then
   outlive(lease, rates)
 end
 
--- The sets have no expiry: a lease would end with its set. The worker of an earlier version sets one.
-local last_ends, known = {'seen', now}, redis.call('HMGET', generation_key, 'seen', unpack(sets))
+-- A worker with a longer lease may have noted later ends.
+local last_ends, known = {'seen', now}, longest > grace and redis.call('HMGET', generation_key, unpack(sets)) or {}
 for position, set in ipairs(sets) do
   if renewed[set] then
-    redis.call('PERSIST', set)
-    local last_end = math.max(now + lease, tonumber(known[1 + position] or 0))
-    last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, last_end
+    local is_later = tonumber(known[position] or 0) > now + lease
+    last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, is_later and known[position] or ends
   end
 end
 redis.call('HSET', generation_key, unpack(last_ends))

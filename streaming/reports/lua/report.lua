@@ -1,17 +1,18 @@
--- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second.
+-- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second; above 250
+-- workers, 250 of them do in a second.
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
 --       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes. The script
 --       also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
--- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), sums (whether
---       a budget or its dry run needs the sum of the rates), late (ms for which a change of a rate may arrive late), kbps that the worker sends, stills (kbps of them), streams that
+-- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), recount (ms
+--       after which the sum of the rates is recounted), late (ms for which a change of a rate may arrive late), kbps that the worker sends, stills (kbps of them), streams that
 --       are not counted as they should be {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last
 --       change of its rate]}, fields [rate field of any of its streams...], measured [kbps of each field, 0: not measured;
 --       or empty], sequence, counts {name: amount}, refusals [JSON...], peak, done [orders that arrived...]}
 -- Returns {version of the limits, 0 if Redis had no report of this worker: the next must be whole, {kbps of each of the
---          fields}, {orders (JSON)...}}
+--          fields}, {orders (JSON)...}, number of workers}
 -- A reply may be lost. So counts with a known sequence number are not added again, and orders stay until they are in `done`.
--- Cost  O(workers + fields, counts and streams in the report + log(leases)), and the leases that have expired; with `sums`
---       for one report a second O(leases), without for one in a minute
+-- Cost  O(fields, counts and streams in the report + log(leases)), and the leases that have expired; for one report a second
+--       also O(workers), and for one in `recount` ms O(leases)
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
   sent, stills, sequence, orders, change_prefix = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
@@ -48,8 +49,11 @@ local known = redis.call('HEXISTS', reports, worker)
 if report ~= '' then redis.call('HSET', reports, worker, report) end
 redis.call('HSET', sent, worker, given.kbps)
 -- Stills hold no lease. All workers' stills count together, as they were measured.
-keep(stills, worker, given.stills)
-keep(rates, 'stills', sum(stills))
+local more_stills = given.stills - (redis.call('HGET', stills, worker) or 0)
+if more_stills ~= 0 then
+  keep(stills, worker, given.stills)
+  redis.call('HINCRBY', rates, 'stills', more_stills)
+end
 reclaim(server_set, now, details, rates, totals)
 
 -- The size of frames varies, so the highest rate fades slowly: by 1 % a second while it is measured, however many workers
@@ -58,7 +62,7 @@ local before, faded, changed = of_fields(''), #given.measured > 0 and of_fields(
 for position, rate in ipairs(given.measured) do
   if rate > 0 then
     local field, old = given.fields[position], tonumber(before[position] or 0)
-    local ms = math.min(math.abs(now - (faded[position] or 0)), 3000)
+    local ms = math.min(math.abs(now - (faded[position] or 0)), 6000)
     local new = math.max(rate, ms >= 1000 and math.ceil(old * 0.99 ^ (ms / 1000)) or old)
     if ms >= 1000 then changed[#changed + 1], changed[#changed + 2] = 'faded:' .. field, now end
     if new ~= old then changed[#changed + 1], changed[#changed + 2], before[position] = field, new, new end
@@ -100,17 +104,13 @@ if given.sequence > tonumber(redis.call('GET', sequence) or 0) then
   if #given.refusals > 0 then redis.call('LTRIM', refusals, -10000, -1) end
 end
 
--- Returns whether the sum of the rates is so old that it is recounted without a budget, too: pages show it.
-local function is_sum_old()
-  return math.abs(now - (redis.call('HGET', rates, 'recounted') or 0)) >= 60000
-end
-
 -- Once a second, the first worker that reports records the time at the limit and what all send.
 local in_use = redis.call('ZCOUNT', server_set, '(' .. now, '+inf')
 local last = tonumber(redis.call('GET', looked) or 0)
 if now - last >= 900 or now < last then
   redis.call('SET', looked, now, 'PX', DAY)
-  if given.sums or is_sum_old() then recount(server_set, rates, now) end
+  keep(rates, 'stills', sum(stills))  -- a dead worker's have left `stills`
+  if math.abs(now - (redis.call('HGET', rates, 'recounted') or 0)) >= given.recount then recount(server_set, rates, now) end
   if in_use >= given.limit then redis.call('HINCRBY', record, 'full_ms', math.min(now - last, 2000)) end
   highest('peak_kbps', sum(sent))
 end
@@ -122,4 +122,5 @@ redis.call('ZADD', minutes, minute, minute)
 for _, key in ipairs({workers, reports, details, rates, sent, stills}) do outlive(given.lease, key) end
 redis.call('PEXPIRE', expected, 7 * DAY)
 for _, order in ipairs(given.done) do redis.call('LREM', orders, 0, order) end
-return {redis.call('GET', policy) or '', known, of_fields(''), redis.call('LRANGE', orders, 0, -1)}
+return {redis.call('GET', policy) or '', known, of_fields(''), redis.call('LRANGE', orders, 0, -1),
+  redis.call('ZCARD', workers)}

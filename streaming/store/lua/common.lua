@@ -123,9 +123,9 @@ local function reclaim(server_set, now, details, rates, totals)
 end
 
 -- The hash of rates: lease -> kbit/s that it is counted with; 'stills' -> those of all stills; 'sum' -> those of all leases,
--- kept by each change; 'recounted' -> time of the last recount. A worker of an earlier version leaves the sum as it is, so
--- a report recounts the sum once a second. If no report does, nobody is admitted by a sum whose recount is older than this:
-local SUM_EXPIRES = 3000  -- ms
+-- kept by each change; 'recounted' -> time of the last recount. Reports recount the sum. If none does, nobody is admitted by a
+-- sum whose recount is older than this:
+local SUM_EXPIRES = 10000  -- ms
 
 -- Counts a lease with a rate. Cost: O(1)
 local function set_rate(rates, id, rate)
