@@ -1,8 +1,7 @@
 """Spreads the tests over processes: one runs all tests of the browser, the others run the rest, file by file.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. In a process of their own they start at once. Tests wait a lot, so there is one process
-more than there are cores.
+in a process that runs others, too. In a process of their own they start at once.
 """
 
 import os
