@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 
 from streaming.errors import GateUnavailableError
 from streaming.gate.held_slots import HeldSlots
@@ -20,7 +21,7 @@ class Keeper:
         """`lease`: seconds after which a lease that could not be released has ended by itself."""
         self._scripts, self._held, self._lease = scripts, held, lease
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
-        self._returned: dict[str, tuple[Slot, float]] = {}  # the same, released since
+        self._returned = OrderedDict[str, tuple[Slot, float]]()  # the same, released since, those that end first in front
         self._kept: dict[str, Slot] = {}  # their viewers may come back
         self._wake = asyncio.Event()
         self._released = asyncio.Event()
@@ -83,7 +84,10 @@ class Keeper:
 
     async def release(self) -> None:
         """Release all returning slots once. Raises GateUnavailableError."""
-        self._returning, self._returned = _unexpired(self._returning), _unexpired(self._returned)
+        now = time.monotonic()
+        self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
+        while self._returned and next(iter(self._returned.values()))[1] <= now:
+            self._returned.popitem(last=False)
         for chunk in in_chunks(self.returning, RELEASES):
             await self._scripts.release(chunk)
             for slot in chunk:
@@ -121,8 +125,3 @@ class Keeper:
 
     def _wake_later(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._wake.set)
-
-
-def _unexpired(slots: dict[str, tuple[Slot, float]]) -> dict[str, tuple[Slot, float]]:
-    now = time.monotonic()
-    return {id: (slot, until) for id, (slot, until) in slots.items() if until > now}
