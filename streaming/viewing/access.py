@@ -43,9 +43,9 @@ class Login:
     proxy_user: ProxyUser | None = None  # from a trusted proxy: then the session does not count
 
 
-def check_login_access(login: Login, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """As `check_access`, for the user of a log-in as the database has it now. An expired or ended session has no user: then
-    the display of the token watches, if there is one."""
+def user_of(login: Login) -> User:
+    """Returns the user of a log-in as the database has it now. An expired or ended session has no user: then the display of
+    the token watches, if there is one."""
     user: User
     if login.proxy_user is not None:
         user = find_user(login.proxy_user) or AnonymousUser()
@@ -55,7 +55,7 @@ def check_login_access(login: Login, camera_id: str | uuid.UUID) -> tuple[Any, C
         user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
     if not user.is_authenticated and login.display:
         user = display_of(login.display) or user
-    return check_access(user, camera_id)
+    return user
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:

@@ -3,7 +3,7 @@
 A check also finds a new source of the camera, and a user who may use the reserved slots now.
 
 Channels tells no consumer of a log-out. So one task per worker checks every stream's access periodically, and at once after
-a control event. Streams of the same log-in and camera share one check.
+a control event. One check reads a log-in once for all of its streams: a wall has many.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from streaming.ingest.hub import Hub
 from streaming.ingest.streams import Streams
 from streaming.limits.admission import without_ordinary_set
 from streaming.limits.policy import Policy
-from streaming.limits.user_limits import user_limits_of
-from streaming.viewing.access import Login, check_login_access
+from streaming.limits.user_limits import UserLimits, user_limits_of
+from streaming.viewing.access import Login, check_access, user_of
 from streaming.viewing.open_streams import Stream
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[Login, str]  # and the camera
+Checked = tuple[Camera, CameraSource, bool] | StreamError  # camera, its source, whether the user may use reserved slots
 
 
 class Rechecks:
@@ -40,7 +40,7 @@ class Rechecks:
     def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub, policy: Callable[[], Policy]) -> None:
         """`policy`: the limits in force."""
         self._streams, self._hub, self._policy = streams, hub, policy
-        self._requested: set[Key] = set()
+        self._requested: set[tuple[Login, str]] = set()  # and the camera
         self._wakeup = asyncio.Event()
 
     def request_all(self) -> None:
@@ -50,7 +50,7 @@ class Rechecks:
 
     def request(self, stream: Stream) -> None:
         """Let `run` check `stream` now."""
-        self._requested.add(_key(stream))
+        self._requested.add((stream.login, stream.camera))
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -63,9 +63,8 @@ class Rechecks:
             self._wakeup.clear()
             requested, self._requested = self._requested, set()
             is_due = asyncio.get_running_loop().time() >= due
-            for key, streams in self._groups().items():
-                if is_due or key in requested:
-                    await self._check(key, streams)
+            for login, cameras in self._groups(None if is_due else requested).items():
+                await self._check(login, cameras)
             if is_due:
                 due = self._next()
 
@@ -74,42 +73,51 @@ class Rechecks:
         jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the workers' queries
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
-    def _groups(self) -> dict[Key, list[Stream]]:
-        """The streams that share one check, by log-in and camera."""
-        groups: dict[Key, list[Stream]] = defaultdict(list)
+    def _groups(self, wanted: set[tuple[Login, str]] | None) -> dict[Login, dict[str, list[Stream]]]:
+        """The streams of each log-in, by camera. `wanted`: log-ins and cameras; None: all."""
+        groups: dict[Login, dict[str, list[Stream]]] = defaultdict(lambda: defaultdict(list))
         for stream in self._streams():
-            if stream.viewing is not None:
-                groups[_key(stream)].append(stream)
+            if stream.viewing is not None and (wanted is None or (stream.login, stream.camera) in wanted):
+                groups[stream.login][stream.camera].append(stream)
         return groups
 
-    async def _check(self, key: Key, streams: list[Stream]) -> None:
-        """End the streams if their user has no access, or is blocked. If not, update the camera's source and the terms."""
+    async def _check(self, login: Login, cameras: dict[str, list[Stream]]) -> None:
+        """End the streams whose user has no access, or is blocked. Update the source and the terms of the others."""
         try:
-            camera, source, is_operator = await database_sync_to_async(self._read)(*key)
-        except StreamError as error:
-            for stream in streams:
-                stream.stop(error)
+            found = await database_sync_to_async(self._read)(login, list(cameras))
         except (OperationalError, InterfaceError) as error:
             logger.error("Running streams could not be checked; the worker retries: %s", str(error).partition("\n")[0])
         except Exception:
             logger.exception("Running streams could not be checked; the worker retries")
         else:
-            sources = Streams(str(camera.id), source, camera.substream)
-            self._hub.change_sources(sources)
-            for viewing in [stream.viewing for stream in streams if stream.viewing is not None]:
-                viewing.change_streams(sources)
-                if is_operator and viewing.slot is not None:
-                    viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
+            for streams, checked in zip(cameras.values(), found, strict=True):
+                self._apply(streams, checked)
 
-    def _read(self, login: Login, camera_id: str) -> tuple[Camera, CameraSource, bool]:
-        """Returns the camera, its source, and whether the user may use the reserved slots.
+    def _apply(self, streams: list[Stream], checked: Checked) -> None:
+        if isinstance(checked, StreamError):
+            for stream in streams:
+                stream.stop(checked)
+            return
+        camera, source, is_operator = checked
+        sources = Streams(str(camera.id), source, camera.substream)
+        self._hub.change_sources(sources)
+        for viewing in [stream.viewing for stream in streams if stream.viewing is not None]:
+            viewing.change_streams(sources)
+            if is_operator and viewing.slot is not None:
+                viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
-        Raises the StreamError of a user who has no access, or is blocked.
-        """
-        user, camera, source = check_login_access(login, camera_id)
-        blocks.check(str(user.pk))
-        return camera, source, user_limits_of(self._policy(), user).operator
-
-
-def _key(stream: Stream) -> Key:
-    return stream.login, stream.camera
+    def _read(self, login: Login, cameras: list[str]) -> list[Checked]:
+        """Returns for each camera what is known of it, or the StreamError of a user who has no access, or is blocked."""
+        user = user_of(login)
+        limits: UserLimits | None = None
+        found: list[Checked] = []
+        for id in cameras:
+            try:
+                _, camera, source = check_access(user, id)
+                if limits is None:
+                    blocks.check(str(user.pk))
+                    limits = user_limits_of(self._policy(), user)
+                found.append((camera, source, limits.operator))
+            except StreamError as error:
+                found.append(error)
+        return found

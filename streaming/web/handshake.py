@@ -22,7 +22,7 @@ from streaming.limits.admission import terms_of
 from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits, user_limits_of
 from streaming.viewing import protocol
-from streaming.viewing.access import Login, check_login_access
+from streaming.viewing.access import Login, check_access, user_of
 from streaming.viewing.resume_tokens import viewing_of
 from streaming.viewing.viewer import ViewRequest
 
@@ -126,7 +126,7 @@ class Handshake:
         """
 
         def read(policy: Policy) -> Access:
-            user, camera, source = check_login_access(self.login, self.camera)
+            user, camera, source = check_access(user_of(self.login), self.camera)
             block = blocks.error_of(str(user.pk))
             limits = user_limits_of(policy, user)
             return Access(

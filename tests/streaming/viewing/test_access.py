@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from streaming import errors
-from streaming.viewing.access import Login, check_login_access
+from streaming.viewing.access import Login, check_access, user_of
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def refusal(key: str | None) -> type[Exception]:
     """The error for a viewer with this session who asks for a camera that does not exist."""
     with pytest.raises(errors.StreamError) as raised:
-        check_login_access(Login(key), uuid.uuid4())
+        check_access(user_of(Login(key)), uuid.uuid4())
     return raised.type
 
 
