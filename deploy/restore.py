@@ -54,7 +54,7 @@ def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
     paths = {name: RELEASE / ".env" if name == "env" else folder / name for name in contents}
     there = [path for path in (*paths.values(), *(folder / name for name in REMAINS)) if os.path.lexists(path)]
     if there:
-        raise RestoreError(f"{', '.join(map(str, there))} exists already. Restore into an empty folder.")
+        raise RestoreError(f"these files exist already: {', '.join(map(str, there))}. Move them away.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = folder.stat()
     written: list[Path] = []

@@ -110,7 +110,7 @@ def test_nothing_is_overwritten(tmp_path: Path, release: Path, archive: Path, na
     path.write_text("kept")
     done = restore(release, archive, new)
     assert done.returncode == 1
-    assert f"Nothing was restored: {path} exists already" in done.stderr
+    assert f"Nothing was restored: these files exist already: {path}." in done.stderr
     assert path.read_text() == "kept"
     assert sorted([*new.iterdir(), *release.glob(".env")]) == [path]
 
