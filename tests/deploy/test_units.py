@@ -68,12 +68,18 @@ def test_the_product_reads_all_example_settings() -> None:
     assert {name for name in documented if f'"{name}"' not in sources} == set()
 
 
-def test_example_docs_and_units_name_the_same_owner_of_the_settings() -> None:
+def test_everything_names_the_same_owner_and_mode_of_the_settings() -> None:
     root = DEPLOY.parent
-    installed = re.compile(r"install -m (\d+) -o (\w+) \S*deploy/nvr\.env\.example /opt/nvr/\.env")
-    for name in ("deploy/nvr.env.example", "docs/operating.md"):
-        assert installed.findall((root / name).read_text()) == [("400", "nvr")]
-    assert unit("nvr-worker@.service")["Service"]["User"] == "nvr"
+    installed = re.compile(r"install -m (\d+) -o (\w+)(?: -g \w+)? \S+ /opt/nvr/\.env")
+    for name in ("deploy/nvr.env.example", "docs/install.md"):
+        assert installed.findall((root / name).read_text()) == [("400", "nvr")], name
+    said = re.compile(r"owner `?(\w+)`?, mode (\d+)")
+    for name in ("docs/operating.md", "deploy/systemd/nvr-worker@.service"):
+        assert said.findall((root / name).read_text()) == [("nvr", "400")], name
+    assert "chown nvr {path} && chmod 400 {path}" in (root / "nvr/dotenv.py").read_text()
+    service = unit("nvr-worker@.service")["Service"]
+    assert service["User"] == "nvr"
+    assert service["Group"] == "www-data"  # not the file's group: only its owner may read it
     assert re.search(r"^user=nvr$", (DEPLOY / "supervisor.conf").read_text(), re.M)
 
 

