@@ -38,7 +38,7 @@ const STALE_AFTER = 2_000; // ms
  * @property {() => void} onPicture `picture` has changed; called after `paint`
  * @property {() => void} onChange `status` or `quality` has changed
  * @property {(message: InfoMessage | QualityMessage) => void} onQualityKept the server has no room for the wanted quality
- * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(quality: Quality, format: Format) => void} onVideoFailure this browser cannot play this stream of the camera
  * @property {() => void} onTurn the slot that the viewer waited for has come
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
@@ -142,7 +142,7 @@ export class Viewer {
         onMessage: (message) => this.#onMessage(message),
         onStreams: (message) => this.#traffic.streams.learn(message),
         onPicture: (picture, frame, live) => this.#onPicture(picture, frame, live),
-        onVideoFailure: (format) => this.#listener.onVideoFailure(format),
+        onVideoFailure: (quality, format) => this.#listener.onVideoFailure(quality, format),
         onEnd,
       },
       this.#browser,
