@@ -133,8 +133,7 @@ export class Viewer {
 
   /** @param {Claim["query"]} claim @param {(end: End) => void} onEnd */
   #connect(claim, onEnd) {
-    const { location } = this.#browser.page;
-    const address = streamAddress(this.cameraId, this.wanted, location, this.#video?.formats, claim);
+    const address = streamAddress(this.cameraId, this.wanted, this.#browser.page.location, this.#video?.formats, claim);
     return new LiveStream(
       { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
@@ -189,14 +188,15 @@ export class Viewer {
     this.#traffic.shown(frame, picture);
     this.picture = { kind: "live", takenAt: frame.readAt };
     this.figures.shown(this.#ageOf(this.picture));
-    if (live) this.#onLivePicture(); // before `onPicture`, so that its listener reads the new state
+    if (live) this.#onLivePicture(frame.readAt); // before `onPicture`, so that its listener reads the new state
     this.#show(picture);
   }
 
-  #onLivePicture() {
+  /** @param {number} takenAt */
+  #onLivePicture(takenAt) {
     clearTimeout(this.#staleTimer);
     this.#staleTimer = setTimeout(() => this.#reconnection.change({ state: State.STALE }), STALE_AFTER);
-    this.#reconnection.onLivePicture();
+    this.#reconnection.onLivePicture(takenAt);
   }
 
   /**
