@@ -37,7 +37,9 @@ from tests.servers import Site, make_template, site, wait_until
 OPENED, SMOOTH = 36, 16  # tiles
 PER_SECOND, GATE_MS = 4, 20.0  # openings of one wall; p95 of an acquire
 FPS, SERVER_PERCENT, GROWTH = 14.0, 12.0, 1.05  # least of a tile; most of a core; most memory, as a factor
-SECOND = 0.9  # seconds in which openings are counted: two of them may be a little closer than when the page asked
+# Seconds by which two openings may be seen closer together than the page asked for them: the way to the observer takes a
+# few milliseconds more or less each time, and the log's times are whole milliseconds.
+JITTER = 0.1
 SETTLE = 15.0  # seconds after the last tile is live
 EVERY = 10.0  # seconds between two looks at the memory
 LONG = 10.0  # minutes after which memory is judged
@@ -154,13 +156,19 @@ def measure_openings(wall: Wall, results: Results) -> list[str]:
         "admission_ms_p95": percentile(waits, 95),  # also log-in, permission and camera
     }
     results.add(**row)
-    rates = [value for name, value in row.items() if "second" in name and value is not None]
-    broken = [f"more than {PER_SECOND} openings a second"] if max(rates) > PER_SECOND else []
+    broken = [f"more than {PER_SECOND} openings a second"] if too_many(seen) or too_many(asked) else []
     return broken + ([f"the gate's p95 is {p95:.1f} ms"] if p95 >= GATE_MS else [])
 
 
 def most_at_once(times: Sequence[float]) -> int:
-    return max(sum(start <= other < start + SECOND for other in times) for start in times)
+    """The most openings in any second, less the jitter."""
+    return max(sum(start <= other < start + 1 - JITTER for other in times) for start in times)
+
+
+def too_many(times: Sequence[float]) -> bool:
+    """Whether there were more openings than `PER_SECOND`: in any second, or on average over all of them."""
+    passed = times[-1] - times[0] + JITTER
+    return most_at_once(times) > PER_SECOND or len(times) - 1 > PER_SECOND * passed
 
 
 def gate_p95(metrics: str) -> float:

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from cameras import grants, import_page, tokens, wall_admin  # noqa: F401 - registers its pages
 from cameras.forms import MOVED, LabeledDateTime, PastedCameraForm
 from cameras.grant_forms import CameraAccessForm
-from cameras.grants_admin import telling_who_sees
+from cameras.grants_admin import GrantedAdmin, telling_who_sees
 from cameras.makers import MAKERS
 from cameras.models import ApiToken, Camera, CameraGroup
 from cameras.permissions import may_grant
@@ -19,7 +19,7 @@ from cameras.sources import CameraSource
 
 
 @admin.register(Camera)
-class CameraAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CameraAdmin(GrantedAdmin):
     form = PastedCameraForm
     change_form_template = "admin/cameras/camera/change_form.html"
     list_display: tuple[Any, ...] = ("name", "address", "enabled")

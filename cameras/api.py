@@ -36,8 +36,9 @@ def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
 
 @router.post("", auth=requires("cameras.add_camera"), response=answers({201: CameraOut}, 400, 413, 422))
 def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) -> Status[Camera]:
-    camera = _saved(CameraForm(body.model_dump()))
-    grants.keep_visible(request.auth, [camera])  # type: ignore[attr-defined]
+    with transaction.atomic():
+        camera = _saved(CameraForm(body.model_dump()))
+        grants.keep_visible(request.auth, [camera])  # type: ignore[attr-defined]
     log_by_api(request, ADDITION, [camera])
     response["Location"] = f"{request.path}/{camera.pk}"
     return Status(201, camera)
@@ -70,11 +71,15 @@ def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any
     A row changes the camera of its name, or creates it. An empty password keeps the stored one. The file is UTF-8 with
     commas or semicolons. With `dry_run` the file is only checked."""
     try:
-        outcome = spreadsheets.import_cameras(_file(request), visible(request), dry_run=dry_run)
+        outcome = spreadsheets.import_cameras(
+            _file(request),
+            visible(request),
+            dry_run=dry_run,
+            user=request.auth,  # type: ignore[attr-defined]
+        )
     except spreadsheets.FileError as error:
         raise Problem(422, str(error), fields={}, rows=[vars(row) for row in error.rows]) from error
     if not dry_run:
-        grants.keep_visible(request.auth, outcome.created)  # type: ignore[attr-defined]
         log_by_api(request, ADDITION, outcome.created)
         log_by_api(request, CHANGE, outcome.changed)
     counts = {name: len(cameras) for name, cameras in vars(outcome).items()}

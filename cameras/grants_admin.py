@@ -1,6 +1,7 @@
 """Who may see which camera, in the administration: the pages of one user's cameras and of one group's.
 
-The page of a camera (`cameras/admin.py`) has the same grants.
+The page of a camera (`cameras/admin.py`) has the same grants. Grants are deleted with their camera, user or group: the page
+that deletes these warns before the last grant is deleted.
 """
 
 import contextlib
@@ -8,16 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import Group
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from cameras import grants
 from cameras.grant_forms import HolderForm
-from cameras.models import Camera, GroupCameras, UserCameras
+from cameras.models import Camera, CameraGrant, GroupCameras, UserCameras
 from cameras.permissions import may_grant, may_watch, sees_all
 
 BEGUN = "Grants are in force now: users see only cameras that are granted to them or to a group of theirs."
+ENDS = "This deletes the last grant: all users with the permission to watch will see all cameras."
 ENDED = "No grant is left: all users with the permission to watch see all cameras now."
 
 
@@ -28,6 +31,39 @@ def telling_who_sees(request: HttpRequest) -> Iterator[None]:
     yield
     if grants.are_in_force() != before:
         messages.warning(request, ENDED if before else BEGUN)
+
+
+class GrantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What has grants, which are deleted with it."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Also warns on the page that asks whether to delete."""
+        found = super().get_deleted_objects(objs, request)
+        lost = found[1].get(str(CameraGrant._meta.verbose_name_plural), 0)
+        if lost and lost == CameraGrant.objects.count() and not request.POST.get("post"):
+            messages.warning(request, ENDS)
+        return found
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with telling_who_sees(request):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        with telling_who_sees(request):
+            super().delete_queryset(request, queryset)
+
+
+admin.site.unregister((User, Group))
+
+
+@admin.register(User)
+class PeopleAdmin(GrantedAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Django's page of users."""
+
+
+@admin.register(Group)
+class PeopleGroupAdmin(GrantedAdmin, GroupAdmin):
+    """Django's page of groups."""
 
 
 class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 
-from cameras import encryption, grants, imports
+from cameras import encryption, imports
 from cameras.models import Camera
 from cameras.sources import CameraSource
 from cameras.spreadsheets import COLUMNS
@@ -63,6 +63,7 @@ def page(request: HttpRequest, model_admin: "ModelAdmin[Camera]") -> HttpRespons
                 model_admin.get_queryset(request),
                 dry_run=not is_import,
                 may_change=model_admin.has_change_permission(request),
+                user=request.user,  # type: ignore[arg-type]
             )
         except imports.ImportFileError as error:
             form.add_error(None, str(error))
@@ -73,7 +74,6 @@ def page(request: HttpRequest, model_admin: "ModelAdmin[Camera]") -> HttpRespons
 
 
 def _done(request: HttpRequest, plan: imports.Plan, may_view: bool) -> HttpResponse:
-    grants.keep_visible(request.user, plan.created)  # type: ignore[arg-type]
     for flag, cameras in ((ADDITION, plan.created), (CHANGE, plan.changed)):
         if cameras:
             LogEntry.objects.log_actions(request.user.pk, cameras, flag, "By an import.")  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ with the reason, and the others are stored: a configuration file always has some
 
 from dataclasses import dataclass, field
 
+from django.contrib.auth.models import AbstractBaseUser
+
 from cameras import configurations, spreadsheets
 from cameras.forms import CameraForm, credentials_apart
 from cameras.models import Camera
@@ -58,15 +60,25 @@ class Content:
     has_row_numbers: bool = False  # whether the numbers mean something to users
 
 
-def import_file(data: bytes, filename: str, cameras: Cameras, *, dry_run: bool, may_change: bool = True) -> Plan:
+def import_file(
+    data: bytes,
+    filename: str,
+    cameras: Cameras,
+    *,
+    dry_run: bool,
+    may_change: bool = True,
+    user: AbstractBaseUser | None = None,
+) -> Plan:
     """Create the cameras of a file, and change those of `cameras`. Raises ImportFileError, and then nothing is changed.
 
-    Without `may_change`, cameras of `cameras` are refused."""
+    Without `may_change`, cameras of `cameras` are refused. `user`: who imports; new cameras stay visible to them."""
     if len(data) > MAX_BYTES:
         raise ImportFileError(f"A file can have at most {MAX_BYTES:,} bytes.")
     try:
         content = (_csv if _is_csv(data, filename) else _configuration)(data)
-        return spreadsheets.store_validated(lambda: _plan(content, cameras, may_change), cameras, dry_run=dry_run)
+        return spreadsheets.store_validated(
+            lambda: _plan(content, cameras, may_change), cameras, dry_run=dry_run, user=user
+        )
     except (FileError, YamlError) as error:
         raise ImportFileError(str(error)) from error
 

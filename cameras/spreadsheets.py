@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models.functions import Cast
 
+from cameras import grants
 from cameras.forms import CameraForm
 from cameras.models import Camera, cameras_changed
 
@@ -75,18 +77,24 @@ def export(cameras: Iterable[Camera]) -> str:
     return text.getvalue()
 
 
-def import_cameras(data: bytes, cameras: Cameras, *, dry_run: bool = False) -> Outcome:
-    """Create the cameras of a file, and change those of `cameras`. Raises FileError, and then nothing is changed."""
+def import_cameras(
+    data: bytes, cameras: Cameras, *, dry_run: bool = False, user: AbstractBaseUser | None = None
+) -> Outcome:
+    """Create the cameras of a file, and change those of `cameras`. Raises FileError, and then nothing is changed.
+
+    `user`: who imports; new cameras stay visible to them."""
     rows = list(read_rows(data))
-    return store_validated(lambda: _validated(rows, cameras.all()), cameras, dry_run=dry_run)
+    return store_validated(lambda: _validated(rows, cameras.all()), cameras, dry_run=dry_run, user=user)
 
 
-def store_validated(validated: Callable[[], Found], cameras: Cameras, *, dry_run: bool) -> Found:
+def store_validated(
+    validated: Callable[[], Found], cameras: Cameras, *, dry_run: bool, user: AbstractBaseUser | None = None
+) -> Found:
     """Store what `validated` returns. It is called again if somebody changes one of `cameras` meanwhile."""
     for _ in range(ATTEMPTS):
         known = _as_stored(cameras.all())
         outcome = validated()
-        if dry_run or _store(outcome, cameras, known):
+        if dry_run or _store(outcome, cameras, known, user):
             return outcome
     raise FileError([RowError(1, "", CHANGED)])
 
@@ -101,8 +109,10 @@ def _as_stored(cameras: Cameras) -> set[tuple[object, ...]]:
     return set(cameras.values_list("pk", "name", password, *others))
 
 
-def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]]) -> bool:
-    """Store the outcome. Returns False, with nothing stored, if `cameras` are not as `known` any more."""
+def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], user: AbstractBaseUser | None) -> bool:
+    """Store the outcome, and the grants that keep it visible to `user`.
+
+    Returns False, with nothing stored, if `cameras` are not as `known` any more."""
     with transaction.atomic():
         if _as_stored(cameras.select_for_update()) != known:
             return False
@@ -112,6 +122,8 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]]) -
             unique_fields=["id"],
             update_fields=STORED,
         )
+        if user is not None:
+            grants.keep_visible(user, outcome.created)
         cameras_changed.send(Camera, cameras=outcome.changed)  # the new ones have no viewers yet
     return True
 

@@ -1,7 +1,6 @@
 """An OpenID Connect provider that really runs, on loopback, and a browser without scripts that signs in at it."""
 
 import contextlib
-import http.client
 import json
 import re
 import sys
@@ -11,32 +10,28 @@ from pathlib import Path
 
 import requests
 
-from tests.servers import START_SECONDS, Process, environment_of, free_port, wait_until
+from tests.servers import START_SECONDS, Process, environment_of, wait_until
 
 
 @contextlib.contextmanager
 def provider(folder: Path, users: list[dict[str, object]]) -> Iterator[str]:
     """Runs a provider with these users, each with their claims. Yields its address."""
-    port = free_port()
     claims = [word for user in users for word in ("--user-claims", json.dumps(user))]
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *claims]
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", "0", *claims]
     process = Process(command, environment_of(folder), folder / "provider.log")
     try:
-        wait_until(lambda: _answers(port), START_SECONDS, "the provider answers")
-        yield f"http://127.0.0.1:{port}"
+        wait_until(lambda: _address_of(process) is not None, START_SECONDS, f"the provider listens; see {process.log}")
+        yield str(_address_of(process))
     finally:
         process.end()
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/.well-known/openid-configuration")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _address_of(process: Process) -> str | None:
+    """Where it listens, at a port that the kernel has given it; None until it does. Raises AssertionError if it ended."""
+    log = process.log.read_text()
+    assert process.popen.poll() is None, f"the provider has ended: {log}"
+    told = re.search(r"Uvicorn running on (http://[\d.:]+)", log)
+    return told and told[1]
 
 
 class Browser:

@@ -55,6 +55,7 @@ print(json.dumps({{**ids, "token": tokens.issue(program, "test")}}))
 
 SEEING = {"granted", "member", "program", "manager"}  # who see the other camera on their pages
 SNAPSHOT = "/api/v1/cameras/{camera}/stream/snapshot"
+IMPORT = "/admin/cameras/camera/import/"  # of cameras from a file
 SKIPPED = ("/accounts/logout/", "/admin/logout/")  # the walk would be over
 # A parameter of an address -> what the walk fills in. A new one needs an entry.
 PARAMETERS = {
@@ -120,11 +121,13 @@ class Answer:
         return has_picture or any(word in part for word in (NAME, PATH) for part in (self.headers, self.text))
 
 
-def ask(session: Session, method: str, path: str, body: str = "", token: str = "") -> Answer:
-    """Sends a request of a browser; at the API, with `token`, of a program. Follows no redirect."""
+def ask(session: Session, method: str, path: str, body: str = "", token: str = "", type: str = "") -> Answer:
+    """Sends a request of a browser; at the API, with `token`, of a program. Follows no redirect.
+
+    `type`: of the body, if it is neither a form nor, at the API, JSON."""
     csrf = http.cookies.SimpleCookie(session.cookie).get("csrftoken")
     is_api = path.startswith("/api/v1/") and "test-connection" not in path
-    headers = {"Content-Type": "application/json" if is_api else "application/x-www-form-urlencoded"}
+    headers = {"Content-Type": type or ("application/json" if is_api else "application/x-www-form-urlencoded")}
     if token and is_api:
         headers |= {"Authorization": f"Bearer {token}"}
     else:
@@ -137,6 +140,17 @@ def ask(session: Session, method: str, path: str, body: str = "", token: str = "
         return Answer(response.status, str(response.headers), text, "json" in response.headers.get("Content-Type", ""))
     finally:
         connection.close()
+
+
+def checks_of_a_file(session: Session, name: str, token: str = "") -> list[tuple[int, str]]:
+    """Has a file with a camera of this name checked, by the page and by the API. Returns the answers, less random values."""
+    csv = f"name,stream_url\r\n{name},rtsp://127.0.0.1/new\r\n"
+    part = f'Content-Disposition: form-data; name="file"; filename="cameras.csv"\r\n\r\n{csv}'
+    answers = [
+        ask(session, "POST", IMPORT, f"--part\r\n{part}\r\n--part--\r\n", type="multipart/form-data; boundary=part"),
+        ask(session, "POST", "/api/v1/cameras/import?dry_run=true", csv, token, "text/csv"),
+    ]
+    return [(answer.status, re.sub(r' value="[^"]{40,}"', "", answer.text)) for answer in answers]
 
 
 def walked() -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.acceptance.hidden_camera import (
+    IMPORT,
     NAME,
     NAMED,
     PATH,
@@ -18,6 +19,7 @@ from tests.acceptance.hidden_camera import (
     SNAPSHOT,
     Scene,
     ask,
+    checks_of_a_file,
     leaks_of,
     walked,
 )
@@ -56,10 +58,24 @@ async def test_no_address_names_or_shows_a_hidden_camera(scene: Scene) -> None:
 
 async def test_the_walk_would_find_the_camera_where_an_administrator_sees_it(scene: Scene) -> None:
     admin = Session(scene.base, "admin")
-    assert {*NAMED, SNAPSHOT} <= set(walked())
+    assert {*NAMED, SNAPSHOT, IMPORT} <= set(walked())
     silent = [path for path in NAMED if not ask(admin, "GET", path.format(**scene.ids)).betrays]
     assert not silent
     assert ask(admin, "GET", SNAPSHOT.format(**scene.ids)).betrays
+
+
+async def test_the_check_of_a_file_does_not_tell_that_a_hidden_camera_has_a_name_of_it(scene: Scene) -> None:
+    unknown = "Vault 0000"
+    told = {}
+    for name in (*PEOPLE, "admin"):
+        session = Session(scene.base, name)
+        token = scene.ids["token"] if name == "program" else ""
+        hidden, twin = (checks_of_a_file(session, camera, token) for camera in (NAME, unknown))
+        assert not any(PATH in text for _, text in hidden) or name == "admin", name
+        told[name] = [status for status, _ in hidden]
+        is_same = [(status, text.replace(NAME, unknown)) for status, text in hidden] == twin
+        assert is_same is (name != "admin"), name  # an administrator sees all: here a leak would be found
+    assert (told["manager"][0], told["program"][1]) == (200, 200)
 
 
 async def test_staff_stop_a_viewer_and_empty_the_line_of_a_camera_without_learning_its_name(scene: Scene) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.oidc import Browser, provider
 from tests.servers import PASSWORD, Site, Worker
 
+pytestmark = pytest.mark.timeout(120)  # each test starts a provider, a migration and a worker, one after the other
 USERS: list[dict[str, object]] = [
     {"sub": "1", "preferred_username": "ada", "groups": ["nvr-users", "staff"]},
     {"sub": "2", "preferred_username": "viewer", "groups": []},
@@ -22,6 +23,11 @@ USERS: list[dict[str, object]] = [
 def address(tmp_path: Path) -> Iterator[str]:
     with provider(tmp_path, USERS) as running:
         yield running
+
+
+def test_a_provider_that_cannot_start_is_reported_at_once_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match='must include a "sub" property'), provider(tmp_path, [{"groups": []}]):
+        pass
 
 
 def start(installation: Site, address: str, **settings: str) -> Worker:

@@ -216,3 +216,19 @@ def assert_fresh(page: Page, below: float = 500) -> None:
         if len(rounds[-1]) >= 8 and rounds[-1][len(rounds[-1]) // 2] < below:
             return
     raise AssertionError(f"Ages of readable pictures, milliseconds: {rounds}")
+
+
+def record_states(page: Page) -> None:
+    """Records the states since the browser tells the page that it is offline, and how soon after that they came, in ms."""
+    page.evaluate(
+        """selector => {
+        const viewer = document.querySelector(selector);
+        addEventListener("offline", (event) => {
+            const record = () => window.states.push([viewer.dataset.state, performance.now() - event.timeStamp]);
+            window.states = [];
+            record(); // the player was told first
+            new MutationObserver(record).observe(viewer, { attributeFilter: ["data-state"] });
+        }, { once: true });
+    }""",
+        VIEWER,
+    )

@@ -75,6 +75,20 @@ def saving(page: Page) -> None:
     page.get_by_role("button", name="Save…").click()
 
 
+def checked(page: Page) -> None:
+    """Of each kind a camera: a new one, a changed one, and one that is left out."""
+    csv = "name,stream_url,username,password\nDoor,rtsp://127.0.0.1/1,ada,s3cret\nYard,rtsp://127.0.0.1/2,,\nRoof,file:///x,,\n"
+    page.get_by_label("File:").set_input_files({"name": "cameras.csv", "mimeType": "text/csv", "buffer": csv.encode()})
+    page.get_by_role("button", name="Check the file").click()
+    for title in ("To be added: 1", "To be changed: 1", "Left out: 1"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+
+
+def refused_file(page: Page) -> None:
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_role("alert")).to_have_text("Choose a file.")
+
+
 def nothing(page: Page) -> None:
     pass
 
@@ -97,6 +111,9 @@ PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "system": ("/admin/streaming/system/", nothing),
     "cameras": ("/admin/cameras/camera/", nothing),
     "camera": ("/admin/cameras/camera/add/", nothing),
+    "import": ("/admin/cameras/camera/import/", nothing),
+    "import without a file": ("/admin/cameras/camera/import/", refused_file),
+    "import of a checked file": ("/admin/cameras/camera/import/", checked),
     "groups": ("/admin/cameras/cameragroup/", nothing),
     "walls": ("/admin/cameras/wall/", nothing),
     "new token": ("/admin/cameras/apitoken/add/", nothing),

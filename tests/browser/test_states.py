@@ -20,6 +20,7 @@ from tests.browser.conftest import (
     becomes,
     both_origins,
     open_modal,
+    record_states,
 )
 from tests.browser.link import Link
 from tests.browser.others import Others
@@ -29,6 +30,7 @@ WAIT = "Nobody is waiting: you would be next."
 MESSAGE = "Maximum concurrent streams reached. Please close another stream first."
 RECONNECTING = "Connection lost. Reconnecting…"
 UNREACHABLE = "Can't reach the server. Retrying…"
+CAUSE = r"The camera refused the connection, the log-in or the address\. Waiting…"
 AGO = re.compile(r"^(Snapshot|Last picture) (just now|\d+ s ago)$")
 DIMMED = re.compile("brightness")
 
@@ -224,13 +226,7 @@ def test_a_dead_camera_is_unavailable_and_is_shown_live_once_it_is_back(
 ) -> None:
     yard.fault = Fault.REFUSE
     watch(cards)
-    notes(
-        cards,
-        "unavailable",
-        "Stream unavailable",
-        r"The camera refused the connection, the log-in or the address\. Waiting…",
-        30,
-    )
+    notes(cards, "unavailable", "Stream unavailable", CAUSE, 30)
     gate.becomes(0)
     yard.fault = Fault.NONE
     becomes(cards, "picture", "snapshot", 30)  # marked as such
@@ -243,8 +239,7 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
 ) -> None:
     open_modal(cards)
     yard.fault = Fault.REFUSE
-    cause = r"The camera refused the connection, the log-in or the address\. Waiting…"
-    notes(cards, "unavailable", "Stream unavailable", cause, 30)
+    notes(cards, "unavailable", "Stream unavailable", CAUSE, 30)
     gate.becomes(0)
     assert_it_looks_old(cards)
     said = announced(cards)
@@ -262,12 +257,16 @@ def test_a_camera_that_was_away_for_longer_than_the_server_waits_is_shown_again_
 
 
 @both_origins
-@pytest.mark.timing("within a second, before a picture is called old anyway")
 def test_a_browser_without_a_network_is_called_offline_at_once(cards: Page, gate: Gate, link: Link) -> None:
     open_modal(cards)
+    record_states(cards)
     link.silence()
     cards.context.set_offline(True)
-    says(cards, "stale", "You are offline", 1)
+    says(cards, "stale", "You are offline")
+    cards.wait_for_timeout(1_000)
+    states = cards.evaluate("window.states")
+    assert {state for state, _ in states} == {"stale"}, states
+    assert states[0][1] < 1_000, "before a picture is called old anyway"
     assert_it_looks_old(cards)
     link.restore()
     cards.context.set_offline(False)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from cameras import grants
+from cameras.grants_admin import ENDS
 from cameras.models import Camera, CameraGrant
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +104,27 @@ def test_the_pages_explain_when_grants_are_in_force_and_tell_when_that_changes(
     assert all(grants.IN_FORCE in admin_client.get(address).text for address in pages)
     assert "Grants are in force now" not in admin_client.post(page("usercameras", ada.pk), data, follow=True).text
     assert "No grant is left" in admin_client.post(page("usercameras", ada.pk), {}, follow=True).text
+
+
+@pytest.mark.parametrize("what", ["camera", "user", "group"])
+def test_before_the_last_grant_is_deleted_the_page_says_that_all_will_see_all_cameras(
+    admin_client: Client, cameras: list[Camera], ada: User, night: Group, what: str
+) -> None:
+    model = "cameras_camera" if what == "camera" else f"auth_{what}"
+    deleted = {"camera": cameras[0], "user": ada, "group": night}[what]
+    grants.set_cameras(night if what == "group" else ada, cameras[:1])
+    asking, some = reverse(f"admin:{model}_delete", args=[deleted.pk]), reverse(f"admin:{model}_changelist")
+    action = {"action": "delete_selected", "_selected_action": [deleted.pk]}
+    assert ENDS in admin_client.get(asking).text
+    assert ENDS in admin_client.post(some, action).text
+    other = User.objects.create_user("other")
+    grants.set_cameras(other, cameras[1:2])
+    assert ENDS not in admin_client.get(asking).text + admin_client.post(some, action).text
+    other.delete()
+    address, data = (asking, {}) if what == "user" else (some, action)
+    answer = admin_client.post(address, {**data, "post": "yes"}, follow=True)
+    assert "No grant is left" in answer.text
+    assert ENDS not in answer.text
 
 
 def test_a_list_shows_how_many_cameras_each_user_and_group_has(

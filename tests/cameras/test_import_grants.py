@@ -1,22 +1,26 @@
 """An import neither changes nor betrays cameras that are hidden from its user. The command line sees all cameras."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 
 from cameras import grants
 from cameras.imports import import_file
-from cameras.models import SEE_ALL, Camera
+from cameras.models import SEE_ALL, Camera, grants_added
+from tests.cameras.api_client import CAMERAS, Api
 from tests.cameras.test_grants_admin import CAMERA, staff
 from tests.cameras.test_imports import checked, names, upload
 
 pytestmark = pytest.mark.django_db
 
 PAGE = reverse("admin:cameras_camera_import")
+JSON = "application/json"
 FILES = {  # each with a camera that its user sees, a hidden one, and a new one
     "go2rtc.yaml": b"streams:\n  Gate: rtsp://new/1\n  Vault: rtsp://new/2\n  Roof: rtsp://new/3\n",
     "config.yml": (
@@ -111,3 +115,38 @@ def test_the_command_line_changes_all_cameras(clerk: tuple[User, Client], tmp_pa
     call_command("import_cameras", str(tmp_path / file))
     assert [camera.stream_url for camera in Camera.objects.all()] == ["rtsp://new/1", "rtsp://new/3", "rtsp://new/2"]
     assert addresses(clerk[0]) == {"Gate": "rtsp://new/1"}
+
+
+@pytest.fixture
+def failing_grants() -> Iterator[None]:
+    """No grant can be stored."""
+
+    def fail(**_: object) -> None:
+        raise DatabaseError("no grant is stored")
+
+    grants_added.connect(fail)
+    yield
+    grants_added.disconnect(fail)
+
+
+def test_without_the_grants_of_its_user_the_page_stores_no_camera(
+    clerk: tuple[User, Client], failing_grants: None
+) -> None:
+    user, client = clerk
+    plan = checked(upload(client, FILES["cameras.csv"], "cameras.csv"))
+    with pytest.raises(DatabaseError):
+        client.post(PAGE, {"checked": plan})
+    assert addresses(user) == {"Gate": "rtsp://old/gate"}
+    assert Camera.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "type"), [("", {"name": "Roof"}, JSON), ("/import", "name\nRoof\n", "text/csv")]
+)
+def test_without_the_grants_of_its_user_the_api_stores_no_camera(
+    clerk: tuple[User, Client], failing_grants: None, path: str, body: dict[str, str] | str, type: str
+) -> None:
+    api = Api("cameras.add_camera", "cameras.change_camera")
+    with pytest.raises(DatabaseError):
+        api("POST", CAMERAS + path, body, type)
+    assert [camera.name for camera in Camera.objects.all()] == ["Gate", "Vault"]

@@ -253,13 +253,13 @@ test("after a failure of the decoder: JPEG for five minutes, or until the user c
   const cases = [{ chosen: "original", other: "high" }, { chosen: AUTO, other: "medium" }];
   for (const { chosen, other } of cases) {
     const chooser = choice(chosen);
-    chooser.videoFailed("h264");
+    chooser.videoFailed("original", "h264");
     assert.equal(chooser.quality, other);
     now += 299_999;
     assert.equal(chooser.quality, other);
     now += 1;
     assert.equal(chooser.quality, "original");
-    chooser.videoFailed("h264");
+    chooser.videoFailed("original", "h264");
     chooser.choose("original");
     assert.equal(chooser.quality, "original");
   }

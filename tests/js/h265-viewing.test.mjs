@@ -22,7 +22,7 @@ let browser;
 let media;
 /** @type {Viewer} */
 let viewer;
-/** @type {string[]} formats of video that failed */
+/** @type {string[]} what failed: the quality and format of each */
 let failures;
 let painted = 0;
 
@@ -40,7 +40,7 @@ afterEach(() => {
 
 /** @param {VideoPlayer} by */
 function open(by) {
-  const listener = listening({ paint: () => (painted += 1), onVideoFailure: (format) => failures.push(format) });
+  const listener = listening({ paint: () => (painted += 1), onVideoFailure: (...stream) => failures.push(stream.join(" ")) });
   const video = { by, formats: /** @type {const} */ (["h264", "h265"]) };
   const environment = { ...media.environment, ...browser.environment };
   viewer = new Viewer({ cameraId: "cam", quality: "original", video }, listener, environment);
@@ -91,7 +91,7 @@ for (const by of /** @type {const} */ (["webcodecs", "mse"])) {
     media.supported = false;
     open(by);
     await tell(CODEC);
-    assert.deepEqual([confirmed(), failures], [[], ["h265"]]);
+    assert.deepEqual([confirmed(), failures], [[], ["original h265"]]);
   });
 }
 
@@ -107,7 +107,7 @@ test("the first error ends it", async () => {
   await tell(CODEC);
   send(1, FrameFlag.KEY);
   FakeVideoDecoder.newest.fail("EncodingError");
-  assert.deepEqual(failures, ["h265"]);
+  assert.deepEqual(failures, ["original h265"]);
 });
 
 test("only the newest codec is confirmed", async () => {
@@ -138,4 +138,29 @@ test("it is acknowledged like other video: each fifth frame", async () => {
     mock.timers.tick(40);
   }
   assert.deepEqual(browser.socket.sent.filter(({ type }) => type === "ack").map(({ seq }) => seq), [1, 6]);
+});
+
+test("a failure names the stream of its frames, and the errors of one stream do not count for the other", async () => {
+  open("webcodecs");
+  await tell(CODEC);
+  browser.socket.say({ type: "quality_changed", quality: "sub", format: "h264", codec: "avc1.42C01F", window: 25 });
+  const fail = (/** @type {number} */ seq) => {
+    browser.socket.sendFrame({ seq, flags: FrameFlag.KEY, kind: FrameKind.H264, readAt: 40 * seq, payload: [0, 0, 0, 1, 0x65] });
+    FakeVideoDecoder.newest.fail("EncodingError");
+  };
+  [1, 2].forEach(fail);
+  browser.socket.say({ type: "quality_changed", quality: "original", format: "h264", codec: "avc1.42C01F", window: 25 });
+  [3, 4].forEach(fail);
+  assert.deepEqual(failures, []);
+  fail(5);
+  assert.deepEqual(failures, ["original h264"]);
+});
+
+test("a failure between the change of the stream and its first frame is that of the stream before", async () => {
+  open("webcodecs");
+  await tell(CODEC);
+  send(1, FrameFlag.KEY);
+  browser.socket.say({ type: "quality_changed", quality: "sub", format: "h265", codec: CODEC, window: 25 });
+  FakeVideoDecoder.newest.fail("EncodingError");
+  assert.deepEqual(failures, ["original h265"]);
 });

@@ -135,6 +135,18 @@ test("a substream that comes as JPEG is not taken, but the camera's own video st
   assert.equal(chosen(AUTO).quality, "original");
 });
 
+test("an H.265 main stream that fails leaves the substream, and the other way round", () => {
+  const choices = [chosen("original"), chosen("sub"), chosen(TILE), chosen(AUTO)];
+  for (const choice of choices) choice.videoFailed("original", "h265");
+  assert.deepEqual(choices.map(({ quality }) => quality), ["high", "sub", "sub", "sub"]);
+  pixels = 3_000;
+  assert.equal(choices[3].quality, "high");
+  const others = [chosen("original"), chosen("sub"), chosen(TILE), chosen(AUTO)];
+  for (const choice of others) choice.videoFailed("sub", "h265");
+  pixels = 640;
+  assert.deepEqual(others.map(({ quality }) => quality), ["original", "low", "low", "original"]);
+});
+
 test("a camera whose large stream comes as JPEG shows the substream rather than a small JPEG", () => {
   pixels = 1_280;
   const choice = chosen(AUTO);

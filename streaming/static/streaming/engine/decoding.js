@@ -2,7 +2,7 @@ import { FORMATS, FrameKind } from "../shared/protocol.js";
 import { MseDecoder } from "./mse-decoder.js";
 import { WebCodecsDecoder } from "./video-decoder.js";
 
-/** @import { Format, Frame } from "../shared/protocol.js" */
+/** @import { Format, Frame, Quality } from "../shared/protocol.js" */
 /** @import { MseBrowser } from "./mse-decoder.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { VideoSupport } from "./video-support.js" */
@@ -15,7 +15,7 @@ const ERROR_WINDOW = 30_000; // ms
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame) => void} onPicture the listener owns the picture
  * @property {(frame: Frame) => void} onDone this frame and all before it are decoded or skipped; called before `onPicture`
  * @property {(frame: Frame) => void} onLost the frame will not be shown
- * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(quality: Quality, format: Format) => void} onVideoFailure this browser cannot play this stream of the camera
  */
 
 /** Decodes the frames of one connection: JPEG and the camera's own video, also mixed. */
@@ -31,6 +31,10 @@ export class Decoding {
   #kind = null;
   /** @type {number} of the newest frame of video */
   #videoKind = FrameKind.H264;
+  /** @type {Quality} of the newest frame of video: which stream of the camera it is */
+  #videoQuality = "original";
+  /** @type {Quality} of the frames that follow */
+  #nextQuality = "original";
   #shownJpeg = 0; // seq
   #videoShown = false;
   #closed = false;
@@ -56,9 +60,10 @@ export class Decoding {
     });
   }
 
-  /** @param {string} codec of the frames of video that follow */
-  configure(codec) {
+  /** @param {string} codec of the frames of video that follow @param {Quality} quality of the same */
+  configure(codec, quality) {
     this.#video.configure(codec);
+    this.#nextQuality = quality;
   }
 
   /** @param {Frame} frame */
@@ -70,6 +75,7 @@ export class Decoding {
     }
     if (frame.kind === FrameKind.H264 || frame.kind === FrameKind.H265) {
       this.#videoKind = frame.kind;
+      if (this.#videoQuality !== this.#nextQuality) this.#changeStream();
       this.#video.push(frame);
     } else this.#decodeJpeg(frame, this.#jpegRun);
   }
@@ -77,6 +83,13 @@ export class Decoding {
   close() {
     this.#closed = true;
     this.#video.close();
+  }
+
+  /** The errors of one stream tell nothing of the other. */
+  #changeStream() {
+    this.#videoQuality = this.#nextQuality;
+    this.#errors = [];
+    this.#videoShown = false;
   }
 
   /** @param {Frame} frame @param {number} run */
@@ -107,6 +120,6 @@ export class Decoding {
     const most = this.#mse || this.#videoKind === FrameKind.H265 ? 1 : MAX_ERRORS;
     if (!neverWorked && error?.name !== "NotSupportedError" && this.#errors.length < most) return;
     this.#errors = [];
-    this.#listener.onVideoFailure(FORMATS[this.#videoKind]);
+    this.#listener.onVideoFailure(this.#videoQuality, FORMATS[this.#videoKind]);
   }
 }

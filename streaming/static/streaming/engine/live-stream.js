@@ -4,7 +4,7 @@ import { Decoding } from "./decoding.js";
 import { playsCodec } from "./video-support.js";
 import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js";
 
-/** @import { Format, Frame, InfoMessage, PongMessage, QualityMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
+/** @import { Format, Frame, InfoMessage, PongMessage, Quality, QualityMessage, StreamMessage, ViewerMessages } from "../shared/protocol.js" */
 /** @import { Browser } from "./browser.js" */
 /** @import { ServerClock } from "./clock.js" */
 /** @import { End } from "./connection.js" */
@@ -18,7 +18,7 @@ import { ServerMessage, StreamState, ViewerMessage } from "../shared/protocol.js
  * @property {(message: InfoMessage | PongMessage) => void} onStreams facts of the camera's own video
  * @property {(picture: ImageBitmap | VideoFrame, frame: Frame, live: boolean) => void} onPicture the listener owns the
  *   picture; `live`: the server has not reported the camera as lost since it sent the frame
- * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(quality: Quality, format: Format) => void} onVideoFailure this browser cannot play this stream of the camera
  * @property {(end: End) => void} onEnd called at most once, and never after `close()`
  */
 
@@ -68,7 +68,7 @@ export class LiveStream {
       onDone: (frame) => this.#acknowledgements.add(frame, clock.now() - frame.readAt),
       onPicture: (picture, frame) => listener.onPicture(picture, frame, frame.seq > this.#liveAfter),
       onLost: (frame) => figures.lost(frame),
-      onVideoFailure: (format) => listener.onVideoFailure(format),
+      onVideoFailure: (quality, format) => listener.onVideoFailure(quality, format),
     });
   }
 
@@ -94,21 +94,22 @@ export class LiveStream {
   }
 
   /** @param {InfoMessage | QualityMessage} message */
-  #onFormat({ format, codec }) {
+  #onFormat({ quality, format, codec }) {
     this.#codec = codec;
-    if (codec) this.#decoding.configure(codec);
-    if (codec && format === "h265") this.#confirm(codec);
+    if (codec) this.#decoding.configure(codec, quality);
+    if (codec && format === "h265") this.#confirm(codec, quality);
   }
 
   /**
    * Few browsers play all H.265, so the server waits for this answer before it sends any.
    * @param {string} codec
+   * @param {Quality} quality
    */
-  async #confirm(codec) {
+  async #confirm(codec, quality) {
     const plays = this.#video !== null && (await playsCodec(this.#video.by, codec, this.#browser));
     if (codec !== this.#codec) return; // another one was told meanwhile
     if (plays) this.send({ type: ViewerMessage.CONFIRM_CODEC, codec });
-    else this.#listener.onVideoFailure("h265");
+    else this.#listener.onVideoFailure(quality, "h265");
   }
 
   /** @param {Frame} frame */

@@ -98,10 +98,9 @@ export class Reconnection {
     this.#policy.onMessage();
   }
 
-  onLivePicture() {
-    if (this.status.state === State.LIVE) return;
-    this.#policy.onLive();
-    this.change({ state: State.LIVE });
+  /** @param {number} takenAt the server's clock, Unix milliseconds */
+  onLivePicture(takenAt) {
+    if (this.status.state !== State.LIVE && this.#policy.onLive(takenAt)) this.change({ state: State.LIVE });
   }
 
   /** @param {Partial<Facts> & {state: State}} place in line */
@@ -173,9 +172,10 @@ export class Reconnection {
     this.change(status);
   }
 
-  /** A browser may be wrong about its network: the next live picture makes the state live again. */
+  /** A browser may be wrong about its network: a picture that is taken later makes the state live again. */
   #onNetwork() {
     this.change(this.status);
+    this.#policy.onNetwork(this.status.offline);
     if (this.status.offline && this.status.state === State.LIVE) this.change({ state: State.STALE });
   }
 

@@ -36,6 +36,7 @@ export class RetryPolicy {
   #failedOpenings = 0;
   #ghostUntil = -Infinity;
   #lostAt = Infinity; // by the server's clock: a newer still means that the lost camera is back; Infinity: none is lost
+  #offlineSince = -Infinity; // by the server's clock
   #clock;
 
   /** @param {ServerClock} clock @param {Pick<Browser, "random" | "steady">} browser */
@@ -60,10 +61,21 @@ export class RetryPolicy {
     this.#failedOpenings = 0;
   }
 
-  /** A live picture arrived. */
-  onLive() {
+  /** @param {boolean} offline whether the browser says that it has no network */
+  onNetwork(offline) {
+    this.#offlineSince = offline ? this.#clock.now() : -Infinity;
+  }
+
+  /**
+   * A live picture arrived.
+   * @param {number} takenAt by the server's clock
+   * @returns {boolean} whether the stream is live; false: the picture was on its way when the browser lost its network
+   */
+  onLive(takenAt) {
+    if (takenAt <= this.#offlineSince) return false;
     this.#backoff.reset();
     this.#cameraBackoff.reset();
+    return true;
   }
 
   /** The viewer has a place in line: after a lost connection, every second counts. */

@@ -38,7 +38,7 @@ const STALE_AFTER = 2_000; // ms
  * @property {() => void} onPicture `picture` has changed; called after `paint`
  * @property {() => void} onChange `status` or `quality` has changed
  * @property {(message: InfoMessage | QualityMessage) => void} onQualityKept the server has no room for the wanted quality
- * @property {(format: Format) => void} onVideoFailure this browser cannot play the camera's own video
+ * @property {(quality: Quality, format: Format) => void} onVideoFailure this browser cannot play this stream of the camera
  * @property {() => void} onTurn the slot that the viewer waited for has come
  * @property {() => boolean} seenElsewhere whether the picture is visible although the page is hidden
  */
@@ -133,8 +133,7 @@ export class Viewer {
 
   /** @param {Claim["query"]} claim @param {(end: End) => void} onEnd */
   #connect(claim, onEnd) {
-    const { location } = this.#browser.page;
-    const address = streamAddress(this.cameraId, this.wanted, location, this.#video?.formats, claim);
+    const address = streamAddress(this.cameraId, this.wanted, this.#browser.page.location, this.#video?.formats, claim);
     return new LiveStream(
       { address, video: this.#video },
       { clock: this.#clock, figures: this.figures, traffic: this.#traffic },
@@ -142,7 +141,7 @@ export class Viewer {
         onMessage: (message) => this.#onMessage(message),
         onStreams: (message) => this.#traffic.streams.learn(message),
         onPicture: (picture, frame, live) => this.#onPicture(picture, frame, live),
-        onVideoFailure: (format) => this.#listener.onVideoFailure(format),
+        onVideoFailure: (quality, format) => this.#listener.onVideoFailure(quality, format),
         onEnd,
       },
       this.#browser,
@@ -189,14 +188,15 @@ export class Viewer {
     this.#traffic.shown(frame, picture);
     this.picture = { kind: "live", takenAt: frame.readAt };
     this.figures.shown(this.#ageOf(this.picture));
-    if (live) this.#onLivePicture(); // before `onPicture`, so that its listener reads the new state
+    if (live) this.#onLivePicture(frame.readAt); // before `onPicture`, so that its listener reads the new state
     this.#show(picture);
   }
 
-  #onLivePicture() {
+  /** @param {number} takenAt */
+  #onLivePicture(takenAt) {
     clearTimeout(this.#staleTimer);
     this.#staleTimer = setTimeout(() => this.#reconnection.change({ state: State.STALE }), STALE_AFTER);
-    this.#reconnection.onLivePicture();
+    this.#reconnection.onLivePicture(takenAt);
   }
 
   /**

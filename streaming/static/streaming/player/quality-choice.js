@@ -65,8 +65,8 @@ export class QualityChoice {
   /** @returns {Quality} the quality to ask for */
   get quality() {
     if (this.choice === TILE) return this.#ofTile;
-    if (this.choice === SUB && (!this.#streams.hasSubstream || this.#failures.isRecent)) return "low";
-    if (this.choice === ORIGINAL && this.#failures.isRecent) return "high";
+    if (this.choice === SUB && (!this.#streams.hasSubstream || this.#failures.isRecent(SUB))) return "low";
+    if (this.choice === ORIGINAL && this.#failures.isRecent(ORIGINAL)) return "high";
     if (this.choice !== AUTO) return this.choice;
     const ladder = this.#ladder();
     const [wasSub, isSub] = [this.#auto.best === SUB, ladder[0] === SUB];
@@ -84,7 +84,8 @@ export class QualityChoice {
 
   /** @param {Quality} quality @returns {boolean} whether the camera's own video comes as it is, not as JPEG */
   plays(quality) {
-    return (quality === ORIGINAL || quality === SUB) && this.#playsVideo && !this.#failures.isRecent && !this.#jpegOnly.has(quality);
+    if (quality !== ORIGINAL && quality !== SUB) return false;
+    return this.#playsVideo && !this.#failures.isRecent(quality) && !this.#jpegOnly.has(quality);
   }
 
   /** @param {Choice} choice */
@@ -116,11 +117,12 @@ export class QualityChoice {
   }
 
   /**
-   * This browser cannot play the camera's own video.
+   * This browser cannot play this stream of the camera. The other one may have another codec.
+   * @param {Quality} quality
    * @param {Format} format
    */
-  videoFailed(format) {
-    this.#failures.add(format);
+  videoFailed(quality, format) {
+    this.#failures.add(quality, format);
   }
 
   /** The live picture was interrupted: earlier observations no longer count. */

@@ -61,7 +61,7 @@ export class QualityMenu {
     const sub = this.#option(SUB);
     sub.hidden = sub.disabled = !viewing.hasSubstream && this.#select.value !== SUB;
     for (const quality of QUALITIES) setText(this.#option(quality), viewing.label(quality));
-    this.#option(ORIGINAL).title = viewing.note; // why it is not the camera's own video; empty: it may be
+    for (const stream of /** @type {const} */ ([ORIGINAL, SUB])) this.#option(stream).title = viewing.noteOf(stream);
   }
 
   /** @param {Quality | null} quality the one that the server sends */

@@ -1,18 +1,21 @@
 const MINUTES = 60_000; // ms
-const KEY = "nvr.no-video."; // and the camera's id
+const KEY = "nvr.no-video."; // and the camera's id and the stream
+/** @type {Quality[]} the streams of a camera, which may have different codecs */
+const STREAMS = ["original", "sub"];
 
-/** @import { Format } from "../shared/protocol.js" */
+/** @import { Format, Quality } from "../shared/protocol.js" */
 /** @import { VideoPlayer } from "../engine/video-support.js" */
 
 /**
- * Remembers until when a camera's own video is not tried again: H.264 with WebCodecs for five minutes of this viewing, H.265
- * or MSE for a day in this browser.
+ * Remembers until when each stream of a camera is not tried again as video: H.264 with WebCodecs for five minutes of this
+ * viewing, H.265 or MSE for a day in this browser.
  */
 export class VideoFailures {
   #key;
   #by;
   #now;
-  #until = -Infinity; // Unix milliseconds
+  /** @type {Map<Quality, number>} Unix milliseconds */
+  #until = new Map();
 
   /**
    * @param {string} cameraId
@@ -20,27 +23,29 @@ export class VideoFailures {
    * @param {() => number} [now]
    */
   constructor(cameraId, by, now = Date.now) {
-    this.#key = KEY + cameraId;
+    this.#key = `${KEY}${cameraId}.`;
     this.#by = by;
     this.#now = now;
-    this.#until = Number(stored(this.#key) ?? -Infinity);
+    for (const stream of STREAMS) this.#until.set(stream, Number(stored(this.#key + stream)));
   }
 
-  get isRecent() {
-    return this.#now() < this.#until;
+  /** @param {Quality} stream */
+  isRecent(stream) {
+    return this.#now() < (this.#until.get(stream) ?? 0);
   }
 
-  /** @param {Format} format */
-  add(format) {
+  /** @param {Quality} stream @param {Format} format */
+  add(stream, format) {
     const lasts = this.#by === "mse" || format === "h265";
-    this.#until = this.#now() + (lasts ? 24 * 60 * MINUTES : 5 * MINUTES);
-    if (lasts) store(this.#key, String(this.#until));
+    const until = this.#now() + (lasts ? 24 * 60 * MINUTES : 5 * MINUTES);
+    this.#until.set(stream, until);
+    if (lasts) store(this.#key + stream, String(until));
   }
 
-  /** The user has chosen: it may be tried again. */
+  /** The user has chosen: all streams may be tried again. */
   forget() {
-    this.#until = -Infinity;
-    store(this.#key, null);
+    this.#until.clear();
+    for (const stream of STREAMS) store(this.#key + stream, null);
   }
 }
 

@@ -58,17 +58,25 @@ export class Viewing {
         onPicture: () => this.#onPicture(),
         onChange: () => listener.onChange(),
         onQualityKept: ({ quality, reason }) => reason && this.#onQualityKept(quality, reason),
-        onVideoFailure: (format) => this.#onVideoFailure(format),
+        onVideoFailure: (quality, format) => this.#onVideoFailure(quality, format),
         onTurn: () => listener.onTurn(),
         seenElsewhere: () => listener.seenElsewhere(),
       },
     );
   }
 
-  /** Why the camera's own video is not shown in this browser; empty: it can be. */
+  /** Why the camera's own video is not shown in this browser; empty: it is, or can be. */
   get note() {
-    if (this.#failures.isRecent) return VIDEO_FAILED;
-    const isH264 = (this.#traffic.streams.of("original")?.codec ?? "h264") === "h264"; // HTTPS would bring nothing else
+    return this.viewer.quality === "sub" ? this.noteOf("sub") : this.noteOf("original");
+  }
+
+  /**
+   * @param {Quality} quality a stream of the camera
+   * @returns {string} why it is not shown as video in this browser; empty: it can be
+   */
+  noteOf(quality) {
+    if (this.#failures.isRecent(quality)) return VIDEO_FAILED;
+    const isH264 = (this.#traffic.streams.of(quality)?.codec ?? "h264") === "h264"; // HTTPS would bring nothing else
     return this.#support || window.isSecureContext || !isH264 ? "" : NEEDS_HTTPS;
   }
 
@@ -121,9 +129,9 @@ export class Viewing {
     this.#listener.onPicture();
   }
 
-  /** @param {Format} format */
-  #onVideoFailure(format) {
-    this.#choice.videoFailed(format);
+  /** @param {Quality} quality @param {Format} format */
+  #onVideoFailure(quality, format) {
+    this.#choice.videoFailed(quality, format);
     this.applyQuality();
   }
 
