@@ -13,10 +13,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-bui
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 JS := tests/js
 MODULES := $(JS)/node_modules/.package-lock.json
-# Tests wait a lot, so one more runs at a time than there are cores. A file stays in one process, which starts its servers once;
-# see tests/side_by_side.py.
-CORES := $(shell getconf _NPROCESSORS_ONLN)
-SIDE_BY_SIDE := --numprocesses $(shell expr $(CORES) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Tests wait a lot, so several run at a time. A file stays in one process, which starts its servers once; see tests/side_by_side.py.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 QUICK := tests/cameras tests/nvr tests/streaming/gate tests/streaming/limits
 

@@ -1,7 +1,9 @@
-"""Spreads the tests over processes: one runs all tests of the browser, the others run the rest, file by file.
+"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the others run the rest, and
+then help it.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. In a process of their own they start at once.
+in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests wait a
+lot, so there is one process more than there are cores.
 """
 
 import os
@@ -15,16 +17,15 @@ BROWSER = "tests/browser/"
 
 
 class BrowserApart(LoadFileScheduling):  # type: ignore[misc]
-    def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
-
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if BROWSER in self.workqueue and len(self.nodes) > 1:
-            self.workqueue.move_to_end(BROWSER, last=False)
+        if len(self.nodes) > 1 and node is self.nodes[0]:
+            for file in [file for file in self.workqueue if file.startswith(BROWSER)][:1]:
+                self.workqueue.move_to_end(file, last=False)
         super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
-        if BROWSER in self.assigned_work[node] and len(self.nodes) > 1 and not node.shutting_down:
+        had_browser = any(file.startswith(BROWSER) for file in self.assigned_work[node])
+        if had_browser and not any(file.startswith(BROWSER) for file in self.workqueue) and not node.shutting_down:
             node.shutdown()  # after the tests that it has
         super()._reschedule(node)
 
