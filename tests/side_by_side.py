@@ -2,8 +2,8 @@
 then help it.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests wait a
-lot, so there is one process more than there are cores.
+in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. There is
+one process more than there are cores, as tests wait a lot.
 """
 
 import os
