@@ -48,7 +48,8 @@ lock: ## write requirements*.lock from requirements*.txt; OPTIONS=--upgrade also
 	test -x $(BIN)/uv || $(MAKE) $(VENV)/.development
 	$(LOCK) $(OPTIONS) requirements.txt --output-file requirements.lock
 	$(LOCK) $(OPTIONS) requirements-signin.txt --constraints requirements.lock --output-file requirements-signin.lock
-	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements-signin.lock --output-file requirements-dev.lock
+	$(LOCK) $(OPTIONS) requirements-onvif.txt --constraints requirements-signin.lock --output-file requirements-onvif.lock
+	$(LOCK) $(OPTIONS) requirements-dev.txt --constraints requirements-signin.lock --constraints requirements-onvif.lock --output-file requirements-dev.lock
 	$(LOCK) $(OPTIONS) requirements-bench.txt --constraints requirements-dev.lock --output-file requirements-bench.lock
 
 soak: $(VENV)/.development ## test forty minutes of faults and load
