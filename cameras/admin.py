@@ -8,7 +8,7 @@ from django.db.models import Count, DateTimeField, ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from cameras import grants, import_page, tokens, wall_admin  # noqa: F401 - registers its pages
+from cameras import find_page, grants, import_page, tokens, wall_admin  # noqa: F401 - registers its pages
 from cameras.forms import MOVED, LabeledDateTime, PastedCameraForm
 from cameras.grant_forms import CameraAccessForm
 from cameras.grants_admin import GrantedAdmin, telling_who_sees
@@ -27,8 +27,11 @@ class CameraAdmin(GrantedAdmin):
     search_fields = ("name", "stream_url", "substream_url")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(import_page.page)
-        return [path("import/", view, {"model_admin": self}, name="cameras_camera_import"), *super().get_urls()]
+        pages = [
+            path(f"{name}/", self.admin_site.admin_view(view), {"model_admin": self}, name=f"cameras_camera_{name}")
+            for name, view in (("import", import_page.page), ("find", find_page.page))
+        ]
+        return [*pages, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
         return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined, no-any-return]

@@ -92,18 +92,22 @@ def _context(
         "columns": COLUMNS,
     }
     if plan is not None:
-        text = form.cleaned_data["data"].decode()
-        context |= {
-            "plan": plan,
-            "name": form.cleaned_data["name"],
-            "checked": encryption.encrypt(f"{MARK}{form.cleaned_data['name']}\n{text}"),
-            "parts": [
-                ("To be added", [_described(camera, plan) for camera in plan.created]),
-                ("To be changed", [_described(camera, plan) for camera in plan.changed]),
-            ],
-            "count": len(plan.created) + len(plan.changed),
-        }
+        context |= shown(plan, form.cleaned_data["name"], form.cleaned_data["data"])
     return context
+
+
+def shown(plan: imports.Plan, name: str, data: bytes) -> dict[str, Any]:
+    """The context of plan.html: what a file would change, and the checked file for this page."""
+    return {
+        "plan": plan,
+        "name": name,
+        "checked": encryption.encrypt(f"{MARK}{name}\n{data.decode()}"),
+        "parts": [
+            ("To be added", [_described(camera, plan) for camera in plan.created]),
+            ("To be changed", [_described(camera, plan) for camera in plan.changed]),
+        ],
+        "count": len(plan.created) + len(plan.changed),
+    }
 
 
 def _described(camera: Camera, plan: imports.Plan) -> dict[str, Any]:

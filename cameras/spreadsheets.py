@@ -73,7 +73,7 @@ def export(cameras: Iterable[Camera]) -> str:
     writer.writerow(COLUMNS)
     for camera in cameras:
         cells = (camera.name, camera.stream_url, camera.username, "", str(camera.enabled).lower(), camera.substream_url)
-        writer.writerow(map(_escaped, cells))
+        writer.writerow(map(escaped, cells))
     return text.getvalue()
 
 
@@ -166,7 +166,7 @@ def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
         raise FileError([RowError(number + 1, "", f"The row is not CSV: {error}.")]) from error
 
 
-def _escaped(cell: str) -> str:
+def escaped(cell: str) -> str:
     return f"'{cell}" if FORMULA.match(cell) else cell
 
 

@@ -23,7 +23,8 @@ NAMES = {
     "cameras": (
         "sources networks texts makers encryption models sign_in tokens displays permissions grants cards walls forms "
         "grant_forms problems api_auth api_log schema_fields schemas wall_schemas demonstration spreadsheets yaml_files "
-        "configurations imports import_page views wall_views api wall_api urls grants_admin wall_admin admin apps"
+        "configurations imports import_page onvif_search onvif_devices found find_page views wall_views api wall_api urls "
+        "grants_admin wall_admin admin apps"
     ),
     "streaming/store": "addresses connection embedded worker_events keys scripts",
     "streaming/gate": (
@@ -85,6 +86,10 @@ HOMES = {
     "allauth": ("nvr/second_factor.py", "nvr/accounts.py", "nvr/accounts_urls.py"),
     "psycopg": ("nvr/postgresql/base.py",),
     "cryptography": ("cameras/encryption.py",),
+    "onvif": ("cameras/onvif_devices.py",),
+    "zeep": ("cameras/onvif_devices.py",),
+    "aiohttp": ("cameras/onvif_devices.py",),
+    "lxml": ("cameras/onvif_devices.py", "cameras/onvif_search.py"),
     "yaml": ("cameras/yaml_files.py",),
     "prometheus_client": ("streaming/web/prometheus.py",),
     "pythonjsonlogger": ("streaming/viewing/log.py",),

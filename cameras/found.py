@@ -1,0 +1,114 @@
+"""Makes a file for *Import cameras* of the ONVIF devices that are found. Needs the packages of requirements-onvif.lock."""
+
+import asyncio
+import csv
+import io
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from cameras import onvif_devices
+from cameras.imports import Refused
+from cameras.models import Camera
+from cameras.networks import may_hold_cameras
+from cameras.onvif_devices import Channel, DeviceError
+from cameras.onvif_search import Answer
+from cameras.spreadsheets import escaped
+
+Search = Callable[[], list[Answer]]
+
+AT_ONCE = 10  # devices that are asked at the same time
+SECONDS = 25.0  # for all devices
+COLUMNS = ("name", "stream_url", "substream_url", "username", "password")
+OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS). Nothing was sent there."
+UNKNOWN_HOST = "The host name is not known."
+NO_TIME = "There was no time left to ask it. Enter its address to ask only this one."
+NAME_TAKEN = "A camera of this name is here already, with another address."
+
+
+@dataclass
+class Findings:
+    """`answers`: how many devices answered the search. `data`: a CSV file of their cameras. `notes`: by camera's name."""
+
+    answers: int
+    data: bytes = b""
+    refused: list[Refused] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def at(host: str, port: int) -> list[Answer]:
+    """The device at an address that somebody entered, as if it had answered a search."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return [Answer(host, problem=UNKNOWN_HOST)]
+    address = str(found[0][4][0])
+    netloc = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return [Answer(address, f"http://{netloc}/onvif/device_service")]
+
+
+def find(search: Search, username: str, password: str, cameras: Iterable[Camera], seconds: float = SECONDS) -> Findings:
+    """Ask all devices that `search` returns for their streams. Blocks for up to `seconds` besides the search.
+
+    What is like one of `cameras` is left out."""
+    answers = search()
+    findings = Findings(len(answers))
+    stored = list(cameras)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    asked = asyncio.run(_ask_all(answers, username, password, seconds))
+    for name, channel in (entry for answer, told in zip(answers, asked, strict=True) for entry in _named(answer, told)):
+        if problem := channel.problem or _likeness(name, channel, stored):
+            findings.refused.append(Refused(name, problem))
+            continue
+        writer.writerow(
+            [escaped(cell) for cell in (name, channel.stream_url, channel.substream_url, username)] + [password]
+        )
+        if channel.note:
+            findings.notes[name] = channel.note
+    findings.data = text.getvalue().encode()
+    return findings
+
+
+async def _ask_all(answers: list[Answer], username: str, password: str, seconds: float) -> list[list[Channel]]:
+    """Returns the channels of each device. What is wrong with one is the problem of its only channel."""
+    if not answers:
+        return []
+    turns = asyncio.Semaphore(AT_ONCE)
+    await onvif_devices.prepare()
+
+    async def ask(answer: Answer) -> list[Channel]:
+        if answer.problem or not may_hold_cameras(answer.host, settings.CAMERA_NETWORKS):
+            return [Channel(problem=answer.problem or OTHER_NETWORK)]
+        async with turns:
+            try:
+                return await onvif_devices.channels(answer.url, username, password)
+            except DeviceError as error:
+                return [Channel(problem=str(error))]
+
+    tasks = [asyncio.create_task(ask(answer)) for answer in answers]
+    done, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    return [task.result() if task in done else [Channel(problem=NO_TIME)] for task in tasks]
+
+
+def _named(answer: Answer, told: list[Channel]) -> list[tuple[str, Channel]]:
+    """The channels of a device by name. A name ends with the address: many devices have the name of their model."""
+    name = f"{answer.name or 'Camera'} ({urlsplit(answer.url).netloc.removesuffix(':80') or answer.host})"
+    if len(told) == 1:
+        return [(name, told[0])]
+    return [(f"{name} channel {number}", channel) for number, channel in enumerate(told, 1)]
+
+
+def _likeness(name: str, channel: Channel, stored: list[Camera]) -> str:
+    """Why a channel is not added: one of the stored cameras is like it. A device that takes a name changes no camera."""
+    for camera in stored:
+        if camera.stream_url == channel.stream_url:
+            return f"This camera is here already: {camera.name}."
+    return NAME_TAKEN if any(camera.name == name for camera in stored) else ""
