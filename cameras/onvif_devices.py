@@ -5,6 +5,7 @@ of a device is used unless it is the same host and port. Answers are bounded in 
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,7 @@ UNREADABLE = (
 )
 
 WRONG_LOGIN = "The device refused the user name or the password. Some cameras have a user of their own for ONVIF."
+NO_LOGIN = "The device wants a user name and a password."
 NO_ANSWER = "The device did not answer in time."
 NO_CONNECTION = "The connection failed: nothing that speaks HTTP is at this address and port."
 NOT_ONVIF = "Its answers are not ONVIF."
@@ -53,6 +55,8 @@ NO_PROFILES = "It has no profile with video."
 OTHER_STREAM = "It says that its stream is at another host than its own."
 NO_STREAM = "The address that it gives for its stream is not rtsp://, rtsps://, http:// or https://."
 NO_SUBSTREAM = "The substream is left out: its address is not on this device."
+
+logging.getLogger("zeep").setLevel(logging.CRITICAL)  # it logs each value that it cannot read
 
 
 class DeviceError(Exception):
@@ -85,7 +89,8 @@ async def channels(url: str, username: str, password: str, seconds: float = SECO
         except (aiohttp.ClientError, OSError) as error:
             raise DeviceError(NO_CONNECTION) from error
         except Fault as error:
-            raise DeviceError(WRONG_LOGIN if is_auth_error(error) else REFUSED) from error
+            wants_login = WRONG_LOGIN if username else NO_LOGIN
+            raise DeviceError(wants_login if is_auth_error(error) else REFUSED) from error
         except (*UNREADABLE, RecursionError) as error:
             raise DeviceError(NOT_ONVIF) from error
         finally:

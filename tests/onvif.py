@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,10 +101,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 def knows_password(request: str) -> bool:
     """Whether the digest is of the right password. Its time must be the device's: its clock is decades late."""
-    parts = {name: re.search(rf"<[\w-]+:{name}\b[^>]*>([^<]*)<", request) for name in ("Username", "Password", "Nonce", "Created")}
+    parts = {
+        name: re.search(rf"<[\w-]+:{name}\b[^>]*>([^<]*)<", request)
+        for name in ("Username", "Password", "Nonce", "Created")
+    }
     username, digest, nonce, created = (found[1] if found else "" for found in parts.values())
     wanted = hashlib.sha1(base64.b64decode(nonce) + created.encode() + PASSWORD.encode())  # noqa: S324 - of the protocol
-    return username == USER and created.startswith("2001-01-01T") and digest == base64.b64encode(wanted.digest()).decode()
+    return (
+        username == USER and created.startswith("2001-01-01T") and digest == base64.b64encode(wanted.digest()).decode()
+    )
 
 
 def _token(request: str) -> str:
@@ -122,3 +128,38 @@ def device(host: str = "127.0.0.2") -> Iterator[Device]:
             created.wait.set()
             created.shutdown()
             thread.join()
+
+
+# The answer to a search.
+
+MATCH = """<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
+ xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">
+<s:Header><a:MessageID>urn:uuid:1</a:MessageID><a:RelatesTo>{question}</a:RelatesTo>
+<a:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/ProbeMatches</a:Action>
+<d:AppSequence InstanceId="none" MessageNumber="1"/></s:Header><s:Body><d:ProbeMatches><d:ProbeMatch>
+<a:EndpointReference><a:Address>urn:uuid:2</a:Address></a:EndpointReference><d:Types>dn:NetworkVideoTransmitter</d:Types>
+<d:Scopes>onvif://www.onvif.org/type/video_encoder {scopes}</d:Scopes><d:XAddrs>{urls}</d:XAddrs>
+<d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches></s:Body></s:Envelope>"""
+
+
+def match(question: str, urls: str, scopes: str = "onvif://www.onvif.org/name/Front%20Door") -> bytes:
+    return MATCH.format(question=question, urls=urls, scopes=scopes).encode()
+
+
+class Network:
+    """Stands for the local networks: each search that is sent to it is answered by its `devices`, each with its host and the
+    datagrams that it sends."""
+
+    def __init__(self) -> None:
+        self.devices: list[tuple[str, Callable[[str], bytes]]] = []
+        self.questions: list[bytes] = []
+
+    def send(self, probe: socket.socket, question: bytes) -> None:
+        if probe.getsockname()[1] == 0:
+            probe.bind(("127.0.0.1", 0))
+        self.questions.append(question)
+        found = re.search(rb"MessageID>([^<]*)<", question)
+        for host, answer in self.devices:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.bind((host, 0))
+                sender.sendto(answer(found[1].decode() if found else ""), probe.getsockname())
