@@ -50,11 +50,6 @@ def network(camera: Device) -> Network:
     return created
 
 
-@pytest.fixture
-def browser(admin_client: Client) -> Client:
-    return admin_client
-
-
 def shown(user: User, network: Network, **data: str) -> str:
     """The page after a search of `network`, as text."""
     request: HttpRequest = RequestFactory().post(PAGE, {**LOGIN, **data})
@@ -69,7 +64,7 @@ def checked(text: str) -> str:
 
 
 def test_a_found_camera_is_shown_and_then_added_with_its_substream_and_the_login(
-    admin_user: User, browser: Client, network: Network, camera: Device
+    admin_user: User, admin_client: Client, network: Network, camera: Device
 ) -> None:
     text = shown(admin_user, network)
     name = f"Front Door (127.0.0.2:{camera.port})"
@@ -77,7 +72,7 @@ def test_a_found_camera_is_shown_and_then_added_with_its_substream_and_the_login
         assert part in text
     assert PASSWORD not in text
     assert not Camera.objects.exists()
-    browser.post(reverse("admin:cameras_camera_import"), {"checked": checked(text)})
+    admin_client.post(reverse("admin:cameras_camera_import"), {"checked": checked(text)})
     stored = Camera.objects.get()
     assert (stored.name, stored.stream_url, stored.substream_url) == (name, MAIN, SUB)
     assert (stored.username, stored.password, stored.enabled) == (USER, PASSWORD, True)
@@ -136,8 +131,8 @@ def test_a_wrong_login_is_a_row(admin_user: User, network: Network) -> None:
     assert onvif_devices.WRONG_LOGIN in shown(admin_user, network, password="wrong")
 
 
-def test_an_address_can_be_entered(browser: Client, camera: Device) -> None:
-    text = unescape(browser.post(PAGE, {**LOGIN, "address": f"127.0.0.2:{camera.port}"}).content.decode())
+def test_an_address_can_be_entered(admin_client: Client, camera: Device) -> None:
+    text = unescape(admin_client.post(PAGE, {**LOGIN, "address": f"127.0.0.2:{camera.port}"}).content.decode())
     assert f"Camera (127.0.0.2:{camera.port})" in text
     assert MAIN in text
     assert "answered" not in text
@@ -145,17 +140,17 @@ def test_an_address_can_be_entered(browser: Client, camera: Device) -> None:
 
 @pytest.mark.parametrize("networks", ["10.0.0.0/8", ""])
 def test_nothing_is_sent_to_an_address_where_no_camera_may_be(
-    browser: Client, camera: Device, settings: Any, networks: str
+    admin_client: Client, camera: Device, settings: Any, networks: str
 ) -> None:
     settings.CAMERA_NETWORKS = parse_networks(networks)
     address = f"127.0.0.2:{camera.port}" if networks else "169.254.169.254"
-    text = unescape(browser.post(PAGE, {**LOGIN, "address": address}).content.decode())
+    text = unescape(admin_client.post(PAGE, {**LOGIN, "address": address}).content.decode())
     assert found.OTHER_NETWORK in text
     assert camera.requests == []
 
 
-def test_an_unknown_host(browser: Client) -> None:
-    text = unescape(browser.post(PAGE, {**LOGIN, "address": "a..b"}).content.decode())
+def test_an_unknown_host(admin_client: Client) -> None:
+    text = unescape(admin_client.post(PAGE, {**LOGIN, "address": "a..b"}).content.decode())
     assert found.UNKNOWN_HOST in text
 
 
@@ -177,10 +172,10 @@ def test_a_host_with_or_without_a_port(address: str, expected: object) -> None:
     assert form.cleaned_data["address"] == expected
 
 
-def test_one_search_at_a_time(browser: Client) -> None:
+def test_one_search_at_a_time(admin_client: Client) -> None:
     with find_page._searching:
-        assert find_page.BUSY in browser.post(PAGE, LOGIN).content.decode()
-    assert "No device answered" in browser.post(PAGE, LOGIN).content.decode()
+        assert find_page.BUSY in admin_client.post(PAGE, LOGIN).content.decode()
+    assert "No device answered" in admin_client.post(PAGE, LOGIN).content.decode()
 
 
 def test_devices_that_are_asked_too_late_are_rows(admin_user: User, camera: Device) -> None:
@@ -206,14 +201,16 @@ def test_a_hidden_camera_is_not_mentioned(network: Network) -> None:
     assert "Import 1 camera" in text
 
 
-def test_a_get_searches_nothing(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_get_searches_nothing(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(found, "find", None)
-    assert browser.get(PAGE).status_code == 200
+    assert admin_client.get(PAGE).status_code == 200
 
 
-def test_without_the_packages_the_page_says_what_to_install(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packages_the_page_says_what_to_install(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(find_page, "find_spec", lambda name: None if name == "onvif" else find_spec(name))
-    for text in (browser.get(PAGE).content.decode(), browser.post(PAGE, LOGIN).content.decode()):
+    for text in (admin_client.get(PAGE).content.decode(), admin_client.post(PAGE, LOGIN).content.decode()):
         assert find_page.INSTALL in text
         assert '<form method="post" class="find"' not in text
 

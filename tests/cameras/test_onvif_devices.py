@@ -156,7 +156,7 @@ def test_whatever_a_device_answers_is_a_sentence(camera: Device, operation: str,
 
 def test_a_device_that_answers_another_request(camera: Device) -> None:
     camera.answers["GetProfiles"] = "<tds:RebootResponse/>"
-    assert problem(camera) == onvif_devices.NOT_ONVIF
+    assert problem(camera) == onvif_devices.NO_PROFILES
 
 
 def test_a_device_without_video(camera: Device) -> None:
