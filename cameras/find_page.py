@@ -101,7 +101,7 @@ def _found(entered: dict[str, Any], cameras: Any, search: Callable[[], Any] | No
     plan.notes |= findings.notes
     return {
         **import_page.shown(plan, FILE, findings.data),
-        "name": "Found cameras",
+        "found": True,
         "answers": findings.answers,
         "searched": not address,
     }

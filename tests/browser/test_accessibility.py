@@ -114,6 +114,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "import": ("/admin/cameras/camera/import/", nothing),
     "import without a file": ("/admin/cameras/camera/import/", refused_file),
     "import of a checked file": ("/admin/cameras/camera/import/", checked),
+    "finding cameras": ("/admin/cameras/camera/find/", nothing),
     "groups": ("/admin/cameras/cameragroup/", nothing),
     "walls": ("/admin/cameras/wall/", nothing),
     "new token": ("/admin/cameras/apitoken/add/", nothing),
