@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from cameras import onvif_devices
-from cameras.imports import Refused
+from cameras.imports import MAX_BYTES, Refused
 from cameras.models import Camera
 from cameras.networks import may_hold_cameras
 from cameras.onvif_devices import Channel, DeviceError
@@ -26,6 +26,7 @@ COLUMNS = ("name", "stream_url", "substream_url", "username", "password")
 OTHER_NETWORK = "Cameras are not allowed at this IP address (CAMERA_NETWORKS). Nothing was sent there."
 UNKNOWN_HOST = "The host name is not known."
 NO_TIME = "There was no time left to ask it. Enter its address to ask only this one."
+TOO_MANY = "There are too many cameras for one import. Import the others, and search again."
 NAME_TAKEN = "A camera of this name is here already, with another address."
 
 
@@ -57,19 +58,21 @@ def find(search: Search, username: str, password: str, cameras: Iterable[Camera]
     answers = search()
     findings = Findings(len(answers))
     stored = list(cameras)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
     asked = asyncio.run(_ask_all(answers, username, password, seconds))
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    left = MAX_BYTES
     for name, channel in (entry for answer, told in zip(answers, asked, strict=True) for entry in _named(answer, told)):
-        if problem := channel.problem or _likeness(name, channel, stored):
+        row = (*map(escaped, (name, channel.stream_url, channel.substream_url, username)), password)
+        size = 2 * len("".join(row).encode()) + 50  # quotes are doubled
+        if problem := channel.problem or _likeness(name, channel, stored) or (TOO_MANY if size > left else ""):
             findings.refused.append(Refused(name, problem))
             continue
-        writer.writerow(
-            [escaped(cell) for cell in (name, channel.stream_url, channel.substream_url, username)] + [password]
-        )
+        left -= size
+        rows.append(row)
         if channel.note:
             findings.notes[name] = channel.note
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
     findings.data = text.getvalue().encode()
     return findings
 

@@ -25,6 +25,7 @@ from cameras.sources import AddressError, CameraSource, split_credentials
 
 SECONDS = 10.0  # for one device
 MAX_BYTES = 300_000  # of one answer
+MAX_ADDRESS = 1000
 MAX_PROFILES = 64
 MAX_CHANNELS = 16
 WSDL = Path(onvif.__file__).parent / "wsdl"
@@ -218,7 +219,10 @@ class _Device:
     async def _stream_url(self, media: Any, profile: Any) -> str:
         setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
         told = await self._call(media, "GetStreamUri", StreamSetup=setup, ProfileToken=profile.token)
-        url, _, _ = split_credentials(str(told.Uri).strip())  # the login is the one that was entered
+        text = str(told.Uri or "").strip()
+        if len(text) > MAX_ADDRESS:
+            raise DeviceError(NO_STREAM)
+        url, _, _ = split_credentials(text)  # the login is the one that was entered
         try:
             _, host, _ = CameraSource(url).endpoint
         except AddressError as error:

@@ -120,6 +120,19 @@ def test_the_channels_of_a_recorder_have_numbers(admin_user: User, network: Netw
         assert f"(127.0.0.2:{camera.port}) channel {number}" in text
 
 
+def test_as_many_cameras_are_shown_as_an_import_takes(
+    admin_user: User, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def many(*_: object) -> list[onvif_devices.Channel]:
+        return [onvif_devices.Channel(f"rtsp://127.0.0.2/{'x' * 480}{number}") for number in range(1000)]
+
+    monkeypatch.setattr(onvif_devices, "channels", many)
+    text = shown(admin_user, network)
+    assert found.TOO_MANY in text
+    assert "channel 1 " not in text.partition("Left out")[2]
+    assert checked(text)
+
+
 def test_nobody_answers(admin_user: User) -> None:
     text = shown(admin_user, Network())
     for part in ("No device answered.", "ONVIF is switched on", "same network", "network_mode: host"):

@@ -116,6 +116,7 @@ def test_no_redirect_is_followed(camera: Device, status: int, operation: str) ->
         ("exec:ls", onvif_devices.NO_STREAM),
         ("rtsp://127.0.0.2/a b", onvif_devices.NO_STREAM),
         ("", onvif_devices.NO_STREAM),
+        ("rtsp://127.0.0.2/" + "x" * 200_000, onvif_devices.NO_STREAM),
     ],
 )
 def test_a_stream_that_is_not_on_the_device_is_left_out(camera: Device, url: str, sentence: str) -> None:
