@@ -53,6 +53,7 @@ class LeaseScripts:
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         """Returns the answer of acquire.lua: outcome, generation, facts."""
         terms, asking = slot.terms, slot.asking
+        trials = [limit.trial for limit in terms.limits]
         keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *(limit.key for limit in terms.limits)]
         arguments: list[Argument] = [
             slot.id,
@@ -61,10 +62,8 @@ class LeaseScripts:
             self._latest_ms(),
             slot.holder.as_json(self._worker),
             int(reentry),
-            f"[{','.join(str(limit.maximum) for limit in terms.limits)}]",
-            f"[{','.join(str(limit.trial) for limit in terms.limits)}]"
-            if any(limit.trial for limit in terms.limits)
-            else "[]",
+            str([limit.maximum for limit in terms.limits]),
+            str(trials) if any(trials) else "[]",
             json.dumps(self._options(slot)) if asking.may_wait and not reentry else "{}",
         ]
         if terms.budget or terms.trial_budget or asking.may_wait:
