@@ -56,6 +56,7 @@ print(json.dumps({{**ids, "token": tokens.issue(program, "test")}}))
 SEEING = {"granted", "member", "program", "manager"}  # who see the other camera on their pages
 SNAPSHOT = "/api/v1/cameras/{camera}/stream/snapshot"
 IMPORT = "/admin/cameras/camera/import/"  # of cameras from a file
+FIND = "/admin/cameras/camera/find/"  # of cameras in the network
 SKIPPED = ("/accounts/logout/", "/admin/logout/")  # the walk would be over
 # A parameter of an address -> what the walk fills in. A new one needs an entry.
 PARAMETERS = {
@@ -172,7 +173,8 @@ def requests_of(path: str) -> Iterator[tuple[str, str]]:
         return
     if path.startswith("/api/v1/"):
         yield from ((method, "{}") for method in ("POST", "PUT", "PATCH", "DELETE"))
-    yield "POST", "camera={camera}&id={camera}"
+    # Without an address, the page would ask the real networks. Nothing listens at this one.
+    yield "POST", "address=127.0.0.1:1" if path == FIND else "camera={camera}&id={camera}"
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.acceptance.hidden_camera import (
+    FIND,
     IMPORT,
     NAME,
     NAMED,
@@ -58,7 +59,7 @@ async def test_no_address_names_or_shows_a_hidden_camera(scene: Scene) -> None:
 
 async def test_the_walk_would_find_the_camera_where_an_administrator_sees_it(scene: Scene) -> None:
     admin = Session(scene.base, "admin")
-    assert {*NAMED, SNAPSHOT, IMPORT} <= set(walked())
+    assert {*NAMED, SNAPSHOT, IMPORT, FIND} <= set(walked())
     silent = [path for path in NAMED if not ask(admin, "GET", path.format(**scene.ids)).betrays]
     assert not silent
     assert ask(admin, "GET", SNAPSHOT.format(**scene.ids)).betrays
