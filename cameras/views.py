@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -25,7 +24,6 @@ def camera_list(request: HttpRequest) -> HttpResponse:
         "cameras": cameras,
         "groups": cards.groups_of(cameras),
         "simulated": demonstration.shows_simulated(cameras),
-        "limit": settings.STREAM_MAX_CONCURRENT,
         "may_watch": may_watch(request.user),
         "needs_grant": lambda: not sees_all(request.user),
         "can_manage": request.user.is_staff and request.user.has_perm("cameras.add_camera"),

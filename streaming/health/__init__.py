@@ -2,7 +2,7 @@
 
 `sights.py` collects what this worker sees of the cameras that it reads, for whatever reason. `records.py` keeps it in the
 database. `checks.py` opens the cameras that nobody has read for a while, one after another, by one of all workers.
-`overview.py` reads the records for metrics, and `admin.py` shows them at *Settings > Cameras*.
+`overview.py` reads the records for metrics, and `admin.py` shows them at *Cameras > Cameras*.
 
 A check must never open a camera that a worker reads already, and takes no slot.
 """

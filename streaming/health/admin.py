@@ -1,4 +1,4 @@
-"""The health of cameras at *Settings > Cameras*: columns and a filter of their list."""
+"""The health of cameras at *Cameras > Cameras*: columns and a filter of their list."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar

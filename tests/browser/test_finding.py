@@ -1,4 +1,4 @@
-"""Settings > Cameras > Find, as an administrator uses it, with a device of ONVIF whose stream is a simulated camera."""
+"""Cameras > Cameras > Find, as an administrator uses it, with a device of ONVIF whose stream is a simulated camera."""
 
 from playwright.sync_api import Page, expect
 

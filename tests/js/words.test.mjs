@@ -25,6 +25,13 @@ test("a refused viewer is offered a free stream", () => {
   assert.deepEqual(notice(refused(Reason.LIMIT_REACHED), true), free);
 });
 
+test("a refused viewer is told how many wait now, unless there is no line", () => {
+  const status = { ...refused(Reason.LIMIT_REACHED), waiting: 0 };
+  assert.equal(notice(status, false)?.text, "Nobody is waiting: you would be next.");
+  assert.equal(notice(status, false, 1)?.text, "1 viewer is waiting.");
+  assert.equal(notice({ ...status, waiting: null }, false, 1)?.action, "Retry");
+});
+
 test("a viewer at a limit of their own is not: a free stream of the server's does not help", () => {
   for (const reason of [Reason.USER_LIMIT_REACHED, Reason.ADDRESS_LIMIT_REACHED]) {
     assert.match(notice(refused(reason), true)?.text ?? "", /^Close (one|another stream)/);

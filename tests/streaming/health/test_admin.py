@@ -1,4 +1,4 @@
-"""Settings > Cameras: the health of each camera, and the filter."""
+"""Cameras > Cameras: the health of each camera, and the filter."""
 
 from datetime import timedelta
 

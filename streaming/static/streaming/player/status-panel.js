@@ -8,6 +8,13 @@ import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 
 /** @import { Viewer } from "../engine/viewer.js" */
 
+/**
+ * What a refused viewer is told.
+ * @typedef {object} House
+ * @property {boolean} slotFree whether they are offered a free slot
+ * @property {number | null} waiting viewers in line; null: not known since the refusal
+ */
+
 const OLD = 6; // seconds. While all is well, a still is up to five seconds old: it serves for two, and the next comes after two
 const OLD_WAITING = 12; // seconds. While a viewer waits for a slot, the next still comes after five
 const PLACE_INTERVAL = 5_000; // ms between two announcements of the place in line
@@ -58,12 +65,12 @@ export class StatusPanel {
     this.#noticeRetry.addEventListener("click", onRetry);
   }
 
-  /** @param {Viewer} viewer @param {boolean} slotFree whether a refused viewer is offered a free slot */
-  show(viewer, slotFree) {
+  /** @param {Viewer} viewer @param {House} house what a refused viewer is told */
+  show(viewer, house) {
     const status = this.#block.correct(viewer.status);
     const question = questionNotice(status.state, viewer.line.answerBy);
     const preempted = preemptionNotice(status.state, viewer.line.endsAt);
-    const shown = question ?? preempted ?? notice(status, slotFree);
+    const shown = question ?? preempted ?? notice(status, house.slotFree, house.waiting);
     const focused = this.#focused;
     this.#words = shown ? (shown.spoken ?? `${shown.title}. ${shown.text}`.trim()) : stateWords(status);
     this.#isPlace = status.state === State.WAITING;
@@ -102,12 +109,12 @@ export class StatusPanel {
    * Shows what changes with time: the age of the picture, how long a block lasts, for how long a viewer has been waiting,
    * and for how long they may answer.
    * @param {Viewer} viewer
-   * @param {boolean} slotFree
+   * @param {House} house
    */
-  tick(viewer, slotFree) {
+  tick(viewer, house) {
     const { state, until } = this.#block.correct(viewer.status);
     const blocked = state === State.CLOSED && until !== null;
-    if (this.#isPlace || viewer.line.answerBy || viewer.line.endsAt || blocked) this.show(viewer, slotFree);
+    if (this.#isPlace || viewer.line.answerBy || viewer.line.endsAt || blocked) this.show(viewer, house);
     if (this.#isPlace || (blocked && until <= Date.now())) this.announce();
     this.showAge(viewer);
   }

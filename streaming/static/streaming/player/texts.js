@@ -127,15 +127,17 @@ export function stateWords({ state, reason, message, offline, position }) {
  * The notice over the picture, if there is no stream to wait for.
  * @param {Status} status
  * @param {boolean} slotFree
+ * @param {number | null} waiting viewers in line since a refusal; null: not known
  * @returns {Notice | null}
  */
-export function notice(status, slotFree) {
+export function notice(status, slotFree, waiting = null) {
   const [title, action] = [stateWords(status), "Retry"];
   switch (status.state) {
     case State.WAITING:
       return placeNotice(status, title);
     case State.REFUSED:
-      return slotFree && status.reason === Reason.LIMIT_REACHED ? FREE : refusalNotice(status);
+      if (slotFree && status.reason === Reason.LIMIT_REACHED) return FREE;
+      return refusalNotice(status.waiting === null ? status : { ...status, waiting: waiting ?? status.waiting });
     case State.UNAVAILABLE:
       if (status.offline) return { title, text: "Waiting for the network…", action };
       return { title, text: whyUnavailable(status), action };
