@@ -196,7 +196,7 @@ def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str
     looks: list[tuple[float, float]] = []
     psutil.cpu_percent()
     started, before = time.monotonic(), (server.cpu(), chromium.cpu())
-    rates, gaps = wall.watch(minutes * 60, lambda: looks.append((server.memory(), wall.renderers_mb())))
+    rates, gaps = wall.watch(minutes * 60, lambda: looks.append((server.own_memory(), wall.renderers_mb())))
     passed = time.monotonic() - started
     percents = [100 * (meter.cpu() - used) / passed for meter, used in zip((server, chromium), before, strict=True)]
     results.add(
