@@ -90,8 +90,7 @@ async def channels(url: str, username: str, password: str, seconds: float = SECO
         except (aiohttp.ClientError, OSError) as error:
             raise DeviceError(NO_CONNECTION) from error
         except Fault as error:
-            wants_login = WRONG_LOGIN if username else NO_LOGIN
-            raise DeviceError(wants_login if is_auth_error(error) else REFUSED) from error
+            raise DeviceError(device.no_login if is_auth_error(error) else REFUSED) from error
         except (*UNREADABLE, RecursionError) as error:
             raise DeviceError(NOT_ONVIF) from error
         finally:
@@ -110,8 +109,8 @@ async def prepare() -> None:
 class _BoundedTransport:
     """Sends zeep's requests by `session`. It cannot load anything else."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._http = session
+    def __init__(self, session: aiohttp.ClientSession, no_login: str) -> None:
+        self._http, self._no_login = session, no_login
 
     async def post_xml(self, address: str, envelope: Any, headers: dict[str, str]) -> Response:
         async with self._http.post(
@@ -121,7 +120,7 @@ class _BoundedTransport:
             allow_redirects=False,
         ) as answer:
             if answer.status == 401:
-                raise DeviceError(WRONG_LOGIN)
+                raise DeviceError(self._no_login)
             if 300 <= answer.status < 400:
                 raise DeviceError(REDIRECT)
             content = bytearray()
@@ -140,7 +139,8 @@ class _BoundedTransport:
 class _Device:
     def __init__(self, url: str, username: str, password: str, session: aiohttp.ClientSession) -> None:
         self._url, self._username, self._password = url, username, password
-        self._transport = _BoundedTransport(session)
+        self.no_login = WRONG_LOGIN if username else NO_LOGIN
+        self._transport = _BoundedTransport(session, self.no_login)
         self._offset: timedelta | None = None  # of the device's clock: digests contain the time
         self._services: list[Any] = []
 

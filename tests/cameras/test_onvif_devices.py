@@ -81,6 +81,11 @@ def test_a_device_that_wants_http_authentication(camera: Device) -> None:
     assert problem(camera) == onvif_devices.WRONG_LOGIN
 
 
+def test_a_device_that_wants_http_authentication_is_asked_without_a_login(camera: Device) -> None:
+    camera.replies["GetServices"] = b"HTTP/1.0 401 Unauthorized\r\n\r\n"
+    assert problem(camera, "", "") == onvif_devices.NO_LOGIN
+
+
 @pytest.mark.parametrize("answer", ["services", "capabilities"])
 @pytest.mark.parametrize(
     "other", ["http://127.0.0.1:{}/", "https://127.0.0.2:{own}/", "http://127.0.0.2:{}/", "file:///etc"]
