@@ -48,7 +48,7 @@ class Worker:
         self._started = time.time() * 1000
         self.scripts = LeaseScripts(store, store, TIMING, self.name)
         self.viewings: list[Viewing] = []
-        self.counters = Counters()
+        self.counters, self.pace = Counters(), Pace()
         source = ReportSource(lambda: self.viewings, self._describe, lambda: policy)
         self.reporter = Reporter(
             store,
@@ -57,9 +57,8 @@ class Worker:
             source,
             lambda version, orders: None,
             TIMING.lease,
-            pace=(pace := Pace()),
+            pace=self.pace,
         )
-        self.pace = pace
         self.store = store
         self.cameras = CameraStates(store)
         self._seconds = 0.0

@@ -34,7 +34,7 @@ def telling_who_sees(request: HttpRequest) -> Iterator[None]:
 
 
 class GrantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What has grants, which are deleted with it."""
+    """The page of cameras, users or groups. Deleting one deletes its grants."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Also warns on the page that asks whether to delete."""

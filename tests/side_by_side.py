@@ -7,6 +7,7 @@ one process more than there are cores, as tests wait a lot.
 """
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -16,16 +17,18 @@ from xdist.workermanage import WorkerController
 BROWSER = "tests/browser/"
 
 
+def of_browser(files: Iterable[str]) -> list[str]:
+    return [file for file in files if file.startswith(BROWSER)]
+
+
 class BrowserApart(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if len(self.nodes) > 1 and node is self.nodes[0]:
-            for file in [file for file in self.workqueue if file.startswith(BROWSER)][:1]:
-                self.workqueue.move_to_end(file, last=False)
+        if len(self.nodes) > 1 and node is self.nodes[0] and (files := of_browser(self.workqueue)):
+            self.workqueue.move_to_end(files[0], last=False)
         super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
-        had_browser = any(file.startswith(BROWSER) for file in self.assigned_work[node])
-        if had_browser and not any(file.startswith(BROWSER) for file in self.workqueue) and not node.shutting_down:
+        if of_browser(self.assigned_work[node]) and not of_browser(self.workqueue) and not node.shutting_down:
             node.shutdown()  # after the tests that it has
         super()._reschedule(node)
 

@@ -21,9 +21,8 @@ class Keeper:
         """`lease`: seconds after which a lease that could not be released has ended by itself."""
         self._scripts, self._held, self._lease = scripts, held, lease
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
-        self._returned = OrderedDict[
-            str, tuple[Slot, float]
-        ]()  # the same, released since, those that end first in front
+        # The same, released since; the oldest first.
+        self._returned = OrderedDict[str, tuple[Slot, float]]()
         self._kept: dict[str, Slot] = {}  # their viewers may come back
         self._wake = asyncio.Event()
         self._released = asyncio.Event()

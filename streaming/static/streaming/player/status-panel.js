@@ -9,7 +9,7 @@ import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 /** @import { Viewer } from "../engine/viewer.js" */
 
 /**
- * What a refused viewer is told.
+ * How full the server is, for a refused viewer.
  * @typedef {object} House
  * @property {boolean} slotFree whether they are offered a free slot
  * @property {number | null} waiting viewers in line; null: not known since the refusal
