@@ -23,7 +23,9 @@ def of_browser(files: Iterable[str]) -> list[str]:
 
 class BrowserApart(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if len(self.nodes) > 1 and node is self.nodes[0] and (files := of_browser(self.workqueue)):
+        # `nodes` has the order in which the processes were ready.
+        first = min(self.nodes, key=lambda each: each.gateway.id)
+        if len(self.nodes) > 1 and node is first and (files := of_browser(self.workqueue)):
             self.workqueue.move_to_end(files[0], last=False)
         super()._assign_work_unit(node)
 
