@@ -141,9 +141,15 @@ class CameraProxy:
         except (ProxyError, ConnectError) as error:
             self.problem = str(error)
             raise
-        except TimeoutError:
-            self.problem = NO_ANSWER
+        except OSError as error:
+            if self.problem == NO_ANSWER and not isinstance(error, TimeoutError):
+                self.problem = ""  # it disconnected instead
             raise
+
+    def _ask(self, camera: Connection, request: bytes) -> None:
+        """Send a request. Until the camera answers it, that is the problem: FFmpeg may give up sooner than the proxy."""
+        self.problem = NO_ANSWER
+        camera.sendall(request)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -179,9 +185,10 @@ class CameraProxy:
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
-            camera.sendall(request)
             if request.startswith(b"PLAY "):
+                camera.sendall(request)
                 return replies.rest
+            self._ask(camera, request)
             while (reply := replies.next()).startswith(PACKET):
                 client.sendall(reply)
             client.sendall(self._checked(reply))
@@ -194,7 +201,7 @@ class CameraProxy:
             self._parts.netloc if self._parts.netloc.isascii() else (self._parts.hostname or "").encode("idna").decode()
         )
         request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + host.encode(), Messages(client).next(), count=1)
-        camera.sendall(request)
+        self._ask(camera, request)
         replies = Messages(camera)
         return self._checked(replies.next_head()) + replies.rest
 

@@ -78,8 +78,9 @@ class Reader:
         self.is_after_loss = False  # pictures in front of the last read are missing
         self._capture = cv2.VideoCapture(self._proxy.url, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
+            problem = self._proxy.problem
             self.close()
-            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), self._proxy.problem)
+            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), problem)
 
     def read(self) -> bytes:
         """Returns the next access unit. Raises CaptureError after the timeout, or if the unit is too large."""

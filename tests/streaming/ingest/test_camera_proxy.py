@@ -14,8 +14,8 @@ from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.ingest import camera_socket
 from streaming.ingest.access_units import START
-from streaming.ingest.camera_proxy import NO_LOGIN, REDIRECT
-from streaming.ingest.camera_socket import NOT_ALLOWED
+from streaming.ingest.camera_proxy import NO_LOGIN, REDIRECT, CameraProxy
+from streaming.ingest.camera_socket import NO_ANSWER, NOT_ALLOWED
 from streaming.ingest.opencv import cv2
 from streaming.ingest.reader import Allowance, Reader
 from tests.servers import PATIENCE, free_port, wait_until
@@ -174,6 +174,20 @@ def test_an_http_camera_with_a_password_is_read(simulator: Simulator) -> None:
 def test_the_camera_s_answer_is_the_reason(status: str, reason: str) -> None:
     with server(rtsp(DESCRIBE=lambda request: rtsp_reply(request, status))) as camera:
         assert why_not(f"rtsp://127.0.0.1:{camera.port}/") == reason
+
+
+@pytest.mark.parametrize("kind", ["OPTIONS", "DESCRIBE", "GET"])
+def test_a_camera_that_has_not_answered_yet_is_known_before_its_timeout(kind: str) -> None:
+    with silent(kind) as url:
+        proxy = CameraProxy(CameraSource(url), 60, 1_000_000)
+        threading.Thread(target=cv2.VideoCapture, args=(proxy.url, cv2.CAP_FFMPEG), daemon=True).start()
+        wait_until(lambda: proxy.problem == NO_ANSWER, PATIENCE, "the camera is asked")
+        proxy.close()
+
+
+def test_a_camera_that_disconnects_instead_of_an_answer_has_not_been_silent() -> None:
+    with server(lambda connection: connection.shutdown(socket.SHUT_RDWR)) as camera:
+        assert why_not(f"rtsp://127.0.0.1:{camera.port}/") == "The camera refused the connection, the log-in or the address."
 
 
 def test_each_connection_error_has_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
