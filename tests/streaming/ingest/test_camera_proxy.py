@@ -187,7 +187,10 @@ def test_a_camera_that_has_not_answered_yet_is_known_before_its_timeout(kind: st
 
 def test_a_camera_that_disconnects_instead_of_an_answer_has_not_been_silent() -> None:
     with server(lambda connection: connection.shutdown(socket.SHUT_RDWR)) as camera:
-        assert why_not(f"rtsp://127.0.0.1:{camera.port}/") == "The camera refused the connection, the log-in or the address."
+        assert (
+            why_not(f"rtsp://127.0.0.1:{camera.port}/")
+            == "The camera refused the connection, the log-in or the address."
+        )
 
 
 def test_each_connection_error_has_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
