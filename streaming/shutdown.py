@@ -29,13 +29,15 @@ def drain_on_signals(drain: Callable[[], Awaitable[None]]) -> None:
     """On SIGTERM or SIGINT, run `drain` once on this loop, then the signal's previous handler, which stops the server.
 
     Does nothing outside of the main thread, such as under runserver's autoreloader: Python allows no handlers there.
+    A signal that is ignored stays so, as SIGINT does in the background of a shell.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         before = signal.getsignal(number)
-        signal.signal(number, functools.partial(_drain_then, drain, loop, before))
+        if before is not signal.SIG_IGN:
+            signal.signal(number, functools.partial(_drain_then, drain, loop, before))
 
 
 def _drain_then(

@@ -54,7 +54,7 @@ class LeaseScripts:
         """Returns the answer of acquire.lua: outcome, generation, facts."""
         terms, asking = slot.terms, slot.asking
         trials = [limit.trial for limit in terms.limits]
-        keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *(limit.key for limit in terms.limits)]
+        keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *[limit.key for limit in terms.limits]]
         arguments: list[Argument] = [
             slot.id,
             self._lease_ms,

@@ -101,8 +101,11 @@ class Holder:
 
     def as_json(self, worker: str) -> str:
         """Returns the fields and the name of the worker as a JSON object."""
-        texts = (f'"{name}":{_quote(value) if isinstance(value, str) else value}' for name, value in vars(self).items())
-        return f'{{{",".join(texts)},"worker":{_quote(worker)}}}'
+        return (
+            f'{{"user":{_quote(self.user)},"camera":{_quote(self.camera)},"camera_id":{_quote(self.camera_id)},'
+            f'"quality":{_quote(self.quality)},"address":{_quote(self.address)},"since":{self.since},'
+            f'"user_id":{_quote(self.user_id)},"worker":{_quote(worker)}}}'
+        )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ While Redis is away or refuses, new viewers are refused and running streams go o
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import secrets
@@ -155,10 +154,9 @@ class SlotContext:
         self._asked_at, self._since = 0.0, time.time() * 1000
 
     async def __aenter__(self) -> Slot:
-        self._asked_at = asyncio.get_running_loop().time()
+        self._asked_at = time.monotonic()
         try:
-            with contextlib.ExitStack() as stack:
-                await self._admit(stack)
+            await self._admit()
         except BaseException:
             self._keeper.give_back(self._slot)
             raise
@@ -168,24 +166,28 @@ class SlotContext:
         # No await here, so nothing can cancel it. The keeper releases the id, with or without a reply to the acquire.
         self._keeper.give_back(self._slot)
 
-    async def _admit(self, stack: contextlib.ExitStack) -> None:
+    async def _admit(self) -> None:
         slot, waiter = self._slot, None
-        while True:
-            outcome, facts = await self._held.acquire(slot)
-            if outcome == "granted":
-                slot.in_use = facts[0]
-                slot.would_refuse = would_refuse(slot.terms, *facts[1:])
-                return
-            if outcome not in ("wait", "waits"):
-                raise refusal(slot.terms, outcome, facts)
-            if waiter is None and slot.asking.may_wait:
-                waiter = stack.enter_context(self._line.waiting(slot, self._on_place))
-            if outcome == "wait":
-                await self._wait_for_data(facts[0] / 1000)
-            elif waiter is not None:
-                await self._wait_in_line(waiter, *facts)
-            if self._read_terms is not None:
-                slot.terms = await self._read_terms()
+        try:
+            while True:
+                outcome, facts = await self._held.acquire(slot)
+                if outcome == "granted":
+                    slot.in_use = facts[0]
+                    slot.would_refuse = would_refuse(slot.terms, *facts[1:])
+                    return
+                if outcome not in ("wait", "waits"):
+                    raise refusal(slot.terms, outcome, facts)
+                if waiter is None and slot.asking.may_wait:
+                    waiter = self._line.enter(slot, self._on_place)
+                if outcome == "wait":
+                    await self._wait_for_data(facts[0] / 1000)
+                elif waiter is not None:
+                    await self._wait_in_line(waiter, *facts)
+                if self._read_terms is not None:
+                    slot.terms = await self._read_terms()
+        finally:
+            if waiter is not None:
+                self._line.leave(waiter)
 
     async def _wait_for_data(self, seconds: float) -> None:
         await self._on_wait(seconds)

@@ -6,9 +6,8 @@ them again if Redis has lost its data, so the order survives.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +47,7 @@ class Waiter:
         self._news.set()
 
     async def wait(self, ends_at: float) -> None:
-        """Tell the viewer each place until `call`. Raises TimeoutError at `ends_at` (loop time)."""
+        """Tell the viewer each place until `call`. Raises TimeoutError at `ends_at` (time.monotonic, the loop's time)."""
         async with asyncio.timeout_at(ends_at):
             while not self._called:
                 if self.place is not None and _facts(self.place) != _facts(self._told):
@@ -67,17 +66,17 @@ class WaitingLine:
         self._waiters: dict[str, Waiter] = {}
         self._somebody = asyncio.Event()
 
-    @contextlib.contextmanager
-    def waiting(self, slot: Slot, on_place: OnPlace) -> Iterator[Waiter]:
-        """Keep the viewer's place while the block lasts. Whoever leaves it releases the id, and so the ticket."""
+    def enter(self, slot: Slot, on_place: OnPlace) -> Waiter:
+        """Keep the viewer's place until `leave`."""
         waiter = self._waiters[slot.id] = Waiter(slot, on_place)
         self._somebody.set()
-        try:
-            yield waiter
-        finally:
-            del self._waiters[slot.id]
-            if not self._waiters:
-                self._somebody.clear()
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """Keep the place no more. The caller releases the id, and so the ticket."""
+        del self._waiters[waiter.slot.id]
+        if not self._waiters:
+            self._somebody.clear()
 
     def ask_again(self) -> None:
         """Let all viewers in line ask for a slot again: limits have changed."""

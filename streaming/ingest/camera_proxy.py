@@ -26,9 +26,8 @@ SEND_BUFFER = 256 * 1024  # bytes
 IN_SOCKETS = 8_000_000  # bytes that may wait in sockets while FFmpeg is busy: Linux keeps up to 6 MB unread
 READ_BYTES = 64 * 1024  # of one read
 MAX_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP login takes two
-KNOWN_AFTER = (
-    50  # whole pictures of a connection, after which the next one to this camera trusts its marker bits at once
-)
+# Whole pictures of a connection, after which the next one to this camera trusts its marker bits at once.
+KNOWN_AFTER = 50
 
 PACKET = b"$"  # begins an interleaved packet of RTSP
 # FFmpeg follows the first and unpacks the second without a limit. Both are renamed, wherever they are in a reply.
@@ -147,7 +146,7 @@ class CameraProxy:
             raise
 
     def _ask(self, camera: Connection, request: bytes) -> None:
-        """Send a request. Until the camera answers it, that is the problem: FFmpeg may give up sooner than the proxy."""
+        """Send a request. Until it is answered, that is the problem: FFmpeg may give up sooner than the proxy."""
         self.problem = NO_ANSWER
         camera.sendall(request)
 
@@ -197,9 +196,8 @@ class CameraProxy:
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
         """Forward one request. Returns the head of its reply, and what came with it."""
-        host = (
-            self._parts.netloc if self._parts.netloc.isascii() else (self._parts.hostname or "").encode("idna").decode()
-        )
+        netloc, name = self._parts.netloc, self._parts.hostname or ""
+        host = netloc if netloc.isascii() else name.encode("idna").decode()
         request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + host.encode(), Messages(client).next(), count=1)
         self._ask(camera, request)
         replies = Messages(camera)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import schemathesis.wfc.escalation  # else imported in a test, where compiling it has failed (CPython #106905)
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -1,3 +1,4 @@
+-- Includes gate/leases
 -- Keep the slot of a viewer whose connection was lost, for a short time: the viewer may take it again.
 -- KEYS  1 generation, 2 the line, 3.. the sets of the lease
 -- ARGV  1 lease id, 2 ms for which it is kept

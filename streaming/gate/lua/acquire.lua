@@ -1,4 +1,3 @@
--- Includes gate/admission
 -- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
@@ -24,181 +23,208 @@
 -- Cost: O(sets * log leases), and what `promote` gives to those who wait; with a budget that no report of the last seconds has
 --       recounted also O(leases of the server)
 local generation_key, details, rates, measured, totals, line, block = unpack(KEYS, 1, 7)
-local store, sets, server_set = store_of(KEYS[8]), {unpack(KEYS, 8)}, KEYS[8]
+local sets, server_set = {unpack(KEYS, 8)}, KEYS[8]
 local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
-local trials = ARGV[8] ~= '[]' and cjson.decode(ARGV[8]) or nil
 local options = ARGV[9] ~= '{}' and cjson.decode(ARGV[9]) or {}
 local budget, trial_budget, rate_field, estimate = tonumber(ARGV[10] or 0), tonumber(ARGV[11] or 0), ARGV[12], ARGV[13]
 local now = now_ms()
-local token, ready_at = generation(generation_key, sets, grace, latest, now)
 
--- Called only where it matters: a lease that is in all sets is renewed below.
-local function is_held()
-  for _, set in ipairs(sets) do
-    if not redis.call('ZSCORE', set, id) then return false end
-  end
-  return true
+-- Most viewers come while nothing stands in their way: there is room, nobody waits, and no lease can have been lost. A few calls
+-- find that out, and no function is needed: Lua makes all functions of a script anew for each of its calls.
+local in_use, wanted, has_room = 0, {'token', 'ready_at'}, true
+for position, set in ipairs(sets) do
+  local count = redis.call('ZCARD', set)
+  if position == 1 then in_use = count end
+  if count == 0 then wanted[#wanted + 1] = set end  -- nobody is in it, or Redis has evicted it
+  if limits[position] > 0 and count >= limits[position] then has_room = false end
 end
+local known = redis.call('HMGET', generation_key, unpack(wanted))
+local token, last_end = known[1], tonumber(known[2] or now + 1)
+for i = 3, #wanted do last_end = math.max(last_end, tonumber(known[i] or 0)) end
+local asks_for_more = reentry or ARGV[8] ~= '[]' or options.resume or options.replace or budget + trial_budget > 0
+local is_plain = has_room and not asks_for_more and last_end <= now and (latest == 0 or now <= latest)
+  and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
+local dry_run = {0}
+if not is_plain then
+-- Includes gate/leases, gate/admission
+  local store = store_of(server_set)
+  local trials = ARGV[8] ~= '[]' and cjson.decode(ARGV[8]) or nil
+  local ready_at
+  token, ready_at = generation(generation_key, sets, grace, latest, now)
+  in_use = nil  -- leases of the server, if known
 
--- Returns the kbit/s expected of this lease and those of all leases. Read once: nothing below changes them but a takeover.
-local expected, sum
-local function bandwidth()
-  if not sum then
-    reclaim(server_set, now, details, rates, totals)
-    expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
-    sum = committed(server_set, rates, now, expected, details)
-  end
-  return expected, sum
-end
-
--- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
-local in_use  -- leases of the server, if known
-local function refusal(without)
-  local position, count, limit = find_full_set(store, sets, limits, without, now)
-  if position then
-    local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
-    return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
-  end
-  in_use = count
-  if budget == 0 then return nil end
-  local expected, sum = bandwidth()
-  if without then sum = sum - (redis.call('HGET', rates, without) or expected) end
-  if reentry or not exceeds(store, budget, sum, expected, without) then return nil end
-  return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
-end
-
-local is_closed = reentry ~= (now < ready_at) and not is_held()
-if is_closed and reentry then return {'lost', token} end
-if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
-local is_blocked_or_waited_for = redis.call('EXISTS', block, line) > 0  -- one call, which mostly finds neither
-if is_blocked_or_waited_for and not is_closed and not reentry then
-  local message = redis.call('GET', block)
-  if message then return {'blocked', token, redis.call('PTTL', block), message} end
-end
-local anybody_waits = is_blocked_or_waited_for and redis.call('ZCARD', line) > 0
-if anybody_waits or next(options) then  -- else the functions of the line are not even made
--- Includes gate/line
-  -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
-  local function wait_in(queue)
-    local wait = options.wait
-    local known = ticket_of(line, id)
-    if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
-    local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
-    local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
-    local ticket = {
-      sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
-      field = rate_field, estimate = estimate,
-    }
-    place(line, id, ticket, queue)
-    redis.call('ZADD', line .. ':alive', now + wait.life, id)
-    return order
-  end
-
-  local function set_limits()
-    local said = {'budget', budget}
-    for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
-    redis.call('HSET', line .. ':limits', unpack(said))
-  end
-
-  if is_closed then
-    wait_in(server_set)
-    set_limits()
-    return {'wait', token, ready_at - now, now}
-  end
-  if anybody_waits and not reentry then
-    local queues = queues_of(line, sets)  -- before a budget is withdrawn
-    set_limits()
-    promote(store, queues, latest, now)
-  end
-
-  -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
-  local former, leaving = options.resume or options.replace, nil
-  local heir = former and line .. ':heir:' .. former
-  if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
-
-  -- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
-  local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
-
-  -- Orders the worker of the former viewing to end it.
-  local function hand_over(worker)
-    inherit()
-    local orders = options.orders .. worker
-    local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
-    redis.call('LREM', orders, 0, order)
-    redis.call('RPUSH', orders, order)
-    redis.call('PEXPIRE', orders, 60000)
-  end
-
-  local left = former and line .. ':left:' .. former
-  local came_back = former and options.resume and redis.call('GET', left)
-  local owner = former and redis.call('HGET', details, former)
-  if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
-  if came_back and options.wait and not leaving then
-    local order = tonumber(came_back)
-    if order == 0 then options.wait.class = 0 end
-    options.wait.order = order ~= 0 and order or next_order(line, 0, now)
-  elseif former and options.resume and options.wait then
-    local ticket = remove_ticket(line, former)
-    if ticket then
-      options.wait.order = ticket.order
-      hand_over(ticket.worker)
+  -- Called only where it matters: a lease that is in all sets is renewed below.
+  local function is_held()
+    for _, set in ipairs(sets) do
+      if not redis.call('ZSCORE', set, id) then return false end
     end
+    return true
   end
-  if came_back then redis.call('DEL', left) end
 
-  local queue, answer = refusal(leaving)
-  if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
-    queue = nil
-  elseif leaving and not queue then
-    if came_back then  -- its stream has ended: this one takes its slot
-      for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
-      redis.call('HDEL', details, leaving)
-      remove(rates, {leaving})
-      sum, in_use = nil, nil
-      inherit()
-    else
-      hand_over(cjson.decode(owner).worker)
-      queue, answer = refusal(nil)
-      options.wait = options.replacing
+  -- Returns the kbit/s expected of this lease and those of all leases. Read once: nothing below changes them but a takeover.
+  local expected, sum
+  local function bandwidth()
+    if not sum then
+      reclaim(server_set, now, details, rates, totals)
+      expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
+      sum = committed(server_set, rates, now, expected, details)
+    end
+    return expected, sum
+  end
+
+  -- Returns the queue and the answer of the limit that refuses this lease without `without`; nil if there is room.
+  local function refusal(without)
+    local position, count, limit = find_full_set(store, sets, limits, without, now)
+    if position then
+      local next = redis.call('ZRANGE', sets[position], 0, 0, 'WITHSCORES')
+      return sets[position], {'full', token, redis.call('ZCARD', line), position, count, limit, tonumber(next[2]) - now}
+    end
+    in_use = count
+    if budget == 0 then return nil end
+    local expected, sum = bandwidth()
+    if without then sum = sum - (redis.call('HGET', rates, without) or expected) end
+    if reentry or not exceeds(store, budget, sum, expected, without) then return nil end
+    return budget_queue(rate_field, estimate), {'budget', token, redis.call('ZCARD', line), sum, budget, expected}
+  end
+
+  local is_closed = reentry ~= (now < ready_at) and not is_held()
+  if is_closed and reentry then return {'lost', token} end
+  if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
+  local is_blocked_or_waited_for = redis.call('EXISTS', block, line) > 0  -- one call, which mostly finds neither
+  if is_blocked_or_waited_for and not is_closed and not reentry then
+    local message = redis.call('GET', block)
+    if message then return {'blocked', token, redis.call('PTTL', block), message} end
+  end
+  local anybody_waits = is_blocked_or_waited_for and redis.call('ZCARD', line) > 0
+  if anybody_waits or next(options) then  -- else the functions of the line are not even made
+-- Includes gate/line
+    -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
+    local function wait_in(queue)
+      local wait = options.wait
       local known = ticket_of(line, id)
-      if not known or known.order > 0 then
-        remove_ticket(line, id)
-        options.wait.order = next_order(line, -1, now)
+      if not known and not wait.order and redis.call('ZCARD', line) >= wait.most then return nil end
+      local has_heir = redis.call('EXISTS', line .. ':heir:' .. id) == 1
+      local order = known and known.order or not has_heir and wait.order or next_order(line, wait.class, now)
+      local ticket = {
+        sets = sets, class = wait.class, order = order, since = wait.since, worker = wait.worker, details = description,
+        field = rate_field, estimate = estimate,
+      }
+      place(line, id, ticket, queue)
+      redis.call('ZADD', line .. ':alive', now + wait.life, id)
+      return order
+    end
+
+    local function set_limits()
+      local said = {'budget', budget}
+      for position, set in ipairs(sets) do said[#said + 1], said[#said + 2] = set, limits[position] end
+      redis.call('HSET', line .. ':limits', unpack(said))
+    end
+
+    if is_closed then
+      wait_in(server_set)
+      set_limits()
+      return {'wait', token, ready_at - now, now}
+    end
+    if anybody_waits and not reentry then
+      local queues = queues_of(line, sets)  -- before a budget is withdrawn
+      set_limits()
+      promote(store, queues, latest, now)
+    end
+
+    -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
+    local former, leaving = options.resume or options.replace, nil
+    local heir = former and line .. ':heir:' .. former
+    if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
+
+    -- Nobody else gets the slot or place of the former viewing, nor does it come back to them.
+    local function inherit() redis.call('SET', heir, id, 'PX', 60000) end
+
+    -- Orders the worker of the former viewing to end it.
+    local function hand_over(worker)
+      inherit()
+      local orders = options.orders .. worker
+      local order = cjson.encode({id = former, message = '', block = 0, replaced = true})
+      redis.call('LREM', orders, 0, order)
+      redis.call('RPUSH', orders, order)
+      redis.call('PEXPIRE', orders, 60000)
+    end
+
+    local left = former and line .. ':left:' .. former
+    local came_back = former and options.resume and redis.call('GET', left)
+    local owner = former and redis.call('HGET', details, former)
+    if owner and cjson.decode(owner).user_id == cjson.decode(description).user_id then leaving = former end
+    if came_back and options.wait and not leaving then
+      local order = tonumber(came_back)
+      if order == 0 then options.wait.class = 0 end
+      options.wait.order = order ~= 0 and order or next_order(line, 0, now)
+    elseif former and options.resume and options.wait then
+      local ticket = remove_ticket(line, former)
+      if ticket then
+        options.wait.order = ticket.order
+        hand_over(ticket.worker)
       end
     end
+    if came_back then redis.call('DEL', left) end
+
+    local queue, answer = refusal(leaving)
+    if (queue or leaving) and is_held() then  -- also a slot that was granted before the former one has ended
+      queue = nil
+    elseif leaving and not queue then
+      if came_back then  -- its stream has ended: this one takes its slot
+        for _, set in ipairs(sets) do redis.call('ZREM', set, leaving) end
+        redis.call('HDEL', details, leaving)
+        remove(rates, {leaving})
+        sum, in_use = nil, nil
+        inherit()
+      else
+        hand_over(cjson.decode(owner).worker)
+        queue, answer = refusal(nil)
+        options.wait = options.replacing
+        local known = ticket_of(line, id)
+        if not known or known.order > 0 then
+          remove_ticket(line, id)
+          options.wait.order = next_order(line, -1, now)
+        end
+      end
+    end
+    if queue then
+      if not options.wait then return answer end
+      set_limits()
+      local order = wait_in(queue)
+      if not order then return {'line_full', token, redis.call('ZCARD', line)} end
+      table.remove(answer, 2)
+      answer[2] = redis.call('ZCARD', line)
+      return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+    end
+    remove_ticket(line, id)
+  else
+    local queue, answer = refusal(nil)
+    if queue and not is_held() then return answer end
   end
-  if queue then
-    if not options.wait then return answer end
-    set_limits()
-    local order = wait_in(queue)
-    if not order then return {'line_full', token, redis.call('ZCARD', line)} end
-    table.remove(answer, 2)
-    answer[2] = redis.call('ZCARD', line)
-    return {'waits', token, order, redis.call('ZRANK', line, id) + 1, unpack(answer)}
+
+  -- The lease is admitted.
+  if trials then
+    local position, count, trial = find_full_set(store, sets, trials, id, now)
+    if position then dry_run = {position, count, trial} end
   end
-  remove_ticket(line, id)
-else
-  local queue, answer = refusal(nil)
-  if queue and not is_held() then return answer end
+  if budget > 0 or trial_budget > 0 then
+    local expected, sum = bandwidth()
+    if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
+    if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
+    set_rate(rates, id, expected)
+    outlive(lease, rates)
+  end
+  in_use = in_use or redis.call('ZCARD', server_set)
 end
 
--- The lease is admitted.
-local dry_run = {0}
-if trials then
-  local position, count, trial = find_full_set(store, sets, trials, id, now)
-  if position then dry_run = {position, count, trial} end
+local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
+local last_ends, added = {}, {}
+for position, set in ipairs(sets) do
+  added[position] = redis.call('ZADD', set, ends, id)
+  last_ends[2 * position - 1], last_ends[2 * position] = set, ends
 end
-if budget > 0 or trial_budget > 0 then
-  local expected, sum = bandwidth()
-  if redis.call('HEXISTS', details, id) == 1 then sum = sum - (redis.call('HGET', rates, id) or expected) end
-  if dry_run[1] == 0 and exceeds(store, trial_budget, sum, expected) then dry_run = {-1, sum, trial_budget, expected} end
-  set_rate(rates, id, expected)
-  outlive(lease, rates)
-end
-in_use = in_use or redis.call('ZCARD', server_set)
-local added, ends = enter(store, id, sets, now + lease, description, lease)
-local last_ends = {}
-for position, set in ipairs(sets) do last_ends[2 * position - 1], last_ends[2 * position] = set, ends end
+redis.call('HSET', details, id, description)
+outlive(lease, details)
 redis.call('HSET', generation_key, unpack(last_ends))
-return {'granted', token, in_use + added, unpack(dry_run)}
+return {'granted', token, in_use + added[1], unpack(dry_run)}

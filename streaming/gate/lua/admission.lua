@@ -43,13 +43,3 @@ end
 
 -- Returns the name of the budget's queue in the line for such a rate.
 local function budget_queue(field, estimate) return 'budget:' .. estimate .. ':' .. field end
-
--- Adds a lease to all sets until `ends`. Cost: O(sets * log leases)
-local function enter(store, id, sets, ends, description, lease)
-  local text = string.format('%.0f', ends)  -- once: Redis's own conversion from number to text is slow
-  local added = redis.call('ZADD', sets[1], text, id)
-  redis.call('HSET', store.details, id, description)
-  outlive(lease, store.details)
-  for position = 2, #sets do redis.call('ZADD', sets[position], text, id) end
-  return added, text
-end

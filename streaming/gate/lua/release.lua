@@ -1,4 +1,4 @@
--- Includes gate/admission
+-- Includes gate/leases, gate/admission
 -- Remove leases from all sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the sets, the server's first
 -- ARGV  1 ms in which the viewers may come back, 2 latest time that Redis's clock may show now (0: unknown),

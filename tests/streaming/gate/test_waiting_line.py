@@ -10,7 +10,7 @@ from streaming.errors import LineFullError, WaitExpiredError
 from streaming.gate.leases import Asking, Kind, Limit, Place, Rate, Slot, Terms
 from streaming.gate.line_readings import move_to_front, read_line, remove
 from streaming.gate.slots import Gate
-from streaming.store.keys import ORDERS, SERVER_SET
+from streaming.store.keys import LINE, ORDERS, SERVER_SET
 from streaming.store.scripts import Store
 from tests.streaming.gate.gates import FOREVER, gate_store, no_wait
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
@@ -114,6 +114,20 @@ async def test_the_order_survives_a_redis_that_loses_its_data(gate: Gate, second
     for visitor in line:
         await visitor.watching(8)
         visitor.leave()
+
+
+async def test_who_gets_a_slot_after_redis_evicted_a_part_of_the_line_is_in_line_no_more(
+    gate: Gate, store: Store
+) -> None:
+    watching = await Visitor(gate, terms(1)).watching()
+    ada = await Visitor(gate, terms(1)).in_line()
+    await store.call("DEL", LINE)
+    watching.leave()
+    await watching.task
+    await gate.keeper.until_released()
+    gate.line.ask_again()
+    await ada.watching()
+    assert await store.call("HLEN", f"{LINE}:tickets") == 0, "her lease would be granted once more, and end too soon"
 
 
 async def test_operators_go_before_others_and_background_after_all(gate: Gate) -> None:
