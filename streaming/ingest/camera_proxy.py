@@ -26,8 +26,7 @@ SEND_BUFFER = 256 * 1024  # bytes
 IN_SOCKETS = 8_000_000  # bytes that may wait in sockets while FFmpeg is busy: Linux keeps up to 6 MB unread
 READ_BYTES = 64 * 1024  # of one read
 MAX_CONNECTIONS = 4  # of FFmpeg for one opening: an HTTP login takes two
-# Whole pictures of a connection, after which the next one to this camera trusts its marker bits at once.
-KNOWN_AFTER = 50
+KNOWN_AFTER = 50  # whole pictures, after which the next connection to this camera trusts its marker bits at once
 
 PACKET = b"$"  # begins an interleaved packet of RTSP
 # FFmpeg follows the first and unpacks the second without a limit. Both are renamed, wherever they are in a reply.
