@@ -10,7 +10,6 @@ import functools
 import hashlib
 import logging
 import re
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -130,7 +129,7 @@ class Store:
 
     async def call(self, *command: Argument) -> Any:
         """Run one command. Raises GateUnavailableError, or redis's ReplyError."""
-        ends_at = time.monotonic() + DEADLINE  # the loop's time, too
+        ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire
         try:
             if wire is not None and not wire.lost:
