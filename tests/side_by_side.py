@@ -2,8 +2,8 @@
 then help it.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. There is
-one process more than there are cores, as tests wait a lot.
+in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. There are
+two processes more than cores, as tests wait almost half of their time.
 """
 
 import os
@@ -47,7 +47,7 @@ def _takes_minutes(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
