@@ -40,10 +40,10 @@ for position, set in ipairs(sets) do
   if limits[position] > 0 and count >= limits[position] then has_room = false end
 end
 local known = redis.call('HMGET', generation_key, unpack(wanted))
-local token, last_end = known[1], tonumber(known[2] or now + 1)
-for i = 3, #wanted do last_end = math.max(last_end, tonumber(known[i] or 0)) end
+local token, closed_until = known[1], tonumber(known[2] or now + 1)
+for i = 3, #wanted do closed_until = math.max(closed_until, tonumber(known[i] or 0)) end  -- a missing set's last lease
 local asks_for_more = reentry or ARGV[8] ~= '[]' or options.resume or options.replace or budget + trial_budget > 0
-local is_plain = has_room and not asks_for_more and last_end <= now and (latest == 0 or now <= latest)
+local is_plain = has_room and not asks_for_more and closed_until <= now and (latest == 0 or now <= latest)
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
