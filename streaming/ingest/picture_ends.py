@@ -227,8 +227,11 @@ class PictureEnds:
         """Insert one in front of a picture, which begins with the packet `sequence`, if there is anything to tell."""
         before = self._timestamp if self._delimited_at is None else self._delimited_at
         later = ticks(before, self._timestamp)
-        if self._lost or abs(later) > TOLERANCE:
-            self._delimit(b"%+d%b." % (later, b"!" if self._lost else b""), sequence - 1, self._timestamp)
+        if self._lost:  # twice: FFmpeg ignores the first packet after a jump of 3,000 numbers
+            self._delimit(b"%+d!." % later, sequence - 2, self._timestamp)
+            self._delimit(b"%+d!." % later, sequence - 1, self._timestamp)
+        elif abs(later) > TOLERANCE:
+            self._delimit(b"%+d." % later, sequence - 1, self._timestamp)
         self._lost = False
 
     def _drop(self, end: int) -> None:

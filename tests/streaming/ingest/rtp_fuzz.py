@@ -113,7 +113,9 @@ def _damaged(
     return tuple(packet for _, packet in sent), tuple(number for number, _ in sent)
 
 
-def sending(round: Round, done: threading.Event) -> Callable[[socket.socket], None]:
+def sending(round: Round, done: threading.Event, enough: threading.Event) -> Callable[[socket.socket], None]:
+    """A camera that sends the packets, sets `done`, and hangs up at `enough`: else its reader waits for the timeout."""
+
     def send(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         chance = random.Random(len(round.packets))  # noqa: S311 - no secret
@@ -127,6 +129,8 @@ def sending(round: Round, done: threading.Event) -> Callable[[socket.socket], No
             connection.sendall(data[cut:])
             time.sleep(0.002)
         done.set()
+        enough.wait(20)
+        connection.shutdown(socket.SHUT_RDWR)
 
     return send
 
@@ -157,15 +161,16 @@ def decoded(codec: Codec, units: Iterator[bytes]) -> list[tuple[Any, bool]]:
 
 def check(round: Round) -> int:
     """Returns how many pictures were passed on. Raises AssertionError for half a picture."""
-    done = threading.Event()
+    done, enough = threading.Event(), threading.Event()
     codec = round.shape.codec
-    with server(playing(codec, sending(round, done))) as camera:
+    with server(playing(codec, sending(round, done, enough))) as camera:
         with watching(f"rtsp://127.0.0.1:{camera.port}/") as watched:
             assert done.wait(20)
             count = -1
             while count != len(watched.frames):
                 count = len(watched.frames)
                 time.sleep(QUIET)
+            enough.set()
         frames = list(watched.video)
     numbers = {
         tuple(unit.rstrip(b"\x00") for unit in picture.slices): number for number, picture in enumerate(round.pictures)

@@ -91,6 +91,11 @@ def test_no_half_picture_is_passed_on(fault: str, seed: int) -> None:
     check(make_round(seed, fault))
 
 
+def test_no_picture_is_passed_on_after_thousands_of_packets_were_lost_with_the_key() -> None:
+    """FFmpeg ignores the first packet after so many."""
+    check(make_round(1709492674))
+
+
 @pytest.mark.parametrize("shape", RIGHT[:9] + WRONG, ids=str)
 def test_no_half_picture_of_a_camera_of_this_shape_is_passed_on(shape: Shape) -> None:
     if shape in RIGHT:
