@@ -26,6 +26,8 @@ TOLERANCE = 450  # ticks (5 ms) by which a picture's time may be wrong, which is
 RTPMAP = re.compile(rb"(?i)a=rtpmap:([0-9]{1,3})[ \t]+(H26[45])/90000")
 REORDERED = re.compile(rb"(?i)packetization-mode=2|sprop-max-don-diff=[1-9]")
 
+# FFmpeg ignores the first packet after a jump of more than 3,000 numbers. So a loss is told twice.
+LOSS_TOLD = 2  # times
 END = b"\xf0"  # of a delimiter behind a picture
 # Delimiters in front of a read. Those in front of a picture tell by how many ticks it differs from the expected time, and
 # with "!" that pictures were lost before it.
@@ -227,11 +229,9 @@ class PictureEnds:
         """Insert one in front of a picture, which begins with the packet `sequence`, if there is anything to tell."""
         before = self._timestamp if self._delimited_at is None else self._delimited_at
         later = ticks(before, self._timestamp)
-        if self._lost:  # twice: FFmpeg ignores the first packet after a jump of 3,000 numbers
-            self._delimit(b"%+d!." % later, sequence - 2, self._timestamp)
-            self._delimit(b"%+d!." % later, sequence - 1, self._timestamp)
-        elif abs(later) > TOLERANCE:
-            self._delimit(b"%+d." % later, sequence - 1, self._timestamp)
+        if self._lost or abs(later) > TOLERANCE:
+            for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):
+                self._delimit(b"%+d%b." % (later, b"!" if self._lost else b""), number, self._timestamp)
         self._lost = False
 
     def _drop(self, end: int) -> None:
