@@ -227,8 +227,7 @@ class PictureEnds:
 
     def _delimit_beginning(self, sequence: int) -> None:
         """Insert one in front of a picture, which begins with the packet `sequence`, if there is anything to tell."""
-        before = self._timestamp if self._delimited_at is None else self._delimited_at
-        later = ticks(before, self._timestamp)
+        later = ticks(self._timestamp if self._delimited_at is None else self._delimited_at, self._timestamp)
         if self._lost or abs(later) > TOLERANCE:
             for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):
                 self._delimit(b"%+d%b." % (later, b"!" if self._lost else b""), number, self._timestamp)
