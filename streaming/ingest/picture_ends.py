@@ -154,6 +154,7 @@ class PictureEnds:
             self._prefixes.add(content)
             return end
         if content not in self._prefixes:
+            self._damaged |= self.trusted and self._after_gap  # the first of them is lost
             if not self._damaged:
                 raise _UnpredictableError
             return end
@@ -174,8 +175,7 @@ class PictureEnds:
             self._stream.pass_on(at)
             self._is_kept, self._first = True, self._next - 1
         self._has_slice = self._ended = self._is_key = self._damaged = False
-        self._after_gap = is_gap
-        self._prefixes = set()
+        self._after_gap, self._prefixes = is_gap, set()
 
     def _note(self, unit: Begins) -> None:
         """`unit` begins in the current picture."""

@@ -91,6 +91,10 @@ def test_no_half_picture_is_passed_on(fault: str, seed: int) -> None:
     check(make_round(seed, fault))
 
 
+def test_a_camera_that_loses_one_of_its_repeated_parameter_sets_is_trusted_as_before() -> None:
+    check(make_round(1034723554))
+
+
 def test_no_picture_is_passed_on_after_thousands_of_packets_were_lost_with_the_key() -> None:
     """FFmpeg ignores the first packet after so many."""
     check(make_round(1709492674))
