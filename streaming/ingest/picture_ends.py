@@ -133,7 +133,7 @@ class PictureEnds:
         elif self._ended:
             raise _UnpredictableError
         self._damaged |= is_gap and not is_first
-        self._has_slice |= is_late
+        self._has_slice |= is_gap and not is_first  # its beginning may be what is lost
         payload, stop = payload_of(self._stream.held, at, end, flags)
         units = self._types[kind & 0x7F].units(self._stream.held, payload, stop)
         if is_first and is_gap and not units:

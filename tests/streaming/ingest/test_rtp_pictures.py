@@ -91,6 +91,10 @@ def test_no_half_picture_is_passed_on(fault: str, seed: int) -> None:
     check(make_round(seed, fault))
 
 
+def test_a_picture_whose_slice_has_lost_its_beginning_is_not_joined_to_the_next_one() -> None:
+    check(make_round(1591703588))
+
+
 def test_a_camera_that_loses_one_of_its_repeated_parameter_sets_is_trusted_as_before() -> None:
     check(make_round(1034723554))
 
