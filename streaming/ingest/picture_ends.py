@@ -120,8 +120,8 @@ class PictureEnds:
             raise _UnpredictableError
         is_gap, self._next = sequence != self._next, (sequence + 1) & 0xFFFF
         is_first = timestamp != self._timestamp
-        is_late = is_gap and not is_first and self._ended  # of a picture that has ended
-        if is_first or is_late:
+        is_lost = is_gap and not is_first  # packets of this picture
+        if is_first or (is_lost and self._ended):
             self._begin(at, is_gap=is_gap)
             self._step = ticks(self._timestamp, timestamp) if self.whole else 0
             self._timestamp, self._source = timestamp, source
@@ -132,8 +132,8 @@ class PictureEnds:
                 self._delimited_at = None
         elif self._ended:
             raise _UnpredictableError
-        self._damaged |= is_gap and not is_first
-        self._has_slice |= is_gap and not is_first  # its beginning may be what is lost
+        self._damaged |= is_lost
+        self._has_slice |= is_lost  # the beginning of one may be what is lost
         payload, stop = payload_of(self._stream.held, at, end, flags)
         units = self._types[kind & 0x7F].units(self._stream.held, payload, stop)
         if is_first and is_gap and not units:

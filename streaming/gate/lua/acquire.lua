@@ -1,3 +1,4 @@
+-- Includes gate/enter
 -- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
@@ -31,7 +32,7 @@ local budget, trial_budget, rate_field, estimate = tonumber(ARGV[10] or 0), tonu
 local now = now_ms()
 
 -- Most viewers come while nothing stands in their way: there is room, nobody waits, and no lease can have been lost. A few calls
--- find that out, and no function is needed: Lua makes all functions of a script anew for each of its calls.
+-- find that out. Other functions are made only in the long way, because Lua makes them anew for each call of a script.
 local in_use, wanted, has_room = 0, {'token', 'ready_at'}, true
 for position, set in ipairs(sets) do
   local count = redis.call('ZCARD', set)
@@ -132,7 +133,7 @@ if not is_plain then
       promote(store, queues, latest, now)
     end
 
-    -- What this user had before: a lease that shall end for this one, or the order with which the viewer may come back.
+    -- `former`: the lease or ticket that this user had before. `leaving`: the same, if it is a lease that ends for this one.
     local former, leaving = options.resume or options.replace, nil
     local heir = former and line .. ':heir:' .. former
     if heir and (redis.call('GET', heir) or id) ~= id then former = nil end  -- another viewer has it already
@@ -218,13 +219,8 @@ if not is_plain then
   in_use = in_use or redis.call('ZCARD', server_set)
 end
 
-local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
-local last_ends, added = {}, {}
-for position, set in ipairs(sets) do
-  added[position] = redis.call('ZADD', set, ends, id)
-  last_ends[2 * position - 1], last_ends[2 * position] = set, ends
-end
-redis.call('HSET', details, id, description)
-outlive(lease, details)
+local added, ends = enter(details, id, sets, now + lease, description, lease)
+local last_ends = {}
+for position, set in ipairs(sets) do last_ends[2 * position - 1], last_ends[2 * position] = set, ends end
 redis.call('HSET', generation_key, unpack(last_ends))
-return {'granted', token, in_use + added[1], unpack(dry_run)}
+return {'granted', token, in_use + added, unpack(dry_run)}

@@ -94,10 +94,7 @@ end
 
 local function grant(store, id, ticket, rate, now)
   remove_ticket(store.line, id)
-  local ends = string.format('%.0f', now + CLAIM)  -- once: Redis's own conversion from number to text is slow
-  for _, set in ipairs(ticket.sets) do redis.call('ZADD', set, ends, id) end
-  redis.call('HSET', store.details, id, ticket.details)
-  outlive(CLAIM, store.details)
+  enter(store.details, id, ticket.sets, now + CLAIM, ticket.details, CLAIM)
   note_ends(store.generation, ticket.sets)
   if rate then set_rate(store.rates, id, rate) end
   local granted = store.line .. ':granted:' .. ticket.worker

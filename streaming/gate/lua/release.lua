@@ -29,7 +29,7 @@ end
 if redis.call('ZCARD', line) == 0 then return removed end
 
 -- The rest is not even defined if nobody waits, which saves a third of the time.
--- Includes gate/line
+-- Includes gate/enter, gate/line
 for _, id in ipairs(ids) do
   local ticket = remove_ticket(line, id)
   if ticket then may_come_back(id, string.format('%.0f', ticket.order)) end

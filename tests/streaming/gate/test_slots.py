@@ -1,16 +1,17 @@
 """Slots on a real Redis: admission, and how they are given back."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from streaming.conf import Timing
 from streaming.errors import LimitReachedError
-from streaming.gate.leases import Limit
+from streaming.gate.leases import Holder, Limit
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS
 from streaming.store.scripts import Argument, Store
@@ -104,6 +105,11 @@ async def test_a_viewer_that_gives_up_while_its_acquire_is_on_the_way_leaves_no_
     await asyncio.gather(*tasks, return_exceptions=True)
     await until_in_use(gate, 0, 1)
     assert await store.call("HLEN", DETAILS) == 0
+
+
+def test_no_field_of_a_holder_is_missing_in_its_details() -> None:
+    ada = Holder('Ada "A"', "Yärd\n", "c1", "low", "::1", 1.5, "7")
+    assert json.loads(ada.as_json("w")) == {**asdict(ada), "worker": "w"}
 
 
 async def test_the_usage_names_holders_and_their_changes(gate: Gate) -> None:

@@ -3,11 +3,13 @@
 import time
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
 from cameras.models import Camera, cameras_changed
+from streaming.health import records
 from streaming.health.overview import read_overview
 from streaming.health.records import Sight, due, reconnections_in_a_day, store
 from streaming.ingest.condition import Problem, VideoFacts
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 FACTS = VideoFacts("h264", 1280, 720, 24.96)
 NOW = timezone.now()
-HOUR = int(time.time() // 3600)  # or the one before: the next may begin during the tests
+HOUR = int(time.time() // 3600)
 
 
 def add(name: str = "Yard", **fields: object) -> Camera:
@@ -64,10 +66,13 @@ def test_a_camera_that_was_deleted_meanwhile_is_left_out() -> None:
     assert [row.camera_id for row in CameraHealth.objects.all()] == [camera.pk]
 
 
-def test_reconnections_of_the_last_24_hours_are_added_up_and_older_ones_forgotten() -> None:
+def test_reconnections_of_the_last_24_hours_are_added_up_and_older_ones_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "time", SimpleNamespace(time=lambda: HOUR * 3600))  # the next hour may begin now
     camera = add()
     id = str(camera.pk)
-    store({id: failing()}, {(id, HOUR): 1, (id, HOUR - 22): 2, (id, HOUR - 24): 4})
+    store({id: failing()}, {(id, HOUR): 1, (id, HOUR - 23): 2, (id, HOUR - 24): 4})
     store({}, {(id, HOUR): 8})
     row = CameraHealth.objects.get()
     assert reconnections_in_a_day(row) == 1 + 2 + 8
