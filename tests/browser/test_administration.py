@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from cameras.simulator import SimulatedCamera
 from tests.browser.conftest import Gate, log_in
@@ -58,6 +58,17 @@ def test_both_streams_of_a_camera_are_tried(page: Page, base: str, yard: Simulat
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("Substream: No stream at this path.")).to_be_visible(timeout=15_000)
     expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+
+
+def test_the_connection_can_be_tested_only_once_its_script_has_loaded(page: Page, base: str, gate: Gate) -> None:
+    log_in(page, base, "admin")
+    held: list[Route] = []
+    page.route("**/test-connection*.js", lambda route: held.append(route))
+    page.goto(f"{base}/admin/cameras/camera/add/", wait_until="commit")
+    button = page.get_by_role("button", name="Test connection")
+    expect(button).to_be_disabled()
+    held[0].continue_()
+    expect(button).to_be_enabled()
 
 
 def test_a_wrong_address_is_explained_in_the_form(page: Page, base: str, gate: Gate) -> None:

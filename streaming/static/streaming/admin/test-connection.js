@@ -75,4 +75,5 @@ const panel = document.querySelector("[data-test-url]");
 if (panel instanceof HTMLElement) {
   const button = find(panel, "button", HTMLButtonElement);
   button.addEventListener("click", () => testAll(panel, button));
+  button.disabled = false;
 }
