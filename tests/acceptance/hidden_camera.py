@@ -203,15 +203,17 @@ class Scene:
 def leaks_of(scene: Scene, session: Session, token: str) -> list[str]:
     """Walks all addresses. Returns where the hidden camera came out, or was not answered as one that does not exist."""
     found, unknown = [], str(uuid.uuid4())
+
+    def answer_for(camera: str, method: str, path: str, body: str) -> Answer:
+        address = path.format(**{**scene.ids, "camera": camera})
+        return ask(session, method, address, body.replace("{camera}", camera), token)
+
     for path in walked():
         for method, body in requests_of(path):
-            query = QUERIES.get(path, "") if method == "GET" else ""
-            answer, twin = (
-                ask(session, method, path.format(**ids) + query, body.replace("{camera}", ids["camera"]), token)
-                for ids in (scene.ids, {**scene.ids, "camera": unknown})
-            )
-            is_same = not answer.is_json or answer.text.replace(scene.hidden, unknown) == twin.text
-            names_camera = "{camera}" in path or "{camera}" in body
-            if answer.betrays or (names_camera and (answer.status != twin.status or not is_same)):
+            request = method, path + QUERIES.get(path, "") if method == "GET" else path, body
+            answer = answer_for(scene.hidden, *request)
+            twin = answer_for(unknown, *request) if "{camera}" in path + body else answer
+            is_same = not answer.is_json or answer.text == twin.text.replace(unknown, scene.hidden)
+            if answer.betrays or answer.status != twin.status or not is_same:
                 found.append(f"{method} {path}: {answer} {twin.status}")
     return found

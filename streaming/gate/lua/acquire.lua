@@ -33,16 +33,19 @@ local now = now_ms()
 
 -- Most viewers come while nothing stands in their way: there is room, nobody waits, and no lease can have been lost. A few calls
 -- find that out. Other functions are made only in the long way, because Lua makes them anew for each call of a script.
-local in_use, wanted, has_room = 0, {'token', 'ready_at'}, true
+local in_use, has_room, missing = redis.call('ZCARD', server_set), true, {}
 for position, set in ipairs(sets) do
-  local count = redis.call('ZCARD', set)
-  if position == 1 then in_use = count end
-  if count == 0 then wanted[#wanted + 1] = set end  -- nobody is in it, or Redis has evicted it
+  local count = position == 1 and in_use or redis.call('ZCARD', set)
+  if count == 0 then missing[#missing + 1] = set end  -- nobody is in it, or Redis has evicted it
   if limits[position] > 0 and count >= limits[position] then has_room = false end
 end
-local known = redis.call('HMGET', generation_key, unpack(wanted))
-local token, closed_until = known[1], tonumber(known[2] or now + 1)
-for i = 3, #wanted do closed_until = math.max(closed_until, tonumber(known[i] or 0)) end  -- a missing set's last lease
+local token, closed_until = unpack(redis.call('HMGET', generation_key, 'token', 'ready_at'))
+closed_until = tonumber(closed_until or now + 1)
+if #missing > 0 then
+  for _, last_end in ipairs(redis.call('HMGET', generation_key, unpack(missing))) do
+    closed_until = math.max(closed_until, tonumber(last_end or 0))
+  end
+end
 local asks_for_more = reentry or ARGV[8] ~= '[]' or options.resume or options.replace or budget + trial_budget > 0
 local is_plain = has_room and not asks_for_more and closed_until <= now and (latest == 0 or now <= latest)
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
