@@ -12,7 +12,7 @@ GENERATION = PREFIX + "generation"
 SERVER_SET, ORDINARY_SET = PREFIX + "set:server", PREFIX + "set:ordinary"
 USER_SET, ADDRESS_SET, CAMERA_SET = (PREFIX + f"set:{kind}:" for kind in ("user", "address", "camera"))  # + its id
 DETAILS = PREFIX + "details"  # lease -> Holder as JSON
-RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; more fields in gate/lua/leases.lua
+RATES = PREFIX + "rates"  # lease -> kbit/s that it is counted with; more fields in gate/lua/rates.lua
 RATE_CHANGES = PREFIX + "rate_change:"  # + lease -> number of the last change of its rate
 EXPECTED = (
     PREFIX + "expected"

@@ -51,7 +51,7 @@ local is_plain = has_room and not asks_for_more and closed_until <= now and (lat
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
--- Includes gate/leases, gate/admission
+-- Includes gate/generation, gate/leases, gate/rates, gate/admission
   local store = store_of(server_set)
   local trials = ARGV[8] ~= '[]' and cjson.decode(ARGV[8]) or nil
   local ready_at

@@ -1,4 +1,4 @@
--- Includes gate/leases
+-- Includes gate/leases, gate/rates
 -- Count a lease with the rate of another quality, if the budget has room for it.
 -- KEYS  1 rates, 2 rates measured last, 3 the server's set, 4 details, 5 totals, 6 number of the lease's last change
 -- ARGV  1 lease id, 2 budget in kbit/s (0: unlimited), 3 field of the measured rate, 4 kbit/s if none was measured,

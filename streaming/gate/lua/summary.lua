@@ -1,4 +1,4 @@
--- Includes gate/leases
+-- Includes gate/rates
 -- Read how many slots are in use. Admission never uses this.
 -- KEYS  1 generation, 2 the server's set, 3 the ordinary viewers' set, 4 rates, 5 the workers' stills, 6 the line
 -- ARGV  1 worker id, 2 '1' to sum up the rates

@@ -1,4 +1,4 @@
--- Includes gate/leases
+-- Includes gate/leases, gate/rates
 -- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second; above 250
 -- workers, 250 of them do in a second.
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
