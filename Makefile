@@ -29,6 +29,8 @@ run: $(VENV)/.runtime ## run the server on 127.0.0.1:8000 with simulated cameras
 cluster: $(VENV)/.development ## run the same behind nginx, with four workers and Redis, from the files of deploy/
 	@$(BIN)/python manage.py cluster --workers $(WORKERS) --port $(PORT)
 
+# Hundreds of servers are started: they share the bytecode, also where the environment says not to write it.
+test quick: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.development ## run all tests, then search for leaked passwords; tests that need Chromium or PostgreSQL skip without it
 	$(BIN)/python -m tests.leaks $(SIDE_BY_SIDE)
 

@@ -20,6 +20,7 @@ FILES = (
     "tests/streaming/store/test_scripts.py",
     "tests/acceptance/test_redis_rights.py",
 )
+COMMAND = ("-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadfile", *FILES)  # they wait a lot
 
 
 def program() -> Path:
@@ -39,7 +40,7 @@ def test_the_gate_s_tests_pass_on_valkey_as_well(record_property: Callable[[str,
     version = subprocess.run([server, "--version"], check=True, capture_output=True, text=True).stdout.partition(" sha")
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *FILES],
+        [sys.executable, *COMMAND],
         cwd=ROOT,
         env={**outer, "NVR_TEST_REDIS": str(server)},
         stdout=subprocess.PIPE,
