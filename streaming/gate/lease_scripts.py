@@ -52,9 +52,8 @@ class LeaseScripts:
 
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         """Returns the answer of acquire.lua: outcome, generation, facts."""
-        terms, asking = slot.terms, slot.asking
-        trials = [limit.trial for limit in terms.limits]
-        keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *[limit.key for limit in terms.limits]]
+        limits = slot.terms.limits
+        keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *[limit.key for limit in limits]]
         arguments: list[Argument] = [
             slot.id,
             self._lease_ms,
@@ -62,20 +61,28 @@ class LeaseScripts:
             self._latest_ms(),
             slot.holder.as_json(self._worker),
             int(reentry),
-            str([limit.maximum for limit in terms.limits]),
-            str(trials) if any(trials) else "[]",
-            json.dumps(self._options(slot)) if asking.may_wait and not reentry else "{}",
+            str([limit.maximum for limit in limits]),
         ]
-        if terms.budget or terms.trial_budget or asking.may_wait:
-            arguments += (terms.budget, terms.trial_budget, terms.rate.field, terms.rate.kbps)
+        if options := self._options(slot, reentry=reentry):
+            arguments.append(json.dumps(options))
         sent_at = lease_clock()
         answer = await self._store.run("gate/acquire", keys, arguments)
         if answer[0] == "wait":  # perhaps because Redis's clock has stepped: that must not begin another grace
             self._ahead_ms = answer[3] - sent_at * 1000
         return answer
 
-    def _options(self, slot: Slot) -> dict[str, Any]:
-        """Returns what the caller may do besides entering the sets, for acquire.lua."""
+    def _options(self, slot: Slot, *, reentry: bool) -> dict[str, Any]:
+        """Returns what the caller asks for besides entering the sets, for acquire.lua."""
+        terms, may_wait = slot.terms, slot.asking.may_wait and not reentry
+        options: dict[str, Any] = {}
+        if any(limit.trial for limit in terms.limits):
+            options["trials"] = [limit.trial for limit in terms.limits]
+        if terms.budget or terms.trial_budget or may_wait:
+            options |= {"budget": terms.budget, "trial_budget": terms.trial_budget}
+            options |= {"field": terms.rate.field, "estimate": terms.rate.kbps}
+        return options | self._ways_to_wait(slot) if may_wait else options
+
+    def _ways_to_wait(self, slot: Slot) -> dict[str, Any]:
         asking = slot.asking
         wait = {
             "worker": self._worker,

@@ -132,7 +132,7 @@ class Store:
         ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire
         try:
-            if wire is not None and not wire.lost:
+            if wire is not None:
                 try:
                     return await wire.call(*command)
                 except WireLostError:

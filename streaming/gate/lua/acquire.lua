@@ -4,13 +4,13 @@
 --       8.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
 --       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
---       7 the limit of each set, 0: unlimited (JSON), 8 the same of the dry run, or [];
---       9 {} or what the caller may do besides (JSON): wait {worker, class, most, life, since, order}: wait in line, which has
---       `most` tickets at most; the ticket counts for `life` ms; `order`: its order if it has waited before;
---       resume: lease or ticket that this viewer had until a moment ago; replace: lease of the same user that shall end for
---       this one; with both replacing {as wait}, for the time until it has ended, and the prefix of the workers' orders;
---       only if bandwidth is limited: 10 budget in kbit/s (0: unlimited), 11 budget of the dry run,
---       12 field of the measured rate, 13 kbit/s if none was measured
+--       7 the limit of each set, 0: unlimited (JSON); only if the caller asks for more: 8 these (JSON):
+--       trials: the limits of the dry run; only if bandwidth is limited or the viewer may wait: budget in kbit/s (0:
+--       unlimited), trial_budget of the dry run, field of the measured rate, estimate: kbit/s if none was measured;
+--       wait {worker, class, most, life, since, order}: wait in line, which has `most` tickets at most; the ticket counts for
+--       `life` ms; `order`: its order if it has waited before; resume: lease or ticket that this viewer had until a moment ago;
+--       replace: lease of the same user that shall end for this one; with both replacing {as wait}, for the time until it has
+--       ended, and the prefix of the workers' orders
 -- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and those that have
 --                  expired since the last report of any worker; dry run: what would have refused this lease:
 --                  position of the set (from 1), in use, its trial limit; or -1, kbit/s in use, trial budget, kbit/s expected; or 0
@@ -27,8 +27,7 @@ local generation_key, details, rates, measured, totals, line, block = unpack(KEY
 local sets, server_set = {unpack(KEYS, 8)}, KEYS[8]
 local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local reentry, limits = ARGV[6] == '1', cjson.decode(ARGV[7])
-local options = ARGV[9] ~= '{}' and cjson.decode(ARGV[9]) or {}
-local budget, trial_budget, rate_field, estimate = tonumber(ARGV[10] or 0), tonumber(ARGV[11] or 0), ARGV[12], ARGV[13]
+local options = ARGV[8] and cjson.decode(ARGV[8])
 local now = now_ms()
 
 -- Most viewers come while nothing stands in their way: there is room, nobody waits, and no lease can have been lost. A few calls
@@ -46,14 +45,16 @@ if #missing > 0 then
     closed_until = math.max(closed_until, tonumber(last_end or 0))
   end
 end
-local asks_for_more = reentry or ARGV[8] ~= '[]' or options.resume or options.replace or budget + trial_budget > 0
-local is_plain = has_room and not asks_for_more and closed_until <= now and (latest == 0 or now <= latest)
+local only_waits = not options or not (options.trials or options.resume or options.replace)
+  and options.budget + options.trial_budget == 0
+local is_plain = has_room and not reentry and only_waits and closed_until <= now and (latest == 0 or now <= latest)
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
 -- Includes gate/generation, gate/leases, gate/rates, gate/admission
   local store = store_of(server_set)
-  local trials = ARGV[8] ~= '[]' and cjson.decode(ARGV[8]) or nil
+  options = options or {}
+  local budget, trial_budget, rate_field, estimate = options.budget or 0, options.trial_budget or 0, options.field, options.estimate
   local ready_at
   token, ready_at = generation(generation_key, sets, grace, latest, now)
   in_use = nil  -- leases of the server, if known
@@ -101,7 +102,7 @@ if not is_plain then
     if message then return {'blocked', token, redis.call('PTTL', block), message} end
   end
   local anybody_waits = is_blocked_or_waited_for and redis.call('ZCARD', line) > 0
-  if anybody_waits or next(options) then  -- else the functions of the line are not even made
+  if anybody_waits or options.wait or options.resume or options.replace then  -- else the functions of the line are not even made
 -- Includes gate/line
     -- Gives the viewer a place in the line, or keeps it. Returns its order; nil if the line is full.
     local function wait_in(queue)
@@ -208,8 +209,8 @@ if not is_plain then
   end
 
   -- The lease is admitted.
-  if trials then
-    local position, count, trial = find_full_set(store, sets, trials, id, now)
+  if options.trials then
+    local position, count, trial = find_full_set(store, sets, options.trials, id, now)
     if position then dry_run = {position, count, trial} end
   end
   if budget > 0 or trial_budget > 0 then

@@ -242,7 +242,8 @@ class LineModel(FairModel):
         viewer.details = json.dumps({"user_id": viewer.user, "worker": worker})
         limits = json.dumps([self.told[key] % UNLIMITED for key in viewer.sets])
         start: list[Argument] = [viewer.id, LEASE_MS, LEASE_MS, 0, viewer.details, int(reentry), limits]
-        return [*start, "[]", json.dumps(options), self.told[BUDGET], 0, f"f{viewer.kbps}", viewer.kbps]
+        options |= {"budget": self.told[BUDGET], "trial_budget": 0, "field": f"f{viewer.kbps}", "estimate": viewer.kbps}
+        return [*start, json.dumps(options)]
 
     def note_heir(self, viewer: Viewer, former: str, before: Line, after: Line, swapped: bool) -> None:
         """A lease or ticket gives its slot or place to one viewer only."""

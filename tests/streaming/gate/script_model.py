@@ -103,7 +103,7 @@ class ScriptModel(RuleBasedStateMachine):
         details = json.dumps({"id": lease.id})
         keys = [*STORE_KEYS, BLOCKS + "1", *lease.sets]
         limits = json.dumps([self.limits.now[key] for key in lease.sets])
-        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, 0, details, int(reentry), limits, "[]", "{}"]
+        arguments: list[Argument] = [lease.id, LEASE_MS, LEASE_MS, 0, details, int(reentry), limits]
         answer = self.run("gate/acquire", keys, arguments)
         assert answer[0] == expected
         if expected == "granted":
