@@ -29,7 +29,7 @@ FILE = {"type": "string", "description": f"Columns: {', '.join(spreadsheets.COLU
 
 @router.get("", auth=requires("cameras.view_camera"), response=answers({200: CameraPage}, 422))
 def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """All cameras, by name."""
+    """A part of the cameras that are not hidden from the user, by name."""
     cameras = visible(request)
     return {"items": window.of(cameras), "count": cameras.count()}
 

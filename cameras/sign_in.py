@@ -1,4 +1,4 @@
-"""Users who were signed in by another service, and the groups of Django that its groups stand for.
+"""Finds or creates users who were signed in by another service, and puts them into the groups that its groups stand for.
 
 `nvr/proxy_users.py` decides which requests are believed. This module finds their user.
 """

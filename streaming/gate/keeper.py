@@ -96,7 +96,8 @@ class Keeper:
         self._released.set()
 
     async def release_again(self) -> None:
-        """Repeat the releases of the last lease: Redis may have come back with older data. Raises GateUnavailableError."""
+        """Release again what was given back within the time of a lease and is not held again: Redis may have come back with
+        older data. Raises GateUnavailableError."""
         repeated = {id: (slot, until) for id, (slot, until) in self._returned.items() if slot not in self._held}
         self._returning |= repeated
         await self.release()

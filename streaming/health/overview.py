@@ -1,4 +1,4 @@
-"""The health of all cameras, for metrics. Blocks on the database."""
+"""The health of the cameras that can be read and are not hidden from a user, for metrics. Blocks on the database."""
 
 from typing import Any, NamedTuple
 

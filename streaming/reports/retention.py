@@ -26,8 +26,8 @@ async def purge_in_turn(store: Store) -> None:
 
 
 def purge(keep: timedelta = KEEP) -> int:
-    """Delete history older than `keep`, blocks that have ended, and expired sessions, which Django keeps. Returns the number
-    of rows, which is bounded."""
+    """Delete history older than `keep`, blocks that have ended, and expired sessions, which Django never deletes itself. One
+    call deletes a bounded number of rows of each kind. Returns how many it deleted."""
     now = timezone.now()
     before = now - keep
     olds: tuple[models.QuerySet[Any], ...] = (

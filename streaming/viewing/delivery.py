@@ -24,7 +24,7 @@ class Delivery:
     """
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float, quality: str) -> None:
-        """`quality`: as viewers know it."""
+        """`quality`: the one of the first frames, by the name that viewers know."""
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
         self._quality = quality
         self._fast_path, self._mailbox = viewer.fast_path, feed.mailbox

@@ -42,7 +42,7 @@ class StreamSwitch:
 
     @property
     def has_alternative(self) -> bool:
-        """Whether the main stream may be reached, if the present one cannot."""
+        """Whether the main stream is still to be tried: the viewing is on a substream that has shown no picture."""
         return self._target.is_sub and not self._was_live
 
     async def want(self, quality: str) -> None:

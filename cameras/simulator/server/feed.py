@@ -57,7 +57,7 @@ class Feed:
         self._source = source
 
     def close(self) -> None:
-        """End the thread and wait for it, at most the time of one frame."""
+        """End the thread. Waits until the frame that is being drawn or encoded is done."""
         with self._state:
             self._closed = True
             self._playing = False

@@ -1,18 +1,21 @@
 -- Includes gate/enter
--- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a refusal.
+-- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a limit's refusal.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
 --       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
---       7 the limit of each set, 0: unlimited (JSON); only if the caller asks for more: 8 these (JSON):
---       trials: the limits of the dry run; only if bandwidth is limited or the viewer may wait: budget in kbit/s (0:
---       unlimited), trial_budget of the dry run, field of the measured rate, estimate: kbit/s if none was measured;
---       wait {worker, class, most, life, since, order}: wait in line, which has `most` tickets at most; the ticket counts for
---       `life` ms; `order`: its order if it has waited before; resume: lease or ticket that this viewer had until a moment ago;
---       replace: lease of the same user that shall end for this one; with both replacing {as wait}, for the time until it has
---       ended, and the prefix of the workers' orders
--- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and those that have
---                  expired since the last report of any worker; dry run: what would have refused this lease:
+--       7 the limit of each set, 0: unlimited (JSON), 8 missing, or what the caller asks for besides (JSON), each if needed:
+--         trials        the limits of the dry run
+--         budget, trial_budget, field, estimate   if bandwidth is limited or the viewer may wait: kbit/s (0: unlimited), those of
+--                       the dry run, the field of the measured rate, and kbit/s if none was measured
+--         wait          {worker, class, most, life, since, order}: wait in line, which has `most` tickets at most; the ticket
+--                       counts for `life` ms; `order`: its order if it has waited before
+--         resume        lease or ticket that this viewer had until a moment ago
+--         replace       lease of the same user that shall end for this one
+--         replacing, orders   with one of these two: as `wait`, for the time until the former lease has ended; and the
+--                       prefix of the workers' orders
+-- Returns {'granted', generation, in use, dry run...}  in use: leases in the first set with this one, and some that have expired:
+--                  a report, or somebody who finds the set full, removes them; dry run: what would have refused this lease:
 --                  position of the set (from 1), in use, its trial limit; or -1, kbit/s in use, trial budget, kbit/s expected; or 0
 --         {'full', generation, waiting, position of the set, in use, limit, ms until the next lease may end}
 --         {'budget', generation, waiting, kbit/s in use, budget, kbit/s expected}  waiting: how many are in line

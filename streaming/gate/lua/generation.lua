@@ -1,4 +1,4 @@
--- Stands before the scripts that must know whether Redis may have lost leases.
+-- Stands before the scripts that must know whether Redis may have lost leases. A generation is the time in which it has lost none.
 
 -- Returns the id of this run of the server: another one after each start, and on each replica. Without it, a restart with old
 -- data would go unnoticed, so the script fails.
@@ -22,7 +22,7 @@ local function is_of_this_run(key, token)
   return true
 end
 
--- Returns whether a set is missing though a lease in it has not ended: Redis has evicted it. Forgets the ends of missing sets.
+-- Returns whether a set is missing though a lease in it has not ended: Redis has evicted it. Then forgets the ends of missing sets.
 local function is_evicted(key, sets, now)
   if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return false end
   local missing, evicted = {}, false
@@ -65,7 +65,7 @@ local function generation(key, sets, grace, latest, now)
   return token, ready_at
 end
 
--- Claims the grace of a worker. Returns the longest one, which counts until no worker has claimed it for long.
+-- Claims the grace of a worker. Returns the longest one, which counts until no worker has claimed it for twice that time.
 local function claim_grace(key, grace, now)
   local longest, counts_until = unpack(redis.call('HMGET', key, 'grace', 'grace_until'))
   if longest and grace < tonumber(longest) and now <= tonumber(counts_until) then return tonumber(longest) end

@@ -1,6 +1,7 @@
--- Stands before the scripts that remove leases.
+-- Stands before the scripts that remove leases, also such as have expired.
 -- A limited set is a sorted set: member = lease id, score = end of the lease in Redis's own Unix milliseconds.
--- Membership is the count; nothing else is counted. Without the key nobody holds a lease.
+-- Membership is the count; nothing else is counted. Members that have expired count until they are removed. If the key is missing
+-- nobody holds a lease, or Redis has evicted it: see generation.lua.
 
 -- Notes the ends of the last leases of sets from which leases were removed. Cost: O(sets)
 local function note_ends(key, sets)

@@ -1,8 +1,8 @@
 -- Stands before the scripts that count with the rates of leases.
 
 -- The hash of rates: lease -> kbit/s that it is counted with; 'stills' -> those of all stills; 'sum' -> those of all leases,
--- kept by each change; 'recounted' -> time of the last recount. Reports recount the sum. If none does, nobody is admitted by a
--- sum whose recount is older than this:
+-- updated by each change; 'recounted' -> time of the last recount. Reports recount the sum. If none does, an admission recounts a
+-- sum that is older than this:
 local SUM_EXPIRES = 10000  -- ms
 
 -- Counts a lease with a rate. Cost: O(1)

@@ -1,8 +1,8 @@
 -- Includes gate/leases
--- Remove leases from all sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
+-- Remove leases from their sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the sets, the server's first
--- ARGV  1 ms in which the viewers may come back, 2 latest time that Redis's clock may show now (0: unknown),
---       3.. the ids, 500 at most
+-- ARGV  1 ms for which the viewers may come back to the front of the line, or to their place in it (0: not),
+--       2 latest time that Redis's clock may show now (0: unknown), 3.. the ids, 500 at most
 -- Returns how many had details
 -- Cost: O(sets * ids * log leases), and what `promote` gives to those who wait
 local generation_key, details, rates, line = KEYS[1], KEYS[2], KEYS[3], KEYS[6]

@@ -1,4 +1,4 @@
-/** When to connect again. `outcomeOf` in shared/protocol.js decides whether a close code is a refusal, an end, or a retry. */
+/** When to connect again. `outcomeOf` in shared/outcomes.js decides whether a close code is a refusal, an end, or a retry. */
 
 import { Backoff } from "./backoff.js";
 import { CONNECTION_LOST } from "./connection.js";

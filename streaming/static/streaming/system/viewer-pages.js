@@ -12,8 +12,8 @@ export function pageWords(from, shown, count) {
 }
 
 /**
- * The first viewer of the page that is to be shown: the last page if viewers have left.
- * @param {number} from
+ * The number of viewers before the page that is to be shown: the last page if viewers have left.
+ * @param {number} from the number that is wanted
  * @param {number} limit of a page
  * @param {number} count of all viewers
  */
