@@ -25,7 +25,7 @@ def test_the_tests_of_the_database_pass_on_postgresql_as_well(
     with PostgresServer() as server:
         # --reuse-db: dropping the database fails while a thread of the last test is connected.
         command = ["-m", "pytest", "-p", "no:cacheprovider", "--reuse-db", "-m", "django_db", *FOLDERS]
-        command += [f"--ignore={file}" for file in LEFT_OUT]
+        command += ["--numprocesses=2", "--dist=loadfile", *(f"--ignore={file}" for file in LEFT_OUT)]
         done = subprocess.run(
             [sys.executable, *command],
             cwd=ROOT,

@@ -41,9 +41,10 @@ def add_display(house: Site, slug: str, *, issuer: str = "admin", keeps_slots: b
     return token
 
 
-def change_displays(house: Site, column: str, value: str) -> None:
-    """`value`: an expression of SQL."""
-    house.execute(f"UPDATE cameras_displaytoken SET {column} = {value}")  # noqa: S608
+def change_displays(house: Site, column: str, value: str, token: str = "") -> None:
+    """Changes one display, or without a token all of them. `value`: an expression of SQL."""
+    digest = hashlib.sha256(token.encode()).hexdigest() if token else "%"
+    house.execute(f"UPDATE cameras_displaytoken SET {column} = {value} WHERE digest LIKE ?", (digest,))  # noqa: S608
 
 
 def _tiles(cameras: list[str]) -> str:

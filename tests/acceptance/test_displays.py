@@ -1,6 +1,7 @@
 """Displays at the WebSocket: a display watches its wall only, and its streams end with its access."""
 
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -56,23 +57,21 @@ async def test_a_stranger_with_a_wrong_token_is_not_logged_in(screen: Screen, sh
         assert await refused.ended() == 4401
 
 
-@pytest.mark.parametrize(("column", "value"), [("expires", NOW), ("revoked", NOW), ("issuer_id", "NULL")])
-async def test_a_running_stream_ends_with_the_access_of_its_display(
-    installation: Site, screen: Screen, shown: str, column: str, value: str
-) -> None:
-    async with Stream(screen, shown) as stream:
-        await stream.live()
-        change_displays(installation, column, value)  # without an event
-        assert await stream.ended(PUT_OUT) == 4401
-
-
-async def test_a_running_stream_ends_when_its_camera_is_taken_off_the_wall(
+async def test_a_running_stream_ends_with_the_access_of_its_display_or_when_its_camera_is_taken_off_the_wall(
     installation: Site, screen: Screen, shown: str, hidden: str
 ) -> None:
-    async with Stream(screen, shown) as stream:
-        await stream.live()
-        change_wall(installation, "lobby", [hidden])
-        assert await stream.ended(PUT_OUT) == 4004
+    changes = {"expires": NOW, "revoked": NOW, "issuer_id": "NULL"}  # without an event
+    tokens = {column: add_display(installation, "lobby") for column in changes}
+    add_wall(installation, "hall", [shown])
+    in_hall = Screen(screen.base, add_display(installation, "hall"))
+    async with AsyncExitStack() as stack:
+        screens = [*(Screen(screen.base, token) for token in tokens.values()), in_hall, screen]
+        streams = [await (await stack.enter_async_context(Stream(each, shown))).live() for each in screens]
+        for column, token in tokens.items():
+            change_displays(installation, column, changes[column], token)
+        change_wall(installation, "hall", [hidden])
+        assert [await stream.ended(PUT_OUT) for stream in streams[:-1]] == [4401, 4401, 4401, 4004]
+        assert streams[-1].close_code is None
 
 
 async def test_a_log_out_and_an_ended_session_leave_the_display_alone(screen: Screen, shown: str) -> None:

@@ -89,14 +89,23 @@ def by_swipe(page: Page, label: str) -> None:
     devtools.detach()
 
 
+TURNS: tuple[tuple[Callable[[Page, str], None], str, str], ...] = (
+    (by_button, "Next", "Lobby"),
+    (by_key, "Next", "Yard"),
+    (by_swipe, "Next", "Door"),
+    (by_key, "Previous", "Yard"),
+    (by_button, "Previous", "Lobby"),
+    (by_swipe, "Previous", "Gate"),
+)
+
+
 @on_both
-@pytest.mark.parametrize("turn", [by_button, by_key, by_swipe])
 def test_the_next_and_the_previous_camera_come_in_the_same_slot_although_somebody_waits_for_it(
-    live: Page, gate: Gate, stranger: Others, turn: Callable[[Page, str], None], size: dict[str, int]
+    live: Page, gate: Gate, stranger: Others, size: dict[str, int]
 ) -> None:
     live.set_viewport_size(size)  # type: ignore[arg-type]
     stranger.wait()
-    for label, name in (("Next", "Lobby"), ("Previous", "Gate"), ("Previous", "Door"), ("Previous", "Yard")):
+    for turn, label, name in TURNS:
         turn(live, label)
         shows(live, name)
         assert gate.in_use == 1
