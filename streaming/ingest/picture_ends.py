@@ -139,28 +139,26 @@ class PictureEnds:
         if is_first and is_gap and not units:
             self._has_slice = self._damaged = True
         if units and all(unit is Begins.PREFIX for unit in units):
-            end = self._take_prefix(at, payload, end)
-        else:
-            for unit in units:
-                self._note(unit)
+            self._take_prefix(at, payload, end)
+            return  # it ends no picture, though some cameras mark it
+        for unit in units:
+            self._note(unit)
         if kind & 0x80 and self._has_slice:
             self._end(end)
 
-    def _take_prefix(self, at: int, payload: int, end: int) -> int:
-        """Take a packet with parameter sets or messages only, and returns its end. One that repeats another between the
-        slices of a picture is dropped: FFmpeg would take the rest for a picture of its own."""
+    def _take_prefix(self, at: int, payload: int, end: int) -> None:
+        """Take a packet with parameter sets or messages only. One that repeats another between the slices of a picture is
+        dropped: FFmpeg would take the rest for a picture of its own."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
-            return end
-        if content not in self._prefixes:
+        elif content in self._prefixes:
+            self.has_dropped_repetitions = True
+            self._stream.remove(at)
+        else:
             self._damaged |= self.trusted and self._after_gap  # the first of them is lost
             if not self._damaged:
                 raise _UnpredictableError
-            return end
-        self.has_dropped_repetitions = True
-        self._stream.remove(at)
-        return at
 
     def _begin(self, at: int, *, is_gap: bool) -> None:
         """A picture begins with the packet at `at`."""

@@ -99,6 +99,11 @@ def test_a_camera_that_loses_one_of_its_repeated_parameter_sets_is_trusted_as_be
     check(make_round(1034723554))
 
 
+@pytest.mark.parametrize("seed", [1486908410, 1486908918], ids=["repeated", "swapped"])
+def test_a_marked_message_that_is_repeated_or_swapped_does_not_end_its_picture(seed: int) -> None:
+    check(make_round(seed))
+
+
 def test_no_picture_is_passed_on_after_thousands_of_packets_were_lost_with_the_key() -> None:
     """FFmpeg ignores the first packet after so many."""
     check(make_round(1709492674))
