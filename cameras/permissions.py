@@ -24,8 +24,8 @@ User = AbstractBaseUser | AnonymousUser | Display
 
 
 def may_watch(user: User, camera: Camera | None = None) -> bool:
-    """Whether `user` may watch `camera`, or with None, cameras at all. A display may watch those of
-    its cameras that its issuer may watch."""
+    """Whether `user` may watch `camera`, or with None, cameras at all. A display may watch those of its
+    cameras that its issuer may watch."""
     if not _has_permission(user.issuer if isinstance(user, Display) else user, WATCH):
         return False
     return camera is None or _not_hidden_from(user).filter(pk=camera.pk).exists()

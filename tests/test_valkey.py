@@ -2,15 +2,13 @@
 
 import importlib.util
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
+from tests.once_more import passes_once_more
 
 FILES = (
     "tests/streaming/gate/test_slots.py",
@@ -20,7 +18,6 @@ FILES = (
     "tests/streaming/store/test_scripts.py",
     "tests/acceptance/test_redis_rights.py",
 )
-COMMAND = ("-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadfile", *FILES)  # they wait a lot
 
 
 def program() -> Path:
@@ -38,16 +35,5 @@ def program() -> Path:
 def test_the_gate_s_tests_pass_on_valkey_as_well(record_property: Callable[[str, object], None]) -> None:
     server = program()
     version = subprocess.run([server, "--version"], check=True, capture_output=True, text=True).stdout.partition(" sha")
-    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [sys.executable, *COMMAND],
-        cwd=ROOT,
-        env={**outer, "NVR_TEST_REDIS": str(server)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    outcome = re.search(r"(\d+) passed.* in [\d.]+s", done.stdout.splitlines()[-1])
-    assert outcome and int(outcome[1]) > 30, done.stdout
-    record_property("summary", f"Once more on {version[0]}: {outcome[0]}")
+    outcome, _ = passes_once_more(FILES, 30, NVR_TEST_REDIS=str(server))
+    record_property("summary", f"Once more on {version[0]}: {outcome}")

@@ -194,7 +194,8 @@ class SlotContext:
         await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the new viewers
 
     async def _wait_in_line(self, waiter: Waiter, order: float, position: int, outcome: str, *facts: Any) -> None:
-        """Wait until it may be this viewer's turn."""
+        """Wait until the viewer should ask for a slot again. `outcome`, `facts`: the limit that stands in the way. When the
+        time is up, raises WaitExpiredError, or for a viewer who did not ask to wait that limit's error."""
         slot, asking = self._slot, self._slot.asking
         slot.order = order
         error = limit_reached(slot.terms, outcome, facts)

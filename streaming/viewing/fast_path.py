@@ -12,7 +12,7 @@ TextHandler = Callable[[str], bool]  # returns whether it has taken the text; if
 
 
 class FastPath(Protocol):
-    """A WebSocket, which may be closed already.
+    """A server's WebSocket that takes texts and sends frames without ASGI's messages. It may be closed already.
 
     While it has a text handler, the application gets an event `websocket.control.frame` for each ping and pong frame.
     """

@@ -210,7 +210,8 @@ def leaks_of(scene: Scene, session: Session, token: str) -> list[str]:
 
     for path in walked():
         for method, body in requests_of(path):
-            request = method, path + QUERIES.get(path, "") if method == "GET" else path, body
+            query = QUERIES.get(path, "") if method == "GET" else ""
+            request = (method, path + query, body)
             answer = answer_for(scene.hidden, *request)
             twin = answer_for(unknown, *request) if "{camera}" in path + body else answer
             is_same = not answer.is_json or answer.text == twin.text.replace(unknown, scene.hidden)

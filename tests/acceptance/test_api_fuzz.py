@@ -74,7 +74,7 @@ schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_sc
 
 @pytest.mark.timeout(120)
 @schema.parametrize()
-@settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str, camera: str) -> None:
     _tame(case, camera)
     case.call_and_validate(base_url=installation.workers[0].base, headers={"Authorization": f"Bearer {token}"})

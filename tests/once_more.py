@@ -1,0 +1,29 @@
+"""Runs some of the tests a second time, in another pytest: on another server than the first time."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tests.servers import ROOT
+
+# In two processes, because tests wait a lot.
+COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadfile")
+
+
+def passes_once_more(arguments: Sequence[str], more_than: int, **environment: str) -> tuple[str, str]:
+    """Asserts that more than `more_than` tests pass, and none fails. Returns how many in which time, and the output."""
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env={**outer, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    outcome = re.search(r"(\d+) passed.* in [\d.]+s", done.stdout.splitlines()[-1])
+    assert outcome and int(outcome[1]) > more_than, done.stdout
+    return outcome[0], done.stdout
