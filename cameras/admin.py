@@ -1,4 +1,6 @@
-"""Cameras, their groups and API tokens in the administration. The streaming application serves *Test connection*."""
+"""The Django admin pages of cameras, camera groups and API tokens. *Test connection*, a button on the page of a camera,
+is served by the app `streaming`.
+"""
 
 from typing import Any, ClassVar
 
@@ -89,7 +91,7 @@ class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Cameras that are hidden from the user stay in the group."""
+        """Save the group's cameras. The form lacks cameras that are hidden from the user; they stay in the group."""
         hidden = list(form.instance.cameras.exclude(pk__in=Camera.objects.visible_to(request.user)))
         super().save_related(request, form, formsets, change)
         form.instance.cameras.add(*hidden)
@@ -101,8 +103,9 @@ class CameraGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Users create and see only their own tokens; a superuser, those of all users. A token acts as its user, so a user who
-    could create tokens for others would have their permissions."""
+    """Users create and see only their own tokens; a superuser, those of all users. A token acts as its user, so a user
+    who could create tokens for others would have their permissions.
+    """
 
     list_display = ("name", "prefix", "user", "created", "last_used", "expires")
     readonly_fields = ("prefix", "created", "last_used")

@@ -1,6 +1,7 @@
-"""Cameras in the JSON API: list, create, read, change, delete, import and export. Runs in threads: queries the database.
+"""The JSON API's operations on cameras: list, create, read, change, delete, import and export. The functions query the
+database, so they run in threads.
 
-A camera that is hidden from the user is not there for any operation.
+Access grants may hide a camera from the user. Then all operations behave as if it did not exist.
 """
 
 import uuid
@@ -29,7 +30,9 @@ FILE = {"type": "string", "description": f"Columns: {', '.join(spreadsheets.COLU
 
 @router.get("", auth=requires("cameras.view_camera"), response=answers({200: CameraPage}, 422))
 def list_cameras(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """A part of the cameras that are not hidden from the user, by name."""
+    """List the cameras that the user may see, by name: `items` are those that `limit` and `offset` select, `count` is
+    the number of all.
+    """
     cameras = visible(request)
     return {"items": window.of(cameras), "count": cameras.count()}
 
@@ -51,9 +54,10 @@ def create_camera(request: HttpRequest, body: CameraIn, response: HttpResponse) 
     openapi_extra={"responses": {200: {"content": {CSV: {"schema": FILE}}}}},
 )
 def export_cameras(request: HttpRequest) -> HttpResponse:
-    """All cameras as a CSV file in UTF-8. The column for passwords is empty.
+    """Returns the cameras that the user may see as a CSV file in UTF-8. The column for passwords is empty.
 
-    Spreadsheets execute a cell that begins with = + - or @. Such a cell gets an apostrophe in front; import removes it."""
+    Spreadsheets execute a cell that begins with = + - or @. Such a cell gets an apostrophe in front; import removes it.
+    """
     text = spreadsheets.export(visible(request))
     headers = {"Content-Disposition": 'attachment; filename="cameras.csv"'}
     return HttpResponse(text, content_type=f"{CSV}; charset=utf-8", headers=headers)
@@ -66,10 +70,13 @@ def export_cameras(request: HttpRequest) -> HttpResponse:
     openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": FILE}}}},
 )
 def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any]:
-    """Create and change cameras from a CSV file: all of its rows, or none.
+    """Create and change cameras from the CSV file in the body: all of its rows, or none. Returns how many were created,
+    changed and left unchanged.
 
-    A row changes the camera of its name, or creates it. An empty password keeps the stored one. The file is UTF-8 with
-    commas or semicolons. With `dry_run` the file is only checked."""
+    A row changes the camera that has its name, or creates a camera. An empty password keeps the stored one. The file is
+    UTF-8 with commas or semicolons. With `dry_run` the file is only checked. 422: `rows` of the error tell what is
+    wrong in which row.
+    """
     try:
         outcome = spreadsheets.import_cameras(
             _file(request),
@@ -97,10 +104,12 @@ def read_camera(request: HttpRequest, camera_id: uuid.UUID) -> Camera:
     response=answers({200: CameraOut}, 400, 404, 409, 413, 422),
 )
 def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChanges) -> Camera:
-    """Change the given fields only. Without `password` the stored one stays; an empty one removes it.
+    """Change only the camera's fields that are in the body. Without `password` the stored one stays; an empty one
+    removes it.
 
-    409 `password_needed`: the new address is on another host, which would receive the stored password. Send the password
-    as well."""
+    409 `password_needed`: the new address is on another host, which would receive the stored password. Send the
+    password as well.
+    """
     given = body.given()
     with transaction.atomic():
         camera = find(request, camera_id, lock=True)
@@ -113,7 +122,7 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
 
 @router.delete("/{uuid:camera_id}", auth=requires("cameras.delete_camera"), response=answers({204: None}, 404))
 def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
-    """Delete a camera. Its viewers are told."""
+    """Delete a camera. Its running streams end, and their viewers are told why."""
     camera = find(request, camera_id)
     log_by_api(request, DELETION, [camera])
     camera.delete()
@@ -121,12 +130,14 @@ def delete_camera(request: HttpRequest, camera_id: uuid.UUID) -> Status[None]:
 
 
 def visible(request: HttpRequest) -> "QuerySet[Camera]":
-    """The cameras that are not hidden from the request's user."""
+    """Returns the cameras that access grants do not hide from the request's user."""
     return Camera.objects.visible_to(request.auth)  # type: ignore[attr-defined]
 
 
 def find(request: HttpRequest, camera_id: uuid.UUID, *, lock: bool = False) -> Camera:
-    """The camera, unless it is hidden from the request's user. `lock`: until the end of the transaction."""
+    """Returns the camera with this id. Raises a 404 Problem if there is none, or if access grants hide it from the
+    request's user. `lock`: lock its database row until the transaction ends.
+    """
     cameras = visible(request)
     camera = (cameras.select_for_update() if lock else cameras).filter(pk=camera_id).first()
     if camera is None:

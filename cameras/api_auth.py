@@ -1,4 +1,5 @@
-"""Access to the JSON API: a program with a token or a person with a session, who has the operation's permissions.
+"""Checks access to the JSON API: a request needs an API token or a log-in session, and its user needs the operation's
+permissions.
 
 Access is checked before the rest of a request, so that a stranger does not learn which requests would be valid.
 """
@@ -17,7 +18,10 @@ Auth = list["Bearer | Session"]
 
 
 class Bearer(HttpBearer):
-    """`Authorization: Bearer <token>`. An invalid token is refused, even if the request has a valid session."""
+    """Authenticates a request by its header `Authorization: Bearer <API token>`. The token's user needs all
+    `permissions`, and with `staff` a staff account. An invalid token is refused, even if the request has a valid
+    session.
+    """
 
     openapi_description = "A token, created in the administration under Cameras > API tokens. It acts as its user."
 
@@ -33,7 +37,9 @@ class Bearer(HttpBearer):
 
 
 class Session(APIKeyCookie):
-    """The session of a logged-in person. Requests that change something also need Django's CSRF token."""
+    """Authenticates a request by the session cookie of a logged-in user, who needs all `permissions`, and with `staff`
+    a staff account. Requests that change something also need Django's CSRF token.
+    """
 
     param_name = settings.SESSION_COOKIE_NAME
     openapi_description = "The session of a log-in. Requests other than GET also need the header X-CSRFToken."
@@ -51,7 +57,9 @@ class Session(APIKeyCookie):
 
 
 def requires(*permissions: str, staff: bool = False) -> Auth:
-    """The `auth` of an operation that needs all these permissions, and with `staff` also a staff account."""
+    """Returns the `auth` argument of a django-ninja operation: an API token or a log-in session, of a user who has all
+    `permissions` (such as "cameras.view_camera"), and with `staff` a staff account.
+    """
     return [Bearer(*permissions, staff=staff), Session(*permissions, staff=staff)]
 
 

@@ -1,4 +1,4 @@
-"""Writes what programs change to the history of the administration."""
+"""Logs changes that are made through the JSON API in the Django admin's history of the changed objects."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,9 @@ from django.http import HttpRequest
 
 
 def log_by_api(request: HttpRequest, flag: int, rows: Sequence[Model], fields: Iterable[str] = ()) -> None:
-    """Add an entry to the history of each row. `flag`: of LogEntry; `fields`: those that have changed."""
+    """Add an entry by the request's user to the Django admin's history of each of `rows`. `flag`: ADDITION, CHANGE or
+    DELETION of `django.contrib.admin.models`. `fields`: names of the changed fields, for the entry's text.
+    """
     changed = ", ".join(fields)
     message = f"By the API: {changed}." if changed else "By the API."
     if rows:

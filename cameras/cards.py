@@ -1,4 +1,6 @@
-"""The cards of one user: which cameras, in which order, of which groups. All functions block on the database."""
+"""The order and the groups of the cards on the page of all cameras, where each camera is a card. All functions block on
+the database.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +15,18 @@ MAX_ORDERED = 10_000  # cameras
 
 
 def in_own_order(user: User | AnonymousUser, cameras: Iterable[Camera]) -> list[Camera]:
-    """Returns the cameras in the user's own order. The others follow as they are given."""
+    """Returns `cameras` in the order of cards that `user` has saved. Cameras that are not in it follow in the given
+    order.
+    """
     order = CardOrder.objects.filter(user=user.pk).values_list("cameras", flat=True).first() or []
     places = {id: place for place, id in enumerate(order)}
     return sorted(cameras, key=lambda camera: places.get(str(camera.pk), len(places)))
 
 
 def groups_of(cameras: Iterable[Camera]) -> list[dict[str, Any]]:
-    """Returns the groups of these cameras, by name: id, name, and the ids of their members among the cameras."""
+    """Returns the camera groups that have any of `cameras`, by name, each with `id`, `name` and `cameras`: the ids of
+    its members among the given ones.
+    """
     members: dict[int, list[UUID]] = {}
     shown = {camera.pk for camera in cameras}
     for group, camera in CameraGroup.cameras.through.objects.values_list("cameragroup_id", "camera_id"):
@@ -31,10 +37,10 @@ def groups_of(cameras: Iterable[Camera]) -> list[dict[str, Any]]:
 
 
 def save_order(user: User, text: str, cameras: Iterable[Camera]) -> None:
-    """Save the user's own order of `cameras`, or with an empty text, return to the order by name.
+    """Save the order in which `user` wants to see the cards of `cameras`. An empty `text` restores the order by name.
 
-    `text`: ids with commas between them. Ids of other cameras are left out: they may have been deleted meanwhile.
-    Raises ValidationError if it is no list of ids, or has one twice.
+    `text`: camera ids with commas between them. Ids that are not of `cameras` are left out: those may have been deleted
+    meanwhile. Raises ValidationError if `text` is no list of ids, has an id twice, or has more than MAX_ORDERED.
     """
     words = text.split(",") if text else []
     try:

@@ -1,7 +1,8 @@
-"""Finds the cameras in the configuration files of go2rtc, Frigate and MediaMTX.
+"""Finds the cameras in the configuration files of the video servers go2rtc, Frigate and MediaMTX.
 
-Only addresses with one of our schemes are taken. These programs also know sources that start programs or read files:
-nothing of that kind is ever taken, or run. No message contains an address, because addresses contain passwords.
+Only rtsp://, rtsps://, http:// and https:// addresses are imported. These files may also name commands or files as
+sources of video: such sources are refused, and never run or opened. No message contains an address, because addresses
+contain passwords.
 """
 
 import re
@@ -29,7 +30,9 @@ RESTREAM_PORT = 8554  # of the go2rtc inside Frigate
 
 @dataclass(frozen=True)
 class Entry:
-    """A camera of the file, or the reason why it is none."""
+    """An entry of a configuration file: a camera, or with `refusal` the reason why it cannot be imported. `note`: what
+    the administrator still has to do.
+    """
 
     name: str
     url: str = ""
@@ -41,7 +44,9 @@ class Entry:
     refusal: str = ""
 
     def row(self) -> dict[str, str]:
-        """The fields of a camera that the file has. What is missing keeps its stored value."""
+        """Returns the cells of an import, by column: only the camera's fields that the file has. An existing camera
+        keeps its values of the others.
+        """
         enabled = {None: "", True: "true", False: "false"}[self.enabled]
         cells = {
             "stream_url": self.url,
@@ -55,6 +60,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Source:
+    """The address of a stream in a configuration file, with its credentials apart."""
+
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
@@ -62,11 +69,13 @@ class Source:
 
 
 class Refusal(Exception):
-    """Why a source is not taken."""
+    """A source of video in the file cannot be imported. The message tells users why."""
 
 
 def cameras_of(text: str) -> list[Entry]:
-    """Returns the cameras of a YAML file of one of the three programs. Raises YamlError if it is none of them."""
+    """Returns an `Entry` for each camera in `text`, a YAML configuration file of go2rtc, Frigate or MediaMTX; some are
+    refused. Raises YamlError if the text cannot be read or is of none of the three.
+    """
     config = yaml_files.read(text)
     if isinstance(config, dict):
         for key, read in (("cameras", _frigate), ("paths", _mediamtx), ("streams", _go2rtc)):
@@ -90,7 +99,9 @@ def _go2rtc(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _is_substream(name: str, streams: dict[str, Any]) -> bool:
-    """Whether it is NAME_sub of a camera NAME, as Frigate's documentation calls the substream."""
+    """Returns whether `name` is NAME_sub, and a stream of the same camera as the entry NAME. Frigate's documentation
+    names the smaller stream of a camera so. `streams`: the sources of each entry, as in the file.
+    """
     main, _ = _taken(_texts(streams.get(name.removesuffix("_sub"))) if name.endswith("_sub") else [])
     own, _ = _taken(_texts(streams[name]))
     return bool(main and _substream(main[0], own))
@@ -119,13 +130,17 @@ def _frigate(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _importance(entry: dict[Any, Any]) -> int:
-    """Frigate records the large stream, and looks for objects in the small one."""
+    """Returns the sort key of an input of a Frigate camera: 0 if Frigate records it (the large stream), 2 if it only
+    looks for objects in it (the small stream), else 1.
+    """
     roles = _texts(entry.get("roles"))
     return 0 if "record" in roles else 2 if "detect" in roles else 1
 
 
 def _behind_relay(path: Any, streams: dict[str, Any]) -> list[Any]:
-    """The source of the stream that `path` gets from the go2rtc inside Frigate, or `path` itself."""
+    """Returns the camera's own source, or an empty list if it has none, if `path`, an input of a Frigate camera, is a
+    stream of the go2rtc inside Frigate. Else returns `path`. `streams`: the sources of each stream of that go2rtc.
+    """
     address, _, _ = split_credentials(str(path))
     try:
         _, host, port = CameraSource(address).endpoint
@@ -156,8 +171,10 @@ def _mediamtx(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _entry(name: str, texts: list[Any], substreams: list[Any], enabled: bool | None = None) -> Entry:
-    """The camera of the first source that can be taken. Another one of the same camera, also in `substreams`, is its
-    substream."""
+    """Returns the entry of a camera, with the first source in `texts` that can be imported. Its substream (smaller
+    stream) is the next source of the same host and login in `substreams` or else in `texts`. The entry is refused if no
+    source can be imported.
+    """
     sources, refusals = _taken(texts)
     if not sources:
         return Entry(name, refusal=refusals[0] if refusals else "It has no address.")
@@ -170,7 +187,7 @@ def _entry(name: str, texts: list[Any], substreams: list[Any], enabled: bool | N
 
 
 def _taken(texts: list[Any]) -> tuple[list[Source], list[str]]:
-    """Returns the sources that can be taken, and why the others cannot."""
+    """Returns the sources in `texts` that can be imported, and the reasons why the others cannot."""
     sources, refusals = [], []
     for text in texts:
         try:
@@ -181,7 +198,9 @@ def _taken(texts: list[Any]) -> tuple[list[Source], list[str]]:
 
 
 def _substream(main: Source, others: list[Source]) -> str:
-    """Returns the address of another stream of the same camera with the same login, or an empty text."""
+    """Returns the first address in `others` that differs from that of `main` and has the same scheme, host, port and
+    login. Returns "" if there is none.
+    """
     login, endpoint = (main.username, main.password), CameraSource(main.url).endpoint
     for other in others:
         same = (other.username, other.password) == login and CameraSource(other.url).endpoint == endpoint
@@ -191,7 +210,9 @@ def _substream(main: Source, others: list[Source]) -> str:
 
 
 def _source(text: Any) -> Source:
-    """Reads a source as these programs write it: an address, and go2rtc's options after #. Raises Refusal."""
+    """Parse a source of video as in the configuration files: an address, which may have options of go2rtc after `#`.
+    Raises Refusal if it cannot be imported.
+    """
     if not isinstance(text, str) or not text:
         raise Refusal("The source is not an address.")
     address, _, options = text.strip().partition("#")
@@ -220,7 +241,9 @@ def _source(text: Any) -> Source:
 
 
 def _texts(value: Any) -> list[Any]:
-    """A stream is one source or a list of them, each a text or a mapping with `url`."""
+    """Returns the sources in `value` as a list, at most MAX_SOURCES. `value` is None, one source or a list of sources;
+    a source is a text or a mapping with `url`.
+    """
     values = value[:MAX_SOURCES] if isinstance(value, list) else [] if value is None else [value]
     return [item.get("url") if isinstance(item, dict) else item for item in values]
 

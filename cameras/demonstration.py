@@ -1,4 +1,6 @@
-"""The simulated cameras of a demonstration, which keep their port from one start to the next."""
+"""Recognizes the simulated cameras of `manage.py demo`. A file keeps their TCP port, so that their addresses are the
+same after a restart.
+"""
 
 from collections.abc import Iterable
 
@@ -10,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 def kept_port() -> int:
-    """Returns the port of the last demonstration, 0: there was none."""
+    """Returns the TCP port of the simulated cameras in the last demonstration. 0: none is stored."""
     try:
         return int((settings.VAR_DIR / "demo-port").read_text())
     except (FileNotFoundError, ValueError):
@@ -22,6 +24,6 @@ def keep_port(port: int) -> None:
 
 
 def shows_simulated(cameras: Iterable[Camera]) -> bool:
-    """Whether some of `cameras` are those of the demonstration."""
+    """Returns whether any of `cameras` has the address of a simulated camera of the demonstration."""
     port = kept_port()
     return port > 0 and any(camera.stream_url.startswith(f"rtsp://{HOST}:{port}/") for camera in cameras)

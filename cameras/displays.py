@@ -1,5 +1,7 @@
-"""Screens that show one wall without a log-in. A display token lets a browser in as a `Display`, which is no user of Django:
-nothing but the page of its wall and the streams on it knows it.
+"""Displays: screens that show one wall (a saved grid of live cameras) without a log-in.
+
+A browser that sends a display's token in a cookie is a `Display`, which is not a Django user. Only the page of its
+wall, and the streams and stills of the cameras on it, accept a display.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ USER_ID = "display-"  # and the id of the token: in the place of a user's id
 
 @dataclass(frozen=True)
 class Display:
-    """A screen in the place of a user. It has what streams need of a user, and no permission."""
+    """A screen that shows one wall without a log-in. It takes the place of a Django user: it has the attributes that
+    streams need of a user, and no permission.
+    """
 
     token: DisplayToken
 
@@ -35,7 +39,9 @@ class Display:
 
     @property
     def issuer(self) -> AbstractBaseUser | AnonymousUser:
-        """The user whose cameras the display may show. AnonymousUser: that user was deleted."""
+        """The user who made this display or took it over: it shows only cameras that they may watch. AnonymousUser:
+        they were deleted.
+        """
         return self.token.issuer or AnonymousUser()
 
     @property
@@ -51,18 +57,22 @@ class Display:
 
 
 def find_token(text: str) -> DisplayToken | None:
-    """Returns the token, also one that has ended, or None for an unknown one."""
+    """Returns the display token whose secret is `text`, even if it has expired or is revoked. None: there is no such
+    token.
+    """
     rows = DisplayToken.objects.select_related("wall", "issuer")
     return rows.filter(digest=digest(text)).first() if text else None
 
 
 def has_ended(token: DisplayToken) -> bool:
-    """Whether the token is revoked or has expired, or its issuer has no active account."""
+    """Returns whether the token is revoked or expired, or the user who made it (its issuer) is deleted or inactive."""
     return token.has_expired or token.revoked is not None or token.issuer is None or not token.issuer.is_active
 
 
 def display_of(text: str) -> Display | None:
-    """The display that a token lets in, or None. Notes when it was seen."""
+    """Returns the display (a screen without a log-in) whose secret token is `text`, and stores when it was last seen.
+    None: the token is unknown or has ended.
+    """
     token = find_token(text)
     if token is None or has_ended(token):
         return None
@@ -71,7 +81,9 @@ def display_of(text: str) -> Display | None:
 
 
 def watcher_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser | Display:
-    """The user who is logged in, or else the display, or else AnonymousUser."""
+    """Returns who sends the request: the logged-in user, or else the display (a screen without a log-in) that its
+    cookie names, or else AnonymousUser.
+    """
     if request.user.is_authenticated:
         return request.user
     return display_of(request.COOKIES.get(COOKIE, "")) or request.user

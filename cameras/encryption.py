@@ -1,4 +1,4 @@
-"""Encrypts stored camera passwords with keys derived from `CAMERA_KEY`.
+"""Encrypts stored camera passwords with keys derived from the setting `CAMERA_KEY`.
 
 `CAMERA_KEY` holds one key or several, newest first, separated by commas. The first key encrypts; all keys decrypt.
 """
@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 class Undecryptable(str):
-    """A stored secret that no key decrypts. It reads as empty text, and saving it again keeps the stored token."""
+    """A stored secret that no key in `CAMERA_KEY` decrypts. It is an empty text; saving it again keeps the stored
+    ciphertext, `token`.
+    """
 
     token: str
 
@@ -44,7 +46,9 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Returns the clear text, or `Undecryptable` if no key of `CAMERA_KEY` decrypts it."""
+    """Returns the clear text of `token`, a result of `encrypt`. If no key in `CAMERA_KEY` decrypts it, logs an error
+    and returns an `Undecryptable`, which is an empty text that keeps the token.
+    """
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
     except (InvalidToken, ValueError):
@@ -53,7 +57,9 @@ def decrypt(token: str) -> str:
 
 
 def decrypt_fresh(token: str, seconds: int) -> str | None:
-    """Returns the text that `encrypt` made into `token`. None: more than `seconds` ago, or not with one of our keys."""
+    """Returns the clear text of `token`, a result of `encrypt`. None: it is older than `seconds`, or no key in
+    `CAMERA_KEY` decrypts it.
+    """
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token, seconds).decode()
     except (InvalidToken, ValueError):

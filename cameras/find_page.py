@@ -1,4 +1,5 @@
-"""The administration's page *Find cameras*: asks the local networks for ONVIF devices, and shows them as *Import* does.
+"""The Django admin page *Find cameras*: searches the local networks for ONVIF devices, and shows which cameras an
+import would add.
 
 The page works without the packages of requirements-onvif.lock: then it says what to install.
 """
@@ -47,7 +48,7 @@ class FindForm(forms.Form):
             raise ValidationError(str(error)) from error
 
     def clean_address(self) -> tuple[str, int] | None:
-        """Returns host and port, or None to search."""
+        """Returns host and port of the only device to ask. None: nothing was entered, so search the local networks."""
         if not (text := self.cleaned_data["address"]):
             return None
         try:
@@ -64,7 +65,9 @@ class FindForm(forms.Form):
 def page(
     request: HttpRequest, model_admin: "ModelAdmin[Camera]", search: Callable[[], Any] | None = None
 ) -> HttpResponse:
-    """`search`: what to ask instead of the local networks."""
+    """Show the form, and after a valid POST the found cameras. Raises PermissionDenied if the user may not add cameras.
+    `search`: returns the devices to ask (a list of `onvif_search.Answer`), instead of a search of the local networks.
+    """
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
     form = FindForm(request.POST) if request.method == "POST" else FindForm()

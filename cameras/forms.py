@@ -26,7 +26,9 @@ Fields = TypeVar("Fields", bound=MutableMapping[str, Any])
 
 
 class LabeledDateTime(AdminSplitDateTime):
-    """The administration's fields of a date and a time. Django gives each a text beside it, but no label."""
+    """The Django admin's widget of two inputs for date and time, each with an accessible label (`aria-label`), which
+    Django does not give them.
+    """
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs)
@@ -35,7 +37,9 @@ class LabeledDateTime(AdminSplitDateTime):
 
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Never shows the stored password. An empty field keeps it, unless the camera's address moves to another host."""
+    """Adds or changes a camera. Never shows the stored password. An empty password keeps it, but is an error if a new
+    address of the camera is on another host. `forget_password` removes it.
+    """
 
     password = forms.CharField(
         required=False,
@@ -68,7 +72,9 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return self._checked("substream_url")
 
     def _checked(self, field: str) -> str:
-        """Checks an IP address. A host name is checked later, when it is resolved."""
+        """Returns the address in `field`. Raises ValidationError if its host is an IP address where no camera is
+        allowed (CAMERA_NETWORKS). A host name is checked later, when it is resolved.
+        """
         url = str(self.cleaned_data[field])
         with contextlib.suppress(AddressError, ValueError):  # no address, or a host name
             _, host, _ = CameraSource(url).endpoint
@@ -92,7 +98,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
-        """Whether one of the addresses is on a host that does not get the stored password yet."""
+        """Returns whether an address in `cleaned` is on a host that does not get the stored password yet."""
         new = {_endpoint(cleaned.get(name, "")) for name in ADDRESSES}
         return bool(new - {_endpoint(getattr(stored, name)) for name in ADDRESSES} - {None})
 
@@ -117,9 +123,12 @@ class PastedCameraForm(CameraForm):
 
 
 def credentials_apart(data: Fields) -> Fields:
-    """Returns a copy of a form's data with the credentials of its addresses in their fields. Those replace what was there.
+    """Returns a copy of a camera form's data. User name and password in its addresses are moved to their own fields,
+    whose values they replace.
 
-    One camera has one user name and one password: an address with others than the first one is left as it is."""
+    A camera has one user name and one password: if the substream's address has others than the stream's, it is left as
+    it is.
+    """
     fields = copy.copy(data)  # also of a QueryDict, whose other fields may have several values
     pasted: dict[str, str] = {}
     for name in ADDRESSES:
@@ -133,7 +142,9 @@ def credentials_apart(data: Fields) -> Fields:
 
 
 def _endpoint(url: str) -> Endpoint | None:
-    """The host that would receive the password, or None for an invalid address, which its own field reports."""
+    """Returns the scheme, host and port that would receive the password. None: `url` is invalid, which the form reports
+    at the field of the address.
+    """
     try:
         return CameraSource(url).endpoint
     except AddressError:

@@ -1,4 +1,6 @@
-"""Makes a file for *Import cameras* of the ONVIF devices that are found. Needs the packages of requirements-onvif.lock."""
+"""Asks the ONVIF devices that a search has found for their streams, and makes a CSV file of them for *Import cameras*.
+Needs the packages of requirements-onvif.lock.
+"""
 
 import asyncio
 import csv
@@ -32,7 +34,10 @@ NAME_TAKEN = "A camera of this name is here already, with another address."
 
 @dataclass
 class Findings:
-    """`answers`: how many devices answered the search. `data`: a CSV file of their cameras. `notes`: by camera's name."""
+    """The cameras of the ONVIF devices that were found. `answers`: number of devices that answered the search. `data`:
+    a CSV file of the cameras to add. `refused`: the other cameras, with the reason. `notes`: hints for the
+    administrator, by the camera's name.
+    """
 
     answers: int
     data: bytes = b""
@@ -41,7 +46,9 @@ class Findings:
 
 
 def at(host: str, port: int) -> list[Answer]:
-    """The device at an address that somebody entered, as if it had answered a search."""
+    """Returns the ONVIF device at an entered address, in the form of a search result. Only resolves a host name; sends
+    nothing to the device. If the name is unknown, the answer has a `problem`.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -52,9 +59,11 @@ def at(host: str, port: int) -> list[Answer]:
 
 
 def find(search: Search, username: str, password: str, cameras: Iterable[Camera], seconds: float = SECONDS) -> Findings:
-    """Ask all devices that `search` returns for their streams. Blocks for up to `seconds` besides the search.
+    """Ask all ONVIF devices that `search` returns for their streams, with this login. Blocks for up to `seconds`
+    besides the search (and for some more the first time in a process).
 
-    What is like one of `cameras` is left out."""
+    `cameras`: those that are stored. A found camera with the address or the name of one of them is refused.
+    """
     answers = search()
     findings = Findings(len(answers))
     stored = list(cameras)
@@ -78,7 +87,9 @@ def find(search: Search, username: str, password: str, cameras: Iterable[Camera]
 
 
 async def _ask_all(answers: list[Answer], username: str, password: str, seconds: float) -> list[list[Channel]]:
-    """Returns the channels of each device. What is wrong with one is the problem of its only channel."""
+    """Returns the channels (video sources) of each device in `answers`. A device that cannot be asked has one channel,
+    whose `problem` tells why. `seconds`: timeout for all devices together.
+    """
     if not answers:
         return []
     turns = asyncio.Semaphore(AT_ONCE)
@@ -102,7 +113,9 @@ async def _ask_all(answers: list[Answer], username: str, password: str, seconds:
 
 
 def _named(answer: Answer, told: list[Channel]) -> list[tuple[str, Channel]]:
-    """The channels of a device by name. A name ends with the address: many devices have the name of their model."""
+    """Returns the channels (video sources) of a device, `told`, each with a camera's name. The name has the device's
+    address in it: many devices have the name of their model.
+    """
     name = f"{answer.name or 'Camera'} ({urlsplit(answer.url).netloc.removesuffix(':80') or answer.host})"
     if len(told) == 1:
         return [(name, told[0])]
@@ -110,7 +123,9 @@ def _named(answer: Answer, told: list[Channel]) -> list[tuple[str, Channel]]:
 
 
 def _likeness(name: str, channel: Channel, stored: list[Camera]) -> str:
-    """Why a channel is not added: one of the stored cameras is like it. A device that takes a name changes no camera."""
+    """Returns why a found channel (video source) is not added: one of the `stored` cameras has its address or its name.
+    "": none has. So a device that calls itself by a camera's name does not change that camera.
+    """
     for camera in stored:
         if camera.stream_url == channel.stream_url:
             return f"This camera is here already: {camera.name}."

@@ -1,4 +1,6 @@
-"""The administration's forms that grant cameras: those of one user or group, and the users and groups of one camera."""
+"""The Django admin forms of camera grants: the cameras that one user or group may see, and the users and groups who may
+see one camera.
+"""
 
 from typing import Any
 
@@ -16,12 +18,16 @@ from cameras.models import Camera
 
 class TwoLists(FilteredSelectMultiple):
     def render(self, *args: Any, **kwargs: Any) -> SafeString:
-        """In an element of its own: the script of the widget would move the field's label as well."""
+        """Returns the HTML of the two lists in an element of its own. Otherwise the script of the widget would move the
+        field's label as well.
+        """
         return format_html('<div class="related-widget-wrapper">{}</div>', super().render(*args, **kwargs))
 
 
 class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Two lists, with a filter, that entries are moved between."""
+    """A field to choose any number of rows of `queryset`, none too: two lists, with a filter, that rows are moved
+    between.
+    """
 
     def __init__(self, label: str, queryset: "QuerySet[Any]", help_text: str = "") -> None:
         widget = TwoLists(label.lower(), is_stacked=False)
@@ -29,7 +35,9 @@ class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class HolderForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The cameras that are granted to a user, or to the members of a group."""
+    """The form to choose the cameras that are granted to one user, or to the members of one group (the instance): they
+    may see these.
+    """
 
     cameras = Choice("Cameras", Camera.objects.only("name"))
 
@@ -39,7 +47,9 @@ class HolderForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class CameraAccessForm(PastedCameraForm):
-    """The camera's form, with the users and groups that have a grant for it."""
+    """The camera's form, with two more fields: the users and the groups that are granted the camera, so that they may
+    see it. The admin page saves these two.
+    """
 
     users = Choice("Users", User.objects.order_by("username"))
     groups = Choice("Groups", Group.objects.order_by("name"), "All their members see the camera.")

@@ -1,6 +1,8 @@
-"""Changes who may see which camera. `CameraQuerySet.visible_to` (`cameras/models.py`) has the rule.
+"""Changes who may see which camera. A grant lets a user or a group see a camera. While there are no grants, all users
+see all cameras. `CameraQuerySet.visible_to` (`cameras/models.py`) has the rule.
 
-The functions block: they query the database. Each change ends the streams that it forbids (`streaming/signals.py`).
+The functions block: they query the database. Each change ends the running streams that it forbids
+(`streaming/signals.py`).
 """
 
 from collections.abc import Iterable
@@ -24,21 +26,22 @@ EXEMPT = "Superusers, and users who may see all cameras or change grants, always
 
 
 def are_in_force() -> bool:
+    """Returns whether any grant exists. Only then are cameras hidden from users who have no grant for them."""
     return CameraGrant.objects.exists()
 
 
 def explanation() -> str:
-    """Whether grants are in force, and what that means, for administrators."""
+    """Returns a text for administrators: whether there are any grants, and which cameras users see therefore."""
     return f"{IN_FORCE if are_in_force() else OFF} {EXEMPT}"
 
 
 def cameras_of(holder: AbstractBaseUser | Group) -> "QuerySet[Camera]":
-    """The cameras that are granted to a user or group."""
+    """Returns the cameras that are granted to a user or group, for a user without those of their groups."""
     return Camera.objects.filter(grants__in=_grants_of(holder))
 
 
 def set_cameras(holder: AbstractBaseUser | Group, cameras: Iterable[Camera]) -> None:
-    """Grant these cameras to a user or group, and no others."""
+    """Grant these cameras to a user or group, and take back the grants that `holder` has for other cameras."""
     _replace(_grants_of(holder), [_grant(camera, holder) for camera in cameras])
 
 
@@ -48,7 +51,7 @@ def set_holders(camera: Camera, holders: Iterable[AbstractBaseUser | Group]) -> 
 
 
 def keep_visible(user: AbstractBaseUser, cameras: Iterable[Camera]) -> None:
-    """Grant cameras that `user` has just added to them, if these would be hidden from them otherwise."""
+    """Grant `cameras`, which `user` has just added, to this user if the cameras would be hidden from them otherwise."""
     if not sees_all(user):
         _add([_grant(camera, user) for camera in cameras])
 

@@ -1,7 +1,7 @@
-"""Who may see which camera, in the administration: the pages of one user's cameras and of one group's.
+"""Who may see which camera: the Django admin pages of the cameras that are granted to one user or to one group.
 
-The page of a camera (`cameras/admin.py`) has the same grants. Grants are deleted with their camera, user or group: the page
-that deletes these warns before the last grant is deleted.
+The page of a camera (`cameras/admin.py`) changes the same grants. Grants are deleted with their camera, user or group.
+The page that asks whether to delete these warns if the last grant goes: without any, all users see all cameras.
 """
 
 import contextlib
@@ -26,7 +26,9 @@ ENDED = "No grant is left: all users with the permission to watch see all camera
 
 @contextlib.contextmanager
 def telling_who_sees(request: HttpRequest) -> Iterator[None]:
-    """Tell the administrator when grants come into force, or end, with the changes in this block."""
+    """Show the administrator a message if the `with` block creates the first camera grant or deletes the last one.
+    Without any grant, users see all cameras; with one, only cameras that are granted to them.
+    """
     before = grants.are_in_force()
     yield
     if grants.are_in_force() != before:
@@ -34,10 +36,14 @@ def telling_who_sees(request: HttpRequest) -> Iterator[None]:
 
 
 class GrantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The page of cameras, users or groups. Deleting one deletes its grants."""
+    """Base of the pages of cameras, users and groups. Deleting one deletes its camera grants. The pages warn before and
+    after the last grant is deleted, because users see all cameras then.
+    """
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Also warns on the page that asks whether to delete."""
+        """Returns what Django would delete. Also warns, on the page that asks whether to delete, if the last camera
+        grant is among it.
+        """
         found = super().get_deleted_objects(objs, request)
         lost = found[1].get(str(CameraGrant._meta.verbose_name_plural), 0)
         if lost and lost == CameraGrant.objects.count() and not request.POST.get("post"):
@@ -58,16 +64,18 @@ admin.site.unregister((User, Group))
 
 @admin.register(User)
 class PeopleAdmin(GrantedAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Django's page of users."""
+    """Django's page of users, with a warning if the deletion of users deletes the last camera grant."""
 
 
 @admin.register(Group)
 class PeopleGroupAdmin(GrantedAdmin, GroupAdmin):
-    """Django's page of groups."""
+    """Django's page of groups, with a warning if the deletion of groups deletes the last camera grant."""
 
 
 class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Users or groups with the cameras that are granted to them. Only these are changed here."""
+    """Base of the pages that show users or groups with the cameras that are granted to them. Only these grants are
+    changed here.
+    """
 
     form = HolderForm
     change_list_template = "admin/cameras/grants_list.html"
@@ -113,7 +121,7 @@ class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [(None, {"fields": fields, "description": grants.explanation()})]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Nothing of the user or group itself is changed."""
+        """Do nothing: this page changes nothing of the user or group itself. `save_related` stores the grants."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         with telling_who_sees(request):
@@ -138,7 +146,9 @@ class UserCamerasAdmin(HolderAdmin):
 
     @admin.display(description="Sees now")
     def sees(self, user: UserCameras) -> str:
-        """The result of all grants, those of the user's groups too."""
+        """Returns a text that tells which cameras the user sees now, by their permissions and by all grants, those of
+        their groups too.
+        """
         if not may_watch(user):
             return "No camera: the user has no permission to watch, or is not active."
         if sees_all(user):

@@ -1,6 +1,7 @@
-"""The administration's page *Import cameras*: first shows what a file would change, then imports it.
+"""The Django admin page *Import cameras*: first shows what a file would change, then imports it.
 
-Between the two steps the browser keeps the file, encrypted: it contains passwords, and a worker keeps nothing.
+Between the two steps the browser keeps the file, in a hidden field of the form. It is encrypted, because it contains
+passwords. The server keeps nothing, so any worker process can do the second step.
 """
 
 from typing import Any
@@ -26,7 +27,9 @@ EXPIRED = "The check of the file is too old. Choose the file again."
 
 
 class FileForm(forms.Form):
-    """A file to check, or one that was checked."""
+    """Takes an uploaded file to check, or with `checked` the encrypted file of a check in the last hour. If valid,
+    `cleaned_data` has its `name` and `data` (bytes).
+    """
 
     file = forms.FileField(required=False)
     checked = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -97,7 +100,9 @@ def _context(
 
 
 def shown(plan: imports.Plan, name: str, data: bytes) -> dict[str, Any]:
-    """The context of plan.html: what a file would change, and the checked file for this page."""
+    """Returns the context of the template plan.html: what the import of a file would change, and the file itself,
+    encrypted, which the browser sends back to import it. `name` and `data`: of the file.
+    """
     return {
         "plan": plan,
         "name": name,
@@ -111,7 +116,9 @@ def shown(plan: imports.Plan, name: str, data: bytes) -> dict[str, Any]:
 
 
 def _described(camera: Camera, plan: imports.Plan) -> dict[str, Any]:
-    """A row of the page. It has neither the password nor the address's query, which may contain one."""
+    """Returns what the page shows of a camera. It has neither the password nor the query of an address, which may
+    contain one.
+    """
     substream = camera.substream_url
     return {
         "name": camera.name,

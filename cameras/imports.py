@@ -1,7 +1,8 @@
-"""Imports cameras from CSV and from the configuration files of go2rtc, Frigate and MediaMTX.
+"""Imports cameras from CSV files and from the configuration files of the video servers go2rtc, Frigate and MediaMTX.
 
-Each camera is validated by `CameraForm`, as in `spreadsheets`. Unlike there, the cameras that cannot be taken are named
-with the reason, and the others are stored: a configuration file always has some entries that are no cameras.
+`CameraForm` validates each camera. The cameras that cannot be imported are reported with the reason, and the others are
+stored: a configuration file always has some entries that are no cameras. `spreadsheets.import_cameras`, in contrast,
+stores all or none.
 """
 
 from dataclasses import dataclass, field
@@ -21,26 +22,31 @@ MAY_NOT_CHANGE = "A camera of this name exists, and you don't have the permissio
 
 
 class ImportFileError(Exception):
-    """A file that cannot be read. The message tells users why, and contains no text of the file."""
+    """No camera of a file can be imported: it cannot be read, or the stored cameras change meanwhile. The message tells
+    users why, and contains no text of the file.
+    """
 
 
 @dataclass(frozen=True)
 class Refused:
+    """An entry of a file that is not imported."""
+
     name: str
     reason: str
 
 
 @dataclass
 class Plan(Outcome):
-    """What an import does, or did. `notes` and `changes` are by name of the camera: what an administrator has to do, and
-    the fields that change."""
+    """What an import did, or what it would do. `refused`: entries that are left out. `notes`: what the administrator
+    has to do, by the camera's name. `changes`: labels of the fields that change, by the camera's name.
+    """
 
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Such as `2 added, 1 changed, 0 unchanged, 1 left out`."""
+        """Returns the numbers of cameras, such as `2 added, 1 changed, 0 unchanged, 1 left out`."""
         counts = {
             "added": len(self.created),
             "changed": len(self.changed),
@@ -52,7 +58,9 @@ class Plan(Outcome):
 
 @dataclass
 class Content:
-    """What was read from a file, before it is compared with the database. `rows`: number and row for `spreadsheets`."""
+    """What was read from a file, before it is validated. `rows`: number of the row, and its cells by column. `refused`:
+    entries that are no cameras. `notes`: what the administrator has to do, by the camera's name.
+    """
 
     rows: list[tuple[int, Row]]
     refused: list[Refused] = field(default_factory=list)
@@ -69,9 +77,13 @@ def import_file(
     may_change: bool = True,
     user: AbstractBaseUser | None = None,
 ) -> Plan:
-    """Create the cameras of a file, and change those of `cameras`. Raises ImportFileError, and then nothing is changed.
+    """Create the cameras of a file, and change those of `cameras` whose names are in it. The suffix of `filename` tells
+    the format, CSV or YAML; without such a suffix, the first line does. Returns what changes; with `dry_run`, nothing
+    is stored. Raises ImportFileError, and then nothing is changed.
 
-    Without `may_change`, cameras of `cameras` are refused. `user`: who imports; new cameras stay visible to them."""
+    Without `may_change`, cameras that exist are refused. `user`: who imports; they get a grant for each new camera that
+    would be hidden from them otherwise.
+    """
     if len(data) > MAX_BYTES:
         raise ImportFileError(f"A file can have at most {MAX_BYTES:,} bytes.")
     try:
@@ -84,7 +96,7 @@ def import_file(
 
 
 def _is_csv(data: bytes, filename: str) -> bool:
-    """By the file's name, or else by a first line that names the column `name`."""
+    """Returns whether a file is CSV: by the suffix of its name, or else by a first line that has a column `name`."""
     suffix = filename.rpartition(".")[2].lower()
     if suffix in ("csv", "yml", "yaml"):
         return suffix == "csv"
@@ -137,7 +149,7 @@ def _plan(content: Content, cameras: Cameras, may_change: bool) -> Plan:
 
 
 def _differences(stored: Camera, camera: Camera) -> list[str]:
-    """Returns the labels of the fields that differ."""
+    """Returns the labels of the fields that differ between the two."""
     return [_label(name) for name in CameraForm.Meta.fields if getattr(stored, name) != getattr(camera, name)]
 
 

@@ -1,4 +1,5 @@
-"""Addresses of common makers' cameras, and where they are documented. HOST stands for the camera's host name or IP address.
+"""Stream addresses of common makers' cameras, and where they are documented. HOST stands for the camera's host name or
+IP address.
 
 docs/cameras.md has the same list; a test compares the two.
 """

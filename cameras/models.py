@@ -1,4 +1,6 @@
-"""Cameras, who may see them, their groups and order, saved walls, and the tokens of programs and displays."""
+"""The database models of cameras, who may see them, their groups and order, and saved walls (grids of live cameras).
+Also the tokens of programs and of displays, which are screens without a log-in.
+"""
 
 import uuid
 from dataclasses import replace
@@ -30,7 +32,9 @@ def validate_stream_url(url: str) -> None:
 
 class CameraQuerySet(models.QuerySet["Camera"]):
     def visible_to(self, user: Any) -> Self:
-        """Leaves out cameras that are hidden from `user`: without a grant, once any grant exists.
+        """Returns the cameras that are not hidden from `user`. Once any grant exists, a camera is hidden from users
+        without a grant for it, of their own or of a group. Users who may see all cameras or change grants see all; an
+        anonymous user sees none.
 
         A hidden camera must look like one that does not exist. This is no permission to watch: `may_watch` in
         `cameras/permissions.py` checks both.
@@ -88,7 +92,9 @@ class Camera(models.Model):
 
     @property
     def source(self) -> CameraSource:
-        """Address and credentials for the capture. Raises AddressError if the stored password cannot be decrypted."""
+        """Address and credentials to open the camera's stream. Raises AddressError if the stored password cannot be
+        decrypted.
+        """
         if isinstance(self.password, Undecryptable):
             raise AddressError(
                 "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
@@ -97,12 +103,15 @@ class Camera(models.Model):
 
     @property
     def substream(self) -> CameraSource | None:
-        """As `source`, of the substream. None: the camera has none."""
+        """Address and credentials of the camera's smaller stream. None: it has none. Raises AddressError if the stored
+        password cannot be decrypted.
+        """
         return replace(self.source, url=self.substream_url) if self.substream_url else None
 
 
 class CameraGrant(models.Model):
-    """Lets a user, or the members of a group, see a camera. Without any grant, nothing is hidden from anybody.
+    """Lets a user, or the members of a group, see a camera. While there are no grants at all, all users see all
+    cameras.
 
     `CameraQuerySet.visible_to` has the rule, and `cameras/grants.py` changes grants.
     """
@@ -124,12 +133,14 @@ class CameraGrant(models.Model):
         )
 
     def __str__(self) -> str:
-        """Does not name the camera, which may be hidden from staff who see this text on pages about users."""
+        """Returns the name of the user or group. The name of the camera may be hidden from staff who see this text on
+        pages about users.
+        """
         return str(self.user or self.group)
 
 
 class UserCameras(User):
-    """A user, on the administration's page of the cameras that are granted to them."""
+    """A user, on the Django admin page that sets which cameras are granted to them. A proxy of User."""
 
     class Meta:
         proxy = True
@@ -139,7 +150,7 @@ class UserCameras(User):
 
 
 class GroupCameras(Group):
-    """A group, on the administration's page of the cameras that are granted to its members."""
+    """A group, on the Django admin page that sets which cameras are granted to its members. A proxy of Group."""
 
     class Meta:
         proxy = True
@@ -149,7 +160,9 @@ class GroupCameras(Group):
 
 
 class CameraGroup(models.Model):
-    """Cameras that belong together, such as those of a building. Filters the cards and the walls; grants nothing."""
+    """Cameras that belong together, such as those of a building. The pages of cameras and of walls can show one group
+    only. A group gives nobody access.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     cameras = models.ManyToManyField(Camera, related_name="camera_groups", blank=True)
@@ -162,7 +175,9 @@ class CameraGroup(models.Model):
 
 
 class CardOrder(models.Model):
-    """A user's own order of the cards: ids of cameras. Cameras that are not in it come after them, by name."""
+    """A user's own order of the cards on the page of all cameras. `cameras`: ids in this order. The cards of other
+    cameras come after them, by name.
+    """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="card_order")
     cameras = models.JSONField(default=list)
@@ -175,9 +190,10 @@ class CardOrder(models.Model):
 
 
 class Wall(models.Model):
-    """A saved wall. `tiles` are in their order: `{"camera": id, "size": cells in each direction}`.
+    """A saved wall: a page that shows several cameras live in a grid. `tiles` are in their order: `{"camera": id,
+    "size": cells in each direction}`.
 
-    The id of a deleted camera stays: its place is shown as empty.
+    The id of a deleted camera stays in `tiles`: its tile is shown empty.
     """
 
     MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
@@ -201,7 +217,9 @@ class Wall(models.Model):
 
 
 class Token(models.Model):
-    """A secret of 256 random bits. Only its digest is stored."""
+    """Base of access tokens: secrets of 256 random bits. Only the digest of a token is stored, and `prefix`, its first
+    characters.
+    """
 
     prefix = models.CharField("begins with", max_length=8, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256 of the token, in hexadecimal
@@ -217,7 +235,7 @@ class Token(models.Model):
 
 
 class ApiToken(Token):
-    """Lets a program act as its user."""
+    """Lets a program use the JSON API as its user."""
 
     name = models.CharField(max_length=100, help_text="What the token is for.")
     user = models.ForeignKey(
@@ -237,7 +255,9 @@ class ApiToken(Token):
 
 
 class DisplayToken(Token):
-    """Lets a screen show one wall: those of its cameras that the issuer may watch."""
+    """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer, the
+    user who made the token, may watch.
+    """
 
     name = models.CharField(max_length=100, help_text="Where the screen is.")
     wall = models.ForeignKey(Wall, models.CASCADE, related_name="displays")

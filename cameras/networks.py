@@ -1,4 +1,6 @@
-"""The networks in which cameras may be. Looks at IP addresses only, and sends nothing."""
+"""Tells in which IP networks cameras may be, so that the server connects to no others. Looks at IP addresses only:
+resolves no names and sends nothing.
+"""
 
 import ipaddress
 from collections.abc import Iterable
@@ -27,18 +29,22 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
-    """Whether a camera may be at this IP address: inside `networks`. If these are empty, outside REFUSED_NETWORKS."""
+    """Returns whether a camera may be at this IP address: inside `networks`, or if these are empty, outside
+    REFUSED_NETWORKS. Raises ValueError if `address` is no IP address.
+    """
     networks = tuple(networks)
     return is_in(address, networks) if networks else not is_in(address, REFUSED_NETWORKS)
 
 
 def is_in(address: str, networks: Iterable[Network]) -> bool:
-    """Whether one of the networks contains this IP address."""
+    """Returns whether one of the networks contains this IP address. Raises ValueError if `address` is no IP address."""
     found = _plain(ipaddress.ip_address(address.partition("%")[0]))
     return any(found in network for network in networks)
 
 
 def _plain(address: IpAddress) -> IpAddress:
-    """Returns the IPv4 address in an IPv4-mapped IPv6 address, because the system connects to that one."""
+    """Returns the IPv4 address in an IPv4-mapped IPv6 address, because the system connects to that one. Returns any
+    other address as it is.
+    """
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

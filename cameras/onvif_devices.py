@@ -1,7 +1,8 @@
-"""Asks an ONVIF device for the addresses of its streams. The only user of onvif-zeep-async.
+"""Asks an ONVIF device for the addresses of its streams. The only module that uses the library onvif-zeep-async.
 
-A device may say anything. Requests go to the address given here and to no other: no redirect is followed, and no address
-of a device is used unless it is the same host and port. Answers are bounded in size, all of a device in time.
+The device is not trusted. Requests go only to the scheme, host and port of the address that the caller gives: redirects
+and a media service at another place are refused. Each response is limited in size, and a device in the time of all its
+responses.
 """
 
 import asyncio
@@ -61,12 +62,16 @@ logging.getLogger("zeep").setLevel(logging.CRITICAL)  # it logs each value that 
 
 
 class DeviceError(Exception):
-    """Why nothing is known of a device. The message tells users, and contains no text of the device."""
+    """A device, or one of its video sources, gives no usable stream address. The message tells users why, and contains
+    no text of the device.
+    """
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A video source of a device, with the address of its best profile and of its smallest."""
+    """A video source of a device. `stream_url`: of its profile with the most pixels. `substream_url`: of the one with
+    the fewest, or "". `note`: tells users why the substream is missing. `problem`: why there is no `stream_url`.
+    """
 
     stream_url: str = ""
     substream_url: str = ""
@@ -75,7 +80,9 @@ class Channel:
 
 
 async def channels(url: str, username: str, password: str, seconds: float = SECONDS) -> list[Channel]:
-    """Returns the video sources of the device whose ONVIF address is `url`. Raises DeviceError."""
+    """Returns the video sources of the device whose ONVIF address is `url`. Raises DeviceError if the device cannot be
+    read, or takes longer than `seconds`.
+    """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=False),  # as everywhere, certificates of cameras are not checked
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -98,7 +105,9 @@ async def channels(url: str, username: str, password: str, seconds: float = SECO
 
 
 async def prepare() -> None:
-    """Read the descriptions of ONVIF from the package, once in a process: it takes seconds. Nothing is sent."""
+    """Load the library's descriptions of the ONVIF services (WSDL) into its cache. Takes seconds, once in a process,
+    which then do not count as a device's time. Sends nothing.
+    """
     async with aiohttp.ClientSession() as session:
         device = _Device("http://127.0.0.1", "", "", session)
         for name in ("devicemgmt", "media"):
@@ -107,7 +116,9 @@ async def prepare() -> None:
 
 
 class _BoundedTransport:
-    """Sends zeep's requests by `session`. It cannot load anything else."""
+    """Sends the requests of zeep, the SOAP library, by `session`. Limits the size of responses and follows no redirect;
+    zeep can load no documents by it. `no_login`: message of the DeviceError for status 401.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, no_login: str) -> None:
         self._http, self._no_login = session, no_login
@@ -133,7 +144,7 @@ class _BoundedTransport:
             return response  # without headers, so zeep takes it for plain XML and nothing else
 
     async def aclose(self) -> None:
-        """`channels` closes the session."""
+        """Do nothing: whoever opened the session closes it."""
 
 
 class _Device:
@@ -162,7 +173,9 @@ class _Device:
         return [await self._channel(media, profiles) for profiles in list(sources.values())[:MAX_CHANNELS]]
 
     async def service(self, name: str, url: str) -> Any:
-        """A service of the library, whose requests go through the bounded transport and leave no cache on the disk."""
+        """Returns the library's client of an ONVIF service ("devicemgmt" or "media") at `url`. Its requests go through
+        `_BoundedTransport`, and it leaves no cache on the disk.
+        """
         known = onvif.SERVICES[name]
         service = onvif.ONVIFService(
             url,
@@ -233,7 +246,7 @@ class _Device:
 
 
 def _pixels(profile: Any) -> int:
-    """The size of a profile's picture, or 0 if it has no video."""
+    """Returns the number of pixels in a picture of this profile, or 0 if it has no video."""
     encoder = profile.VideoEncoderConfiguration
     return encoder.Resolution.Width * encoder.Resolution.Height if encoder and encoder.Resolution else 0
 

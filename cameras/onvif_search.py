@@ -1,4 +1,4 @@
-"""Asks the local networks for ONVIF devices (WS-Discovery), and reads who answers. Blocks for `SECONDS`.
+"""Searches the local networks for ONVIF devices by WS-Discovery, a multicast question. `search` blocks for `SECONDS`.
 
 The library WSDiscovery is not used: it does not tell from which address an answer came, takes announcements that nobody
 asked for, and its thread ends at an answer whose InstanceId is no number.
@@ -42,7 +42,10 @@ OTHER_ADDRESS = "It says that it is at another address than the one it answers f
 
 @dataclass(frozen=True)
 class Answer:
-    """A device that answered. `url`: its ONVIF address, which is at `host`, or empty if there is a `problem`."""
+    """A device that answered the search. `host`: its IP address, or a host name that cannot be resolved. `url`: ONVIF
+    address of the device, which is at `host`, or "" if there is a `problem`. `name`: what the device calls itself, or
+    "".
+    """
 
     host: str
     url: str = ""
@@ -51,7 +54,9 @@ class Answer:
 
 
 def to_local_networks(probe: socket.socket, question: bytes) -> None:
-    """Send the question to the networks of all interfaces. Routers do not forward it (TTL 1)."""
+    """Send the multicast `question` through the UDP socket `probe` to the networks of all interfaces. Routers do not
+    forward it (TTL 1).
+    """
     for index, _ in socket.if_nameindex():
         with contextlib.suppress(OSError):  # this interface is down, or has no multicast
             interface = struct.pack("4s4si", bytes(4), bytes(4), index)
@@ -60,7 +65,7 @@ def to_local_networks(probe: socket.socket, question: bytes) -> None:
 
 
 def search(send: Send = to_local_networks, seconds: float = SECONDS) -> list[Answer]:
-    """Returns the devices that answered in time."""
+    """Returns the ONVIF devices that answer within `seconds`, and blocks for that long. `send`: sends the question."""
     message_id = f"urn:uuid:{uuid.uuid4()}"
     answers: dict[str, list[Answer]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -88,7 +93,9 @@ def _datagrams(probe: socket.socket, until: float) -> Iterator[tuple[bytes, str]
 
 
 def read(data: bytes, host: str, message_id: str) -> Answer | None:
-    """Read a datagram from `host`. Returns None if it answers another question."""
+    """Parse a datagram from the IP address `host`. Returns None if it does not answer the question with this
+    `message_id`. If it cannot be read, the `Answer` has a `problem`.
+    """
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError:
@@ -115,6 +122,8 @@ def _is_at(url: str, host: str) -> bool:
 
 
 def _name(scopes: list[str]) -> str:
-    """The name that somebody gave the device, or that its maker gave the model."""
+    """Returns the name in the ONVIF scopes of a device, which its owner or its maker gave it, as one short line. "":
+    there is none.
+    """
     names = [unquote(scope.removeprefix(NAME_SCOPE)) for scope in scopes if scope.startswith(NAME_SCOPE)]
     return NOT_A_LINE.sub("", names[0]).strip()[:NAME_LENGTH].strip() if names else ""

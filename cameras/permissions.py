@@ -1,6 +1,7 @@
-"""`may_watch` decides who may watch a camera. `Camera.objects.visible_to` has the rule of grants, for many cameras at once.
+"""Tells what a user may do with cameras. `may_watch` decides who may watch a camera. `Camera.objects.visible_to` has
+the rule of grants: once any exists, a camera is hidden from users without a grant for it.
 
-`streaming/viewing/access.py` checks the log-in, this rule, and that the camera exists, is enabled and has an address.
+`streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an address.
 `streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user;
 `streaming/viewing/rechecks.py` ends their running streams.
 """
@@ -24,8 +25,9 @@ User = AbstractBaseUser | AnonymousUser | Display
 
 
 def may_watch(user: User, camera: Camera | None = None) -> bool:
-    """Whether `user` may watch `camera`, or with None, cameras at all. A display may watch those of its
-    cameras that its issuer may watch."""
+    """Returns whether `user` may watch `camera`, or with None, cameras at all. A display (a screen without a log-in)
+    may watch the cameras of its wall that its issuer, the user who made it, may watch.
+    """
     if not _has_permission(user.issuer if isinstance(user, Display) else user, WATCH):
         return False
     return camera is None or _not_hidden_from(user).filter(pk=camera.pk).exists()
@@ -43,19 +45,25 @@ def _not_hidden_from(user: User) -> QuerySet[Camera]:
 
 
 def may_grant(user: User) -> bool:
-    """Whether `user` may change who sees which camera. They see all cameras: they could grant them to themselves."""
+    """Returns whether `user` may change who sees which camera. Such users see all cameras, because they could grant
+    these to themselves.
+    """
     return _has_permission(user, GRANT)
 
 
 def sees_all(user: User) -> bool:
-    """Whether no camera is hidden from `user`."""
+    """Returns whether no camera is hidden from `user`: by their permissions, or because there are no grants. False for
+    a display (a screen without a log-in), which sees only the cameras of its wall.
+    """
     if isinstance(user, Display):
         return False
     return _has_permission(user, SEE_ALL) or _has_permission(user, GRANT) or not CameraGrant.objects.exists()
 
 
 def visible_among(user: User, ids: Iterable[str]) -> set[str]:
-    """Which of these cameras are not hidden from `user`. A deleted camera counts as hidden, unless `user` sees all."""
+    """Returns those of the camera `ids` that camera grants do not hide from `user`. A deleted camera counts as hidden,
+    unless `user` sees all.
+    """
     known = set(ids)
     if not known or sees_all(user):
         return known
@@ -63,12 +71,16 @@ def visible_among(user: User, ids: Iterable[str]) -> set[str]:
 
 
 def may_watch_unattended(user: User) -> bool:
-    """Whether `user` may watch without being asked whether somebody is there, such as a wall display."""
+    """Returns whether `user` is never asked whether they are still watching. Others are asked while viewers wait
+    because the limit of streams is reached. True for a display, a screen without a log-in.
+    """
     return isinstance(user, Display) or _has_permission(user, UNATTENDED)
 
 
 def may_keep_slots(user: User) -> bool:
-    """Whether the walls of `user` keep their slots while others wait."""
+    """Returns whether a wall (grid of cameras) of `user` keeps all its streams while other viewers wait because the
+    limit of streams is reached. Other walls end some streams then.
+    """
     return user.keeps_slots if isinstance(user, Display) else _has_permission(user, KEEP_SLOTS)
 
 
@@ -78,12 +90,16 @@ def _has_permission(user: User, name: str) -> bool:
 
 
 def may_manage(user: User) -> bool:
-    """Whether `user` may change cameras in the administration, so that they are told why a camera cannot be read."""
+    """Returns whether `user` may change cameras in the Django admin. Streams tell such users why a camera cannot be
+    read.
+    """
     return bool(getattr(user, "is_staff", False)) and _has_permission(user, MANAGE)
 
 
 def ensure_viewers_group(**_: object) -> None:
-    """Create the *Viewers* group with its permission, unless it exists. Runs after migrations."""
+    """Create the user group *Viewers* with the permission to watch cameras, unless the group exists. Runs after
+    migrations.
+    """
     group, created = Group.objects.get_or_create(name=VIEWERS)
     if created:
         group.permissions.add(Permission.objects.get(content_type__app_label="cameras", codename="watch_camera"))

@@ -1,7 +1,8 @@
-"""Errors of the JSON API: `{"error": {"reason", "message"}}`, as the paths of a stream have them.
+"""Errors of the JSON API: `{"error": {"reason", "message"}}`. The HTTP paths of a stream, which are not part of this
+API, have the same shape.
 
-`reason` is for programs and does not change. `message` is for people and may change. Errors in the request's data name the
-field, and for a file the row.
+`reason` is for programs and does not change. `message` is for people and may change. Errors in the request's data name
+the field, and for a file the row.
 """
 
 from typing import Any
@@ -25,7 +26,9 @@ REASONS = {
 
 
 class Problem(Exception):
-    """An error response. `details` are added to `error`, beside reason and message."""
+    """An error response of the JSON API, with this HTTP status; operations raise it. `reason`: for programs, by default
+    that of the status in REASONS. `details`: added to `error` in the body, beside reason and message.
+    """
 
     def __init__(self, status: int, message: str, reason: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -38,7 +41,7 @@ class Problem(Exception):
 
 
 def invalid(fields: dict[str, list[str]]) -> Problem:
-    """A 422 response that lists the errors of each field."""
+    """Returns a 422 response that lists the messages about each field, by its name."""
     message = " ".join(f"{name}: {text}" for name, texts in fields.items() for text in texts)
     return Problem(422, message, fields=fields)
 
@@ -48,7 +51,9 @@ def invalid_form(form: BaseForm) -> Problem:
 
 
 def invalid_values(error: ValidationError) -> Problem:
-    """The same for errors of Django's models and validators."""
+    """Returns a 422 response that lists the messages about each field, for an error of Django's models and validators.
+    Messages without a field are under `__all__`.
+    """
     return invalid(error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages})
 
 
@@ -87,6 +92,8 @@ class InvalidFileOut(Schema):
 
 
 def answers(good: dict[int, Any], *others: int) -> dict[int, Any]:
-    """The responses of an operation for the schema: the `good` ones, the errors that any request may get, and `others`."""
+    """Returns the responses of an operation for the API's schema, by HTTP status: the `good` ones, and the errors 401,
+    403 (which any request may get) and `others`.
+    """
     bad = {status: InvalidOut if status == 422 else ProblemOut for status in sorted({401, 403, *others})}
     return {**good, **bad}

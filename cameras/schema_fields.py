@@ -1,10 +1,12 @@
-"""A field type that several schemas share."""
+"""A type annotation that several pydantic schemas of the JSON API share: `Strictly` makes a field accept JSON numbers
+only.
+"""
 
 from pydantic import BeforeValidator
 
 
 def _number(value: object) -> object:
-    """Accept JSON numbers only: pydantic would convert "5" and true."""
+    """Returns `value`. Raises ValueError for a text or a boolean: pydantic would convert "5" and true to numbers."""
     if isinstance(value, str | bool):
         raise ValueError("Input should be a number")
     return value

@@ -1,7 +1,7 @@
-"""Schemas of cameras in the JSON API.
+"""Pydantic schemas of cameras in the JSON API.
 
-The form validates the values. The patterns here only describe its rules, for clients that check before they send: pydantic
-does not apply them.
+`CameraForm` validates the values. The patterns here only describe its rules, for clients that check before they send:
+pydantic does not apply them.
 """
 
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ NOT_BLANK = rf"^[^{INVISIBLE}{BREAKS}]*[^\s{INVISIBLE}{BREAKS}][^{INVISIBLE}{BRE
 
 
 def _length(name: str) -> Any:
-    """The maximum length of the form's field."""
+    """Returns the maximum length of a field of `CameraForm`, in characters. None: it has none."""
     return getattr(CameraForm.base_fields[name], "max_length", None)
 
 
@@ -80,7 +80,7 @@ Password = Annotated[
 
 
 class Strict(Schema):
-    """A body in which an unknown field is an error, so that a mistyped name is not ignored."""
+    """Base of request bodies in which an unknown field is an error, so that a mistyped name is not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,11 +91,14 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Changes(Strict):
-    """A body whose missing fields are not changed. Defaults are unused, and not part of the schema."""
+    """Base of request bodies whose missing fields are not changed. Default values are unused, and not part of the API's
+    schema.
+    """
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     def given(self) -> dict[str, Any]:
+        """Returns only the fields that are in the request."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -132,7 +135,7 @@ class CameraOut(Schema):
 
 
 class Window(Schema):
-    """The part of a list to return."""
+    """Query parameters that select the part of a list to return."""
 
     limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="Maximum number of entries.")
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET, description="Number of entries to skip.")

@@ -1,6 +1,7 @@
-"""Finds or creates users who were signed in by another service, and puts them into the groups that its groups stand for.
+"""Finds or creates the Django users of people whom another service has signed in: a reverse proxy or an OpenID Connect
+provider. Puts them into the Django groups that the service's groups are mapped to.
 
-`nvr/proxy_users.py` decides which requests are believed. This module finds their user.
+`nvr/proxy_users.py` and `nvr/accounts.py` decide which sign-ins are trusted.
 """
 
 import functools
@@ -22,20 +23,26 @@ GroupMapping = tuple[tuple[str, str], ...]  # (group of the service, group of Dj
 
 @dataclass(frozen=True)
 class ProxyUser:
-    """What a trusted proxy says of the user. `groups` is None if it sends no groups."""
+    """The user that a trusted reverse proxy names in its headers. `groups`: names of their groups at the proxy, or None
+    if it sends no groups.
+    """
 
     name: str
     groups: tuple[str, ...] | None = None
 
 
 def find_user(proxy_user: ProxyUser) -> User | None:
-    """Returns the active user of this name, or None. Changes nothing."""
+    """Returns the active Django user whose name the proxy sent, or None. Changes nothing."""
     return User.objects.filter(username=proxy_user.name, is_active=True).first()
 
 
 def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> User | None:
-    """Returns the active user, in the groups that the proxy names. None if there is none, and with `create` if no user may
-    have this name."""
+    """Returns the active Django user whom the proxy names. None: there is none, and with `create`, the name is not
+    valid or its user is inactive.
+
+    If the proxy sends groups, puts the user into the Django groups that `groups` maps them to. `create`: create a
+    missing user.
+    """
     user = find_user(proxy_user)
     if user is None and create:
         user = create_user(proxy_user.name)
@@ -47,7 +54,9 @@ def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> Use
 
 
 def create_user(name: str) -> User | None:
-    """Returns the new user, who has no password. None if the name is not valid, or its user is inactive."""
+    """Create a user without a password, unless the user exists. Returns the user. None: the name is not valid, or its
+    user is inactive.
+    """
     try:
         User._meta.get_field("username").clean(name, None)
     except ValidationError:
@@ -59,7 +68,9 @@ def create_user(name: str) -> User | None:
 
 
 def set_groups(user: User, named: Iterable[str], mapping: GroupMapping) -> None:
-    """Put `user` into exactly those groups of the mapping that `named` stands for. Other groups stay as they are."""
+    """Put `user` into the Django groups that `mapping` has for `named`, their groups at the service that signed them
+    in. Take them out of the other groups of the mapping. Groups that are not in the mapping stay as they are.
+    """
     named = {ANYBODY, *named}
     mapped, wanted = {ours for _, ours in mapping}, {ours for theirs, ours in mapping if theirs in named}
     present = {group.name: group for group in user.groups.filter(name__in=mapped)}
@@ -74,5 +85,5 @@ def set_groups(user: User, named: Iterable[str], mapping: GroupMapping) -> None:
 
 @functools.lru_cache(maxsize=100)
 def _warn(text: str) -> None:
-    """Log each text once."""
+    """Log a warning, once for each text."""
     logger.warning("%s", text)

@@ -1,4 +1,4 @@
-"""A camera's address and its credentials. The two are stored apart, and joined only here."""
+"""Handles a camera's stream address and its credentials. The two are stored apart, and joined only here."""
 
 import re
 from dataclasses import dataclass, field
@@ -27,11 +27,11 @@ NOT_ENCODED = re.compile(rf"([a-z]+://)([^:/?#@\[]*:(?![0-9]*(?:[/?#]|$)).*?)@({
 
 
 class AddressError(ValueError):
-    """A camera address that cannot be used. The message tells users why."""
+    """A camera's address or stored password cannot be used. The message tells users why."""
 
 
 def check_address(url: str) -> None:
-    """Raises AddressError unless `url` is a camera address without credentials."""
+    """Raises AddressError unless `url` is a valid rtsp, rtsps, http or https address without credentials."""
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise AddressError("The address must not contain spaces or control characters.")
     scheme, separator, _ = url.partition("://")
@@ -52,7 +52,9 @@ def check_address(url: str) -> None:
 
 
 def split_credentials(url: str) -> tuple[str, str, str]:
-    """Returns the address without credentials, the user name and the password. The two are empty if it has none."""
+    """Returns the address without credentials, the user name and the password, both percent-decoded. The two are empty
+    if `url` has none.
+    """
     found = WITH_CREDENTIALS.fullmatch(url) or NOT_ENCODED.fullmatch(url)
     if found is None:
         return url, "", ""
@@ -78,13 +80,17 @@ class CameraSource:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Scheme, host and port, which together receive the credentials. Raises AddressError."""
+        """Scheme, host and port (None if `url` has none), which together receive the credentials. Raises AddressError
+        if `url` is invalid.
+        """
         check_address(self.url)
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname, parts.port
 
     def url_with_credentials(self) -> str:
-        """For the capture only: never log or show it. Raises AddressError."""
+        """Returns the address with user name and password, only to open the stream: never log or show it. Raises
+        AddressError if `url` is invalid.
+        """
         check_address(self.url)
         if not self.username and not self.password:
             return self.url

@@ -1,10 +1,10 @@
 """Export and import of cameras as CSV, for spreadsheets and for moving an installation.
 
-A row changes the camera of its name, or creates it. Each row is validated by `CameraForm`; all rows are stored, or none.
-Passwords are imported and never exported.
+A row changes the camera that has its name, or creates a camera. `CameraForm` validates each row; all rows are stored,
+or none. Passwords are imported and never exported.
 
-Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then checks
-that nobody has changed the cameras since.
+Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then
+checks that nobody has changed the cameras since.
 """
 
 import csv
@@ -47,7 +47,7 @@ class RowError:
 
 
 class FileError(Exception):
-    """A file that cannot be imported, with all its errors."""
+    """A CSV file cannot be imported. `rows`: all its errors. The message has the first three."""
 
     def __init__(self, rows: list[RowError]) -> None:
         super().__init__(" ".join(f"Row {error.row}: {error.message}" for error in rows[:3]))
@@ -56,7 +56,7 @@ class FileError(Exception):
 
 @dataclass
 class Outcome:
-    """The cameras of an import, or of a dry run."""
+    """The cameras of an imported file, by what the import did with them, or would do."""
 
     created: list[Camera] = field(default_factory=list)
     changed: list[Camera] = field(default_factory=list)
@@ -67,7 +67,9 @@ Found = TypeVar("Found", bound=Outcome)
 
 
 def export(cameras: Iterable[Camera]) -> str:
-    """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute gets an apostrophe in front."""
+    """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute as a formula gets an
+    apostrophe in front.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -80,9 +82,11 @@ def export(cameras: Iterable[Camera]) -> str:
 def import_cameras(
     data: bytes, cameras: Cameras, *, dry_run: bool = False, user: AbstractBaseUser | None = None
 ) -> Outcome:
-    """Create the cameras of a file, and change those of `cameras`. Raises FileError, and then nothing is changed.
+    """Create the cameras of a CSV file, and change those of `cameras` whose names are in it. Returns which; with
+    `dry_run`, nothing is stored. Raises FileError, and then nothing is changed.
 
-    `user`: who imports; new cameras stay visible to them."""
+    `user`: who imports; they get a grant for each new camera that would be hidden from them otherwise.
+    """
     rows = list(read_rows(data))
     return store_validated(lambda: _validated(rows, cameras.all()), cameras, dry_run=dry_run, user=user)
 
@@ -90,7 +94,11 @@ def import_cameras(
 def store_validated(
     validated: Callable[[], Found], cameras: Cameras, *, dry_run: bool, user: AbstractBaseUser | None = None
 ) -> Found:
-    """Store what `validated` returns. It is called again if somebody changes one of `cameras` meanwhile."""
+    """Call `validated`, store the cameras that it returns, and return its result. With `dry_run`, nothing is stored.
+
+    If somebody changes one of `cameras` meanwhile, all is done again. Raises FileError after ATTEMPTS times. `user`:
+    who imports; they get a grant for each new camera that would be hidden from them otherwise.
+    """
     for _ in range(ATTEMPTS):
         known = _as_stored(cameras.all())
         outcome = validated()
@@ -103,16 +111,20 @@ def store_validated(
 
 
 def _as_stored(cameras: Cameras) -> set[tuple[object, ...]]:
-    """The stored values, with passwords as they are encrypted: each change of a password encrypts it anew."""
+    """Returns the stored values of each camera, to notice changes. Passwords are as they are stored, encrypted: each
+    change of a password encrypts it anew.
+    """
     password = Cast("password", models.TextField())
     others = [name for name in STORED if name != "password"]
     return set(cameras.values_list("pk", "name", password, *others))
 
 
 def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], user: AbstractBaseUser | None) -> bool:
-    """Store the outcome, and the grants that keep it visible to `user`.
+    """Store the new and changed cameras of `outcome`, and for `user` the grants without which new ones would be hidden
+    from them.
 
-    Returns False, with nothing stored, if `cameras` are not as `known` any more."""
+    Returns False, with nothing stored, if `cameras` are not as `known` (an earlier result of `_as_stored`) any more.
+    """
     with transaction.atomic():
         if _as_stored(cameras.select_for_update()) != known:
             return False
@@ -132,7 +144,9 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], u
 
 
 def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Yields each row's number and its cells by column, without empty rows. Raises FileError."""
+    """Yields the number of each row that is not empty (the header is 1), and its cells by column. Raises FileError if
+    the file is no CSV, its header is wrong, or it has too many rows.
+    """
     records = _records(data)
     _, header = next(records, (1, []))
     columns = [cell.strip().lower() for cell in header]
@@ -149,7 +163,9 @@ def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
 
 
 def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yields row numbers and cells. The separator is that of the header: spreadsheets in many languages write semicolons."""
+    """Yields the number and the cells of each row that is not empty, the header too (1). The separator is that of the
+    header: spreadsheets in many languages write semicolons.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -185,7 +201,9 @@ def _validated(rows: list[tuple[int, Row]], cameras: Cameras) -> Outcome:
 
 
 def validate(rows: Iterable[tuple[int, Row]], cameras: Cameras, outcome: Outcome) -> list[RowError]:
-    """Add the cameras of the rows to `outcome`: new ones for names that `cameras` lack. Returns the other rows' errors."""
+    """Validate rows, each with its number, and store nothing. Adds the camera of each valid row to `outcome`: the one
+    of `cameras` with the row's name, with its new values, or a new one. Returns the errors of the other rows.
+    """
     stored: dict[str, list[Camera]] = {}
     for camera in cameras:
         stored.setdefault(camera.name, []).append(camera)
@@ -206,7 +224,9 @@ def validate(rows: Iterable[tuple[int, Row]], cameras: Cameras, outcome: Outcome
 
 
 def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:
-    """Validate a row and add its camera to the outcome. Returns the row's errors."""
+    """Validate a row and add its camera to the outcome. `number`: of the row. `camera`: the stored one with the row's
+    name, or None. Returns the row's errors.
+    """
     enabled = WORDS.get(row.get("enabled", "").strip().lower())
     if enabled is None:
         return [RowError(number, "enabled", "Enter true or false.")]

@@ -9,14 +9,14 @@ NOT_A_LINE, NOT_A_TEXT = re.compile(f"[{INVISIBLE}{BREAKS}]"), re.compile(f"[{IN
 
 
 def check_line(text: str) -> str:
-    """Returns `text`. Raises ValueError unless it is one line without invisible characters."""
+    """Returns `text`. Raises ValueError unless it is one line without control characters and direction marks."""
     if NOT_A_LINE.search(text):
         raise ValueError("Control characters, line breaks and direction marks are not allowed.")
     return text
 
 
 def check_text(text: str) -> str:
-    """Returns `text`, one line or more. Raises ValueError if it has invisible characters."""
+    """Returns `text`, one line or more. Raises ValueError if it has control characters or direction marks."""
     if NOT_A_TEXT.search(text):
         raise ValueError("Control characters and direction marks are not allowed.")
     return text

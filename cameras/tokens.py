@@ -1,7 +1,9 @@
-"""Tokens: secrets of programs and displays. An API token acts as its user while the user is active and the token has not
-expired. cameras/displays.py has those of displays.
+"""Access tokens: secrets of programs (API tokens) and of displays (screens that show a wall without a log-in). An API
+token acts as its user while the user is active and the token has not expired. cameras/displays.py checks those of
+displays.
 
-A token is `nvr_` and 256 random bits. The prefix helps scanners to find leaked tokens. Random bits need no slow hash.
+A token is `nvr_` and 256 random bits. The prefix helps scanners to find leaked tokens. Only a SHA-256 digest is stored:
+random bits need no slow hash.
 """
 
 import hashlib
@@ -20,7 +22,9 @@ SEEN_EVERY = timedelta(minutes=1)  # precision of the time of the last use, whic
 
 
 def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) -> str:
-    """Create and store a token. Returns its text, which cannot be read again."""
+    """Create and store an API token of `user`. Returns the token itself, which cannot be read again. `expires` None:
+    never.
+    """
     row = ApiToken(user_id=user.pk, name=name, expires=expires)
     token = fill(row)
     row.save()
@@ -28,14 +32,16 @@ def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) ->
 
 
 def fill(row: Token) -> str:
-    """Create the token of an unsaved row. Returns its text."""
+    """Create the secret of an unsaved row, and set the row's digest and prefix. Returns the secret."""
     token = WORD + secrets.token_urlsafe(32)
     row.prefix, row.digest = token[:PREFIX], digest(token)
     return token
 
 
 def user_of(token: str) -> AbstractBaseUser | None:
-    """The token's user, or None if the token is unknown or expired or the user is inactive."""
+    """Returns the user of an API token, and stores when it was used. None: the token is unknown or has expired, or the
+    user is inactive.
+    """
     row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
     if row is None or row.has_expired or not row.user.is_active:
         return None
@@ -44,7 +50,7 @@ def user_of(token: str) -> AbstractBaseUser | None:
 
 
 def note_use(row: Token, column: str) -> None:
-    """Note in `column` that the token is used now."""
+    """Store in `column`, a field of `row`, that the token is used now; at most once a minute (`SEEN_EVERY`)."""
     now, before = timezone.now(), getattr(row, column)
     if before is None or now - before >= SEEN_EVERY:
         unseen = Q(**{column: None}) | Q(**{f"{column}__lte": now - SEEN_EVERY})
@@ -52,8 +58,10 @@ def note_use(row: Token, column: str) -> None:
 
 
 class EndWithPassword:
-    """A password validator that expires a user's tokens when the password changes: Django reports a change to validators
-    only. It refuses no password. A new hash of the same password, which Django may create at log-in, is no change."""
+    """A password validator that expires a user's API tokens when the password changes: Django reports a change only to
+    validators. It refuses no password. A new hash of the same password, which Django may create at log-in, is no
+    change.
+    """
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
         """Accept every password."""

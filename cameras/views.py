@@ -1,4 +1,4 @@
-"""The page that shows cameras as cards. wall_views.py has the walls."""
+"""The page that shows each camera as a card. wall_views.py has the walls, which show cameras in a grid."""
 
 from typing import cast
 
@@ -35,7 +35,9 @@ def camera_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def card_order(request: HttpRequest) -> HttpResponse:
-    """Save the user's own order of the cards. 400 with the field and the reason: nothing has changed."""
+    """Save the user's own order of the camera cards, from the form field `cameras`: ids with commas between them;
+    empty: by name. Answers 400 with the reason if the field is invalid: then nothing has changed.
+    """
     if not may_watch(request.user):
         raise PermissionDenied
     try:

@@ -1,4 +1,6 @@
-"""Saved walls and displays in the administration. Walls are made on their own page."""
+"""The Django admin pages of saved walls (grids of live cameras) and of displays, which are screens that show a wall
+without a log-in. Users create walls on the page of walls instead.
+"""
 
 from typing import Any, ClassVar
 
@@ -31,7 +33,9 @@ class WallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(DisplayToken)
 class DisplayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A display shows only cameras that its issuer may watch. Else an issuer could see more by making one."""
+    """Displays are screens that show a wall (a grid of cameras) without a log-in. A display shows only cameras that its
+    issuer, the user who made it, may watch. Otherwise an issuer could see more by making one.
+    """
 
     list_display = ("name", "wall", "state", "last_seen", "expires", "issuer")
     list_select_related = ("wall", "issuer")

@@ -1,4 +1,6 @@
-"""Saved walls in the JSON API. Runs in threads: queries the database."""
+"""The JSON API's operations on saved walls, which are grids of live cameras. The functions query the database, so they
+run in threads.
+"""
 
 from typing import Any
 
@@ -24,7 +26,9 @@ BAD = {400: InvalidOut}
 
 @router.get("", auth=requires(), response=answers({200: WallPage}, 422))
 def list_walls(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """Your own walls and the shared ones, by name."""
+    """List the user's own walls and the shared ones, by name: `items` are those that `limit` and `offset` select,
+    `count` is the number of all.
+    """
     found = walls.open_to(_watcher(request)).select_related("owner")
     return {"items": window.of(found), "count": found.count()}
 
@@ -49,9 +53,11 @@ def read_wall(request: HttpRequest, slug: str) -> Wall:
 
 @router.put("/{slug:slug}", auth=requires(), response={**answers({200: WallOut}, 404, 413), **BAD}, openapi_extra=BODY)
 def change_wall(request: HttpRequest, slug: str) -> Wall:
-    """Replace a wall of your own; staff, also a shared one. Its slug stays.
+    """Replace a wall by the one in the body. Users can change their own walls; staff, also the shared ones. The slug
+    stays.
 
-    400 `invalid_layout`: `fields` tell what is wrong, and the stored wall stays as it is."""
+    400 `invalid_layout`: `fields` of the error tell what is wrong, and the stored wall stays as it is.
+    """
     wall = _find_to_change(request, slug)
     _fill(request, wall, read_layout(request.body))
     wall.save()
@@ -61,7 +67,9 @@ def change_wall(request: HttpRequest, slug: str) -> Wall:
 
 @router.delete("/{slug:slug}", auth=requires(), response=answers({204: None}, 404))
 def delete_wall(request: HttpRequest, slug: str) -> Status[None]:
-    """Delete a wall and its displays."""
+    """Delete a wall, and the displays (screens without a log-in) that show it. Users can delete their own walls; staff,
+    also the shared ones.
+    """
     wall = _find_to_change(request, slug)
     log_by_api(request, DELETION, [wall])
     wall.delete()
@@ -69,7 +77,7 @@ def delete_wall(request: HttpRequest, slug: str) -> Status[None]:
 
 
 def _watcher(request: HttpRequest) -> Any:
-    """The user. Raises a 403 Problem if they may not watch cameras."""
+    """Returns the user of the request. Raises a 403 Problem if they may not watch cameras."""
     user = request.auth  # type: ignore[attr-defined]
     if not may_watch(user):
         raise Problem(403, "You don't have access to any cameras.")
@@ -77,7 +85,9 @@ def _watcher(request: HttpRequest) -> Any:
 
 
 def _find(request: HttpRequest, slug: str) -> Wall:
-    """Raises a 404 Problem, also for a wall of somebody else."""
+    """Returns the wall. Raises a 404 Problem if there is none, or it is somebody else's and not shared; a 403 Problem
+    if the user may not watch cameras.
+    """
     wall = walls.open_to(_watcher(request)).select_related("owner").filter(slug=slug).first()
     if wall is None:
         raise Problem(404, "Wall not found.", "wall_not_found")
@@ -92,7 +102,9 @@ def _find_to_change(request: HttpRequest, slug: str) -> Wall:
 
 
 def _fill(request: HttpRequest, wall: Wall, layout: WallIn) -> None:
-    """Take over what the layout says. Raises a 400 Problem for cameras that cannot be on the wall."""
+    """Set the fields of `wall` to those of `layout`, without saving. Raises a 400 Problem if a camera is twice on the
+    wall, or is new on it and the user may not watch it; a 403 Problem if a user who is not staff shares the wall.
+    """
     user, ids = request.auth, [str(tile.camera) for tile in layout.tiles]  # type: ignore[attr-defined]
     if layout.shared and not (wall.shared or user.is_staff):
         raise Problem(403, "Sharing a wall needs a staff account.")

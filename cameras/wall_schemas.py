@@ -1,4 +1,4 @@
-"""Schemas of saved walls in the JSON API."""
+"""Pydantic schemas of saved walls, which are grids of live cameras, in the JSON API."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -69,7 +69,9 @@ class WallPage(Schema):
 
 
 def body_schema() -> dict[str, Any]:
-    """The schema of `WallIn` for an operation that reads the body itself."""
+    """Returns the OpenAPI description of a request body with a wall (`WallIn`), for operations that read the body
+    themselves.
+    """
     schema = WallIn.model_json_schema(ref_template="#/components/schemas/{model}")
     tile = schema.pop("$defs")["TileIn"]
     schema["properties"]["tiles"]["items"] = tile
@@ -77,7 +79,9 @@ def body_schema() -> dict[str, Any]:
 
 
 def read_layout(body: bytes) -> WallIn:
-    """Returns the wall in a request's body. Raises a 400 Problem `invalid_layout` with the errors of each field."""
+    """Returns the wall in the JSON body of a request. Raises a 400 Problem `invalid_layout` with the errors of each
+    field.
+    """
     try:
         return WallIn.model_validate_json(body)
     except ValidationError as error:

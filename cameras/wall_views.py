@@ -1,4 +1,6 @@
-"""The pages of walls: all cameras, a saved wall, and a display's way to its wall."""
+"""The pages of walls, which show cameras live in a grid: one of all cameras, saved walls, and the page that opens a
+wall on a display, a screen without a log-in.
+"""
 
 from typing import Any
 
@@ -22,7 +24,7 @@ PAGE_SIZES, CYCLES = (1, 4, 6, 9, 12, 16, 25, 36, 49, 64), (10, 20, 30, 60, 120,
 @never_cache
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
-    """All cameras that the user may watch."""
+    """Show a grid of all cameras that the user may watch, or with `?group=<id>`, of those in a camera group."""
     group, context = _filtered(request, visible_to(request.user))
     common = _common(request, None)
     context["places"] = common["choices"] if group is None else walls.all_places(request.user, group)
@@ -31,7 +33,9 @@ def wall(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
-    """A saved wall, for people and for the display of this wall. `?kiosk=1`: nothing but the pictures."""
+    """Show a saved wall (a grid of live cameras) to users, and to its displays, which are screens without a log-in.
+    Displays, and users with `?kiosk=1`, see nothing but the pictures.
+    """
     display = None
     if not request.user.is_authenticated:
         text = request.COOKIES.get(displays.COOKIE, "")
@@ -56,7 +60,10 @@ def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def display(request: HttpRequest) -> HttpResponse:
-    """Where a display's link leads. Its token is behind the #, so that no log has it; the page sends it in a form."""
+    """Open the link of a display, a screen that shows a wall without a log-in. The secret token is behind the `#` of
+    the link, so that no log has it. The page sends the token by POST; the answer stores it in a cookie and redirects to
+    the wall. 403: the token is unknown.
+    """
     if request.method != "POST":
         return render(request, "cameras/display.html")
     text = request.POST.get("token", "")
@@ -90,12 +97,16 @@ def _keep(response: HttpResponse, token: str) -> None:
 
 
 def _ended(request: HttpRequest, token: DisplayToken | None) -> HttpResponse:
-    """Tells who can renew a display's access. An unknown token is one whose display or wall was deleted."""
+    """Returns a page for a display (a screen without a log-in) whose token does not work any more: it tells who can
+    renew it. `token` None: the display or its wall was deleted.
+    """
     return render(request, "cameras/display_ended.html", {"token": token}, status=403)
 
 
 def _filtered(request: HttpRequest, cameras: Any) -> tuple[CameraGroup | None, dict[str, Any]]:
-    """The group to filter by, and the groups to choose from. Raises Http404 for a group without a camera in `cameras`."""
+    """Returns the camera group that `?group=<id>` names, or None without it. Also returns a template context with this
+    group and all groups to choose from, those with any of `cameras`. Raises Http404 for another group.
+    """
     groups = walls.groups_of(cameras)
     wanted = request.GET.get("group", "")
     if wanted and not wanted.isdecimal():
@@ -105,7 +116,9 @@ def _filtered(request: HttpRequest, cameras: Any) -> tuple[CameraGroup | None, d
 
 
 def _common(request: HttpRequest, shown: Wall | None) -> dict[str, Any]:
-    """The context of each page of a wall, except of displays."""
+    """Returns the template context that all pages of walls have, except those with pictures only. `shown`: the saved
+    wall, or None on the page of all cameras.
+    """
     user, present = request.user, shown or Wall()
     return {
         "walls": walls.open_to(user),

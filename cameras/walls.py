@@ -1,4 +1,4 @@
-"""Saved walls: who may open and change them, and what is at each place."""
+"""Walls, which show cameras live in a grid: who may open and change a saved one, and what each of its tiles shows."""
 
 import functools
 import hashlib
@@ -24,7 +24,9 @@ NO_ADDRESS = "This camera has no stream address."
 
 @dataclass(frozen=True)
 class Place:
-    """A place on a wall. `gap` tells why it is empty; "": it is not. A hidden camera has no name here."""
+    """A tile of a wall, a grid of cameras. `id`: of the camera. `name`: its name, or "" if it is deleted or the user
+    may not watch it. `size`: grid cells in each direction. `gap`: why the tile is empty, or "" if it is not.
+    """
 
     id: str
     name: str
@@ -34,22 +36,28 @@ class Place:
 
 
 def open_to(user: Person) -> QuerySet[Wall]:
-    """The walls that `user` may open: their own, and the shared ones."""
+    """Returns the saved walls that `user` may open: their own and the shared ones, if they may watch cameras; else
+    none.
+    """
     return Wall.objects.filter(Q(owner=user.pk) | Q(shared=True)) if may_watch(user) else Wall.objects.none()
 
 
 def may_change(user: Person, wall: Wall) -> bool:
-    """Whether `user` may change and delete a wall that they may open: their own, and staff also the shared ones."""
+    """Returns whether `user`, who may open this saved wall, may also change and delete it: the owner may, and staff
+    may.
+    """
     return wall.owner_id == user.pk or getattr(user, "is_staff", False)
 
 
 def groups_of(cameras: QuerySet[Camera]) -> QuerySet[CameraGroup]:
-    """The groups that have any of `cameras`."""
+    """Returns the camera groups that have any of `cameras`."""
     return CameraGroup.objects.filter(cameras__in=cameras).distinct()
 
 
 def all_places(user: User, group: CameraGroup | None = None) -> list[Place]:
-    """All cameras that `user` can watch now, by name."""
+    """Returns a tile for each camera that `user` can watch now (enabled, with an address), by name. `group`: only for
+    its cameras.
+    """
     cameras = visible_to(user).filter(enabled=True).exclude(stream_url="")
     if group is not None:
         cameras = cameras.filter(camera_groups=group)
@@ -57,7 +65,9 @@ def all_places(user: User, group: CameraGroup | None = None) -> list[Place]:
 
 
 def places_of(wall: Wall, user: User, group: CameraGroup | None = None) -> list[Place]:
-    """The places of a wall, in their order; with `group`, only those of its cameras."""
+    """Returns the tiles of a saved wall as `user` sees them, in their order. A tile is empty if its camera was deleted,
+    is disabled, has no address or may not be watched. `group`: only tiles of its cameras that `user` may watch.
+    """
     cameras = visible_to(user).filter(pk__in=[tile["camera"] for tile in wall.tiles])
     if group is not None:
         cameras = cameras.filter(camera_groups=group)
@@ -74,20 +84,22 @@ def _place(id: str, size: int, camera: Camera | None) -> Place:
 
 
 def version_of(wall: Wall, places: Iterable[Place]) -> str:
-    """Changes with everything that the page of the wall shows, and with its scripts. A display reloads the page then."""
+    """Returns a hash that changes with everything that the page of the wall shows, and with its scripts and styles. A
+    page without controls (`?kiosk=1`) reloads then.
+    """
     shown = [_scripts(), wall.name, wall.per_page, wall.cycle_seconds, [vars(place) for place in places]]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
 @functools.cache
 def _scripts() -> str:
-    """Changes with an upgrade."""
+    """Returns a hash of all scripts and style sheets, which changes with an upgrade."""
     files = sorted(path for path in Path(str(finders.find("streaming"))).rglob("*") if path.suffix in {".js", ".css"})
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def free_slug(name: str) -> str:
-    """Returns a slug of `name` that no wall has."""
+    """Returns a slug made of `name`, the last part of a wall's address, that no wall has."""
     stem = slugify(name)[:50] or "wall"
     taken = set(Wall.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
     return next(

@@ -1,7 +1,8 @@
-"""Reads YAML of limited size and cost: a file is sent by a person, and read in a worker that serves streams meanwhile.
+"""Reads YAML of limited size and cost: users upload the files, and the worker process that reads them serves streams
+meanwhile.
 
-Only texts, true/false, null, lists and mappings are read; a file with any other tag is refused. Errors never repeat the
-file's text, because it contains passwords.
+Only texts, true/false, null, lists and mappings are read. Numbers and dates are read as texts; a file with any other
+tag is refused. Errors never repeat the file's text, because it contains passwords.
 """
 
 from typing import Any
@@ -16,11 +17,13 @@ MERGE = "tag:yaml.org,2002:merge"
 
 
 class YamlError(ValueError):
-    """The file cannot be read. The message tells users why."""
+    """A YAML file cannot be read or has no usable content. The message tells users why."""
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without numbers and dates, whose patterns are slow, and with limits for aliases."""
+    """PyYAML's safe loader, which reads numbers and dates as texts, because their patterns are slow, and limits the
+    number of aliases.
+    """
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag in (*KINDS, MERGE)]
@@ -42,7 +45,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str) -> Any:
-    """Returns the content of one YAML document. Raises YamlError."""
+    """Returns the content of one YAML document. Raises YamlError if it is too large, nested too deeply, or not YAML
+    that can be read here.
+    """
     if len(text) > MAX_BYTES:
         raise YamlError(f"A YAML file can have at most {MAX_BYTES:,} characters.")
     try:

@@ -1,4 +1,4 @@
-"""Settings > System in the administration: its four pages and their endpoints."""
+"""The section *Settings > System* of Django's administration: its four pages, and the JSON endpoints that they call."""
 
 from typing import Any
 
@@ -70,6 +70,8 @@ class SystemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _kind(name: str) -> str:
-    """Returns the kind of input of a limit: "whole", "fraction", or "" for a group."""
+    """Returns what a form's field for the limit `name` takes: "whole" (a whole number), "fraction" (any number), or ""
+    (the group that has reserved slots).
+    """
     number = policy.NUMBERS.get(name)
     return "" if number is None else "fraction" if number.fraction else "whole"

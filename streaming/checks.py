@@ -1,4 +1,4 @@
-"""Checks for `manage.py check`: settings that depend on each other."""
+"""Checks for `manage.py check`: settings of streaming that depend on each other, such as timeouts."""
 
 from typing import Any
 

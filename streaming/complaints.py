@@ -1,4 +1,4 @@
-"""Explains in plain English why Redis refused a call. Contains no secrets."""
+"""Explains in plain English why a call to Redis failed. The explanations contain no secrets."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ MAX_TEXT = 300  # characters of Redis's own text
 
 @dataclass(frozen=True)
 class Complaint:
-    """`str()` is for pages. `in_full` is for the log and adds Redis's own text."""
+    """Why a call to Redis failed: `meaning` in plain English, and `text`, Redis's own words. `str()` is for pages;
+    `in_full` is for the log, and adds the text if Redis has answered.
+    """
 
     code: str  # Redis's error code; "" if there was no answer
     meaning: str
@@ -59,7 +61,9 @@ WORDLESS = {
 
 
 def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
-    """Returns the explanation of an error reply or a failed connection, or `otherwise` if the text has no known code."""
+    """Returns the explanation of `text`, the text of an error reply of Redis or of a failed connection. If there is no
+    known error code in it, the explanation has the code and meaning of `otherwise`.
+    """
     for words, code in WORDLESS.items():
         if words in text:
             return Complaint(code, MEANINGS[code], text)

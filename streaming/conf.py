@@ -14,7 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True)
 class Number:
-    """A number within bounds; a whole number unless `fraction`."""
+    """A setting that is a number from `minimum` to `maximum`; a whole number unless `fraction`. `name`: of the
+    environment variable, and in Django's settings.
+    """
 
     name: str
     default: float
@@ -31,7 +33,9 @@ class Number:
         return self.parse(environment.get(self.name, "").strip() or self.default)
 
     def parse(self, given: object) -> float:
-        """Returns `given` as a number. Raises ImproperlyConfigured with the name, the value and the valid values."""
+        """Returns `given` as a number. If it is not valid, raises ImproperlyConfigured with the name of the setting,
+        the value and the valid values.
+        """
         try:
             number = float(str(given)) if self.fraction else int(str(given))
         except ValueError:
@@ -47,7 +51,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words."""
+    """A setting that is one word of `choices`. `name`: of the environment variable, and in Django's settings."""
 
     name: str
     default: str
@@ -123,10 +127,14 @@ ALL: tuple[Number | Choice, ...] = (
 
 @dataclass(frozen=True)
 class Timing:
-    """The timings of a lease in seconds: renewal (`heartbeat`), end of the stream (`fence`), and end of the lease.
+    """The timings of a lease, with which a viewer holds a slot (the right to stream), in seconds: the interval of its
+    renewal (`heartbeat`), and the time without a renewal until the stream ends (`fence`) and until the lease expires
+    (`lease`).
 
-    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`, a Redis
-    without data admits former holders only: within one fence, each of them has either re-entered or ended.
+    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`, a
+    Redis without data admits only viewers who held a slot before: within one fence, each of them is admitted again or
+    has ended. `resume`: how long a viewer may take back their slot, or place in the waiting line, after a lost
+    connection.
     """
 
     lease: float

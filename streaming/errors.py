@@ -1,7 +1,8 @@
-"""All exceptions of streaming. `viewing/protocol.py` maps each class to its close code.
+"""The errors of streaming that viewers and API clients are told. `viewing/protocol.py` maps each class to its WebSocket
+close code.
 
-The docstring of a class is its message: viewers and API clients read it, so it is a contract, as `reason` is. `facts` are
-sent to them as well.
+The docstring of a class is its message: viewers and API clients read it, so it is a contract, as `reason` is. `facts`
+are sent to them as well.
 """
 
 from typing import ClassVar
@@ -15,6 +16,9 @@ class StreamError(Exception):
     reason: ClassVar[str] = "stream_error"
 
     def __init__(self, message: str = "", **facts: object) -> None:
+        """`message`: for the viewer; empty: the docstring of the class. `facts`: further fields that the viewer is
+        sent.
+        """
         super().__init__(message or (type(self).__doc__ or "").strip())
         self.facts = facts
 
@@ -163,7 +167,9 @@ class GateUnavailableError(UnavailableError):
     reason = "gate_unavailable"
 
     def __init__(self, message: str = "", complaint: Complaint = SILENCE, **facts: object) -> None:
-        """`complaint`: the answer of Redis. It is for administrators, so it is not among the facts for the viewer."""
+        """`message`: for the viewer; empty: the docstring of the class. `complaint`: why Redis did not answer or
+        refused, for administrators only. `facts`: further fields that the viewer is sent.
+        """
         super().__init__(message, **facts)
         self.complaint = complaint
 

@@ -1,4 +1,5 @@
-"""The tables of streaming: limits and their changes, blocks, minutes, refusals, the health of cameras.
+"""The tables of streaming: stream limits and their changes, blocked users, usage by the minute, refused viewers, and
+the health of cameras.
 
 `System` has no table. It gives the page *Settings > System* its place in the administration and its permissions.
 """
@@ -28,9 +29,11 @@ class System(models.Model):
 
 
 class LimitChange(models.Model):
-    """All limits after a change. Rows are added, never changed. The newest is in force; the newest trial is the dry run.
+    """All stream limits after one change. Rows are added, never changed. Of those without `trial`, the newest is in
+    force. Of those with `trial`, the newest is the dry run: its limits refuse nobody, and count whom they would refuse.
 
-    Null means the environment's default; in a trial, the value in force. A trial with nulls only tries nothing.
+    Null means the environment's default; in a trial, the value in force. A trial in which all limits are null ends the
+    dry run.
     """
 
     time = models.DateTimeField(default=timezone.now, editable=False)
@@ -56,7 +59,7 @@ class LimitChange(models.Model):
 
 
 class Rule(models.Model):
-    """A limit of streams for one user or group, instead of the limit for everybody."""
+    """A limit of concurrent streams for one user, or for each member of a group, instead of the limit for everybody."""
 
     max_streams = models.PositiveIntegerField(
         "streams at once", validators=[MinValueValidator(1), MaxValueValidator(int(conf.MAX_PER_USER.maximum))]
@@ -79,7 +82,9 @@ class UserLimit(Rule):
 
 
 class GroupLimit(Rule):
-    """Limits each member, not all members together. The highest limit applies to a user of several groups."""
+    """The limit of concurrent streams for each member of a group, not for all members together. The highest limit
+    applies to a user of several groups, unless they have a limit of their own.
+    """
 
     group = models.OneToOneField(Group, models.CASCADE, related_name="+")
 
@@ -93,7 +98,8 @@ class GroupLimit(Rule):
 
 
 class UserBlock(models.Model):
-    """A block of a user for a time. Redis has it too; this row outlives Redis.
+    """A user whom an administrator keeps from watching until a time. Redis has the block too; this row stays if Redis
+    loses its data.
 
     Holds names instead of foreign keys, as Redis does.
     """
@@ -112,7 +118,9 @@ class UserBlock(models.Model):
 
 
 class Minute(models.Model):
-    """One minute of all workers together: streams, bandwidth, admissions, refusals."""
+    """The usage figures of one minute, of all worker processes together: streams, bandwidth, admitted and refused
+    viewers.
+    """
 
     minute = models.BigIntegerField(primary_key=True)  # Unix time / 60
     peak = models.PositiveIntegerField(default=0)  # most slots in use
@@ -138,7 +146,9 @@ class Minute(models.Model):
 
 
 class Batch(models.Model):
-    """A batch of minutes that was committed. Redis may hand it out again until it hears of the commit."""
+    """The id of a batch of usage figures, one row of figures per minute, that is stored in the database. Redis may hand
+    out the batch again until it hears of the commit; by this row, it is not stored twice.
+    """
 
     id = models.CharField(primary_key=True, max_length=40)
     time = models.DateTimeField(default=timezone.now, db_index=True)
@@ -151,7 +161,8 @@ class Batch(models.Model):
 
 
 class Refusal(models.Model):
-    """One refused viewer; with `dry_run`, one that the dry run would have refused.
+    """One viewer whom a limit refused. With `dry_run`, they were admitted, and only the trial limits of a dry run would
+    have refused them.
 
     Holds names instead of foreign keys, so that the row outlives user and camera.
     """
@@ -177,13 +188,12 @@ class Refusal(models.Model):
 
 
 class CameraHealth(models.Model):
-    """How a camera was when it was last read: by a stream, for a still, or by the check in the background.
-
-    A camera without a row was never tried.
+    """How a camera was when it was last read, or tried: by a viewer's stream, for a still picture, or by the periodic
+    check in the background. A camera without a row was never tried.
     """
 
     class State(models.TextChoices):
-        """REACHABLE, or the kinds of failures (`Problem` in `ingest/condition.py`)."""
+        """REACHABLE, or the kind of failure: the kinds are those of `Problem` in `ingest/condition.py`."""
 
         REACHABLE = "reachable", "Reachable"
         UNREACHABLE = "unreachable", "Not reachable"

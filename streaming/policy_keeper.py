@@ -1,4 +1,4 @@
-"""Keeps one worker's copy of the limits in force up to date."""
+"""Keeps one worker process's copy of the stream limits in force up to date with the database."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,9 @@ MAX_AGE = 30.0  # seconds after which the limits are read again in any case: Red
 
 class PolicyKeeper:
     def __init__(self, on_new_group: Callable[[], None], on_change: Callable[[], None]) -> None:
-        """`on_new_group`: called after the reserved slots went to another group. `on_change`: after any change."""
+        """`on_new_group`: called after the slots that are reserved for a user group went to another group. `on_change`:
+        called after any change of the limits.
+        """
         self._on_new_group, self._on_change = on_new_group, on_change
         self.policy = policy.defaults()
         self._version = ""  # the version of the limits in Redis, as heard last
@@ -27,24 +29,30 @@ class PolicyKeeper:
         self._tried = asyncio.Event()  # set after the first attempt, also if it failed
 
     async def known(self) -> policy.Policy:
-        """The limits in force. Waits for the first attempt to read them. Raises LimitsUnknownError until one succeeds."""
+        """Returns the limits in force. Waits for the first attempt to read them. Raises LimitsUnknownError if no
+        attempt has succeeded yet.
+        """
         await self._tried.wait()
         if self._loaded is None:
             raise LimitsUnknownError(retry_after=5)
         return self.policy
 
     def hear(self, version: str) -> None:
-        """Take note of the limits' version in Redis. Reads the limits if it is another one."""
+        """Take note of the version of the limits in force, which Redis has told. If this worker has read another
+        version, the limits are read again.
+        """
         self._version = version
         if version != self._loaded:
             self.reload()
 
     def reload(self) -> None:
-        """Read the limits now."""
+        """Let the task of `run` read the limits now, without waiting for it."""
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Read the limits for ever: at once, after each `reload`, and every `MAX_AGE` seconds."""
+        """Read the limits from the database until cancelled: at once, after each `reload`, and every `MAX_AGE` seconds.
+        A failure is logged, and the last limits stay in force until the next attempt.
+        """
         while True:
             self._wakeup.clear()
             version = self._version

@@ -1,4 +1,4 @@
-"""The WebSocket paths."""
+"""The URLs of WebSockets: the streams of cameras. A WebSocket to any other path is refused."""
 
 from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path

@@ -1,4 +1,6 @@
-"""The runtime of one worker process: its gate, its hub and its background tasks, from start to end."""
+"""The runtime of one worker process, from start to end: its gate (which limits the concurrent streams, through Redis),
+its hub (which reads the cameras) and its background tasks.
+"""
 
 import asyncio
 import atexit
@@ -64,7 +66,12 @@ STOP = 6.0  # seconds in which a worker's captures release their cameras: a read
 
 
 def prepare() -> None:
-    """Prepare Redis for the first viewer. Blocks while the embedded server starts. Raises RuntimeError; a cluster, too."""
+    """Prepare Redis for the first viewer, and start the embedded Redis server if no other is configured: blocks until
+    it runs.
+
+    Raises RuntimeError if that does not start, or if the configured Redis cannot be used, such as a Redis Cluster. A
+    Redis that does not answer is only logged.
+    """
     alone = False
     if not settings.REDIS_URL:
         alone = embedded.ensure(settings.EMBEDDED_REDIS_DIR)
@@ -76,10 +83,10 @@ def prepare() -> None:
 
 
 class Runtime:
-    """Everything that the viewings of one process share. Created once, on the loop that serves."""
+    """What all viewers' streams of one worker process share. Created once, on the event loop that serves them."""
 
     def __init__(self, url: str, pictures: str = "") -> None:
-        """`url`: the gate's Redis. `pictures`: the Redis for the frames that workers share; empty: the same."""
+        """`url`: Redis of the stream limits. `pictures`: Redis of the frames that workers share; empty: the same."""
         self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.started = time.time() * 1000
         self.draining = False
@@ -139,7 +146,9 @@ class Runtime:
 
     @contextlib.contextmanager
     def registered(self, stream: Stream) -> Iterator[None]:
-        """Keep `stream` in `streams` while the block lasts. Raises TooManyHandshakesError."""
+        """Keep `stream`, an open WebSocket, in `streams` while the block lasts. Raises TooManyHandshakesError if too
+        many viewers of this worker are neither admitted nor in the waiting line yet.
+        """
         if sum(other.is_handshake for other in self.streams) >= conf.MAX_HANDSHAKES.value:
             raise TooManyHandshakesError(retry_after=5)
         self.streams.add(stream)
@@ -150,15 +159,15 @@ class Runtime:
 
     @property
     def policy(self) -> Policy:
-        """The limits in force, as far as this worker knows them."""
+        """The stream limits in force, as far as this worker knows them; before it has read them, the defaults."""
         return self._policies.policy
 
     async def known_policy(self) -> Policy:
-        """The limits in force. Raises LimitsUnknownError if this worker could not read them yet."""
+        """Returns the stream limits in force. Raises LimitsUnknownError if this worker could not read them yet."""
         return await self._policies.known()
 
     def budget(self) -> int:
-        """The bandwidth limit of all streams together in kbit/s; 0: unlimited."""
+        """Returns the bandwidth limit of all streams together in kbit/s; 0: unlimited."""
         return self.policy.budget
 
     async def check_gate(self) -> None:
@@ -175,7 +184,7 @@ class Runtime:
         return [stream.viewing for stream in self.streams if stream.viewing is not None]
 
     def _describe(self) -> dict[str, Any]:
-        """This worker as its reports describe it."""
+        """Returns the description of this worker in its reports: host, process, start (Unix ms) and cameras."""
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -184,7 +193,9 @@ class Runtime:
         }
 
     def _hear(self, version: str, orders: list[Order]) -> None:
-        """Handle the answer to a report: the version of the limits, and the stop orders for this worker's viewings."""
+        """Handle Redis's answer to a report of this worker: `version` of the limits in force, and `orders` to stop some
+        of its viewers' streams.
+        """
         self._policies.hear(version)
         for order in orders:
             for stream in self.streams:
@@ -209,7 +220,9 @@ class Runtime:
     # The end.
 
     async def drain(self) -> None:
-        """Refuse new viewers, notify the current ones and release their slots, within `DRAIN` seconds."""
+        """Refuse new viewers, tell the current ones to reconnect elsewhere, and release their slots, within about
+        `DRAIN` seconds. A second call does nothing.
+        """
         if self.draining:
             return
         self.draining = True
@@ -234,7 +247,9 @@ class Runtime:
         await asyncio.sleep(0.05)  # the last messages leave the socket's buffer
 
     def end(self) -> None:
-        """Release the slots and the cameras when the process exits, for whatever reason."""
+        """Release the stream slots in Redis and the cameras. Called at the exit of the process; blocks for some
+        seconds.
+        """
         self.hub.stop_threads()
         self.gate.release_now(self._url)
         self.reporter.leave_now(self._url)
@@ -254,7 +269,9 @@ _current: Runtime | None = None
 
 
 def current() -> Runtime:
-    """This process's runtime. The first call starts it, on the serving loop. It does not await, so calls cannot overlap."""
+    """Returns this worker process's runtime. The first call creates and starts it, and has to run on the event loop
+    that serves the viewers. It does not await, so calls cannot overlap.
+    """
     global _current
     if _current is None:
         _current = Runtime(store_url(), pictures_url())

@@ -1,6 +1,7 @@
-"""Ends a worker on a signal: drains it first, then lets the server stop.
+"""Ends a worker process on a signal: drains it first, which tells its viewers and gives back their slots (rights to
+stream), then lets the server stop.
 
-On SIGTERM, Daphne itself cancels its applications without a time limit and notifies no consumer.
+On SIGTERM, the server Daphne itself cancels its applications without a time limit and notifies no WebSocket consumer.
 """
 
 import asyncio

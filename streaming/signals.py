@@ -1,4 +1,7 @@
-"""Tells the workers at once when a limit changes, or a camera, grant, user or session: they recheck running streams."""
+"""Tells the worker processes at once when something changes in the database. After a change of a stream limit they read
+the limits again. After a change of a camera, of who may see which camera, or of a user, session, display or wall they
+recheck the access of running streams.
+"""
 
 import logging
 import threading
@@ -26,9 +29,10 @@ _changed = threading.local()  # kind -> keys that this thread's transaction has 
 
 
 def _recheck(kind: str, objects: Iterable[Any]) -> None:
-    """Let the workers recheck the streams of `objects` after the commit: before it they would find the old state.
+    """Let the workers recheck the access of the running streams of these objects. They are told after the commit:
+    before it they would find the old state.
 
-    `kind`: "cameras", "users" or "sessions".
+    `kind`: what the objects are: "cameras", "users" or "sessions".
     """
     _note(kind, (str(one.pk) for one in objects))
 
@@ -39,7 +43,9 @@ def _note(kind: str, keys: Iterable[str]) -> None:
 
 
 def _send(kind: str) -> None:
-    """Send all keys that a transaction has collected, in events of `BATCH`. Only its first callback finds any.
+    """Tell the workers all changed keys of `kind` that this thread has collected, in events of `BATCH` keys at most.
+    `kind`: "cameras", "users", "sessions" or "grants". Called at the commit, once per change: only the first call finds
+    keys.
 
     Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """
@@ -66,13 +72,17 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
 @receiver([post_save, post_delete], sender=CameraGrant)
 @receiver(grants_added, sender=CameraGrant)
 def grants_changed(**_: Any) -> None:
-    """Recheck all streams: the first grant hides all other cameras from everybody."""
+    """Recheck all streams after a change of a grant, which lets a user or group see a camera: the first grant hides all
+    other cameras from everybody.
+    """
     _note("grants", ["changed"])
 
 
 @receiver(post_delete, sender=Session)
 def session_ended(instance: Session, **_: Any) -> None:
-    """Recheck the streams of a deleted session, also after a log-out: Django's own signal comes before the deletion."""
+    """Recheck the streams of a deleted session, also after a log-out: Django's own signal of a log-out comes too early,
+    before the deletion.
+    """
     _recheck("sessions", [instance])
 
 
@@ -90,7 +100,9 @@ def display_changed(instance: DisplayToken, **_: Any) -> None:
 
 @receiver(post_save, sender=Wall)
 def wall_changed(instance: Wall, **_: Any) -> None:
-    """Recheck the displays of the wall: a camera may be gone from it. Those of a deleted wall are deleted too."""
+    """Recheck the displays of the wall, that is screens without a log-in that show its page of cameras: a camera may be
+    gone from it. The displays of a deleted wall are deleted too.
+    """
     _recheck("users", map(Display, instance.displays.all()))
 
 
@@ -98,5 +110,7 @@ def wall_changed(instance: Wall, **_: Any) -> None:
 @receiver([post_save, post_delete], sender=GroupLimit)
 @receiver(post_delete, sender=Group)
 def limits_changed(**_: Any) -> None:
-    """Let the workers read the limits again. A deleted group may have had the reserved slots."""
+    """Let the workers read the stream limits again after the commit. Also after the deletion of a group, which may have
+    had slots (rights to stream) reserved for it.
+    """
     transaction.on_commit(changes.announce)

@@ -1,7 +1,8 @@
 """A camera simulator for the demo, the tests and the benchmarks.
 
 It sends drawn scenes (OpenCV) or a clip in a loop as H.264, H.265 (PyAV) or MJPEG. The transport is RTP inside the RTSP
-connection, or MJPEG over HTTP. Settings cover the stream shapes of real cameras, and faults can be switched on at any time.
+connection, or MJPEG over HTTP. Settings imitate how the streams of real cameras differ: in size, profile, B-frames,
+slices, parameter sets and lost pictures. Faults, such as a camera that stops sending, can be switched on at any time.
 """
 
 from .camera import TRANSPORTS, NotOnAir, SimulatedCamera

@@ -13,14 +13,17 @@ from .stream import Codec, check_format
 TRANSPORTS = ("rtsp", "http")
 PROFILES = ("", "baseline", "main", "high")
 MAX_B_FRAMES = 16
-"""libx264's limit."""
+"""Of H.264, in a row: libx264's limit."""
 
 DEFAULT_SIZE = (1280, 720)
 MIN_SIDE = 64
 
 
 class Controls(Protocol):
-    """Operations of a running simulator on one camera. Callable from any thread except the simulator's own."""
+    """Operations of a running simulator on one of its cameras. SimulatedCamera forwards its calls to them.
+
+    Callable from any thread except the simulator's event-loop thread.
+    """
 
     @property
     def url(self) -> str: ...
@@ -43,9 +46,11 @@ class NotOnAir(RuntimeError):
 
 @dataclass(eq=False)
 class SimulatedCamera:
-    """One camera. A Simulator reads the settings when the camera is added. Methods and `fault` act at once.
+    """Settings of one simulated camera. A Simulator reads them when the camera is added: do not change them afterwards.
 
-    Raises ValueError for a path that is not a slug, an invalid size or rate, and settings that exclude each other.
+    `fault` (a failure to imitate) can be set at any time. It and the methods act at once. The constructor raises
+    ValueError for a path with other characters than letters, digits, - and _, an invalid size, rate or choice, and
+    settings that exclude each other.
     """
 
     name: str
@@ -66,8 +71,8 @@ class SimulatedCamera:
     b_frames: int = 0  # of H.264: B-frames in a row
     slices: int = 1  # of H.264: slices per picture
     repeat_parameter_sets: str = "keyframe"  # or "slice", "none", "once": see Repetition
-    intra_refresh: bool = False  # of H.264: one IDR at the first PLAY, then recovery points only
-    open_gop: bool = False  # of H.264: one IDR at the first PLAY, then I-frames with leading B-frames (2 by default)
+    intra_refresh: bool = False  # of H.264: one IDR for the first client, then recovery points only
+    open_gop: bool = False  # of H.264: one IDR for the first client, then I-frames with leading B-frames (2 by default)
     truncate_every: int = 0  # truncate every n-th picture except keyframes; of MJPEG, every n-th picture
     lose_every: int = 0  # the same, but drop the picture, with a gap in the sequence numbers
     _fault: Fault = field(default=Fault.NONE, init=False, repr=False)
@@ -93,17 +98,17 @@ class SimulatedCamera:
 
     @property
     def url(self) -> str:
-        """rtsp://host:port/path or http://host:port/path, without credentials."""
+        """Returns rtsp:// or http://host:port/path, no credentials. Raises NotOnAir if no simulator has the camera."""
         return self._on_air().url
 
     @property
     def connections(self) -> int:
-        """Number of connections that are set up or playing."""
+        """Returns the number of open client connections that are set up (by RTSP SETUP or HTTP GET), playing or not."""
         return self._controls.connections if self._controls else 0
 
     @property
     def connections_total(self) -> int:
-        """Number of connections that sent DESCRIBE or an HTTP GET since the camera was added."""
+        """Returns how many connections sent an authorized DESCRIBE (RTSP) or GET (HTTP) since the camera was added."""
         return self._controls.connections_total if self._controls else 0
 
     @property
@@ -117,21 +122,28 @@ class SimulatedCamera:
             self._controls.apply_fault(self._fault)
 
     def drop_connections(self) -> None:
-        """Close all open connections. New ones are accepted."""
+        """Close all client connections to this camera. New ones are accepted.
+
+        Raises NotOnAir if no simulator has the camera.
+        """
         self._on_air().drop_connections()
 
     def resize(self, width: int, height: int) -> None:
         """Change the size, in pixels, of the running stream. The next frame is a keyframe.
 
-        Without parameter sets in-band, connections are closed, because clients could not decode the new size. Raises
-        ValueError.
+        With repeat_parameter_sets="none" all connections are closed, because clients could not decode the new size.
+        Raises ValueError for a size that the camera cannot have, and NotOnAir if no simulator has the camera.
         """
         check_size(width, height)
         replace(self, width=width, height=height)  # raises ValueError
         self._on_air().resize(width, height)
 
     def change_codec(self, codec: str, width: int = 0, height: int = 0) -> None:
-        """Close all connections and restart with this codec, and with this size in pixels if given. Raises ValueError."""
+        """Close all connections and restart with this codec: "h264", "h265" or "mjpeg".
+
+        `width` and `height` are pixels; 0 keeps the current one. Raises ValueError if the camera cannot have this codec
+        or size, and NotOnAir if no simulator has the camera.
+        """
         width, height = width or self.width, height or self.height
         check_size(width, height)
         if replace(self, codec=codec, width=width, height=height).codec != codec:  # raises ValueError
@@ -139,11 +151,11 @@ class SimulatedCamera:
         self._on_air().change_codec(Codec(codec), width, height)
 
     def attach(self, controls: Controls | None) -> None:
-        """Set or remove the controls. Called by the simulator."""
+        """Set the simulator's operations on this camera, or remove them with None. Called by the simulator."""
         self._controls = controls
 
     def _errors(self) -> Iterator[str]:
-        """Yields a message for each invalid setting of the stream."""
+        """Yields a message for each invalid or conflicting setting. Does not check path, size and rates."""
         for name, known in (
             ("codec", tuple(Codec)),
             ("transport", TRANSPORTS),
@@ -189,6 +201,9 @@ class SimulatedCamera:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises ValueError if 4:2:0 video or the clock strip cannot have this size."""
+    """Raises ValueError unless both sides, in pixels, are even and at least 64.
+
+    4:2:0 video needs even sides. 64 pixels leave room for the clock strip: the time as 32 blocks along the top.
+    """
     if width % 2 or height % 2 or min(width, height) < MIN_SIDE:
         raise ValueError(f"Width and height are even and at least {MIN_SIDE}, not {width}x{height}")

@@ -1,4 +1,4 @@
-"""The cameras of the demo."""
+"""Creates the simulated cameras that `manage.py simulate`, `demo` and `cluster` run."""
 
 from dataclasses import replace
 from itertools import cycle
@@ -12,7 +12,11 @@ SUBSTREAM_SIZE, SUBSTREAM_RATE = (640, 360), 400_000  # bits per second
 
 
 def substream_of(camera: SimulatedCamera) -> SimulatedCamera:
-    """Create the substream of a drawn camera: the same scene, smaller and at 15 frames/s at most."""
+    """Create the substream of a camera: a second, smaller stream, served as another camera with "-sub" after its path.
+
+    It has 640x360 pixels, 400 kbit/s and the frame rate of its clip, or of a drawn scene 15 frames/s at most. It shows
+    the same scene only if the camera's `scene` is set.
+    """
     width, height = SUBSTREAM_SIZE
     return replace(
         camera,
@@ -33,7 +37,11 @@ def default_cameras(
     codec: str = "h264",
     transport: str = "rtsp",
 ) -> list[SimulatedCamera]:
-    """Create `count` cameras with different names and paths. The first four have names of places."""
+    """Create `count` cameras with different names and paths. They show four drawn scenes in turn, or the clip `file`.
+
+    `width` and `height` are pixels; 0 means 1280 and 720, or the clip's own. `fps` applies to drawn scenes. `codec` and
+    `transport` are those of SimulatedCamera, which raises ValueError for invalid settings.
+    """
     names = [*NAMES, *(f"Camera {number}" for number in range(len(NAMES) + 1, count + 1))]
     scenes = cycle(slug(name) for name in NAMES)
     return [

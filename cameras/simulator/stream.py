@@ -28,24 +28,24 @@ MACROBLOCK = 16
 
 @dataclass(frozen=True)
 class StreamFormat:
-    """The properties that determine the parameter sets."""
+    """The encoder settings of one stream. They determine its parameter sets (SPS, PPS; of H.265 also VPS)."""
 
-    width: int
-    height: int
+    width: int  # pixels
+    height: int  # pixels
     rate: Fraction  # frames per second
     bit_rate: int  # bits per second; not used by MJPEG, which has a fixed quality
-    gop_seconds: float
+    gop_seconds: float  # between keyframes
     codec: Codec = Codec.H264
-    b_frames: int = 0
-    slices: int = 1
-    intra_refresh: bool = False
-    open_gop: bool = False
-    profile: str = ""
+    b_frames: int = 0  # in a row
+    slices: int = 1  # per picture
+    intra_refresh: bool = False  # recovery points instead of IDR pictures, after the first
+    open_gop: bool = False  # I-frames with leading B-frames instead of IDR pictures, after the first
+    profile: str = ""  # "baseline", "main", "high"; empty: baseline, or high with B-frames
 
 
 @dataclass(frozen=True)
 class AccessUnit:
-    """One encoded picture."""
+    """One encoded picture, with the parameter sets and times that sending it needs."""
 
     parts: tuple[bytes, ...]  # NAL units without start codes and without parameter sets, or one JPEG file
     sets: tuple[bytes, ...]  # its parameter sets, in the order of sending; empty for JPEG
@@ -57,7 +57,11 @@ class AccessUnit:
 
 
 def check_format(codec: Codec, transport: str, slices: int, width: int, height: int) -> None:
-    """Raises ValueError if the stream cannot have this size in pixels."""
+    """Raises ValueError if a stream cannot have this size, in pixels, or so many slices per picture.
+
+    `transport` is "rtsp" or "http". MJPEG over RTSP needs sides that are multiples of 8 up to 2040. A slice needs 16
+    rows.
+    """
     counted_in_eights = codec is Codec.MJPEG and transport == "rtsp"
     if counted_in_eights and (width % 8 or height % 8 or max(width, height) > MAX_JPEG_SIDE):
         raise ValueError(

@@ -1,11 +1,14 @@
-"""How many at once, and who is next?
+"""How many streams may run at once, and who is next?
 
-`slots.py` has the Gate. It holds a slot, which is a lease in a sorted set of Redis, while a viewing lasts.
-`heartbeat.py` renews the leases, `keeper.py` releases them, and `held_slots.py` owns the slots in between.
-`lease_scripts.py` runs the scripts, `leases.py` has the values, and `refusals.py` makes the error of a refused viewer.
-`readings.py` asks Redis without a Gate, and `eviction.py` warns of one that may evict slots. An administrator stops
-viewings with `stop_orders.py`, and sees and lifts blocks with `blocks.py`.
+`slots.py` has the Gate. It holds a slot, the right to one stream, while a viewer watches. In Redis a slot is a lease,
+in sorted sets. `heartbeat.py` renews the leases, `keeper.py` releases them, and `held_slots.py` has the slots that this
+worker holds in the meantime. `waiting_line.py` has the viewers who wait for a slot.
 
-The scripts in `lua/` decide, in Redis's own time, so all workers see one order. The gate must never count by itself, and
-knows nothing of cameras and pictures.
+`lease_scripts.py` runs the Lua scripts, `leases.py` has the data classes, and `refusals.py` makes the error of a
+refused viewer. `readings.py` queries Redis without a Gate, `line_readings.py` reads the waiting line, and `eviction.py`
+warns of a Redis that may evict leases. An administrator stops streams with `stop_orders.py`, and sees and lifts blocks
+of users with `blocks.py`.
+
+The scripts in `lua/` decide, by Redis's clock, so all workers see one order. This package must never count streams
+outside Redis, and never opens a camera.
 """

@@ -27,19 +27,21 @@ class Block:
 
 
 def error_of(user_id: str) -> StoppedByAdministratorError | None:
-    """Returns the error for a user whose block the database knows, None for others. Queries the database."""
+    """Returns the error that refuses a user whom an administrator has blocked, otherwise None. Queries the database."""
     row = UserBlock.objects.filter(pk=user_id, until__gt=timezone.now()).first()
     return StoppedByAdministratorError(row.message, retry_after=_seconds_left(row)) if row else None
 
 
 def check(user_id: str) -> None:
-    """Raise the error of `error_of`, if there is one. Queries the database."""
+    """Raise StoppedByAdministratorError if an administrator has blocked the user. Queries the database."""
     if error := error_of(user_id):
         raise error
 
 
 async def blocks(store: Store) -> list[Block]:
-    """Returns the current blocks, the longest first. Raises GateUnavailableError."""
+    """Returns the blocks of users that are in force, the one with the most time left first. Raises GateUnavailableError
+    if Redis fails.
+    """
     stored = await sync_to_async(lambda: list(UserBlock.objects.filter(until__gt=timezone.now())))()
     found = {row.user_id: Block(row.user_id, row.user, row.message, _seconds_left(row), row.by) for row in stored}
     found |= {block.user_id: block for block in await _in_redis(store)}
@@ -47,7 +49,9 @@ async def blocks(store: Store) -> list[Block]:
 
 
 async def save(store: Store) -> None:
-    """Copy the blocks in Redis to the database. Raises GateUnavailableError."""
+    """Copy the blocks of users from Redis to the database, which keeps them if Redis loses its data. Raises
+    GateUnavailableError if Redis fails.
+    """
     now = timezone.now()
     rows = [
         UserBlock(block.user_id, block.user, block.message, block.by, now + timedelta(seconds=block.seconds_left))
@@ -58,7 +62,9 @@ async def save(store: Store) -> None:
 
 
 async def lift(store: Store, user_id: str) -> Block | None:
-    """Remove the block of a user. Returns it, or None if there was none. Raises GateUnavailableError."""
+    """Remove the block of a user from Redis and the database. Returns it, or None if there was none. Raises
+    GateUnavailableError if Redis fails.
+    """
     # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)
     (removed,) = await store.run("gate/unblock", [BLOCKED, BLOCKS + user_id], [user_id])

@@ -1,4 +1,6 @@
-"""Warns of a Redis that evicts keys when it is full. The gate notices that, but then new viewers wait, again and again."""
+"""Warns if Redis may evict keys when it is full: they may be leases of running streams. The gate, which limits the
+streams, notices a loss, but then makes new viewers wait, again and again.
+"""
 
 import asyncio
 import logging
@@ -13,12 +15,14 @@ RETRY = 2.0  # seconds until a reading that failed is tried again
 
 
 class EvictionPolicy:
+    """Watches Redis's maxmemory-policy. `name` is the policy if Redis may evict keys, otherwise empty."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
         self.name = ""  # the maxmemory-policy of a Redis that may evict keys; empty if it evicts none
 
     async def run(self) -> None:
-        """Read the policy now and each minute, until cancelled. Logs each change to one that evicts."""
+        """Read Redis's maxmemory-policy each minute, until cancelled. Logs each change to one that evicts keys."""
         while True:
             try:
                 await self.read()
@@ -27,7 +31,9 @@ class EvictionPolicy:
                 await asyncio.sleep(RETRY)
 
     async def read(self) -> None:
-        """Raises GateUnavailableError."""
+        """Read Redis's maxmemory-policy into `name` (empty if no key can be evicted). Logs a change to one that evicts
+        keys. Raises GateUnavailableError if Redis fails.
+        """
         before = self.name
         (self.name,) = await self._store.run("gate/eviction", [], [])
         if self.name and self.name != before:

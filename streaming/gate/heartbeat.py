@@ -1,4 +1,4 @@
-"""The heartbeat: renews the leases of this worker's viewings, and takes them back after Redis has lost its data."""
+"""The heartbeat: renews the leases of this worker's streams, and acquires them again after Redis has lost its data."""
 
 import asyncio
 import logging
@@ -17,12 +17,16 @@ RETRY = 0.5  # seconds until a renewal or a re-entry that failed is tried again
 
 
 class Heartbeat:
+    """Renews in Redis the leases of the slots (rights to stream) that this worker holds."""
+
     def __init__(self, scripts: LeaseScripts, held: HeldSlots, keeper: Keeper, interval: float) -> None:
-        """`interval`: seconds between two renewals, at most."""
+        """`held`: the slots to renew. `keeper`: releases ended slots again if Redis has lost data. `interval`: the
+        longest time between two renewals, in seconds."""
         self._scripts, self._held, self._keeper, self._interval = scripts, held, keeper, interval
 
     async def run(self) -> None:
-        """Renew until cancelled. Logs each new complaint of Redis once."""
+        """Renew the leases of this worker's streams until cancelled. While Redis fails, tries again every 0.5 s, and
+        logs each new reason once."""
         complaint = ""
         while True:
             try:
@@ -42,8 +46,12 @@ class Heartbeat:
                 await asyncio.sleep(RETRY)
 
     async def renew(self) -> bool:
-        """Renew the leases of all viewings that make progress. Returns False if it must be repeated soon: Redis lost its
-        data meanwhile, or has no room yet for a holder that re-enters. Raises GateUnavailableError."""
+        """Renew once the leases of this worker's streams that make progress (Slot.progressed() was called lately). If
+        Redis has lost its data, acquires the lost leases again. Ends streams whose leases cannot be kept.
+
+        Returns False if the caller must repeat this soon: Redis lost its data during the renewal, or has no room yet
+        for a stream that it had lost. Raises GateUnavailableError if Redis fails.
+        """
         now = time.monotonic()
         due = [slot for slot in self._held if slot.progress_until > now]
         generations, waiting = set(), False
@@ -69,8 +77,8 @@ class Heartbeat:
         return complete
 
     async def _reenter(self, slot: Slot) -> str:
-        """Acquire the lease of a running stream again. Returns the outcome. "full": other workers may still have to repeat
-        their releases."""
+        """Acquire the lease of a running stream again, after Redis has lost its data. Returns "granted", "lost" (too
+        late: the stream must end), or "full" (try again: other workers may still have to release leases again)."""
         if lease_clock() >= slot.fence_at:
             return "lost"
         outcome, _ = await self._held.acquire(slot, reentry=True)

@@ -1,4 +1,4 @@
-"""The slots that this worker holds, from the answer of `acquire` until they are given back or lost."""
+"""The slots (rights to stream) that this worker holds, from their grant by Redis until they are given back or lost."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,17 +9,19 @@ from streaming.gate.leases import Slot, lease_clock
 
 
 class HeldSlots:
-    """Owns the held slots and the timer of the earliest fence. The heartbeat, the keeper and the gate share it."""
+    """The slots that this worker holds. A timer ends each slot at its fence, the time by which its lease must be
+    renewed. The heartbeat (which renews), the keeper (which releases) and the Gate share this object."""
 
     def __init__(self, scripts: LeaseScripts, fence: float) -> None:
-        """`fence`: seconds from a successful renewal until the holder gives up."""
+        """`fence`: seconds from the sending of a successful acquire or renewal until a slot that is not renewed is
+        lost."""
         self._scripts, self._fence = scripts, fence
         self._slots: dict[str, Slot] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.generation = ""  # of Redis's data, when the slots were last acquired or renewed
 
     def __iter__(self) -> Iterator[Slot]:
-        """A copy: slots may come and go while the caller awaits."""
+        """Iterate over a copy of the slots: they may come and go while the caller awaits."""
         return iter(list(self._slots.values()))
 
     def __contains__(self, slot: Slot) -> bool:
@@ -29,8 +31,12 @@ class HeldSlots:
         return len(self._slots)
 
     async def acquire(self, slot: Slot, *, reentry: bool = False) -> tuple[str, list[Any]]:
-        """Acquire the lease of a slot, and hold it if granted. Returns outcome and facts of acquire.lua.
-        Raises GateUnavailableError."""
+        """Acquire the lease of a slot (the right to one stream) in Redis. Holds the slot if the outcome is "granted".
+
+        Returns the outcome, such as "granted", "full" or "waits" (in line), and the facts that acquire.lua lists for
+        it, such as the streams in use. `reentry`: this worker held the lease until Redis lost its data. Raises
+        GateUnavailableError if Redis fails.
+        """
         sent_at = lease_clock()
         # If the call fails or is cancelled at the await, it may still reach Redis later, even after a call that succeeds.
         lost_before, slot.reply_lost = slot.reply_lost, True
@@ -43,8 +49,9 @@ class HeldSlots:
         return outcome, facts
 
     def move_fence(self, slot: Slot, sent_at: float) -> None:
-        """Set the fence of a slot whose lease was acquired or renewed by a call sent at `sent_at` (lease_clock). The lease
-        in Redis runs from a later moment, so the holder always gives up first."""
+        """Set the fence of a slot, the time by which its lease must be renewed again. `sent_at`: seconds of
+        lease_clock() when the successful acquire or renewal was sent. The lease in Redis runs from a later moment, so
+        the stream always ends before the lease."""
         slot.fence_at = sent_at + self._fence
         if self._timer is None:  # otherwise it waits for an earlier fence
             self._start_timer(slot.fence_at)
@@ -53,12 +60,12 @@ class HeldSlots:
         self._slots.pop(slot.id, None)
 
     def lose(self, slot: Slot) -> None:
-        """End a slot whose lease is gone, or whose fence has passed; its holder sees `lost`."""
+        """Drop a slot whose lease is gone from Redis, or was not renewed in time. Sets `slot.lost`: its stream ends."""
         self.remove(slot)
         slot.lost.set()
 
     def renewed(self, generation: str) -> None:
-        """All slots are renewed under this generation of Redis's data."""
+        """Note that all slots are renewed under `generation`, an id that changes when Redis loses data."""
         self.generation = generation
 
     def stop_timer(self) -> None:

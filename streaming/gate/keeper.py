@@ -1,4 +1,5 @@
-"""The keeper: gives leases back, and stores changed details, in a task that no viewer can cancel."""
+"""The keeper: releases the leases of ended streams, and stores changed details of running ones. It does so in a task of
+its own, which no viewer's disconnect can cancel."""
 
 import asyncio
 import logging
@@ -17,8 +18,11 @@ RELEASE_AGAIN = 1.0  # seconds until the second release, when the reply to an ac
 
 
 class Keeper:
+    """Releases this worker's slots (rights to stream) in Redis after `give_back`. Retries until a lease is released or
+    has expired."""
+
     def __init__(self, scripts: LeaseScripts, held: HeldSlots, lease: float) -> None:
-        """`lease`: seconds after which a lease that could not be released has ended by itself."""
+        """`held`: the slots in use. `lease`: seconds after which an unreleased lease has ended by itself."""
         self._scripts, self._held, self._lease = scripts, held, lease
         self._returning: dict[str, tuple[Slot, float]] = {}  # slot, time.monotonic() when its lease has ended
         # The same, released since; the oldest first.
@@ -34,10 +38,12 @@ class Keeper:
 
     @property
     def kept(self) -> list[Slot]:
-        """Slots whose viewers have lost their connection, and may come back."""
+        """Slots of ended streams whose viewers have lost their connection and may still come back for them."""
         return list(self._kept.values())
 
     def give_back(self, slot: Slot) -> None:
+        """Release the slot of an ended or refused stream, in the background. If `slot.keep_seconds` is set, the viewer
+        may come back for the slot, and it is released after that time."""
         self._held.remove(slot)
         if slot.keep_seconds:
             self._kept[slot.id] = slot
@@ -47,7 +53,7 @@ class Keeper:
             self._return(slot)
 
     def give_back_kept(self) -> None:
-        """Keep no slot any longer for a viewer who may come back."""
+        """Release now, in the background, the slots that are kept for viewers whose connection was lost."""
         for slot in self.kept:
             self._return(slot)
 
@@ -58,12 +64,13 @@ class Keeper:
         self._wake.set()
 
     def describe(self, slot: Slot, holder: Holder) -> None:
+        """Replace the details of a slot's holder, which administrators see. Stores them in Redis in the background."""
         slot.holder = holder
         slot.described = False
         self._wake.set()
 
     async def run(self) -> None:
-        """Release and describe whenever something has changed, until cancelled."""
+        """Release slots that were given back, and store changed details of their holders in Redis, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -78,13 +85,14 @@ class Keeper:
                 self._wake_later(RETRY)
 
     async def until_released(self) -> None:
-        """Wait until nothing is left to be released."""
+        """Wait until no lease of a slot that was given back is left to release."""
         while self._returning:
             self._released.clear()
             await self._released.wait()
 
     async def release(self) -> None:
-        """Release all returning slots once. Raises GateUnavailableError."""
+        """Try once to release the leases of all slots that were given back. Raises GateUnavailableError if Redis
+        fails."""
         now = time.monotonic()
         self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
         while self._returned and next(iter(self._returned.values()))[1] <= now:
@@ -96,8 +104,8 @@ class Keeper:
         self._released.set()
 
     async def release_again(self) -> None:
-        """Release again what was given back within the time of a lease and is not held again: Redis may have come back with
-        older data. Raises GateUnavailableError."""
+        """Release again the slots that were given back less than a lease's duration ago: Redis may have come back with
+        older data. Leaves out slots that are held again. Raises GateUnavailableError if Redis fails."""
         repeated = {id: (slot, until) for id, (slot, until) in self._returned.items() if slot not in self._held}
         self._returning |= repeated
         await self.release()

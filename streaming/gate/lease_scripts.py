@@ -1,6 +1,7 @@
-"""The scripts that change leases, each as a method with named arguments.
+"""The Lua scripts that change leases in Redis, each as a method with named arguments.
 
-Every method raises GateUnavailableError when Redis does not answer or refuses the script.
+A lease is the time-limited right to one stream. Every method of LeaseScripts that runs a script raises
+GateUnavailableError when Redis does not answer or refuses the script.
 """
 
 import json
@@ -40,9 +41,10 @@ MIN_TOLERANCE = 1.0  # seconds by which Redis's clock may be ahead of what is ex
 
 
 class LeaseScripts:
-    """Runs the scripts of one worker's gate."""
+    """Runs the Lua scripts with which one worker process acquires, renews and releases leases for streams in Redis."""
 
     def __init__(self, store: Store, renewals: Store, timing: Timing, worker: str) -> None:
+        """`renewals`: the connection for `renew`; all other scripts run on `store`. `worker`: the worker's id."""
         self._store, self._renewals, self._worker = store, renewals, worker
         self._lease_ms, self._grace_ms = round(timing.lease * 1000), round(timing.grace * 1000)
         self._resume = timing.resume
@@ -51,7 +53,13 @@ class LeaseScripts:
         self._longest_grace_ms, self._longest_until = self._grace_ms, 0.0  # of all workers; lease_clock()
 
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
-        """Returns the answer of acquire.lua: outcome, generation, facts."""
+        """Ask Redis for the lease of a slot (the right to one stream). Returns [outcome, generation, *facts].
+
+        The outcome is "granted", "waits" (in line for a slot), "wait" (until Redis has recovered from a loss of data),
+        or the reason of a refusal. The facts are the values that acquire.lua lists for it, such as the streams in use.
+        The generation is an id that changes when Redis loses data. `reentry`: the worker held this lease before such a
+        loss.
+        """
         limits = slot.terms.limits
         keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *[limit.key for limit in limits]]
         arguments: list[Argument] = [
@@ -72,7 +80,10 @@ class LeaseScripts:
         return answer
 
     def _options(self, slot: Slot, *, reentry: bool) -> dict[str, Any]:
-        """Returns what the caller asks for besides entering the sets, for acquire.lua."""
+        """Returns the optional settings of acquire.lua, the script that acquires a lease; empty if none is needed.
+
+        They are the limits of a dry run, the bandwidth budget, and how the viewer may wait in line for a slot.
+        """
         terms, may_wait = slot.terms, slot.asking.may_wait and not reentry
         options: dict[str, Any] = {}
         if any(limit.trial for limit in terms.limits):
@@ -103,19 +114,24 @@ class LeaseScripts:
         return options
 
     async def keep_waiting(self, ids: Sequence[str]) -> tuple[int, list[Any]]:
-        """Keeps the places of this worker's viewers in the line. Returns how many wait, and for each that has a ticket its
-        id, order, place in the line, queue and the leases in that queue's set."""
+        """Renew the entries of this worker's viewers, with these `ids`, in the line of those who wait for a slot.
+
+        Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order (sort
+        key), position (from 1), key of the limit that refuses the viewer, and the leases that count against this limit
+        (0 for a bandwidth limit).
+        """
         waiting, tickets = await self._store.run(
             "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, self._latest_ms(), json.dumps(ids)]
         )
         return waiting, tickets
 
     async def abandon(self, slot: Slot, seconds: float) -> None:
-        """Keeps the lease for `seconds`, in which the viewer may take it again."""
+        """Keep the lease of a viewer whose connection was lost for `seconds`, in which they may take it again."""
         await self._store.run("gate/abandon", [GENERATION, LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
 
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:
-        """Returns the generation of Redis's data, and the ids of the leases that are gone."""
+        """Renew leases. Returns the generation (an id that changes when Redis loses data), and the ids of the leases
+        that Redis does not have any more."""
         sets = _set_keys(slots) or [SERVER_SET]
         position = {key: number for number, key in enumerate(sets, start=1)}
         leases = [[slot.id, *(position[limit.key] for limit in slot.limits)] for slot in slots]
@@ -132,23 +148,29 @@ class LeaseScripts:
         await self._store.run("gate/release", *release_call(slots, self._resume, self._latest_ms()))
 
     async def describe(self, slot: Slot) -> None:
+        """Replace the details of the slot's holder, which administrators see. Does nothing if the lease is gone."""
         await self._store.run("gate/describe", [DETAILS], [slot.id, slot.holder.as_json(self._worker)])
 
     async def change_rate(self, slot: Slot, rate: Rate, budget: int, number: int) -> list[Any]:
-        """Returns the answer of change_rate.lua: outcome, facts. `number`: of this change of the slot's rate."""
+        """Count a stream with another bandwidth. `budget`: kbit/s for all streams, 0: unlimited. Returns ["granted"],
+        or ["budget", kbit/s in use, budget, kbit/s expected] if the budget has no room and nothing has changed.
+
+        `number` counts the changes of this slot's rate; Redis ignores a change that arrives after a newer one.
+        """
         keys = [RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
         arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]
         return await self._store.run("gate/change_rate", keys, arguments)
 
     def _latest_ms(self) -> int:
-        """Returns the latest time that Redis's clock may show now, 0 if unknown. A later time means that it has stepped
-        forward, so leases end before the fences of their holders."""
+        """Returns the latest time (Unix ms) that Redis's clock may show now, 0 if unknown. A later time means that the
+        clock has stepped forward, so leases end while their holders still stream."""
         return 0 if self._ahead_ms is None else round(self._ahead_ms + lease_clock() * 1000 + self._tolerance_ms)
 
 
 def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
-    """Returns the keys and arguments of release.lua. `resume`: seconds in which the viewers may come back. `latest_ms`: the
-    latest time that Redis's clock may show now, 0: unknown."""
+    """Returns the keys and arguments of release.lua, the script that removes leases. `resume`: seconds in which their
+    viewers may come back to the front of the waiting line, or to the position in it that they had. `latest_ms`: the
+    latest time (Unix ms) that Redis's clock may show now, 0: unknown."""
     return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
 
 

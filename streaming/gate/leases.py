@@ -1,4 +1,4 @@
-"""The gate's values: limits, terms, holders, slots and usage."""
+"""The data classes of the gate, which limits concurrent streams: limits, holders, slots, places in line, and usage."""
 
 import asyncio
 import json
@@ -16,23 +16,28 @@ _quote = json.encoder.encode_basestring_ascii  # json's own function: json.dumps
 
 
 def lease_clock() -> float:
-    """Seconds on the clock of all fences (`Slot.fence_at`)."""
+    """Returns the time in seconds on the clock of `Slot.fence_at`, when a stream ends unless its lease is renewed."""
     return time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limited set of leases."""
+    """A limit of concurrent streams: the maximum size of the Redis set `key`, which has a lease for each of them.
+
+    `refusal`: the error that is raised when the set is full. `trial`: the maximum in a dry run, which refuses nobody.
+    """
 
     key: str
     maximum: int  # 0: unlimited
     refusal: type[LimitReachedError] = LimitReachedError  # raised when the set is full
-    trial: int = 0  # limit of the dry run, 0: unlimited
+    trial: int = 0  # limit of the dry run (tested, not enforced), 0: unlimited
 
 
 @dataclass(frozen=True)
 class Rate:
-    """The expected bandwidth of a stream: the rate measured last for `field`, or `kbps` if none was measured."""
+    """The expected bandwidth of a stream: the rate measured last for its camera and quality (`field`), or `kbps`, an
+    estimate in kbit/s, if none was measured.
+    """
 
     field: str = ""  # camera and quality
     kbps: int = 0
@@ -40,7 +45,9 @@ class Rate:
 
 @dataclass(frozen=True)
 class Terms:
-    """The limits for one admission. The budgets are kbit/s of all streams together, 0: unlimited."""
+    """The limits under which a stream is admitted, and its expected `rate`. The budgets are in kbit/s for all streams
+    together, 0: unlimited. `trial_budget` is tested, but not enforced.
+    """
 
     limits: tuple[Limit, ...]
     rate: Rate = Rate()
@@ -49,7 +56,11 @@ class Terms:
 
 
 class Kind(IntEnum):
-    """The classes of the line, in their order."""
+    """The classes of viewers who wait for a slot; lower ones go first.
+
+    FRONT: came back after a lost connection, or was moved there by an administrator. OPERATOR: may use reserved slots.
+    BACKGROUND: asks for a stream that nobody watches closely.
+    """
 
     FRONT = 0
     OPERATOR = 1
@@ -59,7 +70,11 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Asking:
-    """What a viewer asks for besides a slot."""
+    """How a viewer asks for a slot (the right to one stream): whether they wait in line for it, in which class, and
+    which former stream's slot or place in the line they take over.
+
+    `most`: how many viewers may be in line. `seconds`: the longest wait.
+    """
 
     wait: bool = False  # for a slot, in line, instead of being refused
     kind: Kind = Kind.ORDINARY
@@ -70,7 +85,7 @@ class Asking:
 
     @property
     def may_wait(self) -> bool:
-        """Whether the viewer may get a place in the line."""
+        """Whether the viewer may have to wait: in line for a slot, or until the stream that this one replaces ends."""
         return self.wait or bool(self.resume or self.replace)
 
 
@@ -79,7 +94,10 @@ PLAIN = Asking()
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a viewer in the line, and the limit that refuses them."""
+    """The position of a viewer in the line of those who wait for a slot, and the error of the limit in their way.
+
+    `position`: from 1, or 0 if a stream of their own ends for them. `waiting`: viewers in line. `since`: Unix ms.
+    """
 
     position: int  # from 1; 0: a viewing of their own ends and hands over its slot
     waiting: int  # viewers in line
@@ -89,7 +107,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Holder:
-    """The holder of a slot, as the administrator sees it."""
+    """The user, camera, quality and network address of the stream that holds a slot, as administrators see them."""
 
     user: str
     camera: str
@@ -100,7 +118,7 @@ class Holder:
     user_id: str = ""
 
     def as_json(self, worker: str) -> str:
-        """Returns the fields and the name of the worker as a JSON object."""
+        """Returns a JSON object with the fields of the holder, and with the worker's id as "worker"."""
         return (
             f'{{"user":{_quote(self.user)},"camera":{_quote(self.camera)},"camera_id":{_quote(self.camera_id)},'
             f'"quality":{_quote(self.quality)},"address":{_quote(self.address)},"since":{self.since},'
@@ -110,7 +128,11 @@ class Holder:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many slots are in use at one moment."""
+    """How many slots are in use at one moment, one for each stream, and how many viewers wait for one.
+
+    `recovering`: new viewers wait because Redis is new or has lost data. `ordinary`: slots of users who may not use the
+    reserved ones. `counted`: kbit/s that all streams are counted with. `stills`: kbit/s of one worker's still pictures.
+    """
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data
@@ -123,7 +145,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Usage:
-    """The holders and workers that Redis knows at one moment."""
+    """All streams that hold slots (`holders`, by lease id), and the reports of all workers (by worker id) at one
+    moment.
+
+    `recovering`: new viewers wait because Redis is new or has lost data. `ordinary`: streams of users who may not use
+    the reserved slots. `counted`: kbit/s that all streams are counted with.
+    """
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data
@@ -135,7 +162,9 @@ class Usage:
 
 @dataclass(eq=False)
 class Slot:
-    """One lease as its holder sees it. Only `Gate.slot()` makes it."""
+    """The right to one stream, from the request on, as its worker sees it. In Redis it is a lease, which must be
+    renewed. Only `Gate.slot()` creates it.
+    """
 
     id: str
     holder: Holder
@@ -155,16 +184,18 @@ class Slot:
 
     @property
     def is_lost(self) -> bool:
-        """Compares the clock, too: after a long pause the fence's timer has not run yet."""
+        """Whether the stream must end: its lease is gone, or was not renewed before `fence_at`. Compares the clock,
+        too: after a long pause of the process, no timer has set `lost` yet.
+        """
         return self.lost.is_set() or lease_clock() >= self.fence_at
 
     def check(self) -> None:
-        """Raise SlotLostError if the slot is lost."""
+        """Raise SlotLostError if the stream must end because its lease is gone, or was not renewed in time."""
         if self.is_lost:
             raise SlotLostError
 
     async def raise_when_lost(self) -> None:
-        """Raise SlotLostError as soon as the slot is lost."""
+        """Wait until the slot is lost (its lease is gone, or was not renewed in time), then raise SlotLostError."""
         await self.lost.wait()
         raise SlotLostError
 
@@ -173,5 +204,5 @@ class Slot:
         return self.terms.limits
 
     def progressed(self, seconds: float) -> None:
-        """Let the heartbeat renew the lease for `seconds` from now. Without a further call the lease then expires."""
+        """Let the worker renew the lease for `seconds` from now. Without a further call the lease then expires."""
         self.progress_until = time.monotonic() + seconds

@@ -1,4 +1,5 @@
-"""Who waits in line, for administrators, and what a user may hand on."""
+"""Reads and changes the line of viewers who wait for a slot (the right to one stream). Also lists running streams that
+may end for others: a user's own ones, and the youngest."""
 
 import json
 from collections.abc import Callable
@@ -29,8 +30,9 @@ REFUSALS: dict[str, type[LimitReachedError]] = {
 
 
 async def read_line(store: Store) -> list[dict[str, Any]]:
-    """Returns who waits, in order: id, user, user_id, camera, camera_id, quality, address, worker, since (Unix ms), class
-    (name of `Kind`), reason (of the limit that refuses). Raises GateUnavailableError."""
+    """Returns the viewers who wait in line for a slot, the next one first, 1,000 at most. Each row has id, user,
+    user_id, camera (name), camera_id, quality, address, worker, since (Unix ms), class (lower-case name of `Kind`), and
+    reason (that of the limit that holds the viewer up). Raises GateUnavailableError if Redis fails."""
     _, listed = await store.run("gate/waiting", [LINE], [0, MOST - 1])
     return [
         _row(id, json.loads(text), queue) for id, text, queue in zip(*(listed[n::3] for n in range(3)), strict=True)
@@ -38,19 +40,21 @@ async def read_line(store: Store) -> list[dict[str, Any]]:
 
 
 async def count_held_up(store: Store, counts: Callable[[Kind], bool]) -> int:
-    """Returns how many wait because all slots are in use, of the classes that count. Raises GateUnavailableError."""
+    """Returns how many viewers wait because all slots are in use, not because of another limit. `counts`: whether to
+    count a class of viewers. Considers the first 1,000 in line. Raises GateUnavailableError if Redis fails."""
     line = await read_line(store)
     return sum(row["reason"] == LimitReachedError.reason and counts(Kind[row["class"].upper()]) for row in line)
 
 
 async def move_to_front(store: Store, id: str) -> bool:
-    """Returns whether the viewer waits. Raises GateUnavailableError."""
+    """Move the viewer with this id to the front of the line of those who wait for a slot. Returns False if they do not
+    wait. Raises GateUnavailableError if Redis fails."""
     return await _change(store, id, "front")
 
 
 async def remove(store: Store, id: str, message: str = "") -> bool:
-    """Remove a viewer from the line, who is told `message`. Returns whether the viewer waits. Raises
-    GateUnavailableError."""
+    """Remove the viewer with this id from the line of those who wait for a slot, and send them `message`. Returns False
+    if they do not wait. Raises GateUnavailableError if Redis fails."""
     removed = await _change(store, id, "remove", message)
     if removed:
         await worker_events.send({"type": worker_events.Kind.ORDERS})
@@ -58,20 +62,22 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
 
 
 async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
-    """Returns the ids of the `count` viewings that began last, of those who may not use the reserved slots. Raises
-    GateUnavailableError."""
+    """Returns the ids of the `count` streams that began last, the latest first, of users who may not use the reserved
+    slots. Raises GateUnavailableError if Redis fails."""
     holders = await read_holders(store, await read_leases(store, ORDINARY_SET))
     return sorted(holders, key=lambda id: (-float(holders[id]["since"]), id))[:count]
 
 
 async def forbid_return(store: Store, id: str) -> None:
-    """Let nobody come back to the slot of a viewing that is about to end. Raises GateUnavailableError."""
+    """Let no viewer take over the slot of a stream that is about to end, or use it to get to the front of the waiting
+    line. `id`: of the stream. Holds for a minute. Raises GateUnavailableError without a reply, hiredis.ReplyError if
+    Redis refuses."""
     await store.call("SET", f"{LINE}:heir:{id}", "", "PX", ORDER_EXPIRY)
 
 
 async def read_own(store: Store, user_id: str) -> list[dict[str, Any]]:
-    """Returns the viewings of a user that hold slots, the oldest first: viewing_id, camera (id), name, since (Unix ms).
-    Raises GateUnavailableError."""
+    """Returns a user's streams that hold slots, the oldest first: viewing_id, camera (id), name (of the camera), since
+    (Unix ms). Raises GateUnavailableError if Redis fails."""
     holders = await read_holders(store, await read_leases(store, USER_SET + user_id))
     rows = [
         {"viewing_id": id, "camera": holder["camera_id"], "name": holder["camera"], "since": holder["since"]}

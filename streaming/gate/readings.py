@@ -1,6 +1,6 @@
-"""Queries of the gate's data, and the few changes that need no Gate.
+"""Queries of Redis about streams and workers, and the few changes that need no Gate, which admits a worker's streams.
 
-No query holds up admissions: one that reads all leases or all reports asks for a few at a time.
+The details of leases and the reports of workers are read in chunks, so that no query delays admissions.
 """
 
 import json
@@ -29,9 +29,12 @@ CHUNK = 200  # fields in one call: some 50 kB of details, or a megabyte of repor
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Make the generation of this Redis if it has none. The grace (seconds) then begins when the worker starts, not when the
-    first viewer comes. Blocks for a second at most. Returns whether Redis answered. Raises RuntimeError if the user of the
-    address may not call INFO."""
+    """Prepare Redis before the first viewer comes. If its data is new, or may have lost leases, `grace` seconds begin
+    in which it admits only streams that already had a lease.
+
+    Blocks for a second at most, with Sentinels longer. Returns whether Redis accepted the call. Raises RuntimeError if
+    the Redis user of `url` may not call INFO.
+    """
     complaint = run_now(url, *opening(grace)())
     if complaint is not None and complaint.code == "NOPERM" and "INFO" in complaint.text:
         raise RuntimeError(f"The gate cannot start. {complaint.in_full}")
@@ -39,7 +42,8 @@ def open_generation(url: str, grace: float) -> bool:
 
 
 def opening(grace: float) -> OnConnect:
-    """Returns the `on_connect` of a gate's Store: each new connection may lead to a Redis that restarted with old data."""
+    """Returns the `on_connect` of the Gate's stores: it lets each new connection check whether Redis restarted with old
+    data. Then `grace` seconds begin in which Redis admits only streams that already had a lease."""
     return lambda: ("gate/open", [GENERATION], [round(grace * 1000)])
 
 
@@ -49,14 +53,17 @@ async def check_writes(store: Store) -> None:
 
 
 async def read_summary(store: Store, worker: str = "", *, rates: bool) -> Summary:
-    """Returns the slots in use. `rates`: also the kbit/s that they are counted with. Raises GateUnavailableError."""
+    """Returns how many slots are in use, one for each stream, and how many viewers wait. `worker`: id of the worker
+    whose bandwidth of still pictures is included. `rates`: whether to include the bandwidth that all streams are
+    counted with. Raises GateUnavailableError if Redis fails."""
     keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS, LINE]
     now, ready_at, *figures = await store.run("gate/summary", keys, [worker, int(rates)])
     return Summary(now, now < ready_at, *figures)
 
 
 async def count_leases(store: Store, sets: Sequence[str]) -> list[int]:
-    """Returns how many leases each set has. Raises GateUnavailableError."""
+    """Returns how many leases, one for each stream, are in each set. `sets`: keys in Redis. Raises GateUnavailableError
+    if Redis fails."""
     counts: list[int] = []
     for start in range(0, len(sets), CHUNK):
         counts += await store.run("gate/count_leases", sets[start : start + CHUNK], [])
@@ -64,23 +71,27 @@ async def count_leases(store: Store, sets: Sequence[str]) -> list[int]:
 
 
 async def read_leases(store: Store, limited_set: str = SERVER_SET) -> list[str]:
-    """Returns the ids of all leases in a limited set. Raises GateUnavailableError."""
+    """Returns the ids of the leases, one for each stream, in a set. `limited_set`: its key in Redis; by default the set
+    of all leases. Raises GateUnavailableError if Redis fails."""
     members: list[str] = await store.run("gate/unexpired", [limited_set], [])
     return members[::2]
 
 
 async def read_holders(store: Store, leases: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Returns the Holder's fields of each lease that has details. Raises GateUnavailableError."""
+    """Returns who holds each lease: lease id -> fields of Holder, and `worker`. Leaves out leases without details.
+    Raises GateUnavailableError if Redis fails."""
     return await _read_fields(store, DETAILS, leases)
 
 
 async def read_reports(store: Store, workers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Returns the reports of some workers. Raises GateUnavailableError."""
+    """Returns the newest report of each of these workers by worker id. Leaves out workers without a report. Raises
+    GateUnavailableError if Redis fails."""
     return await _read_fields(store, REPORTS, workers)
 
 
 async def read_workers(store: Store) -> dict[str, dict[str, Any]]:
-    """Returns the reports of all workers. `seen`: when a worker reported last. Raises GateUnavailableError."""
+    """Returns the newest report of each running worker by worker id. `seen` in it: when the worker reported last, in
+    Unix ms. Raises GateUnavailableError if Redis fails."""
     members: list[str] = await store.run("gate/unexpired", [WORKERS], [])
     ends = dict(zip(members[::2], map(float, members[1::2]), strict=True))
     reports = await read_reports(store, list(ends))
@@ -91,7 +102,8 @@ async def read_workers(store: Store) -> dict[str, dict[str, Any]]:
 
 
 async def read_usage(store: Store) -> Usage:
-    """Returns all holders and workers. Raises GateUnavailableError."""
+    """Returns the streams that hold slots, and the reports of all workers. Raises GateUnavailableError if Redis
+    fails."""
     summary, workers = await read_summary(store, rates=True), await read_workers(store)
     leases = await read_leases(store)
     found = await read_holders(store, leases)
@@ -100,18 +112,21 @@ async def read_usage(store: Store) -> Usage:
 
 
 async def read_expected(store: Store, rate: Rate) -> int:
-    """Returns the kbit/s that one more such stream is counted with. Raises GateUnavailableError."""
+    """Returns the kbit/s that one more stream with this rate is counted with: measured or, if not measured yet,
+    estimated. Raises GateUnavailableError without a reply, hiredis.ReplyError if Redis refuses."""
     return int(await store.call("HGET", EXPECTED, rate.field) or rate.kbps)
 
 
 async def read_totals(store: Store) -> dict[str, float]:
-    """Returns the totals of all workers by name (`reports/counters.py`). Raises GateUnavailableError."""
+    """Returns the event counters of all workers together: name -> total since Redis began. `reports/counters.py` lists
+    the names. Raises GateUnavailableError if Redis fails."""
     pairs = await store.run("gate/totals", [TOTALS], [])
     return {name: float(amount) for name, amount in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 async def revoke(store: Store, lease: str) -> None:
-    """Remove a lease from the server's set. Its viewing ends at the next renewal. Raises GateUnavailableError."""
+    """Take a stream's slot away: remove its lease, with the id `lease`, from the set of all leases. The worker ends the
+    stream when it next renews the lease. Raises GateUnavailableError if Redis fails."""
     await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, lease])
 
 

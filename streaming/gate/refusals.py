@@ -1,4 +1,4 @@
-"""Makes the errors for the refusals of `gate/lua/acquire.lua`."""
+"""Makes the errors for viewers whom `gate/lua/acquire.lua`, the script that admits streams, has refused."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,12 @@ from streaming.gate.leases import Terms
 
 
 def would_refuse(terms: Terms, position: int, *facts: int) -> LimitReachedError | None:
-    """Returns the refusal of the dry run, None if it refuses nothing."""
+    """Returns the error with which the limits of a dry run (tested, not enforced) would refuse a stream, None if they
+    would not.
+
+    `position`: that of the full limit in `terms.limits`, from 1, with the facts streams in use and limit; or -1: the
+    bandwidth budget, with the facts kbit/s in use, budget and kbit/s expected; or 0: no refusal.
+    """
     if not position:
         return None
     if position < 0:
@@ -25,7 +30,13 @@ def would_refuse(terms: Terms, position: int, *facts: int) -> LimitReachedError 
 
 
 def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
-    """Returns the error for the outcomes "blocked", "line_full", "full" and "budget"."""
+    """Returns the error for a refusal by acquire.lua, the script that admits streams. `outcome` and `facts`:
+
+    "blocked": ms that are left of the user's block, message to the user
+    "line_full": viewers in line
+    "full": viewers in line, position in `terms.limits` (from 1), streams in use, limit, ms until one of them may end
+    "budget": viewers in line, kbit/s in use, budget, kbit/s expected of the new stream
+    """
     if outcome == "blocked":
         return StoppedByAdministratorError(facts[1], retry_after=math.ceil(facts[0] / 1000))
     if outcome == "line_full":
@@ -34,7 +45,11 @@ def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
 
 
 def limit_reached(terms: Terms, outcome: str, facts: Sequence[Any]) -> LimitReachedError:
-    """Returns the error for the outcomes "full" and "budget"."""
+    """Returns the error for a limit at which acquire.lua, the script that admits streams, stopped. `outcome`, `facts`:
+
+    "full": viewers in line, position in `terms.limits` (from 1), streams in use, limit, ms until one of them may end
+    "budget": viewers in line, kbit/s in use, budget, kbit/s expected of the new stream
+    """
     waiting, *rest = facts
     if outcome == "budget":
         error: LimitReachedError = bandwidth(rest)
@@ -46,10 +61,13 @@ def limit_reached(terms: Terms, outcome: str, facts: Sequence[Any]) -> LimitReac
 
 
 def bandwidth(facts: Sequence[int]) -> BandwidthReachedError:
+    """Returns the error for an exhausted bandwidth budget. `facts`: kbit/s in use, budget, kbit/s of the new stream."""
     in_use, budget, expected = (round(kbps / 1000, 2) for kbps in facts)
     return BandwidthReachedError(mbps=in_use, max_mbps=budget, expected_mbps=expected, retry_after=5)
 
 
 def _retry_after(ms: int) -> int:
-    """Returns the seconds after which a refused viewer should try again: 1 to 5, as slots often become free early."""
+    """Returns the seconds after which a refused viewer should try again: 1 to 5, as slots often become free early.
+    `ms`: until the next lease may end.
+    """
     return max(1, min(5, round(ms / 1000)))

@@ -1,15 +1,15 @@
 """The gate: how many streams may be watched at once, exact over every worker and host.
 
-A *slot* is a lease: a member of one or more limited sets in Redis, scored by its end in Redis's own time. No counter exists
-that could drift. The promises, each with its test in tests/streaming/gate:
+A *slot*, the right to one stream, is a lease: a member of one or more sets of limited size in Redis, scored by its end
+by Redis's clock. No counter exists that could drift. The promises, each with its test in tests/streaming/gate:
 
-- One Lua script admits a viewer to all limited sets, or to none and says why.
+- One Lua script admits a viewer to all these sets, or to none and says why.
 - The id of a lease is made before the call, so a repeated acquire counts once.
 - Each acquire is followed by a release of its id, in a task that no viewer can cancel.
-- A worker renews only the leases of viewings that make progress. A holder that could not renew gives up at its fence,
-  before the lease ends and another viewer may enter.
-- A Redis that lost leases admits former holders only, as long as any of them may still be streaming: after a restart, with
-  the data of a replica, after an eviction, or when its clock has stepped forward.
+- A worker renews only the leases of streams that make progress. If it cannot renew a lease, it ends the stream at the
+  *fence*, a time before the lease ends and another viewer may enter.
+- A Redis that lost leases admits former holders only, as long as any of them may still be streaming: after a restart,
+  with the data of a replica, after an eviction, or when its clock has stepped forward.
 
 While Redis is away or refuses, new viewers are refused and running streams go on until their fence.
 """
@@ -46,11 +46,12 @@ async def _tell_nobody(_: Place) -> None:
 
 
 class Gate:
-    """This worker's side of the gate: acquires the slots of its viewings, and starts what renews and releases them."""
+    """Admits the streams of one worker, under limits that all workers share. It acquires slots (rights to stream) in
+    Redis, and starts the tasks that renew and release them."""
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
-        """`renewals`: a connection of their own, so that they never wait behind a rush of new viewers. Both stores have
-        `opening` as their `on_connect`."""
+        """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers. The
+        `on_connect` of both stores must be `readings.opening()`, which checks for lost data. `worker`: an id."""
         self._store, self.worker, self._resume = store, worker, timing.resume
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
@@ -70,7 +71,8 @@ class Gate:
         ]
 
     async def stop(self, seconds: float) -> None:
-        """Give back all slots, for `seconds` at most; the others are free when their leases end."""
+        """Release all slots of this worker, for `seconds` at most, and end the Gate's tasks. Slots that are not
+        released by then become free when their leases expire."""
         for slot in self.held:
             self.keeper.give_back(slot)
         self.keeper.give_back_kept()
@@ -86,12 +88,13 @@ class Gate:
         await self._wakes.close()
 
     def release_now(self, url: str) -> None:
-        """Release all slots at the end of a process whose loop is gone. Tries once, and blocks for a second at most."""
+        """Release all slots without an event loop, at the end of the process. `url`: of Redis. Tries once, and blocks
+        for a second at most for each 500 slots, with Sentinels longer."""
         for chunk in in_chunks([*self.held, *self.keeper.kept, *self.keeper.returning]):
             run_now(url, "gate/release", *release_call(chunk, self._resume))
 
     def new_id(self) -> str:
-        """Returns the id of a new viewing, and of its lease once it is admitted."""
+        """Returns a new id for one viewer's stream, and for its lease once the stream is admitted."""
         return f"{self.worker}:{secrets.token_hex(8)}"
 
     def slot(
@@ -104,20 +107,23 @@ class Gate:
         asking: Asking = PLAIN,
         on_place: OnPlace = _tell_nobody,
     ) -> "SlotContext":
-        """Returns the context that holds a slot in every limited set.
+        """Returns the context manager that acquires a slot (the right to one stream) on entry, and releases it on exit.
 
-        `on_wait` is awaited before each wait for a Redis without data, and `on_place` at each change of the viewer's place
-        in the line. `read_terms`, which may raise, is called after a wait.
-        Entering raises LimitReachedError of the first set that is full (in_use, limit, retry_after in s, waiting),
-        BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError while the user is blocked, or
-        GateUnavailableError. With `asking.wait` it waits in line instead of the first two.
+        `id`: of the stream; empty: a new one. `on_wait` is awaited before each wait for a Redis that has lost data, and
+        `on_place` at each change of the viewer's place in the line for slots. `read_terms`, which may raise, is called
+        after a wait; without it `terms` stay. `asking`: whether to wait in line, or take over a former stream's slot.
+
+        Entering raises LimitReachedError of the first limit that is reached (facts: in_use, limit, retry_after in s,
+        waiting: viewers in line), BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError
+        while the user is blocked, or GateUnavailableError. With `asking.wait` it waits instead of the first two.
         """
         slot = Slot(id or self.new_id(), holder, terms, asking=asking)
         return SlotContext(self, slot, on_wait, read_terms, on_place)
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
-        """Count a stream with another rate; the caller changes the slot's terms. `budget` is in kbit/s, 0: unlimited.
-        Raises BandwidthReachedError if the rate exceeds the budget, or GateUnavailableError; the old rate stays then."""
+        """Count a running stream with another bandwidth. The caller then sets `slot.terms`. `budget`: kbit/s for all
+        streams, 0: unlimited. Raises BandwidthReachedError if a higher rate exceeds the budget, or GateUnavailableError
+        if Redis fails. After an error the old rate counts, at the latest from the worker's next report on."""
         slot.rate_changes = number = slot.rate_changes + 1
         try:
             outcome, *facts = await self._scripts.change_rate(slot, rate, budget, number)
@@ -131,20 +137,22 @@ class Gate:
             raise bandwidth(facts)
 
     def describe(self, slot: Slot, holder: Holder) -> None:
-        """Change what the administrator sees of a slot."""
+        """Replace the details of a stream that administrators see. Stores them in Redis in the background."""
         self.keeper.describe(slot, holder)
 
     async def waiting(self) -> int:
-        """Returns how many wait in line. Raises GateUnavailableError."""
+        """Returns how many viewers of all workers wait in line for a slot. Raises GateUnavailableError without a reply,
+        hiredis.ReplyError if Redis refuses."""
         return int(await self._store.call("ZCARD", LINE))
 
     async def usage(self) -> Usage:
-        """Raises GateUnavailableError."""
+        """Returns the streams that hold slots, and the reports of all workers. Raises GateUnavailableError if Redis
+        fails."""
         return await read_usage(self._store)
 
 
 class SlotContext:
-    """Acquires a slot on entry and gives it back on exit."""
+    """Async context manager that acquires a slot (the right to one stream) on entry and releases it on exit."""
 
     def __init__(
         self, gate: Gate, slot: Slot, on_wait: OnWait, read_terms: ReadTerms | None, on_place: OnPlace
@@ -194,8 +202,11 @@ class SlotContext:
         await asyncio.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311 - spreads the new viewers
 
     async def _wait_in_line(self, waiter: Waiter, order: float, position: int, outcome: str, *facts: Any) -> None:
-        """Wait until the viewer should ask for a slot again. `outcome`, `facts`: the limit that stands in the way. When the
-        time is up, raises WaitExpiredError, or for a viewer who did not ask to wait that limit's error."""
+        """Wait in line until the viewer should ask for a slot again. `waiter`: their entry in the line. `order`: its
+        sort key. `position`: from 1. `outcome` ("full" or "budget") and `facts`: the limit that holds them up.
+
+        When the time is up, raises WaitExpiredError, or that limit's error if the viewer did not ask to wait.
+        """
         slot, asking = self._slot, self._slot.asking
         slot.order = order
         error = limit_reached(slot.terms, outcome, facts)

@@ -1,6 +1,7 @@
-"""Stops viewings for an administrator, on any worker, within a second.
+"""Stops running streams for an administrator, on any worker, within a second.
 
-The order waits in Redis for the next report of the viewing's worker. A control event makes the worker report at once.
+The order waits in Redis until the stream's worker reports to Redis next. An event over the channel layer makes all
+workers report at once.
 """
 
 from streaming.gate import blocks
@@ -14,16 +15,19 @@ ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """End one viewing and send `message` to its viewer. `block_seconds` also blocks the user, in the name of `by`, and ends
-    the user's other viewings. Returns whether the viewing exists. Raises GateUnavailableError."""
+    """Let a stream's worker end it, within a second, and send `message` to its viewer. `block_seconds`, unless 0, also
+    blocks the user for that time, in the name of the administrator `by`, and ends the user's other streams. Returns
+    whether the stream exists. Raises GateUnavailableError if Redis fails."""
     return bool(await _order(store, viewing_id, "", message, block_seconds, by))
 
 
 async def stop_camera(
     store: Store, camera_id: str, message: str = "", block_seconds: int = 0, by: str = "", spared: str = ""
 ) -> int:
-    """End all viewings of a camera, as `stop` does. The user with the id `spared` is not blocked. Returns how many viewings
-    were stopped. Raises GateUnavailableError."""
+    """Let the workers end all streams of a camera, within a second, and send `message` to their viewers.
+    `block_seconds`, unless 0, also blocks their users for that time, in the name of the administrator `by`, and ends
+    all streams of these users. The user with the id `spared` is not blocked. Returns how many streams end. Raises
+    GateUnavailableError if Redis fails."""
     return len(await _order(store, "", CAMERA_SET + camera_id, message, block_seconds, by, spared))
 
 

@@ -1,8 +1,9 @@
-"""The waiting line: this worker's viewers who wait for a slot, over all workers in one order (`lua/line.lua`).
+"""The waiting line: viewers who wait for a slot (the right to one stream), over all workers in one order. This module
+has the viewers of one worker; `lua/line.lua` has the order.
 
-Redis gives a slot that becomes free to the first in line, in the same script that frees it, and tells the worker through a
-list. The worker claims the slot by acquiring it again. A worker keeps the places of its viewers once a second, and sends
-them again if Redis has lost its data, so the order survives.
+Redis gives a slot that becomes free to the first in line, in the same script that frees it, and tells the worker
+through a list. The worker claims the slot by acquiring it again. Once a second a worker renews the entries of its
+viewers in the line. If Redis has lost them, the worker enters them again, so the order survives.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ OnPlace = Callable[[Place], Awaitable[None]]  # gets the place of a waiting view
 
 
 class Waiter:
-    """One viewer of this worker in the line."""
+    """One viewer of this worker who waits in line for a slot."""
 
     def __init__(self, slot: Slot, on_place: OnPlace) -> None:
         self.slot, self._on_place = slot, on_place
@@ -37,17 +38,24 @@ class Waiter:
         self._news = asyncio.Event()
 
     def move(self, place: Place) -> None:
+        """Note the viewer's new place in the line, for `wait` to report. The position becomes 0 if the viewer takes
+        over a stream of their own.
+        """
         takes_over = (self.slot.order or 0) < 0  # from a viewing of their own, ahead of the line
         self.place = replace(place, position=0) if takes_over else place
         self._news.set()
 
     def call(self) -> None:
-        """The slot may be granted now, the ticket may be gone, or the limits have changed: the viewer asks again."""
+        """Let the viewer ask for a slot again: it may be granted now, their entry in the line may be gone, or the
+        limits have changed. Ends `wait`.
+        """
         self._called = True
         self._news.set()
 
     async def wait(self, ends_at: float) -> None:
-        """Tell the viewer each place until `call`. Raises TimeoutError at `ends_at` (time.monotonic, the loop's time)."""
+        """Report each new place in the line through `on_place`, until `call` is called. Raises TimeoutError at
+        `ends_at` (seconds of time.monotonic(), which is also the event loop's time).
+        """
         async with asyncio.timeout_at(ends_at):
             while not self._called:
                 if self.place is not None and _facts(self.place) != _facts(self._told):
@@ -59,32 +67,38 @@ class Waiter:
 
 
 class WaitingLine:
+    """This worker's viewers who wait in line for a slot. Renews their entries in Redis; wakes those who get a slot."""
+
     def __init__(self, scripts: LeaseScripts, wakes: Store, worker: str) -> None:
-        """`wakes`: a connection of its own, on which a call waits for the next granted slot."""
+        """`wakes`: a connection of its own, on which a blocking call waits for the next granted slot. `worker`: the
+        worker's id.
+        """
         self._scripts, self._wakes = scripts, wakes
         self._granted = f"{LINE}:granted:{worker}"
         self._waiters: dict[str, Waiter] = {}
         self._somebody = asyncio.Event()
 
     def enter(self, slot: Slot, on_place: OnPlace) -> Waiter:
-        """Keep the viewer's place until `leave`."""
+        """Renew the entry of a viewer who waits for `slot`, until `leave`. Returns the object on which they wait.
+        `on_place`: is awaited with each new place in the line.
+        """
         waiter = self._waiters[slot.id] = Waiter(slot, on_place)
         self._somebody.set()
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Keep the place no more. The caller releases the id, and so the ticket."""
+        """Renew a viewer's entry in the line no more. The caller must release the slot's id, which removes it."""
         del self._waiters[waiter.slot.id]
         if not self._waiters:
             self._somebody.clear()
 
     def ask_again(self) -> None:
-        """Let all viewers in line ask for a slot again: limits have changed."""
+        """Let all viewers in line on this worker ask for a slot again, because the limits have changed."""
         for waiter in self._waiters.values():
             waiter.call()
 
     async def keep(self) -> None:
-        """Keep the places of the viewers, until cancelled."""
+        """Renew the entries of this worker's viewers in the line once a second, until cancelled."""
         while True:
             await self._somebody.wait()
             try:
@@ -97,7 +111,9 @@ class WaitingLine:
                 await asyncio.sleep(RETRY)
 
     async def keep_once(self) -> None:
-        """Keep the places once, and note who has moved. Raises GateUnavailableError."""
+        """Renew the entries of this worker's viewers in the line once, and note their new places. Viewers whose entry
+        is gone ask for a slot again. Raises GateUnavailableError if Redis fails.
+        """
         asked = dict(self._waiters)
         waiting, tickets = await self._scripts.keep_waiting(list(asked))
         for id, order, position, queue, in_use in tickets:
@@ -110,7 +126,7 @@ class WaitingLine:
             waiter.call()
 
     async def listen(self) -> None:
-        """Wake those whose slot was granted, until cancelled."""
+        """Wake each viewer in line on this worker to whom Redis has granted a slot, until cancelled."""
         while True:
             await self._somebody.wait()
             try:
@@ -130,7 +146,9 @@ def _facts(place: Place | None) -> tuple[Any, ...] | None:
 
 
 def _refusal(before: LimitReachedError, slot: Slot, queue: str, in_use: int) -> LimitReachedError:
-    """Returns the refusal of the limit in whose queue the viewer waits now."""
+    """Returns the error of the limit that holds up a waiting viewer now. `queue`: the limit's key in Redis. `in_use`:
+    leases that count against it. `before`: the error so far, which stays if the limit is still the bandwidth.
+    """
     limit = next((limit for limit in slot.limits if limit.key == queue), None)
     if limit is not None:
         return limit.refusal(in_use=in_use, limit=limit.maximum)

@@ -1,4 +1,4 @@
-"""The health of cameras at *Cameras > Cameras*: columns and a filter of their list."""
+"""Adds columns and a filter for the health of cameras (whether each can be read) to Django's list of cameras."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -38,7 +38,10 @@ class HealthFilter(admin.SimpleListFilter):
 
 
 class CameraHealthAdmin(CameraAdmin):
-    """The cameras with their health. A row of the database tells each; nothing is opened for the page."""
+    """The list of cameras in Django's administration, with columns for their health: whether each can be read.
+
+    The columns show what the database has. The page opens no camera.
+    """
 
     list_display: tuple[Any, ...] = (
         CameraAdmin.list_display[0],

@@ -1,7 +1,8 @@
-"""Checks in the background: cameras that nobody has read for a while are opened, one after another, by one of all workers.
+"""Checks in the background whether cameras work: opens those that nobody has read for a while, one after another.
 
-A check joins the camera's feed as a viewer does, without a slot. So a camera has one connection at any time: a viewer who
-comes during a check takes its connection over, also at another worker (unless workers share no cameras).
+One worker at a time does so. It joins the camera's feed (the frames of the one connection that all viewers share) as a
+viewer does, but does not count against the limit of streams. So a camera has one connection at any time: a viewer who
+comes during a check uses its connection, also at another worker (unless workers share no cameras).
 """
 
 import asyncio
@@ -37,13 +38,17 @@ SILENT = "The camera was opened, but sent no picture in time."
 
 
 class CameraChecks:
-    """The checks of one worker."""
+    """Opens cameras in the background, for one worker, to learn whether they work."""
 
     def __init__(self, hub: Hub, store: Store, sights: Sights, is_draining: Callable[[], bool]) -> None:
         self._hub, self._store, self._sights, self._is_draining = hub, store, sights, is_draining
 
     async def look(self) -> None:
-        """Check the cameras that are due, if it is this worker's turn. Raises GateUnavailableError."""
+        """Open each camera that nobody has read for `STREAM_CHECK_MINUTES`, if it is this worker's turn among all
+        workers.
+
+        Opens no further one after two minutes. Raises GateUnavailableError if Redis fails.
+        """
         minutes, ends_at = conf.CHECK.value, time.monotonic() + TURN
         if not minutes or not await self._is_my_turn():
             return
@@ -59,11 +64,17 @@ class CameraChecks:
             await asyncio.sleep(GAP)
 
     async def _is_my_turn(self) -> bool:
-        """A turn outlasts its last check, so two workers never check at the same time."""
+        """Returns whether this worker may check cameras now. Raises GateUnavailableError if Redis fails.
+
+        A turn outlasts its last check, so two workers never check at the same time.
+        """
         return await claim_turn(self._store, CHECKS, TURN + _longest())
 
     async def check(self, camera: Camera) -> None:
-        """Open the camera, and add what was seen to the sights."""
+        """Open `camera` for a moment, and record whether it sends pictures or why not.
+
+        Records nothing if this worker may open no further camera.
+        """
         try:
             await self._open(str(camera.pk), camera.source)
         except AddressError as error:
@@ -74,7 +85,11 @@ class CameraChecks:
             pass  # this worker has no place any more
 
     async def _open(self, id: str, source: CameraSource) -> None:
-        """Join the camera's feed, which tells the sights how the opening ended. Raises TimeoutError."""
+        """Open a camera as a viewer would, try once to get pictures, and measure the frame rate. `id`: of the camera.
+
+        The worker's hub, which opens cameras, reports the result to `Sights`. Raises TimeoutError if none comes, and
+        CameraUnreachableError if this worker may open no further camera.
+        """
         try:
             async with asyncio.timeout(_longest()), self._hub.feed(id, source, "low") as feed:
                 condition = feed.condition
@@ -91,5 +106,5 @@ class CameraChecks:
 
 
 def _longest() -> float:
-    """Seconds that a check takes at most."""
+    """Returns the seconds that a check takes at most."""
     return 4 * conf.READ_TIMEOUT.value

@@ -1,4 +1,4 @@
-"""The health of the cameras that can be read and are not hidden from a user, for metrics. Blocks on the database."""
+"""The health of cameras for metrics: whether each could be read at the last attempt. Blocks on the database."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,10 @@ class Overview(NamedTuple):
 
 
 def read_overview(user: Any = None) -> Overview:
-    """Of the cameras that are not hidden from `user`; None: of all."""
+    """Returns how many cameras are in each state of health, and up to 1,000 of those with a problem.
+
+    Counts enabled cameras with an address. `user`: leaves out cameras that this user may not see; None: counts all.
+    """
     visible = Camera.objects.all() if user is None else Camera.objects.visible_to(user)
     found = dict(visible.filter(CAN_BE_READ).order_by().values_list("health__state").annotate(Count("pk")))
     counts = {NEVER_TRIED: found.get(None, 0), **{state: found.get(state, 0) for state in CameraHealth.State.values}}

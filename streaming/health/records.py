@@ -1,4 +1,4 @@
-"""The health of cameras in the database. All functions block on it."""
+"""The health of cameras in the database: whether each could be read, when, and if not, why. All functions block."""
 
 import time
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ HAS_PROBLEM = Q(enabled=True, health__isnull=False) & ~Q(health__state=State.REA
 
 @dataclass(frozen=True)
 class Sight:
-    """A camera as a worker saw it at one moment."""
+    """The result of reading a camera, or of trying to, at one moment at one worker."""
 
     at: datetime
     problem: Problem | None = None  # None: it sends pictures
@@ -34,14 +34,21 @@ class Sight:
 
     @property
     def news(self) -> tuple[object, ...]:
-        """What is worth a new record: not the time, nor the frame rate, which always changes a little."""
+        """The values to compare with the last written result: if they are equal, no new one is written for a minute.
+
+        They leave out the time, and the frame rate, which always changes a little.
+        """
         facts = self.facts
         video = (facts.codec, facts.width, facts.height) if facts else None
         return self.problem, self.reason, video, self.measured
 
 
 def store(sights: Mapping[str, Sight], reconnections: Mapping[tuple[str, int], int]) -> None:
-    """Record the newest sight of each camera, and add `reconnections`, counts by camera and Unix hour."""
+    """Store the newest result of reading each camera, unless a newer one is stored. `sights`: camera id -> result.
+
+    `reconnections`: (camera id, Unix time / 3600) -> how often the camera was lost in this hour, to be added. Ignores
+    deleted cameras.
+    """
     ids = {UUID(camera) for camera in (*sights, *(camera for camera, _ in reconnections))}
     with transaction.atomic():
         ids &= set(Camera.objects.filter(pk__in=ids).values_list("pk", flat=True))  # some may be deleted
@@ -81,17 +88,20 @@ def _oldest_hour() -> int:
 
 
 def reconnections_in_a_day(row: CameraHealth) -> int:
-    """How often the camera was lost in the last 24 hours, the present one included."""
+    """Returns how often the camera's connection was lost in the current hour and the 23 hours before."""
     return sum(count for hour, count in row.reconnections.items() if int(hour) >= _oldest_hour())
 
 
 def due(minutes: float, most: int) -> list[Camera]:
-    """Returns `most` cameras that nobody has read or tried for `minutes`: first those that were never tried."""
+    """Returns at most `most` enabled cameras that no worker has read, or tried to, in the last `minutes`.
+
+    Those that were never tried, or not since their settings changed, come first.
+    """
     before = timezone.now() - timedelta(minutes=minutes)
     is_due = Q(health=None) | Q(health__seen_at=None) | Q(health__seen_at__lte=before)
     return list(Camera.objects.filter(CAN_BE_READ, is_due).order_by(F("health__seen_at").asc(nulls_first=True))[:most])
 
 
 def check_again(cameras: list[UUID]) -> None:
-    """The cameras have changed: check them next."""
+    """Let the checks in the background open these cameras (ids) next, because their settings have changed."""
     CameraHealth.objects.filter(camera__in=cameras).update(seen_at=None)

@@ -1,4 +1,7 @@
-"""What this worker sees of the cameras that it reads. The newest sights are written to the database every few seconds."""
+"""Collects for each camera that this worker reads, or tries to, whether it sends pictures or why not (a `Sight`).
+
+Writes the newest one of each camera to the database every five seconds.
+"""
 
 import asyncio
 import logging
@@ -23,17 +26,24 @@ UNCHANGED = 60.0  # seconds after which a sight without news is written again, f
 
 
 class Sights:
-    """The sights of one worker. All methods run on the event loop."""
+    """Collects for each camera that one worker reads, or tries to, whether it sends pictures or why not.
+
+    All methods run on the event loop.
+    """
 
     def __init__(self, cameras: Callable[[], Iterable[ActiveCamera]]) -> None:
-        """`cameras`: those that are open here."""
+        """`cameras`: returns those that this worker has open."""
         self._cameras = cameras
         self._new: dict[str, Sight] = {}  # camera -> newest sight that is not written yet
         self._reconnections: Counter[tuple[str, int]] = Counter()  # camera and Unix hour, not written yet
         self._written: dict[str, tuple[float, object]] = {}  # camera -> time.monotonic() and what was told
 
     def on_condition(self, camera: str, condition: Condition, facts: VideoFacts | None) -> None:
-        """A stream's condition has changed here. `facts`: of its video, if this worker reads it. Substreams do not count."""
+        """Note that a camera was opened, could not be opened, or was lost. `camera`: id of its stream.
+
+        `facts`: codec, size and frame rate of its video; None if this worker does not read it. Ignores substreams, the
+        cameras' smaller second streams.
+        """
         if is_substream(camera):
             return
         if condition.problem is not None:
@@ -44,7 +54,7 @@ class Sights:
             self.add(camera, Sight(timezone.now(), facts=facts))
 
     def look(self) -> None:
-        """Add a sight of each camera that is live here, with its measured frame rate."""
+        """Note each camera that has sent pictures to this worker for over a second as working, with its frame rate."""
         now, before = timezone.now(), time.monotonic() - MEASURABLE
         for active in self._cameras():
             is_live = active.condition.state is State.LIVE and active.condition.since <= before
@@ -55,13 +65,19 @@ class Sights:
         self._new[camera] = sight
 
     def forget(self, cameras: Iterable[str]) -> None:
-        """The cameras have changed: what was seen before says nothing about them."""
+        """Discard the unwritten results of these cameras (ids), because their settings have changed.
+
+        The next result of each is written even if it equals the last one.
+        """
         for camera in cameras:
             self._new.pop(camera, None)
             self._written.pop(camera, None)
 
     async def run(self) -> None:
-        """Write until cancelled. What cannot be written waits, and each kind of failure is logged once."""
+        """Write new results to the database every five seconds, until cancelled.
+
+        What cannot be written waits for the next time. Each kind of failure is logged once.
+        """
         failure: type[Exception] | None = None
         while True:
             await asyncio.sleep(WRITE)
@@ -79,7 +95,10 @@ class Sights:
                 failure = type(error)
 
     async def write(self) -> None:
-        """Write what is new. Raises django.db.Error, and then nothing is lost."""
+        """Write results that differ from the last written ones, and how often cameras were lost, to the database.
+
+        Raises django.db.Error; nothing is lost then.
+        """
         oldest = time.monotonic() - UNCHANGED
         self._written = {camera: told for camera, told in self._written.items() if told[0] > oldest}
         found = {camera: sight for camera, sight in self._new.items() if self._tells_news(camera, sight)}

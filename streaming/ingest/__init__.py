@@ -1,14 +1,16 @@
-"""How is a camera read, once, for all its viewers?
+"""Reads each camera once for all its viewers.
 
-`hub.py` has one `ActiveCamera` per camera. Its `Capture` is a thread that reads the camera, and opens it again when it is
-lost. Each of its `Feed`s is for one viewer. `condition.py` has the states of a camera.
+`hub.py` has one `ActiveCamera` for each open stream of a camera (main stream or substream). Its `Capture` is a thread
+that reads the stream, and reconnects when the camera is lost. Each of its `Feed`s serves one viewer. `condition.py` has
+the states of a camera's connection.
 
-The route of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` (OpenCV) -> `access_units.py` (pictures)
--> `video.py` (H.264 and H.265 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (a
-mailbox).
+The route of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` (reads them with OpenCV) ->
+`access_units.py` (coded pictures) -> `video.py` (H.264 and H.265 unchanged, or JPEG by `pictures.py`) ->
+`active_camera.py` (fan-out) -> `frames.py` (each viewer's queue).
 
-`sharing.py` elects one worker to read a camera. That worker publishes the pictures for the others through `relay.py`.
-`stills.py` takes stills. `probe.py` is *Test connection*.
+`sharing.py` elects one worker process to read a camera. That worker publishes the pictures in Redis for the others, by
+`relay.py`. `stills.py` takes single pictures (stills). `probe.py` is the button *Test connection*.
 
-Only a capture's own thread opens, reads and releases its camera. This package must never ask for a slot.
+A camera is opened, read and released by one thread: a release in another thread during a read crashes the process. This
+package must never ask the gate for a slot (the right to stream). Its callers do where one is needed.
 """

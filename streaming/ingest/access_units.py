@@ -1,6 +1,6 @@
-"""Splits a camera's video into access units (coded pictures), and repairs them for decoders that are stricter than FFmpeg.
+"""Converts what is read from a camera to access units (coded pictures), for decoders that are stricter than FFmpeg.
 
-Pure functions of bytes. All H.264 and H.265 is in Annex B format.
+Does no input or output. All H.264 and H.265 is in Annex B format.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,11 @@ class AccessUnit(NamedTuple):
 
 
 def nal_units(data: bytes, syntax: Syntax = nal_syntax.H264) -> Iterator[tuple[int, int, int]]:
-    """Yields type, start and end of each NAL unit in `data`, without the start codes."""
+    """Yields type, begin and end of each NAL unit in `data`, which is in Annex B format.
+
+    The type is nal_unit_type. The unit is `data[begin:end]`: without its start code, but with the zero bytes behind it.
+    `syntax`: that of the codec.
+    """
     position = data.find(b"\x00\x00\x01")
     while position >= 0:
         first = position + 3
@@ -35,7 +39,7 @@ def nal_units(data: bytes, syntax: Syntax = nal_syntax.H264) -> Iterator[tuple[i
 
 
 class Passing:
-    """Access units of a codec other than H.264 and H.265: each read is one picture and needs no repair."""
+    """The converter for codecs other than H.264 and H.265. Each read is one picture, which it returns at once."""
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
@@ -51,24 +55,27 @@ class Passing:
 
 
 def units_of(codec: str, extradata: bytes, largest: int = MAX_UNIT_BYTES, *, whole: bool = False) -> "H264 | Passing":
-    """Returns the converter from a camera's reads to access units of at most `largest` bytes.
+    """Returns a new converter from a camera's reads (each is what FFmpeg returns at once) to access units.
 
-    `whole`: each read so far has been a whole picture.
+    `codec`: FFmpeg's name. `extradata`: the codec parameters of the session description. `largest`: a picture that
+    comes in two reads is dropped if it has more bytes. `whole`: each read so far was a whole picture, so the first
+    keyframe is not delayed.
     """
     kind = {"h264": H264, "hevc": H265}.get(codec)
     return kind(extradata, hold_first=not whole, largest=largest) if kind else Passing(codec)
 
 
 class H264:
-    """Converts a camera's reads to whole access units.
+    """Converts a camera's reads of H.264 to whole access units.
 
-    - A keyframe without parameter sets gets the latest ones, or those of the session description. They follow its access
-      unit delimiter, which must be the first unit.
-    - A picture may come in two reads, if the camera repeats parameter sets between its slices. The two are joined: WebCodecs
-      shows such halves as corruption, without an error. From the first such picture on, pictures of its type (keyframes, or
-      others) are delayed by one read. Half of that picture has been passed on, so pictures are dropped up to the next
-      keyframe. `hold_first` delays the first keyframe too.
-    - Recovery points that are not IDR pictures are no keyframes: browsers do not start from them.
+    - A keyframe without parameter sets gets the latest ones, or those of `extradata` (of the session description). They
+      follow its access unit delimiter, which must be the first NAL unit.
+    - A picture may come in two reads, if the camera repeats parameter sets between its slices. The two are joined:
+      WebCodecs shows such halves as corruption, without an error. From the first such picture on, pictures of its type
+      (keyframes, or others) are delayed by one read. Half of that first picture has been returned already, so all
+      pictures are dropped up to the next keyframe.
+    - `hold_first` delays the first keyframe too. `largest`: a joined picture of more bytes is dropped.
+    - Recovery points that are not IDR pictures do not count as keyframes: browsers cannot start from them.
     """
 
     syntax: ClassVar[Syntax] = nal_syntax.H264
@@ -85,7 +92,11 @@ class H264:
         self._broken = False  # a picture was lost: those up to the next keyframe are dropped
 
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
-        """Returns the access units that `data`, one read, completes. `presented_at`, `read_at`: those of AccessUnit."""
+        """Returns the access units that `data`, one read of the camera, completes: none, one or two.
+
+        `presented_at`: the picture's presentation time, microseconds. `read_at`: Unix milliseconds of the worker's
+        clock.
+        """
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone belong to the next picture
             self._prefix = (self._prefix + data)[-MAX_PREFIX:]
@@ -102,18 +113,25 @@ class H264:
         return self._drop_undecodable(done if self._held else [*done, unit])
 
     def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
-        """Returns the first keyframe if it is held, and `is_whole` of codec and data tells that no second half will come."""
+        """Returns the first keyframe now if it waits for a second half but is whole; else an empty list.
+
+        `is_whole(codec, data)` tells whether a picture is whole. `codec`: FFmpeg's name.
+        """
         if self._proven or self._held is None or not is_whole("h264", self._held.data):
             return []
         unit, self._held, self._proven, self._splits = self._held, None, True, set()
         return [unit]
 
     def hold_keyframes(self) -> None:
-        """Keyframes come in two reads from now on."""
+        """Delay each keyframe by one read from now on: the camera sends keyframes in two reads."""
         self._splits, self._proven = self._splits | {True}, True
 
     def _continue(self, data: bytes, *, key: bool) -> list[AccessUnit]:
-        """Append the rest of a picture that began in the last read."""
+        """Append the slices in `data` to the delayed picture, whose second half they are. Returns an empty list.
+
+        If the first half has been returned already, or the whole is too large, drop all pictures up to the next
+        keyframe. `key`: the picture is a keyframe.
+        """
         self._proven = True
         if self._held is not None:
             units = nal_units(data, self.syntax)
@@ -127,7 +145,7 @@ class H264:
         return []
 
     def _drop_undecodable(self, units: list[AccessUnit]) -> list[AccessUnit]:
-        """Drops pictures that depend on a broken one."""
+        """Returns `units` without those that depend on a lost or incomplete picture: those before the next keyframe."""
         decodable = []
         for unit in units:
             self._broken = self._broken and not unit.key
@@ -136,7 +154,10 @@ class H264:
         return decodable
 
     def _remember(self, data: bytes) -> tuple[int, bool] | None:
-        """Keep the parameter sets. Returns the first slice's type and whether it continues a picture, or None."""
+        """Store the parameter sets in `data`.
+
+        Returns the nal_unit_type of its first slice, and whether that continues a picture. None: it has no slice.
+        """
         first, syntax = None, self.syntax
         for kind, start, end in nal_units(data, syntax):
             if kind in syntax.sets:
@@ -159,7 +180,10 @@ class H264:
         return AccessUnit(self._with_sets(data, sets), True, presented_at, codec, b"".join(sets), read_at)
 
     def _with_sets(self, data: bytes, sets: list[bytes]) -> bytes:
-        """Returns the picture with the parameter sets that it lacks, behind its access unit delimiter if it has one."""
+        """Returns the picture `data` with the parameter sets that it lacks, behind its access unit delimiter, if any.
+
+        `sets`: all parameter sets that it needs, without start codes.
+        """
         units = list(nal_units(data, self.syntax))
         present = {data[start:end].rstrip(b"\x00") for kind, start, end in units if kind in self.syntax.sets}
         missing = b"".join(START + unit for unit in sets if unit not in present)
@@ -169,7 +193,10 @@ class H264:
 
 
 class H265(H264):
-    """The same for H.265. Its keyframes are intra random access points: IDR, BLA and CRA pictures."""
+    """Converts a camera's reads to whole access units of H.265. Its keyframes are IDR, BLA and CRA pictures.
+
+    Adds missing parameter sets to keyframes, and joins pictures that come in two reads.
+    """
 
     syntax = nal_syntax.H265
 

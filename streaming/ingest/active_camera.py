@@ -1,6 +1,7 @@
-"""One camera that this worker reads, and the feeds of its viewers.
+"""One open stream of a camera, and the feeds that deliver its frames to viewers.
 
-The capture's thread calls the `on_...` methods of `ActiveCamera`, which pass everything to the event loop in an `Inbox`.
+The capture (the thread that reads the stream) calls the `on_...` methods of `ActiveCamera`. These queue each call in an
+`Inbox`, which runs it on the event loop.
 """
 
 import asyncio
@@ -28,18 +29,19 @@ FRESH = 1.0  # seconds for which a frame may serve as a new viewer's first one, 
 
 @dataclass(frozen=True)
 class CameraEvents:
-    """Callbacks for the owner of the hub. They run on the event loop."""
+    """Callbacks by which a hub tells its owner what happens to cameras. They run on the event loop."""
 
     on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
     on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
-    # Each condition of a camera, and the facts of its video if this worker has it open.
+    # Stream id, each condition of its connection, and the facts of its video if this worker is connected to the camera.
     on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda camera, condition, facts: None
 
 
 class Feed:
-    """One viewer's view of a camera: frames in its quality and format, and the camera's condition.
+    """One viewer's view of a camera: their queue of frames (`mailbox`), and the camera's connection state.
 
-    It may move from one stream of the camera to another. `camera` is the present one.
+    `camera`: the camera's stream that the frames come from. `take_over` changes it. `quality`: the wanted one, by its
+    name within that stream. `formats`: those that the viewer plays. Video in other formats is sent as JPEG.
     """
 
     def __init__(self, camera: "ActiveCamera", quality: str, formats: frozenset[Format]) -> None:
@@ -52,19 +54,22 @@ class Feed:
 
     @property
     def format(self) -> Format:
-        """That of the camera's own video if the quality is `original` and the viewer plays it; else JPEG."""
+        """Format of the frames: JPEG, unless the quality is `original` and the viewer plays the camera's own video."""
         own = self.camera.own_format
         return own if own is not None and self.quality == ORIGINAL and own in self.formats else Format.JPEG
 
     def switch(self, quality: str) -> None:
-        """Deliver frames of `quality` from now on, unless the feed has left the camera."""
+        """Drop the waiting frames, and deliver frames of `quality` from now on; none if the feed has ended."""
         self.quality = quality
         self.mailbox.clear()
         if self in self.camera.feeds:
             self.camera.join(self)
 
     def take_over(self, other: "Feed") -> None:
-        """Take the place of `other`, a feed of another stream, and its frames that wait. Leave the present stream."""
+        """Move to the stream of `other`, a feed of the same camera, which gets no more frames.
+
+        Take its quality, waiting frames and condition.
+        """
         before, self.camera, self.quality = self.camera, other.camera, other.quality
         self.mailbox.take_over(other.mailbox)
         self.camera.replace(other, self)
@@ -74,7 +79,7 @@ class Feed:
         self.condition = other.condition
 
     def tell(self, condition: Condition) -> None:
-        """Set the camera's condition, and wake the caller of `changed`."""
+        """Set the camera's condition and wake those who wait for it. If the camera is lost, drop the waiting frames."""
         self.condition = condition
         if condition.state is State.RECONNECTING:
             self.mailbox.clear()  # an old frame would look as if the camera were back
@@ -88,7 +93,7 @@ class Feed:
 
     @property
     def has_news(self) -> bool:
-        """Whether the condition has changed since the last call of `changed`. The viewer is told before the next frame."""
+        """Whether the camera's condition has changed since `changed` returned. The viewer must be told of it first."""
         return self._changed.is_set()
 
     async def changed(self) -> Condition:
@@ -99,7 +104,10 @@ class Feed:
 
 
 class ActiveCamera:
-    """A camera with its capture and its feeds. All methods run on the event loop, except `on_...`."""
+    """One open stream of a camera, with its capture (the thread that reads it) and the feeds of its viewers.
+
+    All methods run on the event loop, except `on_...`, which the capture's thread calls.
+    """
 
     def __init__(
         self,
@@ -110,7 +118,9 @@ class ActiveCamera:
         open_relay: RelayFactory,
         known: KnownStreams | None = None,
     ) -> None:
-        """`id`: of the stream. `known`: learns the stream's shape."""
+        """`id`: of the stream. `allowance`: limits for reading it. `open_relay`: opens the connection to the other
+        workers that read or watch this camera. `known`: is told the codec and the size of the video.
+        """
         self.id, self.source, self._events, self._known = id, source, events, known or KnownStreams()
         self.feeds: set[Feed] = set()
         self._subscribers: dict[tuple[Format, str], list[Feed]] = {}  # format and quality -> feeds that get such frames
@@ -126,16 +136,16 @@ class ActiveCamera:
         self._linger: asyncio.TimerHandle | None = None
 
     def start(self, executor: Executor, on_end: "Callable[[ActiveCamera, asyncio.Future[None]], None]") -> None:
-        """Start the capture's thread. `on_end` is called when it has ended. Raises FullError of the executor."""
+        """Run the capture in a thread of `executor`, then call `on_end`. Raises FullError if no thread is free."""
         self.done = asyncio.wrap_future(executor.submit(self.capture.run))
         # In a new context: the current one belongs to the first viewer, and the capture serves many.
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
 
     @property
     def facts(self) -> VideoFacts | None:
-        """The camera's video. None: this worker does not have the camera open.
+        """Codec, size and frame rate of the camera's video. None: this worker is not connected to the camera.
 
-        The rate is the announced one unless what is measured differs clearly: cameras begin with a burst of pictures.
+        The rate is the announced one, or the measured one if the two differ by more than RATE_TOLERANCE.
         """
         facts, measured = self.capture.facts, self.capture.rate
         if facts is None or abs(measured - facts.frames_per_second) <= facts.frames_per_second * RATE_TOLERANCE:
@@ -143,7 +153,7 @@ class ActiveCamera:
         return replace(facts, frames_per_second=measured or facts.frames_per_second)
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
-        """Call `on_end` after `seconds`, unless `cancel_linger` is called before."""
+        """Keep the stream open unwatched: call `on_end(self)` after `seconds`, unless `cancel_linger` is called."""
         self.cancel_linger()
         self._linger = asyncio.get_running_loop().call_later(seconds, on_end, self)
 
@@ -171,7 +181,7 @@ class ActiveCamera:
         self._post(self.tell, condition)
 
     def _post(self, handler: Callable[[Any], None], value: object, *, urgent: bool = True) -> None:
-        """Let the loop call `handler(value)`, in the order of the calls."""
+        """Let the event loop call `handler(value)`, in order. If not `urgent`, it waits until the loop wakes anyway."""
         try:
             self._inbox.put(handler, value, urgent=urgent)
         except RuntimeError:  # the loop is closed: this process ends
@@ -188,7 +198,7 @@ class ActiveCamera:
             feed.mailbox.put(frame)
 
     def _add_to_group(self, frame: Frame) -> None:
-        """Add a frame to the current GOP. A GOP that grows too large is dropped until the next keyframe."""
+        """Add a frame to the GOP for new viewers. A GOP that grows too large is dropped until the next keyframe."""
         if frame.flags & Flag.KEY:
             self._group, self._group_bytes = [], 0
         if self._group or frame.flags & Flag.KEY:
@@ -198,14 +208,16 @@ class ActiveCamera:
             self._group = []
 
     def _begin_group(self, group: list[Frame]) -> None:
-        """Replace the current GOP: by an empty one, or by that of a camera that another worker reads."""
+        """Replace the current GOP (empty: a new opening). Deliver it to the feeds of the camera's own video."""
         self._group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
             if group and feed.format is not Format.JPEG:
                 feed.mailbox.preload(group)
 
     def _set_own_format(self, format: Format) -> None:
-        """Switch the feeds of `original` to another format if this has changed."""
+        """Set the format in which the camera's own video is sent; JPEG: it is not sent unchanged. If it is new, drop
+        the GOP and the waiting frames of the feeds of `original`, and switch these feeds to it.
+        """
         if format is not self.own_format:
             self.own_format, self._group = format, []
             for feed in self.feeds:
@@ -219,7 +231,7 @@ class ActiveCamera:
             feed.noticed.set()
 
     def tell(self, condition: Condition) -> None:
-        """Set the camera's condition and tell all feeds."""
+        """Set the camera's condition, tell all feeds, and call the callbacks of `CameraEvents`."""
         self._events.on_condition(self.id, condition, self.facts)
         if condition.state is not self.condition.state:
             self._events.on_change()
@@ -230,7 +242,7 @@ class ActiveCamera:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
-        """Deliver frames to `feed`: first those that are kept for new viewers, then each new one."""
+        """Deliver frames to `feed`: first the current GOP or a fresh JPEG, if there is one, then each new frame."""
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now
@@ -244,12 +256,12 @@ class ActiveCamera:
         self._update_subscribers()
 
     def replace(self, feed: Feed, other: Feed) -> None:
-        """Let `other` get the frames that `feed` got until now."""
+        """Let `other` get new frames from now on, instead of `feed`."""
         self.feeds = (self.feeds - {feed}) | {other}
         self._update_subscribers()
 
     def _first_frame(self, quality: str) -> Frame | None:
-        """A fresh JPEG for a new viewer: of `quality` if there is one, else of any quality."""
+        """Returns a fresh JPEG for a new viewer, of `quality` if possible, else of another one. None: there is none."""
         if self.condition.state is not State.LIVE:
             return None
         oldest = (time.time() - FRESH) * 1000
@@ -257,7 +269,7 @@ class ActiveCamera:
         return max(fresh, key=lambda frame: (frame.quality == quality, frame.read_at), default=None)
 
     def _update_subscribers(self) -> None:
-        """Group the feeds by the frames that they get. The capture encodes only the JPEG qualities among them."""
+        """Group the feeds by format and quality. Let the capture encode no other JPEG qualities than theirs."""
         subscribers: dict[tuple[Format, str], list[Feed]] = {}
         for feed in self.feeds:
             subscribers.setdefault((feed.format, feed.quality), []).append(feed)
@@ -265,7 +277,7 @@ class ActiveCamera:
         self.capture.want(frozenset(quality for format, quality in subscribers if format is Format.JPEG))
 
     def change_source(self, source: CameraSource) -> None:
-        """Read `source` from now on, if it differs."""
+        """Read the stream from `source` (address and credentials) from now on, if it differs from the present one."""
         if source != self.source:
             self.source = source
             self.capture.change_source(source)

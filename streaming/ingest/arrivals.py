@@ -1,4 +1,4 @@
-"""Measures the frame rate and the bandwidth of a camera's stream. The capture's thread counts; any thread reads."""
+"""Measures the frame rate and the bandwidth of a camera's stream. One thread adds pictures; any thread reads."""
 
 import time
 from collections import deque
@@ -10,11 +10,13 @@ SETTLED = 2.0  # seconds of pictures, at least, for a bandwidth
 
 
 class Arrivals:
+    """The newest pictures of a stream, as times of arrival and sizes, and the rates that follow from them."""
+
     def __init__(self) -> None:
         self._newest: deque[tuple[float, int]] = deque(maxlen=KEPT)  # time.monotonic(), bytes
 
     def add(self, sizes: list[int]) -> None:
-        """Count pictures of these sizes, in bytes."""
+        """Count pictures that arrive now. `sizes`: the bytes of each."""
         now = time.monotonic()
         self._newest.extend((now, size) for size in sizes)
 
@@ -23,7 +25,7 @@ class Arrivals:
 
     @property
     def rate(self) -> float:
-        """Frames/s lately; 0 when the camera is silent. Rather too low in the first second."""
+        """Frames/s lately; 0 if no picture came for 2 seconds. Too low in the first second, and above 49 frames/s."""
         arrivals = list(self._newest)[-NEWEST:]
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
             return 0.0
@@ -31,7 +33,7 @@ class Arrivals:
 
     @property
     def kbps(self) -> float:
-        """kbit/s lately; 0 when the camera is silent, and in the first seconds."""
+        """kbit/s lately; 0 if no picture came for 2 seconds, or if the counted ones span less than 2 seconds."""
         arrivals = list(self._newest)
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
             return 0.0

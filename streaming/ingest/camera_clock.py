@@ -1,4 +1,4 @@
-"""The delay of a camera's pictures, by the clock in its RTCP sender reports (RFC 3550, 6.4.1)."""
+"""Measures how late a camera's pictures arrive, by the clock in its RTCP sender reports (RFC 3550, 6.4.1)."""
 
 import struct
 import time
@@ -11,24 +11,31 @@ CLOCK_RATE = 90_000  # of all video
 
 
 def ticks(earlier: int, later: int) -> int:
-    """From one time stamp to another. They wrap."""
+    """Returns the ticks from RTP timestamp `earlier` to `later`, negative if `later` precedes. Both wrap at 2**32."""
     return (later - earlier + 2**31) % 2**32 - 2**31
 
 
 class CameraClock:
-    """The delay of a camera's pictures, by the clock in its RTCP sender reports."""
+    """The average delay from a picture's capture to its arrival, by the clock in RTCP sender reports."""
 
     def __init__(self) -> None:
         self.delay: float | None = None  # milliseconds, on average; None: not known, or the clock is wrong
         self._report: tuple[int, float, int] | None = None  # source, Unix seconds, timestamp
 
     def reported(self, report: tuple[int, ...]) -> None:
-        """`report`: the fields of REPORT."""
+        """Store a sender report, which links RTP timestamps to the camera's clock.
+
+        `report`: its fields in the order of the struct `REPORT`: flags, type, size, source (SSRC), NTP time, RTP
+        timestamp.
+        """
         _, _, _, source, ntp, timestamp = report
         self._report = (source, ntp / 2**32 - NTP_EPOCH, timestamp)
 
     def arrived(self, source: int, timestamp: int) -> None:
-        """A picture has arrived."""
+        """Update `delay` by a picture that has just arrived. Does nothing without a sender report of its source.
+
+        `source` and `timestamp`: the SSRC and the RTP timestamp of the picture's packets.
+        """
         if self._report is None or self._report[0] != source:
             return
         delay = time.time() - self._report[1] - ticks(self._report[2], timestamp) / CLOCK_RATE

@@ -45,21 +45,22 @@ PROBLEMS |= {REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
 
 
 def problem_of(reason: str) -> Problem:
-    """Returns the kind of a failure. `reason`: a camera proxy's `problem`."""
+    """Returns the failure's kind by `reason`, the text in `CameraProxy.problem`; NO_PICTURE if that has none."""
     return PROBLEMS.get(reason, Problem.NO_PICTURE)
 
 
 class ProxyError(Exception):
-    """The camera sent something that is not allowed. Administrators see the message."""
+    """The camera sent a redirect, something too large, or no RTSP or HTTP reply. Administrators see the message."""
 
 
 known_cameras: set[str] = set()  # addresses of those in this process
 
 
 class CameraProxy:
-    """Connects in the constructor, and forwards data until `close`. Any thread may call its methods.
+    """Connects to a camera, and forwards data between it and FFmpeg until `close`. Any thread may call its methods.
 
-    Raises ConnectError if the camera cannot be reached within `timeout` seconds, or its address is not allowed.
+    `largest_picture`: bytes. Raises ConnectError if the camera cannot be reached within `timeout` seconds, or its
+    address is not allowed: not in `networks` or, if these are empty, in cameras.networks.REFUSED_NETWORKS.
     """
 
     def __init__(
@@ -86,22 +87,22 @@ class CameraProxy:
         return replace(self._source, url=url).url_with_credentials()
 
     def picture_came(self) -> None:
-        """FFmpeg has returned a picture: the next one begins."""
+        """Begin to count the bytes of the next picture, for the size limit. Called when FFmpeg has returned one."""
         self._passed = 0
 
     @property
     def returns_whole_pictures(self) -> bool:
-        """Whether each picture of this connection so far has been one read."""
+        """Whether FFmpeg has returned each picture so far in one read. False also if that is not known."""
         return not self._ends.gave_up and (self._ends.trusted or self._ends.whole > 0)
 
     @property
     def splits_keyframes(self) -> bool:
-        """Whether keyframes come in two reads from now on: the camera repeats parameter sets between their slices."""
+        """Whether FFmpeg returns keyframes in two reads now: parameter sets are repeated between their slices."""
         return self._ends.gave_up and self._ends.has_dropped_repetitions
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the camera's capture of a picture to its end here, by the camera's clock. None: not known."""
+        """Milliseconds from a picture's capture to the arrival of its end, by the camera's clock. None: not known."""
         return self._ends.clock.delay
 
     def close(self) -> None:
@@ -133,7 +134,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
-        """Note why the camera cannot be read, before FFmpeg is disconnected: its reader then asks for the reason."""
+        """Set `problem` if the block raises, and re-raise. FFmpeg is disconnected later: its caller reads `problem`."""
         try:
             yield
         except (ProxyError, ConnectError) as error:
@@ -145,13 +146,13 @@ class CameraProxy:
             raise
 
     def _ask(self, camera: Connection, request: bytes) -> None:
-        """Send a request. Until it is answered, that is the problem: FFmpeg may give up sooner than the proxy."""
+        """Send a request. Until its reply, `problem` is "no answer": FFmpeg may time out before the proxy does."""
         self.problem = NO_ANSWER
         camera.sendall(request)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """The connection to the camera: the constructor's, or a new one."""
+        """Yields the constructor's connection to the camera, or a new one. Closes it after. Raises ConnectError."""
         self._camera = camera = self._camera or connect(self._source, self._timeout, self._networks)
         try:
             yield camera
@@ -172,14 +173,14 @@ class CameraProxy:
             self._remember()
 
     def _remember(self) -> None:
-        """Remember whether this camera's marker bits end its pictures."""
+        """Store for later connections whether the RTP marker bits of this camera tell where its pictures end."""
         if self._ends.gave_up:
             known_cameras.discard(self._source.url)
         elif self._ends.whole >= KNOWN_AFTER:
             known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward requests and replies up to PLAY: FFmpeg follows redirects only until then. Returns what came after it."""
+        """Forward RTSP up to FFmpeg's PLAY, after which it follows no redirects. Returns bytes after the last reply."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -194,7 +195,7 @@ class CameraProxy:
                 self._ends = PictureEnds(video_types(reply), trusted=self._source.url in known_cameras)
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward one request. Returns the head of its reply, and what came with it."""
+        """Forward one HTTP request. Returns its reply's header lines, and the bytes of the body that came with them."""
         netloc, name = self._parts.netloc, self._parts.hostname or ""
         host = netloc if netloc.isascii() else name.encode("idna").decode()
         request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + host.encode(), Messages(client).next(), count=1)
@@ -203,7 +204,7 @@ class CameraProxy:
         return self._checked(replies.next_head()) + replies.rest
 
     def _checked(self, reply: bytes) -> bytes:
-        """Returns the reply without the headers that FFmpeg must not act on. Raises ProxyError for a redirect."""
+        """Returns the reply, with Location and Content-Encoding renamed. Raises ProxyError if it is a redirect."""
         status = status_of(reply)
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)
@@ -234,7 +235,7 @@ class CameraProxy:
 
 
 def _pass_back(client: socket.socket, camera: Connection) -> None:
-    """Forward FFmpeg's messages during playback: keep-alives, and the end."""
+    """Forward FFmpeg's messages to the camera during playback (keep-alives, TEARDOWN), then disconnect the camera."""
     with contextlib.suppress(OSError):
         while data := client.recv(READ_BYTES):
             camera.sendall(data)
@@ -248,14 +249,14 @@ def _shut(connection: Connection) -> None:
 
 
 class Messages:
-    """Reads RTSP or HTTP messages from a connection. Raises ProxyError for a message that is too large."""
+    """Reads RTSP or HTTP messages. Raises ProxyError if one is too large, ConnectionResetError if disconnected."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._buffer = connection, memoryview(bytearray(READ_BYTES))
         self.rest = b""  # bytes after the last message
 
     def next(self) -> bytes:
-        """Returns a whole message, or an interleaved packet."""
+        """Returns the next message with its body, or the next interleaved packet (RTP or RTCP among messages)."""
         self._need(1)
         if self.rest.startswith(PACKET):
             self._need(4)

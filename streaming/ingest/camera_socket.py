@@ -1,4 +1,4 @@
-"""Connects to a camera, with TLS if its scheme has it. The host is resolved once, and its address is checked."""
+"""Connects to a camera (TLS for rtsps and https). Resolves its host once, and connects to allowed addresses only."""
 
 import contextlib
 import select
@@ -33,7 +33,11 @@ class Connection(Protocol):
 
 
 def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...]) -> Connection:
-    """Connect to the first allowed address that answers. Raises ConnectError, after `seconds` at most without an answer."""
+    """Connect to the first of the host's addresses that is allowed and answers. Uses TLS for rtsps and https.
+
+    `networks`: those that cameras may be in; empty: all except cameras.networks.REFUSED_NETWORKS. Raises ConnectError
+    if no address is allowed, or none answers within about `seconds` in total. Resolving the host has its own timeout.
+    """
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
     ends_at = time.monotonic() + seconds
@@ -51,7 +55,7 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
 
 
 def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """Returns the IP addresses of a host, each with `port`. Raises ConnectError if it has none. Checks no networks."""
+    """Returns a host's IP addresses, each with `port`, allowed or not. Raises ConnectError if it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -70,7 +74,11 @@ def _problem(error: OSError) -> str:
 
 
 class TlsSocket:
-    """TLS on a connected socket. OpenSSL allows one thread at a time, so no thread waits while it holds the lock."""
+    """TLS on a connected socket. One thread may read while another one writes. Certificates are not checked.
+
+    OpenSSL allows one thread at a time, so no thread waits for the network while it holds the lock. `host`: the name
+    for SNI. If the handshake fails, the constructor closes the socket and raises the error, usually an OSError.
+    """
 
     def __init__(self, connection: socket.socket, host: str) -> None:
         # Cameras have self-signed certificates, and old ones support old versions of TLS only.

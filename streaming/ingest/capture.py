@@ -1,6 +1,7 @@
-"""The thread of one camera: opens it, reads it, and opens it again when it is lost. Nothing here runs on the event loop.
+"""The thread of one camera: opens it, reads it, and opens it again when it is lost.
 
-Only this thread opens, reads and closes its `Reader`.
+If another worker process reads the camera, the thread takes the pictures which that worker publishes. Only this thread
+opens, reads and closes its `Reader`.
 """
 
 import logging
@@ -25,13 +26,18 @@ BACK_OFF = (0.5, 1.0, 2.0, 3.0)  # seconds until a lost camera is opened again; 
 
 
 class CaptureListener(VideoListener, Protocol):
-    """The receiver of a camera's frames and conditions. Called in the capture's thread."""
+    """The receiver of a camera's frames and connection states. Called in the capture's thread."""
 
     def on_condition(self, condition: Condition) -> None: ...
 
 
 class Capture:
-    """One camera, read or followed. `run` is the main function of its thread. Any thread may call the other methods."""
+    """One camera, read or followed. `run` is the main function of its thread. Any thread may call the other methods.
+
+    Followed: another worker process reads the camera, and its pictures come through Redis. `open_relay` makes the
+    connection to the other workers, which tells whether this one reads; by default it does. `allowance`: limits for
+    reading.
+    """
 
     def __init__(
         self,
@@ -52,7 +58,7 @@ class Capture:
 
     @property
     def rate(self) -> float:
-        """Frames/s that the camera sent lately."""
+        """Frames/s that came from the camera lately; 0 if it is silent."""
         return self.arrivals.rate
 
     @property
@@ -62,7 +68,7 @@ class Capture:
 
     @property
     def is_followed(self) -> bool:
-        """Whether this worker reads the camera and others follow."""
+        """Whether this worker reads the camera and other workers take its pictures from here."""
         return self._relay.reads and self._relay.followed
 
     def want(self, qualities: frozenset[str]) -> None:
@@ -70,7 +76,7 @@ class Capture:
         self._wanted = qualities
 
     def change_source(self, source: CameraSource) -> None:
-        """Read another source. The thread notices it at the next frame."""
+        """Read the camera from another address or with other credentials. The thread changes after the current read."""
         self._source = source
 
     def stop(self) -> None:
@@ -78,7 +84,10 @@ class Capture:
         self._stop.set()
 
     def run(self) -> None:
-        """Read or follow the camera until `stop`, with a new relay for each source."""
+        """Until `stop` is called, read the camera, or take its pictures from the worker that reads it.
+
+        Opens a new relay (the connection to the other workers) for each source.
+        """
         try:
             while not self._stop.is_set():
                 source = self._source
@@ -89,7 +98,11 @@ class Capture:
             trim_memory()
 
     def _serve(self, source: CameraSource, relay: Relay) -> None:
-        """Read or follow `source` until it changes or `stop` is called. Retries with backoff after each failure."""
+        """Read `source`, or take its pictures from the worker that reads it, until it changes or `stop` is called.
+
+        Retries with backoff after each failure. `relay`: the connection to other workers; it tells whether this one
+        reads.
+        """
         failures = 0
         while self._should_serve(source):
             before = self.frames_read
@@ -120,7 +133,10 @@ class Capture:
         self._listener.on_condition(Condition(state, time.monotonic(), failures, cause, reason, problem))
 
     def _read(self, source: CameraSource, relay: Relay) -> None:
-        """Read the camera until its source changes, or another worker reads it. Raises CaptureError when it is lost."""
+        """Read the camera until `stop`, a change of its source, or the election of another worker as its reader.
+
+        Raises CaptureError if it cannot be opened or decoded, or is lost.
+        """
         reader = Reader(source, self._allowance)
         try:
             self.facts = reader.facts
@@ -155,7 +171,9 @@ class Capture:
             reader.close()
 
     def _follow(self, source: CameraSource, relay: Relay) -> None:
-        """Take the pictures that the camera's reader publishes. Raises CaptureError if they cannot be decoded here."""
+        """Take the pictures that another worker reads and publishes, until `stop`, a change of the source, or the
+        election of this worker as the camera's reader. Raises CaptureError if they cannot be decoded here.
+        """
         opening: Opening | None = None
         try:
             for news in relay.follow():
@@ -183,7 +201,7 @@ class Capture:
         return Video(codec, extradata, self._next_epoch, lambda: self._wanted, self._listener)
 
     def _arrived(self, sizes: list[int]) -> None:
-        """Pictures of these sizes have arrived, in bytes."""
+        """Count pictures that have just arrived. `sizes`: the bytes of each."""
         self.frames_read += len(sizes)
         self.arrivals.add(sizes)
 

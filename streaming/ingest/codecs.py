@@ -1,4 +1,4 @@
-"""The names of codecs: OpenCV tells a FourCC, everything else uses FFmpeg's name."""
+"""Converts OpenCV's identifiers of codecs (FourCC) to FFmpeg's names."""
 
 CODECS = {  # FourCC -> FFmpeg's name
     "avc1": "h264",
@@ -12,7 +12,10 @@ CODECS = {  # FourCC -> FFmpeg's name
 
 
 def codec_name(fourcc: float) -> str:
-    """Returns FFmpeg's name of a codec, such as "h264"."""
+    """Returns FFmpeg's name of a codec, such as "h264", or the FourCC in lower case if that is not in `CODECS`.
+
+    `fourcc`: four ASCII characters as one little-endian number, as OpenCV returns it.
+    """
     code = int(fourcc)
     text = code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace").strip("\0 ").lower()
     return CODECS.get(text, text)

@@ -1,4 +1,4 @@
-"""The state of a camera's connection, as viewers, pages and metrics see it, and why it cannot be read."""
+"""The state of a camera's connection, as viewers, pages and metrics see it, and the kinds of failures."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,7 @@ class State(StrEnum):
 
 
 class Problem(StrEnum):
-    """The kinds of failures, for administrators."""
+    """The kinds of failures to open or read a camera, as administrators see them."""
 
     UNREACHABLE = "unreachable"  # nothing answers, or the address is not allowed
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - no password
@@ -41,7 +41,7 @@ UNREADABLE = Failure(
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """The video of an open camera."""
+    """Codec, size in pixels and frame rate of an open camera's video."""
 
     codec: str  # FFmpeg's name
     width: int
@@ -51,7 +51,7 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class Condition:
-    """A camera's state at one moment."""
+    """The state of a camera's connection from one moment on, and the failure that led to it, if any."""
 
     state: State
     since: float  # time.monotonic()

@@ -1,6 +1,6 @@
-"""Reads the shared pictures of all cameras that this worker follows, on one connection to Redis.
+"""Gets the pictures of all cameras that this worker follows: other workers read these and publish them in Redis.
 
-One thread reads for all captures' threads, with a call that waits for all cameras at once.
+One thread reads for the threads of all captures, with one call of Redis that waits for all cameras at once.
 """
 
 import logging
@@ -23,7 +23,10 @@ MOST_UNTAKEN = 8_000_000  # bytes of one camera here; beyond that its pictures s
 
 
 class FollowedStream:
-    """The stream of one camera. Its capture's thread calls `take`, the reading thread the rest."""
+    """A camera's Redis stream, and its entries (pictures and notices) that were read but not taken. `key`: in Redis.
+
+    One thread may call `take` while another one calls the other methods.
+    """
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -45,7 +48,8 @@ class FollowedStream:
     def take(self, wait: float) -> list[Fields]:
         """Returns the entries that have come since the last call. Waits for the first, for `wait` seconds at most.
 
-        A keyframe or a notice replaces those before it, as in Redis, so that a slow capture keeps up.
+        Entries before the newest keyframe or notice (the camera is lost, or its reader has resigned) are left out, so
+        that a slow caller keeps up. Empty if none came.
         """
         taken: list[Fields] = []
         with suppress(Empty):
@@ -59,7 +63,10 @@ class FollowedStream:
 
 
 class FollowedStreams:
-    """The streams that this worker follows. One thread runs `read_forever`, the captures' threads call `stream`."""
+    """Reads the Redis streams of the cameras that other workers read and this one follows. `worker`: this worker's id.
+
+    One thread runs `read_forever` until `close`. The captures' threads call `stream`.
+    """
 
     def __init__(self, store: ThreadStore, worker: str) -> None:
         self._store = store
@@ -70,7 +77,7 @@ class FollowedStreams:
 
     @contextmanager
     def stream(self, key: str) -> Iterator[FollowedStream]:
-        """The stream with this key in Redis, which is read while the block lasts."""
+        """Yields the Redis stream `key`, which is read while the block lasts, from its oldest entry on."""
         stream = FollowedStream(key)
         with suppress(GateUnavailableError):  # the present GOP, beside the other cameras' pictures: it may be large
             for entries in self._store.read({key: stream.after}).values():
@@ -86,7 +93,7 @@ class FollowedStreams:
                 self._streams.remove(stream)
 
     def _wake(self) -> None:
-        """End the call that waits for other cameras only."""
+        """End the reading thread's current call of Redis, so that the next one includes a new stream."""
         with suppress(GateUnavailableError):  # it ends by itself within LONGEST_WAIT
             self._store.call("XADD", self._wakeup_key, "MAXLEN", 1, "*", "wakeup", 1)
             self._store.call("PEXPIRE", self._wakeup_key, WAKEUP_MS)

@@ -1,4 +1,4 @@
-"""A coded picture for viewers, and the mailbox of one viewer."""
+"""A coded picture for viewers (`Frame`), and the queue of one viewer's frames (`Mailbox`)."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Format(IntEnum):
-    """The coding of a frame's payload; the `kind` of its header."""
+    """The coding of a frame's data. Its number is the field `kind` in the header of the messages to viewers."""
 
     JPEG = 1
     H264 = 2
@@ -40,11 +40,11 @@ class Frame(NamedTuple):
 
 
 class Mailbox:
-    """The frames that wait for one viewer. A slow viewer misses frames and holds up nobody.
+    """The queue of frames for one viewer. A slow viewer misses frames and delays nobody else.
 
-    Of JPEG, it keeps the newest frame. Of video, it keeps all frames in order until `most` wait; then it drops them, and the
-    following ones up to the next keyframe. `deliver_to` sets a short cut, because waking the reader costs more than sending
-    a frame.
+    Of JPEG, it keeps the newest frame. Of H.264 and H.265, it keeps all in order until `most` wait. Then it drops them,
+    and the following ones up to the next keyframe. Only one task may wait for frames. `deliver_to` sets a callback that
+    bypasses the queue, because waking that task costs more than sending a frame.
     """
 
     def __init__(self, most: int = 25) -> None:
@@ -58,11 +58,14 @@ class Mailbox:
         self.missed = 0  # frames dropped before that
 
     def deliver_to(self, delivery: Delivery) -> None:
-        """While the reader waits, offer `delivery` each frame without a gap before it. Keep the frames that it refuses."""
+        """Call `delivery` with each new frame while a task waits for one, unless frames were dropped before it.
+
+        `delivery` sends the frame at once and returns True, or it returns False: then the frame is queued.
+        """
         self._deliver = delivery
 
     def put(self, frame: Frame) -> None:
-        """Deliver, keep or drop a frame."""
+        """Pass a new frame to the callback of `deliver_to` or queue it. Drop it if frames that it needs are missing."""
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
             self._drop_all()
         if self._needs_key and not frame.flags & Flag.KEY:
@@ -75,7 +78,11 @@ class Mailbox:
         self._wake()
 
     def preload(self, group: list[Frame]) -> None:
-        """Keep a GOP up to the live edge, so that a new viewer does not wait for the next keyframe."""
+        """Replace the queue by the current GOP, so that a new viewer does not wait for the next keyframe.
+
+        `group` has at least one frame. All but the newest are flagged BACKLOG: the viewer decodes, but does not show
+        them.
+        """
         self._drop_all()
         *backlog, newest = group
         self._frames.extend(frame._replace(flags=frame.flags | Flag.BACKLOG) for frame in backlog)
@@ -85,7 +92,7 @@ class Mailbox:
 
     @property
     def _awaited(self) -> "asyncio.Future[None] | None":
-        """The future of a reader that waits. None: it does not wait."""
+        """The future of the task that waits for a frame. None: no task waits."""
         return self._arrival if self._arrival is not None and not self._arrival.done() else None
 
     def _wake(self) -> None:
@@ -98,7 +105,7 @@ class Mailbox:
         self._needs_key, self._backlog = True, 0
 
     def take_over(self, other: "Mailbox") -> None:
-        """Drop all frames that wait, and continue with those of `other`."""
+        """Drop all frames that wait, and continue with those of `other`, which must not be used any more."""
         self._frames = other._frames
         self._needs_key, self._backlog, self.dropped = other._needs_key, other._backlog, 0
         if self._frames:
@@ -115,12 +122,18 @@ class Mailbox:
             await self._arrival
 
     async def take(self) -> Frame:
-        """Wait for a frame and take it, as `pop` does. Takes nothing if cancelled."""
+        """Wait for a frame, then remove and return the oldest. Removes none if cancelled.
+
+        The frame is flagged DISCONTINUITY if frames before it were dropped.
+        """
         await self.arrival()
         return self.pop()
 
     def pop(self) -> Frame:
-        """Take the oldest frame without a wait. It is flagged if frames before it were dropped. Raises IndexError."""
+        """Remove and return the oldest frame. Raises IndexError if there is none.
+
+        The frame is flagged DISCONTINUITY if frames before it were dropped.
+        """
         frame = self._frames.popleft()
         if self._backlog:
             self._backlog -= bool(frame.flags & Flag.BACKLOG)

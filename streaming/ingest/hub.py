@@ -1,4 +1,4 @@
-"""This worker's cameras: one capture per camera, started for the first viewer and stopped after the last one."""
+"""The camera streams that are open in this worker: one capture (reading thread) for each, while it has viewers."""
 
 import asyncio
 import functools
@@ -27,7 +27,9 @@ UNHEARD = CameraEvents()
 
 
 class Hub:
-    """Opens at most `most` streams of cameras (ids: `streams.py`). One without viewers stays open for `linger` seconds."""
+    """Opens at most `most` camera streams for viewers. A live one stays open for `linger` seconds without viewers.
+    `allowance`: limits of time and size. `sharing`: one connection per camera for all workers. `events`: callbacks.
+    """
 
     def __init__(
         self,
@@ -48,9 +50,8 @@ class Hub:
     async def feed(
         self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
-        """A feed of `camera` while the block lasts. Uses the running capture if there is one, even without viewers.
-
-        Raises CameraUnreachableError if this worker cannot open another camera.
+        """Yields one viewer's feed of a stream while the block lasts. `camera`: id of the camera, plus "/sub" for a
+        substream. `formats`: those that the viewer plays. Raises CameraUnreachableError if too many are open here.
         """
         active = await self._activate(camera, source)
         feed = Feed(active, quality, formats)
@@ -64,10 +65,9 @@ class Hub:
     async def move(
         self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
     ) -> None:
-        """Let `feed` continue with another stream as soon as that has a frame. Until then it stays where it is.
-
-        Calls `on_arrival` before the first frame can be taken. Asks `is_wanted` again whenever `feed.noticed` is set, and
-        stops if not. Raises CameraUnreachableError if there is no frame within `seconds`.
+        """Move `feed` to the stream `target` when that has a frame, and call `on_arrival` before the frame can be
+        taken. Give up if `is_wanted`, called now and whenever `feed.noticed` is set, returns False. Raises
+        CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`.
         """
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
@@ -78,7 +78,7 @@ class Hub:
         self._let_linger(before)
 
     async def release(self, camera: str) -> None:
-        """Stop reading a camera that nobody watches, instead of letting it linger, and wait until it is released."""
+        """Close a stream now if it has no viewers, here or at other workers. Wait until the camera is released."""
         active = self._cameras.get(camera)
         if active is not None and not active.feeds and not active.capture.is_followed:
             self._stop(active)
@@ -86,7 +86,7 @@ class Hub:
             await asyncio.wait([self._ending[camera]])
 
     def change_sources(self, streams: Streams) -> None:
-        """The camera's addresses or credentials may have changed: if so, its viewers see the new sources."""
+        """Read the camera's open streams from the addresses and credentials in `streams`, if these have changed."""
         for id, source in ((streams.camera, streams.main), (substream_id(streams.camera), streams.sub)):
             if source is not None and id in self._cameras:
                 self._cameras[id].change_source(source)
@@ -103,7 +103,7 @@ class Hub:
         return active
 
     async def _make_room(self) -> None:
-        """If all places are taken, stop a camera without viewers, and wait until any capture has ended."""
+        """If no stream may be opened, stop one without viewers, if any, and wait until a closing one has ended."""
         if len(self._cameras) + len(self._ending) < self._most:
             return
         unwatched = next((active for active in self._cameras.values() if not active.feeds), None)
@@ -131,7 +131,7 @@ class Hub:
             self._stop(active)
 
     def _lingered(self, active: ActiveCamera) -> None:
-        """The time to linger is over."""
+        """Stop a stream that was unwatched for `linger` seconds, or check later if other workers get it from here."""
         if active.capture.is_followed:  # viewers at other workers would lose the picture for a moment
             active.linger(FOLLOWERS_CHECK, self._lingered)
         else:
@@ -145,7 +145,7 @@ class Hub:
         self._ending[active.id] = active.done
 
     def _ended(self, active: ActiveCamera, done: "asyncio.Future[None]") -> None:
-        """The capture's thread has ended."""
+        """Forget a stream whose capture thread has ended. If it failed, log that and tell the viewers."""
         if self._ending.get(active.id) is done:
             del self._ending[active.id]
         if self._cameras.get(active.id) is active:
@@ -159,25 +159,25 @@ class Hub:
 
     @property
     def spare(self) -> int:
-        """How many more cameras this worker may open now."""
+        """How many more camera streams this worker may open now."""
         return self._most - len(self._cameras) - len(self._ending)
 
     def cameras(self) -> list[ActiveCamera]:
-        """The cameras that are open here, or are being opened."""
+        """The camera streams that are open here, or are being opened."""
         return list(self._cameras.values())
 
     def own_formats(self, camera: str) -> frozenset[Format]:
-        """The formats that the camera's own video may come in: all, while it is not known, or not read here."""
+        """The formats in which a stream's video may be sent unchanged: H.264 and H.265 if not known; empty: none."""
         active = self._cameras.get(camera)
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
-        """Camera id -> state, viewers and frames/s, for the cameras that this worker reads."""
+        """Camera id -> state, viewers and frames_per_second, over all streams of each camera that is open here."""
         streams = itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera)
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
-        """What this worker knows of a camera's own video, by quality: shape, frames/s and kbit/s, 0: not known."""
+        """Quality (original, sub) -> codec, width, height, frames_per_second, kbps (0: unknown) of a camera's video."""
         for id in (streams.camera, substream_id(streams.camera)):
             if (active := self._cameras.get(id)) is not None:
                 self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)
@@ -187,19 +187,19 @@ class Hub:
         return stream in self._cameras
 
     def newest(self, camera: str) -> dict[str, Frame] | None:
-        """Quality -> newest JPEG frame of a camera that is live here. None: it is not."""
+        """Quality -> newest JPEG frame of a stream that is live here; may be empty. None: it is not live here."""
         active = self._cameras.get(camera)
         return active.newest if active is not None and active.condition.state is State.LIVE else None
 
     # At the end of the process.
 
     def stop(self) -> None:
-        """Ask every capture to end."""
+        """Ask every capture thread to end. Does not wait."""
         for active in list(self._cameras.values()):
             self._stop(active)
 
     def stop_threads(self) -> None:
-        """As `stop`, without an event loop."""
+        """Ask every capture thread to end, when the event loop no longer runs. Does not wait."""
         for active in list(self._cameras.values()):
             active.capture.stop()
 
@@ -213,7 +213,7 @@ def _camera(active: ActiveCamera) -> str:
 
 
 def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
-    """Of the camera that has these streams."""
+    """Returns the best state, the viewers and the highest frames/s of one camera's streams, ready for JSON."""
     return {
         "state": max((active.condition.state for active in streams), key=WORST_FIRST.index).value,
         "viewers": sum(len(active.feeds) for active in streams),
@@ -222,9 +222,9 @@ def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
 
 
 async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a frame waits in the feed's mailbox. Returns False if it is no longer wanted.
+    """Wait until the feed has a frame. Returns False if `is_wanted`, called now and at each change of the feed, does.
 
-    Raises CameraUnreachableError.
+    Raises CameraUnreachableError if no frame comes within `seconds`, or the camera cannot be opened.
     """
     arrival = asyncio.ensure_future(feed.mailbox.arrival())
     try:

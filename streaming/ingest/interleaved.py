@@ -1,4 +1,4 @@
-"""What a camera sends on an RTSP connection after PLAY: packets, and messages between them (RFC 2326, 10.12)."""
+"""Divides what a camera sends on an RTSP connection after PLAY: packets, and RTSP messages (RFC 2326, 10.12)."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,15 @@ LENGTH = re.compile(rb"(?i)\r?\ncontent-length:[ \t]*([0-9]{1,7})\r?\n")
 
 
 class UnknownDataError(Exception):
-    """Neither a packet nor an RTSP message."""
+    """The camera sent neither an interleaved packet nor an RTSP message, or a message whose head is too long."""
 
 
 class Interleaved:
-    """Divides a stream into packets, and passes it on in parts."""
+    """Divides a camera's bytes into RTP and RTCP packets, and collects what is forwarded to FFmpeg.
+
+    `packets` adds bytes to the buffer `held`. The caller looks at each packet, and calls `pass_on`, `drop`, `remove` or
+    `insert`. `flush` returns what is to be forwarded.
+    """
 
     def __init__(self) -> None:
         self.held = bytearray()  # what came last
@@ -23,7 +27,10 @@ class Interleaved:
         self._out: list[bytes | bytearray] = []
 
     def packets(self, data: bytes | memoryview) -> Iterator[tuple[int, int]]:
-        """Add `data`. Yields where in `held` each packet begins and ends that is whole now. Raises UnknownDataError."""
+        """Add `data` to `held`. Yields begin and end, in `held`, of each packet that is complete now.
+
+        A packet includes its four bytes of interleaved header. RTSP messages are skipped. Raises UnknownDataError.
+        """
         self.held += data
         while (end := self._next_end()) is not None:
             at, self._seen = self._seen, end
@@ -31,7 +38,7 @@ class Interleaved:
                 yield at, end
 
     def _next_end(self) -> int | None:
-        """Where the next packet or message ends. None: not all of it has come."""
+        """Returns where in `held` the next packet or RTSP message ends; None: incomplete. Raises UnknownDataError."""
         held, at = self.held, self._seen
         if len(held) - at < 4:
             return None
@@ -47,31 +54,34 @@ class Interleaved:
         return end if end <= len(held) else None
 
     def see_all(self) -> None:
-        """Look at nothing any more."""
+        """Skip all bytes in `held`: `packets` does not divide them any more, and `pass_on` forwards them."""
         self._seen = len(self.held)
 
     def pass_on(self, end: int | None = None) -> None:
-        """Pass on what came before `end`, by default all that has been looked at."""
+        """Let `flush` return the bytes of `held` before the position `end` that were not passed on or dropped before.
+
+        By default, `end` is that of the last packet or message that was found.
+        """
         end = self._seen if end is None else end
         if end > self._passed:
             self._out.append(self.held[self._passed : end])
             self._passed = end
 
     def drop(self, end: int) -> None:
-        """Drop what was not passed on before `end`."""
+        """Drop the bytes before the position `end` in `held` that were not passed on."""
         self._passed = end
 
     def remove(self, at: int) -> None:
-        """Remove the packet that is looked at now and begins at `at`."""
+        """Remove the packet that `packets` yielded last from `held`. `at`: where it begins."""
         del self.held[at : self._seen]
         self._seen = at
 
     def insert(self, packet: bytes) -> None:
-        """Pass on another packet, behind what was passed on last."""
+        """Let `flush` return another packet, behind the bytes that were passed on last."""
         self._out.append(packet)
 
     def flush(self) -> bytes:
-        """Returns what was passed on since the last call."""
+        """Returns the bytes passed on or inserted since the last call. Removes passed and dropped ones from `held`."""
         del self.held[: self._passed]
         self._seen -= self._passed
         done, self._out, self._passed = b"".join(self._out), [], 0

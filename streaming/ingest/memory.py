@@ -1,6 +1,6 @@
-"""Bounds the freed memory that a process keeps. A camera may make it need much memory for a short time.
+"""Bounds the freed memory that a process keeps. A camera may make the process need much memory for a short time.
 
-Nothing here has an effect without glibc.
+Nothing here has an effect unless the C library is glibc.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _libc = ctypes.CDLL(None)
 
 
 def bound_heaps() -> None:
-    """Call it before anything starts a thread: the limit closes no heap that exists."""
+    """Limit glibc's heaps and the freed memory in them. Call it before any thread starts: it closes no heap."""
     with contextlib.suppress(AttributeError):
         for option, value in OPTIONS.items():
             _libc.mallopt(option, value)

@@ -1,6 +1,6 @@
-"""What differs between the NAL units of H.264 and of H.265 (ITU-T H.264, 7.3 and 7.4.1; ITU-T H.265, 7.3 and 7.4.2).
+"""The differences between the NAL units of H.264 and of H.265 (ITU-T H.264, 7.3 and 7.4.1; ITU-T H.265, 7.3 and 7.4.2).
 
-Pure functions of bytes. A unit begins with its header, behind the start code.
+Pure functions of bytes. A NAL unit is passed without its start code: it begins with its header.
 """
 
 from collections.abc import Callable, Container
@@ -14,6 +14,8 @@ LEVEL_END = 15  # bytes of a sequence parameter set of H.265 up to general_level
 
 
 class Syntax(NamedTuple):
+    """How to parse the NAL units of one codec. All types are values of nal_unit_type."""
+
     type_of: Callable[[int], int]  # a unit's type, from its first byte
     slices: Container[int]
     keys: Container[int]  # slices of pictures at which decoding can start
@@ -43,7 +45,10 @@ def _h265_identifier(kind: int, unit: bytes) -> int:
 
 
 def _sub_layer_bytes(sps: bytes) -> int:
-    """Returns the bytes of profile_tier_level behind general_level_idc."""
+    """Returns how many bytes of profile_tier_level follow general_level_idc: the flags and the data of the sub-layers.
+
+    `sps`: an H.265 sequence parameter set without emulation prevention bytes. Returns 0 if it is cut off.
+    """
     layers = sps[2] >> 1 & 7 if len(sps) > LEVEL_END + 2 else 0  # sps_max_sub_layers_minus1
     if not layers:
         return 0
@@ -52,7 +57,10 @@ def _sub_layer_bytes(sps: bytes) -> int:
 
 
 def _h265_codec(sps: bytes) -> str:
-    """Returns the name by ISO/IEC 14496-15, E.3, from profile_tier_level (7.3.3)."""
+    """Returns the codec string for WebCodecs, such as "hev1.1.6.L93.B0", from an H.265 sequence parameter set.
+
+    ISO/IEC 14496-15, E.3, defines the string. Returns "" if the set is cut off.
+    """
     sps = without_emulation_prevention(sps[: 2 * LEVEL_END])
     if len(sps) < LEVEL_END:
         return ""
@@ -68,7 +76,10 @@ def without_emulation_prevention(unit: bytes) -> bytes:
 
 
 def exp_golomb(data: bytes) -> int:
-    """Returns the unsigned number at the start of `data` (9.1), or 0 if it is cut off."""
+    """Returns the unsigned Exp-Golomb coded number, ue(v), at the start of `data` (H.264, 9.1).
+
+    Returns 0 if the first 8 bytes have no set bit. The result for a number that is cut off is meaningless.
+    """
     bits = "".join(f"{byte:08b}" for byte in data[:8])
     zeros = len(bits) - len(bits.lstrip("0"))
     return int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1

@@ -1,4 +1,7 @@
-"""Imports OpenCV, after setting the environment variables that it reads at import."""
+"""Imports OpenCV as `cv2`, after setting the environment variables that configure OpenCV and its FFmpeg.
+
+The other modules of this package import `cv2` from here only.
+"""
 
 import os
 

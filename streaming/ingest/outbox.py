@@ -1,4 +1,4 @@
-"""The queue between the threads that read cameras and the thread that publishes their pictures in Redis."""
+"""The queue of pictures between the threads that read cameras and the thread that shares them in Redis."""
 
 import threading
 from dataclasses import dataclass
@@ -13,15 +13,18 @@ Sender = TypeVar("Sender")
 
 @dataclass(frozen=True)
 class Entry(Generic[Sender]):
-    """A reader's message that waits for Redis."""
+    """A message that waits to be added to a camera's Redis stream: a picture, or a notice that the camera is lost."""
 
-    relay: Sender
-    keep: str  # the entries that stay in the stream: "from here" on, a "few", or "all"
+    relay: Sender  # that of the camera
+    keep: str  # the earlier entries that stay in the stream: none ("from here"), 50 ("few") or "all"
     fields: Fields
 
 
 class Outbox(Generic[Sender]):
-    """A queue of entries without a limit of its own: callers check `is_full` before `put`."""
+    """An unbounded queue of messages for Redis. Many threads put, one thread takes.
+
+    `put` never refuses. A caller that has a picture drops it while the queue `is_full`.
+    """
 
     def __init__(self) -> None:
         self._entries: list[Entry[Sender]] = []
@@ -40,7 +43,10 @@ class Outbox(Generic[Sender]):
             self._changed.notify()
 
     def take(self) -> list[Entry[Sender]]:
-        """Wait for entries and return all of them, in order. Returns none once the outbox is closed."""
+        """Remove and return all waiting entries, oldest first. Blocks while there are none.
+
+        Once the outbox is closed, it returns what is left, or an empty list, at once.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._entries or self._closed)
             entries, self._entries, self._bytes = self._entries, [], 0

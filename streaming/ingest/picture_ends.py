@@ -1,9 +1,9 @@
-"""Tells FFmpeg at once where a picture of a camera ends. FFmpeg alone would notice it when the next picture begins.
+"""Tells FFmpeg at once where a camera's picture ends. Otherwise FFmpeg sees the end only when the next picture begins.
 
-The last RTP packet of a picture has a marker bit. Behind it, `PictureEnds` inserts an access unit delimiter, which makes
-FFmpeg return the picture. It first learns whether this camera's marker bits are right. It keeps a picture until its end,
-so a picture with lost packets never reaches FFmpeg. Streams of which nothing can be learned pass unchanged.
-It knows no sockets.
+The last RTP packet of a picture has a marker bit. `PictureEnds` inserts an access unit delimiter (a NAL unit) behind
+that packet, which makes FFmpeg return the picture. `PictureEnds` first checks on some pictures whether this camera's
+marker bits are right. From then on it buffers each picture until its end, so a picture with lost packets never reaches
+FFmpeg. Streams that cannot be parsed, or whose marker bits are wrong, pass unchanged. This module does no I/O.
 """
 
 import re
@@ -35,7 +35,7 @@ DELIMITERS = re.compile(rb"(?:\x00\x00\x00\x01(?:\x69|\x46\x07)(?:\xf0|([+-][0-9
 
 
 class Delimited(NamedTuple):
-    """A read without its delimiters."""
+    """One read from FFmpeg, without the access unit delimiters that `PictureEnds` inserted, and the facts in them."""
 
     data: bytes
     later: float = 0.0  # microseconds from FFmpeg's time of this picture to the right one
@@ -43,7 +43,10 @@ class Delimited(NamedTuple):
 
 
 def without_delimiters(data: bytes) -> Delimited:
-    """Removes our delimiters from the front of a read."""
+    """Returns `data`, one read from FFmpeg, without the access unit delimiters that `PictureEnds` inserted.
+
+    The delimiters are at its front. They tell the error of FFmpeg's time of the picture, and of a loss before it.
+    """
     found = DELIMITERS.match(data)
     if found is None:
         return Delimited(data)
@@ -52,14 +55,20 @@ def without_delimiters(data: bytes) -> Delimited:
 
 
 def video_types(description: bytes) -> dict[int, Codec]:
-    """RTP's payload types in a session description whose pictures can be told."""
+    """Returns RTP payload type -> codec, for the H.264 and H.265 in a session description (SDP).
+
+    Empty if NAL units may come in another order than that of decoding: then the ends of pictures cannot be found.
+    """
     if REORDERED.search(description):
         return {}
     return {int(kind): CODECS[codec.decode().upper()] for kind, codec in RTPMAP.findall(description)}
 
 
 def payload_of(data: bytearray, at: int, end: int, flags: int) -> tuple[int, int]:
-    """Where the payload of the packet from `at` to `end` begins and ends. `flags`: the first byte of its RTP header."""
+    """Returns start and end of an RTP packet's payload, as indexes of `data`: without header, extension and padding.
+
+    `data[at:end]`: the packet, from RTSP's `$`, channel and size on. `flags`: the first byte of the RTP header.
+    """
     start = at + PACKET.size + 4 * (flags & 0x0F)
     if flags & 0x10 and start + 4 <= end:  # an extension
         start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
@@ -67,14 +76,15 @@ def payload_of(data: bytearray, at: int, end: int, flags: int) -> tuple[int, int
 
 
 class _UnpredictableError(Exception):
-    """This camera's marker bits do not end its pictures."""
+    """The RTP packets of this camera do not show reliably where a picture ends. Its stream then passes unchanged."""
 
 
 class PictureEnds:
-    """Converts what a camera sends on an RTSP connection after PLAY to what FFmpeg gets."""
+    """Marks each picture's end for FFmpeg in the bytes of an RTSP connection after PLAY. Drops damaged pictures."""
 
     def __init__(self, types: Mapping[int, Codec], *, trusted: bool = False) -> None:
-        """`trusted`: an earlier connection has shown that this camera's marker bits are right."""
+        """`types`: RTP payload type -> codec; empty: everything passes unchanged. `trusted`: an earlier connection has
+        shown that this camera sets RTP's marker bit on the last packet of each picture."""
         self._types, self.trusted = types, trusted
         self.gave_up = not types  # what comes is passed on unchanged
         self.has_dropped_repetitions = False  # of parameter sets
@@ -92,7 +102,7 @@ class PictureEnds:
         self._delimited_at: int | None = None  # the timestamp of the last delimiter
 
     def push(self, data: bytes | memoryview) -> bytes | memoryview:
-        """Returns what to pass on now."""
+        """Take bytes from the camera. Returns those for FFmpeg now, perhaps none: a picture may wait for its end."""
         if self.gave_up:
             return data
         try:
@@ -106,7 +116,7 @@ class PictureEnds:
         return self._stream.flush()
 
     def _take(self, at: int, end: int) -> None:
-        """Look at the packet from `at` to `end`."""
+        """Handle the packet `self._stream.held[at:end]`: an RTCP sender report, or RTP of the video. Ignore others."""
         if end - at >= 4 + REPORT.size and self._stream.held[at + 5] == SENDER_REPORT:
             self.clock.reported(REPORT.unpack_from(self._stream.held, at + 4))
         elif end - at >= PACKET.size and (self._stream.held[at + 5] & 0x7F) in self._types:
@@ -147,8 +157,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Take a packet with parameter sets or messages only. One that repeats another between the slices of a picture is
-        dropped: FFmpeg would take the rest for a picture of its own."""
+        """Handle the packet `self._stream.held[at:end]`: parameter sets or SEI only, from index `payload` on. Drops
+        those that are repeated amid a picture's slices: FFmpeg would take the slices behind for a new picture."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
@@ -161,7 +171,7 @@ class PictureEnds:
                 raise _UnpredictableError
 
     def _begin(self, at: int, *, is_gap: bool) -> None:
-        """A picture begins with the packet at `at`."""
+        """Finish the last picture, and begin one at `self._stream.held[at]`. `is_gap`: packets before are missing."""
         if self._ended and not (is_gap or self._damaged):
             self._confirm(at)
         elif self._has_slice and not self._ended:
@@ -176,7 +186,7 @@ class PictureEnds:
         self._after_gap, self._prefixes = is_gap, set()
 
     def _note(self, unit: Begins) -> None:
-        """`unit` begins in the current picture."""
+        """Record that a NAL unit of this kind begins in the picture. Raises _UnpredictableError if out of order."""
         if unit is Begins.PREFIX and self._has_slice and not self._damaged:
             raise _UnpredictableError
         if unit is not Begins.PREFIX and unit is not Begins.OTHER:
@@ -188,7 +198,7 @@ class PictureEnds:
             self._is_key |= unit is Begins.KEY
 
     def _confirm(self, at: int) -> None:
-        """The picture before `at` has ended with its marker bit."""
+        """Count the picture before `self._stream.held[at]`: its marker bit was right. After some, trust all bits."""
         self.whole += 1
         self._faults = 0
         self._has_key |= self._is_key
@@ -198,7 +208,7 @@ class PictureEnds:
             self._delimit_end(self._next - 2)
 
     def _end(self, end: int) -> None:
-        """The current picture ends with the packet before `end`."""
+        """Handle the current picture's end at `self._stream.held[end]`: mark it for FFmpeg, or drop the picture."""
         self._ended = True
         self.clock.arrived(self._source, self._timestamp)
         if self._damaged:
@@ -214,17 +224,18 @@ class PictureEnds:
 
     @property
     def _is_first_key(self) -> bool:
-        """Whether this is the first picture of all. It shall be shown soon: `Capture` decodes it to see if it is whole."""
+        """Whether the current picture is the first, and a keyframe. FFmpeg gets it at once: `Capture` checks it."""
         is_first = not (self.trusted or self.whole) and self._delimited_at is None
         return is_first and self._is_key and self._track is not None and self._types[self._track[1]].can_be_checked
 
     def _delimit_end(self, sequence: int) -> None:
-        """Insert the delimiter behind a picture, which ends with the packet `sequence`. Its time is that of the next one."""
+        """Insert an access unit delimiter behind a picture. `sequence`: RTP's number of the picture's last packet."""
         self._delimited_at = (self._timestamp + self._step) % 2**32
         self._delimit(END, sequence, self._delimited_at)
 
     def _delimit_beginning(self, sequence: int) -> None:
-        """Insert one in front of a picture, which begins with the packet `sequence`, if there is anything to tell."""
+        """Insert delimiters before the current picture, if pictures were lost before it or FFmpeg has a wrong time of
+        it. `sequence`: RTP's number of the picture's first packet."""
         later = ticks(self._timestamp if self._delimited_at is None else self._delimited_at, self._timestamp)
         if self._lost or abs(later) > TOLERANCE:
             for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):
@@ -232,7 +243,7 @@ class PictureEnds:
         self._lost = False
 
     def _drop(self, end: int) -> None:
-        """Drop the picture that is kept, which ends before `end`: packets of it are lost."""
+        """Drop the buffered picture, if there is one, up to `self._stream.held[end]`: packets of it are lost."""
         if not self._is_kept:
             return
         self._stream.drop(end)
@@ -242,7 +253,7 @@ class PictureEnds:
             raise _UnpredictableError
 
     def _delimit(self, text: bytes, sequence: int, timestamp: int) -> None:
-        """Insert a packet with a delimiter. Over TCP, FFmpeg takes one with the number of an earlier packet."""
+        """Insert an RTP packet with a delimiter and `text`. Over TCP, FFmpeg accepts a repeated `sequence` number."""
         channel, kind = self._track or (0, 0)
         payload = self._types[kind].delimiter + text
         size = PACKET.size - 4 + len(payload)

@@ -1,6 +1,6 @@
-"""Converts coded pictures to JPEG: PyAV decodes and scales, libjpeg-turbo encodes. Runs in the capture's thread.
+"""Converts coded pictures to JPEG: PyAV decodes and scales, libjpeg-turbo encodes.
 
-The picture stays in its YCbCr planes from decoder to encoder and is never converted to RGB.
+Runs in threads other than the event loop's. From decoder to encoder the picture stays in YCbCr planes, never RGB.
 """
 
 from typing import Any, NamedTuple, cast
@@ -21,7 +21,7 @@ HD = 720  # lines from which video of limited range that does not name its color
 
 
 class Values(NamedTuple):
-    """The range of a picture's values."""
+    """The range of a picture's luma and chroma values: limited ("TV") or full."""
 
     black: int  # luma of black
     luma: int  # steps from black to white
@@ -38,13 +38,14 @@ MAX_PIXELS = 64_000_000  # of a picture: twice 8K, 96 MB of memory
 
 
 class DecodingError(Exception):
-    """The codec cannot be decoded here."""
+    """FFmpeg has no decoder for the camera's codec. The message is for viewers."""
 
 
 class Decoder:
-    """Decodes one camera's access units, in order. Raises DecodingError for an unknown codec.
+    """Decodes one camera's access units, in order. The constructor raises DecodingError for an unknown codec.
 
-    `at_once`: return a picture before those are known that may have to be shown in front of it.
+    `codec`: FFmpeg's name. `extradata`: codec parameters from the session description. `at_once`: return each picture
+    as soon as it is decoded, even if a later one may have to be shown before it (low delay).
     """
 
     def __init__(self, codec: str, extradata: bytes = b"", *, at_once: bool = False) -> None:
@@ -63,7 +64,10 @@ class Decoder:
         return self._context.width, self._context.height
 
     def decode(self, data: bytes) -> Any | None:
-        """Returns the newest picture (av.VideoFrame) that `data` completes. None: no picture yet, or damaged data."""
+        """Decode one access unit. Returns the newest picture (av.VideoFrame) that is complete now.
+
+        Returns None if there is no picture yet, or the data is damaged.
+        """
         if not data:
             return None  # FFmpeg takes an empty packet as the end of the stream
         try:
@@ -74,14 +78,20 @@ class Decoder:
 
 
 def is_whole(codec: str, data: bytes) -> bool:
-    """Whether `data` is a keyframe without missing parts. False also if the decoder does not tell."""
+    """Returns whether `data` is a keyframe without missing parts, by decoding it. `codec`: FFmpeg's name.
+
+    Returns False also if the decoder returns no picture. H.264 only: FFmpeg's H.265 decoder ignores missing slices.
+    """
     decoder = Decoder(codec, at_once=True)
     picture = decoder.decode(data)
     return picture is not None and not picture.is_corrupt
 
 
 def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
-    """Returns the width and height of a video in pixels; 0, 0 if they cannot be told."""
+    """Returns the width and height of a video in pixels, by decoding `keyframe`; 0, 0 if that fails.
+
+    `codec`: FFmpeg's name. `extradata`: codec parameters from the session description.
+    """
     for data in (keyframe[:SIZED_BY], keyframe):  # decodes the beginning only, if that has all parameter sets
         try:
             decoder = Decoder(codec, extradata)
@@ -94,10 +104,10 @@ def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
 
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
-    """Scale an av.VideoFrame down to the quality's size and encode it. Returns JPEG, width and height in pixels.
+    """Encode an av.VideoFrame as JPEG, scaled down to a quality's size. Returns the JPEG, width and height in pixels.
 
-    Width and height are even: libjpeg-turbo reads beyond the end of odd planes. A picture that is larger than
-    MAX_FRAME_BYTES is encoded more coarsely, and then in a smaller size.
+    `name`: of the quality, such as "low". A JPEG larger than MAX_FRAME_BYTES is encoded more coarsely, and then
+    smaller. Width and height are even: libjpeg-turbo reads beyond the end of odd planes.
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)
@@ -111,7 +121,10 @@ def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
 
 
 def _planes_of_jpeg(picture: Any, width: int, height: int) -> "list[np.ndarray[Any, Any]]":
-    """Returns Y, Cb and Cr as JPEG needs them: in full range and BT.601."""
+    """Returns the planes Y, Cb and Cr of an av.VideoFrame, scaled to `width` x `height` pixels.
+
+    Their values are those that JPEG needs: full range, and the color matrix of BT.601.
+    """
     is_full = picture.color_range == FULL_RANGE or picture.format.name.startswith("yuvj")
     colors = picture.colorspace
     if colors == UNSPECIFIED:
@@ -142,13 +155,14 @@ def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "l
 
 
 def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) -> "list[np.ndarray[Any, Any]]":
-    """Converts the three planes of a picture to full range and BT.601. Values are clipped to 0..255.
+    """Returns Y, Cb and Cr in full range and the color matrix of BT.601, from `luma`, `blue` (Cb) and `red` (Cr).
 
-    The picture has the range `values`, limited or full. It is in BT.709 or, unless `is_709`, in BT.601.
+    `values`: the range of these planes, LIMITED or FULL. `is_709`: their color matrix is BT.709; otherwise it is
+    BT.601. Results are clipped to 0..255.
     """
 
     def mixed(*parts: float) -> Any:
-        """Returns the sum of Cb and Cr, weighted with the two `parts` and extended to full range. Gray stays at 128."""
+        """Returns the plane `parts[0]` * Cb + `parts[1]` * Cr, extended to full range. Gray stays at 128."""
         by_blue, by_red = (part * 255 / values.color for part in parts)
         return cv2.addWeighted(blue, by_blue, red, by_red, 128 - 128 * (by_blue + by_red))
 
@@ -167,5 +181,5 @@ def _even(pixels: float) -> int:
 
 
 def _rows(plane: Any) -> "np.ndarray[Any, Any]":
-    """The bytes of a plane without the padding of its lines."""
+    """Returns the bytes of a plane (av.VideoPlane) as a 2-D array, without the padding at the end of each row."""
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]

@@ -1,4 +1,5 @@
-"""*Test connection*: opens a camera once, as the live view does. Returns a picture and its facts, or why there is none."""
+"""*Test connection* in the camera form and the API: opens a camera once, as the live view does. Returns a picture, and
+its size, frame rate and codec, or why there is none."""
 
 import asyncio
 import base64
@@ -26,8 +27,11 @@ _threads = ThreadPerJobExecutor(MAX_TESTS, name="test connection")
 def source_of_form(
     data: Mapping[str, Any], cameras: "QuerySet[Camera]", stream: str = "", form_class: type[CameraForm] = CameraForm
 ) -> CameraSource | str:
-    """Returns the source of the form's fields, or an error message. An empty password means the stored one, of the camera of
-    `cameras` with the form's `id`. `stream`: "sub" for the substream, else the main one."""
+    """Returns the camera address and credentials in the camera form's fields, or an error message for the user.
+
+    An empty password means the stored one, of the camera in `cameras` with the id `data["id"]`. `stream`: "sub" for the
+    address of the substream, else that of the main stream. `form_class`: the form that validates `data`.
+    """
     form = form_class(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False
     if not form.is_valid():
@@ -46,7 +50,11 @@ def _stored(cameras: "QuerySet[Camera]", id: Any) -> Camera | None:
 
 
 async def try_camera(source: CameraSource) -> dict[str, Any]:
-    """Returns JSON-ready data: ok, and either picture (a data URL), width, height, frames_per_second, codec; or message."""
+    """Open a camera and read one picture. Returns JSON-ready data with `ok`, whether that succeeded.
+
+    If `ok`: picture (a data URL of a JPEG), width and height (pixels), frames_per_second (None if the camera announces
+    none) and codec. Otherwise: message, the reason.
+    """
     try:
         return await asyncio.wrap_future(_threads.submit(_try_in_thread, source))
     except FullError:

@@ -1,4 +1,4 @@
-"""The qualities of a camera's pictures, and the largest frame that can be sent."""
+"""The picture qualities that viewers can choose, and the largest frame that can be sent to them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,10 @@ MAX_FRAME_BYTES = 1_000_000  # Daphne closes a connection that is sent a message
 
 @dataclass(frozen=True)
 class Quality:
-    """The limits of a quality. Pictures are never scaled up."""
+    """The limits of a quality that viewers can choose, such as "low": picture size, frame rate and JPEG quality.
+
+    Smaller pictures are not scaled up.
+    """
 
     width: int  # pixels
     height: int

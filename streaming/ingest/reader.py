@@ -1,7 +1,6 @@
-"""An open camera: FFmpeg by way of OpenCV, behind a proxy. Returns the camera's access units undecoded.
+"""Reads a camera's access units (coded pictures) undecoded. OpenCV's FFmpeg does this, through `camera_proxy.py`.
 
-Only one thread opens, reads and releases a `cv2.VideoCapture`. A release in another thread during a read crashes the
-process.
+Only one thread opens, reads and releases a `cv2.VideoCapture`. Otherwise, a release during a read crashes the process.
 """
 
 import math
@@ -23,7 +22,10 @@ from streaming.ingest.picture_ends import without_delimiters
 
 
 class CaptureError(Exception):
-    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators."""
+    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators.
+
+    Without `reason`, the message is for both. Without `problem`, its kind is that of `reason`. `failure` has all three.
+    """
 
     def __init__(self, message: str, reason: str = "", problem: Problem | None = None) -> None:
         super().__init__(message)
@@ -47,9 +49,9 @@ class Allowance:
 
 
 class Reader:
-    """An open camera that returns its access units undecoded. Used and closed by the thread that made it.
+    """An open camera that returns its access units (coded pictures) undecoded.
 
-    Raises CaptureError if the camera cannot be opened.
+    Only the thread that made it uses and closes it. The constructor opens the camera, or raises CaptureError.
     """
 
     def __init__(self, source: CameraSource, allowance: Allowance) -> None:
@@ -83,7 +85,10 @@ class Reader:
             raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), problem)
 
     def read(self) -> bytes:
-        """Returns the next access unit. Raises CaptureError after the timeout, or if the unit is too large."""
+        """Returns the next access unit. A few cameras' pictures come in two parts.
+
+        Raises CaptureError if nothing comes within the read timeout, the camera disconnects, or the unit is too large.
+        """
         done, data = self._capture.read()
         if not done or data is None or not data.size:
             raise CaptureError(self._silence, self._proxy.problem)
@@ -96,13 +101,13 @@ class Reader:
 
     @property
     def extradata(self) -> bytes:
-        """The codec parameters in the session description: for H.264 the parameter sets in Annex B."""
+        """The codec parameters in the session description; empty without any. For H.264: parameter sets in Annex B."""
         done, data = self._capture.retrieve(flag=int(self._capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX)))
         return data.tobytes() if done and data is not None else b""
 
     @property
     def presented_at(self) -> float:
-        """Presentation time of the last read, microseconds. A hint only: it jumps back once at the first RTCP report."""
+        """Presentation time of the last read, in microseconds. It jumps back once, at the first RTCP report."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000 + self._later
 
     @property
@@ -123,17 +128,17 @@ class Reader:
 
     @property
     def returns_whole_pictures(self) -> bool:
-        """Whether each picture so far has been one read."""
+        """Whether each picture so far came in one call of `read`, so that none was split over two."""
         return self._proxy.returns_whole_pictures
 
     @property
     def splits_keyframes(self) -> bool:
-        """Whether keyframes come in two reads from now on: the camera repeats parameter sets between their slices."""
+        """Whether keyframes come in two calls of `read` from now on: parameter sets come between their slices."""
         return self._proxy.splits_keyframes
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture to its arrival here, by the camera's clock. None: not known."""
         return self._proxy.camera_delay
 
     def close(self) -> None:

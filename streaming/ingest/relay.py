@@ -1,6 +1,7 @@
-"""One camera's connection to the other workers: the reader publishes its pictures, and followers take them.
+"""Shares one camera's pictures between workers. One worker, the reader, reads it and publishes its pictures in Redis.
 
-The capture's thread uses it. `Sharing` reports the result of each election to it.
+The other workers, its followers, take the pictures from there. A camera's thread calls its relay. `sharing.py` holds
+the election of each camera's reader.
 """
 
 import itertools
@@ -38,31 +39,44 @@ MAX_RELAYED_BYTES = 64_000_000  # of a picture that is shared: as large as STREA
 
 
 class Relay:
-    """A camera's relay to the other workers. This base class shares nothing: the worker reads the camera itself."""
+    """Shares one camera's pictures between workers: publishes them if this worker reads the camera, or receives them.
+
+    This base class shares nothing: the worker reads the camera itself.
+    """
 
     reads = True  # this worker reads the camera
     followed = False  # other workers follow it
     camera_delay: float | None = None  # milliseconds, see Reader; the reader sets it, followers get it with pictures
 
     def opened(self, codec: str, extradata: bytes) -> None:
-        """Called by the reader: it has opened the camera."""
+        """Called by the worker that reads the camera, as soon as it has opened the camera.
+
+        `codec`: FFmpeg's name. `extradata`: codec parameters from the session description.
+        """
 
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
-        """Called by the reader: share a picture. `group` is the GOP up to and including it, or empty if it is not kept."""
+        """Called by the worker that reads the camera: share a picture with the other workers.
+
+        `group`: the GOP up to and including the picture, for new followers; empty if it is too long to be kept in
+        memory, or before the first keyframe.
+        """
 
     def missed(self) -> None:
-        """Called by the reader: pictures are missing before the next one."""
+        """Called by the worker that reads the camera: pictures before the next one were lost."""
 
     def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
-        """Called by the reader: tell the followers that the camera is lost, or cannot be opened.
+        """Called by the worker that reads the camera: tell the others that the camera is lost, or cannot be opened.
 
         `failures`: attempts in a row that failed; `cause`: for viewers; `reason`: for administrators.
 
-        After repeated failures the reader steps back, so that a follower tries.
+        After repeated failures this worker stops reading the camera for some seconds, so that another worker tries.
         """
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
-        """Called by a follower: yields the reader's messages, None while there is none, until this worker is the reader."""
+        """Yields what the worker that reads the camera publishes: pictures, or a loss. Called by the other workers.
+
+        Yields None every 0.25 s while nothing comes. Ends when this worker is elected to read the camera.
+        """
         yield from ()
 
 
@@ -70,13 +84,16 @@ RelayFactory = Callable[[CameraSource], AbstractContextManager[Relay]]
 
 
 def no_sharing(source: CameraSource) -> AbstractContextManager[Relay]:
-    """The factory of a worker that shares no cameras."""
+    """Returns a context with a relay that shares nothing: the worker reads the camera `source` itself."""
     return nullcontext(Relay())
 
 
 @dataclass(frozen=True)
 class RelayContext:
-    """The collaborators that all relays of a worker share."""
+    """What the relays of one worker (server process) have in common. A relay shares one camera's pictures with others.
+
+    `worker`: the id of this worker.
+    """
 
     worker: str
     store: ThreadStore
@@ -86,7 +103,10 @@ class RelayContext:
 
 
 class SharedRelay(Relay):
-    """A relay by way of Redis."""
+    """Shares one camera's pictures between workers by Redis. One worker is elected to read it, the others follow.
+
+    To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election.
+    """
 
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:
         name = name_of(camera, source)
@@ -108,7 +128,10 @@ class SharedRelay(Relay):
     # The election.
 
     def answered(self, turn: int, reads: bool, followed: bool) -> None:
-        """The result of the election number `turn`: whether this worker reads the camera, and whether others follow."""
+        """Set the result of an election. Ignores it if that of a later election is known.
+
+        `turn`: the number of the election. `reads`: this worker reads the camera. `followed`: others take the pictures.
+        """
         if turn < self._turn:
             return  # a later election is already known
         self._turn, self._answers, self._answered_at = turn, True, time.monotonic()
@@ -117,12 +140,13 @@ class SharedRelay(Relay):
             self._resign_reader()
 
     def unanswered(self) -> None:
-        """Redis did not answer."""
+        """Note that Redis did not answer an election. After REDIS_TIMEOUT seconds this worker reads the camera."""
         self._answers = False
         if time.monotonic() - self._answered_at > REDIS_TIMEOUT:
             self.reads, self.followed = True, False
 
     def leave(self) -> None:
+        """Stop using the relay. If this worker reads the camera, another one may take over at once."""
         self.left = True
         self._resign_reader()
 
@@ -172,7 +196,7 @@ class SharedRelay(Relay):
         self._context.outbox.put(Entry(self, keep, fields))
 
     def interrupt(self) -> None:
-        """An entry was lost: publish the whole GOP with the next picture."""
+        """Let the next `publish` send the whole GOP, because an entry for Redis was lost. Any thread may call this."""
         self._interruptions += 1
 
     # The follower's side.
@@ -202,7 +226,11 @@ class SharedRelay(Relay):
                 yield None
 
     def _handle_notice(self, fields: Fields) -> Loss | None:
-        """Handle an entry without a picture: the reader has resigned, or cannot read the camera."""
+        """Handle an entry of the Redis stream that has no picture.
+
+        If the worker that read the camera has resigned, holds an election and returns None. Otherwise returns why that
+        worker cannot read the camera.
+        """
         if b"gone" in fields:
             self._context.elect([self])
             return None

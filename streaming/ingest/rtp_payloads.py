@@ -1,4 +1,4 @@
-"""Tells which NAL units begin in an RTP packet (RFC 6184, RFC 7798). Pure functions of bytes."""
+"""Finds which NAL units begin in an RTP packet of H.264 (RFC 6184) or H.265 (RFC 7798). Pure functions of bytes."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class PackingError(ValueError):
-    """A packet whose NAL units cannot be told: an interleaved packing, or a broken packet."""
+    """The NAL units in an RTP packet cannot be found: their packing is not supported (interleaved), or is broken."""
 
 
 class Begins(Enum):
-    """What begins in a packet."""
+    """What a NAL unit that begins in an RTP packet is: a picture's first slice, a further slice, or something else."""
 
     PICTURE = auto()  # the first slice of a picture
     KEY = auto()  # the first slice of a keyframe
@@ -20,7 +20,7 @@ class Begins(Enum):
 
 
 class Codec(NamedTuple):
-    """What is different in H.264 and H.265."""
+    """How to find NAL units in the RTP packets of one codec, H.264 or H.265."""
 
     units: Callable[[bytearray, int, int], list[Begins]]  # what begins in a payload of a packet
     delimiter: bytes  # the header of an access unit delimiter that no camera sends
@@ -28,7 +28,10 @@ class Codec(NamedTuple):
 
 
 def _h264(data: bytearray, start: int, end: int) -> list[Begins]:
-    """What begins in the payload `data[start:end]`. Raises PackingError."""
+    """Returns what each NAL unit is that begins in the RTP payload `data[start:end]`; empty if none begins.
+
+    Raises PackingError if the payload is broken, or packed in a way that is not supported.
+    """
     if end - start < 2:
         raise PackingError
     kind = data[start] & 0x1F
@@ -43,7 +46,10 @@ def _h264(data: bytearray, start: int, end: int) -> list[Begins]:
 
 
 def _h264_unit(kind: int, data: bytearray, at: int, end: int) -> Begins:
-    """`at`: the byte behind the NAL unit's header. H.264, 7.4.1.2.3: types 6 to 9 begin an access unit."""
+    """Returns what a NAL unit of type `kind` is for its picture. Raises PackingError if a slice is empty.
+
+    `data[at:end]`: the unit, or its first part, without headers. Types 6 to 9 come before slices (H.264, 7.4.1.2.3).
+    """
     if kind in (1, 2, 5):
         if at >= end:
             raise PackingError
@@ -53,7 +59,10 @@ def _h264_unit(kind: int, data: bytearray, at: int, end: int) -> Begins:
 
 
 def _h265(data: bytearray, start: int, end: int) -> list[Begins]:
-    """What begins in the payload `data[start:end]`. Raises PackingError."""
+    """Returns what each NAL unit is that begins in the RTP payload `data[start:end]`; empty if none begins.
+
+    Raises PackingError if the payload is broken, or packed in a way that is not supported.
+    """
     if end - start < 3:
         raise PackingError
     kind = data[start] >> 1 & 0x3F
@@ -69,7 +78,11 @@ def _h265(data: bytearray, start: int, end: int) -> list[Begins]:
 
 
 def _h265_unit(kind: int, data: bytearray, header: int, at: int, end: int) -> Begins:
-    """`header`: the NAL unit's, or that of the packet that has its first part. `at`: the byte behind it."""
+    """Returns what a NAL unit of type `kind` is for its picture. Raises PackingError if a slice is empty.
+
+    `data[at:end]`: the unit, or its first part, without headers. `header`: the index of its header or, for a
+    fragmentation unit, of the payload header.
+    """
     if data[header] & 1 or data[header + 1] >> 3:  # of another layer
         return Begins.OTHER
     if kind <= 9 or 16 <= kind <= 21:
@@ -81,7 +94,10 @@ def _h265_unit(kind: int, data: bytearray, header: int, at: int, end: int) -> Be
 
 
 def _aggregated(data: bytearray, at: int, end: int) -> list[tuple[int, int]]:
-    """Start and end of each NAL unit in an aggregation packet. Raises PackingError."""
+    """Returns start and end, in `data`, of each NAL unit in an aggregation packet.
+
+    `data[at:end]`: the units, each behind its size. Raises PackingError if a size is wrong.
+    """
     units = []
     while at + 2 <= end:
         start = at + 2

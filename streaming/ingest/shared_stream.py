@@ -1,4 +1,4 @@
-"""The entries of the Redis stream between a camera's reader and its followers."""
+"""The entries of a camera's Redis stream, which the worker that reads the camera adds and other workers take."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ Fields = dict[bytes, bytes]
 
 @dataclass(frozen=True)
 class Opening:
-    """One opening of a camera by its reader."""
+    """One connection to a camera by the worker that reads it. Each new connection has a new random id."""
 
     id: bytes
     codec: str  # FFmpeg's name
@@ -18,7 +18,10 @@ class Opening:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Pictures of one opening. The first arrival of an opening begins with a keyframe if the GOP is kept."""
+    """Pictures of one connection to a camera, as received from the worker that reads it.
+
+    The first ones of a connection begin with a keyframe if that worker keeps the GOP in memory.
+    """
 
     opening: Opening
     units: list[AccessUnit]
@@ -27,7 +30,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Loss:
-    """The reader could not open the camera, or lost it."""
+    """A message from the worker that reads a camera to the others: it could not open the camera, or lost it."""
 
     failures: int  # in a row
     cause: str  # for viewers
@@ -35,10 +38,12 @@ class Loss:
 
 
 def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
-    """Drops entries up to picture `number`, and those whose reference frames are missing.
+    """Selects from `entries` the new pictures, without those whose reference frames are missing.
 
-    While the GOP is too long to be kept (`group` is 0), the next keyframe may be far: then nothing is dropped after a gap.
-    Returns the remaining entries, the number of the last one, and whether a gap remains.
+    `entries`: of one connection to the camera, in order. `number`: of the newest picture that came before; 0: none.
+    While the GOP is too long to be kept (`group` is 0), the next keyframe may be far: then nothing is dropped after a
+    gap. Returns the remaining entries, the number of the newest picture now, and whether one of them that is no
+    keyframe follows missing pictures.
     """
     kept, gap = [], False
     for fields in entries:
@@ -56,9 +61,11 @@ def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], 
 def fields_of(
     opening: Opening, number: int, unit: AccessUnit, has_group: bool, camera_delay: float | None = None
 ) -> Fields:
-    """Returns the entry of a picture. `has_group`: the reader keeps the GOP of this picture. `camera_delay`: see Reader.
+    """Returns the Redis stream entry of a picture. Its field `codec` has FFmpeg's name, `name` that of WebCodecs.
 
-    In the entry, `codec` is FFmpeg's name, `name` that of WebCodecs.
+    `number`: counts the pictures since the camera was opened, from 1, lost ones too. `has_group`: the GOP up to this
+    picture is in memory; False: it is too long, or there is no keyframe yet. `camera_delay`: milliseconds from the
+    camera's capture of a picture to its arrival; None: not known.
     """
     fields = {
         b"opening": opening.id,
@@ -79,6 +86,7 @@ def fields_of(
 
 
 def delay_of(fields: Fields) -> float | None:
+    """Returns the `camera_delay` of a picture's entry: milliseconds from capture to arrival. None: not known."""
     return float(fields[b"camera_delay"]) if b"camera_delay" in fields else None
 
 

@@ -1,8 +1,9 @@
 """One connection per camera in the whole cluster: the workers elect a reader for each camera, and the others follow it.
 
-The reader holds a short lease in Redis. While others follow, it publishes the camera's access units in a Redis stream.
-The stream is trimmed at each keyframe, so a new follower reads the current GOP from its beginning.
-Redis is not required: while it does not answer, each worker reads the camera itself.
+The reader is the worker that reads the camera. It holds a short lease in Redis. Followers take the camera's pictures
+from a Redis stream, to which the reader adds access units (coded pictures) while there are followers. The stream is
+trimmed at each keyframe, so a new follower gets the current GOP from its beginning. Redis is not required: while Redis
+does not answer, each worker reads the camera itself.
 """
 
 import itertools
@@ -31,7 +32,10 @@ MOST_HELD_OF_ALL = 512_000_000  # bytes of all cameras in Redis; each gets an eq
 
 
 class Sharing:
-    """This worker's part in the election and its relays. The captures' threads call it; it has three threads of its own."""
+    """Shares cameras between workers by Redis: one worker is elected to read a camera, the others get its pictures.
+
+    Cameras' threads call `relay`. Three threads of its own hold elections, publish pictures and receive them.
+    """
 
     def __init__(self, url: str, worker: str) -> None:
         self.worker, self.store = worker, ThreadStore(url)
@@ -47,7 +51,11 @@ class Sharing:
 
     @contextmanager
     def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
-        """The camera's relay while the block lasts. The first worker that asks becomes the reader."""
+        """Returns a context with an object that shares the pictures of a camera's stream with other workers.
+
+        `camera`: the id of the stream. Inside, this worker takes part in the election of the stream's reader: the first
+        worker that comes reads the camera.
+        """
         relay = SharedRelay(self._context, camera, source)
         self._elect_readers([relay])
         with self._lock:
@@ -79,7 +87,11 @@ class Sharing:
     # The election.
 
     def _elect_readers(self, relays: list[SharedRelay]) -> None:
-        """Become the reader of cameras without one, stay the reader, or keep following. Tells the relays the result."""
+        """Elect in Redis which worker reads the cameras of `relays`, and tell the relays the result.
+
+        This worker becomes the reader of cameras that have none, unless it failed to read them just now. It stays the
+        reader of those that it reads, and renews their leases.
+        """
         turn, now = next(self._turns), time.monotonic()
         keys = [key for relay in relays for key in relay.keys]
         candidates = json.dumps([relay.steps_back_until <= now for relay in relays])
@@ -97,7 +109,10 @@ class Sharing:
                 relay.answered(turn, bool(reads), bool(followed))
 
     def _log(self, complaint: str) -> None:
-        """Log `complaint` if it is new. "" means that Redis answers, which is logged once after a complaint."""
+        """Log why Redis does not answer, if that is new. `complaint`: the reason; "": Redis answers.
+
+        The return of Redis is logged once.
+        """
         with self._lock:
             before, self._complaint = self._complaint, complaint
         if complaint and complaint != before:
@@ -120,7 +135,10 @@ class Sharing:
                 time.sleep(BEAT)
 
     def _wait_for_beat(self, own: list[SharedRelay]) -> None:
-        """Wait for the next beat, or until a worker begins to follow one of the `own` cameras, which this worker reads."""
+        """Wait until the next election: BEAT seconds, or ALONE_BEAT if this worker reads cameras only for itself.
+
+        `own`: the relays of the cameras that this worker reads. Ends early if another worker wants pictures of one.
+        """
         if own:
             beat = BEAT if any(relay.followed for relay in own) else ALONE_BEAT
             with suppress(GateUnavailableError):
@@ -142,7 +160,10 @@ class Sharing:
                 _interrupt(entries)
 
     def _send(self, entries: list[Entry[SharedRelay]]) -> None:
-        """Publish all entries in one round trip."""
+        """Add all entries to their cameras' Redis streams, in one round trip. Raises GateUnavailableError.
+
+        If this worker's lease of a camera has expired, holds a new election for the camera.
+        """
         calls: list[Call] = []
         bounds = [MOST_HELD, MOST_HELD_OF_ALL]
         for entry in entries:

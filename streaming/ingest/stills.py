@@ -1,8 +1,9 @@
-"""Stills: for each camera and quality, one new still in `period` seconds serves all viewers.
+"""Takes stills: single JPEG pictures of cameras. One per camera and quality in `period` seconds serves all viewers.
 
-A still needs no slot. Its cost is limited: one grab per camera and quality at a time, `GRABS` open cameras in a worker,
-`PER_USER` of them for one user, and a pause after a failure. `viewing/still_limits.py` limits requests and bytes.
-Workers that share cameras also share stills in Redis. Otherwise each worker has its own.
+A still needs no slot (the right to one of a limited number of streams). Its cost is limited otherwise: one new still
+per camera and quality at a time, `GRABS` cameras that are opened at once by a worker, `PER_USER` of them for one user,
+and a pause after a failure. `viewing/still_limits.py` limits requests and bytes. Workers that share cameras also share
+stills in Redis. Otherwise each worker has its own.
 """
 
 import asyncio
@@ -45,10 +46,13 @@ class Still:
 
 
 class Stills:
-    """Takes stills. `shared` is the Redis of all workers' stills; None: they are not shared."""
+    """Takes stills: single JPEG pictures of cameras. Each serves all viewers of a camera and quality for a while."""
 
     def __init__(self, hub: Hub, timeout: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:
-        """`timeout`: seconds for the first frame; `period`: seconds for which a still serves."""
+        """`timeout`: seconds for the first frame. `period`: seconds for which a still serves.
+
+        `shared`: the Redis in which workers share their stills; None: they do not.
+        """
         self._hub, self._timeout, self._period, self._shared = hub, timeout, period, shared
         self._stills: dict[Key, Still] = {}
         self._failures: dict[Key, tuple[float, CameraUnreachableError]] = {}  # time.monotonic() and error
@@ -61,7 +65,12 @@ class Stills:
         self._retry_redis_at = 0.0  # time.monotonic()
 
     async def take_of(self, streams: Streams, quality: str, user: str) -> Still:
-        """As `take`, from the stream of the camera that serves `quality`: another one if the first proves unsuitable."""
+        """Returns the current still of a camera, or a new one. Takes it from the stream that serves `quality`.
+
+        `user`: the id of the user who asks. If the substream cannot be opened, or proves too small, takes a still of
+        the main stream. Raises CameraUnreachableError if no frame comes within the timeout, and UnavailableError if too
+        many other cameras are being opened for stills.
+        """
         while True:
             target = _target(self._hub, streams, quality)
             try:
@@ -74,9 +83,11 @@ class Stills:
                     return still
 
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
-        """Returns the current still, or a new one.
+        """Returns the current still of one stream of a camera, or a new one.
 
-        Raises CameraUnreachableError if no frame comes within the timeout, and UnavailableError if no place becomes free.
+        `camera`: the id of the stream (main or substream). `user`: the id of the user who asks. Raises
+        CameraUnreachableError if no frame comes within the timeout or an attempt failed in the last RETRY seconds, and
+        UnavailableError if too many other cameras are being opened for stills.
         """
         key = camera, source, quality
         if (still := self._known(key)) is not None:
@@ -88,7 +99,10 @@ class Stills:
         return await asyncio.shield(task)  # other viewers wait for it too
 
     def _known(self, key: Key) -> Still | None:
-        """Returns the current still, if there is one. Raises the error of a recent failure."""
+        """Returns the current still of a camera and quality, or None if there is none.
+
+        Raises CameraUnreachableError if an attempt to take one failed in the last RETRY seconds.
+        """
         now = time.monotonic()
         self._stills = {one: still for one, still in self._stills.items() if still.until > now}
         self._failures = {one: failure for one, failure in self._failures.items() if failure[0] > now - RETRY}
@@ -97,7 +111,11 @@ class Stills:
         return self._stills.get(key)
 
     async def _in_turn(self, key: Key, user: str) -> Still:
-        """Wait for a place, and grab a still. A silent camera keeps its place for `QUICK` seconds."""
+        """Take a still as soon as few enough cameras are being opened for stills, in all and for `user` (an id).
+
+        A camera that sends nothing counts for `QUICK` seconds only. Of cameras that failed last time, `FAILED_BEFORE`
+        may be opened at once. Raises UnavailableError if too many cameras are being opened until the timeout.
+        """
         failed_place = self._failed_places if key[0] in self._failed else contextlib.nullcontext()
         async with failed_place, self._room.place(user, self._timeout):
             if (still := self._known(key)) is not None:
@@ -109,14 +127,14 @@ class Stills:
         return await grab
 
     def _sends(self, key: Key) -> bool:
-        """Whether the camera is live here. Its next keyframe may still be seconds away."""
+        """Returns whether this worker gets pictures of the camera. To decode one, it may still need a keyframe."""
         return self._hub.newest(key[0]) is not None
 
     def _grab(self, key: Key) -> "asyncio.Task[Still]":
         return _one(self._grabs, key, lambda: self._renew(key))
 
     async def _renew(self, key: Key) -> Still:
-        """Returns the new current still: another worker's if there is one, else this worker's own."""
+        """Get a new still and keep it for all viewers: one that another worker shares in Redis, else its own."""
         still = await self._share(key)
         if still is None:
             frame = await self._frame(key)
@@ -126,7 +144,10 @@ class Stills:
         return still
 
     async def _frame(self, key: Key) -> Frame:
-        """Returns a fresh frame of the open camera, or opens it. Raises CameraUnreachableError."""
+        """Returns a JPEG frame of the camera: one that was read in the last `FRESH` seconds, else the next one.
+
+        Opens the camera if it is not open. Raises CameraUnreachableError if no frame comes within the timeout.
+        """
         camera, source, quality = key
         newest = (self._hub.newest(camera) or {}).get(quality)
         if newest is not None and newest.read_at >= (time.time() - FRESH) * 1000:
@@ -144,7 +165,10 @@ class Stills:
             raise failure from error
 
     async def _wait_for_frame(self, key: Key, feed: Feed) -> Frame:
-        """Returns the first frame. Raises CameraUnreachableError if the camera is silent and too many others are."""
+        """Returns the first frame of `feed`. Raises CameraUnreachableError if the camera cannot be opened.
+
+        Raises it also if nothing comes for `QUICK` seconds while `MAX_SILENT` other cameras send nothing either.
+        """
         frame = asyncio.ensure_future(_first_frame(feed))
         try:
             await asyncio.wait([frame], timeout=QUICK)
@@ -161,7 +185,10 @@ class Stills:
             frame.cancel()
 
     async def _share(self, key: Key, offered: Still | None = None) -> Still | None:
-        """Returns the still of all workers, or makes `offered` that still if there is none. None: there is none."""
+        """Returns the still that the workers share in Redis. If there is none, `offered` becomes that still.
+
+        Returns None if there is none and nothing is offered, if Redis fails or is not used, or if `offered` is large.
+        """
         if self._shared is None or time.monotonic() < self._retry_redis_at:
             return None
         if offered and len(offered.data) > MAX_SHARED_BYTES:
@@ -179,7 +206,11 @@ class Stills:
 
 
 def _target(hub: Hub, streams: Streams, quality: str) -> Target:
-    """The stream for a still: one that is open here, rather than another connection to the camera."""
+    """Returns the stream to take a still from. If the substream serves `quality` but only the main stream is open in
+    this worker, it is the main one: that saves another connection to the camera.
+
+    The quality "sub" is always taken from the substream, if there is one that can be opened.
+    """
     target = hub.known.target(streams, quality)
     if not target.is_sub or quality == SUB or hub.is_open(target.id) or not hub.is_open(streams.camera):
         return target
@@ -187,7 +218,7 @@ def _target(hub: Hub, streams: Streams, quality: str) -> Target:
 
 
 class Room:
-    """The places for cameras that are opened for stills: `GRABS` in all, `PER_USER` for one user."""
+    """Limits how many cameras are opened for stills at once: `GRABS` by a worker, `PER_USER` of them for one user."""
 
     def __init__(self) -> None:
         self._all = asyncio.Semaphore(GRABS)
@@ -195,7 +226,10 @@ class Room:
 
     @asynccontextmanager
     async def place(self, user: str, timeout: float) -> AsyncIterator[None]:
-        """Hold a place while the block lasts. Raises UnavailableError if none becomes free within `timeout` seconds."""
+        """Wait until one more camera may be opened for `user` (an id), and count it while the block lasts.
+
+        Raises UnavailableError if it may not within `timeout` seconds.
+        """
         each = self._each.setdefault(user, asyncio.Semaphore(PER_USER))
         async with AsyncExitStack() as stack:
             try:
@@ -209,7 +243,7 @@ class Room:
 
 
 def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]]) -> "asyncio.Task[Still]":
-    """Returns the task that runs under `key`. Starts `job` if there is none."""
+    """Returns the task in `tasks` that runs under `key`. If there is none, starts `job` as that task."""
 
     def ended(task: "asyncio.Task[Still]") -> None:
         del tasks[key]
@@ -223,7 +257,10 @@ def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]
 
 
 async def _first_frame(feed: Feed) -> Frame:
-    """Returns the first frame of the feed's quality. Raises CameraUnreachableError after failed openings."""
+    """Waits for the first frame in the feed's own quality. A new feed may get a frame of another quality before.
+
+    Raises CameraUnreachableError if the camera could not be opened FAILED_OPENINGS times in a row.
+    """
     changed = asyncio.ensure_future(feed.changed())
     taken = asyncio.ensure_future(feed.mailbox.take())
     try:

@@ -1,6 +1,7 @@
-"""The streams of a camera: the main one, and a substream if it has an address. Which of them serves a quality?
+"""The streams of a camera: the main one, and a smaller substream if it has an address. Which of them serves a quality?
 
-The hub reads each stream under an id of its own. Within a stream, its own video is always the quality `original`.
+A quality is what viewers choose, such as "low". Each stream is read under an id of its own. Within a stream, the
+quality `original` is always the stream's video as the camera sends it.
 """
 
 import time
@@ -23,7 +24,7 @@ def substream_id(camera: str) -> str:
 
 
 def camera_of(stream: str) -> str:
-    """The camera of a stream's id."""
+    """Returns the id of the camera to which the stream with the id `stream` belongs."""
     return stream.removesuffix(_SUFFIX)
 
 
@@ -32,7 +33,7 @@ def is_substream(stream: str) -> bool:
 
 
 class Shape(NamedTuple):
-    """What a camera's own video looks like."""
+    """Codec and picture size of the video that a camera sends in one stream."""
 
     codec: str  # FFmpeg's name
     width: int  # pixels
@@ -44,7 +45,7 @@ ASSUMED = Shape("h264", 640, 360)  # a substream that was not seen yet
 
 @dataclass(frozen=True)
 class Streams:
-    """The sources of one camera's streams."""
+    """A camera's id, and the address and credentials of each of its streams. `sub`: the substream, None without one."""
 
     camera: str
     main: CameraSource
@@ -53,7 +54,10 @@ class Streams:
 
 @dataclass(frozen=True)
 class Target:
-    """A stream, and what to take from it."""
+    """The stream that serves a quality, and the quality to take from it.
+
+    They differ for a substream: what viewers know as "sub" is taken as "original".
+    """
 
     id: str
     source: CameraSource
@@ -66,7 +70,10 @@ class Target:
 
 
 class KnownStreams:
-    """What a worker has learned of streams: their shapes, and which substreams cannot be opened."""
+    """What a worker has learned of cameras' streams: codec, picture size and rates, and which could not be opened.
+
+    The facts of a stream are valid only while its source is the same.
+    """
 
     def __init__(self) -> None:
         self._shapes: dict[str, tuple[CameraSource, Shape]] = {}
@@ -74,16 +81,21 @@ class KnownStreams:
         self._failed: dict[str, tuple[CameraSource, float]] = {}  # with time.monotonic() until which it counts
 
     def learn(self, stream: str, source: CameraSource, shape: Shape) -> None:
+        """Remember the codec and the size of the stream with the id `stream`. It no longer counts as failed."""
         self._shapes[stream] = source, shape
         self._failed.pop(stream, None)
 
     def measure(self, stream: str, source: CameraSource, rate: float, kbps: float) -> None:
-        """`rate`: frames/s. A rate of 0 kbit/s is not known yet."""
+        """Remember a stream's measured rates: frames/s and kbit/s. Does nothing while `kbps` is 0: not known."""
         if kbps:
             self._rates[stream] = source, rate, kbps
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
-        """Returns quality -> codec, width, height, frames_per_second and kbps of the camera's own video, as far as known."""
+        """Returns what is known of the video of each stream of a camera, under "original" (main stream) and "sub".
+
+        Each has codec, width and height in pixels, frames_per_second and kbps; the last two are 0 if they are not
+        known. A stream of unknown size is left out.
+        """
         found: dict[str, dict[str, object]] = {}
         sources = ((ORIGINAL, streams.camera, streams.main), (SUB, substream_id(streams.camera), streams.sub))
         for quality, id, source in sources:
@@ -94,20 +106,24 @@ class KnownStreams:
         return found
 
     def fail(self, stream: str, source: CameraSource) -> None:
-        """The stream could not be opened."""
+        """Remember that the stream could not be opened. A substream is then not used for `FAILED_FOR` seconds."""
         self._failed[stream] = source, time.monotonic() + FAILED_FOR
 
     def shape(self, stream: str, source: CameraSource | None) -> Shape | None:
+        """Returns codec and picture size of the stream's video. None: not known for this source."""
         known = self._shapes.get(stream)
         return known[1] if known and known[0] == source else None
 
     def has_substream(self, streams: Streams) -> bool:
-        """Whether the camera has a substream that can be opened, as far as is known."""
+        """Returns whether the camera has a substream that did not fail in the last `FAILED_FOR` seconds."""
         failed, until = self._failed.get(substream_id(streams.camera), (None, 0.0))
         return streams.sub is not None and not (failed == streams.sub and time.monotonic() < until)
 
     def target(self, streams: Streams, quality: str) -> Target:
-        """Returns the stream that serves `quality`: for JPEG, the substream if it is large enough."""
+        """Returns the stream that serves `quality`. For a JPEG quality, that is the substream if it is large enough.
+
+        Without a usable substream, `sub` becomes `low` of the main stream.
+        """
         main = Target(streams.camera, streams.main, quality, quality)
         if streams.sub is None or not self.has_substream(streams):
             return Target(main.id, main.source, WITHOUT_SUBSTREAM, WITHOUT_SUBSTREAM) if quality == SUB else main
@@ -119,9 +135,10 @@ class KnownStreams:
         return main
 
     def _is_large_enough(self, streams: Streams, quality: str) -> bool:
-        """Whether a JPEG of the substream is as large as one of the main stream, and has the same shape.
+        """Whether a JPEG of the substream is as large as one of the main stream, and has the same aspect ratio.
 
-        The substreams of many cameras are squeezed to another shape. A main stream that was not seen yet counts as 16:9.
+        The substreams of many cameras are squeezed to another one. A main stream that was not seen yet counts as 16:9,
+        such a substream as 640 x 360.
         """
         sub = self.shape(substream_id(streams.camera), streams.sub) or ASSUMED
         box = QUALITIES[quality]

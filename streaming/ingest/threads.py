@@ -1,4 +1,4 @@
-"""The executor of the capture threads, and the inbox by which they hand work to the event loop."""
+"""An executor for threads that read cameras, and a queue by which such a thread lets the event loop call functions."""
 
 import asyncio
 import threading
@@ -10,13 +10,14 @@ from typing import Any
 
 
 class FullError(RuntimeError):
-    """All threads are busy. Jobs are not queued, because a job may last for hours."""
+    """The executor already runs as many jobs as it may. Jobs are not queued, because a job may last for hours."""
 
 
 class ThreadPerJobExecutor(Executor):
-    """Runs each job in a daemon thread. The owner stops the jobs, and joins the threads for a limited time.
+    """Runs each job in a new daemon thread, at most `most` at once.
 
-    With a ThreadPoolExecutor, the interpreter's exit waits for its threads without a limit, before any hook can stop them.
+    At shutdown, the owner ends the jobs and calls `join`. With a ThreadPoolExecutor, the interpreter's exit would wait
+    for its threads without a limit, before any hook can stop the jobs.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -25,7 +26,7 @@ class ThreadPerJobExecutor(Executor):
         self._lock = threading.Lock()
 
     def submit(self, job: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start `job` in a new thread. Raises FullError if `most` are running."""
+        """Start `job` in a new thread. Returns its future. Raises FullError if too many jobs are running."""
         future: Future[Any] = Future()
         thread = threading.Thread(target=self._run, args=(future, job, args, kwargs), name=self._name, daemon=True)
         with self._lock:
@@ -58,10 +59,10 @@ class ThreadPerJobExecutor(Executor):
 
 
 class Inbox:
-    """Calls from a thread to the event loop on which the inbox was created. The loop runs them in order.
+    """Function calls from other threads to the event loop in which the inbox was created. The loop runs them in order.
 
-    Waking the loop costs more than most calls. So a call that is not urgent waits for the next urgent one, or until `MOST`
-    others wait.
+    Waking the loop costs more than most calls. So a call that is not urgent waits for the next urgent one, or until
+    more than `MOST` calls wait.
     """
 
     MOST = 25  # calls that may wait before the loop is woken
@@ -71,7 +72,10 @@ class Inbox:
         self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
 
     def put(self, handler: Callable[[Any], None], value: object, *, urgent: bool) -> None:
-        """Let the loop call `handler(value)`. Any thread may call this. Raises RuntimeError if the loop is closed."""
+        """Let the loop call `handler(value)`: at once if `urgent`, otherwise perhaps later, with other calls.
+
+        Any thread may call this. Raises RuntimeError if the loop is to be woken and is closed.
+        """
         self._waiting.append((handler, value))
         if urgent or len(self._waiting) > self.MOST:
             self._loop.call_soon_threadsafe(self.handle)

@@ -1,4 +1,7 @@
-"""One opening of a camera: turns access units into frames of each watched format. Runs in the capture's thread."""
+"""Turns the access units (coded pictures) of one connection to a camera into frames for viewers, unchanged or as JPEG.
+
+Runs in the camera's thread.
+"""
 
 import math
 import time
@@ -21,13 +24,14 @@ LATER = 0.005  # seconds of decoding that may wait for the next picture to show:
 
 
 class Pacer:
-    """Limits a camera's frames to a rate, by their time of arrival. Never waits."""
+    """Chooses frames so that at most `rate` of them are used per second, by their time of arrival. Never waits."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate
         self._next = -math.inf
 
     def due(self, now: float) -> bool:
+        """Returns whether to use the frame that arrives at `now` (time.monotonic()). If so, counts the frame."""
         # A frame may be a quarter of an interval early. Otherwise a camera of exactly this rate would lose frames to jitter.
         if now < self._next - self._interval / 4:
             return False
@@ -37,23 +41,29 @@ class Pacer:
 
 
 class VideoListener(Protocol):
-    """The receiver of a camera's frames. Called in the capture's thread."""
+    """Callbacks that receive a camera's frames. They run in the camera's thread, not on the event loop."""
 
     def on_frame(self, frame: Frame) -> None: ...
 
     def on_group(self, group: list[Frame]) -> None:
-        """`group` is the current GOP, and replaces the one before. Empty: there is none yet."""
+        """Replace the GOP that is kept for new viewers by `group`. Empty: there is none yet."""
 
     def on_own_format(self, format: Format) -> None:
-        """Called whenever it is known in which format the camera's own video is passed on. JPEG: it is not, because of
-        its codec, or because its pictures do not fit into a message, or its GOP is not kept."""
+        """Called, perhaps repeatedly, with the format in which viewers may get the video as the camera sends it.
+
+        JPEG: not at all. Its codec is neither H.264 nor H.265, its pictures do not fit into a message, or its GOP is
+        too long to be kept in memory.
+        """
 
     def on_shape(self, shape: Shape) -> None:
         """Called when the codec and the size of the camera's own video are known, and when they change."""
 
 
 class Video:
-    """Passes H.264 and H.265 on unchanged, and decodes only while somebody watches JPEG."""
+    """Turns the access units of one connection to a camera into frames: H.264 and H.265 unchanged, and JPEG.
+
+    Encodes JPEG only in the qualities that viewers want.
+    """
 
     def __init__(
         self,
@@ -63,7 +73,10 @@ class Video:
         wanted: Callable[[], frozenset[str]],
         listener: VideoListener,
     ) -> None:
-        """`wanted` returns the qualities to encode as JPEG."""
+        """`codec`: FFmpeg's name. `extradata`: codec parameters from the session description. `wanted`: returns the
+        qualities to encode as JPEG. `next_epoch`: returns the next number for `Frame.epoch`, which tells viewers'
+        decoders that the connection or the codec parameters are new.
+        """
         self._codec, self._extradata, self._next_epoch, self._wanted = codec, extradata, next_epoch, wanted
         self._listener = listener
         self._format = OWN_FORMATS.get(codec, Format.JPEG)  # of the camera's own video; JPEG: it is not passed on
@@ -86,12 +99,12 @@ class Video:
         self._pacers: dict[str, Pacer] = {}
 
     def take(self, unit: AccessUnit) -> None:
-        """Handle a picture that has just arrived."""
+        """Add a picture that has just arrived to the current GOP, and deliver it to the listener."""
         self.collect(unit)
         self.show(unit)
 
     def show(self, unit: AccessUnit) -> None:
-        """Deliver the picture that was collected last."""
+        """Deliver the picture that was passed to `collect` last, in each format that is wanted."""
         if self._format is not Format.JPEG:
             self._pass_on(unit)
         if self._unshaped is not None:  # not before: the first picture is not delayed
@@ -99,16 +112,20 @@ class Video:
         self._decode(unit)
 
     def cut(self) -> None:
-        """Pictures are missing: pass nothing on until the next keyframe."""
+        """Note that pictures are missing: pass on no H.264 or H.265 until the next keyframe."""
         self._is_cut = True
 
     def cut_shortly(self) -> None:
-        """Pictures are missing: cut if the next keyframe is not far."""
+        """Note that pictures are missing: pass on no H.264 or H.265 until the next keyframe, if keyframes are frequent.
+
+        If they are more than LONGEST_CUT seconds apart, damaged pictures are passed on.
+        """
         if max(self._key_interval, time.monotonic() - self._without_key_since) < LONGEST_CUT:
             self.cut()
 
     def join(self, units: list[AccessUnit]) -> None:
-        """Begin with the pictures of a camera that another worker reads: one or more. Only the newest one is shown."""
+        """Begin with pictures from the worker that reads the camera: one or more, oldest first, from the last keyframe
+        on if that worker keeps the GOP. Only the newest is shown. The others are for decoding it."""
         *before, newest = units
         for unit in before:
             self.collect(unit)
@@ -120,7 +137,7 @@ class Video:
         self.take(newest)
 
     def collect(self, unit: AccessUnit) -> None:
-        """Add a picture to the current GOP."""
+        """Add a picture to the current GOP, without delivering it."""
         if unit.key:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:
@@ -141,7 +158,7 @@ class Video:
             self._listener.on_shape(Shape(self._codec, width, height))
 
     def _pass_on(self, unit: AccessUnit) -> None:
-        """Deliver a picture of the camera's own video, if viewers have those that it depends on."""
+        """Deliver a picture unchanged, if it fits into a message and the pictures that it depends on were delivered."""
         now, fits = time.monotonic(), _fits(unit)
         if unit.key:
             self._key_interval, self._without_key_since = now - self._without_key_since, now
@@ -164,7 +181,8 @@ class Video:
         )
 
     def _decode(self, unit: AccessUnit) -> None:
-        """Deliver a picture as JPEG in each wanted quality that is due, or keep it for the next decoding."""
+        """Deliver a picture as JPEG in each wanted quality whose frame rate allows one now. If there is none, the
+        picture may wait, to be decoded together with the next picture."""
         wanted = self._wanted()
         if not wanted:
             self._decoder = None
@@ -206,5 +224,5 @@ class Video:
 
 
 def _fits(unit: AccessUnit) -> bool:
-    """Whether the picture fits into one message."""
+    """Whether the picture fits into one WebSocket message (MAX_FRAME_BYTES)."""
     return len(unit.data) <= MAX_FRAME_BYTES

@@ -1,4 +1,4 @@
-"""Builds the terms of one admission from the policy and the user's limits."""
+"""Builds the limits under which one stream is admitted, from the limits for everybody and those of its user."""
 
 from dataclasses import replace
 
@@ -16,12 +16,17 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """Returns the estimated rate of a stream. `kind`: its quality, or "h264" for the camera's own video in any codec."""
+    """Returns the expected bandwidth of a stream, with an estimate for a camera that was not measured yet. `kind`: its
+    quality, or "h264" for the camera's own video in any codec ("sub_h264": of its substream).
+    """
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
 
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
-    """Returns the sets that a new stream enters, the server's first, each with its limit, and the bandwidth budget."""
+    """Returns the limits under which a new stream is admitted: the Redis sets of streams that it enters, that of all
+    streams first, each with its limit, and the bandwidth budget. `holder`: its user, camera and address. `rate`: its
+    expected bandwidth.
+    """
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)
     kinds: tuple[tuple[str, type[LimitReachedError]], ...] = (
@@ -40,15 +45,18 @@ def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate
 
 
 def without_ordinary_set(terms: Terms) -> Terms:
-    """Returns `terms` without the set of ordinary streams, for a running stream whose user may use the reserved slots now.
+    """Returns `terms` without the limit for users who may not use the reserved slots, for a running stream whose user
+    may use them now.
 
-    The stream's lease is not renewed in that set, so it leaves the set when the lease would end.
+    The stream's lease is not renewed in that limit's set, so it leaves the set when the lease would end.
     """
     return replace(terms, limits=tuple(limit for limit in terms.limits if limit.key != ORDINARY_SET))
 
 
 def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:
-    """Returns the limit of each set, in the order of `terms_of`; 0: unlimited."""
+    """Returns how many streams are allowed: in all, of users who may not use the reserved slots, of this user, of one
+    camera, and of one address. 0: unlimited.
+    """
     ordinary = 0 if user_limits.operator else policy.max_concurrent - policy.reserved_slots
     return (
         policy.max_concurrent,

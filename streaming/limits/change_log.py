@@ -1,4 +1,4 @@
-"""The log of limits: who changed which limit, and when. Reads the rows of LimitChange; blocks on the database."""
+"""The log of limits: who changed which limit, and when. `rows` and `words` query the database for stored changes."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -11,11 +11,14 @@ MAX_ROWS = 500  # newest rows; older changes are not shown
 
 
 def rows() -> list[LimitChange]:
+    """Returns the newest 500 changes of the limits and of dry runs, the newest first."""
     return list(LimitChange.objects.order_by("-pk")[:MAX_ROWS])
 
 
 def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
-    """Returns for each limit the change that set its present value, without trials."""
+    """Returns for each limit, by name, the change that set its present value (the oldest change, if none did). Ignores
+    dry runs. `changes`: the newest first. Empty without changes.
+    """
     effective = [change for change in changes if not change.trial]
     return {name: _setter(effective, name) for name in LABELS} if effective else {}
 
@@ -30,7 +33,9 @@ def _setter(changes: list[LimitChange], name: str) -> LimitChange:
 
 
 def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
-    """Returns the newest `count` changes and trials: id, time (Unix ms), user, trial, and the change as text."""
+    """Returns rows for the newest `count` of `changes`, which begin with the newest: id, time (Unix ms), user (name),
+    trial (whether it is of a dry run, which only tests limits), and text (the change in words).
+    """
     return [
         {
             "id": str(change.pk),
@@ -44,19 +49,23 @@ def log(changes: list[LimitChange], count: int) -> list[dict[str, Any]]:
 
 
 def ended_trial(changes: list[LimitChange]) -> tuple[LimitChange, LimitChange] | None:
-    """Returns the newest trial and the change that ended it. None: it runs, or there was none."""
+    """Returns the change with the newest dry run's limits, which were only tested, and the change that ended it. None
+    if a dry run is running or there was none. `changes`: the newest first.
+    """
     end, start, *_ = [*(change for change in changes if change.trial), None, None]
     return (start, end) if start is not None and end is not None and not tried(end) else None
 
 
 def words(change: LimitChange) -> str:
-    """Returns a change as text."""
+    """Returns a change of limits, or of a dry run, in words. Queries the database for the change before it."""
     before = LimitChange.objects.filter(trial=change.trial, pk__lt=change.pk).order_by("-pk").first()
     return _words(change, before)
 
 
 def _with_previous(changes: list[LimitChange]) -> Iterator[tuple[LimitChange, LimitChange | None]]:
-    """Yield each change with the previous change of limits, and each trial with the previous trial."""
+    """Yield each change of limits with the previous one, and each change of a dry run with the previous one of a dry
+    run. The previous one is None if it is not in `changes`, which begin with the newest.
+    """
     for index, change in enumerate(changes):
         older = (other for other in changes[index + 1 :] if other.trial == change.trial)
         yield change, next(older, None)
@@ -74,7 +83,7 @@ def _words(change: LimitChange, before: LimitChange | None) -> str:
 
 
 def tried(change: LimitChange) -> str:
-    """Returns the limits of a trial as text; empty: the change ended a trial."""
+    """Returns the limits that a dry run tests as text; empty if `change` ended a dry run."""
     return ", ".join(f"{LABELS[name]} {_shown(change, name)}" for name in LABELS if _value(change, name) is not None)
 
 

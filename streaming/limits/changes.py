@@ -1,7 +1,8 @@
 """Checks and stores changed limits, and tells the workers.
 
-The database holds the limits. A version in Redis tells each worker within a second that they have changed. Without Redis
-a change is stored too, and the workers find it when they next read the limits. Blocks on the database and on Redis.
+The database holds the limits. A version in Redis tells each worker within a second that they have changed. Without
+Redis a change is stored too, and the workers find it when they next read the limits. Blocks on the database and on
+Redis.
 """
 
 import math
@@ -26,14 +27,17 @@ class StoredChange:
     announced: bool = False  # whether Redis has the new version
 
     def announce(self) -> None:
+        """Tell every worker to read the limits again. Notes in `announced` whether Redis has the new version."""
         self.announced = announce()
 
 
 def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: bool = False) -> StoredChange | None:
-    """Set the limits in `values`, or try them with `trial`. The other limits stay as they are.
+    """Set the limits in `values` (by name), or with `trial` test them in a dry run, which refuses nobody. The other
+    limits stay.
 
-    None or "" gives a limit back to the environment, or ends its trial. Returns None if nothing changes; with `anew` the
-    change is stored all the same, so that a trial counts from now on. Raises ValidationError with the fields' names.
+    None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them. Returns the
+    stored change, or None if nothing changes; `anew` stores even that, so that the dry run begins again. Raises
+    ValidationError, which lists the messages by limit.
     """
     with transaction.atomic():
         # Concurrent changes wait here for each other, so each reads the result of the one before.
@@ -57,13 +61,15 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
 
 
 def end_trial(user: Any) -> StoredChange | None:
+    """End the dry run of limits. Returns None if there is none."""
     return change(user, dict.fromkeys(LABELS), trial=True)
 
 
 def announce() -> bool:
-    """Tell every worker to read the limits again. Returns whether Redis has the new version.
+    """Tell every worker to read the limits again. Returns whether Redis has the new version number of the limits.
 
-    The event reaches most workers at once, and the version the others. Without Redis they read the limits by themselves.
+    An event reaches most workers at once; the others see the version at their next report to Redis. Without Redis they
+    read the limits by themselves, every 30 s.
     """
     failed = run_now(store_url(), "limits/bump_version", [POLICY], [])
     worker_events.send_from_sync({"type": worker_events.Kind.POLICY})
@@ -115,7 +121,9 @@ def _clean_group(given: Any) -> int:
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any], base: Policy) -> dict[str, Any]:
-    """Returns all limits after the change, None where `base` applies. Raises ValidationError if they conflict."""
+    """Returns all limits, by name, after the values in `given` have changed those in `before`. None: the value of
+    `base` applies. Raises ValidationError if limits conflict.
+    """
     merged = {**before, **given}
 
     def resulting(name: str) -> Any:

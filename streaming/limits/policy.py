@@ -1,7 +1,7 @@
 """The limits in force: the defaults of the environment, and above them the limits that an administrator stored.
 
-Each row of LimitChange holds all limits, and the newest row is in force. Everything except `defaults` blocks on the
-database.
+Each row of LimitChange holds all limits, and the newest row is in force. Rows with `trial` are of dry runs, which test
+limits and refuse nobody. `load` and `newest` query the database.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,9 @@ RESERVATION = ("reserved_slots", "reserved_group")
 
 @dataclass(frozen=True)
 class Policy:
-    """All limits. 0 means unlimited for bandwidth, per camera and per user."""
+    """All limits of streams: in total, their bandwidth, per camera, per user, per address, and the slots that are
+    reserved for a group. 0 means unlimited for bandwidth, per camera and per user.
+    """
 
     max_concurrent: int
     max_mbps: float
@@ -72,12 +74,12 @@ class Policy:
 
 
 def defaults() -> Policy:
-    """Returns the limits of the environment."""
+    """Returns the default limits, from the environment's settings."""
     return _with(Policy(1, 0, 0, 0, 1), {name: setting.value for name, setting in SETTINGS.items()})
 
 
 def load() -> Policy:
-    """Returns the limits in force, with four queries."""
+    """Returns the limits in force, and in `trial` those of a running dry run. Makes four database queries."""
     policy = replace(
         defaults(),
         user_limits={str(user): limit for user, limit in UserLimit.objects.values_list("user_id", "max_streams")},
@@ -89,6 +91,9 @@ def load() -> Policy:
 
 
 def newest(*, trial: bool) -> LimitChange | None:
+    """Returns the stored change in force, or with `trial` the newest of a dry run; None without one. Queries the
+    database.
+    """
     return LimitChange.objects.filter(trial=trial).order_by("-pk").first()
 
 
@@ -108,9 +113,9 @@ def _changed(policy: Policy, change: LimitChange | None) -> Policy:
 
 
 def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
-    """Returns `policy` with `values`.
+    """Returns `policy` with the limits in `values`, by name.
 
-    At least one slot is not reserved, even if the environment's limit was lowered. Without a group, no slot is reserved.
+    At least one slot is not reserved, even if the environment's limit was lowered. Without a group, none is reserved.
     """
     values = {name: typed(name, value) for name, value in values.items()}
     changed = replace(policy, **values)
@@ -119,22 +124,22 @@ def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
 
 
 def typed(name: str, value: Any) -> Any:
-    """Returns `value` as the type of the limit `name`."""
+    """Returns the value of the limit `name` as its type: float for max_mbps, otherwise int."""
     return float(value) if name == "max_mbps" else int(value)
 
 
 def values_of(change: LimitChange | None) -> dict[str, Any]:
-    """Returns the value of each limit in a row, None: not set."""
+    """Returns the value of each limit, by name, in a stored change. None: not set by it, or there is no change."""
     if change is None:
         return dict.fromkeys(LABELS)
     return {name: change.reserved_group_id if name == "reserved_group" else getattr(change, name) for name in LABELS}
 
 
 def describe(policy: Policy) -> dict[str, dict[str, Any]]:
-    """Returns for each limit, for pages and API: label, value, default, source, minimum, maximum and trial.
+    """Returns facts about each limit, by name, for pages and API:
 
-    source: "environment", "database", or "deleted" if the group with reserved slots was deleted. trial: the value in the
-    dry run, or None.
+    label, value, default, source ("environment", "database", or "deleted" if the group with reserved slots was
+    deleted), minimum and maximum (None for that group), and trial (the value that a dry run tests, or None).
     """
     default = defaults()
     return {

@@ -12,7 +12,9 @@ Groups = Callable[[], set[int]]  # keys of the user's groups
 
 @dataclass(frozen=True)
 class UserLimits:
-    """`streams`: how many at once, 0: unlimited. `operator`: whether the user may take the reserved slots."""
+    """The limits of one user. `streams`: how many at once, 0: unlimited. `operator`: whether the user may take the
+    slots that are reserved for a group. `trial`: the limits of the user in a dry run, which only tests limits.
+    """
 
     streams: int
     operator: bool
@@ -20,7 +22,9 @@ class UserLimits:
 
 
 def user_limits_of(policy: Policy, user: Any) -> UserLimits:
-    """Returns the limits of `user`. Blocks: queries the user's groups, once, if a limit depends on them."""
+    """Returns the limits of a user under `policy`, which has all limits. Queries the user's groups in the database,
+    once, if a limit depends on them.
+    """
     groups: Groups = functools.cache(lambda: set(user.groups.values_list("pk", flat=True)))
     limits = _limits_under(policy, user, groups)
     return replace(limits, trial=_limits_under(policy.trial, user, groups)) if policy.trial else limits
@@ -32,7 +36,9 @@ def _limits_under(policy: Policy, user: Any, groups: Groups) -> UserLimits:
 
 
 def _streams(policy: Policy, user: Any, groups: Groups) -> int:
-    """The user's own limit comes first, then the highest limit of the user's groups, then the default."""
+    """Returns how many streams the user may have at once, 0: unlimited. The user's own limit comes first, then the
+    highest limit of the user's groups (`groups` returns their keys), then the limit for everybody.
+    """
     own = policy.user_limits.get(str(user.pk))
     if own is not None:
         return own

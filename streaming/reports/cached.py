@@ -1,4 +1,4 @@
-"""One reading of Redis for many pages."""
+"""A short cache for a query of Redis, so that many open pages cause one query, not one each."""
 
 import asyncio
 import math
@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """The result of `read`, at most `fresh` seconds old, more with many workers; `missing` if Redis did not answer."""
+    """Caches the result of the query `read` for `fresh` seconds, up to five times as long with many workers (`pace`).
+
+    If Redis did not answer, the value is `missing` until the next query.
+    """
 
     def __init__(self, read: Callable[[], Awaitable[T]], missing: T, pace: Pace, fresh: float = FRESH) -> None:
         self._read, self._value, self._missing, self._pace, self._fresh = read, missing, missing, pace, fresh
@@ -25,6 +28,10 @@ class Cached(Generic[T]):
         self.complaint: Complaint | None = None  # why Redis did not answer
 
     async def get(self) -> T:
+        """Returns the cached value. Queries anew if it is too old.
+
+        If Redis fails, returns `missing` and sets `complaint` to the reason.
+        """
         async with self._lock:
             if time.monotonic() - self._read_at > self._pace.stretch(self._fresh):
                 try:

@@ -1,4 +1,7 @@
-"""The state of all watched cameras, for every page. One worker reads the reports of all workers, and the others use that."""
+"""The state of all cameras that any worker has open, for pages and API.
+
+One worker combines the reports of all workers and puts the result into Redis. The other workers read it there.
+"""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +25,12 @@ class CameraStates:
         self._version, self._states = "", dict[str, Row]()
 
     async def read(self) -> dict[str, Row]:
-        """Returns camera id -> state, viewers, frames_per_second. Raises GateUnavailableError."""
+        """Returns camera id -> state ("connecting", "reconnecting" or "live"), viewers (how many) and
+        frames_per_second.
+
+        The figures cover all workers and are about a second old, up to 5 s with thousands of cameras. Raises
+        GateUnavailableError if Redis fails.
+        """
         version, mine = await self._run()
         if mine:
             self._states = await read_states(self._store, await read_workers(self._store))
@@ -41,9 +49,12 @@ class CameraStates:
 
 
 async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row]:
-    """Returns camera id -> state (the best of all workers), viewers (holders of slots), frames_per_second.
+    """Returns camera id -> state, viewers and frames_per_second, for each camera that one of `workers` streams or has
+    open.
 
-    Raises GateUnavailableError.
+    `workers`: worker id -> its last report. state: the best that a worker reports: "live", else "reconnecting", else
+    "connecting". viewers: how many viewers stream the camera, at all workers. frames_per_second: the highest that a
+    worker reports. Raises GateUnavailableError if Redis fails.
     """
     states: dict[str, Row] = {}
     rank = ("connecting", "reconnecting", "live")

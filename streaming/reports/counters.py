@@ -1,9 +1,12 @@
-"""Counts the events of one worker between two reports. Redis adds up the counts of all workers (`lua/report.lua`).
+"""Counts the events of one worker between two reports to Redis. Redis adds up the counts of all workers.
 
-Names of counters: `granted`, `refused:<reason>`, `would_refuse:<reason>` (refused by the limits of a dry run),
-`arrivals:<in use>` (viewers admitted while so many slots were in use, see `arrival_group`), `lost`, `frames:<format>`,
-`dropped:<format>`, `bytes`, `reopened:<camera>`, `gave_up` (viewers that left the line without a slot). A histogram has
-`<name>:le:<bound>` (in this bucket alone), `<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` and `stopped`.
+Names of counters: `granted` (viewers that got a slot, the right to stream), `refused:<reason>`, `would_refuse:<reason>`
+(refused by the limits of a dry run, which refuses nobody), `arrivals:<in use>` (viewers admitted while so many slots
+were in use, see `arrival_group`), `lost` (streams that ended because their slot was lost), `frames:<format>` (sent),
+`dropped:<format>` (frames not sent to slow viewers), `bytes` (sent), `reopened:<camera>` (a lost camera is opened
+again), `gave_up` (viewers that left the waiting line without a slot). A histogram has `<name>:le:<bound>` (in this
+bucket alone), `<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` (slots whose lease expired) and
+`stopped` (streams that an administrator stopped). `lua/report.lua` adds up.
 """
 
 import json
@@ -25,8 +28,11 @@ MAX_REFUSALS_IN_REPORT = 1_000  # further refusals are only counted
 
 
 def arrival_group(in_use: int) -> int:
-    """Returns the number that stands for `in_use` in the history: itself up to 200, then rounded down to two digits. So a
-    minute has some 500 numbers at most."""
+    """Returns `in_use`, a number of running streams, rounded down to two significant digits if above 200.
+
+    The history counts the viewers that were admitted at each such number. Rounded, these are some 500 numbers a minute
+    at most.
+    """
     if in_use <= EXACT_ARRIVALS:
         return in_use
     unit = int(10 ** (len(str(in_use)) - 2))
@@ -34,12 +40,15 @@ def arrival_group(in_use: int) -> int:
 
 
 def bounds_of(histogram: str) -> tuple[float, ...]:
-    """Returns the bounds of a histogram's buckets, seconds; a last bucket "inf" has no bound."""
+    """Returns the upper bounds in seconds of the buckets of a histogram, given by its name.
+
+    Longer times are in a last bucket "inf", which is not among them.
+    """
     return WAIT_BOUNDS if histogram == WAITED else BOUNDS
 
 
 class Counted(NamedTuple):
-    """The contents of one report."""
+    """The counts and refused viewers of one report from a worker to Redis."""
 
     sequence: int
     counts: dict[str, float]
@@ -60,7 +69,7 @@ class Counters:
         self._counts[name] += amount
 
     def observe(self, name: str, seconds: float) -> None:
-        """Add an observation to a histogram."""
+        """Count a duration in the histogram `name`, such as "admission" (from the request to the admission)."""
         bounds = bounds_of(name)
         bucket = bisect_left(bounds, seconds)
         self._counts[f"{name}:le:{bounds[bucket] if bucket < len(bounds) else 'inf'}"] += 1
@@ -68,18 +77,18 @@ class Counters:
         self._counts[f"{name}:count"] += 1
 
     def count_arrival(self, in_use: int) -> None:
-        """Count a viewer that was admitted while `in_use` slots were in use."""
+        """Count a viewer that was admitted while `in_use` other streams were running."""
         self.add(f"arrivals:{arrival_group(in_use)}")
 
     def record_in_use(self, in_use: int) -> None:
-        """Record the slots in use at one moment, so that the report has the peak between two reports."""
+        """Record that `in_use` streams were running at one moment. The next report has the highest such number."""
         self._peak = max(self._peak, in_use)
 
     def count_refusal(self, error: StreamError, holder: Holder | None, *, dry_run: bool = False) -> None:
-        """Count a refusal, and store one per viewer and `STORE_INTERVAL` with its details.
+        """Count a refused viewer. Also keep the details of one refusal per viewer and second for the database.
 
-        `holder` is None if the viewer is unknown. With `dry_run`, the viewer was admitted, and only the limits of the
-        dry run refuse.
+        `error`: why. `holder`: the viewer and what they asked for; None if unknown: then the refusal is only counted.
+        `dry_run`: the viewer was admitted; only the limits of a dry run, which refuses nobody, would have refused them.
         """
         self.add(f"{'would_refuse' if dry_run else 'refused'}:{error.reason}")
         if holder is None or len(self._refusals) >= MAX_REFUSALS_IN_REPORT:
@@ -90,7 +99,10 @@ class Counters:
             self._refusals.append(_as_json(error, holder, dry_run))
 
     def take(self) -> Counted:
-        """Returns the counts to report. Until `confirm`, each call returns the same counts with the same sequence number."""
+        """Returns the counts to report. Until `confirm` is called, returns the same ones with the same sequence number.
+
+        So Redis knows a repeated report, after an answer was lost, and does not count it again.
+        """
         if self._sent is None:
             self._sequence += 1
             self._sent = Counted(self._sequence, dict(self._counts), self._refusals, self._peak)
@@ -101,7 +113,7 @@ class Counters:
         return self._sent
 
     def confirm(self) -> None:
-        """The last report has arrived: the next `take` returns new counts."""
+        """Forget the counts that `take` returned, because Redis has them. The next `take` returns new ones."""
         self._sent = None
 
 

@@ -1,5 +1,6 @@
-"""Reads the recorded history for pages and API: chart, hours of the day, preview of a limit, refusals.
+"""Reads the recorded history from the database: the figures of each minute, and refused viewers.
 
+For pages and API: a chart, the hours of the day compared, the preview of another limit, the list of refused viewers.
 All functions block on the database.
 """
 
@@ -26,15 +27,18 @@ FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 
 
 def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]:
-    """Returns columns of equal length, with one entry for each step from `since` to before `until`.
+    """Returns columns of equal length: one entry per step of `step_minutes` from `since` to before `until`.
 
-    A step has `step_minutes`, or more if there would be more than `MAX_POINTS` steps. An entry is None if nothing is
-    recorded: no worker ran, or the minutes were deleted after 30 days.
+    Steps are longer if there would be more than `MAX_POINTS`. An entry is None if nothing is recorded: no worker ran,
+    or the minutes were deleted after 30 days.
 
-    time: Unix seconds of the step's begin. peak, mbps_peak: the highest. limit, max_mbps (0: unlimited): from the minute
-    of that peak. mbps: average. seconds_at_full: sum. refusals, would_refuse: for each reason a column of counts. waited,
-    wait_median, wait_high, gave_up: see `Waits`. waits: the same of the whole time. limits, budgets: each limit that was in
-    force, and when: see `_spans`.
+    step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
+    Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of that peak. mbps: average. seconds_at_full: for
+    how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the same, of
+    viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line. wait_median,
+    wait_high: seconds that 50% and 95% of these waited at most. gave_up: viewers who left the line without a stream.
+    waits: these four over the whole time. limits, budgets: [(begin, end, limit)], Unix seconds: when each limit of
+    streams, and of Mbit/s, was in force.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
@@ -64,7 +68,11 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 
 def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, ...]]:
-    """Yield the figures of each step, from rows of FIGURES. The limits are those of the minutes with the shown peaks."""
+    """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each step.
+
+    `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. Both limits are those
+    of the minute with the step's peak.
+    """
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
         _, peak, limit, *_ = max(minutes, key=lambda row: (row[1], -row[2]))
@@ -74,7 +82,10 @@ def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, 
 
 
 def _spans(minutes: Iterable[tuple[int, float]]) -> list[tuple[int, int, float]]:
-    """Returns when each limit was in force, exact to a minute: begin and end (Unix seconds), limit. 0 is left out."""
+    """Returns (begin, end, limit) for each run of successive minutes with the same limit, in Unix seconds.
+
+    `minutes`: (Unix time / 60, limit) in order. A limit of 0 (unlimited) gives no span.
+    """
     spans: list[tuple[int, int, float]] = []
     for minute, limit in minutes:
         begin, end = minute * 60, minute * 60 + 60
@@ -86,7 +97,11 @@ def _spans(minutes: Iterable[tuple[int, float]]) -> list[tuple[int, int, float]]
 
 
 def _counts(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], ...]:
-    """Returns reason -> step -> count, of refusals and of the refusals in a dry run; and the same of waits, by bound."""
+    """Returns three mappings, each of a key to: step's number -> count of viewers. `step`: its length in minutes.
+
+    The keys: the reason of a refusal; the reason why a dry run of limits would have refused; and, of viewers admitted
+    after waiting in line, the bucket of their waiting time (its upper bound in seconds, or "inf").
+    """
     sums: tuple[dict[str, Counter[int]], ...] = ({}, {}, {})
     some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}) | ~Q(waited={}))
     for minute, *found in some.values_list("minute", "refusals", "would_refuse", "waited"):
@@ -105,8 +120,11 @@ def _rounded(column: list[float | None]) -> list[float | None]:
 
 
 def hour_of_day(days: int) -> list[dict[str, Any]]:
-    """Returns for each hour of the day (UTC) in the last `days`: recorded minutes, average and highest peak (None without
-    a minute), refusals."""
+    """Returns 24 rows, one for each hour of the day (UTC), over the last `days` days.
+
+    hour: 0 to 23. minutes: how many are recorded. average_peak, max_peak: of the most streams at once in each minute;
+    None without a minute. refusals: refused viewers.
+    """
     rows = (
         _last(days)
         .annotate(hour=F("minute") / 60 % 24)
@@ -124,13 +142,15 @@ def hour_of_day(days: int) -> list[dict[str, Any]]:
 
 
 def preview(max_concurrent: int, days: int) -> dict[str, Any]:
-    """Estimate the effect of a limit of `max_concurrent` on the new viewers of the last `days`.
+    """Estimate what a limit of `max_concurrent` streams would have changed for the new viewers of the last `days` days.
 
-    For a lower limit this is an upper bound: each new viewer is compared with the streams of that time, although the limit
-    would have refused some of them. Viewers that a lower limit refused count as admitted, in `would_be_admitted`.
+    minutes: recorded ones. minutes_above: those with more streams at once than the new limit. highest_peak: most
+    streams at once. newcomers: granted (admitted viewers) + refused (at the limit of streams). refused_otherwise:
+    refused for reasons that do not depend on `max_concurrent`; not among newcomers.
 
-    minutes: recorded. minutes_above: with a peak above the new limit. newcomers: granted + refused because no slot was
-    free. would_be_refused: of these. refused_otherwise: refused for reasons that do not depend on `max_concurrent`.
+    would_be_refused: of the newcomers. For a lower limit this is an upper bound: each is compared with the streams of
+    that time, although the limit would have refused some of these. would_be_admitted: those of refused whom a limit
+    below `max_concurrent` refused.
     """
     recorded = _last(days)
     facts = recorded.aggregate(
@@ -159,9 +179,10 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
 
 
 def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
-    """Returns how many new viewers got a slot, and how many of them while `limit` or more slots were in use.
+    """Returns how many viewers were admitted, and how many of them while `limit` or more streams were running.
 
-    A limit between two groups of arrivals counts the lower group too: the preview is an upper bound.
+    Above 200, the history has the number of streams rounded down. `limit` is rounded in the same way, so the second
+    result is an upper bound.
     """
     granted, met_full, full = 0, 0, arrival_group(limit)
     for arrivals in recorded.filter(granted__gt=0).values_list("arrivals", flat=True):
@@ -172,18 +193,19 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 
 def describe_refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
-    """Returns at most `limit` of the newest refusals before `before`, as dicts; `time` in Unix milliseconds.
+    """Returns the newest refused viewers as dicts for JSON, with `time` in Unix milliseconds.
 
-    Never more than `MAX_REFUSALS_LISTED`.
+    At most `limit`, never more than `MAX_REFUSALS_LISTED` (500), and only those before `before` if it is given.
     """
     return [_as_told(refusal) for refusal in refusal_rows(limit, before)]
 
 
 def refusal_rows(limit: int, before: datetime | None = None, after: UUID | None = None) -> list[Refusal]:
-    """Returns the rows of at most `limit` of the newest refusals before `before`. Never more than `MAX_REFUSALS_LISTED`.
+    """Returns the rows of refused viewers, the newest first; only those before `before` if it is given.
 
-    Several refusals can have the same time, and a page may end between them. `after`: the last refusal of such a page;
-    the result then begins with the refusals of time `before` that come after it.
+    At most `limit`, and never more than `MAX_REFUSALS_LISTED` (500). `after`: id of the last row of the previous page,
+    whose time is `before`. Then the result begins with the rows of the same time that come after that row, because
+    several can have the same time.
     """
     found = Refusal.objects.all()
     if before is not None:

@@ -1,4 +1,4 @@
-"""How often a worker reports to Redis and reads what pages show: the more workers there are, the less often each of them."""
+"""How often each worker reports to Redis and reads what pages show: less often with more than 250 workers."""
 
 import math
 
@@ -11,9 +11,11 @@ class Pace:
         self._factor = 1
 
     def hear(self, workers: int) -> None:
-        """Take over the number of workers that report to this Redis."""
+        """Set how many workers report to this Redis. `stretch` depends on it."""
         self._factor = min(max(math.ceil(workers / BUSY), 1), SLOWEST)
 
     def stretch(self, seconds: float) -> float:
-        """Returns the interval of what each worker does every `seconds` where workers are few."""
+        """Returns the interval for a task that each worker does every `seconds`: up to five times that if workers are
+        many.
+        """
         return seconds * self._factor

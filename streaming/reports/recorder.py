@@ -1,8 +1,8 @@
-"""Writes minutes and refusals from Redis to the database, each exactly once, by any of the workers.
+"""Writes the figures of finished minutes, and refused viewers, from Redis to the database, each exactly once.
 
-Redis hands out a batch and keeps it until the writer confirms the commit. If a writer dies, the next one gets the same
-batch, and the database knows by the batch's id whether its minutes are already stored. Counts that a late worker adds
-to a stored minute are merged into its row.
+Any worker may write. Redis hands out a batch and keeps it until the writer confirms the commit. If a writer dies, the
+next one gets the same batch, and the database knows by the batch's id whether its minutes are already stored. Counts
+that a late worker adds to a stored minute are merged into its row.
 """
 
 import asyncio
@@ -40,9 +40,10 @@ Fields = Mapping[str, str]  # of a minute in Redis
 
 
 async def run(store: Store, tries: Callable[[], bool] = lambda: False) -> None:
-    """Write until the task is cancelled. Survives failures of Redis and of the database, and logs each kind once.
+    """Write the history from Redis to the database, and delete old history, until the task is cancelled.
 
-    `tries`: whether a dry run is in force.
+    Survives failures of Redis and of the database, and logs each kind once. `tries`: returns whether a dry run of
+    limits is in force; then it writes every half second instead of every 10 seconds.
     """
     pace = Pace(tries)
     failure: type[Exception] | None = None
@@ -69,10 +70,13 @@ async def run(store: Store, tries: Callable[[], bool] = lambda: False) -> None:
 
 
 class Pace:
-    """Waits between two attempts to write: for a short time during a dry run, whose result somebody may be looking at."""
+    """Waits between two writes of the history to the database: about 10 s, or 0.5 s during a dry run of limits.
+
+    Somebody may be looking at the result of the dry run: the number of viewers whom the limits would have refused.
+    """
 
     def __init__(self, tries: Callable[[], bool]) -> None:
-        """`tries`: whether a dry run is in force."""
+        """`tries`: returns whether a dry run of limits is in force (it counts whom they would refuse)."""
         self._tries = tries
         self._tried_at = -math.inf
 
@@ -88,9 +92,10 @@ class Pace:
 
 
 async def write_out(store: Store) -> bool:
-    """Write finished minutes and refusals. Returns False if another worker has the writer's lease.
+    """Write the figures of finished minutes, and refused viewers, from Redis to the database.
 
-    Raises GateUnavailableError, django.db.Error. Nothing is lost then.
+    Returns False if another worker is writing. Raises GateUnavailableError if Redis fails, or django.db.Error; nothing
+    is lost then, and a later call writes it.
     """
     for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)
@@ -112,7 +117,10 @@ async def write_out(store: Store) -> bool:
 
 
 def write_batch(id: str, minutes: Iterable[tuple[str, Iterable[str]]], refusals: Iterable[str]) -> None:
-    """Store a batch, once per `id`. `minutes`: Unix minute and [field, value, ...]; `refusals`: JSON."""
+    """Store a batch of history from Redis in the database. If its `id` is stored already, this changes nothing.
+
+    `minutes`: (Unix time / 60, [figure's name, value, ...]), as text. `refusals`: refused viewers, each a JSON object.
+    """
     found = {int(minute): _fields(list(pairs)) for minute, pairs in minutes}
     with transaction.atomic():
         # A second writer of the same batch waits here for the first one, and then finds its row.
@@ -139,7 +147,10 @@ def _write_minutes(found: Mapping[int, Fields]) -> None:
 
 
 def merge(row: Minute, fields: Fields) -> None:
-    """Merge the counts of Redis into a row: the higher peak, the newer limits, and the sum of the other counts."""
+    """Merge the figures of a minute from Redis into the minute's row: higher peaks, newer limits, sums of counts.
+
+    `fields`: figure's name -> number as text.
+    """
     row.peak = max(row.peak, round(_number(fields.get("peak"))))
     row.limit = round(_number(fields.get("limit"))) or row.limit
     if "max_kbps" in fields:
@@ -176,7 +187,10 @@ def _number(text: str | None) -> float:
 
 
 def refusal_of(text: str) -> Refusal | None:
-    """Returns the row of a refusal, or None for invalid JSON, which must not block the refusals after it."""
+    """Returns the unsaved row of a refused viewer from its JSON, or None if `text` is invalid.
+
+    An invalid text is only logged, so that it does not block the refusals after it.
+    """
     try:
         given = json.loads(text)
         return Refusal(

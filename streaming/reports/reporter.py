@@ -1,6 +1,6 @@
-"""Reports to Redis each second: the worker's cameras, what its viewings send, and its counts.
+"""Reports to Redis each second: the cameras that this worker has open, kbit/s to viewers, and counts of events.
 
-The answer has the version of the limits in force and the orders to stop viewings of this worker.
+The answer has the version of the limits in force, and the orders to stop viewers' streams at this worker.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS, RATES]  # where `remove_worker.lu
 
 
 class Order(TypedDict):
-    """An order to stop a viewing of this worker, or to remove a viewer from the line."""
+    """An order from Redis to stop a viewer's stream at this worker, or to take a viewer out of the waiting line."""
 
     id: str  # of the viewing
     message: str  # for the viewer
@@ -69,7 +69,7 @@ class ReportedViewing(Protocol):
 
 @dataclass(frozen=True)
 class ReportSource:
-    """The state of a worker. Each report reads it anew."""
+    """Callbacks that return a worker's state. Each report calls them."""
 
     viewings: Callable[[], Iterable[ReportedViewing]]
     describe: Callable[[], dict[str, Any]]  # host, process and cameras
@@ -78,9 +78,9 @@ class ReportSource:
 
 class AnswerReceiver(Protocol):
     def __call__(self, version: str, orders: list[Order]) -> None:
-        """Called with each answer of Redis. `version`: of the limits in force.
+        """Handle Redis's answer to a report. `version`: of the limits in force; it differs after each change of them.
 
-        The same order may come again if an answer was lost.
+        `orders`: each ends a viewer's stream or wait in line. The same order may come again if an answer was lost.
         """
 
 
@@ -96,7 +96,11 @@ class Reporter:
         stills: Traffic | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """`lease`: seconds after which Redis forgets a worker that does not report. `pace`: hears of all workers."""
+        """`worker`: its id. `source`: read for each report. `receive`: called with each answer of Redis.
+
+        `lease`: seconds after which Redis forgets a worker that does not report. `stills`: measures the still pictures
+        that the worker sends. `pace`: is told the number of workers, and sets the interval of reports.
+        """
         self._store, self._worker, self._counters = store, worker, counters
         self._source, self._receive = source, receive
         self._lease_ms = round(lease * 1000)
@@ -111,11 +115,14 @@ class Reporter:
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
 
     def soon(self) -> None:
-        """Report within `COALESCE`: something has changed, or an order waits."""
+        """Let `run` send a report within 50 ms: a camera's state has changed, or Redis has an order for this worker."""
         self._soon.set()
 
     async def run(self) -> None:
-        """Report until the task is cancelled. Counts wait while Redis is away."""
+        """Report every second, or less often with more than 250 workers, until the task is cancelled.
+
+        While Redis fails, the counts are kept for a later report.
+        """
         seconds = 0  # since the last report at the usual interval
         while True:
             due = False
@@ -138,15 +145,15 @@ class Reporter:
                 logger.exception("The report failed; it is tried again")
 
     def sample(self) -> None:
-        """Measure the rates; once a second."""
+        """Measure the rate of each viewer's stream and of the still pictures. To be called once a second."""
         for viewing in self._source.viewings():
             viewing.traffic.sample()
         self._stills.sample()
 
     async def send(self, *, rates: bool = True) -> None:
-        """Report now. Raises GateUnavailableError.
+        """Send a report to Redis now, and call `receive` with its answer. Raises GateUnavailableError if Redis fails.
 
-        `rates`: at the usual interval, with the cameras' measured rates.
+        `rates`: with the measured rates of cameras. False: an extra report between the regular ones.
         """
         async with self._lock:
             if rates and self._intervals % WHOLE == 0:
@@ -171,12 +178,15 @@ class Reporter:
         self._receive(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
-        """Send the last report, then remove this worker from Redis. Raises GateUnavailableError."""
+        """Send the last report, then remove this worker from Redis. Raises GateUnavailableError if Redis fails."""
         await self.send()
         await self._store.run("reports/remove_worker", WORKER_KEYS, [self._worker])
 
     def leave_now(self, url: str) -> None:
-        """Remove this worker from Redis without a loop. Counts that were not reported are lost."""
+        """Remove this worker from Redis at the end of the process, without an event loop. `url`: of Redis.
+
+        Counts that were not reported are lost.
+        """
         run_now(url, "reports/remove_worker", WORKER_KEYS, [self._worker])
 
     def _arguments(self, counted: Counted, rates: bool) -> list[Argument]:
@@ -212,7 +222,10 @@ def _json(value: object) -> str:
 
 
 def _watched(held: Iterable[tuple[Holder, int]]) -> dict[str, dict[str, Any]]:
-    """Returns camera -> its name and the kbit/s that its viewers get."""
+    """Returns camera id -> name, and kbps (kbit/s that this worker sends of it to all viewers).
+
+    `held`: for each stream, its viewer and camera, and the kbit/s that are sent.
+    """
     watched: dict[str, dict[str, Any]] = {}
     for holder, kbps in held:
         watched.setdefault(holder.camera_id, {"name": holder.camera, "kbps": 0})["kbps"] += kbps
@@ -220,10 +233,12 @@ def _watched(held: Iterable[tuple[Holder, int]]) -> dict[str, dict[str, Any]]:
 
 
 def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, CountedStream], dict[str, int]]:
-    """Returns the rates with which Redis counts streams, in kbit/s.
+    """Returns the figures by which Redis counts streams against the bandwidth limit, in kbit/s.
 
-    Lease -> [rate field, estimate, highest rate of the field's streams or 0, number of the last change]; and rate field
-    -> the highest rate of a stream that dropped no frames.
+    First: id of a stream's lease -> (rate field, which names camera and quality; estimate, until a rate is measured;
+    highest measured rate of the field's streams at this worker, 0: none; number of the stream's last change to another
+    field). Second: rate field -> highest measured rate of those of its streams that dropped no frames. Measured rates
+    are raised by a margin of 10%.
     """
     rates = [(slot, traffic, round(traffic.kbps * MARGIN) if traffic.settled else 0) for slot, traffic in held]
     highest: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Deletes old history and expired sessions, hourly by one of all workers."""
+"""Deletes old history, ended blocks of users and expired sessions, hourly by one of all worker processes."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,14 +20,19 @@ PURGE_CHUNKS = 1_000
 
 
 async def purge_in_turn(store: Store) -> None:
-    """Purge unless a worker has within the last hour. Raises GateUnavailableError, django.db.Error."""
+    """Delete old rows of the database (`purge`), unless a worker did so within the last hour.
+
+    Raises GateUnavailableError if Redis fails, or django.db.Error.
+    """
     if await claim_turn(store, PURGED, PURGE_EVERY):
         await database_sync_to_async(purge)()
 
 
 def purge(keep: timedelta = KEEP) -> int:
-    """Delete history older than `keep`, blocks that have ended, and expired sessions, which Django never deletes itself. One
-    call deletes a bounded number of rows of each kind. Returns how many it deleted."""
+    """Delete history older than `keep`, ended blocks of users, and expired sessions, which Django never deletes itself.
+
+    One call deletes a bounded number of rows of each kind. Returns how many rows it deleted in all.
+    """
     now = timezone.now()
     before = now - keep
     olds: tuple[models.QuerySet[Any], ...] = (

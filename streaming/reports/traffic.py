@@ -1,4 +1,4 @@
-"""Measures what a viewing sends, where frames go to the socket."""
+"""Measures what is sent to a viewer, or what a worker sends as still pictures: bytes, frames and kbit/s."""
 
 import math
 import time
@@ -10,7 +10,10 @@ EARLY = 0.9  # of a second: the next sample may come as early as this
 
 
 class Traffic:
-    """Counts bytes and frames, and measures the rate of the last seconds. The owner calls `sample` once a second."""
+    """Counts sent bytes, sent frames and dropped frames, and measures the rate in kbit/s.
+
+    The owner must call `sample` once a second.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -18,7 +21,7 @@ class Traffic:
         self._samples: deque[tuple[float, int, int]] = deque(maxlen=WINDOW + 1)  # time, bytes, dropped frames
 
     def sent(self, size: int) -> None:
-        """Count a frame of `size` bytes."""
+        """Count a sent frame of `size` bytes."""
         self.bytes += size
         self.frames += 1
 
@@ -26,7 +29,7 @@ class Traffic:
         return {"frames": self.frames, "bytes": self.bytes, "dropped": self.dropped}
 
     def restart(self) -> None:
-        """Measure anew, because the quality or format has changed."""
+        """Measure the rate anew, because the quality or format has changed. The counts go on."""
         self._samples.clear()
 
     def sample(self) -> None:
@@ -34,23 +37,23 @@ class Traffic:
 
     @property
     def kbps(self) -> float:
-        """The rate of the last `WINDOW` seconds, or since the first sample; 0 with fewer than two samples."""
+        """The kbit/s of the last `WINDOW` (5) seconds, or since the first sample; 0 with fewer than two samples."""
         if len(self._samples) < 2:
             return 0.0
         (started, before, _), (ended, after, _) = self._samples[0], self._samples[-1]
         return (after - before) * 8 / 1000 / max(ended - started, 0.001)
 
     def kbps_with(self, size: int) -> float:
-        """The rate of the last seconds until now if `size` bytes were sent now."""
+        """Returns the kbit/s of the last five seconds if `size` more bytes were sent now: a slightly high estimate."""
         started, before, _ = self._samples[0] if self._samples else (-math.inf, 0, 0)
         return (self.bytes + size - before) * 8 / 1000 / min(max(self._clock() - started, EARLY), EARLY * WINDOW)
 
     @property
     def settled(self) -> bool:
-        """Whether the samples cover a whole window."""
+        """Whether the rate is measured over a whole window of 5 seconds."""
         return len(self._samples) > WINDOW
 
     @property
     def whole(self) -> bool:
-        """Whether the samples cover a whole window without a dropped frame, so that another viewer would take as much."""
+        """Whether no frame was dropped in a whole window of 5 seconds: then `kbps` is the full rate of the stream."""
         return self.settled and self._samples[0][2] == self.dropped

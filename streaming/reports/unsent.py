@@ -12,7 +12,7 @@ CountedStream = tuple[str, int, int, int]
 
 
 class Part(NamedTuple):
-    """The part of a report that Redis does not have yet, so that it is sent."""
+    """The part of a worker's report that Redis does not have yet, so that only this part is sent."""
 
     report: str  # "": unchanged
     streams: dict[str, CountedStream]  # lease -> stream
@@ -20,6 +20,8 @@ class Part(NamedTuple):
 
 
 class Unsent:
+    """Remembers what Redis has of a worker's reports. After `select`, `confirm` if the part arrived, else `forget`."""
+
     def __init__(self) -> None:
         self._report = ""
         self._streams: dict[str, CountedStream] = {}  # as Redis has them
@@ -27,7 +29,10 @@ class Unsent:
         self._selected: tuple[str, dict[str, CountedStream], Part] = "", {}, Part("", {}, ())
 
     def select(self, report: str, streams: dict[str, CountedStream]) -> Part:
-        """Returns the part that Redis does not have. `report`: JSON; `streams`: lease -> stream."""
+        """Returns the part of a report that Redis does not have. `report`: the worker's state as JSON.
+
+        `streams`: id of a stream's lease -> the figures by which Redis counts it against the bandwidth limit.
+        """
         part = Part(
             "" if report == self._report else report,
             {id: stream for id, stream in streams.items() if not self._is_known(id, stream)},
@@ -37,7 +42,10 @@ class Unsent:
         return part
 
     def confirm(self, rates: Sequence[int]) -> None:
-        """Redis has the part that was selected last. `rates`: kbit/s of its fields, 0 if none was measured."""
+        """Remember that Redis has the part that `select` returned last.
+
+        `rates`: the kbit/s that Redis has measured for each entry of the part's `fields` (camera and quality), 0: none.
+        """
         self._report, self._streams, part = self._selected
         before, self._counted = self._counted, {}
         for field, rate in zip(part.fields, rates, strict=True):
@@ -52,7 +60,7 @@ class Unsent:
             }
 
     def forget(self) -> None:
-        """Redis may have lost what it had."""
+        """Let the next `select` return the whole report, because Redis may have lost what it had."""
         self._report, self._streams, self._counted = "", {}, {}
 
     def _is_known(self, id: str, stream: CountedStream) -> bool:

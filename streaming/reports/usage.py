@@ -1,4 +1,7 @@
-"""The present usage of slots, cameras and bandwidth, for pages, API and metrics. Briefly cached, for many pages at once."""
+"""The present usage of streams, cameras and bandwidth over all workers, for pages, API and metrics.
+
+It is cached briefly, so that many open pages cause few queries.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +27,10 @@ Row = dict[str, Any]
 
 
 class UsageReport:
-    """The usage as dictionaries for JSON, at most `FRESH` seconds old, more with many workers."""
+    """The usage of slots (rights to stream), cameras and bandwidth over all workers, as dictionaries for JSON.
+
+    It is at most half a second old, the states of cameras a few seconds. With over 250 workers, it may be older.
+    """
 
     def __init__(
         self,
@@ -35,8 +41,9 @@ class UsageReport:
         worker: str = "",
         pace: Pace | None = None,
     ) -> None:
-        """`complaint`: why Redis refused the last write. `eviction`: the policy of a Redis that may evict slots. `worker`:
-        the worker that asks. `pace`: that of its reports."""
+        """`policy`: returns the limits in force. `complaint`: returns why Redis refused this worker's last report, or
+        None. `eviction`: returns Redis's maxmemory-policy if it may evict slots, else "". `worker`: this worker's id.
+        `pace`: extends the cache's time if workers are many."""
         self._store, self._policy, self._last_complaint, self._eviction = store, policy, complaint, eviction
         self._worker, pace = worker, pace or Pace()
         self._summary: Cached[Summary | None] = Cached(lambda: self._read(rates=bool(policy().budget)), None, pace)
@@ -48,18 +55,19 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Returns in_use, limit, available, state ("open", "recovering", "unavailable") and waiting (viewers in line).
-
-        `operator`: whether the viewer may take the reserved slots.
-        """
+        """Returns in_use and limit (of streams), available (how many this viewer could open now), waiting (viewers in
+        line) and state: "open"; "recovering": new viewers wait because Redis has lost its data; or "unavailable": Redis
+        fails, and in_use and waiting are None. `operator`: whether the viewer may use the slots that are reserved for a
+        group."""
         gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
         return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
 
     async def has_room(self, rate: Rate) -> bool:
-        """Returns whether the bandwidth budget has room for one more stream.
+        """Returns whether the bandwidth limit has room for one more stream of the estimated `rate`; False if Redis
+        fails.
 
-        A stream that alone exceeds the budget is admitted if there is no other.
+        A stream that alone exceeds the limit is admitted if there is no other.
         """
         budget = self._policy().budget
         if not budget:
@@ -74,9 +82,9 @@ class UsageReport:
         return summary.counted + expected <= budget or (expected > budget and summary.in_use == 0)
 
     async def has_room_for_stills(self, kbps: float) -> bool:
-        """Returns whether the budget has room for `kbps` of this worker's stills, instead of those that it reported.
+        """Returns whether the bandwidth limit has room if this worker now sends `kbps` of still pictures in all.
 
-        Without an answer from Redis, these stills alone count.
+        This replaces the rate that it reported last. If Redis fails, only `kbps` is compared with the limit.
         """
         budget = self._policy().budget
         if not budget:
@@ -85,10 +93,13 @@ class UsageReport:
         return (summary.counted - summary.stills if summary else 0) + kbps <= budget
 
     async def viewers_of(self, camera: str) -> int:
+        """Returns how many viewers stream a camera, given by its id; 0 also if Redis fails."""
         return await self._count(CAMERA_SET + camera) or 0
 
     async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, Any]:
-        """Returns the usage of the gate, the cameras and this user over all workers, without other personal data."""
+        """Returns a user's view of the usage over all workers, without personal data of others: gate (slots in_use,
+        limit, available, waiting, state), cameras (id -> state, viewers, frames_per_second), max_per_camera (limit of
+        viewers), yours (the user's streams in_use, None if Redis fails, and their limit), time (Unix ms)."""
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
         return {
@@ -100,7 +111,7 @@ class UsageReport:
         }
 
     async def _count(self, set: str) -> int | None:
-        """Returns the leases in a limited set, None if Redis does not answer."""
+        """Returns how many streams a camera or user has; None if Redis fails. `set`: the Redis key of their leases."""
         try:
             (count,) = await count_leases(self._store, [set])
         except GateUnavailableError:
@@ -110,7 +121,9 @@ class UsageReport:
     # For administrators.
 
     async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
-        """Returns gate, a page of the holders of slots, cameras and workers, with measured Mbit/s."""
+        """Returns the usage for administrators and Prometheus: time (Unix ms), gate (the limits of all streams: how far
+        they are used), workers, cameras and viewers. `offset`, `limit`: the page of viewers, those who have streamed
+        longest first; limit 0: none. If Redis fails, the lists are empty and gate["state"] is "unavailable"."""
         summary, complaint, workers = await self._read_all()
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:
@@ -130,11 +143,13 @@ class UsageReport:
         }
 
     async def gate(self) -> Row:
-        """Returns the usage of all limits."""
+        """Returns how far the limits of all streams are used. Its keys are the fields of `GateOut`
+        (`web/limit_schemas.py`)."""
         return self._gate(*await self._read_all())
 
     async def viewers(self, offset: int, limit: int) -> Viewers:
-        """Returns a page of the holders of slots, the oldest first. Raises GateUnavailableError."""
+        """Returns `limit` of the viewers who stream now after the first `offset`, those who have streamed longest
+        first. Raises GateUnavailableError if Redis fails."""
         summary, _ = await self._now()
         if summary is None:
             raise GateUnavailableError
@@ -144,7 +159,8 @@ class UsageReport:
         return await read_summary(self._store, self._worker, rates=rates)
 
     async def _now(self, *, whole: bool = False) -> tuple[Summary | None, Complaint | None]:
-        """Returns the summary, or None and why Redis does not answer or accepts no writes: then its data is out of date."""
+        """Returns the streams in use and None; or None and the reason if Redis does not answer or accepts no writes:
+        then its data would be out of date. `whole`: with the bandwidth in use, even if no limit needs it."""
         cached = self._whole_summary if whole else self._summary
         summary = await cached.get()
         complaint = cached.complaint or self._last_complaint()
@@ -194,7 +210,10 @@ def _worker_row(report: Row) -> Row:
 
 
 def _camera_rows(states: Mapping[str, Row], workers: Mapping[str, Row]) -> list[Row]:
-    """Returns the cameras that are watched with their names, those with the highest rate first."""
+    """Returns a row for each camera that has viewers, the highest mbps (Mbit/s to all its viewers) first.
+
+    `states`: camera id -> state, viewers, frames_per_second. `workers`: worker id -> its last report.
+    """
     rows = {
         id: {"id": id, "name": id, **state, "mbps": 0.0} for id, state in states.items() if state["viewers"]
     }  # a worker of an older release reports no names

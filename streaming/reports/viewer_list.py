@@ -1,4 +1,4 @@
-"""The viewers that administrators see: one page of the list of all holders of slots."""
+"""The list of all viewers who stream now, for administrators, page by page."""
 
 from typing import Any, NamedTuple
 
@@ -14,14 +14,21 @@ class Viewers(NamedTuple):
 
 
 class ViewerList:
-    """Remembers when each lease began, so that a reading asks for the details of new leases and of one page only."""
+    """Reads the viewers who stream now from Redis, page by page.
+
+    It remembers when each stream began, so that a call of `page` asks only for the details of new streams and of one
+    page.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._since: dict[str, float] = {}  # lease -> Unix ms
 
     async def page(self, offset: int, limit: int) -> Viewers:
-        """Returns `limit` viewers after the first `offset`, the oldest first. Raises GateUnavailableError."""
+        """Returns `limit` viewers after the first `offset`, those who have streamed longest first.
+
+        Raises GateUnavailableError if Redis fails.
+        """
         leases = await read_leases(self._store)
         new = await read_holders(self._store, [id for id in leases if id not in self._since])
         began = self._since | {id: float(holder.get("since", 0)) for id, holder in new.items()}

@@ -1,4 +1,7 @@
-"""How long viewers waited in line, from the histogram `waited` of `counters.py`: bound in seconds -> count of viewers."""
+"""How long viewers waited in line before they were admitted: median and 95th percentile.
+
+The data is the histogram `waited` of `counters.py`: upper bound of a bucket in seconds -> viewers in this bucket alone.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,7 +24,13 @@ Found = Mapping[str, Counter[int]]  # bound -> step of a chart -> count
 
 
 def columns(found: Found, steps: Iterable[int], gave_up: Iterable[int | None]) -> dict[str, list[float | None]]:
-    """Returns a column of each field of `Waits`. `gave_up`: of each step, None if nothing is recorded."""
+    """Returns the columns waited, wait_median, wait_high and gave_up, each with an entry per step of a chart.
+
+    waited: viewers admitted after waiting in line. wait_median, wait_high: seconds that 50% and 95% of these waited at
+    most. `found`: upper bound of a histogram's bucket -> step's number -> viewers. `steps`: their numbers. `gave_up`:
+    for each step, the viewers who left the line without a stream; None: nothing is recorded, and all four entries are
+    None.
+    """
     rows = [
         UNKNOWN if left is None else _waits({bound: found[bound][step] for bound in found}, left)
         for step, left in zip(steps, gave_up, strict=True)
@@ -30,7 +39,12 @@ def columns(found: Found, steps: Iterable[int], gave_up: Iterable[int | None]) -
 
 
 def total(found: Found, gave_up: Iterable[int | None]) -> dict[str, float | None]:
-    """Returns the fields of `Waits` of all steps together."""
+    """Returns how long viewers waited in line, over all steps of a chart together.
+
+    waited: viewers admitted after waiting. wait_median, wait_high: seconds that 50% and 95% of these waited at most;
+    None if nobody waited. gave_up: sum of the argument `gave_up`, for each step the viewers who left the line without a
+    stream. `found`: upper bound of a histogram's bucket -> step's number -> viewers.
+    """
     return _waits({bound: counts.total() for bound, counts in found.items()}, sum(filter(None, gave_up)))._asdict()
 
 
@@ -39,9 +53,11 @@ def _waits(counts: Mapping[str, int], gave_up: int) -> Waits:
 
 
 def quantile(counts: Mapping[str, int], share: float) -> float | None:
-    """Estimate the seconds within which `share` of the viewers got their slot; None without viewers.
+    """Estimate the seconds for which `share` (0 to 1) of the viewers waited at most before admission; None without
+    viewers.
 
-    Linear within a bucket, as in Prometheus. The last bucket has no bound and counts as the highest one.
+    `counts`: upper bound of a histogram's bucket -> viewers in this bucket alone. The estimate is linear within a
+    bucket, as in Prometheus. Waits beyond the highest bound count as this bound.
     """
     target = share * sum(counts.values())
     if not target:

@@ -29,7 +29,7 @@ _parse_url: Any = redis.connection.parse_url
 
 @dataclass(frozen=True)
 class Service:
-    """A master that Sentinels know by name."""
+    """A Redis master that its Sentinels know by `name`, with what redis-py needs to connect to it and to them."""
 
     name: str
     sentinels: tuple[tuple[str, int], ...]
@@ -39,7 +39,9 @@ class Service:
     sentinel_options: dict[str, Any] = field(repr=False)
 
     async def master(self) -> tuple[str, int]:
-        """Ask the Sentinels one after the other. Raises RedisError if none knows a master that is up."""
+        """Ask the Sentinels one after the other. Returns the master's host and port. Raises RedisError if none knows a
+        master that is up.
+        """
         sentinel = _AsyncSentinel(self.sentinels, sentinel_kwargs=self.sentinel_options)
         try:
             host, port = await sentinel.discover_master(self.name)
@@ -49,7 +51,9 @@ class Service:
                 await client.aclose()
 
     def master_now(self) -> tuple[str, int]:
-        """`master` for threads."""
+        """Ask the Sentinels one after the other, without an event loop; blocks. Returns the master's host and port.
+        Raises RedisError if none knows a master that is up.
+        """
         sentinel = _Sentinel(self.sentinels, sentinel_kwargs=self.sentinel_options)
         try:
             host, port = sentinel.discover_master(self.name)
@@ -60,7 +64,9 @@ class Service:
 
 
 def service_of(url: str) -> Service | None:
-    """Returns None if the address names one server. Raises ValueError if it names no Sentinel or no service."""
+    """Returns the master and Sentinels that a redis+sentinel:// or rediss+sentinel:// address names, None if the
+    address names one server. Raises ValueError if it names no Sentinel or no service.
+    """
     scheme, _, rest = url.partition("://")
     if not scheme.lower().endswith("+sentinel"):
         return None
@@ -85,7 +91,9 @@ def service_of(url: str) -> Service | None:
 
 
 def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
-    """Raises ValueError if a port is no number."""
+    """Returns host and port of each Sentinel in a list like "host:port,host". Raises ValueError if a port is
+    invalid.
+    """
     found = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
     try:
         return tuple((part.hostname or "", part.port or SENTINEL_PORT) for part in found)
@@ -94,7 +102,9 @@ def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
 
 
 def layer_host(url: str, **options: Any) -> dict[str, Any]:
-    """Returns the address as channels_redis takes it among its `hosts`. Raises ValueError."""
+    """Returns a Redis address in the form of an entry of channels_redis's `hosts`, with `options` for its connections.
+    Raises ValueError if an address of Sentinels is malformed.
+    """
     service = service_of(url)
     if service is None:
         return {"address": url, **options}
@@ -103,7 +113,9 @@ def layer_host(url: str, **options: Any) -> dict[str, Any]:
 
 
 def blocking_client(url: str, **options: Any) -> "redis.Redis":
-    """Returns redis-py's blocking client of the address. Raises ValueError."""
+    """Returns redis-py's blocking client for an address of a server or of Sentinels. `options`: redis-py's. Raises
+    ValueError if the address is malformed.
+    """
     service = service_of(url)
     if service is None:
         return redis.Redis.from_url(url, **options)

@@ -1,9 +1,9 @@
 """Connections to Redis: a pipelined one for the event loop, and a blocking one for threads.
 
-A client with a pool takes a connection, sends, waits and gives it back. That was half the cost of an admission. Here all
-calls share one connection: each is written at once, and the replies come in the order of the calls. A written call is
-complete even if its task is cancelled, and a later call (a release) never overtakes it. redis-py connects (address,
-password, TLS). hiredis, redis-py's own parser, reads the replies.
+A client with a pool takes a connection, sends, waits and gives it back. That was half the cost of admitting a stream.
+Here all calls of an event loop share one connection: each is written at once, and the replies come in the order of the
+calls. A written call is complete even if its task is cancelled, and a later call (a release) never overtakes it.
+redis-py connects (address, password, TLS). hiredis, redis-py's own parser, reads the replies.
 """
 
 import asyncio
@@ -35,11 +35,12 @@ class WireLostError(Exception):
 
 
 class TooLateError(Exception):
-    """Redis answers other calls, but the reply did not come within `DEADLINE`."""
+    """Redis answers other calls, but the reply did not come within `DEADLINE` (1.5 s)."""
 
 
 class Dialer:
-    """Connects to the server of an address. For Sentinels it asks them each time: the master may be another one."""
+    """Connects to the Redis server of a URL. If the URL names Sentinels, asks them for the master each time: it may be
+    another one."""
 
     def __init__(self, url: str) -> None:
         self._service = service_of(url)
@@ -53,7 +54,8 @@ class Dialer:
         self._seconds = CONNECT_TIMEOUT + SENTINEL_TIMEOUT * len(self._service.sentinels if self._service else ())
 
     async def dial(self) -> Connection:
-        """Returns a new connection. Raises RedisError, OSError or TimeoutError."""
+        """Connect to Redis. Returns redis-py's connection, the same object each time. Raises RedisError, OSError or
+        TimeoutError if that fails."""
         try:
             async with asyncio.timeout(self._seconds):
                 if self._service is not None:
@@ -66,7 +68,8 @@ class Dialer:
 
 
 class Wire(asyncio.Protocol):
-    """A pipelined connection. The future of a call raises WireLostError, TooLateError, or redis's ReplyError."""
+    """A pipelined connection to Redis: calls do not wait for the replies to earlier ones. The future of a call raises
+    WireLostError, TooLateError (no reply in 1.5 s), or hiredis.ReplyError if Redis refuses the call."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -79,7 +82,7 @@ class Wire(asyncio.Protocol):
 
     @classmethod
     async def open(cls, dialer: Dialer) -> "Wire":
-        """Raises RedisError, OSError or TimeoutError."""
+        """Connect to Redis. Raises RedisError, OSError or TimeoutError if that fails."""
         connection = await dialer.dial()
         wire = cls()
         # From here on redis-py neither reads nor writes: the transport belongs to this protocol. The writer is kept because
@@ -97,7 +100,8 @@ class Wire(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def call(self, *words: Word) -> "asyncio.Future[Any]":
-        """Send a command and return the future of its reply. A future that is cancelled or never awaited stops nothing."""
+        """Send a command, given as its words. Returns the future of its reply; cancelling that does not stop the
+        call."""
         reply: asyncio.Future[Any] = self._loop.create_future()
         if self._transport is None or self._transport.is_closing():
             reply.set_exception(WireLostError())
@@ -109,6 +113,7 @@ class Wire(asyncio.Protocol):
         return reply
 
     def close(self) -> None:
+        """Close the connection at once. Unsent data is dropped, and calls without a reply fail with WireLostError."""
         if self._transport is not None:
             # Reset the connection: unsent data must not reach Redis when the network heals, long after the calls failed.
             connection = self._transport.get_extra_info("socket")
@@ -117,8 +122,8 @@ class Wire(asyncio.Protocol):
         self.connection_lost(None)
 
     def _look(self) -> None:
-        """Close the connection if Redis is silent while a reply is due. While it answers, fail only the calls that wait for
-        longer than `DEADLINE`."""
+        """Close the connection if Redis has been silent for REPLY_TIMEOUT (0.7 s) while a reply is due. While it
+        answers, fail only the calls that have waited for DEADLINE (1.5 s)."""
         self._watch = None
         if not self._waiting:
             return
@@ -163,8 +168,8 @@ class Wire(asyncio.Protocol):
 
 
 def thread_dialer(url: str) -> Callable[[], redis.Connection]:
-    """Returns a function that makes redis-py's connections for `ThreadWire`. It raises RedisError if Sentinels know no
-    master."""
+    """Returns a function that makes redis-py's connections to `url` for ThreadWire, not yet connected. The function
+    raises RedisError if `url` names Sentinels and none knows a master."""
     service = service_of(url)
     pool = redis.ConnectionPool.from_url(
         service.url if service else url,
@@ -186,7 +191,8 @@ def thread_dialer(url: str) -> Callable[[], redis.Connection]:
 
 
 class ThreadWire:
-    """A blocking connection for one thread at a time. Raises OSError, and RedisError while it connects."""
+    """A blocking connection to Redis, for one thread at a time. Creating it connects, and raises OSError or RedisError
+    if that fails."""
 
     def __init__(self, connection: redis.Connection) -> None:
         connection.connect()  # type: ignore[no-untyped-call]
@@ -194,7 +200,8 @@ class ThreadWire:
         self._socket = cast(socket.socket, connection._sock)
 
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """Send all commands in one round trip. Returns their replies; a ReplyError is returned, not raised."""
+        """Send all commands, each given as its words, in one round trip. Returns their replies in order; a ReplyError
+        (Redis refuses) is returned, not raised. Raises OSError if the connection is lost or silent for 0.7 s."""
         asked = memoryview(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
         for start in range(0, len(asked), SEND_CHUNK):
             self._socket.sendall(asked[start : start + SEND_CHUNK])
@@ -213,5 +220,5 @@ class ThreadWire:
 
 
 def fields_of(words: list[bytes]) -> dict[bytes, bytes]:
-    """Returns the fields of a stream's entry, which Redis sends as a list of names and values."""
+    """Returns the fields of an entry of a Redis stream. `words`: names and values in turn, as Redis sends them."""
     return dict(zip(words[::2], words[1::2], strict=True))

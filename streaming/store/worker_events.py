@@ -1,7 +1,8 @@
-"""Small events between workers, over the channel layer: new stop orders, changed limits, access to check again.
+"""Small events between workers, over Channels' channel layer: new orders to stop streams, changed limits, streams whose
+access must be checked again.
 
-Each worker listens on one channel. Consumers do not listen, because Channels ends them when Redis is gone. The layer may
-lose an event: polling finds the same change later, or the person who asked for it asks again.
+Each worker listens on one channel. Consumers do not listen, because Channels ends them when Redis is gone. The layer
+may lose an event: polling finds the same change later, or the person who asked for it asks again.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ RETRY = 2.0  # seconds until listening again after the layer failed
 
 
 class Kind(StrEnum):
-    """The `type` of an event."""
+    """The types of the events that workers send each other."""
 
     ORDERS = "orders"  # Redis has new stop orders
     POLICY = "policy"  # the limits have changed
@@ -34,7 +35,7 @@ Event = dict[str, Any]  # `type`: a Kind
 
 
 async def send(event: Event) -> None:
-    """Send an event to every worker. It may be lost; nothing is raised."""
+    """Send an event, whose `type` is a Kind, to every worker. The event may be lost; nothing is raised."""
     try:
         layer = get_channel_layer()
         if layer is not None:
@@ -50,7 +51,9 @@ def send_from_sync(event: Event) -> None:
 
 
 async def listen(handle: Callable[[Event], None]) -> None:
-    """Call `handle` with each event until cancelled. Failures of the layer, and of `handle`, do not end it."""
+    """Call `handle` with each event from a worker, until cancelled. Goes on after failures of the layer and of
+    `handle`.
+    """
     while True:
         try:
             await _listen_once(handle)
@@ -76,7 +79,9 @@ async def _listen_once(handle: Callable[[Event], None]) -> None:
 
 
 async def _stay_in_group(layer: Any, channel: str) -> None:
-    """Join again and again: the membership expires, and is lost with Redis's data. The receiver notices failures."""
+    """Join the group of the workers' channels again every 3 s: the membership expires, and is lost with Redis's data.
+    Ignores failures, which the receiver of events notices.
+    """
     while True:
         await asyncio.sleep(REJOIN)
         with contextlib.suppress(Exception):

@@ -1,4 +1,5 @@
-"""Checks a viewer's access to a camera: the log-in, the rule `may_watch` (`cameras/permissions.py`), and the camera itself.
+"""Checks a viewer's access to a camera: who is logged in, whether they may watch it (`may_watch` in
+`cameras/permissions.py`), and whether the camera exists, is enabled and has an address.
 
 The functions block: they query the database.
 """
@@ -22,21 +23,25 @@ from streaming import errors
 
 
 class ReadOnlySession(dict[str, Any]):
-    """A copy of a session, in which Django cannot change the stored session.
+    """A copy of the data of a Django session. Nothing that Django does with it changes the stored session.
 
-    `get_user` gives a session from an older SECRET_KEY a new key. A WebSocket cannot send that key to the browser.
+    Django's `get_user` would give a session that was made with an older SECRET_KEY a new key. A WebSocket cannot send
+    that key to the browser.
     """
 
     def cycle_key(self) -> None:
-        """Do nothing."""
+        """Do nothing: the stored session keeps its key."""
 
     def flush(self) -> None:
-        """Do nothing."""
+        """Do nothing: the stored session is not deleted."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """What a viewer's handshake has to show who they are."""
+    """What the request that opens a viewer's WebSocket contains to show who they are. `session`: key of the Django
+    session. `display`: token of a display, a screen that shows a page of cameras without a log-in; "": none.
+    `proxy_user`: the user named by a trusted proxy, in place of the session's.
+    """
 
     session: str | None = None  # key
     display: str = ""  # token
@@ -44,8 +49,10 @@ class Login:
 
 
 def user_of(login: Login) -> User:
-    """Returns the user of a log-in as the database has it now. An expired or ended session has no user: then the display of
-    the token watches, if there is one."""
+    """Returns the user of a log-in as the database has it now. If there is none, such as after the session expired:
+    returns the `Display` of the log-in's display token (a screen that shows cameras without a log-in), or else
+    AnonymousUser.
+    """
     user: User
     if login.proxy_user is not None:
         user = find_user(login.proxy_user) or AnonymousUser()
@@ -59,11 +66,11 @@ def user_of(login: Login) -> User:
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """Returns the user, the camera and its source.
+    """Check that `user` may watch a camera now. Returns the user, the camera, and its source: address and credentials.
 
-    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError, CameraNotFoundError (also for a camera that
-    is disabled, or hidden from the user), NoStreamUrlError, or CameraUnreachableError if the stored password cannot be
-    decrypted.
+    Raises the first that applies: NotAuthenticatedError, PermissionDeniedError (the user may watch no camera),
+    CameraNotFoundError (also for a camera that is disabled, or hidden from the user), NoStreamUrlError, or
+    CameraUnreachableError if the stored password cannot be decrypted.
     """
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError

@@ -1,4 +1,6 @@
-"""The account of one stream: the rate that the bandwidth budget counts it with, and its traffic in the worker's counters."""
+"""The account of one viewer's stream: the bitrate with which the bandwidth budget of all streams counts it, and its
+frames and bytes in the metrics of the worker process.
+"""
 
 import contextlib
 import time
@@ -18,6 +20,10 @@ from streaming.viewing.viewer import ViewRequest
 
 
 class Account:
+    """Keeps the account of one viewer's stream: its admission and frames in the worker's metrics, and the bitrate with
+    which the bandwidth budget of all streams counts it.
+    """
+
     def __init__(self, services: WorkerServices, request: ViewRequest) -> None:
         self._gate, self._hub = services.gate, services.hub
         self._counters, self._budget = services.counters, services.budget
@@ -26,7 +32,12 @@ class Account:
         self.traffic = Traffic()
 
     def count_admission(self, slot: Slot, seconds: float) -> None:
-        """Count an admission, and a refusal by the dry run. `seconds`: how long the viewer waited for the slot."""
+        """Count in the metrics that the viewer was admitted and holds `slot`, the right to one of the limited
+        concurrent streams. If the trial limits of a dry run, which refuse nobody, would have refused the viewer, count
+        that as well.
+
+        `seconds`: how long the viewer waited for the slot.
+        """
         self._counters.observe("waited" if slot.order else "admission", seconds)
         self._counters.add("granted")
         self._counters.count_arrival(slot.in_use - 1)
@@ -35,7 +46,9 @@ class Account:
             self._counters.count_refusal(slot.would_refuse, slot.holder, dry_run=True)
 
     def count_frame(self, frame: Frame, missed: int) -> None:
-        """Count a frame that was sent. `missed`: how many frames this viewer has missed so far."""
+        """Count a sent frame in the metrics. `missed`: how many frames were dropped for this viewer since their stream
+        began.
+        """
         traffic, name, size = self.traffic, protocol.FORMATS[frame.format], protocol.HEADER.size + len(frame.data)
         if not traffic.frames:
             self._counters.observe("first_picture", time.monotonic() - self._opened)
@@ -50,10 +63,11 @@ class Account:
     # The rate that the budget counts the stream with.
 
     def rate(self, quality: str) -> Rate:
-        """The rate to expect at `quality`.
+        """Returns the bitrate to expect at `quality`.
 
-        At `original` and `sub`, a viewer gets the camera's own video if they play it, unless it is known that it is not
-        passed on.
+        At `original` and `sub`, the own video of the camera's main stream or substream, it is that of this video if the
+        viewer plays the format. It is that of JPEG if they do not, or if it is known that this video is sent as JPEG
+        only.
         """
         streams = {ORIGINAL: (self._camera, "h264"), SUB: (substream_id(self._camera), "sub_h264")}
         if quality in streams:
@@ -63,10 +77,12 @@ class Account:
         return rate_of(self._camera, quality)
 
     async def change_rate(self, slot: Slot, quality: str) -> None:
-        """Count the stream at the rate of `quality`.
+        """Count the stream in the bandwidth budget of all streams at the bitrate of `quality`. `slot`: the viewer's
+        right to stream, whose terms get this rate.
 
-        Raises BandwidthReachedError or GateUnavailableError, with nothing changed. Without a budget it raises neither, and
-        the change holds even if the gate does not answer.
+        Raises BandwidthReachedError if that exceeds the budget, or GateUnavailableError if Redis does not answer or
+        refuses; then nothing has changed. Without a budget it raises neither, and the change holds even if Redis does
+        not answer.
         """
         rate, budget = self.rate(quality), self._budget()
         try:
@@ -77,7 +93,12 @@ class Account:
         self._set_rate(slot, rate)
 
     async def correct_rate(self, slot: Slot, quality: str) -> None:
-        """Count the stream at the rate of the format that came, even if that exceeds the budget: nobody is disconnected."""
+        """Count the stream at the bitrate that `quality` has in the format that the camera really sends, once that is
+        known. `slot`: the viewer's right to stream, whose terms get this rate.
+
+        It may exceed the bandwidth budget: no running stream is ended for that. Raises nothing if Redis does not
+        answer.
+        """
         rate = self.rate(quality)
         if rate == slot.terms.rate:
             return

@@ -1,4 +1,4 @@
-"""Tells a viewer each state of the camera, and ends the viewing if there is no picture in time."""
+"""Tells a viewer each state of the camera's connection, and ends their stream if there is no picture in time."""
 
 import asyncio
 import time
@@ -16,7 +16,14 @@ from streaming.viewing.viewer import Viewer, ViewerTimeouts
 async def follow_camera(
     viewer: Viewer, slot: Slot, feed: Feed, switch: StreamSwitch, timeouts: ViewerTimeouts, *, sees_reasons: bool
 ) -> None:
-    """Raises CameraUnreachableError or CameraLostError after the timeout. `sees_reasons`: the viewer is told why."""
+    """Send the viewer each state of the camera's connection, until cancelled. `slot`: their right to stream, a lease
+    that may be renewed until the timeout.
+
+    Raises after the timeout for the first frame or for a reconnection, and as soon as a camera without a picture yet
+    has repeatedly failed to open and `switch` knows no other stream of it. The error is CameraLostError if the camera
+    is being reconnected, else CameraUnreachableError. `sees_reasons`: messages and error say why, which only
+    administrators may read.
+    """
     told: dict[str, object] = {}
     condition, was_live = feed.condition, False
     deadline: float | None = time.monotonic() + timeouts.first_frame

@@ -17,14 +17,17 @@ LEASE_MARGIN = 5.0  # seconds from a viewing's own deadline until its lease laps
 
 
 class Delivery:
-    """Sends the frames of `feed` while the slot is held.
+    """Sends a camera's frames from `feed` to one viewer while they hold `slot`, the right to one concurrent stream.
 
-    A frame is in flight until the viewer acknowledges it. A viewer with frames in flight stalls if they acknowledge none for
-    `stall` seconds. So does one who neither confirms a codec that they are asked for, nor asks for another quality.
+    A frame is in flight until the viewer acknowledges it. A viewer stalls if they acknowledge none of the frames in
+    flight for `stall` seconds. So does one who is asked whether they play a codec, and neither confirms it nor asks for
+    another quality.
     """
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float, quality: str) -> None:
-        """`quality`: the one of the first frames, by the name that viewers know."""
+        """`stall`: seconds without an acknowledgement or another required answer, after which the viewer is
+        unresponsive. `quality`: of the first frames, by its name in the viewer's messages, such as "sub".
+        """
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
         self._quality = quality
         self._fast_path, self._mailbox = viewer.fast_path, feed.mailbox
@@ -41,11 +44,11 @@ class Delivery:
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        """Milliseconds from the capture of a picture to its arrival here, by the camera's clock. None: unknown."""
         return self._feed.camera_delay
 
     def acknowledge(self, seq: int) -> bool:
-        """The viewer has decoded all frames up to `seq`. Returns False if that is not new, or was never sent."""
+        """Note that the viewer has decoded all frames up to number `seq`. Returns False if it is old or not sent."""
         if not self._acked < seq <= self._sent:
             return False
         self._acked = seq
@@ -58,14 +61,18 @@ class Delivery:
         self._slot.progressed(self._stall + LEASE_MARGIN)
 
     async def switch(self, quality: str, within: str) -> None:
-        """Send frames of `quality` from now on, and tell the viewer first. `within`: its name in the feed's stream."""
+        """Tell the viewer, and send frames of `quality` from now on. `within`: its name inside the camera's stream,
+        where a substream's own video (`sub` for viewers) is called `original`.
+        """
         self._counted = None  # no frame takes the fast path until the viewer was told
         self._feed.switch(within)
         self.begin(quality)
         await self.tell_format()
 
     def begin(self, quality: str, *, is_other_stream: bool = False) -> None:
-        """All frames that the feed gives from now on are of `quality`. The viewer is told before the first one."""
+        """Note that all frames which the feed gives from now on are of `quality`. The viewer is told before the first
+        one. `is_other_stream`: they come from another stream of the camera, so the viewer has to restart the decoder.
+        """
         self._counted = None
         self._quality, self._told, self._is_told = quality, (self._feed.format, ""), False
         if self.awaits_codec:  # this is the answer: they do not play it. The next frame may come in another codec
@@ -76,24 +83,24 @@ class Delivery:
 
     @property
     def awaits_codec(self) -> bool:
-        """Whether the viewer has not answered yet whether they play a codec."""
+        """Whether the viewer was asked if they play a codec, and has not answered. Until then no frame is sent."""
         return bool(self._unconfirmed)
 
     def confirm_codec(self, codec: str) -> None:
-        """The viewer plays `codec`: send the current GOP and what follows. Ignored if it is not the one told last."""
+        """Note that the viewer plays `codec`; send it from the current GOP on. Ignored unless asked about last."""
         if codec and codec == self._unconfirmed:
             self._confirmed, self._unconfirmed = codec, ""
             self._feed.switch(self._feed.quality)
             self._made_progress()
 
     async def tell_format(self, **facts: object) -> None:
-        """Tell the viewer the quality and format of the next frame."""
+        """Tell the viewer the quality and format of the next frame. `facts`: further fields of the message."""
         format, codec = self._told
         self._is_told = True
         await self._viewer.send_message(protocol.format_message(self._quality, format, codec, **facts))
 
     async def pump(self) -> None:
-        """Send frames for ever. Raises SlotLostError."""
+        """Send the feed's frames until cancelled. Raises SlotLostError when the right to stream is lost."""
         mailbox = self._mailbox
         mailbox.deliver_to(self._send_at_once)
         while True:
@@ -110,7 +117,10 @@ class Delivery:
                 await self._send(frame)
 
     async def _send(self, frame: Frame) -> None:
-        """Send a frame, and a change of format before it. Corrects the stream's rate after it."""
+        """Send a frame, and before it a message if the quality, format or codec is new. After it, correct the bitrate
+        with which the bandwidth budget counts the stream. About an H.265 codec that the viewer has not confirmed, only
+        ask: the frame comes again after the answer. Raises SlotLostError.
+        """
         self._slot.check()
         if not self._is_told or self._told != (frame.format, frame.codec):
             self._told = frame.format, frame.codec
@@ -129,7 +139,7 @@ class Delivery:
             await self._account.correct_rate(self._slot, self._quality)
 
     def _send_at_once(self, frame: Frame) -> bool:
-        """Send a frame by the fast path, if nothing else has to be sent before it. Returns whether it was sent."""
+        """Send a frame past ASGI, if nothing has to be sent or awaited before it. Returns whether it was sent."""
         if (
             self._fast_path is None
             or frame.format is not self._counted
@@ -145,7 +155,9 @@ class Delivery:
         return True
 
     def _header(self, frame: Frame, sequence: int) -> bytes:
-        """Each stream counts its epochs by itself. For the viewer, another stream is a new epoch."""
+        """Returns the header of a frame's message. A new epoch in it (0 to 255) tells the viewer to restart the
+        decoder. Each stream of a camera counts its own epochs; for the viewer, a change of the stream is one more.
+        """
         if self._epoch_offset is None:
             self._epoch_offset = self._epoch + 1 - frame.epoch
         self._epoch = (frame.epoch + self._epoch_offset) % 256
@@ -160,9 +172,11 @@ class Delivery:
         self._sent += 1
 
     async def raise_when_stalled(self) -> None:
-        """Raises ViewerUnresponsiveError when the viewer stalls, or SlotLostError.
+        """Watch until cancelled. Raises ViewerUnresponsiveError when the viewer has acknowledged none of the frames in
+        flight, or not answered whether they play a codec, for the stall timeout; or SlotLostError if the right to
+        stream is lost then.
 
-        Daphne's own pings do not notice a stall: any message counts as an answer.
+        The WebSocket pings of the server, Daphne, do not notice this: any message counts as an answer to them.
         """
         while True:
             if self._feed.condition.state is not State.LIVE:

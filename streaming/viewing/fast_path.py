@@ -1,6 +1,7 @@
-"""A fast path that a server may offer beside ASGI's `receive` and `send`.
+"""The interface of a fast path to the WebSocket, which a server may offer beside ASGI's `receive` and `send`.
 
-Nearly all traffic is frames and acknowledgements, and ASGI's two channels take most of the CPU time that they cost.
+Nearly all messages are frames and acknowledgements, and passing them through `receive` and `send` takes most of the CPU
+time that they cost.
 """
 
 from collections.abc import Callable
@@ -12,13 +13,17 @@ TextHandler = Callable[[str], bool]  # returns whether it has taken the text; if
 
 
 class FastPath(Protocol):
-    """A server's WebSocket that takes texts and sends frames without ASGI's messages. It may be closed already.
+    """One WebSocket of a server, which hands over text messages and sends binary ones without ASGI's `receive` and
+    `send`. The connection may have been closed already.
 
-    While it has a text handler, the application gets an event `websocket.control.frame` for each ping and pong frame.
+    While it has a text handler, the application gets an ASGI event `websocket.control.frame` for each ping and pong
+    frame.
     """
 
     def set_text_handler(self, handler: TextHandler | None) -> None:
-        """Offer each short text of the viewer to `handler` first. None ends this."""
+        """Offer each short text message of the viewer (under Daphne, ASCII of at most 125 bytes) to `handler` first. If
+        it returns False, the message comes through ASGI. None removes the handler.
+        """
 
     def send_at_once(self, *parts: bytes) -> bool:
         """Send one binary message made of `parts` if that needs no wait. Returns whether it was sent."""

@@ -1,4 +1,6 @@
-"""Asks viewers who have not touched their page for long whether they are still watching, while others wait for a slot."""
+"""Asks viewers who have not touched their page for long whether they are still watching, while others wait for one of
+the limited streams.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,19 +15,27 @@ PAUSE = 5.0  # seconds between two looks, at most
 
 
 def pause() -> float:
-    """Returns the seconds until the next look."""
+    """Returns the seconds until idle viewers are looked for again: a few, and no longer than the idle time itself."""
     return min(PAUSE, conf.IDLE.value * 60 or PAUSE)
 
 
 class IdleQuestions:
-    """The questions of one worker."""
+    """Asks the idle viewers of one worker process whether they are still watching, and ends the streams of those who do
+    not answer.
+    """
 
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], waiting: Callable[[], Awaitable[int]]) -> None:
-        """`waiting`: returns how many wait in line, at all workers."""
+        """`viewings`: returns the viewers' streams of this worker. `waiting`: returns how many viewers wait in line for
+        a free stream, at all workers.
+        """
         self._viewings, self._waiting = viewings, waiting
 
     async def look(self) -> None:
-        """Ask those who are idle, and end the viewings of those who have not answered. Raises GateUnavailableError."""
+        """Ask the idle viewers whether they are still watching, if others wait for a free stream. Ends the streams of
+        those who were asked `ANSWER_WITHIN` seconds ago and have not answered. Call it periodically.
+
+        Raises GateUnavailableError if Redis does not answer.
+        """
         now, allowed = time.monotonic(), conf.IDLE.value * 60
         idle = [viewing for viewing in self._viewings() if allowed and viewing.is_idle(now - allowed)]
         if not idle:

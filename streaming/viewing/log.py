@@ -1,8 +1,9 @@
-"""The log of viewings. All lines of one viewing have its id, which its viewer is told as well.
+"""The log of viewings: each is one viewer's stream of one camera. All of its lines have its id, which its viewer is
+told too.
 
-`begin(id)` marks every line that the current task logs from then on, by any logger. Tasks and database threads that the task
-starts inherit the id. Start a task that outlives the viewing in a context of its own. `log_event` logs the milestones of a
-viewing; docs/metrics.md lists them with their facts.
+`begin(id)` marks every line that the current task logs from then on, by any logger. Tasks and database threads that the
+task starts inherit the id. Start a task that outlives the viewing in a `contextvars.Context` of its own. `log_event`
+logs the events of a viewing; docs/metrics.md lists them with their fields.
 """
 
 import json
@@ -25,24 +26,30 @@ _began: ContextVar[float] = ContextVar("began", default=0.0)  # time.monotonic()
 
 
 def begin(id: str) -> None:
-    """Give all lines that this task logs from now on the id of the viewing."""
+    """Give all lines that this task logs from now on the id of a viewing, that is one viewer's stream. Also starts the
+    clock of `elapsed`.
+    """
     _viewing.set(id)
     _began.set(time.monotonic())
 
 
 def elapsed() -> float:
-    """Seconds since `begin` in this task."""
+    """Returns the seconds since this task, or the one that started it, called `begin` for a viewer's stream."""
     return time.monotonic() - _began.get()
 
 
 def log_event(event: str, **facts: object) -> None:
-    """Log a milestone of the running viewing, without the facts that are None."""
+    """Log an event of the viewer's stream that this task runs, such as "admitted", at level INFO. `facts`: fields of
+    the line; those that are None are left out.
+    """
     if logger.isEnabledFor(logging.INFO):
         logger.info(event, extra={"facts": {name: fact for name, fact in facts.items() if fact is not None}})
 
 
 class ViewingFilter(logging.Filter):
-    """Adds `viewing` to each record. Add it to a handler: unlike a logger, it gets the records of all loggers."""
+    """Adds `viewing` to each log record: the id of the viewer's stream whose task logs it, "-" outside of one. Add the
+    filter to a handler: unlike a logger, a handler gets the records of all loggers.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.viewing = _viewing.get()
@@ -50,7 +57,9 @@ class ViewingFilter(logging.Filter):
 
 
 class PlainFormatter(logging.Formatter):
-    """`2026-03-01 12:00:00,000 INFO streaming.viewing_log: admitted viewing=a:1 camera=... ms=3`"""
+    """Formats a log record as plain text, with its fields at the end:
+    `2026-03-01 12:00:00,000 INFO streaming.viewing_log: admitted viewing=a:1 camera=... ms=3`
+    """
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")
@@ -65,7 +74,9 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(Formatter):
-    """One object per line: time (UTC), level, logger, message, viewing and the facts; `exc_info` holds a traceback."""
+    """Formats a log record as one JSON object in one line: time (UTC), level, logger, message, viewing (id of the
+    viewer's stream, or "-") and the fields of an event. `exc_info` holds a traceback.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -81,6 +92,8 @@ class JsonFormatter(Formatter):
 
 
 def _quoted(fact: object) -> str:
-    """Quote all but plain words as JSON, so that no name can look like another fact or line."""
+    """Returns `fact` as text. All but plain words are quoted as JSON, so that no name in it can imitate another field
+    or line of the log.
+    """
     text = str(fact)
     return text if PLAIN_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())

@@ -1,4 +1,6 @@
-"""What a worker does again and again for viewers who wait: look, and tell those whom it concerns."""
+"""Helpers for the jobs that a worker process does periodically: call a job again and again, and send a viewer a message
+without a long wait.
+"""
 
 import asyncio
 import contextlib
@@ -11,7 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 async def look_for_ever(look: Callable[[], Awaitable[None]], pause: Callable[[], float]) -> None:
-    """Call `look` until cancelled, after `pause` seconds each time. A failure is logged, and does not end it."""
+    """Call the job `look` until cancelled. `pause` returns the seconds to wait before each call. A failure does not end
+    this; it is logged, except GateUnavailableError (Redis does not answer).
+    """
     while True:
         await asyncio.sleep(pause())
         try:
@@ -23,7 +27,7 @@ async def look_for_ever(look: Callable[[], Awaitable[None]], pause: Callable[[],
 
 
 async def tell(sending: Awaitable[None]) -> None:
-    """Send a message to a viewer, within a second."""
+    """Await `sending`, which sends a message to a viewer, for a second at most. Ignores any failure."""
     with contextlib.suppress(Exception):  # the connection is ending
         async with asyncio.timeout(1):
             await sending

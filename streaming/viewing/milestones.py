@@ -1,4 +1,6 @@
-"""Logs the milestones of one viewing: opened, admitted, and ended or refused. docs/metrics.md lists their facts."""
+"""Logs the milestones of one viewing, that is one viewer's stream: opened, admitted, and ended or refused.
+docs/metrics.md lists the fields of each.
+"""
 
 from streaming.gate.leases import Slot
 from streaming.viewing import log
@@ -7,6 +9,8 @@ from streaming.viewing.viewing import Viewing
 
 
 class Milestones:
+    """Logs when one viewer's stream of `camera` (id) was opened, admitted, and ended or refused."""
+
     def __init__(self, camera: str) -> None:
         self._camera, self._end_logged = camera, False
 
@@ -25,7 +29,12 @@ class Milestones:
         )
 
     def end(self, code: int | None, reason: str, viewing: Viewing | None) -> None:
-        """Log `ended` or `refused`, once: the first reason wins."""
+        """Log that the stream ended, or that it was refused before it began. Only the first call logs: the first reason
+        wins.
+
+        `code`: the WebSocket close code, None if there was none. `reason`: that of an error, such as "idle", or "left"
+        if the viewer left. `viewing`: the viewer's stream, None if the request failed before there was one.
+        """
         if self._end_logged:
             return
         self._end_logged = True

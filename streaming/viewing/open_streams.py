@@ -1,4 +1,4 @@
-"""The open sockets of this worker."""
+"""One open WebSocket of this worker process: which viewer's stream is on it."""
 
 from streaming.errors import StreamError
 from streaming.viewing.access import Login
@@ -6,7 +6,9 @@ from streaming.viewing.viewing import Viewing
 
 
 class Stream:
-    """An open socket: the viewing on it, once there is one, and whose it is."""
+    """One open WebSocket: `viewing` is the viewer's stream on it, `camera` and `user` are the ids of its camera and
+    viewer. Until `assign`, these are None or empty.
+    """
 
     def __init__(self) -> None:
         self.viewing: Viewing | None = None
@@ -15,17 +17,19 @@ class Stream:
 
     @property
     def admitted(self) -> bool:
-        """Whether it has, or has had, a slot. Until then it is a handshake in progress."""
+        """Whether the viewer's stream has, or has had, a slot: the right to one of the limited concurrent streams."""
         return self.viewing is not None and self.viewing.slot is not None
 
     @property
     def is_handshake(self) -> bool:
-        """Whether it has neither a slot nor a place in the line yet."""
+        """Whether the viewer has neither been admitted nor joined the line of those who wait for a free stream."""
         return not self.admitted and not (self.viewing is not None and self.viewing.is_waiting)
 
     def assign(self, viewing: Viewing, *, user: str, login: Login) -> None:
+        """Set the viewer's stream on this socket and whose it is. `user`: the user's id."""
         self.viewing, self.camera, self.user, self.login = viewing, viewing.holder.camera_id, user, login
 
     def stop(self, error: StreamError) -> None:
+        """End the viewer's stream with `error`, which they are told. Does nothing if there is no stream yet."""
         if self.viewing is not None:
             self.viewing.stop(error)

@@ -1,7 +1,8 @@
-"""Operators for whom no slot is free take those of the youngest ordinary viewers, who are told ten seconds before.
+"""Makes room for operators, the users of a group that has reserved slots (rights to stream). While one of them finds
+all slots in use, the stream of an ordinary viewer ends, the youngest first, ten seconds after that viewer was told.
 
-Every worker finds the same viewings, so they need not agree with each other. The line gives each slot that becomes free to
-the operators, who go before others.
+Each worker process finds the same streams to end, so the workers need not agree with each other. The waiting line gives
+each slot that becomes free to operators before ordinary viewers.
 """
 
 import time
@@ -20,15 +21,21 @@ NOTICE = 10.0  # seconds from the notice to the end
 
 
 class Preemption:
-    """The viewings of one worker that operators take."""
+    """Ends streams of one worker process for operators, users of a privileged group, who find all slots (rights to
+    stream) in use. `viewings`: returns the viewers' streams of this worker.
+    """
 
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], store: Store) -> None:
         self._viewings, self._store = viewings, store
         self._told: dict[str, float] = {}  # viewing -> time.monotonic() of its notice
 
     async def look(self) -> None:
-        """Tell the viewings that operators need, or need no longer, and end those whose time is over. Raises
-        GateUnavailableError."""
+        """Tell viewers that their stream will end because an operator (a privileged user) needs its slot, or that this
+        no longer holds. End the streams whose viewers were told `NOTICE` seconds ago. Does nothing unless
+        STREAM_PREEMPT is on.
+
+        Call it periodically. Raises GateUnavailableError if Redis does not answer.
+        """
         mine = {viewing.id: viewing for viewing in self._viewings() if viewing.slot is not None}
         self._told = {id: told for id, told in self._told.items() if id in mine}
         if not mine or conf.PREEMPT.value != "on":
@@ -46,6 +53,8 @@ class Preemption:
                 mine[id].stop(PreemptedError())
 
     async def _needed(self) -> list[str]:
-        """Returns the viewings that end for the operators who wait because all slots are in use."""
+        """Returns the ids of the streams, of all workers, that have to end: the youngest of ordinary viewers, as many
+        as operators (privileged users) wait because all slots are in use.
+        """
         operators = await count_held_up(self._store, lambda kind: kind is Kind.OPERATOR)
         return await read_youngest_ordinary(self._store, operators) if operators else []

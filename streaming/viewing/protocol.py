@@ -1,6 +1,6 @@
-"""The protocol of a stream: messages, frame header and close codes.
+"""The WebSocket protocol of a viewer's stream: messages, frame header and close codes.
 
-docs/protocol.md describes it for authors of other clients. static/streaming/shared/protocol.js is its other half.
+docs/protocol.md describes it for authors of other clients. static/streaming/shared/protocol.js is the browser's half.
 """
 
 import json
@@ -43,7 +43,7 @@ CLOSE_CODES: dict[type[errors.StreamError], int] = {
 
 
 def close_code(error: errors.StreamError) -> int:
-    """The close code of the error's class, or of its nearest base class that has one."""
+    """Returns the WebSocket close code of the error's class, or of its nearest base class that has one."""
     return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
 
 
@@ -52,7 +52,9 @@ def error_message(error: errors.StreamError) -> dict[str, object]:
 
 
 def waiting_message(place: Place, resume: str) -> dict[str, object]:
-    """The viewer's place in the line, and the limit that refuses them. `resume`: a token."""
+    """Returns the message with the viewer's place in the line for a free stream, and the limit that refuses them.
+    `resume`: a token with which they keep the place after a lost connection.
+    """
     facts = {name: value for name, value in place.refusal.facts.items() if name != "retry_after"}
     return {
         "type": "status",
@@ -67,12 +69,15 @@ def waiting_message(place: Place, resume: str) -> dict[str, object]:
 
 
 def qualities_of(*, has_substream: bool) -> list[str]:
-    """The qualities of a camera."""
+    """Returns the names of the qualities that a camera offers; `sub` only if it has a substream."""
     return [quality for quality in QUALITIES if has_substream or quality != SUB]
 
 
 def info_message(slot: Slot, resume: str, *, has_substream: bool, streams: object) -> dict[str, object]:
-    """The first message to a viewer who has a slot. `resume`: a token. `streams`: the facts of the camera's own video."""
+    """Returns the first message to a viewer who was admitted: they have `slot`, the right to stream. `resume`: a token
+    with which they take back the slot after a lost connection. `has_substream`: the camera has one. `streams`: quality
+    -> facts of the camera's own video, such as its codec and size.
+    """
     return {
         "type": "info",
         "viewing_id": slot.id,
@@ -89,24 +94,33 @@ def info_message(slot: Slot, resume: str, *, has_substream: bool, streams: objec
 
 
 def status_message(state: State, reason: str | None = None, **facts: object) -> dict[str, object]:
-    """The camera's state."""
+    """Returns the message with the state of the camera's connection. `reason`: what else has happened, such as
+    "preempted"; None: nothing. `facts`: further fields.
+    """
     return {"type": "status", "state": state.value, "reason": reason, **facts}
 
 
 def pong_message(sent: float, camera_delay: float | None = None, **facts: object) -> dict[str, object]:
-    """The answer to a ping. `camera_delay`: milliseconds, see `Feed`."""
+    """Returns the answer to a viewer's ping. `sent`: the time in the ping, which the answer repeats. `camera_delay`:
+    milliseconds from the camera's capture of a picture to its arrival at this server, None if unknown. `facts`: further
+    fields.
+    """
     delay = None if camera_delay is None else round(camera_delay, 1)
     return {"type": "pong", "time": sent, "server_time": time.time() * 1000, "camera_delay": delay, **facts}
 
 
 def camera_message(state: State, why: str) -> dict[str, object]:
-    """The camera's state. `why` it was lost is for administrators; empty: not told."""
+    """Returns the message with the state of the camera's connection. `why`: the cause of a loss, for administrators
+    only; it is sent while the camera is being reconnected. "": send none.
+    """
     is_lost = state is State.RECONNECTING
     return status_message(state, "camera_lost" if is_lost else None, **({"message": why} if is_lost and why else {}))
 
 
 def format_message(quality: str, format: Format, codec: str, **facts: object) -> dict[str, object]:
-    """The quality, format and codec of the next frame."""
+    """Returns the message with the quality, format and codec of the next frame. `codec`: in WebCodecs syntax, "" for
+    JPEG. `facts`: further fields.
+    """
     return {"type": "quality_changed", **_format_facts(quality, format, codec), **facts}
 
 
@@ -115,12 +129,16 @@ def _format_facts(quality: str, format: Format, codec: str) -> dict[str, object]
 
 
 def encode_header(frame: Frame, sequence: int, epoch: int) -> bytes:
-    """The header of a frame's message. Each viewer has their own sequence and epochs."""
+    """Returns the binary header that precedes a frame's data. `sequence`: the frame's number in this viewer's stream,
+    from 1. `epoch`: 0 to 255; a new one tells this viewer to restart the decoder.
+    """
     return HEADER.pack(VERSION, frame.format, frame.flags, epoch, sequence, frame.read_at, frame.presented_at)
 
 
 @dataclass(frozen=True)
 class Ack:
+    """A viewer's message: they have decoded all frames up to this sequence number."""
+
     seq: int
 
 
@@ -131,17 +149,21 @@ class QualityChange:
 
 @dataclass(frozen=True)
 class Ping:
+    """A viewer's message that asks for an answer. The answer repeats `time`, which may be any number."""
+
     time: float
 
 
 @dataclass(frozen=True)
 class StillWatching:
-    """Somebody is there: the answer to the question, or a touch of the page."""
+    """A viewer's message that somebody is there: the answer to the question whether they still watch, or sent when they
+    touch the page.
+    """
 
 
 @dataclass(frozen=True)
 class ConfirmCodec:
-    """The viewer plays this codec, which they were told."""
+    """A viewer's message that they play this codec. The server asks about it before it sends H.265."""
 
     codec: str
 
@@ -150,13 +172,15 @@ ViewerMessage = Ack | QualityChange | Ping | StillWatching | ConfirmCodec
 
 
 def parse_ack(text: str) -> int | None:
-    """The sequence number of an acknowledgement. None: another message, or JSON in an unusual form."""
+    """Returns the sequence number of an acknowledgement of frames. None: it is another message, or written in an
+    unusual JSON form, which `parse` understands.
+    """
     match = ACK.fullmatch(text)
     return int(match[1]) if match else None
 
 
 def parse(text: str | None) -> ViewerMessage:
-    """Parse a viewer's message. Raises ProtocolError if it is not valid."""
+    """Parse a viewer's message; None stands for a binary one. Raises ProtocolError if the message is not valid."""
     if text is None:
         raise errors.ProtocolError("Viewers send text messages only.")
     if (seq := parse_ack(text)) is not None:  # nearly all messages, at a quarter of the cost of parsing JSON
@@ -193,14 +217,16 @@ def known_formats(text: str) -> frozenset[Format]:
 
 
 def is_one(name: str, value: str | None) -> bool:
-    """Returns whether a parameter of the query is given. Raises ProtocolError if it is neither missing nor "1"."""
+    """Returns whether the parameter `name` is in the URL's query. `value`: None if it is missing. Raises ProtocolError
+    for any other value than "1".
+    """
     if value not in (None, "1"):
         raise errors.ProtocolError(f"The parameter {name} must be 1, or missing.")
     return value is not None
 
 
 def known_quality(quality: str) -> str:
-    """Returns `quality`. Raises ProtocolError if there is no such quality."""
+    """Returns `quality`, a name such as "low", if there is such a quality. Raises ProtocolError if not."""
     if quality not in QUALITIES:
         raise errors.ProtocolError(f"The quality must be one of {', '.join(QUALITIES)}.")
     return quality

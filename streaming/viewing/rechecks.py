@@ -1,9 +1,11 @@
 """Checks running streams again: ends those whose user may no longer watch the camera, or is blocked.
 
-A check also finds a new source of the camera, and a user who may use the reserved slots now.
+A check also finds a new address of the camera, and a user who has come into the group that has reserved slots (rights
+to stream).
 
-Channels tells no consumer of a log-out. So one task per worker checks every stream's access periodically, and at once after
-a control event. One check reads a log-in once for all of its streams: a wall has many.
+Channels tells no consumer of a log-out. So one task per worker process checks every stream's access periodically, and
+at once after an event that tells of a change. One check reads a log-in once for all of its streams: a page may show
+many.
 """
 
 import asyncio
@@ -35,26 +37,30 @@ Checked = tuple[Camera, CameraSource, bool] | StreamError  # camera, its source,
 
 
 class Rechecks:
-    """The checks of this worker's `streams`."""
+    """Checks again whether the viewers of one worker's running streams have access."""
 
     def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub, policy: Callable[[], Policy]) -> None:
-        """`policy`: the limits in force."""
+        """`streams`: returns the worker's open WebSockets. `hub`: reads the cameras, and gets their new addresses.
+        `policy`: returns the limits in force.
+        """
         self._streams, self._hub, self._policy = streams, hub, policy
         self._requested: set[tuple[Login, str]] = set()  # and the camera
         self._wakeup = asyncio.Event()
 
     def request_all(self) -> None:
-        """Let `run` check all streams now."""
+        """Let the task of `run` check the access of all streams now."""
         for stream in self._streams():
             self.request(stream)
 
     def request(self, stream: Stream) -> None:
-        """Let `run` check `stream` now."""
+        """Let the task of `run` check the access of `stream`, an open WebSocket, now."""
         self._requested.add((stream.login, stream.camera))
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Check for ever: requested streams at once, and all streams every `conf.RECHECK` seconds."""
+        """Check the access of streams until cancelled: requested ones at once, and all about every `conf.RECHECK`
+        seconds.
+        """
         due = self._next()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -69,12 +75,14 @@ class Rechecks:
                 due = self._next()
 
     def _next(self) -> float:
-        """When all streams are due again, in the loop's time."""
+        """Returns when the access of all streams is due to be checked again, in the loop's time."""
         jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the workers' queries
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 
     def _groups(self, wanted: set[tuple[Login, str]] | None) -> dict[Login, dict[str, list[Stream]]]:
-        """The streams of each log-in, by camera. `wanted`: log-ins and cameras; None: all."""
+        """Returns the streams to check: log-in -> camera id -> streams. `wanted`: the pairs of log-in and camera id to
+        check; None: all.
+        """
         groups: dict[Login, dict[str, list[Stream]]] = defaultdict(lambda: defaultdict(list))
         for stream in self._streams():
             if stream.viewing is not None and (wanted is None or (stream.login, stream.camera) in wanted):
@@ -82,7 +90,10 @@ class Rechecks:
         return groups
 
     async def _check(self, login: Login, cameras: dict[str, list[Stream]]) -> None:
-        """End the streams whose user has no access, or is blocked. Update the source and the terms of the others."""
+        """End the streams of a log-in whose user has no access, or is blocked. Give the others the present addresses of
+        their camera, and if the user may use reserved slots by now, no longer count them among the ordinary streams. A
+        failed query is only logged. `cameras`: camera id -> streams.
+        """
         try:
             found = await database_sync_to_async(self._read)(login, list(cameras))
         except (OperationalError, InterfaceError) as error:
@@ -107,7 +118,10 @@ class Rechecks:
                 viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
     def _read(self, login: Login, cameras: list[str]) -> list[Checked]:
-        """Returns for each camera what is known of it, or the StreamError of a user who has no access, or is blocked."""
+        """Returns for each camera id, in their order, what a check finds: the camera, its address and credentials, and
+        whether the user may use reserved slots (rights to stream). For a user who has no access, or is blocked, it is
+        the StreamError. Queries the database.
+        """
         user = user_of(login)
         limits: UserLimits | None = None
         found: list[Checked] = []

@@ -1,6 +1,8 @@
-"""Tokens with which a viewer comes back: to the slot or the place in the line that they had a moment ago.
+"""Tokens with which a viewer comes back after a lost connection: to the slot (the right to stream) or the place in the
+waiting line that they had a moment ago.
 
-A token names a viewing and is signed for its user and camera. Whether it still counts, the gate knows.
+A token has the id of a viewing (one viewer's stream) and is signed for its user and camera. Only the admission in Redis
+knows whether the slot or place is still kept.
 """
 
 from django.core import signing
@@ -11,11 +13,14 @@ SALT = "streaming.resume"
 
 
 def token_of(viewing_id: str, holder: Holder) -> str:
+    """Returns a signed token for the stream with this id, which only the holder's user can use, for the same camera."""
     return signing.dumps([viewing_id, holder.user_id, holder.camera_id], salt=SALT)
 
 
 def viewing_of(token: str, holder: Holder) -> str:
-    """Returns the id of the viewing, or "" if the token is not one of this user and camera."""
+    """Returns the id of the stream that the token is for, or "" if it is not a valid token of the holder's user and
+    camera.
+    """
     try:
         viewing_id, user, camera = signing.loads(token, salt=SALT)
     except (signing.BadSignature, ValueError):

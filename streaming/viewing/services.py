@@ -1,4 +1,4 @@
-"""The parts of a worker that all its viewings share."""
+"""The parts of a worker process that all its viewings (viewers' streams) share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""The limits of still pictures: a rate limit per user, and the bandwidth budget. Stills take no slot."""
+"""The limits of still pictures, which are requested over HTTP: a rate limit per user, and the bandwidth budget. Stills
+do not count against the limit of concurrent streams.
+"""
 
 import time
 
@@ -12,7 +14,9 @@ USERS = 1_000  # above this number, users without a recent request are forgotten
 
 
 class StillLimits:
-    """The limits of one worker. `per_user`: stills per second."""
+    """The limits of still pictures in one worker process. `per_user`: stills per second. `usage`: knows whether the
+    bandwidth budget has room.
+    """
 
     def __init__(self, per_user: float, usage: UsageReport, counters: Counters) -> None:
         self._each, self._usage, self._counters = 1 / per_user, usage, counters
@@ -20,7 +24,9 @@ class StillLimits:
         self.traffic = Traffic()
 
     def count_request(self, user: str) -> None:
-        """Count a user's request for a still. Raises StillLimitReachedError, without counting it, for too many."""
+        """Count a request for a still picture by the user with this id. Raises StillLimitReachedError, without counting
+        it, if the user exceeds the rate limit.
+        """
         now = time.monotonic()
         if len(self._used_until) > USERS:
             self._used_until = {one: until for one, until in self._used_until.items() if until > now - BURST}
@@ -30,7 +36,9 @@ class StillLimits:
         self._used_until[user] = until
 
     async def count_sent(self, size: int) -> None:
-        """Count a still of `size` bytes as sent. Raises BandwidthReachedError, without counting it, above the budget."""
+        """Count a still picture of `size` bytes, just before it is sent. Raises BandwidthReachedError, without counting
+        it, if the bandwidth budget has no room.
+        """
         if not await self._usage.has_room_for_stills(self.traffic.kbps_with(size)):
             raise BandwidthReachedError(retry_after=WINDOW)
         self.traffic.sent(size)

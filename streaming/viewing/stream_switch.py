@@ -1,4 +1,5 @@
-"""Changes a viewing's quality: in the same stream of the camera at once, or to its other stream.
+"""Changes the quality of a viewer's stream: at once if the same stream of the camera has it, or by a move to the
+camera's other stream. A camera has a main stream, and may have a smaller substream.
 
 The other stream is opened first. Until its first frame the viewer gets the present one, so that no picture is missing.
 """
@@ -23,12 +24,17 @@ OF_FIRST_FRAME = 0.4  # of the time for a viewing's first frame: then a substrea
 
 
 class StreamSwitch:
-    """Keeps the feed of one viewing at the stream that serves the wanted quality."""
+    """Keeps one viewer's feed at the stream of the camera, main stream or substream, that serves the quality which they
+    want.
+    """
 
     def __init__(
         self, services: WorkerServices, account: Account, streams: Streams, wanted: str, slot: Slot, target: Target
     ) -> None:
-        """`target`: what the feed gets first."""
+        """`account`: counts the stream's bitrate. `streams`: the camera's addresses. `wanted`: the quality that the
+        viewer asked for. `slot`: their right to stream, which shows the present quality to administrators. `target`:
+        the stream and quality of the first frames.
+        """
         self._gate, self._hub, self._account, self._slot = services.gate, services.hub, account, slot
         self._patience = min(PATIENCE, services.timeouts.first_frame * OF_FIRST_FRAME)
         self._streams, self._target = streams, target
@@ -37,16 +43,22 @@ class StreamSwitch:
         self._failed: tuple[Target, float] | None = None  # could not be moved to, and when that was
 
     def attach(self, feed: Feed, delivery: Delivery) -> None:
-        """Called once, before all other methods."""
+        """Set the viewer's feed of the camera, and what sends its frames to the viewer. Call this once, before all
+        other methods.
+        """
         self._feed, self._delivery = feed, delivery
 
     @property
     def has_alternative(self) -> bool:
-        """Whether the main stream is still to be tried: the viewing is on a substream that has shown no picture."""
+        """Whether the camera's main stream can still be tried: the viewer is on its substream, which has shown no
+        picture yet.
+        """
         return self._target.is_sub and not self._was_live
 
     async def want(self, quality: str) -> None:
-        """The viewer wants `quality`. They are told the quality that they get."""
+        """Change to `quality`, which the viewer wants. They are told the quality that they get, at once or when the
+        camera's other stream has a frame: the present one if the change is refused.
+        """
         if quality == self.wanted:
             await self._delivery.tell_format()
             return
@@ -57,13 +69,16 @@ class StreamSwitch:
         self._feed.noticed.set()  # `run` moves to another stream, or no longer does
 
     def change_streams(self, streams: Streams) -> None:
-        """The camera's addresses may have changed."""
+        """Use these addresses of the camera's streams from now on; they may be the same as before."""
         if streams.sub != self._streams.sub:
             self._feed.noticed.set()
         self._streams = streams
 
     async def run(self) -> None:
-        """Follow what the viewer wants and what becomes known of the streams. Raises CameraUnreachableError."""
+        """Move the feed, until cancelled, to the stream of the camera that serves the wanted quality, as that and what
+        is known of the streams change. Raises CameraUnreachableError if neither the substream nor the main stream can
+        be opened.
+        """
         while True:
             self._feed.noticed.clear()
             self._note_failure()
@@ -87,13 +102,15 @@ class StreamSwitch:
 
     @property
     def _pause(self) -> float | None:
-        """Seconds until `run` looks again without a cause."""
+        """Seconds until `run` looks again though nothing was noticed; None: it only waits to be notified."""
         if self.has_alternative:
             return max(self._opened + self._patience - time.monotonic(), 0.1)
         return FAILED_FOR if self._failed or self._target.name != self.wanted else None
 
     def _note_failure(self) -> None:
-        """Give up a substream that cannot be opened."""
+        """If the viewer is on a substream that cannot be opened, or has no picture in time, mark it as failed. The main
+        stream then serves its qualities for a while.
+        """
         condition = self._feed.condition
         self._was_live = self._was_live or condition.state is State.LIVE
         late = time.monotonic() - self._opened >= self._patience
@@ -101,15 +118,15 @@ class StreamSwitch:
             self._hub.known.fail(self._target.id, self._target.source)
 
     async def _change(self, target: Target) -> None:
-        """Deliver another quality of the same stream, unless the budget refuses it."""
+        """Deliver another quality of the present camera stream, unless the bandwidth budget refuses it."""
         if await self._is_admitted(target):
             self._settle(target)
             await self._delivery.switch(target.name, target.quality)
 
     async def _move(self, target: Target) -> None:
-        """Continue with another stream, unless the budget or the camera refuses it.
+        """Continue with the camera's other stream, unless the bandwidth budget refuses it or it has no frame in time.
 
-        Raises CameraUnreachableError if the present stream could not be opened either.
+        Raises CameraUnreachableError if it has none and the present stream has shown no picture either.
         """
         if not await self._is_admitted(target):
             return
@@ -131,7 +148,12 @@ class StreamSwitch:
             await self._account.correct_rate(self._slot, self._target.name)
 
     async def _is_admitted(self, target: Target) -> bool:
-        """Count the stream at the rate of `target`. If the viewer wants it and the budget refuses it, they are told."""
+        """Count the stream in the bandwidth budget at the bitrate of `target`. Returns whether the change may take
+        place.
+
+        Only a change that the viewer wants can be refused; then they are told. Exempt is a viewer who does not play the
+        codec that the server asked about.
+        """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)
             return True
@@ -146,13 +168,13 @@ class StreamSwitch:
         return True
 
     async def _refuse(self, reason: str) -> None:
-        """The quality stays as it is. If the viewer wanted another, they are told."""
+        """Keep the present quality. If the viewer wanted another, tell them `reason`, which comes from an error."""
         if self.wanted != self._settled:
             self.wanted = self._settled
             await self._delivery.tell_format(reason=reason)
 
     def _settle(self, target: Target) -> None:
-        """The viewer gets `target` from now on."""
+        """Note that the viewer gets `target` from now on: for the next change, for administrators and in the log."""
         self._target, self._settled = target, self.wanted
         self._gate.describe(self._slot, replace(self._slot.holder, quality=target.name))
         log_event("quality_changed", quality=target.name)

@@ -1,4 +1,4 @@
-"""The viewer of a stream: how to reach them, what they asked for, and how long to wait for them."""
+"""The viewer of a stream: how to reach them, what they asked for, and how long to wait for them and for the camera."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,25 +12,31 @@ from streaming.viewing.fast_path import FastPath
 
 
 class Viewer(Protocol):
-    """A viewer's connection."""
+    """A viewer's connection, over which a stream sends them JSON messages and frames."""
 
     @property
     def fast_path(self) -> FastPath | None:
-        """The fast path to the viewer's socket. None: each frame goes through `send_frame`."""
+        """The viewer's WebSocket, as an object that sends frames past ASGI. None: there is none, and each frame goes
+        through `send_frame`.
+        """
 
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, header: bytes, payload: bytes) -> None: ...
     def admitted(self, slot: Slot) -> None:
-        """The viewer has a slot now."""
+        """Called when the viewer has got `slot`, one of the limited concurrent streams."""
 
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """One viewer's request for one camera. `formats` are those that the viewer plays; an empty `id` gets a new one.
-    `sub`: the camera's substream; `wanted`: the requested quality, if it is not the holder's.
-    `comes_back`: the viewer knows how to take back the slot after a lost connection. `unattended`: they are never asked
-    whether they are still watching. `keeps_slot`: as one of a wall, they do not give it up for people who wait.
-    `sees_reasons`: they are told why a camera cannot be read."""
+    """One viewer's request for one camera. `source`: address and credentials of its main stream; `sub`: of its
+    substream, None if it has none. `holder`: who asks and for what, as administrators see it once the viewer has a slot
+    (the right to stream). `formats`: those that the viewer plays. `id`: of the stream; empty: it gets a new one.
+    `asking`: such as whether to wait in line for a slot. `wanted`: the requested quality; empty: that of `holder`.
+
+    `comes_back`: the client knows how to take back the slot after a lost connection. `unattended`: the viewer is never
+    asked whether they are still watching. `keeps_slot`: a background stream, one of a page with many cameras, does not
+    end for others who wait. `sees_reasons`: the viewer is told why a camera cannot be read.
+    """
 
     source: CameraSource
     holder: Holder
@@ -52,7 +58,9 @@ class ViewRequest:
 
 @dataclass(frozen=True)
 class ViewerTimeouts:
-    """Seconds to wait for the first frame, for a lost camera, and for an acknowledgement."""
+    """Seconds to wait: `first_frame` for the first frame of a camera, `reconnect` for the return of a lost one, and
+    `stall` for a viewer's acknowledgement of frames.
+    """
 
     first_frame: float
     reconnect: float

@@ -1,6 +1,7 @@
-"""One viewing from admission to its end: a slot, then the camera's feed, then the delivery of its frames.
+"""One viewing, that is one viewer's stream of one camera, from admission to its end. It takes a slot (one of the
+limited concurrent streams), then subscribes to the camera's frames and delivers them.
 
-It knows no WebSocket: a `Viewer` is all it needs.
+It knows no WebSocket: it reaches the viewer through a `Viewer` object.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ from streaming.viewing.viewer import Viewer, ViewRequest
 
 
 class Viewing:
+    """One viewer's stream of one camera. `run` streams; the other methods may be called meanwhile."""
+
     def __init__(self, services: WorkerServices, viewer: Viewer, request: ViewRequest) -> None:
         self._services, self._gate, self._hub = services, services.gate, services.hub
         self._timeouts, self._viewer, self._request = services.timeouts, viewer, request
@@ -44,27 +47,32 @@ class Viewing:
 
     @property
     def holder(self) -> Holder:
-        """The holder with the quality that was requested first."""
+        """Who asks for the slot (the right to stream) or holds it, and for what. Its quality is that of the admission,
+        whatever the viewer gets now.
+        """
         return self._request.holder
 
     def rate(self) -> Rate:
-        """The rate to admit the stream with."""
+        """Returns the expected bitrate of the stream, which the admission counts in the bandwidth budget."""
         return self._account.rate(self.holder.quality)
 
     async def run(self, terms: Terms, read_terms: ReadTerms | None = None) -> None:
-        """Take a slot on `terms` and stream until it ends. Raises the StreamError that ends it.
+        """Take a slot (the right to stream) under the limits in `terms`, and stream. Never returns: raises the
+        StreamError that ends the stream, or an error of the connection.
 
-        If the gate makes new viewers wait, `read_terms` returns the terms that are in force after the wait.
+        `read_terms` is called after each wait for a slot, and returns the limits in force then; None: `terms` stay.
         """
         await _first_error(self._hold(terms, read_terms), self._raise_when_stopped())
 
     def stop(self, error: StreamError) -> None:
-        """End the viewing with `error`."""
+        """Let `run` raise `error`, which ends the stream. Only the first call counts."""
         if not self._stop.done():
             self._stop.set_result(error)
 
     def connection_lost(self) -> None:
-        """The viewer may come back within seconds: their slot is kept for that time."""
+        """Note that the connection was lost: if the client knows how to come back, the slot (the right to stream) is
+        kept for it for `STREAM_RESUME_SECONDS`.
+        """
         if self.slot is not None and self._request.comes_back:
             self.slot.keep_seconds = conf.RESUME.value
 
@@ -72,7 +80,10 @@ class Viewing:
         raise await asyncio.shield(self._stop)
 
     async def _hold(self, terms: Terms, read_terms: ReadTerms | None) -> None:
-        """Hold a slot, and within it the feed. However this ends, the feed is left before the slot is released."""
+        """Take a slot (the right to stream) under the limits in `terms`, and stream. After a wait for the slot, the
+        limits are those that `read_terms` returns, unless it is None. The subscription to the camera always ends before
+        the slot is released.
+        """
         request, asked_at = self._request, time.monotonic()
         async with self._gate.slot(
             request.holder, terms, self._tell_recovering, self.id, read_terms, request.asking, self._tell_place
@@ -108,16 +119,20 @@ class Viewing:
     # The viewer's messages.
 
     def acknowledge(self, seq: int) -> bool:
-        """The viewer has decoded all frames up to `seq`. Returns False if that is not new, or was never sent."""
+        """Note that the viewer has decoded all frames up to sequence number `seq`. Returns False if that was noted
+        before, or if the frame was never sent.
+        """
         return self._delivery is not None and self._delivery.acknowledge(seq)
 
     def confirm_codec(self, codec: str) -> None:
-        """The viewer plays this codec of the camera's own video. Ignored if they were not told of it last."""
+        """Note that the viewer plays `codec`, so that the camera's own video can be sent. Ignored if it is not the
+        codec that the server asked about last.
+        """
         if self._delivery is not None:
             self._delivery.confirm_codec(codec)
 
     async def change_quality(self, quality: str) -> None:
-        """Send another quality in the same slot. The viewer is told the quality that they get.
+        """Change to another quality without a new admission. The viewer is told the quality that they get.
 
         If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is.
         """
@@ -127,42 +142,53 @@ class Viewing:
         # else `_hold` switches to it as soon as there is a feed
 
     def change_streams(self, streams: Streams) -> None:
-        """The camera's addresses may have changed."""
+        """Use these addresses of the camera's streams from now on; they may be the same as before."""
         self._streams = streams
         if self._switch is not None:
             self._switch.change_streams(streams)
 
     def stream_facts(self) -> dict[str, dict[str, object]]:
-        """What this worker knows of the camera's own video, by quality."""
+        """Returns what this worker knows of the camera's own video: quality -> codec, width, height, frames_per_second
+        and kbps.
+        """
         return self._hub.facts(self._streams)
 
     def pong(self, sent: float) -> dict[str, object]:
-        """Returns the answer to a ping, with what is known of the camera by now."""
+        """Returns the answer to a viewer's ping, with what is known of the camera's delay and video by now. `sent`: the
+        time in the ping.
+        """
         delay = self._delivery.camera_delay if self._delivery else None
         return protocol.pong_message(sent, delay, streams=self.stream_facts())
 
     def touched(self) -> None:
-        """The viewer is there."""
+        """Note that the viewer is there: they have touched the page, or answered whether they still watch."""
         self._touched_at, self.asked_at = time.monotonic(), None
 
     @property
     def yields(self) -> bool:
-        """Whether it is one of a wall that has a slot and gives it up for people who wait."""
+        """Whether this is a running background stream (one of a page with many cameras) that may be ended when other
+        viewers wait for its slot, the right to stream.
+        """
         return self.slot is not None and self.slot.asking.kind is Kind.BACKGROUND and not self._request.keeps_slot
 
     def is_idle(self, before: float) -> bool:
-        """Whether the viewer has a slot and has given no sign since `before` (time.monotonic())."""
+        """Whether the stream runs and its viewer has given no sign since `before` (time.monotonic()). False for viewers
+        who are exempt from the question whether they still watch.
+        """
         return self.slot is not None and not self._request.unattended and self._touched_at < before
 
     # Messages about the gate and the camera.
 
     async def tell_preemption(self, seconds: float | None) -> None:
-        """`seconds`: until an operator takes this slot; None: not any longer."""
+        """Tell the viewer that their stream ends in `seconds` because an operator, a privileged user, needs its slot.
+        None: tell them that it does not end for that any more.
+        """
         facts = {} if seconds is None else {"ends_in": round(seconds)}
         reason = None if seconds is None else "preempted"
         await self._viewer.send_message(protocol.status_message(State.LIVE, reason, **facts))
 
     async def ask_whether_watched(self, seconds: float) -> None:
+        """Ask the viewer whether they still watch. `seconds`: the time that they have for the answer."""
         await self._viewer.send_message(
             protocol.status_message(State.LIVE, "still_watching", answer_within=round(seconds))
         )

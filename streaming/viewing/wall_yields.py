@@ -1,4 +1,6 @@
-"""People go before walls: while somebody waits in line because all slots are in use, background streams end, one by one."""
+"""Ends background streams, those of walls (pages with many cameras), one by one while another viewer waits because all
+slots (rights to stream) are in use.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -16,13 +18,19 @@ APART = 1.0  # seconds between two yields of all workers: until then the slot ha
 
 
 class WallYields:
-    """The background streams of one worker."""
+    """Ends background streams (of pages with many cameras) of one worker for other viewers who wait. `viewings`:
+    returns the viewers' streams of this worker.
+    """
 
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], store: Store) -> None:
         self._viewings, self._store = viewings, store
 
     async def look(self) -> None:
-        """End the youngest background stream, if somebody needs its slot. Raises GateUnavailableError."""
+        """End this worker's youngest background stream if another viewer waits because all slots (rights to stream) are
+        in use, and no worker has ended one within `APART` seconds. Does nothing unless STREAM_WALL_YIELDS is on.
+
+        Call it periodically. Raises GateUnavailableError if Redis does not answer.
+        """
         streams = [viewing for viewing in self._viewings() if viewing.yields]
         if (
             streams

@@ -1,11 +1,12 @@
-"""How do browsers, programs and Prometheus reach it?
+"""How do browsers, programs and Prometheus reach the live view?
 
-`consumer.py` is the WebSocket of a stream, and `handshake.py` checks a viewer's request and access before it takes a slot.
-`views.py` has the HTTP paths of a stream, and `health.py` the health checks. `api.py` is the JSON API; each `*_schemas.py`
-describes one subject of it.
-`system_views.py` serves the page *Settings > System*, with `stop_views.py` for what acts on viewers; `line_orders.py` has
-the waiting line for both page and API. `hidden_cameras.py` leaves the names of hidden cameras out of what administrators
-see. `prometheus.py` serves the metrics. `audit.py` writes the actions of administrators to Django's log.
+`consumer.py` is the WebSocket of a stream, and `handshake.py` checks a viewer's request and access before the viewer
+gets a slot (the right to one stream). `views.py` has the HTTP paths of a stream, and `health.py` the health checks.
+`api.py` is the JSON API, with `line_api.py` for the waiting line; each `*_schemas.py` describes one subject of it.
+`system_views.py` serves the page *Settings > System*, with `stop_views.py` for what acts on viewers, and `endpoints.py`
+makes its views; `line_orders.py` has the waiting line for both page and API. `hidden_cameras.py` removes the names of
+cameras that an administrator may not see from pages and API. `prometheus.py` serves the metrics. `audit.py` writes the
+actions of administrators to Django's log.
 
-Nothing is decided here: a view calls the packages below and translates the answer.
+Nothing is decided here: a view calls the other packages of `streaming` and translates the answer.
 """

@@ -1,7 +1,7 @@
-"""The JSON API of running streams, blocks, *Test connection*, limits and history.
+"""The JSON API of running streams, blocked users, *Test connection* (opens a camera once), limits and history.
 
-Functions that use this worker's runtime are asynchronous, because the runtime belongs to the event loop. Functions that
-query the database run in a thread.
+Functions that use this worker's runtime (such as its Redis connection) are asynchronous, because the runtime belongs to
+the event loop. Functions that query the database run in a thread.
 """
 
 import uuid
@@ -47,7 +47,7 @@ UserId = Annotated[str, Path(max_length=40)]
 
 @router.get("/streams", auth=SEE, tags=["streams"], response=answers({200: stream_schemas.StreamPage}, 422, 503))
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """The running streams of all workers, oldest first."""
+    """A page of the running streams of all workers, those that began first come first."""
     viewers = await runtime.current().usage.viewers(window.offset, window.limit)
     rows = await sync_to_async(without_hidden_names)(request.auth, viewers.rows)  # type: ignore[attr-defined]
     return {"items": [{**row, "since": moment(row["since"])} for row in rows], "count": viewers.total}
@@ -55,7 +55,7 @@ async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str,
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
 async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None]:
-    """End a stream without a message."""
+    """End a viewer's stream without a message."""
     await _stop(request, viewing_id, stream_schemas.StopIn())
     return Status(204, None)
 
@@ -67,7 +67,7 @@ async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message to its viewer, and block the user if `block_seconds` is above 0."""
+    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user and ends all their streams."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -92,14 +92,14 @@ async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_s
 
 @router.get("/blocks", auth=STOP, tags=["streams"], response=answers({200: stream_schemas.BlockPage}, 422, 503))
 async def list_blocks(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """Blocked users, longest time left first."""
+    """A page of the users who are blocked from streams for a time, longest time left first."""
     found = await blocks.blocks(runtime.current().store)
     return {"items": window.of(found), "count": len(found)}
 
 
 @router.delete("/blocks/{user_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
 async def lift_block(request: HttpRequest, user_id: UserId) -> Status[None]:
-    """Unblock a user."""
+    """Unblock a user, so that they may open streams again."""
     lifted = await blocks.lift(runtime.current().store, user_id)
     if lifted is None:
         raise Problem(404, "This user is not blocked, or no longer.", "block_not_found")
@@ -125,12 +125,12 @@ def _conditions(order: stream_schemas.StopIn) -> str:
 
 
 async def log(request: HttpRequest, text: str) -> None:
-    """Log the action of the request's user."""
+    """Log the action that `text` describes, by the user of the request, in Django's administration."""
     await sync_to_async(log_action)(request.auth, text)  # type: ignore[attr-defined]
 
 
 def moment(milliseconds: float) -> datetime:
-    """The time of Unix milliseconds."""
+    """Returns Unix milliseconds as a datetime in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
@@ -144,7 +144,8 @@ def moment(milliseconds: float) -> datetime:
     response=answers({200: probe_schemas.ProbeOut}, 400, 413, 422),
 )
 async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> dict[str, Any]:
-    """Open an address as the live view would, and return a picture and its facts. Takes some seconds if nothing answers."""
+    """Open a camera's address as the live view would. Returns a picture and its size, frame rate and codec, or the
+    reason why there is none, after some seconds if nothing answers."""
     source = await sync_to_async(probe.source_of_form)(body.model_dump(), Camera.objects.none())
     if isinstance(source, str):
         raise Problem(422, source, fields={"stream_url": [source]})
@@ -160,7 +161,8 @@ async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> d
 async def test_camera(
     request: HttpRequest, camera_id: uuid.UUID, stream: probe_schemas.StreamName = "main"
 ) -> dict[str, Any]:
-    """Open a stored camera with its password, and return a picture and its facts. `stream`: `sub` for its substream."""
+    """Open a stored camera with its password. Returns a picture and its size, frame rate and codec, or the reason why
+    there is none. `stream`: `sub` for the camera's smaller second stream."""
     source = await sync_to_async(_source_of)(request, camera_id, stream)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
@@ -188,9 +190,8 @@ async def read_limits(request: HttpRequest) -> dict[str, Any]:
 
 @router.patch("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits. They are in force on every worker within two seconds.
-
-    A lowered limit disconnects nobody: streams above it go on, and new viewers are refused.
+    """Change some limits. They are in force on every worker within two seconds. A lowered limit disconnects nobody:
+    streams above it go on, and new viewers are refused.
 
     409 `conflicting_limits`: the limits contradict each other, such as more reserved slots than slots.
     """
@@ -199,7 +200,7 @@ async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) 
 
 @router.put("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Set all limits at once. See `PATCH` for the effects."""
+    """Set all limits at once; null: the environment's default. They are in force on every worker within two seconds."""
     return await _change(request, body.model_dump(), trial=False)
 
 
@@ -211,25 +212,25 @@ def read_trial(request: HttpRequest) -> dict[str, Any]:
 
 @router.patch("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits of the trial, or start one."""
+    """Change some limits of the trial, or start one. A trial only counts whom its limits would refuse."""
     return await _change(request, body.given(), trial=True)
 
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start a trial of exactly these limits."""
+    """Start a trial of exactly these limits: whom they would refuse is counted, but not refused."""
     return await _change(request, body.model_dump(), trial=True)
 
 
 @router.delete("/limits/trial", auth=CHANGE, tags=["limits"], response=answers({200: limit_schemas.LimitsOut}))
 async def end_trial(request: HttpRequest) -> dict[str, Any]:
-    """End the trial."""
+    """End the trial of limits, which only counts whom they would refuse."""
     return await _change(request, dict.fromkeys(policy.LABELS), trial=True)
 
 
 @router.get("/limits/preview", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.PreviewOut}, 422))
 def preview_limit(request: HttpRequest, query: Query[limit_schemas.PreviewQuery]) -> dict[str, Any]:
-    """Estimate whom another `max_concurrent` would have refused in the past days."""
+    """Estimate how many viewers another limit of streams would have refused in the past days."""
     return history.preview(query.max_concurrent, query.days)
 
 
@@ -276,7 +277,7 @@ def _trial(in_force: policy.Policy) -> dict[str, Any] | None:
 
 @router.get("/history", auth=SEE, tags=["history"], response=answers({200: history_schemas.HistoryOut}, 422))
 def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery]) -> dict[str, Any]:
-    """Peaks, bandwidth and refusals of the past 30 days, in steps."""
+    """Peaks, bandwidth, refusals and waits in steps of `step_minutes`. History is kept for 30 days."""
     now = timezone.now()
     until = min(max(query.until or now, EPOCH), now + DAY)
     since = max(query.since or until - DAY, EPOCH)
@@ -286,7 +287,7 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
 
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
-    """Refused viewers and the reasons, newest first."""
+    """A page of refused viewers with the reasons, newest first."""
     found = history.refusal_rows(query.limit, *((query.before.time, query.before.after) if query.before else ()))
     following = history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None
     shown = without_hidden_names(request.auth, map(vars, found))  # type: ignore[attr-defined]

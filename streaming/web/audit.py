@@ -10,7 +10,7 @@ SHOWN = 200  # characters that fit into the administration's list of recent acti
 
 
 def log_action(user: AbstractBaseUser, text: str) -> None:
-    """Log the action of `user` that `text` describes, as a change of *System*."""
+    """Log the action of `user` that `text` describes, as a change of the page *Settings > System*."""
     LogEntry.objects.create(
         user_id=user.pk,
         content_type=ContentType.objects.get_for_model(System),

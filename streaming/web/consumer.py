@@ -1,4 +1,4 @@
-"""The WebSocket of a stream: passes on the viewer's messages, and turns each error into a message and a close code."""
+"""The WebSocket of a stream: handles the viewer's messages, and turns each error into a message and a close code."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,10 @@ LOST = 1006  # the close code of a connection that ended without a close frame
 
 @contextlib.asynccontextmanager
 async def naming_own_viewings(store: Store, user: User) -> AsyncIterator[None]:
-    """Let the refusal by a limit name the user's viewings that hold slots, except of cameras that are hidden by now."""
+    """If the `with` block raises LimitReachedError, add the user's running streams to its facts: they may close one.
+
+    Leaves out those of cameras that the user may not see any more.
+    """
     try:
         yield
     except errors.LimitReachedError as error:
@@ -47,7 +50,8 @@ async def naming_own_viewings(store: Store, user: User) -> AsyncIterator[None]:
 
 
 class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """`/api/v1/cameras/<uuid>/stream`. Accepts at once: for an earlier refusal, a browser shows the code 1006 only."""
+    """The WebSocket `/api/v1/cameras/<uuid>/stream`. Accepts each connection before it checks the viewer: for an
+    earlier refusal, a browser would show the close code 1006 only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,11 +67,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._rate_limit = MessageRateLimit(protocol.MAX_VIEWER_MESSAGES_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Await each message plainly. Channels' own loop makes a task, a wait and a thread hop of each.
-
-        A viewer acknowledges four to fifteen times a second, which needs no database. Under Daphne most acknowledgements
-        take the fast path instead.
-        """
+        """Handle the events of the connection until it ends. This replaces Channels' own loop, which makes a task, a
+        wait and a thread hop of each message: a viewer acknowledges up to 15 frames a second. Under Daphne most
+        acknowledgements go to `_take_ack` instead, without an ASGI message."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.fast_path = scope.get("extensions", {}).get(EXTENSION)
         if self.fast_path is not None:
@@ -126,7 +128,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 worker.counters.add("gave_up")
 
     async def _stream_and_report(self, worker: runtime.Runtime) -> None:
-        """Stream, and tell the viewer why it ended. It is still registered then, so a draining worker waits for this."""
+        """Run the stream, then tell the viewer why it ended. A worker that shuts down waits for this."""
         try:
             await self._run_viewing(worker)
         except errors.StreamError as error:
@@ -155,7 +157,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
 
     async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
-        """Count the error if it refused the viewer or took their slot, and close the socket with it."""
+        """Count `error` if it refused the viewer or the stream's lease was lost. Tell them, and close the socket."""
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:
@@ -184,14 +186,14 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._stop_viewing(error)
 
     async def websocket_control_frame(self, _: object) -> None:
-        """A ping or pong frame from the fast path. The server has answered it; it counts as a message."""
+        """Count a WebSocket ping or pong frame as a message of the viewer. The server has answered it."""
         try:
             self._rate_limit.count()
         except errors.ProtocolError as error:
             await self._stop_viewing(error)
 
     async def _stop_viewing(self, error: errors.ProtocolError) -> None:
-        """End the viewing with `error`. Closes the socket if there is no viewing yet."""
+        """End the stream with `error`. Closes the socket if the stream has not begun."""
         if self._viewing is not None:
             self._viewing.stop(error)
         else:
@@ -210,7 +212,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send_message(viewing.pong(sent) if viewing else protocol.pong_message(sent))
 
     def _take_ack(self, text: str) -> bool:
-        """Take a text from the fast path if it acknowledges a frame. Returns whether it did."""
+        """Handle a viewer's message if it acknowledges a frame. Returns whether it did; if not, `receive` gets it."""
         seq = protocol.parse_ack(text)
         return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
 

@@ -24,7 +24,10 @@ View = Callable[[HttpRequest], HttpResponse]
 def endpoint(
     *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
 ) -> View:
-    """A view for staff who may see the page. POST needs `permission` as well, and so does GET if `closed`."""
+    """Returns a view that answers GET with the JSON of `get`, and POST with that of `post`; None: not allowed.
+
+    The user must be allowed to see *Settings > System*. POST needs `permission` as well, and so does GET if `closed`.
+    """
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 
     @never_cache
@@ -46,6 +49,7 @@ def endpoint(
 
 
 def cleaned(form: forms.Form) -> dict[str, Any]:
+    """Returns the data of `form`. Raises ValidationError with the errors of each field if it is invalid."""
     if not form.is_valid():
         raise ValidationError(form.errors.as_data())
     return form.cleaned_data

@@ -1,4 +1,4 @@
-"""The handshake of a stream: reads the viewer's request from the scope and checks their access."""
+"""Reads a viewer's request for a stream from the ASGI scope of the WebSocket, and checks their access to the camera."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ from streaming.viewing.viewer import ViewRequest
 
 @dataclass(frozen=True)
 class Access:
-    """A viewer who may watch a camera, and the limits for them."""
+    """A viewer who may watch a camera, and the limits that apply to them."""
 
     policy: Policy
     user: User
@@ -42,9 +42,12 @@ class Access:
     sees_reasons: bool  # told why a camera cannot be read
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:
-        """Returns the terms of the admission.
+        """Returns the limits and the bandwidth that the gate, which limits streams, checks before it admits this
+        viewer.
 
-        Raises StoppedByAdministratorError if the user is blocked: only now, so that the refusal names the holder.
+        `holder`: the viewer, as administrators see them. `rate`: the stream's estimated bandwidth. Raises
+        StoppedByAdministratorError if the user is blocked: not earlier, so that the refusal is recorded with the
+        holder.
         """
         if self.block is not None:
             raise self.block
@@ -52,7 +55,7 @@ class Access:
 
 
 class Handshake:
-    """A viewer's request for one camera."""
+    """One viewer's request to stream a camera, as the ASGI scope of the WebSocket has it."""
 
     def __init__(self, scope: Any) -> None:
         self.camera = str(scope["url_route"]["kwargs"]["camera"])
@@ -66,9 +69,10 @@ class Handshake:
         )
 
     async def request(self, worker: runtime.Runtime, id: str) -> tuple[ViewRequest, Access]:
-        """Returns the viewer's request, which gets `id`, and their access. Raises a StreamError if they have none.
+        """Returns the viewer's request and their access to the camera. `id`: of the stream that will follow.
 
-        A block is raised by `Access.terms`.
+        Raises StreamError, for example if the request is invalid, the user may not watch the camera, or the worker
+        shuts down. A blocked user is not refused here, but by `Access.terms`.
         """
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
@@ -102,7 +106,11 @@ class Handshake:
         return request, access
 
     def _asking(self, access: Access, holder: Holder) -> Asking:
-        """Returns what the viewer asks for besides a slot. Raises ProtocolError."""
+        """Returns how the viewer asks for a slot (the right to a stream), from the query of the URL.
+
+        It says whether to wait in line if no slot is free, with which priority, and which own stream to resume or
+        replace. Raises ProtocolError for an invalid parameter.
+        """
         wait = protocol.is_one("wait", self._parameter("wait")) and conf.WAIT_MAX.value > 0
         background = protocol.is_one("background", self._parameter("background"))
         kind = Kind.OPERATOR if access.user_limits.operator else Kind.BACKGROUND if background else Kind.ORDINARY
@@ -120,9 +128,10 @@ class Handshake:
         return values[0] if values else None
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Reads the viewer's access from the database. Raises a StreamError if they have none.
+        """Read the viewer's access to the camera from the database. Raises StreamError if they may not watch it.
 
-        A block is raised by `Access.terms`.
+        Raises it too if the database is slow, or the limits are not known yet. A blocked user is refused later, by
+        `Access.terms`.
         """
 
         def read(policy: Policy) -> Access:

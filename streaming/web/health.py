@@ -24,9 +24,9 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: Redis and the database answer, and the worker is not draining.
+    """Readiness: 200 if Redis and the database answer and the worker is not shutting down (draining), else 503.
 
-    Both are checked at the same time, so that the answer is in time even if neither answers.
+    Both are asked at the same time, so that the answer is in time even if neither answers.
     """
     worker = runtime.current()
     complaint, database = await asyncio.gather(_complaint(worker.check_gate()), _succeeds(_check_database()))
@@ -39,7 +39,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 
 async def _complaint(check: Awaitable[None]) -> Complaint | None:
-    """Why Redis does not take writes."""
+    """Await `check` of Redis. Returns why Redis accepts no writes, or None if it does."""
     try:
         await check
     except GateUnavailableError as error:

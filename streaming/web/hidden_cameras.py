@@ -1,6 +1,7 @@
-"""Leaves the names of cameras out of what administrators see, if the cameras are hidden from them.
+"""Removes the names of cameras that an administrator may not see (hidden cameras) from their pages and API answers.
 
-Viewers of a hidden camera stay in each list: they hold slots, and can be stopped. The functions query the database.
+Viewers of a hidden camera stay in each list: they count against the limits, and can be stopped. The functions query the
+database.
 """
 
 from collections.abc import Iterable
@@ -12,14 +13,21 @@ Row = dict[str, Any]
 
 
 def without_hidden_names(user: Any, rows: Iterable[Row]) -> list[Row]:
-    """Returns rows of viewers (`camera`: a name, `camera_id`) with `describe_hidden` instead of each hidden name."""
+    """Returns `rows` of viewers with "Hidden camera ..." in place of the names of cameras that `user` may not see.
+
+    Each row has `camera` (the name) and `camera_id`.
+    """
     by_camera = [(str(row.get("camera_id", "")), row) for row in rows]
     visible = visible_among(user, {id for id, _ in by_camera})
     return [row if id in visible else {**row, "camera": describe_hidden(id)} for id, row in by_camera]
 
 
 def visible_usage(user: Any, usage: Row) -> Row:
-    """Returns the usage of the system (`UsageReport.system`) without the hidden cameras, and without their names."""
+    """Returns `usage` (of all workers, with the rows `cameras` and `viewers`) without the cameras that `user` may not
+    see.
+
+    Viewers of these cameras stay, without the camera's name.
+    """
     visible = visible_among(user, {row["id"] for row in usage["cameras"]})
     return {
         **usage,
@@ -29,5 +37,8 @@ def visible_usage(user: Any, usage: Row) -> Row:
 
 
 def describe_hidden(camera_id: str) -> str:
-    """What stands for the name. The beginning of the id tells hidden cameras apart."""
+    """Returns the text that replaces a camera's name for a user who may not see the camera.
+
+    The beginning of the id tells such cameras apart.
+    """
     return f"Hidden camera {camera_id[:8]}"

@@ -20,7 +20,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def _moment(value: object) -> object:
-    """Accept times in the form of RFC 3339 only: pydantic would take a plain number as well."""
+    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime. Raises ValueError for another text.
+
+    pydantic alone would take a plain number as well.
+    """
     moment = parse_datetime(value) if isinstance(value, str) else value
     if moment is None:
         raise ValueError("Input should be a time as in 2026-11-22T12:00:00Z")
@@ -32,7 +35,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 @dataclass(frozen=True)
 class Cursor:
-    """The start of a page of refusals: before a time, or after one refusal of that time."""
+    """The start of a page of refused viewers, the newest first: those before `time`.
+
+    `after`: id of a refusal at `time`. Then the page begins with the refusals at the same time that come after it.
+    """
 
     time: datetime
     after: UUID | None
@@ -49,7 +55,10 @@ def _cursor(value: object) -> Cursor:
 
 
 def cursor_after(refusal: Refusal) -> str:
-    """The cursor of the page after `refusal`. Its time alone is not enough: refusals may have the same time."""
+    """Returns the text of the cursor (start of a page) for the page after `refusal`.
+
+    It has the id as well as the time, because refusals may have the same time.
+    """
     return f"{(refusal.time - EPOCH) // MICROSECOND}~{refusal.pk}"
 
 
@@ -58,7 +67,7 @@ CursorIn = Annotated[Cursor, PlainValidator(_cursor), WithJsonSchema(CURSOR_SCHE
 
 
 def _no_time() -> Any:
-    """Returns None. With a plain default, OpenAPI would show null, which a query cannot send."""
+    """Returns None, as a missing time. With a plain default, OpenAPI would show null, which a query cannot send."""
 
 
 class WaitsOut(Schema):
@@ -69,7 +78,10 @@ class WaitsOut(Schema):
 
 
 class HistoryOut(Schema):
-    """Columns of equal length with one entry per step. Null: nothing was recorded. `waits` is of the whole time."""
+    """The history of streams as columns of equal length with one entry per step. Null: nothing was recorded.
+
+    `waits` sums up how long viewers waited in line over the whole time.
+    """
 
     step: int = Field(description="Minutes. Longer than requested if there would be too many steps.")
     time: list[datetime] = Field(description="The start of each step.")

@@ -1,6 +1,6 @@
 """Schemas of limits in the JSON API.
 
-The bounds of a number are those of its setting in `policy.py`, which also checks the limits against each other.
+The bounds of a number are those of its setting in `policy.py`. `changes.py` checks the limits against each other.
 """
 
 from datetime import datetime
@@ -35,7 +35,7 @@ ReservedGroup = Annotated[int, Field(ge=1, le=2**31 - 1, description=GROUP), Str
 
 
 class LimitsIn(Strict):
-    """All limits. Null: the environment's default; in a trial, the limit in force."""
+    """All limits. Null: the environment's default; in a trial (a dry run of limits), the limit in force."""
 
     max_concurrent: MaxConcurrent | None
     max_mbps: MaxMbps | None
@@ -47,7 +47,7 @@ class LimitsIn(Strict):
 
 
 class LimitChanges(Changes):
-    """The limits to change. Null: back to the environment's default; in a trial, to the limit in force."""
+    """The limits to change. Null: back to the environment's default; in a trial (a dry run), to the limit in force."""
 
     max_concurrent: MaxConcurrent | None = None
     max_mbps: MaxMbps | None = None
@@ -59,7 +59,7 @@ class LimitChanges(Changes):
 
 
 class PolicyOut(Schema):
-    """The limits. 0: unlimited, or no reserved slots."""
+    """The limits of streams. 0: unlimited. `reserved_slots`: streams that only a group may open; 0: none."""
 
     max_concurrent: int
     max_mbps: float
@@ -71,7 +71,7 @@ class PolicyOut(Schema):
 
 
 class TrialOut(Schema):
-    """The limits of a trial: viewers whom they would refuse are counted, but not refused. Null: not part of the trial."""
+    """The limits of a trial: viewers whom they would refuse are counted, but not refused. Null: not in the trial."""
 
     max_concurrent: int | None = None
     max_mbps: float | None = None
@@ -85,7 +85,7 @@ class TrialOut(Schema):
 
 
 class GateOut(Schema):
-    """`in_use` is null while Redis does not answer or accepts no writes."""
+    """How far the limits of all streams are used. `in_use` is null while Redis does not answer or accepts no writes."""
 
     in_use: int | None
     limit: int
@@ -121,9 +121,10 @@ class LimitsOut(Schema):
 
 
 class PreviewOut(Schema):
-    """Whom a limit would have refused in the past days. An upper estimate.
+    """How many viewers a limit of `max_concurrent` streams would have refused in the past days: an upper estimate.
 
-    `newcomers` are the viewers who asked for a slot: `granted` plus `refused`.
+    `newcomers`: `granted` (got a stream) plus `refused`. `would_be_refused`: of the newcomers. `would_be_admitted`:
+    those of `refused` whom this limit would have admitted, because the limit at that time was lower.
     """
 
     max_concurrent: int

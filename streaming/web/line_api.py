@@ -1,4 +1,4 @@
-"""The JSON API of the waiting line."""
+"""The JSON API of the waiting line: the viewers who wait because a limit of streams is reached."""
 
 from typing import Annotated, Any
 
@@ -17,21 +17,24 @@ WaitingId = Annotated[str, Path(max_length=200)]
 
 @router.get("/line", auth=SEE, response=answers({200: stream_schemas.LinePage}, 422, 503))
 async def list_line(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """The viewers that wait for a slot, at all workers. The first is next."""
+    """The viewers who wait in line for a stream, at all workers. The first is next."""
     rows = await line_orders.read(request.auth)  # type: ignore[attr-defined]
     return {"items": [{**row, "since": moment(row["since"])} for row in window.of(rows)], "count": len(rows)}
 
 
 @router.post("/line/{waiting_id}/front", auth=STOP, response=answers({204: None}, 404, 422, 503))
 async def move_to_front(request: HttpRequest, waiting_id: WaitingId) -> Status[None]:
-    """Let a viewer be the next to get a slot. A limit of this viewer alone, such as that of the camera, still holds."""
+    """Let a waiting viewer be the next to get a stream. `waiting_id`: their `id` in the list.
+
+    Limits that hold back this viewer alone, such as that of the camera, still apply.
+    """
     await _done(request, await line_orders.move_to_front(request.auth, waiting_id))  # type: ignore[attr-defined]
     return Status(204, None)
 
 
 @router.post("/line/{waiting_id}/remove", auth=STOP, response=answers({204: None}, 400, 404, 413, 422, 503))
 async def remove_from_line(request: HttpRequest, waiting_id: WaitingId, body: stream_schemas.RemoveIn) -> Status[None]:
-    """End a viewer's waiting, with a message."""
+    """Remove a viewer who waits for a stream from the line, with a message. `waiting_id`: their `id` in the list."""
     await _done(request, await line_orders.remove(request.auth, waiting_id, body.message))  # type: ignore[attr-defined]
     return Status(204, None)
 

@@ -1,6 +1,7 @@
-"""The waiting line for administrators: who waits, and the changes that they may make. Pages and API share it.
+"""Lists the line of viewers who wait for a stream, for administrators, and makes their changes. Page and API share it.
 
-`user`: the administrator, from whom cameras may be hidden. All functions raise GateUnavailableError.
+`user`: the administrator, who may not see the names of all cameras. All functions raise GateUnavailableError if Redis
+fails.
 """
 
 from typing import Any
@@ -15,22 +16,31 @@ Row = dict[str, Any]
 
 
 async def read(user: Any) -> list[Row]:
-    """Returns the viewers that wait, in the order of the line. `position`: 1 is next; `priority`: "front" (an administrator
-    moved them), "operator", "ordinary" or "background"; `reason`: the limit that holds them back."""
+    """Returns the viewers who wait for a stream, the next one first, at most 1,000. `user`: the administrator who asks.
+
+    `position`: 1 is next. `priority`: "front" (an administrator moved them), "operator" (may use reserved slots),
+    "ordinary" or "background". `reason`: the limit that holds them back.
+    """
     rows = await line_readings.read_line(runtime.current().store)
     rows = await sync_to_async(without_hidden_names)(user, rows)
     return [{**row, "position": position, "priority": row["class"]} for position, row in enumerate(rows, 1)]
 
 
 async def move_to_front(user: Any, id: str) -> str:
-    """Let a viewer be the next to get a slot. Return the action in words, "" if the viewer does not wait."""
+    """Let a waiting viewer be the next to get a stream. `id`: of the entry in line. `user`: the administrator.
+
+    Returns the action in words for the log, "" if the viewer does not wait.
+    """
     row = await _find(user, id)
     moved = row is not None and await line_readings.move_to_front(runtime.current().store, id)
     return f"Moved {row['user']} to the front of the line for {row['camera']}" if row and moved else ""
 
 
 async def remove(user: Any, id: str, message: str = "") -> str:
-    """End a viewer's waiting and send `message`. Return the action in words, "" if the viewer does not wait."""
+    """Take a waiting viewer out of the line, and send them `message`. `id`: of the entry. `user`: the administrator.
+
+    Returns the action in words for the log, "" if the viewer does not wait.
+    """
     row = await _find(user, id)
     removed = row is not None and await line_readings.remove(runtime.current().store, id, message)
     if not row or not removed:

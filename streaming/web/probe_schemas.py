@@ -1,4 +1,4 @@
-"""Schemas of *Test connection* in the JSON API."""
+"""Schemas of *Test connection*, which opens a camera once to show a picture, in the JSON API."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ class AddressIn(Strict):
 
 
 class ProbeOut(Schema):
-    """If `ok`, a picture and its facts; if not, the reason in `message`."""
+    """The result of opening a camera. If `ok`, a picture and facts of the video; if not, the reason in `message`."""
 
     ok: bool
     message: str = ""

@@ -1,7 +1,7 @@
-"""The metrics in Prometheus's text format. Every figure comes from Redis, so each worker answers for the whole cluster; the
-health of cameras comes from the database.
+"""The metrics in Prometheus's text format.
 
-docs/metrics.md explains them. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
+Every figure comes from Redis, so each worker answers for all workers; the health of cameras comes from the database.
+docs/metrics.md explains the metrics. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,8 +96,11 @@ class _Snapshot(Collector):
 
 
 def exposition(system: Mapping[str, Any], totals: Totals | None, health: Overview | None = None) -> bytes:
-    """The answer to a scrape. `system` is `UsageReport.system()`; `totals` is None if Redis did not answer, and `health` if
-    the database did not."""
+    """Returns the metrics as the body of the answer to Prometheus. `system`: the result of `UsageReport.system`.
+
+    `totals`: counter -> sum over all workers; None if Redis did not answer. `health`: of cameras; None if the database
+    did not answer.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(families(system, totals, health)))
     return generate_latest(registry)
@@ -146,7 +149,10 @@ def _counters(totals: Totals) -> Iterator[Metric]:
 
 
 def _by(name: str, help: str, label: str, totals: Totals, counter: str, known: Sequence[str] = ()) -> Metric:
-    """A metric of the counters `<counter>:<kind>`. It has the `known` kinds even if they are 0."""
+    """Returns the metric `name` from the counters `<counter>:<kind>` of `totals`, with the kind as `label`.
+
+    It has the `known` kinds even if they are 0. `help`: the metric's help text.
+    """
     prefix = f"{counter}:"
     found = {key.removeprefix(prefix): amount for key, amount in totals.items() if key.startswith(prefix)}
     family = CounterMetricFamily(name, help, labels=[label])
@@ -156,7 +162,10 @@ def _by(name: str, help: str, label: str, totals: Totals, counter: str, known: S
 
 
 def _histogram(name: str, help: str, totals: Totals, prefix: str) -> Metric:
-    """Redis counts an observation in one bucket. Prometheus expects it in all larger buckets as well."""
+    """Returns the histogram `name` from the counters of `totals` that begin with `prefix`. `help`: its help text.
+
+    Redis counts an observation in one bucket. Prometheus expects it in all larger buckets as well.
+    """
     bounds = bounds_of(prefix)
     counts = accumulate(totals.get(f"{prefix}:le:{bound}", 0) for bound in (*bounds, "inf"))
     buckets = list(zip([*(str(float(bound)) for bound in bounds), "+Inf"], counts, strict=True))

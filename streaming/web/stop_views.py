@@ -1,4 +1,4 @@
-"""The endpoints of *Settings > System* that act on viewers: stop them, order the waiting line, block and unblock users."""
+"""The endpoints of *Settings > System* that act on viewers: stop streams, change the waiting line, unblock users."""
 
 import dataclasses
 import time
@@ -87,7 +87,10 @@ def _with_message(order: dict[str, Any]) -> str:
 
 
 def line(request: HttpRequest) -> dict[str, Any]:
-    """The viewers that wait for a slot, in the order of the line: `SHOWN` of them, and the `count` of all."""
+    """Returns the viewers who wait in line for a stream, the next one first.
+
+    `line`: the first 100 (`SHOWN`). `count`: of all, 1,000 at most. `time`: Unix milliseconds.
+    """
     rows = async_to_sync(line_orders.read)(request.user)
     return {"time": time.time() * 1000, "line": rows[:SHOWN], "count": len(rows)}
 
@@ -121,7 +124,7 @@ class LiftForm(forms.Form):
 
 
 def blocked(request: HttpRequest) -> dict[str, Any]:
-    """Blocked users, longest time left first."""
+    """Returns the users whom an administrator has blocked from streams for a time, longest time left first."""
     found = async_to_sync(_blocks)()
     return {"blocks": [{"id": block.user_id, **dataclasses.asdict(block)} for block in found]}
 

@@ -1,4 +1,4 @@
-"""Schemas of running streams, the waiting line, stop orders and blocks in the JSON API."""
+"""Schemas of the JSON API: running streams, the line of waiting viewers, orders to stop streams, and blocked users."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The JSON endpoints of the page *Settings > System*: usage, limits and history. `ENDPOINTS` has all of the page."""
+"""The JSON endpoints of the page *Settings > System*: usage, limits and history. `ENDPOINTS` lists all of the page."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,7 +40,10 @@ class UsageForm(forms.Form):
 
 
 def system_usage(request: HttpRequest) -> dict[str, Any]:
-    """The usage, with `VIEWERS` of the viewers: those after the first `viewers_from`, the oldest first."""
+    """Returns the usage of all workers, with a page of 100 viewers who stream, those who began first.
+
+    The parameter `viewers_from` of the query: how many viewers to skip.
+    """
     asked = cleaned(UsageForm(request.GET))
     return visible_usage(request.user, async_to_sync(_system_usage)(asked["viewers_from"] or 0))
 
@@ -53,7 +56,10 @@ async def _system_usage(viewers_from: int) -> dict[str, Any]:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Each limit with its value, its source and who set it; the trial, or the last one; groups, latest changes, warnings."""
+    """Returns each limit with its value, source and who set it, and groups, latest changes and warnings.
+
+    trial, or ended_trial if none runs: the dry run of limits, which counts whom they would refuse.
+    """
     rows = change_log.rows()
     setters = change_log.setters(rows)
     in_force = policy.load()
@@ -75,7 +81,10 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
-    """The trial and how many viewers it would have refused, about two seconds ago, when workers reported them."""
+    """Returns the start of the running trial, who started it, and how many viewers its limits would have refused.
+
+    A trial only counts them. The number is about two seconds old. None if no trial runs.
+    """
     if trial is None or trial.changed_at is None:
         return None
     since = trial.changed_at
@@ -83,7 +92,11 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
-    """The result of the newest trial, if it has ended. None too if the history does not reach back to its start."""
+    """Returns the newest trial (a dry run of limits) if it has ended: time, limits, and how many they would have
+    refused.
+
+    None if it runs, or began more than 30 days ago. `rows`: the changes of limits, newest first.
+    """
     start, end = change_log.ended_trial(rows) or (None, None)
     if start is None or end is None or start.time < timezone.now() - KEEP:
         return None
@@ -101,12 +114,15 @@ def _would_refuse(since: datetime, until: datetime | None = None) -> int:
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:
-    """Change limits. `announced`: whether the workers could be notified."""
+    """Change the limits in the form. Returns the new ones; `announced`: whether the workers could be told at once."""
     return _change(request, trial=False)
 
 
 def change_trial(request: HttpRequest) -> dict[str, Any]:
-    """End the trial if `stop` is sent. If not, start a trial of the limits that are not empty."""
+    """End the trial (a dry run of limits, which refuses nobody) if the form has `stop`. If not, start one.
+
+    It tries the limits of the form that are not empty.
+    """
     return _change(request, trial=True)
 
 
@@ -130,7 +146,7 @@ class PreviewForm(forms.Form):
 
 
 def preview(request: HttpRequest) -> dict[str, Any]:
-    """Estimate whom this limit would have refused in the past days."""
+    """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days."""
     asked = cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -143,7 +159,10 @@ class HistoryForm(forms.Form):
 
 
 def past(request: HttpRequest) -> dict[str, Any]:
-    """The columns of the chart from `since` to `until` (Unix seconds), and the hours of the day (UTC)."""
+    """Returns the history for the `range` of the query. since, until: Unix seconds. columns: of the chart of streams.
+
+    hours: for each hour of the day (UTC), averages and peaks over the last `days` days.
+    """
     asked = cleaned(HistoryForm(request.GET))
     span, step, days = RANGES[asked["range"]]
     until = timezone.now()
@@ -161,7 +180,10 @@ class RefusalsForm(forms.Form):
 
 
 def refusals(request: HttpRequest) -> dict[str, Any]:
-    """Refused viewers, newest first, and whether there are more."""
+    """Returns 25 refused viewers, newest first, and whether there are more.
+
+    The query may have `before` (Unix ms): then only those who were refused earlier.
+    """
     asked = cleaned(RefusalsForm(request.GET))
     before = None if asked["before"] is None else datetime.fromtimestamp(asked["before"] / 1000, UTC)
     found = history.describe_refusals(PAGE + 1, before)

@@ -1,4 +1,4 @@
-"""The HTTP paths of a stream: info, snapshot, metrics, *Test connection* and Prometheus."""
+"""The HTTP paths of a stream: info, snapshot, metrics, *Test connection* (opens a camera once) and Prometheus."""
 
 import functools
 import uuid
@@ -52,7 +52,7 @@ AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def _answers_errors(view: AsyncView) -> AsyncView:
-    """Answer a StreamError with its status and `{"error": {"reason", "message"}}`."""
+    """Decorate `view` to answer a StreamError with its HTTP status and `{"error": {"reason", "message"}}`."""
 
     @functools.wraps(view)
     async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -71,7 +71,10 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @never_cache
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
-    """The facts that a page needs before it opens a stream. `is_available` is a hint: only the gate decides."""
+    """Returns what a page needs before it opens a stream: WebSocket path, qualities, viewers, streams in use and limit.
+
+    `is_available` is a hint: only the attempt to open the stream decides.
+    """
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     streams = Streams(str(found.id), source, found.substream)
     usage, quality = runtime.current().usage, conf.DEFAULT_QUALITY.value
@@ -104,6 +107,7 @@ async def _is_operator(user: Any) -> bool:
 @never_cache
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
+    """Returns a still picture of the camera as JPEG. It counts against the user's rate limit and the bandwidth."""
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
     user, found, source = await sync_to_async(lambda: check_access(watcher_of(request), camera))()
     worker = runtime.current()
@@ -123,6 +127,7 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
 @never_cache
 @_answers_errors
 async def metrics(request: HttpRequest) -> HttpResponse:
+    """Returns how many streams are in use, the states of the cameras that the user may see, and their own streams."""
     user = await request.auser()
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
@@ -145,7 +150,10 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def prometheus(request: HttpRequest) -> HttpResponse:
-    """The metrics, for a scraper with the token or staff who may see the system. Without Redis: `gate_up 0`."""
+    """Returns the metrics for Prometheus: to a scraper with METRICS_TOKEN, or staff who may see *Settings > System*.
+
+    Others get 401 or 403. Without Redis, the answer has only the metrics that tell so, such as `gate_up 0`.
+    """
     user, status = await _scraper(request)
     if status != 200:
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
@@ -166,7 +174,10 @@ async def prometheus(request: HttpRequest) -> HttpResponse:
 
 
 async def _scraper(request: HttpRequest) -> tuple[Any, int]:
-    """Returns the user and the status of the answer. A program with the token has no user: it sees all cameras."""
+    """Returns who asks for the metrics, and the status of the answer: 200, 401 or 403.
+
+    A program with METRICS_TOKEN has no user (None), and sees all cameras.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         known: str = settings.METRICS_TOKEN
@@ -180,7 +191,10 @@ async def _scraper(request: HttpRequest) -> tuple[Any, int]:
 @require_POST
 @never_cache
 async def test_connection(request: HttpRequest) -> HttpResponse:
-    """Try the address in the camera form: returns a picture and its facts, or the reason why there is none."""
+    """Open the address in the camera form once. Returns a picture and its facts, or the reason why there is none.
+
+    Raises PermissionDenied if the user may not edit cameras.
+    """
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
     source = await sync_to_async(_source_to_test)(request)
@@ -195,6 +209,9 @@ def _source_to_test(request: HttpRequest) -> CameraSource | str:
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:
-    """A stored camera is opened with its password, so a test needs the permission to change it."""
+    """Returns whether the user may test the camera in the form.
+
+    For a stored camera, this needs the permission to change cameras, because its password is used; else, to add them.
+    """
     user, permission = request.user, "cameras.change_camera" if request.POST.get("id") else "cameras.add_camera"
     return user.is_staff and user.has_perm(permission)

@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 
 def _copy_of_database() -> bytes:
-    """Returns a database file of one moment, with what is only in the write-ahead log so far."""
+    """Returns a SQLite file with a consistent copy of the database, also of changes still in the write-ahead log."""
     with tempfile.TemporaryDirectory(dir=settings.VAR_DIR) as folder:
         path = Path(folder) / "nvr.sqlite3"
         with closing(sqlite3.connect(path)) as copy:

@@ -1,8 +1,8 @@
-"""manage.py cluster: an installation on this machine from the files of deploy/: supervisor, workers, nginx and Redis.
+"""manage.py cluster: run a whole installation on this machine: nginx, workers (server processes), Redis and supervisor.
 
-`render_site` and `render_workers` hold all differences from a real installation. deploy/cluster/ replaces the system's own
-configuration of nginx and supervisor. Everything listens on loopback or on sockets in its own folder, runs without root and
-ends with this process.
+It uses the configuration files of deploy/. `render_site` and `render_workers` adapt those of nginx and of the workers.
+deploy/cluster/ replaces the system's own configuration of nginx and supervisor. Everything listens on loopback or on
+sockets in one folder, runs without root and ends with this process.
 """
 
 import ctypes
@@ -65,7 +65,7 @@ class Command(demo.Command):
 
     @contextmanager
     def _cameras(self, count: int) -> Iterator[demo.Logins]:
-        """Prepare the database and run simulated cameras. Yields the log-ins."""
+        """Prepare the database and run simulated cameras until the `with` block ends. Yields user name -> password."""
         call_command("migrate", verbosity=0)
         logins = self._logins(settings.VAR_DIR / "demo-logins.json")
         if not count:
@@ -101,6 +101,10 @@ def require_free(port: int) -> None:
 
 
 def make_folder(folder: Path) -> Path:
+    """Create the cluster's folder unless it exists, and return it.
+
+    Raises CommandError for a path with characters that the configuration files cannot hold, or too long for sockets.
+    """
     for path in (folder, Path(settings.BASE_DIR), Path(sys.executable)):
         if not re.fullmatch(r"[\w./+@-]+", str(path), re.ASCII):
             raise CommandError(f"The configuration files cannot hold the path {path}: use letters and digits only.")
@@ -113,6 +117,7 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
+    """Lock the folder until the `with` block ends. Raises CommandError if another cluster runs in it."""
     with open(folder / "cluster.lock", "wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,6 +130,7 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def render(folder: Path, programs: dict[str, str], workers: int, port: int) -> None:
+    """Write all configuration files to `folder`. `programs` maps a name to its path; `port` is nginx's."""
     user = pwd.getpwuid(os.getuid()).pw_name
     (folder / "site.conf").write_text(render_site((DEPLOY / "nginx.conf").read_text(), folder, workers, port))
     (folder / "workers.conf").write_text(
@@ -144,6 +150,10 @@ def render(folder: Path, programs: dict[str, str], workers: int, port: int) -> N
 
 
 def render_site(text: str, folder: Path, workers: int, port: int) -> str:
+    """Returns `text`, deploy/nginx.conf, adapted: it listens at `port` and has a socket in `folder` for each worker.
+
+    Raises CommandError if the text to adapt is not in the file.
+    """
     text = replaced(text, "    listen 80;", f"    listen 127.0.0.1:{port};")
     line = r"    server unix:/run/nvr/worker-0\.sock (.*;)\n(    server unix:.*\n)*"
     lines = "".join(rf"    server unix:{folder}/worker-{number}.sock \1\n" for number in range(workers))
@@ -154,6 +164,10 @@ def render_site(text: str, folder: Path, workers: int, port: int) -> str:
 
 
 def render_workers(text: str, folder: Path, workers: int, user: str) -> str:
+    """Returns `text`, deploy/supervisor.conf, adapted to this machine. Sockets and logs of the workers are in `folder`.
+
+    Raises CommandError if the text to adapt is not in the file.
+    """
     for installed, here in {
         "numprocs=4": f"numprocs={workers}",
         "user=nvr": f"user={user}",
@@ -166,7 +180,10 @@ def render_workers(text: str, folder: Path, workers: int, user: str) -> str:
 
 
 def replaced(text: str, installed: str, here: str) -> str:
-    """Replace text of a file of deploy/. Raises CommandError where this command does not match the file any more."""
+    """Returns `text`, a file of deploy/, with `installed` (text for a real installation) replaced by `here`.
+
+    Raises CommandError if the file does not contain `installed`.
+    """
     if installed not in text:
         raise CommandError(f"This command does not find {installed!r} in deploy/.")
     return text.replace(installed, here)
@@ -177,7 +194,10 @@ def replaced(text: str, installed: str, here: str) -> str:
 
 @contextmanager
 def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run supervisor, which runs all other processes, until the block ends."""
+    """Run supervisor, which runs nginx, Redis and the workers, until the `with` block ends. Yields its process.
+
+    `folder` has its configuration.
+    """
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")],
         cwd=folder,
@@ -194,7 +214,10 @@ def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def _end_with_parent() -> None:
-    """Send supervisor SIGTERM when this process is killed (Linux). Runs in the child between fork and exec."""
+    """Let Linux send SIGTERM to supervisor when its parent, this command, is killed.
+
+    Runs in the child process between fork and exec.
+    """
     with suppress(AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

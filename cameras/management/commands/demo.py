@@ -44,7 +44,10 @@ class Command(BaseCommand):
             simulator.wait()
 
     def _logins(self, file: Path) -> Logins:
-        """Create an administrator and a viewer. Their passwords are kept in a file that only this user can read."""
+        """Create the users "admin" and "viewer" (may only watch) unless they exist. Returns user name -> password.
+
+        Their passwords are kept in `file`, which only the operating system's present user can read.
+        """
         if file.exists():
             logins: Logins = json.loads(file.read_text())
         else:
@@ -66,8 +69,10 @@ class Command(BaseCommand):
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
 
     def _simulate(self, count: int) -> "subprocess.Popen[str]":
-        """Start cameras with substreams in another process, at the port of the last time if it is free, and store their
-        addresses."""
+        """Start `count` simulated cameras in another process and store their URLs in the database. Returns the process.
+
+        Each has a substream (a second, smaller stream). Their port is that of the last run if it is free.
+        """
         port = demonstration.kept_port()
         process, addresses = start_cameras(count, port if is_free(port) else 0)
         for name, (stream, substream) in addresses.items():
@@ -94,7 +99,11 @@ def is_free(port: int) -> bool:
 
 
 def start_cameras(count: int, port: int) -> tuple["subprocess.Popen[str]", dict[str, list[str]]]:
-    """Returns the process and, by name, the printed addresses of each camera and its substream. `port`: 0 means any."""
+    """Run `manage.py simulate` in another process, at `port` (0: any), until its standard input is closed.
+
+    Returns the process and, by camera name, the URLs of the stream and of the substream, a second, smaller stream.
+    Raises CommandError if the cameras did not start.
+    """
     command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", str(port), "--until-closed"]
     command.append("--substreams")
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,7 @@
-"""manage.py import_cameras: add and change the cameras of a CSV file or of another program's configuration."""
+"""manage.py import_cameras: add or change cameras as a file lists them.
+
+The file is CSV, or the configuration of another program (go2rtc, Frigate, MediaMTX).
+"""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""manage.py rotate_camera_key: encrypt all stored camera passwords with the newest key of `CAMERA_KEY`."""
+"""manage.py rotate_camera_key: encrypt all stored camera passwords again, with the newest key.
+
+The newest key is the first in the setting `CAMERA_KEY`. The other keys can be removed afterwards.
+"""
 
 from typing import Any
 

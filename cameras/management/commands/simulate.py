@@ -1,4 +1,4 @@
-"""manage.py simulate: serve simulated cameras until Ctrl-C."""
+"""manage.py simulate: serve simulated cameras, by RTSP or HTTP, until Ctrl-C."""
 
 import errno
 import signal

@@ -1,4 +1,4 @@
-"""Encoders: they take pictures and return access units in the order of sending."""
+"""Encoders: they take pictures and return access units (encoded pictures) in the order of sending."""
 
 from typing import Protocol
 
@@ -10,13 +10,17 @@ from .video import VideoEncoder
 
 
 class Encoder(Protocol):
-    """Not thread-safe. Releases the GIL while it encodes."""
+    """Encodes the pictures of one stream. Not thread-safe. Releases the GIL while it encodes."""
 
     def encode(self, picture: Yuv, ticks: int, drawn_at: float, key: bool) -> list[AccessUnit]:
-        """Encode a picture. `ticks` and `drawn_at` are those of AccessUnit; `key` forces an IDR."""
+        """Encode a picture. Returns the encoded pictures that are ready. B-frames delay a picture to a later call.
+
+        `ticks` is the presentation time in 1/90,000 s of the monotonic clock. `drawn_at` is the time of drawing in Unix
+        seconds. `key` forces an IDR.
+        """
 
     def flush(self) -> list[AccessUnit]:
-        """Returns the delayed units. The encoder cannot be used afterwards."""
+        """Returns the encoded pictures that were delayed by B-frames. The encoder cannot be used afterwards."""
 
 
 def open_encoder(stream: StreamFormat) -> Encoder:
@@ -24,7 +28,10 @@ def open_encoder(stream: StreamFormat) -> Encoder:
 
 
 def parameter_sets(stream: StreamFormat) -> tuple[bytes, ...]:
-    """The parameter sets of this format, taken from one encoded picture."""
+    """Returns the parameter sets of this format, as NAL units without start codes; none for MJPEG.
+
+    They are SPS and PPS, of H.265 VPS before them, taken from one encoded picture.
+    """
     black = np.full((stream.height * 3 // 2, stream.width), NEUTRAL_CHROMA, np.uint8)
     black[: stream.height] = BLACK_LUMA
     encoder = open_encoder(stream)

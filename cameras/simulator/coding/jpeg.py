@@ -1,4 +1,4 @@
-"""Motion JPEG: each picture is a baseline file with the standard Huffman tables and 4:2:0 color."""
+"""Motion JPEG: each picture is a baseline JPEG file with the standard Huffman tables and 4:2:0 color."""
 
 from dataclasses import dataclass
 
@@ -34,14 +34,14 @@ class JpegEncoder:
 
 @dataclass(frozen=True)
 class JpegParts:
-    """The parts of a file that RTP carries. The receiver restores the rest (RFC 2435, appendix B)."""
+    """The parts of a JPEG file that RTP carries. The receiver restores the rest (RFC 2435, appendix B)."""
 
     tables: bytes  # quantization tables of luma and chroma, 64 bytes each, in zigzag order
     scan: bytes  # entropy-coded data
 
 
 def parse_jpeg(file: bytes) -> JpegParts:
-    """Parse a file of this encoder, whole or truncated within its scan."""
+    """Returns the parts for RTP of a file from JpegEncoder, which may be truncated in the entropy-coded data."""
     tables = b""
     start = 2
     while True:

@@ -1,4 +1,4 @@
-"""NAL units of H.264 and H.265."""
+"""Splits H.264 and H.265 streams into NAL units and recognizes their types."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class NalSyntax:
         return self.type_of(nal) in self.pictures
 
     def is_banner(self, nal: bytes) -> bool:
-        """Whether it is the SEI "user data unregistered", in which the encoder names itself."""
+        """Returns whether the NAL unit is the SEI "user data unregistered", in which the encoder names itself."""
         return self.type_of(nal) == self.messages and nal[self.header] == USER_DATA_UNREGISTERED
 
 

@@ -1,4 +1,4 @@
-"""RTP payloads of H.264 (RFC 6184), H.265 (RFC 7798) and JPEG (RFC 2435)."""
+"""Splits NAL units and JPEG files into RTP payloads: H.264 (RFC 6184), H.265 (RFC 7798) and JPEG (RFC 2435)."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -20,19 +20,22 @@ JPEG_TABLES_IN_BAND = 255
 
 
 def h264_payloads(nal: bytes) -> Iterator[bytes]:
-    """The whole NAL unit if it fits, else FU-A fragments (RFC 6184, 5.8)."""
+    """Yields the RTP payloads of a NAL unit: the whole unit up to 1400 bytes, else FU-A fragments (RFC 6184, 5.8)."""
     indicator = bytes((nal[0] & 0xE0 | H264_FU_A,))
     return _fragments(nal, 1, indicator, nal[0] & 0x1F)
 
 
 def h265_payloads(nal: bytes) -> Iterator[bytes]:
-    """The whole NAL unit if it fits, else fragmentation units (RFC 7798, 4.4.3)."""
+    """Yields the RTP payloads of a NAL unit: the whole unit up to 1400 bytes, else fragments (RFC 7798, 4.4.3)."""
     header = bytes((nal[0] & 0x81 | H265_FU << 1, nal[1]))
     return _fragments(nal, 2, header, nal[0] >> 1 & 0x3F)
 
 
 def jpeg_payloads(width: int, height: int, file: bytes) -> Iterator[bytes]:
-    """The scan in pieces. Both quantization tables precede the first piece."""
+    """Yields the RTP payloads of a JPEG file (RFC 2435): headers, then a piece of the entropy-coded data.
+
+    The first also holds both quantization tables. `width` and `height` are pixels, multiples of 8.
+    """
     parts = parse_jpeg(file)
     tables = struct.pack("!BBH", 0, 0, len(parts.tables)) + parts.tables
     start = 0

@@ -1,4 +1,4 @@
-"""Repetition of parameter sets inside the stream."""
+"""Repetition of parameter sets (SPS, PPS; of H.265 also VPS) inside the stream."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -8,7 +8,7 @@ from .nal import SYNTAX
 
 
 class Repetition(StrEnum):
-    """Where the stream repeats the parameter sets. The SDP description always has them."""
+    """Where a stream repeats its parameter sets (SPS, PPS; of H.265 also VPS). The SDP description always has them."""
 
     KEYFRAME = "keyframe"
     """Before each keyframe."""
@@ -21,18 +21,18 @@ class Repetition(StrEnum):
 
 
 class InBandSets:
-    """Adds the parameter sets to the pictures of one session."""
+    """Adds the parameter sets (SPS, PPS; of H.265 also VPS) to the keyframes of one RTSP session."""
 
     def __init__(self, repetition: Repetition) -> None:
         self._repetition = repetition
         self._sent: tuple[bytes, ...] = ()
 
     def begin(self) -> None:
-        """Called when a play starts."""
+        """Forget which parameter sets were sent. Called at each PLAY."""
         self._sent = ()
 
     def nals(self, unit: AccessUnit) -> tuple[bytes, ...]:
-        """The NAL units of the picture, with the parameter sets to send."""
+        """Returns the NAL units to send for an encoded picture, with its parameter sets if they are repeated here."""
         if not unit.key:
             return unit.parts
         match self._repetition:

@@ -1,4 +1,4 @@
-"""H.264 and H.265 from PyAV's libx264 and libx265."""
+"""Encodes H.264 and H.265 with libx264 and libx265 of PyAV."""
 
 from typing import cast
 
@@ -16,7 +16,7 @@ LIBRARIES = {Codec.H264: "libx264", Codec.H265: "libx265"}
 
 
 class VideoEncoder:
-    """One run of the codec. Without B-frames it returns each picture at once, with them a few pictures later."""
+    """Encodes one H.264 or H.265 stream. It returns each picture at once, or with B-frames a few pictures later."""
 
     def __init__(self, stream: StreamFormat) -> None:
         self._stream = stream
@@ -77,7 +77,10 @@ def _gop_size(stream: StreamFormat) -> int:
 
 
 def _x264_options(stream: StreamFormat) -> dict[str, str]:
-    """libx264 derives the profile from the tools in use. The preset "ultrafast" uses none of them."""
+    """Returns libx264's options besides those that both codecs share.
+
+    libx264 derives the profile from the coding tools in use. The preset "ultrafast" uses none of them.
+    """
     profile = stream.profile or ("high" if stream.b_frames else "baseline")
     tools = {
         "cabac": profile != "baseline",
@@ -94,5 +97,5 @@ def _x264_options(stream: StreamFormat) -> dict[str, str]:
 
 
 def _x265_options() -> dict[str, str]:
-    """No output on the terminal, one thread, and only IDR pictures as keyframes."""
+    """Returns libx265's options: no output on the terminal, one thread, and only IDR pictures as keyframes."""
     return {"x265-params": "log-level=none:info=0:pools=none:frame-threads=1:scenecut=0:open-gop=0"}

@@ -1,1 +1,4 @@
-"""What does a simulated camera show? A drawn scene or a clip, with a clock strip that holds the picture's time."""
+"""What does a simulated camera show?
+
+A drawn scene or a video file. Black and white blocks along the top, the clock strip, tell programs when it was drawn.
+"""

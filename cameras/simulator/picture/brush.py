@@ -20,7 +20,7 @@ SHIFT = 4
 
 
 class Brush:
-    """Antialiased shapes on one image."""
+    """Draws antialiased shapes onto one image, in place. Positions are fractions of its width and height."""
 
     def __init__(self, image: Bgr) -> None:
         self.image = image
@@ -34,18 +34,18 @@ class Brush:
         self.polygon(color, (left, top), (right, top), (right, bottom), (left, bottom))
 
     def lines(self, color: Color, thickness: float, *points: Point) -> None:
-        """Draw a line through the points. `thickness` is a fraction of the height."""
+        """Draw a line through the points. `thickness` is a fraction of the image's height."""
         pixels = np.array([self._pixel(point) for point in points], np.int32)
         width = max(1, round(thickness * self._height))
         cv2.polylines(self.image, [pixels], False, color, width, cv2.LINE_AA, SHIFT)
 
     def ellipse(self, color: Color, center: Point, across: float, down: float) -> None:
-        """Draw an ellipse. `across` and `down` are half-axes as fractions of width and height."""
+        """Draw a filled ellipse. `across` and `down` are half-axes, as fractions of the image's width and height."""
         axes = (max(1, round(across * self._width * 16)), max(1, round(down * self._height * 16)))
         cv2.ellipse(self.image, self._pixel(center), axes, 0, 0, 360, color, -1, cv2.LINE_AA, SHIFT)
 
     def gradient(self, top: float, bottom: float, colors: Sequence[Color]) -> None:
-        """Fill the rows from `top` to `bottom` with a gradient of the colors."""
+        """Fill the image from `top` to `bottom`, fractions of its height, with a vertical gradient of the colors."""
         first, last = round(top * self._height), round(bottom * self._height)
         places = np.linspace(0, 1, len(colors))
         rows = np.linspace(0, 1, last - first)
@@ -53,7 +53,7 @@ class Brush:
         self.image[first:last] = np.stack(channels, axis=1)[:, np.newaxis].astype(np.uint8)
 
     def text(self, words: str, color: Color, place: Point, size: float) -> None:
-        """Write words that start at `place`. `size` is the height of capitals as a fraction of the picture's height."""
+        """Write words. `place` is their lower left corner, `size` the capitals' height as a fraction of the image's."""
         scale = size * self._height / 22
         x, y = (coordinate >> SHIFT for coordinate in self._pixel(place))
         thickness = max(1, round(scale * 2))
@@ -64,7 +64,10 @@ class Brush:
 
 
 def finish(image: Bgr, seed: int) -> Bgr:
-    """Add the softness, dark corners and grain of a camera. The grain does not change, so it costs few bits."""
+    """Returns a copy of `image` with the softness, dark corners and grain of a camera's picture.
+
+    `seed` determines the grain. It is for still backgrounds: grain that does not change costs the encoder few bits.
+    """
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), max(0.1, height / 1200)).astype(np.float32)
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

@@ -1,4 +1,7 @@
-"""Pictures in the encoder's color space, so that a frame needs only a copy and a few small pastes."""
+"""Converts images to YUV 4:2:0, the encoder's color space, and draws into such pictures.
+
+A drawn frame needs only a copy of the converted background and a few small pastes.
+"""
 
 import cv2
 import numpy as np
@@ -15,17 +18,17 @@ BLACK, WHITE = 16, 235
 
 
 def to_yuv(image: Bgr) -> Yuv:
-    """Convert `image` to 4:2:0. Its sides must be even."""
+    """Convert a BGR image to YUV 4:2:0. Its sides must be even."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), dtype=np.uint8)
 
 
 def luma(picture: Yuv) -> Yuv:
-    """A view of the luma plane, height x width."""
+    """Returns the luma plane, height x width, as a view: writing to it changes the picture."""
     return picture[: picture.shape[0] * 2 // 3]
 
 
 def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
-    """Views of both chroma planes, height / 2 x width / 2."""
+    """Returns the U and V planes, height / 2 x width / 2 each, as views: writing to them changes the picture."""
     rows, width = picture.shape
     half = (rows // 3, width // 2)
     u, v = picture[rows * 2 // 3 :].reshape(2, *half)
@@ -33,7 +36,7 @@ def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
 
 
 def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
-    """Copy a patch into the picture. Its sides and its position must be even."""
+    """Copy `patch` into the picture, with its upper left corner at x, y. The patch's sides, x and y must be even."""
     height, width = patch.shape[:2]
     small = to_yuv(patch)
     luma(picture)[y : y + height, x : x + width] = luma(small)
@@ -42,7 +45,10 @@ def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
 
 
 def stamp(picture: Yuv, now_ms: int) -> None:
-    """Draw the clock strip."""
+    """Draw the clock strip over the top of the picture, in place.
+
+    The strip is a row of black and white blocks. Programs can read `now_ms`, Unix milliseconds, from it.
+    """
     bright = luma(picture)
     rows = strip_height(len(bright))
     draw_clock(bright, now_ms, BLACK, WHITE)

@@ -1,4 +1,4 @@
-"""The caption in the lower left corner: a running clock and the camera's name."""
+"""The caption in the lower left corner of a drawn scene: a running clock and the camera's name."""
 
 import time
 
@@ -15,7 +15,10 @@ OPACITY = 0.55
 
 
 class Caption:
-    """Draws the name once into the background, and the clock into each frame from prepared glyphs."""
+    """Draws the camera's name once into the background, and the time of day into each frame, from prepared glyphs.
+
+    `width` and `height` are the picture's, in pixels.
+    """
 
     def __init__(self, name: str, width: int, height: int) -> None:
         self._name = name
@@ -32,7 +35,7 @@ class Caption:
         self._glyphs = {character: self._glyph(character) for character in CLOCK_CHARACTERS}
 
     def draw_bar(self, background: Bgr) -> None:
-        """Darken the bar and write the name into `background`."""
+        """Darken the caption's area in `background` and write the camera's name there, in place."""
         (name_width, _), _ = cv2.getTextSize(self._name, FONT, self._scale, self._thickness)
         name_left = self._clock_right + 2 * self._pad
         bar = background[self._top : self._top + self._line, self._left : name_left + name_width + self._pad]
@@ -41,7 +44,7 @@ class Caption:
         self._write(background, self._name, origin)
 
     def draw_clock(self, picture: Yuv, now_ms: int) -> None:
-        """Write the local time of day."""
+        """Write the local time of `now_ms`, Unix milliseconds, unless the picture is too narrow."""
         if not self._fits:
             return
         seconds, milliseconds = divmod(now_ms, 1000)

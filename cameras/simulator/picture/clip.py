@@ -1,4 +1,4 @@
-"""A video file in a loop, with the clock strip drawn onto it."""
+"""A video file in a loop. The time of drawing is written onto each frame, as the blocks of the clock strip."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,7 +21,11 @@ class NotAVideo(ValueError):
 
 
 class ClipPicture:
-    """Returns one frame of the clip per call, regardless of time. Raises NotAVideo."""
+    """Reads a video file in a loop: each `draw` returns the next frame, however much time has passed.
+
+    `width` and `height` are pixels; 0 means the file's own, rounded down to an even number. The attribute `rate` has
+    the file's frames per second. Raises NotAVideo if the file is missing or unreadable.
+    """
 
     def __init__(self, file: Path | str, width: int = 0, height: int = 0) -> None:
         if not Path(file).is_file():
@@ -37,7 +41,10 @@ class ClipPicture:
         self.height = height or first.height // 2 * 2
 
     def draw(self, now_ms: int) -> Yuv:
-        """Raises av.FFmpegError if the file cannot be read any more."""
+        """Returns the file's next frame. `now_ms`, Unix milliseconds, is drawn over its top as black and white blocks.
+
+        Raises av.FFmpegError or NotAVideo if the file cannot be read any more.
+        """
         frame = next(self._frames)
         plain = frame.reformat(
             self.width, self.height, format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
@@ -48,7 +55,10 @@ class ClipPicture:
         return picture
 
     def _loop(self) -> Iterator[av.VideoFrame]:
-        """Yields frames without end. Each round opens the file again, because not all formats can seek."""
+        """Yields the file's frames, again and again. Raises NotAVideo if it has none.
+
+        Each round opens the file again, because not all formats can seek.
+        """
         while True:
             frame = None
             with av.open(self._file) as container:

@@ -1,7 +1,7 @@
 """The clock strip: the time of drawing, written into the picture so that a program can read it.
 
-32 equal blocks across the top sixteenth of the frame hold the low 32 bits of Unix milliseconds, most significant bit first,
-white for 1. They stay readable after scaling and JPEG compression.
+32 equal blocks across the top sixteenth of the frame hold the low 32 bits of Unix milliseconds, most significant bit
+first, white for 1. They stay readable after scaling and JPEG compression.
 """
 
 from typing import Any
@@ -23,7 +23,10 @@ def strip_height(height: int) -> int:
 
 
 def draw_clock(image: Image, now_ms: int, black: int = 0, white: int = 255) -> None:
-    """Write `now_ms`, Unix milliseconds, over the top of `image`, in place."""
+    """Write `now_ms`, Unix milliseconds, over the top of `image`, in place: 32 blocks, one for each low bit.
+
+    `black` and `white` are the pixel values of 0 and 1.
+    """
     height, width = image.shape[:2]
     bits = (now_ms >> np.arange(BITS - 1, -1, -1)) & 1
     row = np.repeat(np.where(bits, white, black).astype(image.dtype), np.diff(_edges(width)))
@@ -31,9 +34,9 @@ def draw_clock(image: Image, now_ms: int, black: int = 0, white: int = 255) -> N
 
 
 def read_clock(image: Image) -> int | None:
-    """The low 32 bits of Unix milliseconds in the strip, or None if it is unreadable.
+    """Returns the low 32 bits of the Unix milliseconds that `draw_clock` wrote over the top of `image`.
 
-    A strip of one color counts as unreadable, because a black picture has no clock.
+    Returns None if the blocks are unreadable, or all of one color, as in a black picture.
     """
     rows = strip_height(image.shape[0])
     if not rows or image.shape[1] < BITS:
@@ -46,10 +49,10 @@ def read_clock(image: Image) -> int | None:
 
 
 def age_ms(image: Image, now_ms: float) -> float | None:
-    """Milliseconds from the drawing of `image` to `now_ms`, Unix milliseconds; None if unreadable.
+    """Returns the milliseconds from the time that `draw_clock` wrote into `image` to `now_ms`, Unix milliseconds.
 
-    The strip wraps every 49.7 days, and the age with the smallest absolute value is returned. It is negative for a picture
-    from the future.
+    Returns None if `image` has no readable time. The written 32 bits wrap every 49.7 days, so the age with the smallest
+    absolute value is returned. It is negative if the written time is later than `now_ms`.
     """
     drawn = read_clock(image)
     if drawn is None:
@@ -62,7 +65,7 @@ def _edges(width: int) -> npt.NDArray[np.int_]:
 
 
 def _block_means(strip: Image) -> npt.NDArray[np.float64]:
-    """Mean brightness of the middle half of each block."""
+    """Returns the mean brightness, 0 to 255, of each of the 32 blocks. Only the middle half of its width counts."""
     columns = strip.reshape(*strip.shape[:2], -1)[..., :3].mean(axis=(0, 2))
     sums = np.concatenate(([0.0], np.cumsum(columns)))
     edges = _edges(len(columns))

@@ -1,4 +1,4 @@
-"""The object that moves slowly through each scene, from one side to the other."""
+"""The object that moves slowly through each drawn scene, such as a car: from one side to the other and back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Sprite = npt.NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Path:
-    """A horizontal path across the picture. Lengths are fractions of the picture's height or width."""
+    """A moving object: how to draw it, and its horizontal path. Lengths are fractions of the picture's sides."""
 
     draw: Callable[[Brush, int], None]  # takes the sprite's brush and the pose; black is transparent
     feet: float  # position of its lower edge, from the top
@@ -28,11 +28,14 @@ class Path:
     start: float
     end: float  # start and end of its center, from the left
     seconds: float  # for one direction
-    pose_ms: int = 250
+    pose_ms: int = 250  # milliseconds that each pose is shown
 
 
 class Mover:
-    """Blends one of a few prepared poses over the background, at even positions, as chroma requires."""
+    """Draws a scene's moving object over the background. It draws each pose (step of the movement) only once.
+
+    The positions are even pixels, as 4:2:0 chroma requires.
+    """
 
     def __init__(self, path: Path, background: Bgr) -> None:
         rows, columns = background.shape[:2]
@@ -45,7 +48,7 @@ class Mover:
         self._poses = [self._pose(pose) for pose in range(POSES)]
 
     def draw(self, now_ms: int) -> tuple[Bgr, int, int]:
-        """Returns a patch and its position: left and top pixel."""
+        """Returns the part of the scene with the object at `now_ms`, Unix milliseconds, and its left and top pixel."""
         width, height = self._size
         columns = self._background.shape[1]
         progress = now_ms / 1000 / self._path.seconds % 2
@@ -61,7 +64,10 @@ class Mover:
         return patch.astype(np.uint8), left, self._top
 
     def _pose(self, pose: int) -> tuple[Sprite, Sprite]:
-        """Returns the colors, multiplied by the coverage, and the coverage from 0 to 255."""
+        """Draw the object in one pose. Returns its colors, multiplied by its coverage, and the coverage of each pixel.
+
+        Coverage is 0 where the background shows, up to 255 where the object hides it.
+        """
         width, height = self._size
         large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
         self._path.draw(Brush(large), pose)
@@ -73,7 +79,7 @@ class Mover:
 
 
 def _swing(pose: int) -> float:
-    """The swing of a pose, from -1 to 1."""
+    """Returns how far legs or wheels are moved in a pose (0 to 3): a factor from -1 to 1."""
     return (0.0, 1.0, 0.0, -1.0)[pose]
 
 

@@ -1,4 +1,7 @@
-"""A drawn picture: a still background, a moving object, a caption and the clock strip."""
+"""A drawn picture: a still background, a moving object and a caption.
+
+Black and white blocks along the top, the clock strip, tell programs when it was drawn.
+"""
 
 import zlib
 
@@ -13,7 +16,10 @@ from .scenes import SCENES
 
 
 class ScenePicture:
-    """Draws the still background once. `draw` copies it and adds the parts that change."""
+    """The pictures of a camera that shows a drawn scene, `width` x `height` pixels.
+
+    It draws the still background once. `draw` copies the background and adds the parts that change.
+    """
 
     def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:
         names = sorted(SCENES)

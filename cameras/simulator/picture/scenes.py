@@ -1,4 +1,4 @@
-"""The still backgrounds: four places."""
+"""Draws the still backgrounds of the simulated cameras: four places."""
 
 from collections.abc import Callable
 
@@ -147,7 +147,10 @@ def _parked_car(brush: Brush, color: Color, left: float, bottom: float) -> None:
 
 
 def _trapezium(brush: Brush, color: Color, foot: Foot, taper: float, rise: float) -> None:
-    """Draw a trapezium on `foot`, `rise` tall, narrower by `taper` at each side."""
+    """Draw a filled trapezoid. `foot` is its lower side, `rise` its height. The upper corners are `taper` further in.
+
+    All are fractions of the image's width or height.
+    """
     left, right, base = foot
     top = base - rise
     brush.polygon(color, (left, base), (left + taper, top), (right - taper, top), (right, base))
@@ -180,7 +183,10 @@ def _pallets(brush: Brush, left: float, bottom: float) -> None:
 
 
 def _foliage(brush: Brush, color: Color, foot: Foot, size: float, count: int, seed: int) -> None:
-    """Draw leaves along `foot`, about `size` tall."""
+    """Draw `count` leaves at random above `foot`, the lower edge of the plant. `seed` determines them.
+
+    `size` is the approximate height of plant and leaves, as a fraction of the image's height.
+    """
     random = np.random.default_rng(seed)
     left, right, base = foot
     for across, rise, shade in random.random((count, 3)):

@@ -12,7 +12,7 @@ from .scene import ScenePicture
 
 class Picture(Protocol):
     def draw(self, now_ms: int) -> Yuv:
-        """Returns the picture at `now_ms`, Unix milliseconds. It is valid until the next call."""
+        """Returns the picture to show at `now_ms`, Unix milliseconds. The next call may overwrite the array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +22,10 @@ class Source:
 
 
 def open_source(camera: SimulatedCamera, codec: Codec, width: int, height: int) -> Source:
-    """Open the camera's pictures for this codec and size. 0 x 0 is the clip's own size.
+    """Open the source of the camera's pictures, a drawn scene or its clip, and determine the stream's format.
 
-    Raises clip.NotAVideo, and ValueError if the codec cannot have the clip's size.
+    `width` and `height` are pixels; 0 means the clip's own. Raises clip.NotAVideo if the clip is missing or unreadable,
+    and ValueError if a stream of this codec cannot have the size.
     """
     if camera.file is None:
         picture = ScenePicture(camera, width, height)

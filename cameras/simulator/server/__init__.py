@@ -1,1 +1,4 @@
-"""How is a picture sent? RTSP and HTTP on one port, and the simulated faults."""
+"""How does the camera simulator send a picture?
+
+It serves RTSP and HTTP on one port. Each camera can imitate a fault, such as silence or a refused connection.
+"""

@@ -1,4 +1,4 @@
-"""Digest and Basic authentication of one camera (RFC 2617)."""
+"""Digest and Basic authentication (RFC 2617) of the clients of a simulated camera."""
 
 import base64
 import hashlib
@@ -22,7 +22,10 @@ class Authentication:
 
     @property
     def challenges(self) -> tuple[tuple[str, str], ...]:
-        """The headers of a 401. Digest is first, because a client uses the first that it supports."""
+        """Returns the headers (name, value) of a 401 response that ask the client for credentials.
+
+        Digest is first, because a client uses the first scheme that it supports.
+        """
         return (
             ("WWW-Authenticate", f'Digest realm="{REALM}", nonce="{self._nonce}"'),
             ("WWW-Authenticate", f'Basic realm="{REALM}"'),

@@ -1,4 +1,4 @@
-"""A running camera: its feed and its viewers."""
+"""A running simulated camera: it passes the pictures of its encoder thread to the connections that play."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from .sdp import describe
 
 
 class Viewer(Protocol):
-    """The methods of a connection that its camera calls, on the loop."""
+    """A client's connection, as its camera uses it. The camera calls these on the simulator's event-loop thread."""
 
     @property
     def is_set_up(self) -> bool: ...
@@ -28,9 +28,10 @@ class Viewer(Protocol):
 
 
 class Broadcast:
-    """Starts the feed with the first viewer that plays and pauses it after the last.
+    """A running simulated camera. It draws and encodes pictures only while a viewer (a client's connection) plays them.
 
-    Call `join`, `leave`, `update` and `play` on the loop, all other methods on any other thread.
+    Call `join`, `leave`, `update` and `play` on the thread of `loop`, all other methods on any other thread. Raises
+    NotAVideo for an unreadable clip and ValueError for a clip whose size the codec cannot have.
     """
 
     def __init__(self, camera: SimulatedCamera, loop: LoopThread, url: str) -> None:
@@ -58,12 +59,16 @@ class Broadcast:
         self.update()
 
     def play(self) -> None:
-        """Start the feed for a viewer that starts or restarts."""
+        """Start or continue to draw and encode, for a client connection that needs a keyframe.
+
+        With the camera's `idr_on_play` the next frame is a keyframe, except in streams without IDR (intra refresh, open
+        GOP).
+        """
         camera = self.camera
         self._feed.play(key=camera.idr_on_play and not (camera.intra_refresh or camera.open_gop))
 
     def update(self) -> None:
-        """Pause the feed if no viewer plays."""
+        """Stop drawing and encoding, until the next `play`, if no client plays any more."""
         if not any(viewer.is_playing for viewer in self._viewers):
             self._feed.pause()
 
@@ -80,7 +85,7 @@ class Broadcast:
         self._restart(codec, width, height, cut=True)
 
     def close(self) -> None:
-        """Stop the feed, then close the connections."""
+        """End the encoder thread, then close all client connections."""
         self._feed.close()
         self.drop_connections()
 
@@ -92,7 +97,10 @@ class Broadcast:
         return describe(self.camera.name, stream, parameter_sets(stream))
 
     def _switch(self, source: Source, description: bytes, cut: bool) -> None:
-        """Runs in one step of the loop, so that a viewer's description always matches its stream."""
+        """Replace the source of pictures and the SDP description. `cut` also closes all connections.
+
+        Runs in one step of the event loop, so that a client's description always matches its stream.
+        """
         self._adopt(source.stream, description)
         self._feed.show(source)
         if cut:

@@ -1,4 +1,4 @@
-"""One client's connection, RTSP or HTTP. Runs on the loop and never blocks."""
+"""One client's connection to the simulator, RTSP or HTTP. Runs on the event loop and never blocks."""
 
 import asyncio
 import socket
@@ -20,13 +20,20 @@ MAX_HELD = 64
 
 
 class Dialogue(Protocol):
-    """Creates the answers."""
+    """Answers the requests of one connection with encoded responses, in RTSP or in HTTP.
+
+    `playback` (of `answer`) sends the camera's stream on this connection; None if no request has named a camera yet.
+    """
 
     def answer(self, request: Request, playback: Playback | None) -> bytes: ...
 
 
 class Connection(asyncio.Protocol):
-    """A connection to the camera that its first request names. Decides when to answer."""
+    """A client's connection, which belongs to the first camera that its requests name.
+
+    It delays its answers, or closes, as the camera's fault demands. `broadcasts` are the running cameras by path. The
+    connection is in the set `opened` while it is open; `lost` is a future that is done afterwards.
+    """
 
     def __init__(self, broadcasts: Mapping[str, Broadcast], opened: set["Connection"]) -> None:
         self.lost = asyncio.get_running_loop().create_future()
@@ -91,7 +98,7 @@ class Connection(asyncio.Protocol):
         self._answer_held()
 
     def cut(self) -> None:
-        """Close at once and discard unsent data."""
+        """Close the connection at once and discard unsent data."""
         self._transport.abort()
 
     # Requests.
@@ -122,5 +129,5 @@ class Connection(asyncio.Protocol):
 
 
 def _is_mute(playback: Playback) -> bool:
-    """Whether the camera must not answer now."""
+    """Returns whether requests must wait, because of Fault.SILENT or because a media packet is partly written."""
     return playback.fault is Fault.SILENT or (playback.sender is not None and playback.sender.is_inside_packet)

@@ -1,4 +1,4 @@
-"""Simulates a bad line: truncated and lost pictures."""
+"""Simulates a bad network: truncated and lost pictures."""
 
 from dataclasses import replace
 
@@ -9,7 +9,10 @@ SHORTEST = 4
 
 
 class Damage:
-    """Damages every n-th picture except keyframes. Of MJPEG, where all pictures are keyframes, it damages any."""
+    """Truncates every `truncate_every`-th picture and loses every `lose_every`-th. 0 means none; losing comes first.
+
+    It skips and does not count keyframes, except in MJPEG, where all pictures are keyframes.
+    """
 
     def __init__(self, truncate_every: int, lose_every: int) -> None:
         self._truncate_every = truncate_every
@@ -17,7 +20,7 @@ class Damage:
         self._count = 0
 
     def inflict(self, unit: AccessUnit) -> AccessUnit:
-        """Returns the unit as the camera sends it."""
+        """Returns the encoded picture unchanged, truncated or marked as lost. Call it once for each, in order."""
         if unit.key and unit.stream.codec is not Codec.MJPEG:
             return unit
         self._count += 1
@@ -29,6 +32,6 @@ class Damage:
 
 
 def _truncate(unit: AccessUnit) -> AccessUnit:
-    """Remove the second half of the last part."""
+    """Returns a copy without the second half of its last part (NAL unit or JPEG file). At least 4 bytes remain."""
     *whole, last = unit.parts
     return replace(unit, parts=(*whole, last[: max(SHORTEST, len(last) // 2)]))

@@ -1,14 +1,17 @@
-"""The faults of a simulated camera, one at a time."""
+"""The faults that a simulated camera can imitate, one at a time."""
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Each fault affects running connections at once. After it is cleared, they continue from a keyframe."""
+    """A failure that a simulated camera imitates. It affects running connections at once.
+
+    After it is cleared, connections that are still open continue from a keyframe.
+    """
 
     NONE = "none"
     REFUSE = "refuse"
-    """Closes the connection at the first request that names the camera."""
+    """Closes running connections, and each new one at the first request that names the camera."""
     HANG = "hang"
     """Answers all requests, including PLAY, and sends no media."""
     SILENT = "silent"

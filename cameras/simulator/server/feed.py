@@ -1,4 +1,4 @@
-"""One camera's thread: it draws and encodes pictures while a viewer plays."""
+"""One simulated camera's thread: it draws and encodes pictures while a client plays."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Runs no encoder while paused. All methods can be called from any thread.
+    """A thread that draws and encodes the pictures of one camera. It starts paused, and runs no encoder while paused.
 
-    The feed's thread calls `deliver` with each access unit, and `fail` after an error of the picture or the encoder, which
-    pauses the feed.
+    All methods can be called from any other thread. The feed's thread calls `deliver` with each encoded picture, and
+    `fail` after an error of drawing or encoding, which pauses the feed. `damage` truncates or loses pictures.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Feed:
         self._thread.start()
 
     def play(self, key: bool) -> None:
-        """Start or continue. With `key` the next frame is a keyframe."""
+        """Start or continue to draw and encode. With `key` the next frame is a keyframe. Does nothing after `close`."""
         with self._state:
             self._playing = not self._closed  # a viewer may still call this while the camera is removed
             self._key_wanted |= key
@@ -53,7 +53,7 @@ class Feed:
             self._state.notify_all()
 
     def show(self, source: Source) -> None:
-        """Switch to another source, from the next frame."""
+        """Switch to another source of pictures, with its own stream format, from the next frame."""
         self._source = source
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Feed:
             return not self._closed
 
     def _stream(self, source: Source) -> None:
-        """Send frames of one source until the feed pauses or switches."""
+        """Draw and encode frames of one source, and deliver them, until the thread is paused or gets another source."""
         encoder = open_encoder(source.stream)
         pace = Pace(source.stream.rate)
         while self._source is source and self._rest(pace.advance()):
@@ -90,7 +90,7 @@ class Feed:
                 self._deliver(self._damage.inflict(unit))
 
     def _rest(self, seconds: float) -> bool:
-        """Wait for the next frame. Returns False if the feed was paused."""
+        """Wait until the next frame is due, in `seconds`. Returns False, at once, if the feed is paused."""
         with self._state:
             self._state.wait_for(lambda: not self._playing, timeout=max(0.0, seconds))
             return self._playing

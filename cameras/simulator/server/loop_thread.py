@@ -9,7 +9,10 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """All methods except `post` wait for the loop, so they must not be called on the loop's thread."""
+    """An asyncio event loop in its own thread, which runs until `close`.
+
+    All methods except `post` wait for the loop, so they must not be called on the loop's thread.
+    """
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -21,7 +24,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run the function on the loop. Returns its result."""
+        """Run the function on the loop. Returns its result or raises its exception."""
 
         async def call() -> T:
             return function(*arguments)

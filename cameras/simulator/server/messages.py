@@ -1,4 +1,4 @@
-"""Requests and responses of RTSP (RFC 2326) and HTTP, and their parser."""
+"""Requests of RTSP (RFC 2326) and HTTP and their parser, and responses and their encoding."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ REASONS = {
 
 
 class MalformedRequest(Exception):
-    """The bytes are not a request of RTSP or HTTP."""
+    """The received bytes are not a request of RTSP or HTTP, or the request is too large."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Response:
     body: bytes = b""
 
     def encode(self, sequence: str) -> bytes:
-        """The bytes of an RTSP response; `sequence` is the request's CSeq."""
+        """Returns the bytes of this response in RTSP. `sequence` is the value of the request's CSeq header."""
         length = (("Content-Length", str(len(self.body))),) if self.body else ()
         return self._encode("RTSP/1.0", (("CSeq", sequence), SERVER, *self.headers, *length))
 
     def encode_http(self) -> bytes:
-        """The bytes of an HTTP response whose body ends with the connection."""
+        """Returns the bytes of this response in HTTP, without Content-Length: closing the connection ends the body."""
         return self._encode("HTTP/1.1", (SERVER, ("Connection", "close"), *self.headers))
 
     def _encode(self, version: str, headers: tuple[tuple[str, str], ...]) -> bytes:
@@ -57,12 +57,18 @@ class Response:
 
 @dataclass
 class RequestReader:
-    """Parses received bytes into requests. It skips interleaved data."""
+    """Parses the bytes received on one connection into RTSP or HTTP requests.
+
+    It skips RTP and RTCP packets that an RTSP client sends between its requests.
+    """
 
     _buffer: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> Iterator[Request]:
-        """Yield complete requests. Raises MalformedRequest, after which the reader cannot be used."""
+        """Add received bytes and yield the requests that are complete now.
+
+        Raises MalformedRequest for bytes that are no request or too large a one. The reader cannot be used afterwards.
+        """
         self._buffer += data
         while True:
             self._skip_interleaved()

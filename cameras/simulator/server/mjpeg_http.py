@@ -1,4 +1,4 @@
-"""Answers of a camera to HTTP: an endless response of pictures."""
+"""Answers of a simulated camera to HTTP requests: an endless response of JPEG pictures, or an error."""
 
 from .messages import Request, Response
 from .multipart import CONTENT_TYPE, MultipartStream
@@ -6,10 +6,14 @@ from .playback import Playback
 
 
 class HttpDialogue:
-    """Answers the one request of a connection. The playback is None if no camera has the path."""
+    """Answers the HTTP request of one connection. A connection carries only one request."""
 
     def answer(self, request: Request, playback: Playback | None) -> bytes:
-        """Empty while pictures are sent, because the connection has no room for another answer."""
+        """Start to play if the request is accepted. Returns the head of the endless response, or an error response.
+
+        `playback` sends the camera's pictures on this connection; None if no HTTP camera has the path. Returns no bytes
+        once pictures are sent, because the endless response leaves no room for another answer.
+        """
         if playback and playback.is_set_up:
             return b""
         return self._answer(request, playback).encode_http()

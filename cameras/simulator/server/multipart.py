@@ -10,7 +10,10 @@ CONTENT_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
 class MultipartStream:
-    """A `Wire` for HTTP. It has no state and no reports."""
+    """Formats pictures as parts of a multipart HTTP response, for a Sender.
+
+    It has the interface of RTP streams (sender.Wire), but no state and no reports: `report` returns no bytes.
+    """
 
     def begin(self) -> None: ...
 

@@ -1,4 +1,7 @@
-"""The playback of a camera on one connection: not set up, set up, or playing. Runs on the loop."""
+"""The playback of one simulated camera on one client's connection: not set up, set up, or playing.
+
+Runs on the event loop.
+"""
 
 import asyncio
 
@@ -29,7 +32,7 @@ class Playback:
         return self.fault is not Fault.UNAUTHORIZED and self.broadcast.authentication.allows(method, authorization)
 
     def count(self) -> None:
-        """Count the connection, once, when its client asks for the stream."""
+        """Add this connection to the camera's `connections_total`, once, however often the client asks for media."""
         if not self._counted:
             self._counted = True
             self.broadcast.connections_total += 1
@@ -38,7 +41,7 @@ class Playback:
         self.sender = Sender(self._transport, wire)
 
     def play(self) -> None:
-        """Start or continue. The playback must be set up."""
+        """Start or continue to send, from the next keyframe. Call `set_up` first."""
         self.is_playing = True
         if self.sender:
             self.sender.begin()
@@ -51,7 +54,7 @@ class Playback:
         self.broadcast.update()
 
     def stop(self) -> None:
-        """Undo the set-up."""
+        """Stop sending and undo `set_up`, which may be called again."""
         if self.sender:
             self.sender.close()
             self.sender = None
@@ -62,13 +65,13 @@ class Playback:
             self.sender.send(unit, self.fault)
 
     def apply_fault(self) -> None:
-        """Called when the camera's fault has changed."""
+        """Apply the camera's present fault to this connection. Call this when the fault has changed."""
         if self.sender:
             self.sender.restart()
         self._plan_drop()
 
     def _plan_drop(self) -> None:
-        """Schedule the end of the connection if the camera has Fault.DROP."""
+        """Schedule the connection's end, in two seconds, if it plays and the camera has Fault.DROP, else cancel it."""
         if self._drop_timer:
             self._drop_timer.cancel()
             self._drop_timer = None

@@ -13,7 +13,11 @@ NTP_EPOCH = 2_208_988_800
 
 
 class RtpStream:
-    """Sequence numbers and timestamps of one session, with random start values."""
+    """Packs the encoded pictures of one RTSP session into RTP packets. Sequence number and timestamp start at random.
+
+    RTP uses the interleaved `channel` of the connection, and RTCP the next. `repetition` tells where parameter sets are
+    repeated.
+    """
 
     def __init__(self, channel: int, repetition: Repetition) -> None:
         self.ssrc = secrets.randbits(32)
@@ -25,14 +29,17 @@ class RtpStream:
         self._octets = 0
 
     def begin(self) -> None:
-        """Called when a play starts."""
+        """Forget which parameter sets were sent. Called at each PLAY."""
         self._sets.begin()
 
     def timestamp(self, ticks: int) -> int:
         return (ticks + self._offset) & 0xFFFFFFFF
 
     def frames(self, unit: AccessUnit) -> Iterator[bytes]:
-        """Yield the unit's packets. Each packet uses a sequence number when it is taken, so the caller may stop early."""
+        """Yield the RTP packets of one encoded picture, framed for the RTSP connection.
+
+        Each packet gets its sequence number when it is taken, so a caller that stops early leaves no gap.
+        """
         payloads = list(self._payloads(unit))
         timestamp = self.timestamp(unit.ticks)
         kind = PAYLOAD_TYPES[unit.stream.codec]
@@ -41,7 +48,10 @@ class RtpStream:
             yield _interleaved(self._channel, self._packet(payload, timestamp, kind | marker))
 
     def report(self, unit: AccessUnit) -> bytes:
-        """An RTCP sender report that maps the unit's timestamp to the time of day."""
+        """Returns an RTCP sender report, framed for the RTSP connection.
+
+        It maps the picture's RTP timestamp to the time at which the picture was drawn.
+        """
         seconds = unit.drawn_at + NTP_EPOCH
         ntp = (int(seconds) << 32) | int(seconds % 1 * (1 << 32))
         counts = (self._packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF)
@@ -65,5 +75,5 @@ class RtpStream:
 
 
 def _interleaved(channel: int, packet: bytes) -> bytes:
-    """Frame a packet for an RTSP connection (RFC 2326, 10.12)."""
+    """Returns an RTP or RTCP packet with the header that an RTSP connection needs (RFC 2326, 10.12)."""
     return struct.pack("!cBH", b"$", channel, len(packet)) + packet

@@ -1,4 +1,4 @@
-"""Answers of a camera to RTSP (RFC 2326)."""
+"""Answers of a simulated camera to RTSP requests (RFC 2326)."""
 
 import re
 import secrets
@@ -16,7 +16,10 @@ SESSION_TIMEOUT = 60
 
 
 class RtspDialogue:
-    """Answers the requests of one connection. The playback is None until a request names a camera."""
+    """Answers the RTSP requests of one connection.
+
+    `playback` (of `answer`) sends the camera's stream on this connection; None until a request names a camera.
+    """
 
     def __init__(self) -> None:
         self._session = secrets.token_hex(8)
@@ -89,7 +92,10 @@ class RtspDialogue:
 
 
 def _interleaved_channel(transport: str) -> int | None:
-    """The client's first channel in a Transport header, or None if it offers no RTP over TCP."""
+    """Returns the channel for RTP that a Transport header asks for, or 0 if it names none.
+
+    Returns None if the header offers no RTP over TCP, or a channel above 254, because RTCP needs the next channel.
+    """
     for offer in transport.split(","):
         if "RTP/AVP/TCP" in offer:
             channels = re.search(r"interleaved=(\d{1,3})", offer)

@@ -9,6 +9,10 @@ TRACK = "track1"
 
 
 def describe(name: str, stream: StreamFormat, sets: tuple[bytes, ...]) -> bytes:
+    """Returns the SDP description of a stream. `name` is its title.
+
+    `sets` are its parameter sets, as NAL units: SPS and PPS, of H.265 VPS before them, and none of MJPEG.
+    """
     lines = (
         "v=0",
         "o=- 1 1 IN IP4 127.0.0.1",
@@ -26,7 +30,10 @@ def describe(name: str, stream: StreamFormat, sets: tuple[bytes, ...]) -> bytes:
 
 
 def _media_lines(stream: StreamFormat, sets: tuple[bytes, ...]) -> tuple[str, ...]:
-    """See RFC 6184, 8.2; RFC 7798, 7.2; RFC 2435, 6."""
+    """Returns the SDP lines of the codec: its RTP payload type and, except for MJPEG, bandwidth and parameter sets.
+
+    Defined in RFC 6184, 8.2 (H.264), RFC 7798, 7.2 (H.265) and RFC 2435, 6 (JPEG).
+    """
     kind = PAYLOAD_TYPES[stream.codec]
     if stream.codec is Codec.MJPEG:
         return (f"a=rtpmap:{kind} JPEG/90000",)

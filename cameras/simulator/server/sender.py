@@ -1,4 +1,7 @@
-"""Sends media to one viewer with a bounded backlog, unless a fault prevents it. Runs on the loop."""
+"""Sends media to one client, and drops pictures while the client is slow or a simulated fault demands it.
+
+Runs on the event loop.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,10 +14,10 @@ MAX_BACKLOG = 512 * 1024
 """Bytes that wait for a slow client. Above it, frames are dropped until the next keyframe."""
 
 KERNEL_BUFFER = 256 * 1024
-"""Bytes. By default the kernel would buffer 4 MB, about 15 seconds of video."""
+"""Bytes that the kernel buffers for a connection. Its default would be 4 MB, about 15 seconds of video."""
 
 STALL_SECONDS = 10.0
-"""Time without reading after which a client is disconnected."""
+"""Time with a full backlog after which a client is disconnected."""
 
 REPORT_SECONDS = 3.0
 """Time between RTCP sender reports."""
@@ -24,20 +27,23 @@ TRICKLE_SECONDS = 0.25
 
 
 class Wire(Protocol):
-    """The format of media on a connection."""
+    """Formats encoded pictures for one connection: as RTP inside RTSP, or as parts of an HTTP response."""
 
     def begin(self) -> None:
-        """Called when a play starts."""
+        """Forget the state of the previous play, such as parameter sets sent. Called when the client starts to play."""
 
     def frames(self, unit: AccessUnit) -> Iterator[bytes]:
-        """Yield the unit in pieces. Other data may be sent between two pieces."""
+        """Yield the bytes of one encoded picture in pieces. Other data may be sent between two pieces."""
 
     def report(self, unit: AccessUnit) -> bytes:
-        """Data to send after the unit, every few seconds."""
+        """Returns an RTCP sender report to send after this picture, or no bytes over HTTP. Called every few seconds."""
 
 
 class Sender:
-    """Sends units from a keyframe on. After a dropped unit, it waits for the next keyframe."""
+    """Sends encoded pictures to one client, from a keyframe on. After a dropped picture it waits for the next keyframe.
+
+    `wire` formats the pictures for the connection.
+    """
 
     def __init__(self, transport: asyncio.Transport, wire: Wire) -> None:
         self._wire = wire
@@ -49,7 +55,10 @@ class Sender:
         self._trickle: Trickle | None = None
 
     def send(self, unit: AccessUnit, fault: Fault) -> None:
-        """Send the unit, or drop it because of the fault or a full connection."""
+        """Send one encoded picture, or drop it if the fault, a full send buffer or a missing keyframe prevents sending.
+
+        Fault.TRICKLE sends it byte by byte. Aborts the connection if its buffer has been full for 10 seconds.
+        """
         if self._has_stalled:
             self._transport.abort()
         if self._is_held(fault) or (self._needs_key and not unit.key):
@@ -64,7 +73,7 @@ class Sender:
                 self._report(unit)
 
     def mark_full(self) -> None:
-        """Called when the connection's buffer is full."""
+        """Drop pictures until `mark_free`. Called when the connection's send buffer is full."""
         self._full_since = self._loop.time()
 
     def mark_free(self) -> None:
@@ -72,16 +81,16 @@ class Sender:
 
     @property
     def is_inside_packet(self) -> bool:
-        """Whether nothing else may be written to the connection now."""
+        """Returns whether a packet is partly written, so that nothing else may be written to the connection now."""
         return self._trickle is not None and self._trickle.is_inside_packet
 
     def begin(self) -> None:
-        """Called when a play starts."""
+        """Prepare to send from the next keyframe. Called when the client starts to play."""
         self._wire.begin()
         self.restart()
 
     def restart(self) -> None:
-        """Send at full speed again, from the next keyframe."""
+        """Send from the next keyframe, at full speed again if Fault.TRICKLE has slowed the connection."""
         self._needs_key = True
         if self._trickle:
             self._trickle.finish()
@@ -110,7 +119,7 @@ class Sender:
 
 
 class Trickle:
-    """Writes a unit byte by byte."""
+    """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds."""
 
     def __init__(self, transport: asyncio.Transport, frames: Iterator[bytes]) -> None:
         self._transport = transport
@@ -126,7 +135,7 @@ class Trickle:
         self._timer.cancel()
 
     def finish(self) -> None:
-        """Send the rest of the current packet, to keep the connection's framing, and drop the others."""
+        """Stop, but send the rest of a partly written packet, to keep the connection's framing. Drop later packets."""
         self.stop()
         self._transport.write(self._rest)
         self._rest = b""

@@ -1,4 +1,4 @@
-"""The simulator: one thread with an event loop serves all cameras, RTSP and HTTP, on one port."""
+"""The camera simulator: one thread with an event loop serves all cameras, by RTSP and HTTP, on one port."""
 
 import asyncio
 import socket
@@ -11,7 +11,11 @@ from .loop_thread import LoopThread
 
 
 class Simulator:
-    """Listens from its construction until `close`. Raises OSError if it cannot listen."""
+    """Serves simulated cameras from its construction until `close`, or to the end of a `with` block.
+
+    `port` 0 means any free port; the attribute `port` has the actual one. Raises OSError if it cannot listen, and
+    OverflowError for a port above 65535.
+    """
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self._socket = socket.create_server((host, port))
@@ -25,7 +29,7 @@ class Simulator:
         self._closed = False
 
     def add(self, camera: SimulatedCamera) -> SimulatedCamera:
-        """Start the camera.
+        """Start the camera, which clients then find at `camera.url`. Returns the same camera.
 
         Raises ValueError for a path in use or a clip with an invalid size, and NotAVideo for an unreadable file.
         """
@@ -39,7 +43,10 @@ class Simulator:
         return camera
 
     def remove(self, camera: SimulatedCamera) -> None:
-        """Stop the camera and close its connections. Its path answers 404."""
+        """Stop the camera and close its connections. Requests for its path are answered with 404 then.
+
+        Does nothing for a camera that was not added.
+        """
         if camera not in self._cameras:
             return
         self._cameras.remove(camera)

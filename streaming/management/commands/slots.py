@@ -1,4 +1,6 @@
-"""manage.py slots: lists the slots and the blocked users; --free ends a stream, --unblock lifts a block."""
+"""The command `manage.py slots` lists the running streams, the worker processes and the blocked users; --free ends a
+stream, --unblock lifts a block.
+"""
 
 import asyncio
 import time
