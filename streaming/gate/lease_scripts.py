@@ -127,7 +127,7 @@ class LeaseScripts:
 
     async def abandon(self, slot: Slot, seconds: float) -> None:
         """Keep the lease of a viewer whose connection was lost for `seconds`, in which they may take it again."""
-        await self._store.run("gate/abandon", [GENERATION, LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
+        await self._store.run("gate/abandon", [LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
 
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:
         """Renew leases. Returns the generation (an id that changes when Redis loses data), and the ids of the leases
@@ -157,7 +157,7 @@ class LeaseScripts:
 
         `number` counts the changes of this slot's rate; Redis ignores a change that arrives after a newer one.
         """
-        keys = [RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
+        keys = [GENERATION, RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
         arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]
         return await self._store.run("gate/change_rate", keys, arguments)
 

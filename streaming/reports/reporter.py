@@ -23,6 +23,7 @@ from streaming.reports.unsent import CountedStream, Unsent
 from streaming.store.keys import (
     DETAILS,
     EXPECTED,
+    GENERATION,
     LOOKED,
     MINUTE,
     MINUTES,
@@ -112,7 +113,7 @@ class Reporter:
         self._unsent = Unsent()
         self._intervals = 0
         self._keys = [WORKERS, REPORTS, DETAILS, RATES, EXPECTED, TOTALS, MINUTES, MINUTE, REFUSAL_LIST, POLICY, LOOKED]
-        self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES]
+        self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES, GENERATION]
 
     def soon(self) -> None:
         """Let `run` send a report within 50 ms: a camera's state has changed, or Redis has an order for this worker."""

@@ -41,16 +41,14 @@ for position, set in ipairs(sets) do
   if count == 0 then missing[#missing + 1] = set end  -- nobody is in it, or Redis has evicted it
   if limits[position] > 0 and count >= limits[position] then has_room = false end
 end
-local token, closed_until = unpack(redis.call('HMGET', generation_key, 'token', 'ready_at'))
-closed_until = tonumber(closed_until or now + 1)
+local token, ready_at = unpack(redis.call('HMGET', generation_key, 'token', 'ready_at'))
+local is_whole = token and tonumber(ready_at) <= now
 if #missing > 0 then
-  for _, last_end in ipairs(redis.call('HMGET', generation_key, unpack(missing))) do
-    closed_until = math.max(closed_until, tonumber(last_end or 0))
-  end
+  for _, has_members in ipairs(redis.call('HMGET', generation_key, unpack(missing))) do is_whole = is_whole and not has_members end
 end
 local only_waits = not options or not (options.trials or options.resume or options.replace)
   and options.budget + options.trial_budget == 0
-local is_plain = has_room and not reentry and only_waits and closed_until <= now and (latest == 0 or now <= latest)
+local is_plain = has_room and not reentry and only_waits and is_whole and (latest == 0 or now <= latest)
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
@@ -58,7 +56,6 @@ if not is_plain then
   local store = store_of(server_set)
   options = options or {}
   local budget, trial_budget, rate_field, estimate = options.budget or 0, options.trial_budget or 0, options.field, options.estimate
-  local ready_at
   token, ready_at = generation(generation_key, sets, grace, latest, now)
   in_use = nil  -- leases of the server, if known
 
@@ -74,7 +71,7 @@ if not is_plain then
   local expected, sum
   local function bandwidth()
     if not sum then
-      reclaim(server_set, now, details, rates, totals)
+      reclaim(generation_key, server_set, now, details, rates, totals)
       expected = tonumber(redis.call('HGET', measured, rate_field) or estimate)
       sum = committed(server_set, rates, now, expected, details)
     end
@@ -226,8 +223,5 @@ if not is_plain then
   in_use = in_use or redis.call('ZCARD', server_set)
 end
 
-local added, ends = enter(details, id, sets, now + lease, description, lease)
-local last_ends = {}
-for position, set in ipairs(sets) do last_ends[2 * position - 1], last_ends[2 * position] = set, ends end
-redis.call('HSET', generation_key, unpack(last_ends))
+local added = enter(generation_key, details, id, sets, is_plain and missing or sets, now + lease, description, lease)
 return {'granted', token, in_use + added, unpack(dry_run)}

@@ -9,10 +9,13 @@ local function store_of(server_set)
   }
 end
 
--- Removes the expired leases from a set. Returns how many they were.
+-- Removes the expired leases from a set.
 local function remove_expired(store, set, now)
-  if set == store.server_set then return reclaim(set, now, store.details, store.rates, store.totals) end
-  return redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+  if set == store.server_set then
+    reclaim(store.generation, set, now, store.details, store.rates, store.totals)
+  elseif redis.call('ZREMRANGEBYSCORE', set, '-inf', now) > 0 then
+    forget_empty(store.generation, {set})
+  end
 end
 
 -- Returns the position of the first set that has no room for one more lease, its leases and its limit; if all have room, nil

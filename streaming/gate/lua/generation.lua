@@ -22,16 +22,14 @@ local function is_of_this_run(key, token)
   return true
 end
 
--- Returns whether a set is missing though a lease in it has not ended: Redis has evicted it. Then forgets the ends of missing sets.
-local function is_evicted(key, sets, now)
+-- Returns whether one of some sets is missing though it has members: Redis has evicted it. Then forgets those that are missing.
+local function is_evicted(key, sets)
   if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return false end
   local missing, evicted = {}, false
   for _, set in ipairs(sets) do
     if redis.call('EXISTS', set) == 0 then missing[#missing + 1] = set end
   end
-  for _, last_end in ipairs(redis.call('HMGET', key, unpack(missing))) do
-    evicted = evicted or tonumber(last_end or 0) > now
-  end
+  for _, has_members in ipairs(redis.call('HMGET', key, unpack(missing))) do evicted = evicted or has_members end
   if evicted then redis.call('HDEL', key, unpack(missing)) end
   return evicted
 end
@@ -48,13 +46,13 @@ end
 --   run, seen           the run of the server, and the time of the last renewal
 --   grace, grace_until  the longest grace of any worker, and until when it counts without being claimed again
 --   sweep               cursor of renew.lua
---   <key of a set>      the end of the last lease in it
+--   <key of a set>      is there while the set has members
 -- `grace`: that of the caller, in ms. `latest`: the latest time that this server's clock may show now, 0: unknown.
 -- Returns its token and `ready_at`. Cost: O(sets)
 local function generation(key, sets, grace, latest, now)
   local token, ready_at = unpack(redis.call('HMGET', key, 'token', 'ready_at'))
   ready_at = tonumber(ready_at)
-  local evicted = is_evicted(key, sets, now)
+  local evicted = is_evicted(key, sets)
   if not token or evicted or (latest > 0 and now > latest) or not is_of_this_run(key, token) then
     token, ready_at = table.concat(redis.call('TIME'), '.'), now + longest_grace(key, grace)
     redis.call('HSET', key, 'token', token, 'ready_at', ready_at, 'run', run_id())

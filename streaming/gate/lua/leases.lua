@@ -1,17 +1,14 @@
 -- Stands before the scripts that remove leases, also such as have expired.
 -- A limited set is a sorted set: member = lease id, score = end of the lease in Redis's own Unix milliseconds.
--- Membership is the count; nothing else is counted. Members that have expired count until they are removed. If the key is missing
--- nobody holds a lease, or Redis has evicted it: see generation.lua.
+-- Membership is the count; nothing else is counted. Members that have expired count until they are removed. A set has a field in
+-- the generation as long as it has members. If the field is there and the set is missing, Redis has evicted the set.
 
--- Notes the ends of the last leases of sets from which leases were removed. Cost: O(sets)
-local function note_ends(key, sets)
-  local notes, empty = {}, {}
+-- Forgets those of some sets that have lost their last member. Cost: O(sets)
+local function forget_empty(generation_key, sets)
+  if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return end
   for _, set in ipairs(sets) do
-    local last = redis.call('ZRANGE', set, -1, -1, 'WITHSCORES')
-    if last[2] then notes[#notes + 1], notes[#notes + 2] = set, last[2] else empty[#empty + 1] = set end
+    if redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
   end
-  if #notes > 0 then redis.call('HSET', key, unpack(notes)) end
-  if #empty > 0 then redis.call('HDEL', key, unpack(empty)) end
 end
 
 -- Removes fields from a hash, and their values from its field 'sum', if it has one.
@@ -39,8 +36,11 @@ local function prune(set, now, ...)
 end
 
 -- Removes the expired leases from the server's set, and counts them. Returns how many they were.
-local function reclaim(server_set, now, details, rates, totals)
+local function reclaim(generation_key, server_set, now, details, rates, totals)
   local expired = prune(server_set, now, details, rates)
-  if expired > 0 then redis.call('HINCRBY', totals, 'reclaimed', expired) end
+  if expired > 0 then
+    forget_empty(generation_key, {server_set})
+    redis.call('HINCRBY', totals, 'reclaimed', expired)
+  end
   return expired
 end

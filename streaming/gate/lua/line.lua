@@ -94,8 +94,7 @@ end
 
 local function grant(store, id, ticket, rate, now)
   remove_ticket(store.line, id)
-  enter(store.details, id, ticket.sets, now + CLAIM, ticket.details, CLAIM)
-  note_ends(store.generation, ticket.sets)
+  enter(store.generation, store.details, id, ticket.sets, ticket.sets, now + CLAIM, ticket.details, CLAIM)
   if rate then set_rate(store.rates, id, rate) end
   local granted = store.line .. ':granted:' .. ticket.worker
   redis.call('RPUSH', granted, id)
@@ -179,7 +178,7 @@ end
 -- Cost: O(queues * log queues + tickets that are granted or change their queue)
 local function promote(store, queues, latest, now)
   local line, limits = store.line, limits_of(store.line)
-  if (limits.budget or 0) > 0 then reclaim(store.server_set, now, store.details, store.rates, store.totals) end
+  if (limits.budget or 0) > 0 then reclaim(store.generation, store.server_set, now, store.details, store.rates, store.totals) end
   open_queues(store, queues, limits, now)
   while not is_full(store, store.server_set, limits, now) do
     local queue, from = unpack(redis.call('ZRANGE', line .. ':open', 0, 0, 'WITHSCORES'))

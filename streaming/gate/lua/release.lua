@@ -7,11 +7,11 @@
 -- Cost: O(sets * ids * log leases), and what `promote` gives to those who wait
 local generation_key, details, rates, line = KEYS[1], KEYS[2], KEYS[3], KEYS[6]
 local sets, ids, resume_ms = {unpack(KEYS, 7)}, {unpack(ARGV, 3)}, tonumber(ARGV[1])
-local shrunk = {}  -- a set that Redis has evicted is not among them: the end of its last lease tells that it is missing
+local shrunk = {}  -- a set that Redis has evicted is not among them: the generation must still know that it is missing
 for _, set in ipairs(sets) do
   if redis.call('ZREM', set, unpack(ids)) > 0 then shrunk[#shrunk + 1] = set end
 end
-note_ends(generation_key, shrunk)
+forget_empty(generation_key, shrunk)
 remove(rates, ids)
 local function may_come_back(id, order)
   if resume_ms == 0 or redis.call('EXISTS', line .. ':heir:' .. id) == 1 then return end

@@ -11,24 +11,25 @@ local lease, grace, others_grace, latest = tonumber(ARGV[1]), tonumber(ARGV[2]),
 local leases = cjson.decode(ARGV[5])
 local now = now_ms()
 
--- Calls `visit` with each set in some fields of the generation, and the end of its last lease.
-local function each_set(fields, visit)
+-- Returns the sets among the fields of the generation, which `fields` lists with their values.
+local function sets_of(fields)
+  local found = {}
   for i = 1, #fields, 2 do
-    if string.find(fields[i], ':set:', 1, true) then visit(fields[i], tonumber(fields[i + 1])) end
+    if string.find(fields[i], ':set:', 1, true) then found[#found + 1] = fields[i] end
   end
+  return found
 end
 
 -- If the clock was set back, no lease lasts longer than a grace from now. By then its holder has renewed it or ended.
 if tonumber(redis.call('HGET', generation_key, 'seen') or 0) > now then
   local longest = now + longest_grace(generation_key, math.max(grace, others_grace))
-  each_set(redis.call('HGETALL', generation_key), function(set, last_end)
+  for _, set in ipairs(sets_of(redis.call('HGETALL', generation_key))) do
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. longest, '+inf')) do redis.call('ZADD', set, longest, id) end
-    redis.call('HSET', generation_key, set, math.min(longest, last_end))
-  end)
+  end
 end
 
-local renewed, shrunk = {}, {}
-prune(sets[1], now - lease, details, rates)  -- their details may have expired
+local has_renewed, shrunk = false, {}
+if prune(sets[1], now - lease, details, rates) > 0 then forget_empty(generation_key, {sets[1]}) end  -- their details may have expired
 local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
 
 -- Renews the leases with one call for each set. Returns whether all were there; if not, each lease is looked at below.
@@ -49,11 +50,9 @@ local function renew_together()
 end
 
 local together = renew_together()
-if together and #leases > 0 then
-  for _, set in ipairs(sets) do renewed[set] = true end
-end
+has_renewed = together and #leases > 0
 -- Sets whose leases are all there have not been evicted.
-local token = generation(generation_key, next(renewed) and {} or sets, math.max(grace, others_grace), latest, now)
+local token = generation(generation_key, has_renewed and {} or sets, math.max(grace, others_grace), latest, now)
 local longest = claim_grace(generation_key, grace, now)
 local answer = {token, now, longest}
 for _, member in ipairs(together and {} or leases) do
@@ -63,7 +62,7 @@ for _, member in ipairs(together and {} or leases) do
     local set = sets[member[i]]
     if held then
       redis.call('ZADD', set, 'XX', ends, id)
-      renewed[set] = true
+      has_renewed = true
     elseif redis.call('ZREM', set, id) == 1 then
       shrunk[#shrunk + 1] = set
     end
@@ -74,30 +73,22 @@ for _, member in ipairs(together and {} or leases) do
     answer[#answer + 1] = id
   end
 end
-if next(renewed) then
+if has_renewed then
   outlive(lease, details)
   outlive(lease, rates)
 end
 
--- A worker with a longer lease may have noted later ends.
-local last_ends, known = {'seen', now}, longest > grace and redis.call('HMGET', generation_key, unpack(sets)) or {}
-for position, set in ipairs(sets) do
-  if renewed[set] then
-    local is_later = tonumber(known[position] or 0) > now + lease
-    last_ends[#last_ends + 1], last_ends[#last_ends + 2] = set, is_later and known[position] or ends
-  end
-end
-redis.call('HSET', generation_key, unpack(last_ends))
-note_ends(generation_key, shrunk)
+redis.call('HSET', generation_key, 'seen', now)
+forget_empty(generation_key, shrunk)
 if #shrunk > 0 then promote_after(store_of(sets[1]), shrunk, latest, now) end
 
 -- Looks at some of all sets, others each time. No admission prunes a set without a limit, or one that nobody uses any more.
 -- The server's set is pruned with its details, by others.
 local cursor, fields = unpack(redis.call('HSCAN', generation_key, redis.call('HGET', generation_key, 'sweep') or '0', 'COUNT', 20))
-each_set(fields, function(set, last_end)
+for _, set in ipairs(sets_of(fields)) do
   -- Leases that have ended and are still there would count again if the clock stepped back.
   local removed = set ~= sets[1] and redis.call('ZREMRANGEBYSCORE', set, '-inf', now) or 0
-  if (last_end <= now or removed > 0) and redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
-end)
+  if removed > 0 then forget_empty(generation_key, {set}) end
+end
 redis.call('HSET', generation_key, 'sweep', cursor)
 return answer

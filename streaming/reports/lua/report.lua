@@ -2,8 +2,8 @@
 -- Stores a worker's report, adds up its counts, and records the current minute. Each worker calls it every second; above 250
 -- workers, 250 of them do in a second.
 -- KEYS  workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
---       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes. The script
---       also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
+--       sent, stills, sequence and orders of this worker, prefix of the numbers of the leases' last changes, generation.
+--       The script also sets `<refusals>:<user>:<address>:<dry run>` for a second, to store one refusal per viewer in that time.
 -- ARGV  worker id, report (JSON; '': unchanged), details (JSON): {lease (ms), limit, budget (kbit/s, 0: none), recount (ms
 --       after which the sum of the rates is recounted), late (ms for which a change of a rate may arrive late), kbps that the worker sends, stills (kbps of them), streams that
 --       are not counted as they should be {lease: [rate field, estimated kbps, own measured kbps or 0, number of the last
@@ -15,7 +15,7 @@
 -- Cost  O(fields, counts and streams in the report + log(leases)), and the leases that have expired; for one report a second
 --       also O(workers), and for one in `recount` ms O(leases)
 local workers, reports, details, rates, expected, totals, minutes, minute_prefix, refusals, policy, looked, server_set,
-  sent, stills, sequence, orders, change_prefix = unpack(KEYS)
+  sent, stills, sequence, orders, change_prefix, generation_key = unpack(KEYS)
 local worker, report, given = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local DAY = 24 * 3600 * 1000
 local OF_MINUTE = {arrivals = true, granted = true, refused = true, would_refuse = true, bytes = true, waited = true, gave_up = true}
@@ -55,7 +55,7 @@ if more_stills ~= 0 then
   keep(stills, worker, given.stills)
   redis.call('HINCRBY', rates, 'stills', more_stills)
 end
-reclaim(server_set, now, details, rates, totals)
+reclaim(generation_key, server_set, now, details, rates, totals)
 
 -- The size of frames varies, so the highest rate fades slowly: by 1 % a second while it is measured, however many workers
 -- measure it. A camera that nobody watches keeps its rate.

@@ -86,18 +86,16 @@ def shift(client: "redis.Redis", ms: int) -> None:
             client.zincrby(key, -ms, id)
         if (left := client.pttl(key)) > 0:
             client.pexpire(key, max(left - ms, 0))
-    times = {"ready_at", "seen", "grace_until"}
-    for field in cast(list[str], client.hkeys(GENERATION)):
-        if field in times or ":" in field:  # a set's name
+    for field in ("ready_at", "seen", "grace_until"):
+        if client.hexists(GENERATION, field):
             client.hincrby(GENERATION, field, -ms)
 
 
-def note_ends(client: "redis.Redis") -> None:
-    """Note the ends of the last leases, after a test has changed them."""
+def note_members(client: "redis.Redis") -> None:
+    """Note which sets have members, after a test has changed them."""
     for key in SETS:
-        last = cast(list[tuple[str, float]], client.zrange(key, -1, -1, withscores=True))
-        if last and client.exists(GENERATION):
-            client.hset(GENERATION, key, round(last[0][1]))
+        if client.exists(key) and client.exists(GENERATION):
+            client.hset(GENERATION, key, 1)
         else:
             client.hdel(GENERATION, key)
 

@@ -33,7 +33,7 @@ from streaming.store.keys import LOOKED, RATES, SERVER_SET
 from streaming.store.scripts import Argument
 from tests.servers import RedisServer
 from tests.streaming.gate.gates import holder, no_wait
-from tests.streaming.gate.observed import LEASE_MS, RUNS, any_data, note_ends
+from tests.streaming.gate.observed import LEASE_MS, RUNS, any_data, note_members
 from tests.streaming.gate.workers_model import Lossy
 
 EXPIRED = 1  # end of a lease
@@ -168,7 +168,7 @@ class Budget(RuleBasedStateMachine):
         if crashed:  # the lease ends by itself
             self.gate.held.remove(viewing.held)
             self.client.zadd(SERVER_SET, {viewing.held.id: EXPIRED})
-            note_ends(self.client)
+            note_members(self.client)
         else:
             self.runner.run(viewing.context.__aexit__())
             self.do(self.gate.keeper.release)

@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from streaming.gate.lease_scripts import STORE_KEYS
 from streaming.store.keys import GENERATION, LINE, ORDERS, SERVER_SET
 from tests.streaming.gate.line_model import BACK, BUDGET, CAMERA, LIFE, ORDINARY, UNLIMITED, LineModel, Viewer
-from tests.streaming.gate.observed import LEASE_MS, RUNS, SETS, USERS, any_data, note_ends, workers
+from tests.streaming.gate.observed import LEASE_MS, RUNS, SETS, USERS, any_data, note_members, workers
 
 OPERATOR = 1  # class
 kinds = st.sampled_from([OPERATOR, 2, 2, 2, 3])
@@ -127,7 +127,7 @@ class Waiting(LineModel):
     @rule(data=any_data)
     def lose_connection(self, data: st.DataObject) -> None:
         viewer = self.a_viewer(data, self.held)
-        self.run("gate/abandon", [GENERATION, LINE, *viewer.sets], [viewer.id, BACK])
+        self.run("gate/abandon", [LINE, *viewer.sets], [viewer.id, BACK])
 
     @rule(worker=workers, look=st.booleans())
     def keep(self, worker: int, look: bool) -> None:
@@ -157,7 +157,7 @@ class Waiting(LineModel):
         for lease in self.some(data, self.held, 4):
             for key in lease.sets:
                 self.client.zadd(key, {lease.id: 1}, xx=True)
-        note_ends(self.client)
+        note_members(self.client)
         self.see_who_lapsed()
 
     @precondition(lambda self: self.client.exists(LINE))

@@ -30,7 +30,7 @@ from tests.streaming.gate.observed import (
     any_data,
     maxima,
     memberships,
-    note_ends,
+    note_members,
     shift,
     workers,
 )
@@ -115,7 +115,7 @@ class Scripts(ScriptModel):
         for lease in self.some(data, self.held, 3):
             for key in lease.sets:
                 self.client.zadd(key, {lease.id: 1}, xx=True)
-        note_ends(self.client)
+        note_members(self.client)
         self.see_who_lapsed()
 
     @precondition(lambda self: self.leases)

@@ -16,7 +16,7 @@ from streaming.gate.slots import Gate
 from streaming.store.keys import LINE, SERVER_SET
 from tests.servers import RedisServer
 from tests.streaming.gate.gates import no_wait
-from tests.streaming.gate.observed import RUNS, Observed, any_data, maxima, note_ends, workers
+from tests.streaming.gate.observed import RUNS, Observed, any_data, maxima, note_members, workers
 from tests.streaming.gate.workers_model import SteppedClock, Visit, WorkersModel, ids_of_returning
 
 ADA = Holder("Ada", "Yard", "1", "low", "127.0.0.1", 0, "1")
@@ -133,7 +133,7 @@ class WaitingWorkers(WorkersModel):
         for id in self.orphans:
             self.client.zadd(SERVER_SET, {id: 1}, xx=True)
             self.client.zadd(f"{LINE}:alive", {id: 1}, xx=True)
-        note_ends(self.client)
+        note_members(self.client)
 
     @rule(maximum=maxima)
     def change_limit(self, maximum: int) -> None:

@@ -24,7 +24,7 @@ from tests.streaming.gate.observed import (
     Observed,
     any_data,
     maxima,
-    note_ends,
+    note_members,
     workers,
 )
 from tests.streaming.gate.workers_model import RecoveringError, SteppedClock, Visit, WorkersModel, ids_of_returning
@@ -118,7 +118,7 @@ class Visits(WorkersModel):
         if members:
             id = data.draw(st.sampled_from(members))
             self.client.zadd(SERVER_SET, {id: 1}, xx=True)
-            note_ends(self.client)
+            note_members(self.client)
             for visit in self.visits:
                 if visit.slot.id == id:  # its holder passed the fence long before
                     visit.gate.held.lose(visit.slot)
