@@ -73,12 +73,12 @@ def search(send: Send = to_local_networks, seconds: float = SECONDS) -> list[Ans
         for until in (end - seconds + REPEAT, end):
             send(probe, QUESTION.format(message_id).encode())
             for data, host in _datagrams(probe, until):
+                if host not in answers and len(answers) == MAX_ANSWERS:
+                    continue
                 answer = read(data, host, message_id)
                 known = answers.setdefault(host, []) if answer else []
                 if answer and answer not in known and len(known) < MAX_OF_HOST:
                     known.append(answer)
-                if len(answers) == MAX_ANSWERS:
-                    break
     return [answer for known in answers.values() for answer in known]
 
 

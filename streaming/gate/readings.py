@@ -113,7 +113,7 @@ async def read_usage(store: Store) -> Usage:
 
 async def read_expected(store: Store, rate: Rate) -> int:
     """Returns the kbit/s that one more stream with this rate is counted with: measured or, if not measured yet,
-    estimated. Raises GateUnavailableError without a reply, hiredis.ReplyError if Redis refuses."""
+    estimated. Raises GateUnavailableError if Redis fails."""
     return int(await store.call("HGET", EXPECTED, rate.field) or rate.kbps)
 
 
@@ -134,6 +134,6 @@ async def _read_fields(store: Store, key: str, fields: Sequence[str]) -> dict[st
     found: dict[str, dict[str, Any]] = {}
     for start in range(0, len(fields), CHUNK):
         chunk = fields[start : start + CHUNK]
-        texts = await store.read("HMGET", key, *chunk)
+        texts = await store.call("HMGET", key, *chunk)
         found |= {field: json.loads(text) for field, text in zip(chunk, texts, strict=True) if text is not None}
     return found

@@ -41,7 +41,7 @@ OnWait = Callable[[float], Awaitable[None]]  # gets the seconds that a new viewe
 ReadTerms = Callable[[], Awaitable[Terms]]  # reads the terms that are in force now
 
 
-async def _tell_nobody(_: Place) -> None:
+async def tell_nobody(_: Place) -> None:
     pass
 
 
@@ -105,7 +105,7 @@ class Gate:
         id: str = "",
         read_terms: ReadTerms | None = None,
         asking: Asking = PLAIN,
-        on_place: OnPlace = _tell_nobody,
+        on_place: OnPlace = tell_nobody,
     ) -> "SlotContext":
         """Returns the context manager that acquires a slot (the right to one stream) on entry, and releases it on exit.
 
@@ -141,8 +141,8 @@ class Gate:
         self.keeper.describe(slot, holder)
 
     async def waiting(self) -> int:
-        """Returns how many viewers of all workers wait in line for a slot. Raises GateUnavailableError without a reply,
-        hiredis.ReplyError if Redis refuses."""
+        """Returns how many viewers of all workers wait in line for a slot. Raises GateUnavailableError if Redis
+        fails."""
         return int(await self._store.call("ZCARD", LINE))
 
     async def usage(self) -> Usage:

@@ -4,7 +4,7 @@ import time
 from collections import deque
 
 SILENT = 2.0  # seconds without a picture after which the rates are 0
-NEWEST = 50  # pictures by which the frame rate is measured
+NEWEST = 2.0  # seconds of pictures by which the frame rate is measured
 KEPT = 250  # pictures by which the bandwidth is measured: more than a usual GOP
 SETTLED = 2.0  # seconds of pictures, at least, for a bandwidth
 
@@ -25,11 +25,12 @@ class Arrivals:
 
     @property
     def rate(self) -> float:
-        """Frames/s lately; 0 if no picture came for 2 seconds. Too low in the first second, and above 49 frames/s."""
-        arrivals = list(self._newest)[-NEWEST:]
-        if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
+        """Frames/s lately; 0 if no picture came for 2 seconds. Too low in the first second."""
+        times = [at for at, _ in self._newest]
+        if len(times) < 2 or time.monotonic() - times[-1] > SILENT:
             return 0.0
-        return (len(arrivals) - 1) / max(arrivals[-1][0] - arrivals[0][0], 1.0)
+        times = [at for at in times if at >= times[-1] - NEWEST]
+        return (len(times) - 1) / max(times[-1] - times[0], 1.0)
 
     @property
     def kbps(self) -> float:

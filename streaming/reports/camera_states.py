@@ -38,7 +38,7 @@ class CameraStates:
             self._version, _ = await self._run(json.dumps(figures, separators=(",", ":")))
         elif version != self._version:
             # Not by the script: Lua would copy it once more.
-            found = json.loads(await self._store.read("HGET", CAMERAS, "states") or "{}")
+            found = json.loads(await self._store.call("HGET", CAMERAS, "states") or "{}")
             self._version = version
             self._states = {id: dict(zip(FIGURES, figures, strict=True)) for id, figures in found.items()}
         return self._states

@@ -86,35 +86,38 @@ class Store:
         """Run a script, such as "gate/acquire". Returns its answer. Raises GateUnavailableError if Redis fails."""
         command = ("EVALSHA", _digest(script), len(keys), *keys, *arguments)
         try:
-            return cast(list[Any], await self.call(*command))
+            return cast(list[Any], await self._ask(*command))
         except hiredis.ReplyError as error:
             if not _is_unknown_script(error):
                 raise self._failure(script, error) from error
         # Redis does not know the script: it is new, or the server restarted. EVAL sends its text, and Redis keeps it.
         try:
-            return cast(list[Any], await self.call("EVAL", source(script), *command[2:]))
+            return cast(list[Any], await self._ask("EVAL", source(script), *command[2:]))
         except hiredis.ReplyError as error:
             raise self._failure(script, error) from error
 
     def _failure(self, script: str, error: hiredis.ReplyError) -> GateUnavailableError:
         text = str(error)
-        if _is_no_master(error) and self._wire is not None:
-            self._wire.close()
         if not any(word in text for word in TRANSIENT) and self._complaint != text:
             logger.error("Redis refuses the script %s: %s", script, text)
             self._complaint = text
+        return self._refused(error)
+
+    def _refused(self, error: hiredis.ReplyError) -> GateUnavailableError:
+        if _is_no_master(error) and self._wire is not None:
+            self._wire.close()
         return _unavailable(error)
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises GateUnavailableError if none comes."""
-        await self.read("PING")
+        await self.call("PING")
 
-    async def read(self, *command: Argument) -> Any:
-        """Run one command that changes nothing. Returns its reply. Raises GateUnavailableError if Redis fails."""
+    async def call(self, *command: Argument) -> Any:
+        """Run a command. Returns its reply. Raises GateUnavailableError if Redis does not answer in time or refuses."""
         try:
-            return await self.call(*command)
+            return await self._ask(*command)
         except hiredis.ReplyError as error:
-            raise _unavailable(error) from error
+            raise self._refused(error) from error
 
     async def close(self) -> None:
         if self._opening is not None:
@@ -122,7 +125,7 @@ class Store:
         if self._wire is not None:
             self._wire.close()
 
-    async def call(self, *command: Argument) -> Any:
+    async def _ask(self, *command: Argument) -> Any:
         """Run a command. Returns its reply. Raises GateUnavailableError without one, hiredis.ReplyError if refused."""
         ends_at = asyncio.get_running_loop().time() + DEADLINE
         wire = self._wire

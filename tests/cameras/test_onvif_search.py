@@ -90,6 +90,12 @@ def test_a_device_cannot_hide_the_others() -> None:
     assert [answer.host for answer in answers] == ["127.0.0.2"] * MAX_OF_HOST + ["127.0.0.3"]
 
 
+def test_only_so_many_devices_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onvif_search, "MAX_ANSWERS", 2)
+    answers = found(*((f"127.0.0.{n}", lambda question: match(question, "http://10.0.0.1/")) for n in range(2, 8)))
+    assert [answer.host for answer in answers] == ["127.0.0.2", "127.0.0.3"]
+
+
 def test_a_name_is_one_short_line() -> None:
     scopes = f"onvif://www.onvif.org/name/Yard%0A%E2%80%AE{'x' * 500}"
     answer = read(match("q", "http://10.0.0.1/", scopes), "10.0.0.1", "q")

@@ -5,13 +5,17 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
+import redis
 
 from streaming.errors import LineFullError, WaitExpiredError
+from streaming.gate.lease_scripts import LeaseScripts
 from streaming.gate.leases import Asking, Kind, Limit, Place, Rate, Slot, Terms
 from streaming.gate.line_readings import move_to_front, read_line, remove
-from streaming.gate.slots import Gate
+from streaming.gate.slots import Gate, tell_nobody
+from streaming.gate.waiting_line import WAKE, WaitingLine
 from streaming.store.keys import LINE, ORDERS, SERVER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 from tests.streaming.gate.gates import FOREVER, gate_store, no_wait
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
 
@@ -102,6 +106,21 @@ async def test_a_granted_slot_that_nobody_claims_goes_on_to_the_next(gate: Gate,
     await alive.watching(8)
     lost.task.cancel()
     await store.close()
+
+
+async def test_a_redis_that_refuses_for_a_while_does_not_end_the_wait_for_granted_slots(url: str, store: Store) -> None:
+    """Such as a former master during a failover."""
+    wakes = Store(url)
+    line, slot = WaitingLine(LeaseScripts(store, store, gate_timing(), "w"), wakes, "w"), Slot("w:1", ADA, terms(1))
+    waiter, listening = line.enter(slot, tell_nobody), asyncio.create_task(line.listen())
+    with redis.Redis.from_url(url) as client:
+        client.execute_command("ACL SETUSER default -blpop")
+        await asyncio.sleep(2 * WAKE)
+        client.execute_command("ACL SETUSER default +blpop")
+        client.rpush(f"{LINE}:granted:w", slot.id)
+        await waiter.wait(asyncio.get_running_loop().time() + PATIENCE)
+    listening.cancel()
+    await wakes.close()
 
 
 async def test_the_order_survives_a_redis_that_loses_its_data(gate: Gate, second: Gate, store: Store) -> None:
