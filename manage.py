@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Start Django's commands."""
+"""Run Django's management commands."""
 
 import os
 import sys

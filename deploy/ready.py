@@ -25,7 +25,9 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def ask(socket_path: str, path: str = "/readyz") -> tuple[int, str]:
-    """Returns status and body; 0 and the reason if there is no answer."""
+    """Send GET for `path` to the worker at a Unix socket. Returns status and body of its response; 0 and the error's
+    text if there is none.
+    """
     connection = UnixConnection(socket_path)
     try:
         connection.request("GET", path)

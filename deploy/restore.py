@@ -26,7 +26,9 @@ class RestoreError(Exception):
 
 
 def read(archive: Path) -> dict[str, bytes]:
-    """Returns name -> content. Raises RestoreError if the archive is damaged or of a newer release."""
+    """Read a backup. Returns the name of each file in it -> content. Raises RestoreError if the archive is missing,
+    damaged or made by a newer release.
+    """
     try:
         with tarfile.open(archive) as tar:
             found = {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry))}
@@ -50,7 +52,9 @@ def read(archive: Path) -> dict[str, bytes]:
 
 
 def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
-    """Writes all files, or none. Returns their paths. Raises RestoreError if one exists."""
+    """Write all files of a backup (name -> content), or none: `env` to the `.env` of this release, the others to
+    `folder`. Returns their paths. Raises RestoreError if one exists or cannot be written.
+    """
     paths = {name: RELEASE / ".env" if name == "env" else folder / name for name in contents}
     there = [path for path in (*paths.values(), *(folder / name for name in REMAINS)) if os.path.lexists(path)]
     if there:
@@ -73,7 +77,9 @@ def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
 
 
 def _create(path: Path, data: bytes, owner: os.stat_result, mode: int) -> None:
-    """Creates the file whole, or not at all, for the owner of the folder. Raises OSError, also if it exists."""
+    """Create the file whole, or not at all. As root, give it to the user and group of `owner`, the stat of its folder.
+    Raises OSError, also if the file exists.
+    """
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,6 +1,6 @@
 """Make the screenshots of docs/cameras.md: .venv/bin/python -m docs.camera_screenshots
 
-Needs what docs/screenshots.py needs. Some of the cameras have a problem.
+Needs what docs/screenshots.py needs. Two of its cameras do not work, and a third refuses the password.
 """
 
 from contextlib import ExitStack

@@ -40,7 +40,7 @@ LOSSY = 80  # of WebP; a picture of a camera is one already
 
 @dataclass
 class Scene:
-    """One page, and what can go wrong around it."""
+    """A page of the browser for one state of the player, and what can disturb it: camera, network and other viewers."""
 
     page: Page
     suffix: str
@@ -136,7 +136,7 @@ def open_full(scene: Scene) -> None:
 
 
 def refused(scene: Scene) -> None:
-    """Then the viewer waits, leaves the line, and is offered a free stream."""
+    """Shoot a refused viewer, who then waits in line for a slot, leaves the line, and is offered a free slot."""
     fill(scene)
     for _ in range(2):
         scene.others.wait()
@@ -237,7 +237,7 @@ def pages(browser: Browser, base: str, cookie: str, others: Others) -> None:
 
 @contextmanager
 def governed(installation: Site, admin: Session) -> Iterator[None]:
-    """With a past, and limits that somebody has set."""
+    """Give the installation a day of history, stream limits and a dry run. Ends limits and dry run after the block."""
     installation.manage("shell", "-v0", "-c", PAST)
     groups = {group["name"]: str(group["id"]) for group in admin.json(f"{SYSTEM}limits/")["groups"]}
     admin.post(f"{SYSTEM}limits/", {**LIMITS, "reserved_group": groups["Operators"]})
@@ -259,7 +259,7 @@ def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, o
 
 @contextmanager
 def house() -> Iterator[tuple[Site, dict[str, SimulatedCamera], dict[str, str]]]:
-    """One worker and four cameras, by name, with the ids of the cameras."""
+    """Run one worker and four cameras. Yields the installation; name -> camera; camera's name -> id."""
     with tempfile.TemporaryDirectory(prefix="nvr-screenshots-") as name, ExitStack() as stack:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()
@@ -272,7 +272,7 @@ def house() -> Iterator[tuple[Site, dict[str, SimulatedCamera], dict[str, str]]]
 
 
 def start_browser(stack: ExitStack) -> Browser:
-    """Returns a Chromium that ends with `stack`."""
+    """Returns a new Chromium, which closes when `stack` ends."""
     playwright = stack.enter_context(sync_playwright())
     browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
     stack.callback(browser.close)

@@ -1,6 +1,7 @@
 """Make the screenshots of docs/wall.md: .venv/bin/python -m docs.wall_screenshots
 
-Needs what docs/screenshots.py needs. Others take slots, so that the wall has three for its four cameras.
+Needs what docs/screenshots.py needs. A wall is a page that shows all cameras live in a grid. Other viewers take so many
+slots that three are left for its four cameras.
 """
 
 from contextlib import ExitStack
@@ -59,7 +60,9 @@ def arrange(page: Page, suffix: str) -> None:
 
 
 def display(browser: Browser, installation: Site, cameras: list[str]) -> None:
-    """A display with a place that has become empty, and its end."""
+    """Shoot a display, which shows a wall (a grid of live cameras) without a log-in: first with one camera removed,
+    then after its expiry.
+    """
     add_wall(installation, "entrances", cameras)
     link = f"{installation.workers[0].base}/display/#{add_display(installation, 'entrances')}"
     installation.remove_camera(cameras[-1])

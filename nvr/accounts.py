@@ -1,6 +1,6 @@
 """The log-in page with django-allauth: a second factor after the password, and sign-in at an OpenID Connect provider.
 
-Imported only if `OIDC_URL` or `SECOND_FACTOR` is set.
+Imported only if the setting `OIDC_URL` or `SECOND_FACTOR` is set.
 """
 
 import functools
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class SignInView(LoginView):
-    """The site's log-in page. A user with a second factor is asked for it; others are logged in."""
+    """The site's log-in page. After the password, it asks users with a second factor for that; others are logged in."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
@@ -50,7 +50,10 @@ class SignInView(LoginView):
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """In the place of the administration's own log-in page, which would not ask for the second factor."""
+    """Send a visitor of the administration to the site's log-in page, because the administration's own would not ask
+    for the second factor. Users who are logged in get to the administration's index. Raises PermissionDenied if they
+    may not see it.
+    """
     index = reverse("admin:index")
     if not request.user.is_authenticated:
         return redirect_to_login(request.GET.get("next") or index)
@@ -64,11 +67,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing. The pages show no messages, so they would all appear in the administration later."""
+        """Discard a message of django-allauth to the user. The site's pages show none, so all of them would appear in
+        the administration later.
+        """
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Finds, links or makes the user of a sign-in at the provider, as the settings say, and sets their groups."""
+    """At each sign-in by the OpenID Connect provider, finds the Django user, or links or creates one as `OidcSettings`
+    allows, and sets their groups if it names a claim for groups.
+    """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         oidc = _provider_settings()
@@ -83,7 +90,10 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             set_groups(sociallogin.user, _groups_of(claims.get(oidc.groups_claim)), oidc.groups)
 
     def _new_user(self, request: HttpRequest, oidc: OidcSettings, claims: dict[str, Any]) -> User:
-        """Returns the user for a first sign-in. Raises ImmediateHttpResponse if there is to be none."""
+        """Returns the user for a first sign-in: with `oidc.link`, an active user of the same name who is not linked
+        yet; with `oidc.create`, a new one if the name is free. Raises ImmediateHttpResponse (403) if there is neither.
+        `claims`: what the provider tells about the person.
+        """
         name = str(claims.get("preferred_username") or claims.get("email") or "")
         unlinked = User.objects.filter(is_active=True).exclude(pk__in=SocialAccount.objects.values("user"))
         user = unlinked.filter(username=name).first() if oidc.link else None
@@ -94,13 +104,17 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return user
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **facts: Any) -> None:
-        """Show the log-in page's own error, and log the reason for the administrator."""
+        """Log why a sign-in at the provider failed, for the administrator. Raises ImmediateHttpResponse, which shows
+        the site's own page (403) instead of django-allauth's.
+        """
         logger.warning("A sign-in at the provider failed: %s", facts.get("exception") or facts.get("error"))
         raise ImmediateHttpResponse(render(request, "registration/refused.html", status=403))
 
 
 def reaching_provider(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Wrap a view that asks the provider: 503 with a page of the site if it does not answer."""
+    """Wrap a view that calls the OpenID Connect provider: if the call fails, log the error and answer with a page of
+    this site, status 503.
+    """
 
     @functools.wraps(view)
     def wrapped(request: HttpRequest, provider_id: str) -> HttpResponse:
@@ -121,7 +135,7 @@ def _provider_settings() -> OidcSettings:
 
 
 def _groups_of(claim: object) -> list[str]:
-    """Returns the groups in a claim: a list, or one text with commas."""
+    """Returns the names of the groups in a claim of the provider, which is a list, or a text with commas."""
     entries = claim if isinstance(claim, list) else str(claim or "").split(",")
     return [str(entry).strip() for entry in entries]
 

@@ -1,4 +1,4 @@
-"""Settings of OpenID Connect and the second factor: of this site, and those of django-allauth that follow from them."""
+"""Reads the settings of OpenID Connect, and makes django-allauth's settings for it and for the second factor."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True)
 class OidcSettings:
-    """One OpenID Connect provider."""
+    """The OpenID Connect provider at which users can sign in: the settings `OIDC_*`."""
 
     url: str  # the issuer
     client_id: str
@@ -30,7 +30,9 @@ class OidcSettings:
 
 
 def read_oidc() -> OidcSettings | None:
-    """Returns None if no provider is set. Raises ImproperlyConfigured for a wrong value."""
+    """Read the environment variables `OIDC_*`. Returns None without `OIDC_URL`. Raises ImproperlyConfigured for a value
+    that is missing, wrong or has no effect.
+    """
     url = _text("OIDC_URL").rstrip("/")
     if not url:
         for name in ("CLIENT_ID", "CLIENT_SECRET", "NAME", "CREATE", "LINK", "GROUPS_CLAIM", "GROUPS"):
@@ -80,7 +82,9 @@ def require_package() -> None:
 
 
 def of_allauth(oidc: OidcSettings | None) -> dict[str, Any]:
-    """Returns django-allauth's settings. It has no pages but those of nvr/accounts_urls.py, and sends no mail."""
+    """Returns django-allauth's settings, name -> value. `oidc` is None if there is no OpenID Connect provider. With
+    these settings django-allauth sends no mail, and has no pages but those that nvr/accounts_urls.py lists.
+    """
     return {
         "ACCOUNT_ADAPTER": "nvr.accounts.AccountAdapter",
         "ACCOUNT_LOGIN_METHODS": {"username"},

@@ -1,4 +1,6 @@
-"""The order of the administration's entries: those of the product first, then Django's and those of other packages."""
+"""The order of applications and models in Django's administration: those of the product first, then Django's and those
+of other packages.
+"""
 
 from typing import Any
 

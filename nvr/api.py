@@ -42,7 +42,9 @@ View = Callable[..., Any]
 
 
 def for_readers(view: View) -> View:
-    """Limit the description and its pages to staff and to programs with a token."""
+    """Wrap a view of the API's description (the OpenAPI document or its pages): only staff, and programs with a valid
+    API token, may read it. Others get a JSON error, or the log-in page.
+    """
 
     @functools.wraps(view, assigned=())
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -63,7 +65,7 @@ def for_readers(view: View) -> View:
 
 class Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """The name of the view function, which generated clients use."""
+        """Returns the name of the view function. Generated clients name their functions after it."""
         return operation.view_func.__name__
 
 
@@ -97,7 +99,9 @@ def _stream_error(request: HttpRequest, error: StreamError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Errors of django-ninja: no log-in, a body that is not JSON, a missing CSRF token."""
+    """Answer an error that django-ninja itself has raised with a JSON error like the API's others. Such errors are no
+    log-in, a body that is not JSON, and a missing CSRF token.
+    """
     message = "Please log in, or send a token." if error.status_code == 401 else f"{error.message.rstrip('.')}."
     return Problem(error.status_code, message).response()
 
@@ -126,7 +130,9 @@ def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 
 def _in_shape(pattern: URLPattern) -> URLPattern:
-    """Wrap a view: a 405 gets the shape of errors, and no response may be cached. django-ninja has no hook for either."""
+    """Wrap the view of `pattern` and return `pattern`. A response 405 becomes a JSON error like the API's others, and
+    no response may be cached. django-ninja has no hook for either.
+    """
     view = pattern.callback
 
     def reshaped(response: HttpResponse) -> HttpResponse:

@@ -1,4 +1,6 @@
-"""The packages that appear in the administration in another way than their authors chose."""
+"""Django's app configurations of the administration and of django-axes: the administration gets the product's own order
+of entries, django-axes the name *Log-ins*.
+"""
 
 from axes.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig

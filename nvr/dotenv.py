@@ -11,7 +11,9 @@ _ASSIGNMENT = re.compile(r"(export )?[A-Za-z_0-9]+=")
 
 
 def read_dotenv(path: Path) -> str:
-    """Returns the assignments of the file, one per line; empty text without a file. Raises ImproperlyConfigured."""
+    """Returns the assignments (`NAME=value`) of the file, one per line, without comments; an empty text if there is no
+    file. Raises ImproperlyConfigured if the file cannot be read, or another line is in it.
+    """
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:

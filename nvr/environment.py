@@ -26,6 +26,9 @@ def read_flag(name: str, *, default: bool) -> bool:
 
 
 def read_address(name: str, schemes: tuple[str, ...]) -> str:
+    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if the URL
+    begins with none of `schemes`.
+    """
     text: str = env.str(name, default="").strip()
     if text and text.partition("://")[0].lower() not in schemes:  # not by urlsplit: see streaming/store/addresses.py
         # The message does not repeat the whole value, which may contain a password.
@@ -80,11 +83,16 @@ def read_origins(name: str) -> list[str]:
 
 
 def read_secret(name: str, file: Path) -> str:
-    """Returns the variable, or else what is stored in the file, which is created with a random key."""
+    """Returns the environment variable `name`. If it is not set, returns the key in `file`, which is created with a
+    random key if it does not exist.
+    """
     return _secret_text(name) or stored_key(file)
 
 
 def read_secrets(name: str) -> list[str]:
+    """Returns the keys in the environment variable `name`, which has commas between them. Raises ImproperlyConfigured
+    for a key of less than 16 characters.
+    """
     keys = [key for part in str(env.ENVIRON.get(name, "")).split(",") if (key := part.strip())]
     if any(len(key) < 16 for key in keys):
         raise ImproperlyConfigured(
@@ -94,6 +102,9 @@ def read_secrets(name: str) -> list[str]:
 
 
 def read_token(name: str) -> str:
+    """Returns the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured for less than 16
+    characters, and for others than those of ASCII without spaces.
+    """
     text = _secret_text(name)
     if not re.fullmatch("[!-~]*", text):
         raise ImproperlyConfigured(

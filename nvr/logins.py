@@ -1,4 +1,6 @@
-"""Protects log-in: locks out addresses after failures, and answers 429 while too many passwords are being checked."""
+"""Protects log-in: locks out user names and addresses after failures, and answers 429 while too many passwords are
+being checked.
+"""
 
 from typing import Any
 
@@ -17,9 +19,10 @@ RETRY_AFTER = 5  # seconds
 
 
 class LogInHandler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Counts failures per user name and address, and per address alone with a limit `ADDRESS_FACTOR` times as high.
+    """Counts failed log-ins for django-axes: per user name and address, and per address alone with a limit
+    `ADDRESS_FACTOR` (10) times as high.
 
-    So a stranger at another address cannot lock out a user, and an office behind one address can make typing errors.
+    So a stranger at another address cannot lock out a user, and many users behind one address can mistype.
     """
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
@@ -44,7 +47,9 @@ def _failures_of_address(request: Any) -> int:
 
 
 class BusyMiddleware(MiddlewareMixin):
-    """Answers 429 while the queue of password hashes is full."""
+    """Answers a log-in with 429 if its password cannot be checked now, because too many others wait for their check
+    (`TooManyLogIns`).
+    """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, TooManyLogIns):

@@ -13,7 +13,9 @@ AccessAttempt._meta.verbose_name_plural = "failed log-ins"
 
 @admin.register(AccessAttempt)
 class FailedLogInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The other tables of axes are not used, and stay out of the administration (AXES_ENABLE_ADMIN)."""
+    """Lists the failed log-ins that django-axes counts. An entry cannot be changed; deleting it lets the user in again.
+    The other tables of django-axes are not used, and stay out of the administration (AXES_ENABLE_ADMIN).
+    """
 
     change_list_template = "admin/failed_log_ins.html"
     list_display = ("user", "ip_address", "failures", "attempt_time", "user_agent")

@@ -4,7 +4,8 @@ import logging
 
 
 class RefusalFilter(logging.Filter):
-    """Changes Django's records of responses 400 to 499, such as a foreign `Host`, a missing permission or a wrong form.
+    """Turns Django's records of responses 400 to 499 into warnings without traceback. Such responses are those to a
+    foreign `Host`, a missing permission or a wrong form. Drops no record.
 
     It is a filter of a handler, because a handler gets the records of all loggers.
     """

@@ -1,7 +1,7 @@
-"""Lets only pages of this origin and of `CSRF_TRUSTED_ORIGINS` open a stream.
+"""Lets only pages of this origin and of `CSRF_TRUSTED_ORIGINS` open a WebSocket.
 
-Channels' AllowedHostsOriginValidator is not enough. With "*" in ALLOWED_HOSTS it accepts every origin. It ignores scheme and
-port, so a page of another service on the same host could use the viewer's session.
+Channels' AllowedHostsOriginValidator is not enough. With "*" in ALLOWED_HOSTS it accepts every origin. It ignores
+scheme and port, so a page of another service on the same host could use the viewer's session.
 """
 
 from typing import Any
@@ -16,6 +16,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class SameOriginValidator:
+    """ASGI middleware for WebSockets: passes a handshake on to `application` if `is_allowed` accepts its Origin header,
+    and rejects all others.
+    """
+
     def __init__(self, application: Any) -> None:
         self.application = application
 
@@ -29,8 +33,9 @@ class SameOriginValidator:
 
 
 def is_allowed(origin: str, host: str, scheme: str) -> bool:
-    """Whether a page of `origin` may open a socket at `host`, the Host header, of a site with `scheme` "http" or "https".
-    False without an origin."""
+    """Returns whether a page of `origin` may open a WebSocket at `host` (the Host header) of a site with `scheme`
+    "http" or "https". Returns False for an empty origin.
+    """
     if not origin or not host:
         return False
     try:

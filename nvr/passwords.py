@@ -1,6 +1,8 @@
-"""Hashes passwords one at a time in a thread with low priority, so that many log-ins do not slow down streams.
+"""Hashes passwords one at a time in a thread, on Linux with low priority, so that many log-ins do not slow down
+streams.
 
-Each log-in needs one hash, which takes a third of a second by design. Few log-ins may wait; others are told to try again.
+Each log-in needs one hash, which takes a third of a second by design. Few log-ins may wait; others are told to try
+again.
 """
 
 import os
@@ -29,9 +31,9 @@ _pool = ThreadPoolExecutor(1, "password", initializer=_lower_priority)
 
 
 class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
-    """Django's hasher with a queue.
+    """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other.
 
-    Raises `TooManyLogIns` if the queue is full or the hash takes longer than `TIMEOUT`.
+    Raises `TooManyLogIns` if `PLACES` hashes are running or waiting, or the hash takes longer than `TIMEOUT` seconds.
     """
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:

@@ -1,4 +1,5 @@
-"""Takes the user's name from a reverse proxy's header: a proxy of `PROXY_USER_FROM` that also sends the shared secret.
+"""Takes the user's name from a header that a reverse proxy sets after it has signed the user in. Only a proxy at an
+address in `PROXY_USER_FROM` that also sends the shared secret is believed.
 
 The address is that of the connection itself. Neither X-Forwarded-For nor another header changes it.
 """
@@ -28,7 +29,10 @@ logger = logging.getLogger(__name__)
 
 
 def with_proxy_user(application: Application) -> Application:
-    """Wrap `application`: a scope of a trusted proxy has the user, and no scope has the proxy's headers."""
+    """Wrap an ASGI application: remove the proxy's headers from each scope, and if a trusted proxy sent them, add its
+    user to the scope, as a `ProxyUser` with the key SCOPE_KEY. Returns `application` itself if the setting `PROXY_USER`
+    is None.
+    """
     proxy: ProxySettings | None = settings.PROXY_USER
     if proxy is None:
         return application
@@ -40,7 +44,9 @@ def with_proxy_user(application: Application) -> Application:
 
 
 def _peer_of(send: Any) -> str | None:
-    """Returns the address of the other end of the connection, "" for a Unix socket, and None if the server is not Daphne."""
+    """Returns the IP address of the other end of the connection that ASGI's `send` writes to; "" for a Unix socket,
+    None if the server is not Daphne.
+    """
     protocol = next(iter(getattr(send, "args", ())), None)  # Daphne's `send` is a `partial` that holds it
     try:
         peer = protocol.transport.getPeer()  # type: ignore[union-attr]
@@ -50,7 +56,10 @@ def _peer_of(send: Any) -> str | None:
 
 
 def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
-    """Returns the scope without the proxy's headers, and with the user if they are to be believed."""
+    """Returns a copy of the scope without the proxy's headers. If they come from a trusted proxy, it has their user as
+    a `ProxyUser`. `peer`: the address of the connection, "" for a Unix socket, None if unknown. Logs why headers are
+    not believed.
+    """
     ours = {name.encode(): list[bytes]() for name in (proxy.header, proxy.secret_header, proxy.groups_header) if name}
     kept: list[Any] = []
     for name, value in scope["headers"]:
@@ -77,7 +86,10 @@ def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
 
 
 def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None:
-    """Returns None if the headers are ambiguous. Groups are separated by commas or bars; `groups` None: none are sent."""
+    """Returns the user that the proxy's headers name. `names`, `groups`: all values of the header with the user's name,
+    and of that with their groups, which have commas or bars between them; `groups` is None if the proxy sends no
+    groups. Returns None if a header came twice or is not UTF-8.
+    """
     if len(names) != 1 or len(groups or ()) > 1:
         return None
     try:
@@ -90,14 +102,16 @@ def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None
 
 @functools.lru_cache(maxsize=100)
 def _warn_of(reason: str) -> None:
-    """Log each reason once."""
+    """Log that a header with a user's name is not believed, once for each reason."""
     logger.warning("A header with a user's name is not believed: %s", reason)
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """The user of a request is the one that the proxy names. The browser's session does not count.
+    """Makes the user whom a trusted proxy names the user of the request, whatever session the browser has; an anonymous
+    user, if the site has no active user of that name.
 
-    No session is made: when the proxy names nobody, or somebody else, the next request is of nobody, or of somebody else.
+    No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of
+    its own.
     """
 
     def process_request(self, request: HttpRequest) -> None:
@@ -119,7 +133,9 @@ class ProxyUserMiddleware(MiddlewareMixin):
 
 
 class SignOutView(LogoutView):
-    """Sends users of the proxy to its own log-out: here, they would be logged in again at once."""
+    """The log-out page. Sends users whom the reverse proxy has signed in to the proxy's own log-out, because it would
+    sign them in here again at once.
+    """
 
     def get_success_url(self) -> str:
         if hasattr(self.request, SCOPE_KEY):
@@ -128,5 +144,7 @@ class SignOutView(LogoutView):
 
 
 def admin_sign_out(request: HttpRequest) -> HttpResponse:
-    """The administration's log-out, which has a page of its own for users who are not the proxy's."""
+    """The log-out of the administration: `SignOutView` for users whom the reverse proxy has signed in, and Django's own
+    page for others.
+    """
     return SignOutView.as_view()(request) if hasattr(request, SCOPE_KEY) else admin.site.logout(request)

@@ -1,6 +1,7 @@
 """Limits size and time of HTTP requests, because Daphne has no such limits.
 
-deploy/nginx.conf has the same limits, so a worker behind it never reaches these.
+A worker behind the nginx of deploy/nginx.conf does not reach them: nginx refuses bodies above 1 MB itself, and passes
+on a request only when it has all of it.
 """
 
 from typing import Any
@@ -13,7 +14,9 @@ TIMEOUT = 30  # seconds from the first byte of a request to its last, and until 
 
 
 class BoundedChannel(HTTPChannel):
-    """Closes a connection if a request is too large (with 413) or takes too long (without an answer)."""
+    """An HTTP connection of Twisted, which closes if the body of a request exceeds `MAX_BODY` (with status 413), or if
+    the request is not there after `TIMEOUT` seconds (without an answer).
+    """
 
     transport: Any  # Twisted's types have only the interface
     _begun = False  # a request has started to arrive

@@ -1,6 +1,7 @@
-"""The second factor: codes are counted like passwords, for all workers, and each is good for one log-in.
+"""The second factor: a wrong code counts as a failed log-in, for all workers together, and each code is good for one
+log-in.
 
-django-allauth counts in the memory of each process; axes counts in the database.
+django-allauth counts in the memory of each process; django-axes counts in the database.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ STEP = 30  # seconds for which an app shows one code
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Encrypts the secrets with CAMERA_KEY."""
+    """Lets django-allauth store the secrets of second factors encrypted with the setting CAMERA_KEY."""
 
     def encrypt(self, text: str) -> str:
         return encryption.encrypt(text)
@@ -31,7 +32,9 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class _Counted:
-    """A form whose wrong codes count as failed log-ins of its user."""
+    """A mixin for django-allauth's forms that ask for a code of the second factor: wrong codes count as failed log-ins
+    of the form's user, whom django-axes locks out after too many.
+    """
 
     user: Any
     authenticator: Any
@@ -53,7 +56,9 @@ class _Counted:
 
 
 def _claim(authenticator: Authenticator) -> bool:
-    """Whether nobody has used an app's code of this step, at any worker. A recovery code is used up by itself."""
+    """Returns whether nobody has used a code of this authenticator app in the current 30 seconds, at any worker, and
+    marks it as used. Returns True for recovery codes, each of which works once anyway.
+    """
     if authenticator.type != Authenticator.Type.TOTP:
         return True
     now = timezone.now()

@@ -20,7 +20,9 @@ GroupMapping = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class ProxySettings:
-    """How a reverse proxy tells who the user is. Header names are in lower case."""
+    """The settings `PROXY_USER_*`: how a reverse proxy names the user of a request in its headers, and from where it is
+    believed. Header names are in lower case.
+    """
 
     header: str
     secret_header: str
@@ -34,7 +36,9 @@ class ProxySettings:
 
 
 def read_proxy() -> ProxySettings | None:
-    """Returns None if no header is set."""
+    """Read the environment variables `PROXY_USER_*`. Returns None without `PROXY_USER_HEADER`. Raises
+    ImproperlyConfigured for a value that is missing, wrong or has no effect.
+    """
     header = _header("PROXY_USER_HEADER")
     if not header:
         _refuse_rest()
@@ -82,7 +86,9 @@ def _header(name: str) -> str:
 
 
 def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
-    """Returns the networks of the proxies, and whether a Unix socket is trusted."""
+    """Read from where the proxy's headers are believed. Returns its networks, and whether it may connect by the
+    worker's Unix socket. Raises ImproperlyConfigured if the environment variable `name` is missing or wrong.
+    """
     entries = read_list(name)
     text = ",".join(entries)
     wrong = (
@@ -103,6 +109,9 @@ def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
 
 
 def read_groups(name: str) -> GroupMapping:
+    """Returns pairs (group of the sign-in service, group of this site) from the environment variable `name`, which has
+    entries like `theirs=ours` with commas between them. Raises ImproperlyConfigured for another form.
+    """
     pairs = []
     for entry in read_list(name):
         theirs, _, ours = (part.strip() for part in entry.rpartition("="))
@@ -128,6 +137,6 @@ def _read_log_out(name: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Returns scheme, host and port of an address; empty for a path."""
+    """Returns the origin of a URL, such as "https://auth.example.com:8443"; "" for a path without a host."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

@@ -1,4 +1,4 @@
-"""Answers 503 with the reason if the database does not answer, without another query."""
+"""Answers requests with 503 and the reason if the database does not answer. Makes no further query for that."""
 
 import logging
 import sys
@@ -26,7 +26,9 @@ class DatabaseUnavailableMiddleware(MiddlewareMixin):
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Handles failures outside a view, such as saving the session."""
+    """Django's handler for an exception that no middleware has handled, such as one from saving the session. Answers
+    503 if the database does not answer, else Django's page for 500.
+    """
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return _unavailable(request)
     return server_error(request)

@@ -1,13 +1,14 @@
-"""Daphne's WebSocket with a fast path for frames and acknowledgements, which are nearly all traffic. It more than halves
-the cost of a frame per viewer (docs/design.md). The application finds it in its scope (`viewing/fast_path.py`).
+"""Daphne's WebSocket with a fast path for frames and acknowledgements, which are nearly all traffic. It more than
+halves the cost of a frame per viewer (docs/design.md). The application finds the fast path in its ASGI scope
+(`viewing/fast_path.py`).
 
-Sending: Daphne and autobahn pass a message through five calls and copy it behind its header. Twisted then waits until its
-reactor finds the socket writable: two system calls for epoll and one turn of the loop per message. The fast path gives
-header and message to the socket at once. Twisted gets only the bytes that the socket does not take.
+Sending: Daphne and autobahn pass a message through five calls and copy it behind its header. Twisted then waits until
+its reactor finds the socket writable: two system calls for epoll and one turn of the loop per message. The fast path
+gives header and message to the socket at once. Twisted gets only the bytes that the socket does not take.
 
-Receiving: autobahn parses a message in two rounds with hooks and validators and formats a log line. Daphne then queues the
-message and wakes the application's task. The fast path unmasks an acknowledgement and calls the application. It handles one
-masked frame of ASCII text that arrived alone.
+Receiving: autobahn parses a message in two rounds with hooks and validators and formats a log line. Daphne then queues
+the message and wakes the application's task. The fast path unmasks an acknowledgement and calls the application. It
+handles one masked frame of ASCII text that arrived alone.
 
 Everything else takes the libraries' own path. So does everything under library versions other than `TESTED_VERSIONS`,
 because the fast path reads attributes that are not public.
@@ -41,15 +42,24 @@ UNREAD = attrgetter("data", "current_frame", "inside_message", "autoPingTimeoutC
 
 
 class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
+    """Daphne's WebSocket, which can send binary messages and hand over short texts without ASGI's `send` and `receive`.
+    It implements the interface `fast_path.FastPath` of the application.
+    """
+
     take_text: Callable[[str], bool] | None = (
         None  # the application's handler for short texts; see `fast_path.FastPath`
     )
 
     def set_text_handler(self, handler: Callable[[str], bool] | None) -> None:
+        """Offer each short text message (ASCII, at most 125 bytes) to `handler` first. If it returns False, the message
+        comes through ASGI's `receive`. None removes the handler.
+        """
         self.take_text = handler
 
     def send_at_once(self, *parts: bytes) -> bool:
-        """Send one binary message made of `parts`. Returns False, with nothing sent, where the fast path cannot be used."""
+        """Send one binary message made of `parts`. Returns False, with nothing sent, if it cannot go to the socket at
+        once; then use ASGI's `send`.
+        """
         transport, size = self.transport, sum(map(len, parts))
         if (
             type(transport) not in PLAIN_TRANSPORTS
@@ -86,13 +96,17 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
         self._report_control_frame()
 
     def _report_control_frame(self) -> None:
-        """ASGI has no event for control frames. An application that takes texts counts them."""
+        """Send the application an ASGI event `websocket.control.frame` for a ping or pong frame, which ASGI itself
+        hides, so that its rate limit counts it. Only applications that have set a text handler get it.
+        """
         if self.take_text is not None:
             self.application_queue.put_nowait({"type": "websocket.control.frame"})
 
 
 def _are_empty(attributes: Callable[[Any], tuple[Any, ...]], owner: object) -> bool:
-    """Whether the owner has all these attributes, and each is false, empty or None."""
+    """Returns whether `owner` has all attributes that `attributes` (an attrgetter) reads, and each is false, empty or
+    None. Logs a warning if it lacks one.
+    """
     try:
         return not any(attributes(owner))
     except AttributeError as error:
@@ -102,19 +116,21 @@ def _are_empty(attributes: Callable[[Any], tuple[Any, ...]], owner: object) -> b
 
 @functools.cache
 def _warn_off(reason: str) -> None:
-    """Log each reason once."""
+    """Log that the fast path is not used, once for each reason."""
     logger.warning("The fast path for frames is off, so each frame takes more CPU time: %s", reason)
 
 
 def frame_header(size: int) -> bytes:
-    """The header of a server's unfragmented binary message with `size` bytes of payload (RFC 6455, 5.2)."""
+    """Returns the header of a server's unfragmented binary message with `size` bytes of payload (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x82, size))
     return b"\x82\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x82\x7f" + size.to_bytes(8, "big")
 
 
 def short_text(data: bytes) -> bytes | None:
-    """The payload, if `data` is exactly one masked frame with a whole ASCII text of 1 to 125 bytes; else None."""
+    """Returns the unmasked payload if `data`, bytes from the socket, is exactly one WebSocket frame with a whole ASCII
+    text of 1 to 125 bytes; else None.
+    """
     length = len(data) - 6  # without first byte, length and mask
     if not 0 < length < 126 or data[0] != 0x81 or data[1] != 0x80 | length:
         return None
@@ -137,7 +153,9 @@ def _listed(versions: dict[str, str]) -> str:
 
 
 def with_fast_path(application: Application) -> Application:
-    """Wrap `application`: under Daphne, its scope's extensions hold the WebSocket itself."""
+    """Wrap an ASGI application: under Daphne it finds the WebSocket itself, a `DirectProtocol`, in the `extensions` of
+    its scope, with the key EXTENSION.
+    """
 
     async def call(scope: Scope, receive: Any, send: Any) -> None:
         protocol = next(iter(getattr(send, "args", ())), None)  # Daphne's `send` is a `partial` that holds it

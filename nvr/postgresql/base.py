@@ -1,8 +1,8 @@
-"""Timeouts for a server that accepts connections and does not answer: `CONNECT` and `STATEMENT`.
+"""Timeouts for a server that accepts connections and does not answer: `CONNECT` and `STATEMENT` of nvr/deadlines.py.
 
-PostgreSQL's own timeouts do not help: a hanging server ends no statement, and its kernel still answers TCP. After a timeout
-the connection is closed. Then, for `PAUSE` seconds, new connections fail at once. After that, one thread tries to connect
-while the others fail, so that a hanging server does not block all threads.
+PostgreSQL's own timeouts do not help: a hanging server ends no statement, and its kernel still answers TCP. After a
+timeout the connection is closed. Then, for `PAUSE` seconds, new connections fail at once. After that, one thread tries
+to connect while the others fail, so that a hanging server does not block all threads.
 """
 
 import threading
@@ -16,16 +16,20 @@ from nvr.deadlines import CONNECT, PAUSE, STATEMENT, limited
 
 
 class Outage:
-    """Whether the server hangs, as this process last saw it."""
+    """Remembers whether the database server hangs, as this process last saw it. New connections fail at once then."""
 
     def __init__(self) -> None:
         self._until = 0.0  # time.monotonic() until which connections fail; 0: the server answers
         self._connecting = threading.Lock()
 
     def begin(self) -> None:
+        """Let new connections fail for `PAUSE` seconds, because the server has not answered in time."""
         self._until = time.monotonic() + PAUSE
 
     def connect(self, *arguments: Any, **options: Any) -> "BoundedConnection":
+        """Connect with psycopg's `arguments` and `options`. Raises psycopg.OperationalError at once for `PAUSE` seconds
+        after a timeout, and after that while another thread tries to connect.
+        """
         if not self._until or not limited.is_set():
             return BoundedConnection.connect(*arguments, **options)
         if time.monotonic() < self._until or not self._connecting.acquire(blocking=False):
@@ -51,7 +55,9 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Like psycopg's, with the timeout `STATEMENT`. Raises OperationalError."""
+        """Run psycopg's `wait`. In a process that serves requests, and without a `timeout` of the caller, wait
+        `STATEMENT` seconds at most, then close the connection and raise OperationalError.
+        """
         if timeout is not None or not limited.is_set():
             return super().wait(gen, interval, timeout)
         ends_at = time.monotonic() + STATEMENT
@@ -66,7 +72,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 class Driver:
-    """The module psycopg for Django's backend, with a `connect` that has timeouts."""
+    """Stands in for the module psycopg in Django's backend, with a `connect` that has timeouts."""
 
     connect = staticmethod(outage.connect)
 
@@ -81,7 +87,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {"connect_timeout": CONNECT, **super().get_connection_params()}
 
     def init_connection_state(self) -> None:
-        """Let a slow server end a statement itself, before the timeout here closes the connection."""
+        """In a process that serves requests, set the server's `statement_timeout` a tenth below `STATEMENT`. So a slow
+        server ends a statement itself, before the timeout of this module closes the connection.
+        """
         super().init_connection_state()
         if limited.is_set():
             with self.connection.cursor() as cursor:
