@@ -32,6 +32,7 @@ PARTS = {  # part -> its options in a quick run
 
 
 def run(part: str, options: list[str]) -> bool:
+    """Run one part, a program of the benchmark, with its command-line options. Returns whether it succeeded in time."""
     program = subprocess.Popen([sys.executable, "-m", f"bench.{part}", *options], cwd=ROOT)
     started = time.monotonic()
     try:

@@ -1,11 +1,11 @@
-"""The cost of the gate: an acquire against a bare INCR, and the wait of a viewer for the gate's answer.
+"""The cost of the gate, which admits streams: an admission against a bare INCR of Redis, and a viewer's wait for it.
 
     .venv/bin/python -m bench.admission --rounds 2000
 
-All calls go from one process to its own Redis over a Unix socket, in turn, so that other load on the machine affects them
-equally. Compared are INCR through redis-py's client (as one would build a counter), INCR and an empty script on the gate's
-own connection, and the gate. This process and Redis run on a core each, and then on the same core, because the time to
-wake up the other process differs more than anything else.
+All calls go from one process to its own Redis over a Unix socket, in turn, so that other load on the machine affects
+them equally. Compared are INCR through redis-py's client (as one would build a counter), INCR and an empty script on
+the gate's own connection, and the gate's acquire, which admits a stream. This process and Redis run on a core each, and
+then on the same core, because the time to wake up the other process differs more than anything else.
 """
 
 import asyncio
@@ -40,6 +40,9 @@ RATE = Rate("bench:medium", 7_000)
 
 
 async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
+    """Time an admission, INCR and an empty script in turn, `rounds` times. Adds rows to `results`. `cores`: on how many
+    this process and Redis run.
+    """
     open_generation(url, 0)
     async with gate(url) as (store, ours):
         # One would build a counter with redis-py's client and its pool.
@@ -79,7 +82,9 @@ async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
 
 
 def new_viewer(number: int) -> tuple[Holder, Terms]:
-    """The viewer `number` of `HELD`, with the default limits."""
+    """Returns viewer number `number` (from 0, below `HELD`) and the limits for their admission: those that are checked
+    by default, never reached here.
+    """
     user, camera = f"user {number % 10}", f"camera {number // 10}"
     sets = SERVER_SET, USER_SET + user, CAMERA_SET + camera, ADDRESS_SET + user
     limits = tuple(map(Limit, sets, (ROOM, 0, 0, ROOM)))
@@ -87,7 +92,9 @@ def new_viewer(number: int) -> tuple[Holder, Terms]:
 
 
 class TimedStore(Store):
-    """Measures the call to Redis in each acquire; the rest of an acquire is the gate's own work."""
+    """A connection to Redis that records in `calls` the seconds of each call that admits a stream. The rest of an
+    admission is the gate's own work.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -103,6 +110,7 @@ class TimedStore(Store):
 
 @asynccontextmanager
 async def gate(url: str) -> AsyncIterator[tuple[TimedStore, Gate]]:
+    """Yields a gate (what admits a worker's streams) and its connection to Redis."""
     store = TimedStore(url)
     ours = Gate(store, TIMING, "bench")
     ours.start()
@@ -116,7 +124,9 @@ async def _no_wait(seconds: float) -> None:
 
 
 async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> None:
-    """Time TCP, handshake, session, permission, the query for the camera and the gate. Each viewer leaves at once."""
+    """Time from a viewer's opening to their admission: TCP, handshake, session, permission, the query for the camera
+    and the gate. Each of `rounds` viewers leaves at once. Adds a row to `results`.
+    """
     running = await (await StreamClient(serving.watch("low")).open()).picture()
     waits = []
     for _ in range(rounds):
@@ -129,7 +139,7 @@ async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> N
 
 @contextmanager
 def pinned(redis: int, cores: int) -> Iterator[None]:
-    """Pin this process and Redis (a process id) to one core, or to a core each, for the block."""
+    """Pin this process and Redis (a process id) to one core, or to a core each, for the block. `cores`: 1 or 2."""
     os.sched_setaffinity(0, CORES[:1])
     os.sched_setaffinity(redis, CORES[cores - 1 : cores])
     yield

@@ -1,4 +1,6 @@
-"""The table of aims in docs/performance.md: each with its figures and its verdict."""
+"""The table of aims (targets for the product) in docs/performance.md: each with the measured figures and its
+verdict.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +12,9 @@ Verdict = tuple[Any, ...]  # the figures as text, whether the aim is kept, and t
 
 
 def aims(parts: Parts) -> Iterator[str]:
-    """A line for each aim: the figures, and whether it is kept. Aims without figures are left out."""
+    """Yields a Markdown table of the targets: the measured figures of each, and whether it is kept. Targets without
+    figures are left out. `parts`: all results.
+    """
     yield from table("Aim", "Measured", "")
     for aim, measure in AIMS.items():
         try:

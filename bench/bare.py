@@ -1,6 +1,7 @@
-"""A minimal ASGI application: it sends each viewer messages of `bytes` at `rate` a second, and reads.
+"""A minimal ASGI application: it sends each WebSocket messages of equal size at a steady rate, and reads.
 
-The cost of a message here is the cost of the server. The rest of the cost under the product is the product's.
+The query has both: `bytes` of a message, and `rate`, messages/s. The cost of a message here is the cost of the server.
+The rest of the cost under the product is the product's.
 """
 
 import asyncio

@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.browser --viewers 20
     .venv/bin/python -m bench.browser --memory-minutes 10
 
-One worker, one camera of 1280x720 at 25 frames/s, one Chromium. The other viewers, the camera and the floor run in
-processes of their own. An age starts when the camera draws the picture, which the clock strip in the picture tells. It ends
+One worker, one camera of 1280x720 at 25 frames/s, one Chromium. The other viewers, the camera and OpenCV's read run in
+processes of their own. An age starts when the camera draws the picture, which a clock in the picture tells. It ends
 when the picture is on the page's canvas, or in a program that only reads (and decodes) the same camera.
 """
 
@@ -77,7 +77,9 @@ SAMPLE = """() => {
 
 
 def watch(base: str, camera: str, count: int, parent: Connection) -> None:
-    """`count` viewers at `original`, until this process is ended."""
+    """Run `count` viewers at quality `original` until this process is ended. Sends "live" to `parent` when all have a
+    picture.
+    """
     asyncio.run(_watch(base, camera, count, parent))
 
 
@@ -92,7 +94,9 @@ async def _watch(base: str, camera: str, count: int, parent: Connection) -> None
 
 
 def read(url: str, parent: Connection) -> None:
-    """Read and decode the camera until `parent` sends something, then send it the time and the ages of each picture."""
+    """Send "live" to `parent`, then read and decode the camera until it sends something. Then send it a tuple for each
+    picture: time of decoding (Unix ms), age when read, age when decoded (ms).
+    """
     reader = Reader(CameraSource(url), Allowance(open_timeout=10, read_timeout=5))
     decoder = Decoder(reader.codec, reader.extradata)
     ages: list[tuple[float, float, float]] = []  # time of decoding (Unix ms); age when read and when decoded (ms)
@@ -110,7 +114,9 @@ def read(url: str, parent: Connection) -> None:
 
 @contextmanager
 def beside(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
-    """Run `work` in a process of its own. The block begins when it reports that it is live, and ends it."""
+    """Run `work` in a process of its own, with `arguments` and a pipe. The block begins when `work` sends that it is
+    live, and ends the process. Yields the other end of the pipe.
+    """
     here, there = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(*arguments, there), daemon=True)
     process.start()
@@ -129,7 +135,7 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[Connection
 
 @contextmanager
 def page_at(browser: Browser, base: str, cookie: str, camera: str, quality: str) -> Iterator[Page]:
-    """A page that shows `camera` live at `quality`."""
+    """Yields a page that shows `camera` (an id) live at `quality`, closed after the block."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     enter(page, base, cookie)
@@ -141,6 +147,9 @@ def page_at(browser: Browser, base: str, cookie: str, camera: str, quality: str)
 
 
 def measure_ages(browser: Browser, base: str, camera: str, url: str, options: argparse.Namespace) -> Iterator[Row]:
+    """Yields the rows of ages: on the canvas, when read, when decoded, and the differences. `url`: of the same
+    camera.
+    """
     with ExitStack() as stack:
         stack.enter_context(beside(watch, base, camera, options.viewers - 1))
         floor = stack.enter_context(beside(read, url))
@@ -166,6 +175,7 @@ def measure_ages(browser: Browser, base: str, camera: str, url: str, options: ar
 
 
 def row(what: str, ages: list[float], **facts: object) -> Row:
+    """Returns a row with median and 95th percentile of `ages` (ms) and the given facts."""
     late = sorted(ages)[int(len(ages) * 0.95)]
     return {"what": what, **facts, "pictures": len(ages), "age_ms_p50": statistics.median(ages), "age_ms_p95": late}
 
@@ -174,6 +184,9 @@ def row(what: str, ages: list[float], **facts: object) -> Row:
 
 
 def measure_memory(browser: Browser, base: str, camera: str, quality: str, minutes: float) -> Iterator[Row]:
+    """Show the camera for so many minutes. Yields a row for each of `KINDS` of memory: at the beginning, at the end,
+    growth.
+    """
     with page_at(browser, base, Session(base).cookie, camera, quality) as page:
         time.sleep(SETTLE)
         started, looks = time.monotonic(), []
@@ -195,8 +208,10 @@ def measure_memory(browser: Browser, base: str, camera: str, quality: str, minut
 
 
 def memory(page: CDPSession, browser: CDPSession) -> tuple[float, ...]:
-    """Megabytes of each of KINDS. Resident memory that is not private is mostly shared memory. Without a GPU, Chromium
-    takes nearly half a gigabyte of it in the first seconds of video, and no more later."""
+    """Returns the megabytes of each of KINDS: JavaScript heap after a garbage collection, private and resident memory
+    of the renderer processes, resident memory of all Chromium. Resident memory that is not private is mostly shared
+    memory. Without a GPU, Chromium takes nearly half a gigabyte of it in the first seconds of video, and no more later.
+    """
     page.send("HeapProfiler.collectGarbage")
     metrics = {metric["name"]: metric["value"] for metric in page.send("Performance.getMetrics")["metrics"]}
     private = renderers = everything = 0
@@ -215,7 +230,9 @@ def memory(page: CDPSession, browser: CDPSession) -> tuple[float, ...]:
 
 @contextmanager
 def place(viewers: int) -> Iterator[tuple[Site, str, str]]:
-    """A worker, and a camera: its id and address."""
+    """Run a worker and a simulated camera until the block ends. Yields the installation, and the id and address of the
+    camera. `viewers`: the limit of streams.
+    """
     with tempfile.TemporaryDirectory(prefix="nvr-bench-") as name, ExitStack() as stack:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()

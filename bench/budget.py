@@ -2,8 +2,9 @@
 
     .venv/bin/python -m bench.budget --viewers 30 --mbps 20
 
-Two workers, one camera, and viewers of every quality at both workers. The viewers come one after the other, stay, and ask
-for a better quality. Prints the largest rate on the page, and the largest rate at the viewers over five seconds.
+Two workers, one camera, and viewers of every quality at both workers. The viewers come one after the other, stay, and
+ask for a better quality. Prints the largest rate that the page *System* shows, and the largest rate at the viewers over
+five seconds.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ FORMATS = "formats=jpeg,h264"
 
 
 class Arrivals(Stream):
-    """Counts the bytes that arrive."""
+    """A viewer that counts the bytes of the pictures that arrive."""
 
     received = 0
 
@@ -34,7 +35,9 @@ class Arrivals(Stream):
 
 
 class Rates:
-    """The rates on the page and at the viewers, Mbit/s, sampled by `sample` until that is cancelled."""
+    """The rates that the page *System* shows and those at the viewers, Mbit/s, sampled by `sample` until that is
+    cancelled.
+    """
 
     def __init__(self, admin: Session) -> None:
         self._admin = admin
@@ -54,6 +57,9 @@ class Rates:
 
 
 async def watch(installation: Site, id: str, viewers: int, seconds: float, mbps: float, results: Results) -> None:
+    """Open the viewers one after the other, let all ask for a better quality, and sample the rates for `seconds` more.
+    Adds a row to `results`. `id`: of the camera; `mbps`: the budget.
+    """
     workers = installation.workers
     session, rates = Session(workers[0].base), Rates(Session(workers[0].base, "admin"))
     sessions, streams = [session.at(worker.base) for worker in workers], rates.streams

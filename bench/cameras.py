@@ -1,4 +1,4 @@
-"""Simulated cameras in a process of their own. `Cameras` also counts the bytes that they have sent on each connection."""
+"""Simulated cameras in a process of their own. `Cameras` also counts the bytes that each connection has received."""
 
 import multiprocessing
 import os
@@ -21,12 +21,16 @@ BYTES_ACKED = 120  # offset in Linux's struct tcp_info
 
 
 def camera(name: str = "bench", **settings: Any) -> SimulatedCamera:
-    """1280x720 at 25 frames/s, 2 Mbit/s, a keyframe each second; a scene with movement."""
+    """Returns a simulated camera of 1280x720 at 25 frames/s, 2 Mbit/s, with a keyframe each second and a scene with
+    movement. `settings` replace these values.
+    """
     return SimulatedCamera(**{"name": name, "path": name, "scene": "car-park", **settings})
 
 
 class Cameras:
-    """Cameras that run while the block lasts; `urls` has the order of `cameras`."""
+    """Simulated cameras in a process of their own, which runs while the block lasts. `urls` has their addresses, in the
+    order of `cameras`.
+    """
 
     def __init__(self, *cameras: SimulatedCamera) -> None:
         self._cameras = cameras
@@ -41,7 +45,7 @@ class Cameras:
         return self
 
     def sent(self) -> dict[int, int]:
-        """The client's port of each connection -> bytes that the client has received."""
+        """Returns the client's port of each open connection -> bytes that the client has received (acknowledged)."""
         self._pipe.send("sent")
         answer: dict[int, int] = self._pipe.recv()
         return answer
@@ -55,8 +59,9 @@ class Cameras:
 def start_cameras(
     stack: ExitStack, folder: Path, environment: dict[str, str], number: int, *shape: str
 ) -> tuple[list[str], Process]:
-    """Run `manage.py simulate` until `stack` ends, with options such as SMALL. Returns the cameras' addresses and the
-    process."""
+    """Run `manage.py simulate` with `number` cameras until `stack` ends; `shape`: its options, such as SMALL. Returns
+    the cameras' addresses and the process.
+    """
     command = [sys.executable, "manage.py", "simulate", "--port", "0", "--cameras", str(number), *shape]
     process = Process(command, environment, folder / "cameras.txt")
     stack.callback(process.end)
@@ -74,7 +79,9 @@ def end_process(pipe: Connection, process: BaseProcess) -> None:
 
 
 def _serve(pipe: Connection, cameras: tuple[SimulatedCamera, ...]) -> None:
-    """The main function of the process. It returns when the parent closes the pipe or dies."""
+    """Run the cameras in this process. Sends their addresses through `pipe`, and after each message the bytes that each
+    connection has received. Returns when the parent closes the pipe or dies.
+    """
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError), Simulator(port=0) as simulator:
         pipe.send([simulator.add(camera).url for camera in cameras])
         while pipe.recv():
@@ -82,7 +89,7 @@ def _serve(pipe: Connection, cameras: tuple[SimulatedCamera, ...]) -> None:
 
 
 def _connections(port: int) -> Iterator[tuple[int, socket.socket]]:
-    """The connections that clients have to `port` of this process, each with the client's port."""
+    """Yields each connection that a client has to `port` of this process, with the client's port."""
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError), _duplicate(int(name)) as connection:
             if connection.family == socket.AF_INET and connection.getsockname()[1] == port:

@@ -1,4 +1,4 @@
-"""Viewers of this product and of other programs. They use so little CPU that hundreds of them hardly disturb the figures."""
+"""Viewers of this product and of other programs. They use little CPU, so that hundreds hardly disturb the figures."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ CODECS = "avc1.640029,avc1.64002A,avc1.640033"  # that a page of go2rtc asks for
 
 @dataclass(frozen=True)
 class Watch:
-    """The request of one viewer. With `keeps` it stores all messages: the clock in the pictures is read later."""
+    """The request of one viewer. With `keeps` the viewer stores all messages, to read the clock in them later."""
 
     base: str
     path: str
@@ -32,7 +32,7 @@ class Watch:
 
 
 class Arrival(NamedTuple):
-    """A message on the socket of a viewer."""
+    """The arrival of a picture at the socket of a viewer."""
 
     at: float  # Unix seconds
     read_at: float  # from the header, Unix milliseconds; 0 if another program sent it
@@ -42,7 +42,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Record:
-    """The history of one viewer. Times are Unix seconds, 0 for an event that did not happen."""
+    """What happened to one viewer. Times are Unix seconds, 0 for an event that did not happen."""
 
     opened: float = 0.0
     informed: float = 0.0  # the gate's answer
@@ -56,7 +56,7 @@ class Record:
 
 
 class Client(asyncio.Protocol):
-    """An HTTP request with an endless response."""
+    """A viewer: an HTTP request with an endless response. `seen` is set at the first picture, `gone` at the end."""
 
     version, upgrade = "1.1", ""
 
@@ -74,7 +74,7 @@ class Client(asyncio.Protocol):
         return self
 
     async def picture(self) -> Self:
-        """Wait for the first picture. Raises ConnectionError if the connection ends before it, and TimeoutError."""
+        """Wait for the first picture. Raises ConnectionError if the connection ends first, and TimeoutError."""
         async with asyncio.timeout(FIRST):
             await self.seen.wait()
         if not self.record.first:
@@ -95,6 +95,9 @@ class Client(asyncio.Protocol):
         raise NotImplementedError
 
     def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:
+        """Record a picture: its bytes on the wire, the message, when a worker read it (Unix ms, 0: unknown),
+        its flags.
+        """
         self.record.arrivals.append(Arrival(time.time(), read_at, size, flags))
         if self.watch.keeps:
             self.record.kept.append(data)
@@ -145,8 +148,9 @@ class Client(asyncio.Protocol):
 
 
 def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | None:
-    """Take one WebSocket frame off the buffer: opcode, payload and bytes on the wire. Returns None if it is incomplete.
-    A payload above 1 KB is cut to the header of a picture, unless `whole`."""
+    """Take one WebSocket frame off the buffer. Returns opcode, payload and bytes on the wire; None if it is incomplete.
+    A payload above 1 KB is cut to the header of a picture, unless `whole`.
+    """
     if len(buffer) < 2:
         return None
     length, at = buffer[1] & 127, 2
@@ -162,12 +166,12 @@ def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | No
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """A short frame from the client. The protocol demands a mask; a mask of zeros changes nothing."""
+    """Returns a client's frame of 125 bytes at most. The protocol demands a mask; one of zeros changes nothing."""
     return bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload
 
 
 class WebSocketClient(Client):
-    """Counts every binary message as a picture."""
+    """A viewer over a WebSocket. Each binary message counts as a picture."""
 
     close_code = 0  # that the server sent
     upgrade = (
@@ -248,7 +252,7 @@ class StreamClient(WebSocketClient):
 
 
 class MjpegClient(Client):
-    """multipart/x-mixed-replace, each part with its length."""
+    """A viewer of JPEG over HTTP: multipart/x-mixed-replace, each part with its length."""
 
     version = "1.0"  # no server answers it with chunked encoding
 

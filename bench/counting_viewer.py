@@ -7,7 +7,9 @@ from bench.clients import StreamClient, Watch
 
 
 class CountingViewer(StreamClient):
-    """`answered` is set when the gate has admitted the viewer or the connection has ended."""
+    """A viewer that counts frames. `answered` is set when the server has admitted the viewer or the connection has
+    ended; `answer_seconds` is the time from `open` until then.
+    """
 
     def __init__(self, watch: Watch) -> None:
         super().__init__(watch)
@@ -20,7 +22,9 @@ class CountingViewer(StreamClient):
 
     @property
     def longest_gap(self) -> float:
-        """Seconds without a frame, the time since the newest one included."""
+        """Returns the longest time without a frame since `count_from_now`, in seconds. The time since the newest frame
+        counts.
+        """
         return max(self._longest_gap, time.time() - self._newest)
 
     def count_from_now(self) -> None:

@@ -14,7 +14,8 @@ TOGETHER = 20  # viewers that open at once
 
 
 class Crowd:
-    """Viewers that watch while the block lasts. Each has a picture when the block begins.
+    """Viewers in `processes` processes of their own, which watch while the block lasts. Each has a picture when the
+    block begins.
 
     `stop` ends them and returns their records in the order of `watches`. Entering the block and `stop` raise
     ConnectionError if a viewer is refused or ends early.
@@ -58,7 +59,9 @@ class Crowd:
 
 
 def _run(pipe: Connection, watches: list[Watch]) -> None:
-    """The main function of a process of viewers."""
+    """Run viewers in this process, which is one of a Crowd. Sends through `pipe` "", or an error, when each has a
+    picture, and their records when the pipe gets a message.
+    """
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # the parent has died, or ends this process
         asyncio.run(_watch(pipe, watches))
 

@@ -1,8 +1,9 @@
-"""Reads damaged streams for a time: no picture that is passed on may be half a picture.
+"""Feeds damaged camera streams to the product for a time: no picture that it passes on may be half a picture.
 
     .venv/bin/python -m bench.damaged --seconds 600
 
-Prints the seed of each round that fails; `--seed` repeats it. tests/streaming/ingest/rtp_fuzz.py has the rounds.
+A round is one camera of random settings with one kind of damage (tests/streaming/ingest/rtp_fuzz.py). Prints the seed
+of each round that fails; `--seed` repeats it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""An enlarged tile of a wall of 16 cameras with substreams: how soon does it show the larger stream?
+"""How soon an enlarged tile shows its larger stream, on a wall (a grid of live cameras) of 16 with substreams.
 
     .venv/bin/python -m bench.enlarging
 

@@ -1,9 +1,10 @@
-"""The gate through failovers: Sentinels replace the master each half minute, while viewers come and go on real workers.
+"""The stream limit during Redis failovers: Sentinels replace the master each half minute, while viewers come and go.
 
     .venv/bin/python -m bench.failovers --minutes 10
 
-The master is killed, replaced on request, and paused, in turn. Redis and Sentinel have the settings of docs/operating.md.
-Promises: never more viewers than the limit, and no stream ends by itself. Exit code 1 if one was broken.
+Workers, Redis and Sentinels are real processes. The master is killed, replaced on request, and paused, in turn. Redis
+and Sentinel have the settings of docs/operating.md. Promises: never more viewers than the limit, and no stream ends by
+itself. Exit code 1 if one was broken.
 """
 
 import argparse
@@ -36,7 +37,9 @@ DOWN_AFTER_MS = 4000
 
 
 class Audience:
-    """Viewers who stay from the beginning to the end, and viewers who come and go."""
+    """Viewers of one camera, of whom some stay until `over` is set, and some come and go. Counts their admissions,
+    refusals and endings, and the most at once.
+    """
 
     def __init__(self, sessions: list[Session], camera: str) -> None:
         self._sessions, self._camera = sessions, camera
@@ -91,7 +94,9 @@ def _ending(stream: Stream) -> str:
 
 
 def fail_over(sentinels: SentinelSet, how: str) -> float:
-    """Returns the seconds until another server was the master."""
+    """Let Sentinel replace the Redis master that is killed, paused, or replaced on request (`how`: one of `WAYS`).
+    Returns the seconds until another server was the master. A server that was killed or paused runs again then.
+    """
     started, before = time.monotonic(), sentinels.master()
     if how == "requested":
         sentinels.fail_over()
@@ -111,7 +116,9 @@ def fail_over(sentinels: SentinelSet, how: str) -> float:
 async def watch(
     installation: Site, sentinels: SentinelSet, camera: str, options: argparse.Namespace
 ) -> tuple[Audience, list[float]]:
-    """Returns the audience, and how long each failover took."""
+    """Let viewers watch `camera` (an id) for `options.minutes`, with a failover each `EVERY` seconds. Returns the
+    viewers with their counts, and the seconds that each failover took.
+    """
     session = Session(installation.workers[0].base)
     audience = Audience([session.at(worker.base) for worker in installation.workers], camera)
     visiting = asyncio.create_task(audience.run())
@@ -130,6 +137,9 @@ async def watch(
 
 @contextlib.contextmanager
 def installed(folder: Path, camera: SimulatedCamera) -> Iterator[tuple[Site, SentinelSet, str]]:
+    """Run the product's workers with Redis servers under Sentinel. Yields the installation, the servers, and the
+    camera's id.
+    """
     for part in ("site", "template", "redis"):
         (folder / part).mkdir()
     template = make_template(folder / "template")

@@ -2,16 +2,17 @@
 
     .venv/bin/python -m bench.first_picture --repetitions 12
 
-A wait starts when the viewer opens its connection. It contains TCP, handshake, log-in, admission and the opening of a cold
-camera. Backlog, which the player only decodes and does not show, does not count. Each wait at `original` and `medium`:
+A wait starts when the viewer opens its connection. It contains TCP, handshake, log-in, admission and the opening of a
+cold camera. It ends with the first picture that the player shows: not with one of the backlog (the GOP so far), which
+it only decodes. Each wait at the qualities `original` and `medium`:
 
 - warm: another viewer watches the camera at the same quality;
 - warm, other quality: another viewer watches the camera at the other quality;
 - cold, key at once: the camera has no viewer and begins with a keyframe;
 - cold, key each second: the camera has no viewer at this worker, and sends keyframes once a second.
 
-The same run also measures how long a late viewer would wait for the next keyframe if it were not sent the current GOP, and
-how long OpenCV alone takes to open the cold cameras and to read once.
+The same run also measures how long a late viewer would wait for the next keyframe if it were not sent the current GOP,
+and how long OpenCV alone takes to open the cold cameras and to read once.
 """
 
 import asyncio
@@ -40,6 +41,9 @@ RUNNING = 0  # number of the camera of the warm waits
 
 
 async def warm(serving: Serving, repetitions: int, results: Results) -> None:
+    """Measure the wait at a camera that another viewer watches already, for each pair of qualities of the two, and a
+    late viewer's wait for the next keyframe. Adds rows to `results`.
+    """
     for watched, asked in itertools.product(QUALITIES, repeat=2):
         holder = await StreamClient(serving.watch(watched, RUNNING)).open()
         await holder.picture()
@@ -61,7 +65,9 @@ async def warm(serving: Serving, repetitions: int, results: Results) -> None:
 
 
 async def _wait_for_key(viewer: StreamClient) -> float:
-    """Milliseconds from the opening to the first live keyframe."""
+    """Returns the milliseconds from the viewer's opening to the first keyframe that is live, not from the GOP so far,
+    which each new viewer is sent. Raises TimeoutError after `KEY_WITHIN` seconds.
+    """
     async with asyncio.timeout(KEY_WITHIN):
         while not (keys := [arrival for arrival in viewer.record.arrivals if _is_live_key(arrival.flags)]):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # rounds nothing: the arrival has a time of its own
@@ -73,8 +79,10 @@ def _is_live_key(flags: int) -> bool:
 
 
 async def cold(serving: Serving, repetitions: int, results: Results) -> None:
-    """Each opening waits until its camera no longer lingers from the opening before. The cameras, two of them read by
-    OpenCV alone, take turns, so that other load on the machine affects them equally."""
+    """Measure the wait at cameras without viewers, `repetitions` times for each, and OpenCV's own. Adds rows to
+    `results`. Each opening first waits until the worker has closed the camera after the previous one. The cameras, two
+    of them read by OpenCV alone, take turns, so that other load on the machine affects them equally.
+    """
     waits, free_at = defaultdict[tuple[str, str], list[float]](list), defaultdict[int, float](float)
     turns = list(enumerate(itertools.product(COLD, (*QUALITIES, ALONE)), start=RUNNING + 1))
     for _ in range(repetitions):
@@ -97,7 +105,7 @@ async def cold(serving: Serving, repetitions: int, results: Results) -> None:
 
 
 def opencv_alone(url: str) -> float:
-    """Seconds to open a camera without viewers and to read once."""
+    """Returns the seconds that OpenCV takes to open the camera at `url` and to read once, without a worker."""
     started = time.monotonic()
     reader = Reader(CameraSource(url), Allowance(5, 5))
     try:

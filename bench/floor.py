@@ -1,9 +1,10 @@
-"""The floor: programs that only read the same camera beside the worker, and the bytes on the camera's wire.
+"""The lowest age that pictures can have: programs that only read the same camera beside the worker, and its bytes.
 
     .venv/bin/python -m bench.floor --viewers 20
 
-One run has viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read and ffmpeg's own. An age goes from
-the camera's drawing to the moment when the reader, or the viewer's socket, has the picture.
+One run has viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read, ffmpeg's own, and a reader that
+ends pictures at RTP's marker bit. An age goes from the camera's drawing to the moment when the reader, or the viewer's
+socket, has the picture. The bytes that the camera sends are compared with those of a viewer.
 """
 
 import shutil
@@ -26,6 +27,9 @@ SETTLE = 3.0  # seconds after the last reader has started; some of them probe th
 
 
 def measure(place: Place, viewers: int, seconds: float, results: Results) -> None:
+    """Measure the ages of pictures at viewers and at all readers, and the bytes, in the same `seconds`. Adds rows to
+    `results`.
+    """
     url, folder = place.urls[0], place.site.folder
     missing = {name for name in READERS if name == "ffmpeg" and not shutil.which(name)}
     for name in missing:
@@ -57,7 +61,7 @@ def measure(place: Place, viewers: int, seconds: float, results: Results) -> Non
 
 
 def on_the_wire(serving: Serving) -> int:
-    """Bytes that the worker has received from the camera on its present connection."""
+    """Returns the bytes that the worker has received from cameras on its open connections."""
     own = {
         connection.laddr.port
         for connection in psutil.Process(serving.worker.process.popen.pid).net_connections("tcp")

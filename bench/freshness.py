@@ -1,9 +1,10 @@
-"""How old pictures are, the first picture and the cost, beside a reader that ends pictures at RTP's marker bit and go2rtc.
+"""The age of pictures, the first picture and the cost, beside go2rtc and a reader that is as fast as possible.
 
     GO2RTC=/path/to/go2rtc .venv/bin/python -m bench.freshness
 
-Without go2rtc's program its rows are left out. All figures are of `original`. One run has for each rate of frames the three
-readers side by side, then the same camera with more and more viewers, then a wall of small cameras.
+That reader ends each picture at RTP's marker bit. Without go2rtc's program its rows are left out. All figures are of
+the quality `original`. One run has for each rate of frames the reader, this product and go2rtc side by side, then the
+same camera with more and more viewers, then many small cameras at once.
 """
 
 import asyncio
@@ -35,7 +36,9 @@ Programs = dict[str, Callable[[], Any]]  # name -> a context manager of a meter 
 
 
 def programs(installation: Place, cameras: Sequence[int], path: str) -> Programs:
-    """This product and go2rtc, with these cameras."""
+    """Returns the name of this product and of go2rtc -> a function that runs it for the cameras with these indexes: a
+    context manager of its meter and the request of a viewer for each camera. `path`: go2rtc's program.
+    """
 
     @contextmanager
     def ours() -> Iterator[tuple[Meter, list[Watch]]]:
@@ -47,7 +50,10 @@ def programs(installation: Place, cameras: Sequence[int], path: str) -> Programs
 
 
 def side_by_side(installation: Place, number: int, path: str, seconds: float) -> Iterator[Row]:
-    """The ages of one camera's pictures in one window: of the marker reader, and of a viewer of each program."""
+    """Measure the ages of one camera's pictures in the same `seconds`: at a reader that ends pictures at RTP's marker
+    bit, and at a viewer of each program. Yields a row for each. `number`: index of the camera; `path`: go2rtc's
+    program.
+    """
     output = installation.site.folder / f"marker-{number}.txt"
     with ExitStack() as stack:
         stack.enter_context(reading("marker", installation.urls[number], output))
@@ -73,7 +79,7 @@ def side_by_side(installation: Place, number: int, path: str, seconds: float) ->
 
 
 async def cold(watch: Watch, repetitions: int) -> list[float]:
-    """Milliseconds to the first picture of a camera without viewers, several times."""
+    """Open a camera without viewers `repetitions` times. Returns the milliseconds to the first picture of each."""
     waits = []
     for repetition in range(repetitions):
         viewer = await (await CLIENTS[watch.kind](watch).open()).picture()
@@ -85,13 +91,18 @@ async def cold(watch: Watch, repetitions: int) -> list[float]:
 
 
 def first_pictures(opened: Callable[[], Any], repetitions: int) -> Row:
+    """Returns a row with the milliseconds to the first picture of a camera without viewers: of the first opening, and
+    of later ones. `opened` runs the program.
+    """
     with opened() as (_, (watch,)):
         first, *others = asyncio.run(cold(watch, repetitions))
     return {"first_ms": first, **p50_p95("ms", others)}
 
 
 def cost_of(opened: Callable[[], Any], viewers: int, seconds: float) -> Row:
-    """The cost of `viewers` of each camera."""
+    """Measure a program with `viewers` viewers of each camera for `seconds`. `opened` runs it. Returns a row: frame
+    rate, CPU, bandwidth, memory.
+    """
     with opened() as (meter, watches):
         window, records = watched([watch for watch in watches for _ in range(viewers)], meter, seconds)
         taken = [record.between(window.started, window.ended) for record in records]

@@ -1,4 +1,4 @@
-"""go2rtc beside this product: it sends the camera's own video as fragments of MP4 over a WebSocket, as its page reads it."""
+"""go2rtc beside this product: it sends the camera's own video as fragments of MP4 over a WebSocket."""
 
 import json
 import os
@@ -22,7 +22,7 @@ VARIABLE = "GO2RTC"  # the environment variable with the path of its program
 
 
 def installed(path: str) -> str:
-    """The path of the program. Raises NotInstalledError."""
+    """Returns `path`, of go2rtc's program. Raises NotInstalledError if it is no executable file."""
     if not (path and os.access(path, os.X_OK)):
         raise NotInstalledError(f"go2rtc: build it (go build), and give its path as --go2rtc or in {VARIABLE}")
     return path
@@ -30,7 +30,9 @@ def installed(path: str) -> str:
 
 @contextmanager
 def serving(path: str, urls: Sequence[str], folder: Path) -> Iterator[tuple[Meter, list[Watch]]]:
-    """go2rtc with the cameras at `urls`. Yields its meter, and the request of a viewer of each camera."""
+    """Run go2rtc (the program `path`) for the cameras at `urls` while the block lasts. Yields the meter of its CPU, and
+    the request of a viewer for each camera.
+    """
     port = free_port()
     configuration = {
         "app": {"modules": ["api", "ws", "http", "rtsp", "mp4"]},
@@ -45,7 +47,9 @@ def serving(path: str, urls: Sequence[str], folder: Path) -> Iterator[tuple[Mete
 
 
 def ages(record: Record, arrivals: Sequence[Arrival]) -> list[float]:
-    """Milliseconds from drawing to socket of the pictures among `arrivals`, of a viewer that keeps its messages."""
+    """Returns the milliseconds from the camera's drawing to the viewer's socket of the pictures in `arrivals`, some of
+    those in `record`. The viewer must have kept its messages.
+    """
     wanted, decoder, found = set(arrivals), Decoder("h264"), []
     with av.open(BytesIO(b"".join(record.kept)), "r", format="mp4") as container:
         sets = bytes(container.streams.video[0].codec_context.extradata or b"")

@@ -1,6 +1,8 @@
 """The cost of each further camera for a worker: CPU, memory and threads, with one viewer per camera.
 
-.venv/bin/python -m bench.growth --cameras 1 4 8
+    .venv/bin/python -m bench.growth --cameras 1 4 8
+
+All viewers of a worker watch at the same quality.
 """
 
 import time
@@ -14,6 +16,9 @@ from bench.viewers import SETTLE, cost
 
 
 def measure(place: Place, quality: str, counts: list[int], seconds: float, results: Results) -> None:
+    """Watch more and more cameras at one worker, up to each of `counts`, and measure it for `seconds` each time. Adds
+    rows to `results`.
+    """
     with place.worker() as serving, ExitStack() as stack:
         meter, crowds, rows, here = serving.meter, list[Crowd](), [], 0
         idle = meter.memory()

@@ -1,9 +1,9 @@
-"""The history of a soak: events in an append-only file, and the check of them afterwards.
+"""The history of a soak, a long test with random faults: events in an append-only file, and their check afterwards.
 
 A line is one event as JSON. Times are `time.monotonic()`; all programs run on one machine. The events:
 
     wants     a viewer tries to enter, until `live` or `rests`
-    live      the viewer has a slot; the time is the worker's, from `info`
+    live      the viewer has a slot (the right to stream); the time is the worker's, from its message `info`
     frame     the viewer received a frame; the time is when the worker read the frame
     left      the viewing is over, with a close code or without
     refused   an opening was answered with a close code, or not at all (code 0)
@@ -12,8 +12,9 @@ A line is one event as JSON. Times are `time.monotonic()`; all programs run on o
     fault     a fault was injected
     ...       more events in bench/turns.py
 
-A viewing lasts from `live` to its last frame, by the workers' times. The close does not count: it comes after the release
-of the slot, and from a paused or killed worker much later or never. So viewings that overlap here were on screens at once.
+A viewing lasts from `live` to its last frame, by the workers' times. The close does not count: it comes after the
+release of the slot, and from a paused or killed worker much later or never. So viewings that overlap here were on
+screens at once.
 """
 
 import json
@@ -28,6 +29,10 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Event:
+    """One event of a history. `event` is its name, such as "live", `at` its time by `time.monotonic()`, and `code` the
+    close code of the WebSocket.
+    """
+
     event: str
     at: float
     viewer: str = ""  # one name per viewing
@@ -44,7 +49,7 @@ def monotonic(stamp_ms: float) -> float:
 
 
 class Recorder:
-    """Appends events to a file, without delay, so that a run that dies leaves its history."""
+    """Appends events to a file, each at once, so that a run that dies leaves its history."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
@@ -61,7 +66,7 @@ class Recorder:
 
 
 def read(path: Path) -> Iterator[Event]:
-    """The events of a file, without a last line that was cut off."""
+    """Yields the events of a history's file, without a last line that was cut off."""
     with path.open() as lines:
         for line in lines:
             if line.endswith("\n"):
@@ -70,7 +75,7 @@ def read(path: Path) -> Iterator[Event]:
 
 @dataclass
 class Report:
-    """The figures of a history, and its violations of the limit."""
+    """The figures of a history of streams, and its violations of the limit on concurrent streams."""
 
     admissions: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
@@ -82,7 +87,9 @@ class Report:
 
 
 def check(history: Iterable[Event], limit: int) -> Report:
-    """Judge a whole history by the limit."""
+    """Returns the figures of a history, and its violations of `limit`: moments with more viewings, or more unexpired
+    leases.
+    """
     events = sorted(history, key=lambda event: event.at)
     report = Report()
     for event in events:
@@ -99,7 +106,9 @@ def check(history: Iterable[Event], limit: int) -> Report:
 
 
 def _check_overlap(events: list[Event], limit: int, report: Report) -> None:
-    """Find moments with more viewings than the limit. A viewing that ends when another begins does not overlap it."""
+    """Add moments with more viewings than `limit` to the violations of `report`, and set its largest overlap. A viewing
+    that ends when another begins does not overlap it.
+    """
     intervals = _intervals(events, report)
     turns = sorted(
         [(begin, 1, viewer) for viewer, (begin, _) in intervals.items()]

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.history_cost --minutes 300
 
-A minute of history is one batch of 100 viewers (12 reasons and arrivals, 20 refusals) from Redis to SQLite on a disk, five
-polls that find nothing, and a sixtieth of an hour's purge. One worker does all of it, though workers share the writing in
-production. The cost for Redis is a figure of its own.
+A minute of history is one batch of 100 viewers (12 reasons and arrivals, 20 refusals) from Redis to SQLite on a disk,
+five polls that find nothing, and a sixtieth of an hour's purge. One worker does all of it, though workers share the
+writing in production. The cost for Redis is a figure of its own.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ AIM = 1.0  # percent of a core
 
 
 def fill(client: "redis.Redis", minute: int) -> None:
+    """Put what workers count in one minute into Redis, with its refusals. `minute`: since 1970."""
     from streaming.store.keys import MINUTE, MINUTES, REFUSAL_LIST
 
     counts = {"granted": 60, "peak": VIEWERS, "limit": VIEWERS, "peak_kbps": 210_000, "bytes": 1_500_000_000}
@@ -67,6 +68,9 @@ def refusal(number: int) -> dict[str, object]:
 
 
 async def measure(server: RedisServer, minutes: int, results: Results) -> None:
+    """Measure the writing and purging of so many minutes of history. Adds a row to `results`. Raises AssertionError
+    above `AIM`.
+    """
     from streaming.reports import recorder
     from streaming.store.scripts import Store
 
@@ -91,7 +95,7 @@ async def measure(server: RedisServer, minutes: int, results: Results) -> None:
 
 
 async def purge(minutes: int) -> float:
-    """Seconds of CPU to purge one minute with its refusals."""
+    """Purge the written history from the database. Returns the seconds of CPU for one minute with its refusals."""
     from channels.db import database_sync_to_async
 
     from streaming.models import Refusal
@@ -121,7 +125,9 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 
 
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
-    """Measure the report of a second: rates of all viewings, counts, and the minute's maxima."""
+    """Measure a worker's report to Redis, once for each second: rates of all viewings, counts, and the minute's maxima.
+    Adds a row to `results`. Raises AssertionError above `AIM`.
+    """
     from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
     from streaming.limits.policy import Policy
     from streaming.reports.counters import Counters

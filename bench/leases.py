@@ -1,4 +1,6 @@
-"""The number of unexpired leases, asked of Redis without the gate's own scripts."""
+"""A Lua script that counts the unexpired leases (one per running stream) in a sorted set of Redis, without using the
+product's own scripts.
+"""
 
 COUNT_UNEXPIRED = """
 local time = redis.call('TIME')

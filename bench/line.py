@@ -1,11 +1,12 @@
-"""What the waiting line costs: Redis for each release, newcomer and renewal of the places, and a worker for its waiters.
+"""The cost of the line in which viewers wait for a slot (the right to stream): for Redis, and for a worker.
 
     .venv/bin/python -m bench.line --waiters 1000
 
-All calls are those of the product, in turn, from this process to its own Redis over a Unix socket. The figures of
-Redis are the time of one script, by its own count; the median says most, because a busy machine interrupts some of them. A
-quarter of the waiters wait for each of: their own limit, one of 50 full cameras, the bandwidth budget (with streams
-that are larger than what is free), and the house. The figures of a worker are this process's processor time.
+Measured are the release of a slot, the arrival of a viewer, and the renewal of the places in line. All calls are those
+of the product, in turn, from this process to its own Redis over a Unix socket. The figures of Redis are the time of one
+script, by its own count; the median says most, because a busy machine interrupts some of them. A quarter of the waiters
+wait for each of: their own limit, one of 50 full cameras, the bandwidth budget (with streams that are larger than what
+is free), and the limit of all streams. The figures of a worker are this process's processor time.
 """
 
 import asyncio
@@ -42,7 +43,9 @@ AT_ONE_WORKER, SLOTS = 200, 10
 
 
 class Crowd:
-    """Workers, holders of all slots and waiters, without sockets."""
+    """Simulated workers, whose viewers hold all slots or wait in line for one. They have no sockets and make only the
+    product's calls to Redis.
+    """
 
     def __init__(self, server: RedisServer) -> None:
         self.store = Store(server.url)
@@ -53,7 +56,10 @@ class Crowd:
         self._number, self._kept_at = 0, 0.0
 
     def slot(self, kind: int, user: int, camera: int, house: int = HOUSE, most: int = 100_000) -> Slot:
-        """A new viewer. `most`: how many may be in line, 0: the viewer does not wait."""
+        """Returns the request of a new viewer for a slot. `kind`: the limit that they will wait for, such as OWN_USER;
+        `user`, `camera`: numbers; `house`: the limit of all streams; `most`: how many may be in line, 0: the viewer
+        does not wait.
+        """
         self._number += 1
         id = f"{self.names[self._number % WORKERS]}:{self._number:016}"
         holder = Holder(f"user {user}", "Yard", f"camera {camera}", "medium", f"address {user}", 0, str(user))
@@ -67,7 +73,7 @@ class Crowd:
         return self.scripts[self.names.index(slot.id.partition(":")[0])]
 
     async def ask(self, slot: Slot) -> str:
-        """Returns the outcome."""
+        """Ask Redis for the slot. Returns "granted", "waits" (in line), or the reason of a refusal."""
         outcome, _, *_ = await self.scripts_of(slot).acquire(slot, reentry=False)
         if outcome == "granted":
             self.held.append(slot)
@@ -76,7 +82,9 @@ class Crowd:
         return str(outcome)
 
     async def fill(self, waiters: int) -> None:
-        """Fill the house, then the line. Who waits for a limit of their own has come when the house was not full."""
+        """Fill all slots, then the line with `waiters` viewers. Those who wait for another limit than that of all
+        streams join while this one is not reached.
+        """
         await self.store.call("HSET", RATES, "sum", 0)
         await self.second()
         for number in range(HOUSE):
@@ -94,7 +102,9 @@ class Crowd:
             slot.terms = replace(slot.terms, limits=(replace(house, maximum=HOUSE), *others))
 
     async def second(self) -> None:
-        """Do what workers do once a second, so that the places count, and the sum of the rates too."""
+        """Renew the places in line if the last time was `KEEP` seconds ago, as each worker does, so that Redis counts
+        them. Mark the sum of all streams' rates as new, too.
+        """
         if time.monotonic() - self._kept_at > KEEP:
             self._kept_at = time.monotonic()
             await self.store.call("HSET", RATES, "recounted", round(time.time() * 1000))
@@ -105,7 +115,7 @@ class Crowd:
         return [id for id in self.waiters if id.startswith(worker)]
 
     async def cost(self, call: Awaitable[Any]) -> float:
-        """Returns the milliseconds of a script in Redis, by its own count."""
+        """Await `call`. Returns the milliseconds that Redis spent in scripts meanwhile, by its own count."""
         before = await self._in_scripts()
         await call
         return await self._in_scripts() - before
@@ -115,7 +125,9 @@ class Crowd:
         return sum(float(usec) for usec in re.findall(r"cmdstat_eval(?:sha)?:calls=\d+,usec=(\d+)", stats)) / 1000
 
     async def release(self) -> float:
-        """Release the oldest lease; whoever is promoted claims the slot. Returns the seconds that the release took."""
+        """Release the oldest slot; the viewer in line who is granted it claims it. Returns the milliseconds that the
+        release took in Redis.
+        """
         await self.second()
         slot = self.held.popleft()
         seconds = await self.cost(self.scripts_of(slot).release([slot]))
@@ -126,7 +138,9 @@ class Crowd:
 
 
 async def measure_calls(server: RedisServer, options: Any, results: Results) -> None:
-    """The cost of each call, first without anybody in line."""
+    """Measure the calls of a release, an arrival and a refusal, first with nobody in line, then with `options.waiters`.
+    Adds rows to `results`.
+    """
     for waiters in (0, options.waiters):
         crowd = Crowd(server)
         await crowd.store.call("FLUSHALL")
@@ -158,7 +172,9 @@ async def measure_calls(server: RedisServer, options: Any, results: Results) -> 
 
 
 async def measure_keeping(crowd: Crowd, results: Results, seconds: int = 20) -> None:
-    """The places of all waiters, kept once a second by each worker."""
+    """Measure the renewal of all waiters' places in line, which each worker makes once a second. Adds a row to
+    `results`.
+    """
     took = list[float]()
     for _ in range(seconds):
         await crowd.second()
@@ -174,7 +190,9 @@ async def measure_keeping(crowd: Crowd, results: Results, seconds: int = 20) -> 
 
 
 async def measure_worker(server: RedisServer, seconds: float, results: Results) -> None:
-    """The processor time of this process: a gate whose viewers wait, and are told each place."""
+    """Measure this process's CPU time as a worker, without and with viewers who wait in line and are told each change
+    of their place. Adds rows to `results`.
+    """
     for what, waiting, leaves in (
         ("a worker without waiters", 0, False),
         ("a worker with waiters", AT_ONE_WORKER, False),
@@ -198,7 +216,9 @@ async def measure_worker(server: RedisServer, seconds: float, results: Results) 
 
 
 class GateCrowd:
-    """Viewers of one gate: the first of them watch, the others wait."""
+    """Viewers of one worker's gate, which admits streams: the first `SLOTS` of them watch, the others wait in line.
+    `told` counts the places in line that the gate has told them.
+    """
 
     def __init__(self, gate: Gate, group: asyncio.TaskGroup) -> None:
         self._gate, self._group = gate, group
@@ -213,7 +233,9 @@ class GateCrowd:
         await asyncio.sleep(2)  # all places are told
 
     async def stay(self, seconds: float, *, leaves: bool) -> float:
-        """Returns the CPU seconds that this process used meanwhile. `leaves`: each second one goes, and another comes."""
+        """Let the viewers watch and wait for `seconds`, then end them. Returns the CPU seconds that this process used
+        meanwhile. `leaves`: each second one viewer goes, and another comes.
+        """
         began, ends = time.process_time(), time.monotonic() + seconds
         self.told = 0
         while (left := ends - time.monotonic()) > 0:

@@ -1,8 +1,9 @@
-"""A flood of failing log-ins through the shipped nginx: what do other users notice?
+"""A flood of failing log-ins through nginx, as the product ships it: what do other users notice?
 
     .venv/bin/python -m bench.logins              # a minute from one address, then a minute from thirty
 
-Streams run and a user opens pages, before and during each flood. Exit code 1 if a promise is broken.
+Streams run and a user opens pages, before and during each flood. Exit code 1 if streams lose frames, a page fails, or a
+log-in succeeds or is not answered.
 """
 
 import argparse
@@ -30,6 +31,8 @@ PAGES = ("/", "/readyz", "/accounts/login/", "/static/streaming/engine/viewer.js
 
 @dataclass
 class Figures:
+    """What other users noticed of a flood of failing log-ins, and how the log-ins were answered."""
+
     before: float = 0.0  # frames a second of all streams
     during: float = 0.0
     pages: Counter[int] = field(default_factory=Counter)  # status (0: no answer) -> how often
@@ -37,7 +40,9 @@ class Figures:
     attempts: Counter[int] = field(default_factory=Counter)  # status of the flood's log-ins -> how often
 
     def broken(self, kept: float = KEPT) -> list[str]:
-        """The promises that were not kept."""
+        """Returns the promises (what must hold) that were not kept. `kept`: the share of their frames that streams must
+        keep.
+        """
         promises = {
             f"running streams keep {kept:.0%} of their frames": self.during >= kept * self.before,
             "every page is answered with 200": set(self.pages) == {200},
@@ -54,7 +59,9 @@ class Figures:
 
 
 async def measure(cluster: Cluster, cameras: list[str], seconds: float, addresses: int) -> Figures:
-    """Watch for half of `seconds`, then watch and open pages for `seconds` beside a flood from `addresses` addresses."""
+    """Watch for half of `seconds`. Then watch and open pages for `seconds`, beside a flood of failing log-ins from
+    `addresses` client addresses. Returns what was measured.
+    """
     figures, session = Figures(), Session(cluster.base)
     async with AsyncExitStack() as stack:
         streams = [

@@ -15,12 +15,15 @@ def cells(*values: object) -> str:
 
 
 def number(value: float | None, digits: int) -> str:
+    """Returns the number with so many decimal places; "" for None."""
     return "" if value is None else f"{value:.{digits}f}"
 
 
 def ages(found: Row) -> tuple[str, str]:
+    """Returns the texts of two cells: median and 95th percentile of the pictures' age, ms."""
     return number(found["age_ms_p50"], 0), number(found["age_ms_p95"], 0)
 
 
 def busy(found: Row) -> str:
+    """Returns the load of the machine in percent, bold if the machine was full."""
     return f"{'**' if found['full'] else ''}{found['busy']:.0f} %{'**' if found['full'] else ''}"

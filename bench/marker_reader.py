@@ -19,7 +19,7 @@ FU_A = 28
 
 
 def pictures(url: str) -> Iterator[tuple[float, bytes]]:
-    """Yields each picture's arrival, Unix seconds, and its access unit in Annex B."""
+    """Yields the arrival of each picture, Unix seconds, and its H.264 access unit in Annex B."""
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,7 +54,7 @@ def _play(connection: socket.socket, messages: Messages, url: str) -> None:
 
 
 def _payload(data: bytes) -> bytes:
-    """The bytes of an access unit that are in a packet."""
+    """Returns the bytes of an access unit, in Annex B, that are in the payload of an RTP packet."""
     if data[0] & 0x1F != FU_A:
         return START + data
     begins = data[1] & 0x80

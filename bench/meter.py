@@ -12,7 +12,7 @@ FULL = 95.0  # percent of all cores; above it the figures show the machine, not 
 
 @dataclass(frozen=True)
 class Window:
-    """The use of the processors between two moments."""
+    """The use of the processors between two moments: by the measured program, and by all programs."""
 
     started: float  # Unix seconds
     ended: float
@@ -25,27 +25,30 @@ class Window:
 
 
 class Meter:
-    """Measures processes with all their descendants: of a worker, its embedded Redis and the keeper of that."""
+    """Measures processes together with all their descendants, such as a worker with its embedded Redis."""
 
     def __init__(self, *pids: int) -> None:
         self._processes = [psutil.Process(pid) for pid in pids]
 
     def window(self, seconds: float) -> Window:
+        """Wait for `seconds`. Returns the use of the processors meanwhile."""
         psutil.cpu_percent()
         started, before = time.time(), self.cpu()
         time.sleep(seconds)
         return Window(started, time.time(), self.cpu() - before, psutil.cpu_percent())
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, user and system."""
+        """Returns the seconds of CPU so far, user and system."""
         return sum(time.clock_gettime(_clock_of(process.pid)) for process in self._tree())
 
     def memory(self) -> float:
-        """Megabytes that would be free if the program ended (USS)."""
+        """Returns the megabytes that would be free if the program ended (USS)."""
         return float(sum(process.memory_full_info().uss for process in self._tree())) / 1e6
 
     def own_memory(self) -> float:
-        """Megabytes that belong to no file. USS has the libraries too, but only while no other program uses them."""
+        """Returns the resident megabytes that belong to no file. USS counts libraries too, but only while no other
+        program uses them.
+        """
         infos = [process.memory_info() for process in self._tree()]
         return float(sum(info.rss - info.shared for info in infos)) / 1e6
 
@@ -61,6 +64,7 @@ class Meter:
 
 
 def _clock_of(pid: int) -> int:
-    """The clock of a process's CPU time, as clock_getcpuclockid(3) returns it on Linux. Unlike /proc, which counts
-    hundredths of a second, it counts nanoseconds."""
+    """Returns the clock of a process's CPU time, as clock_getcpuclockid(3) does on Linux. Unlike /proc, which counts
+    hundredths of a second, it counts nanoseconds.
+    """
     return (~pid << 3) | 2

@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.openings --openings 1000 --threads 16
 
 `streaming.ingest.reader.Reader` opens, reads and closes cameras over RTSP, RTSPS and HTTP in a process of its own. The
-cameras answer, refuse, have another path, drop the connection or stay silent. Exit code 1 if that process crashes, or if a
-healthy camera cannot be read.
+cameras answer, refuse, have another path, drop the connection or stay silent. Exit code 1 if that process crashes, or
+if a healthy camera cannot be read.
 """
 
 import argparse
@@ -39,7 +39,9 @@ MOST_READS = 8
 
 @contextmanager
 def cameras(folder: Path) -> Iterator[dict[str, str]]:
-    """Kind and scheme, such as "dropped rtsps" -> address."""
+    """Run cameras that answer, refuse, have another path, drop the connection or stay silent. Yields kind and scheme,
+    such as "dropped rtsps" -> address.
+    """
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     secure.load_cert_chain(*make_certificate(folder))
     loop = LoopThread("relays")
@@ -75,7 +77,9 @@ async def _end_all() -> None:
 
 
 async def _relay(port: int, kind: str, secure: ssl.SSLContext | None) -> int:
-    """Forward to `port`, drop the connection after some bytes, or stay silent. Returns the port to connect to."""
+    """Start a server that forwards to `port` (`kind` "well"), drops the connection after some bytes ("dropped"), or
+    stays silent ("silent"). `secure`: for TLS, or None. Returns the port to connect to.
+    """
     chance = random.Random(kind)  # noqa: S311 - has to repeat
 
     async def serve(theirs: asyncio.StreamReader, to_them: asyncio.StreamWriter) -> None:
@@ -107,7 +111,9 @@ async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, l
 
 
 def open_all(addresses: dict[str, str], openings: int, threads: int) -> None:
-    """Runs in the process that may crash. Prints the figures as JSON."""
+    """Open cameras of random kinds, on so many threads, in this process, which may crash. Prints the figures as JSON.
+    `addresses`: kind and scheme -> address.
+    """
     faulthandler.enable()
     chance = random.Random(0)  # noqa: S311 - has to repeat
     kinds = list(addresses)
@@ -124,7 +130,9 @@ def open_all(addresses: dict[str, str], openings: int, threads: int) -> None:
 
 
 def _open(kind: str, address: str, reads: int) -> tuple[str, float]:
-    """The outcome, and the seconds that the opening took."""
+    """Open a camera and read `reads` times. Returns "read", "lost" or "not opened", and the seconds that the opening
+    took.
+    """
     started = time.monotonic()
     try:
         reader = Reader(CameraSource(address), SHORT if kind.startswith("silent") else TIMEOUTS)

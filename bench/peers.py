@@ -62,6 +62,7 @@ target_dir {folder}
 
 
 def ours(place: Place, quality: str, viewers: int, seconds: float) -> Row:
+    """Measure this product with viewers of one camera at `quality`. Returns the row of figures."""
     with place.worker() as serving:
         watches = [serving.watch(quality, keeps=number == 0) for number in range(viewers)]
         window, records = watched(watches, serving.meter, seconds)
@@ -69,6 +70,7 @@ def ours(place: Place, quality: str, viewers: int, seconds: float) -> Row:
 
 
 def motion(place: Place, viewers: int, seconds: float) -> Row:
+    """Measure the program motion with viewers of one camera. Returns the row of figures. Raises NotInstalledError."""
     if not shutil.which("motion"):
         raise NotInstalledError("motion is not installed (Debian: apt-get install --no-install-recommends motion)")
     port, folder, medium = free_port(), place.site.folder, QUALITIES["medium"]
@@ -90,6 +92,9 @@ def motion(place: Place, viewers: int, seconds: float) -> Row:
 
 
 def relay(place: Place, viewers: int, seconds: float, modules: Path) -> Row:
+    """Measure rtsp-relay, installed by npm into `modules`, with viewers of one camera. Returns the row of figures.
+    Raises NotInstalledError.
+    """
     install_relay(modules)
     port = free_port()
     command = ["node", str(ROOT / "bench" / "relay.cjs"), str(port), place.urls[0]]
@@ -121,7 +126,7 @@ def install_relay(modules: Path) -> None:
 
 @contextmanager
 def program(command: list[str], log: Path, port: int, environment: dict[str, str] | None = None) -> Iterator[Meter]:
-    """Run a server on `port` while the block lasts."""
+    """Run a server while the block lasts, which begins when it listens on `port`. Yields the meter of its process."""
     process = Process(command, {**os.environ, **(environment or {})}, log)
     try:
         wait_until(lambda: listens(port), 15, f"{command[0]} listens; see {log}")
@@ -138,7 +143,9 @@ def answers(port: int) -> bool:
 
 
 def mpeg(record: Record) -> Iterator[tuple[float, Any]]:
-    """The pictures that rtsp-relay sent to a viewer, each with the arrival of its last byte, Unix seconds."""
+    """Yields each picture that rtsp-relay sent to a viewer: the arrival of its last byte, Unix seconds, and the gray
+    image. The viewer must have kept its messages.
+    """
     arrived = [(arrival.at, chunk) for arrival, chunk in zip(record.arrivals, record.kept, strict=True)]
     arrived = [(at, chunk) for at, chunk in arrived if not chunk.startswith(b"jsmp")]  # rtsp-relay's own header
     ends = list(itertools.accumulate(len(chunk) for _, chunk in arrived))

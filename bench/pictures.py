@@ -1,4 +1,4 @@
-"""The drawing times of the pictures that a viewer kept, read from their clock strips after the measurement."""
+"""Reads the clock that the simulated camera draws into each picture, after the measurement, and computes the ages."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,10 @@ from streaming.viewing.protocol import HEADER
 
 
 def drawn_at(messages: Iterable[bytes]) -> dict[float, float]:
-    """From one viewer's messages: time of reading, from the header -> time of drawing, both Unix milliseconds."""
+    """Returns when the camera drew the pictures in one viewer's messages: the time when the worker read a picture (from
+    the message's header) -> the time of drawing, both Unix milliseconds. Pictures whose clock cannot be read are left
+    out.
+    """
     drawn, decoder, epoch = {}, Decoder("h264"), -1
     for message in messages:
         _, kind, _, its_epoch, _, read_at, _ = HEADER.unpack_from(message)
@@ -34,19 +37,23 @@ def of_jpeg(data: bytes) -> Any:
 
 
 def gray(picture: Any) -> Any:
-    """The gray image of an av.VideoFrame; None for None."""
+    """Returns the gray image of an av.VideoFrame, an array; None for None."""
     return None if picture is None else picture.to_ndarray(format="gray")
 
 
 def ages(records: Iterable[Record], window: Window, drawn: dict[float, float]) -> list[float]:
-    """Milliseconds from drawing to socket of each picture in `window`, of all viewers of a camera and quality."""
+    """Returns the milliseconds from the camera's drawing to the viewer's socket of each picture that arrived in
+    `window`. `records`: of all viewers of one camera and quality. `drawn`: what `drawn_at` returned for one of them.
+    """
     return [
         arrival.at * 1000 - drawn[arrival.read_at] for arrival in _within(records, window) if arrival.read_at in drawn
     ]
 
 
 def waits(records: Iterable[Record], window: Window) -> list[float]:
-    """Milliseconds from the server's reading to the socket of each picture in `window`."""
+    """Returns the milliseconds from the worker's reading to the viewer's socket of each picture that arrived in
+    `window`.
+    """
     return [arrival.at * 1000 - arrival.read_at for arrival in _within(records, window)]
 
 

@@ -20,6 +20,8 @@ MODULE = "nvr.asgi:application"
 
 @dataclass
 class Place:
+    """An installation of the product in a folder of its own, and the simulated cameras that are in its database."""
+
     site: Site
     cameras: Cameras
     ids: list[str]  # in the order of `cameras`
@@ -30,7 +32,10 @@ class Place:
 
     @contextmanager
     def worker(self, server: str = "daphne", application: str = MODULE) -> Iterator["Serving"]:
-        """One worker, gone after the block. It is the only user of its embedded Redis, which ends with it."""
+        """Run one worker during the block. Its embedded Redis, if the settings name no other, has no other user and
+        ends with it. `server`: a key of FLAGS. `application`: the ASGI application; another than the product's gets no
+        log-in.
+        """
         worker = AnyWorker(server, application, self.site)
         try:
             if application == MODULE:
@@ -44,6 +49,8 @@ class Place:
 
 @dataclass
 class Serving:
+    """A worker that runs, and the session cookie of a user who may watch; "" if the worker runs another application."""
+
     place: Place
     worker: Worker
     cookie: str
@@ -53,13 +60,15 @@ class Serving:
         return Meter(self.worker.process.popen.pid)
 
     def watch(self, quality: str, camera: int = 0, *, keeps: bool = False) -> Watch:
-        """The request of a viewer that plays H.264."""
+        """Returns the request of a viewer that plays H.264 and JPEG. `camera`: its index. `keeps`: the viewer stores
+        all messages.
+        """
         path = f"/api/v1/cameras/{self.place.ids[camera]}/stream?quality={quality}&formats=jpeg,h264"
         return Watch(self.worker.base, path, self.cookie, keeps=keeps)
 
 
 class AnyWorker(Worker):
-    """A worker under any server of FLAGS."""
+    """A worker process under the ASGI server `server`, a key of FLAGS."""
 
     def __init__(self, server: str, application: str, site: Site) -> None:
         self.port = free_port()
@@ -77,6 +86,9 @@ FLAGS = {  # the last flag takes the port
 
 @contextmanager
 def place(*cameras: SimulatedCamera, **settings: str) -> Iterator[Place]:
+    """Run `cameras`, and install the product for them, practically without limits on streams, until the block ends.
+    `settings`: environment variables of the product.
+    """
     with tempfile.TemporaryDirectory(prefix="nvr-bench-") as name:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()

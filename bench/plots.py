@@ -41,6 +41,9 @@ Row = dict[str, Any]
 
 @contextmanager
 def figure(file: Path, columns: int, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """Draw plots side by side, `columns` of them, `height` inches high. Yields the figure and its plots, and then saves
+    it as SVG in `file`.
+    """
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(9, height), layout="constrained")
         yield drawing, [drawing.add_subplot(1, columns, number + 1) for number in range(columns)]
@@ -48,7 +51,9 @@ def figure(file: Path, columns: int, height: float) -> Iterator[tuple[Figure, Se
 
 
 def viewers(file: Path, rows: Sequence[Row], floor: float | None) -> None:
-    """CPU and age of a delivered frame over the number of viewers."""
+    """Plot the CPU time and the age of a delivered frame over the number of viewers. `rows`: of `bench.viewers`.
+    `floor`: the median age with OpenCV alone, ms, or None.
+    """
     with figure(file, 2, 3.2) as (_, (cpu, age)):
         for quality in dict.fromkeys(row["quality"] for row in rows):
             mine, color = [row for row in rows if row["quality"] == quality], COLORS[quality]
@@ -74,7 +79,7 @@ def viewers(file: Path, rows: Sequence[Row], floor: float | None) -> None:
 
 
 def first_picture(file: Path, rows: Sequence[Row]) -> None:
-    """A dot for each repetition."""
+    """Plot the waits for the first picture, a dot for each repetition. `rows`: of `bench.first_picture`."""
     names = list(dict.fromkeys(row["what"] for row in rows))
     with figure(file, 1, 0.9 + 0.32 * len(names)) as (_, (axes,)):
         for row in rows:
@@ -93,7 +98,9 @@ def first_picture(file: Path, rows: Sequence[Row]) -> None:
 
 
 def costs(file: Path, peers: Sequence[Row], servers: Sequence[Row]) -> None:
-    """CPU of a delivered frame, beside other programs and under other servers."""
+    """Plot the CPU time of a delivered frame: of this product beside other programs (`peers`), and under other ASGI
+    servers (`servers`).
+    """
     carried = [row for row in servers if "quality" in row]
     with figure(file, 2, 3.4) as (drawing, (left, right)):
         _bars(

@@ -1,4 +1,4 @@
-"""Whether a program listens on a port of this machine."""
+"""Tells whether a program listens on a port of this machine."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Programs that only read a camera, beside the worker. The age of their pictures is the floor for the worker's.
+"""Programs that only read a camera, beside the worker. No worker can have pictures of a lower age than theirs.
 
     .venv/bin/python -m bench.readers opencv rtsp://127.0.0.1:8554/camera
 
@@ -31,7 +31,9 @@ Seen = tuple[float, Any]  # arrival of a picture, Unix seconds, and the picture
 
 
 def opencv(url: str) -> Iterator[Seen]:
-    """OpenCV's raw read with the product's options. The arrival is before the decoding, which only the clock needs."""
+    """Read with OpenCV's raw read and the product's options. Yields arrival and picture. The arrival is before the
+    decoding, which only the clock in the picture needs.
+    """
     reader = Reader(CameraSource(url), Allowance(5, 5))
     decoder = Decoder("h264", reader.extradata)
     while True:
@@ -40,14 +42,16 @@ def opencv(url: str) -> Iterator[Seen]:
 
 
 def marker(url: str) -> Iterator[Seen]:
-    """A reader that ends pictures at RTP's marker bit."""
+    """Read with a plain RTSP reader that ends each picture at RTP's marker bit. Yields arrival and picture."""
     decoder = Decoder("h264")
     for arrived, unit in pictures(url):
         yield arrived, gray(decoder.decode(unit))
 
 
 def opencv_decoded(url: str) -> Iterator[Seen]:
-    """OpenCV as most programs use it, but with one thread: each further thread adds the time of a picture."""
+    """Read with OpenCV as most programs use it, but with one thread: each further thread adds the time of a picture.
+    Yields arrival and picture.
+    """
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     while capture.isOpened():
         done, image = capture.read()
@@ -57,8 +61,9 @@ def opencv_decoded(url: str) -> Iterator[Seen]:
 
 
 def ffmpeg(url: str) -> Iterator[Seen]:
-    """ffmpeg's fastest read: it copies the camera's video to a pipe. When it decoded, it held two pictures more
-    (ffmpeg 5.1, with each of four sets of options)."""
+    """Read with ffmpeg's fastest options: it copies the camera's video to a pipe. If it decoded, it would hold back two
+    pictures more (ffmpeg 5.1, with each of four sets of options). Yields arrival and picture.
+    """
     probing = ["-probesize", "200000", "-analyzeduration", "200000"]
     copying = ["-c", "copy", "-flush_packets", "1", "-f", "h264", "-"]
     command = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", *probing, "-i", url, *copying]
@@ -84,7 +89,9 @@ READERS: dict[str, Callable[[str], Iterator[Seen]]] = {
 
 @contextmanager
 def reading(name: str, url: str, output: Path) -> Iterator[None]:
-    """Run a reader while the block lasts."""
+    """Run the reader `name` (a key of READERS) in a process of its own while the block lasts. It writes a line for each
+    picture to `output`.
+    """
     with output.open("wb") as file:
         program = subprocess.Popen([sys.executable, "-m", "bench.readers", name, url], cwd=ROOT, stdout=file)
         try:
@@ -95,7 +102,7 @@ def reading(name: str, url: str, output: Path) -> Iterator[None]:
 
 
 def seen(output: Path) -> list[tuple[float, float]]:
-    """The output of a reader: (arrived, drawn), Unix milliseconds."""
+    """Returns arrival and drawing of each picture in the output file of a reader, Unix milliseconds."""
     lines = [line.split() for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
     return [(float(arrived), float(drawn)) for arrived, drawn in lines]
 

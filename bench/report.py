@@ -41,6 +41,7 @@ TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
 
 
 def fill(text: str, parts: Parts) -> str:
+    """Returns the Markdown `text` with new tables for which `parts` has results; other tables stay as they are."""
     for name, (lines, needs) in TABLES.items():
         if lacking := set(needs) - parts.keys():
             print(f"Left as it was: {name}, for want of {', '.join(sorted(lacking))}")
@@ -53,6 +54,7 @@ def fill(text: str, parts: Parts) -> str:
 
 
 def draw(parts: Parts, folder: Path) -> None:
+    """Write the plots for which `parts` has results to `folder`, as SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     if "viewers" in parts:
         alone = rows(parts, "floor", what="opencv") if "floor" in parts else []

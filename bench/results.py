@@ -31,12 +31,13 @@ Row = dict[str, object]
 
 
 class NotInstalledError(Exception):
-    """The message says what is missing, and how to install it."""
+    """A program that is to be measured is missing. The message says which, and how to install it."""
 
 
 class Results:
-    """The rows of one part, with the machine and the versions that they were measured on. At the end of the block the
-    program exits with 1 if an attempt has failed."""
+    """The rows of one part (program of the benchmark), with the machine and the versions that they were measured on.
+    `folder` gets them as JSON. At the end of the block the program exits with 1 if an attempt has failed.
+    """
 
     def __init__(self, part: str, folder: Path) -> None:
         print(part, flush=True)
@@ -53,7 +54,9 @@ class Results:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """If the block fails, add a row that says so and go on after it."""
+        """Run one measurement. If the block raises one of FAILURES or NotInstalledError, add a row that says that
+        `what` is left out and why, and go on after the block.
+        """
         try:
             yield
         except NotInstalledError as error:
@@ -80,7 +83,9 @@ class Results:
 
 
 def arguments(doc: str | None, seconds: float = 10) -> argparse.ArgumentParser:
-    """A parser with the options that every part has."""
+    """Returns a parser with the options that every part (program of the benchmark) has. `doc`: the part's docstring,
+    whose first line describes it. `seconds`: the default of `--seconds`.
+    """
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder for the JSON file (default var/bench)")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"of each figure (default {seconds:g})")
@@ -88,6 +93,7 @@ def arguments(doc: str | None, seconds: float = 10) -> argparse.ArgumentParser:
 
 
 def surroundings() -> dict[str, object]:
+    """Returns what the figures depend on: the machine, the versions of programs and packages, and the git commit."""
     return {
         "machine": {
             "system": f"{platform.system()} {platform.release()}",
@@ -113,7 +119,7 @@ def _packages() -> dict[str, str]:
 
 
 def _programs() -> dict[str, str]:
-    """The version of each installed program: the first number in its output."""
+    """Returns name -> version of each installed program of PROGRAMS: the first number in its output."""
     found: dict[str, str] = {}
     for name, flag in PROGRAMS.items():
         words = _output(name, flag).replace("v", " ").split() if shutil.which(name) else []
@@ -128,11 +134,13 @@ def _output(*command: str) -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value at `percent` of the sorted values. Returns None if there are none."""
+    """Returns the value at `percent` of the sorted values; None if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else None
 
 
 def p50_p95(name: str, values: Sequence[float]) -> Row:
-    """Median and 95th percentile of `values` as two entries of a row."""
+    """Returns median and 95th percentile of `values` as entries `<name>_p50` and `<name>_p95`; None if there are no
+    values.
+    """
     return {f"{name}_p50": statistics.median(values) if values else None, f"{name}_p95": percentile(values, 95)}

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.rogue --minutes 30
 
-Viewers and stills repeat all modes of `bench/rogue_camera.py`, while others watch healthy cameras and a probe asks the gate
-each second. Exit code 1 if a promise is broken. `--once` runs each mode a single time, `--modes` chooses some. With
-`--at-once 1` the memory of each mode is its own.
+Viewers and requests for stills repeat all modes (ways to misbehave) of `bench/rogue_camera.py`. Meanwhile others watch
+healthy cameras, and a probe opens a stream each second. Exit code 1 if one of these things happens. `--once` runs each
+mode a single time, `--modes` chooses some. With `--at-once 1` the memory of each mode is its own.
 """
 
 import argparse
@@ -35,6 +35,10 @@ STILLS = 2  # pollers
 
 
 class Trial:
+    """One run of rogue (misbehaving) cameras beside the `healthy` ones, at an installation that is running. `healthy`:
+    ids of cameras.
+    """
+
     def __init__(self, options: argparse.Namespace, place: Site, store: RedisServer, healthy: list[str]) -> None:
         self.options, self.site, self.healthy = options, place, healthy
         self.ids: dict[str, str] = {}  # mode -> camera
@@ -72,7 +76,9 @@ class Trial:
         return self.findings
 
     async def _disturb(self) -> None:
-        """Open rogue viewers and stills until the time is over, or until each mode has run once."""
+        """Watch the rogue cameras and ask for their stills until the time is over, or until each mode (way to
+        misbehave) has run once.
+        """
         ends = time.monotonic() + self.options.minutes * 60
         chosen = self.options.modes
         queue = iter(chosen) if self.options.once else itertools.cycle(chosen)
@@ -119,7 +125,9 @@ class Trial:
         return await CountingViewer(Watch(base, path, self._session.cookie)).open()
 
     async def _probe(self) -> None:
-        """Open a healthy stream each second, at the workers in turn, and close it after the gate's answer."""
+        """Open a stream of a healthy camera each second, at the workers in turn, and close it when it is admitted or
+        refused. Records failures and the slowest answer.
+        """
         for worker in itertools.cycle(self.site.workers):
             if self._over.is_set():
                 return
@@ -141,7 +149,7 @@ class Trial:
             self.findings.failed_probes.append(viewer.record.ended)
 
     async def _sample(self) -> None:
-        """Sample the memory of all processes, and note crashed workers."""
+        """Record the memory of all processes twice a second, and workers that have crashed."""
         while not self._over.is_set():
             for number, worker in enumerate(self.site.workers):
                 code = worker.process.popen.poll()
@@ -171,6 +179,7 @@ class Trial:
 
 
 def trial(options: argparse.Namespace, folder: Path) -> Findings:
+    """Run cameras, Redis and workers in `folder`, and the whole test on them. Returns the findings."""
     for part in ("site", "template", "redis"):
         (folder / part).mkdir()
     template = make_template(folder / "template")

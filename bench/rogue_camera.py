@@ -1,7 +1,8 @@
-"""A camera that misbehaves over RTSP and HTTP. Its path names the way. Beside it runs a canary, which must get no request.
+"""A camera that misbehaves over RTSP and HTTP. Its path names the way. Beside it run canaries, servers that must get no
+request.
 
-Both run in a process of their own, on loopback, for example at `rtsp://127.0.0.1:port/endless-unit`. Playlists, redirects
-and descriptions name the canary's addresses. The canary reports each connection.
+All run in a process of their own, on loopback, the camera for example at `rtsp://127.0.0.1:port/endless-unit`.
+Playlists, redirects and descriptions name the canaries' addresses. The canaries report each connection.
 """
 
 import multiprocessing
@@ -22,12 +23,14 @@ PICTURELESS = ("redirect-", "playlist", "text")  # these cameras have no picture
 
 
 def modes() -> list[str]:
-    """All modes, such as "rtsp endless-unit"."""
+    """Returns all ways to misbehave, such as "rtsp endless-unit"."""
     return [f"rtsp {mode}" for mode in rogue_rtsp.MODES] + [f"http {mode}" for mode in rogue_http.MODES]
 
 
 class RogueCamera:
-    """Runs while the block lasts. It sends `most` bytes on a connection, and `rate` bytes/s on all of them."""
+    """A misbehaving camera, which runs in a process of its own while the block lasts. It sends at most about `most`
+    bytes on a connection, and `rate` bytes/s on all of them.
+    """
 
     def __init__(self, most: int, rate: float) -> None:
         self._bounds = most, rate
@@ -46,7 +49,7 @@ class RogueCamera:
         return f"{scheme}://127.0.0.1:{self._port}/{path}{'?.txt' if path == 'text' else ''}"
 
     def touched(self) -> list[str]:
-        """The first line of each request to the canary so far."""
+        """Returns the first line of each request so far to a canary, a server that must get none."""
         self._pipe.send("touched")
         answer: list[str] = self._pipe.recv()
         return answer
@@ -58,7 +61,9 @@ class RogueCamera:
 
 
 def _serve(pipe: Connection, most: int, rate: float) -> None:
-    """The main function of the process. It returns when the parent closes the pipe or dies."""
+    """Run the camera and the canaries in this process. Sends the camera's port through `pipe`, and after each message
+    the requests to the canaries. Returns when the parent closes the pipe or dies.
+    """
     for size in rogue_video.SIZES:  # cached before threads need them
         rogue_video.units(*size)
     rogue_http.jpeg()
@@ -83,7 +88,9 @@ def _serve(pipe: Connection, most: int, rate: float) -> None:
 
 
 def _canary(host: str, touched: list[str]) -> str:
-    """Start a canary. Returns its host and port."""
+    """Start a canary, a server that must get no request. It adds the first line of each to `touched`. Returns its host
+    and port.
+    """
     listener = socket.create_server((host, 0))
 
     def note(connection: socket.socket) -> None:

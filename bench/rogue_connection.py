@@ -1,4 +1,6 @@
-"""A rogue camera's side of a connection. The bytes of a connection, and the bytes a second of all, are bounded."""
+"""A rogue (misbehaving) camera's side of a connection. The bytes of a connection, and the bytes a second of all, are
+bounded.
+"""
 
 import socket
 import struct
@@ -8,7 +10,7 @@ from collections.abc import Iterable
 
 
 class Throttle:
-    """Limits all threads together to `rate` bytes/s."""
+    """Limits the bytes that all threads send, together, to `rate` bytes/s."""
 
     def __init__(self, rate: float) -> None:
         self._rate, self._lock, self._free_at = rate, threading.Lock(), 0.0
@@ -23,14 +25,18 @@ class Throttle:
 
 
 class RogueConnection:
-    """Its methods raise OSError after the other side has hung up. It sends `most` bytes and then stays silent."""
+    """A rogue (misbehaving) camera's side of a connection. `send_all` sends `most` bytes and then stays silent. The
+    methods raise OSError after the other side has hung up.
+    """
 
     def __init__(self, connection: socket.socket, throttle: Throttle, most: int) -> None:
         self._connection, self._throttle, self._most = connection, throttle, most
         self.sent = 0
 
     def request(self) -> bytes:
-        """The lines of the next request, or b"" at the end. Interleaved packets before it are dropped."""
+        """Returns the lines of the next request, or b"" if the other side has ended the connection. Interleaved RTP and
+        RTCP packets before it are dropped.
+        """
         data = b""
         while b"\r\n\r\n" not in data:
             more = self._connection.recv(4096)
@@ -44,7 +50,9 @@ class RogueConnection:
         self.sent += len(data)
 
     def send_all(self, parts: Iterable[bytes]) -> None:
-        """Send as fast as the throttle allows. After `most` bytes, or at an empty part, stay silent."""
+        """Send `parts` as fast as the throttle allows. After `most` bytes, or at an empty part, stay silent until the
+        other side hangs up.
+        """
         for data in parts:
             if not data or self.sent > self._most:
                 self.wait_for_the_end()
@@ -58,6 +66,8 @@ class RogueConnection:
         raise ConnectionError("the other side has hung up")
 
     def reset(self) -> None:
-        """Make the close a TCP reset, and raise ConnectionError."""
+        """Make the next close of the connection a TCP reset, and raise ConnectionError, so that the caller
+        closes it.
+        """
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise ConnectionError("reset")

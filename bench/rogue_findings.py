@@ -1,4 +1,4 @@
-"""The figures of a run with rogue cameras, and the promises about them."""
+"""The figures of a run with rogue cameras, which misbehave on purpose, and the promises (what must hold) about them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ GAP = 1.0  # seconds between two pictures of a healthy viewer
 
 @dataclass
 class Mode:
-    """The figures of one way to misbehave."""
+    """The figures of the rogue camera in one mode, a way to misbehave."""
 
     viewings: int = 0
     pictures: int = 0
@@ -23,6 +23,8 @@ class Mode:
 
 @dataclass
 class Findings:
+    """The figures of a run with rogue cameras beside healthy ones. `modes`: the way to misbehave -> its figures."""
+
     modes: dict[str, Mode] = field(default_factory=lambda: defaultdict(Mode))
     probes: int = 0
     slowest_probe: float = 0.0
@@ -42,6 +44,7 @@ def of_workers(memory: dict[str, float]) -> float:
 
 
 def promises(findings: Findings) -> dict[str, bool]:
+    """Returns what must hold -> whether it did."""
     shown = [mode for mode, found in findings.modes.items() if found.pictures + found.stills]
     stayed = max((findings.after.get(name, 0) - size for name, size in findings.before.items()), default=0.0)
     return {

@@ -1,4 +1,6 @@
-"""The HTTP of a rogue camera: each mode is an answer to GET. The path of a request picks the mode."""
+"""The HTTP of a rogue camera, which misbehaves on purpose: each mode is an answer to GET. The path of a request picks
+the mode.
+"""
 
 import time
 import zlib
@@ -19,7 +21,8 @@ SECRET = ROOT / "requirements.txt"  # a local file; no camera may make the serve
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
     """Answer the request `first` in the mode that its path names, until one side hangs up. Raises OSError.
 
-    `elsewhere`: host and port of a canary.
+    `elsewhere`: host and port of a canary, a server that must get no request. Answers that lead to another address name
+    it.
     """
     mode = first.split(b" ", 2)[1].decode("latin-1").strip("/").partition("?")[0].removesuffix(".txt")
     connection.send_all(MODES.get(mode, well)(f"{elsewhere}/{mode}"))
@@ -100,7 +103,7 @@ def endless_chunk(other: str) -> Answer:
 
 
 def bomb(other: str) -> Answer:
-    """300 MB of zeros in 300 kB."""
+    """Returns an answer with a picture of 300 MB of zeros, which gzip makes 300 kB on the wire."""
     packed = zlib.compressobj(9, zlib.DEFLATED, 31)
     data = b"".join(packed.compress(b"\0" * 1_000_000) for _ in range(300)) + packed.flush()
     body = part(jpeg(), video.PICTURE)
@@ -174,7 +177,9 @@ def redirect(status: str, target: str) -> Callable[[str], Answer]:
 
 
 def stream_garbage(kind: str, start: bytes, every: int) -> Callable[[str], Answer]:
-    """A container's signature each `every` bytes, with noise between."""
+    """Returns a mode (a function that makes an answer): the signature of a container format, `start`, at each `every`
+    bytes, and noise between. `kind`: the content type.
+    """
 
     def answered(other: str) -> Answer:
         noise = (start + data[: every - len(start)] for data in video.garbage())

@@ -1,4 +1,4 @@
-"""The RTSP of a rogue camera: correct, except for the answer that its mode changes."""
+"""The RTSP of a rogue camera, which misbehaves on purpose: correct, except for the answer that its mode changes."""
 
 import base64
 import re
@@ -20,7 +20,9 @@ Answer = Iterator[bytes]
 
 @dataclass
 class Asked:
-    """A request, with the addresses that an answer can name."""
+    """An RTSP request to the rogue camera. `mode`: the way to misbehave, from the path. `elsewhere`: the address of a
+    canary, a server that must get no request; answers name it.
+    """
 
     mode: str
     method: str
@@ -36,7 +38,8 @@ class Asked:
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
     """Answer the request `first` and those after it, until one side hangs up. Raises OSError.
 
-    `elsewhere`: host and port of a canary.
+    `elsewhere`: host and port of a canary, a server that must get no request. Answers that lead to another address name
+    it.
     """
     request = first
     while request:
@@ -59,6 +62,7 @@ def _asked(request: str, elsewhere: str) -> Asked:
 
 
 def answer(asked: Asked) -> bytes:
+    """Returns the correct response, which no mode changes."""
     match asked.method:
         case "OPTIONS":
             return asked.response("Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")
@@ -74,6 +78,9 @@ def described(asked: Asked, body: bytes, base: str = "") -> bytes:
 
 
 def sdp(media: str = "", control: str = "track1", host: str = ANY, sets: tuple[bytes, ...] = ()) -> bytes:
+    """Returns a session description of H.264. `media`: replaces its rtpmap and fmtp lines; `host`: in o= and c=;
+    `sets`: its parameter sets, by default the right ones.
+    """
     sprop = ",".join(base64.b64encode(nal).decode() for nal in sets or video.sets())
     usual = f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={sprop}"
     head = f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\na=control:*\r\n"
@@ -81,7 +88,9 @@ def sdp(media: str = "", control: str = "track1", host: str = ANY, sets: tuple[b
 
 
 def _play(connection: RogueConnection, mode: str) -> None:
-    """Send the pictures after PLAY, one at a time or as a flood."""
+    """Send pictures as the mode says, at their frame rate or as a flood. Then stay silent until the other side hangs
+    up. Raises OSError then.
+    """
     sending = PLAYS.get(mode, video.pictures)()
     if mode in FLOOD:
         connection.send_all(sending)

@@ -1,4 +1,4 @@
-"""The pictures of a rogue camera: correct and damaged H.264 in RTP. The buffers are made once."""
+"""The pictures of a rogue (misbehaving) camera: correct and damaged H.264 in RTP. The buffers are made once."""
 
 import random
 import struct
@@ -25,7 +25,9 @@ FU_A, IDR, FIRST, LAST, MARKER = 28, 5, 0x80, 0x40, 0x80
 
 @cache
 def units(width: int = 320, height: int = 240, codec: Codec = Codec.H264) -> tuple[AccessUnit, ...]:
-    """Two seconds of moving noise, with a keyframe in each second."""
+    """Returns two seconds of moving noise, encoded with a keyframe in each second. Made once for each size and
+    codec.
+    """
     encoder = open_encoder(StreamFormat(width, height, Fraction(RATE), 500_000, 1.0, codec))
     noise = np.random.default_rng(0).integers(0, 255, (height * 3 // 2, width), np.uint8)
     found: list[AccessUnit] = []
@@ -35,6 +37,7 @@ def units(width: int = 320, height: int = 240, codec: Codec = Codec.H264) -> tup
 
 
 def sets(width: int = 320, height: int = 240) -> tuple[bytes, ...]:
+    """Returns the H.264 parameter sets of the pictures that `units` returns."""
     return units(width, height)[0].sets
 
 
@@ -42,7 +45,9 @@ Damage = Callable[[AccessUnit, random.Random], AccessUnit]
 
 
 def pictures(*sizes: tuple[int, int], damage: Damage = lambda unit, _: unit) -> Iterator[bytes]:
-    """Interleaved packets with a picture in each item. The size changes every two seconds."""
+    """Yields pictures without end, each as RTP packets interleaved for RTSP. The size changes to the next of `sizes`
+    (width, height) every two seconds. `damage`: changes each picture before it is packed.
+    """
     rtp = RtpStream(0, Repetition.KEYFRAME)
     chance = random.Random(0)  # noqa: S311 - has to repeat
     numbers = count()
@@ -53,7 +58,9 @@ def pictures(*sizes: tuple[int, int], damage: Damage = lambda unit, _: unit) -> 
 
 
 def flipped(unit: AccessUnit, chance: random.Random) -> AccessUnit:
-    """Flip one bit in 2,000 bytes, in parameter sets and headers, too."""
+    """Returns the picture with one random bit flipped in each 2,000 bytes or less of a NAL unit, in headers too, and at
+    times in parameter sets.
+    """
     return replace(unit, parts=tuple(_flip(part, chance) for part in unit.parts), sets=_flip_sets(unit, chance))
 
 
@@ -77,7 +84,7 @@ def huge_sets(unit: AccessUnit, chance: random.Random) -> AccessUnit:
 
 
 def huge_sps() -> bytes:
-    """A sequence parameter set of the baseline profile, level 6.2, that announces 16384x16384 pixels."""
+    """Returns a sequence parameter set of the baseline profile, level 6.2, that announces 16384x16384 pixels."""
     blocks = HUGE // 16 - 1
     fields = (0, 0, 2, 1)  # id, frame number, order of pictures, reference frames
     bits = "".join(map(_exp_golomb, fields)) + "0" + _exp_golomb(blocks) * 2 + "1100" + "1"
@@ -91,12 +98,12 @@ def _exp_golomb(value: int) -> str:
 
 
 def endless_unit() -> Iterator[bytes]:
-    """One whole picture, then a NAL unit that never ends."""
+    """Yields RTP packets interleaved for RTSP: one whole picture, then a NAL unit that never ends."""
     return _fragments(lambda sent: 0)
 
 
 def huge_pictures() -> Iterator[bytes]:
-    """NAL units of 300 MB each."""
+    """Yields RTP packets interleaved for RTSP: one whole picture, then NAL units of 300 MB each."""
     return _fragments(lambda sent: LAST if sent % PICTURE < LARGE else 0)
 
 
@@ -113,7 +120,9 @@ def _fragments(flags: Callable[[int], int]) -> Iterator[bytes]:
 
 
 def endless_picture() -> Iterator[bytes]:
-    """An endless number of whole NAL units of the same picture: one time stamp, no marker."""
+    """Returns RTP packets interleaved for RTSP: whole NAL units of a picture that never ends (one time stamp, no marker
+    bit).
+    """
     slices = bytes((0x61,)) + b"\x9a" * 8_000
     return (packet(slices, sequence, 1, 0) for sequence in count())
 
@@ -125,7 +134,9 @@ def packet(payload: bytes, sequence: int, ssrc: int, ticks: int, *, marker: bool
 
 
 def wrong_lengths() -> Iterator[bytes]:
-    """Whole pictures, but every fifth packet has a wrong length."""
+    """Yields whole pictures as `pictures` does, but the first packet of every fifth has a wrong length in its
+    header.
+    """
     chance = random.Random(0)  # noqa: S311 - has to repeat
     for number, data in enumerate(pictures()):
         yield data if number % 5 else b"$\0" + struct.pack("!H", chance.choice((0, 1, 11, 65_535))) + data[4:]

@@ -1,4 +1,4 @@
-"""Access to the rows of the results."""
+"""Access to the rows of the benchmark's results."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Parts = dict[str, Row]  # the name of a part -> its file
 
 
 def rows(parts: Parts, part: str, **wanted: object) -> list[Row]:
-    """The rows of a part that were measured and have all values of `wanted`."""
+    """Returns the rows of `part` (one program of the benchmark) that were measured and have all values of `wanted`."""
     return [
         row
         for row in parts[part]["rows"]
@@ -18,12 +18,14 @@ def rows(parts: Parts, part: str, **wanted: object) -> list[Row]:
 
 
 def row(parts: Parts, part: str, **wanted: object) -> Row:
-    """The first of `rows`. Raises KeyError if there is none."""
+    """Returns the first row of `part` that has all values of `wanted`. Raises KeyError if there is none."""
     for found in rows(parts, part, **wanted):
         return found
     raise KeyError(f"{part} has no row with {wanted}")
 
 
 def with_busy(found: Row) -> Row:
-    """A row of the browser part, with the names of the other parts for the load of the machine."""
+    """Returns a row of the part `browser` with the load of the machine under the names of the other parts: `busy`,
+    percent of all cores, and `full`, whether that is too much.
+    """
     return {**found, "busy": found["machine_busy"], "full": found["machine_busy"] >= FULL}

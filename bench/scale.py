@@ -1,12 +1,13 @@
-"""What a hundred times the load costs one Redis: the calls of 1,000 workers with 100 viewers each, without their sockets.
+"""What a hundred times the load costs one Redis: the calls of 1,000 workers with 100 viewers each, without sockets.
 
     .venv/bin/python -m bench.scale --workers 1000 --viewers 100
 
-The workers' reports, renewals and readings go through the product's own classes, one worker after the other. Redis's
-scripts read a clock that this program sets, so a round of all workers is one second for them, however long it takes. The
-figure is the processor time of Redis (user and system, by the kernel's accounting). Each worker watches 32 of the
-cameras, each viewing sends at another rate each second, and a page at each worker asks for the usage as
-often as the worker reads it. Admissions are timed one by one, with and without a budget.
+The workers' calls go through the product's own classes, one worker after the other: reports of their streams, renewals
+of the viewers' leases, and readings of the streams in use. Redis's scripts read a clock that this program sets, so a
+round of all workers is one second for them, however long it takes. The figure is the processor time of Redis (user and
+system, by the kernel's accounting). Each worker watches 32 of the cameras, each viewing sends at another rate each
+second, and a page at each worker asks for the usage as often as the worker reads it. Admissions are timed one by one,
+with and without a bandwidth budget.
 """
 
 import asyncio

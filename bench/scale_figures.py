@@ -1,4 +1,6 @@
-"""The figures of `bench.scale`. Import it after `django.setup()`."""
+"""Measures Redis for `bench.scale`: the CPU time for the calls of simulated workers, and the time of admissions. Import
+it after `django.setup()`.
+"""
 
 import asyncio
 import contextlib
@@ -34,7 +36,9 @@ NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
 
 
 async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncIterator[Worker]:
-    """Returns each worker once in each round, and sets the scripts' clock to the time of the round."""
+    """Yields each worker once in each of `number` rounds, and advances the clock of Redis's scripts by `interval`
+    seconds at the beginning of a round.
+    """
     for _ in range(number):
         await pass_time(crew[0].store, interval)
         for worker in crew:
@@ -42,6 +46,8 @@ async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncI
 
 
 async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -> None:
+    """Measure the CPU of Redis (`meter`) for the workers' reports, renewals and readings. Adds rows to `results`."""
+
     async def report(worker: Worker) -> None:
         for _ in range(round(worker.pace.stretch(INTERVAL))):
             worker.second()
@@ -78,6 +84,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
 
 
 def slowest(took: Sequence[float]) -> dict[str, float | None]:
+    """Returns median and 99th percentile in milliseconds, of times in seconds."""
     return {"ms_p50": (percentile(took, 50) or 0) * 1000, "ms_p99": (percentile(took, 99) or 0) * 1000}
 
 
@@ -85,7 +92,7 @@ def slowest(took: Sequence[float]) -> dict[str, float | None]:
 
 
 async def measure_acquire(crew: Sequence[Worker], rounds: int) -> float:
-    """Returns the seconds of an acquire, the median."""
+    """Admit and release `rounds` viewers, one after the other. Returns the median of an admission, seconds."""
     took = []
     for number in range(rounds):
         worker = crew[number % len(crew)]
@@ -99,6 +106,7 @@ async def measure_acquire(crew: Sequence[Worker], rounds: int) -> float:
 
 
 async def measure_acquires(url: str, options: Any, results: Results) -> None:
+    """Compare the time of an admission with ten leases in Redis to that with all. Adds rows to `results`."""
     for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):
         few = 0.0
         for workers, viewers in ((1, 10), (options.workers, options.viewers)):
@@ -111,7 +119,9 @@ async def measure_acquires(url: str, options: Any, results: Results) -> None:
 
 
 async def measure_rush(url: str, options: Any, results: Results) -> None:
-    """New viewers of one second, while the other workers go on."""
+    """Time `NEWCOMERS` new viewers, who come within one second, while the other workers go on. Adds rows to
+    `results`.
+    """
     workers = max(1, 10_000 // options.viewers)
     for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):
         async with AsyncExitStack() as stack:
@@ -128,7 +138,7 @@ async def measure_rush(url: str, options: Any, results: Results) -> None:
 
 
 async def _go_on(crew: Sequence[Worker]) -> None:
-    """The reports and renewals of a second, and some more."""
+    """Send the reports and renewals of each worker about once a second, until cancelled."""
     for worker in itertools.cycle(crew):
         with contextlib.suppress(GateUnavailableError):
             await worker.reporter.send()

@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.servers --viewers 40
 
 Each server runs the product, and after it an application that only sends messages of the same size and rate
-(`bench/bare.py`). Then each server is stopped while a viewer watches, because the product is built for Daphne. Needs the
-packages of requirements-bench.txt.
+(`bench/bare.py`). Then each server is stopped while a viewer watches, because the product is built for Daphne. Needs
+the packages of requirements-bench.txt.
 """
 
 import asyncio
@@ -33,6 +33,9 @@ BARE = "bench.bare:application"
 
 
 def product(place: Place, server: str, quality: str, viewers: int, seconds: float) -> Row:
+    """Measure the product under an ASGI server (a key of FLAGS) with viewers of one camera. Returns the row of
+    figures.
+    """
     with place.worker(server) as serving:
         watches = [serving.watch(quality, keeps=number == 0) for number in range(viewers)]
         window, records = watched(watches, serving.meter, seconds)
@@ -41,6 +44,9 @@ def product(place: Place, server: str, quality: str, viewers: int, seconds: floa
 
 
 def bare(place: Place, server: str, quality: str, viewers: int, seconds: float) -> Row:
+    """Measure an application that only sends messages of the size and rate that the product's have at `quality`.
+    Returns the row of costs.
+    """
     size, rate = SHAPES[quality]
     with place.worker(server, BARE) as serving:
         wait_until(lambda: serving.worker.status("/") == 200, 15, f"{server} answers")
@@ -52,7 +58,9 @@ def bare(place: Place, server: str, quality: str, viewers: int, seconds: float) 
 
 
 def stopping(server: str, times: int, results: Results) -> None:
-    """Send SIGTERM while a viewer watches: is the viewer told, is the slot released, how soon does the process end?"""
+    """Send SIGTERM to a worker while a viewer watches, `times` times: is the viewer told, is their slot (lease)
+    released, how soon does the process end? Adds a row to `results`.
+    """
     heard, gone, left = list[str](), list[float](), 0
     # This Redis outlives the worker, so it tells which slots the worker left behind.
     with TemporaryDirectory(prefix="nvr-bench-") as name, RedisServer(Path(name)) as store:
@@ -77,7 +85,9 @@ def stopping(server: str, times: int, results: Results) -> None:
 
 
 async def _stop(serving: Serving) -> tuple[str, float]:
-    """The reason that the viewer gets, and the seconds until the process ends. Raises TimeoutError, TimeoutExpired."""
+    """Send SIGTERM to the worker while a viewer watches. Returns the reason that the viewer gets, and the seconds until
+    the process ends. Raises TimeoutError if the viewer, TimeoutExpired if the process does not end in time.
+    """
     viewer = await (await StreamClient(serving.watch("original")).open()).picture()
     process, started = serving.worker.process, time.monotonic()
     process.signal(signal.SIGTERM)

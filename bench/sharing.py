@@ -21,7 +21,9 @@ ORIGINAL = "?quality=original&formats=jpeg,h264"
 
 
 async def ages_of(stream: Stream, seconds: float) -> list[float]:
-    """Milliseconds from the reading of each picture off the camera to its arrival at the viewer."""
+    """Watch for `seconds`. Returns the milliseconds from the worker's reading of each picture off the camera to its
+    arrival at the viewer.
+    """
     ages: list[float] = []
     until, seen = time.monotonic() + seconds, stream.count
     while time.monotonic() < until:
@@ -32,6 +34,9 @@ async def ages_of(stream: Stream, seconds: float) -> list[float]:
 
 
 async def measure(workers: list[Worker], camera: str, redis: RedisServer, seconds: float) -> list[str]:
+    """Watch the camera at two workers for `seconds`. Returns lines of text: the age of the pictures, and the CPU per
+    picture of each worker and of Redis.
+    """
     first = Session(workers[0].base)
     async with Stream(first, camera, ORIGINAL) as one, Stream(first.at(workers[1].base), camera, ORIGINAL) as two:
         await one.live()

@@ -1,4 +1,4 @@
-"""Workers without sockets and cameras: their calls to Redis are those of the product. Import it after `django.setup()`."""
+"""Workers without sockets and cameras, which make the product's calls to Redis. Import it after `django.setup()`."""
 
 import asyncio
 import functools
@@ -38,7 +38,7 @@ class Viewing:
 
 
 class Worker:
-    """The calls of one worker."""
+    """A worker without sockets and cameras, which makes the product's calls to Redis."""
 
     def __init__(self, store: Store, number: int, cameras: int, policy: Policy) -> None:
         self.name, self.policy = f"host-{number}-4711-abcdef", policy
@@ -64,6 +64,7 @@ class Worker:
         self._seconds = 0.0
 
     def newcomer(self, number: int, policy: Policy) -> Slot:
+        """Returns the request of a new viewer, with a number of their own, for a slot (the right to stream)."""
         camera = self._cameras[number % len(self._cameras)]
         of_worker = f"{self.name}:{number:016}"
         holder = Holder(of_worker, f"Camera {camera[-4:]}", camera, "medium", of_worker, time.time() * 1000, of_worker)
@@ -71,14 +72,18 @@ class Worker:
         return Slot(of_worker, holder, terms)
 
     async def admit(self, viewers: int) -> None:
-        """Take slots for `viewers` viewers, without a bandwidth budget: filling Redis is not what is measured."""
+        """Take slots (leases in Redis) for `viewers` viewers, without a bandwidth budget: filling Redis is not what is
+        measured.
+        """
         for number in range(viewers):
             slot = self.newcomer(number, replace(self.policy, max_mbps=0))
             assert (await self.scripts.acquire(slot, reentry=False))[0] == "granted"
             self.viewings.append(Viewing(slot, Traffic(lambda: self._seconds)))
 
     def second(self) -> None:
-        """What happens in a second: each viewing sends ten frames."""
+        """Count what the viewers are sent in one second, ten frames each, for the worker's next report. Makes
+        no call.
+        """
         self._seconds += 1
         for viewing in self.viewings:
             if viewing.slot is not None:
@@ -102,7 +107,7 @@ class Worker:
 
 @functools.lru_cache(100_000)
 def _bytes_of(camera: str, second: float) -> int:
-    """The bytes that each viewer of a camera gets in a second."""
+    """Returns the bytes that each viewer of a camera gets in a second, at random but always the same."""
     return random.Random(f"{camera}:{second}").randrange(700_000, 900_000)  # noqa: S311 - not for security
 
 
@@ -111,8 +116,9 @@ CLOCK = "bench:clock"  # a list: seconds and microseconds, as TIME answers
 
 @contextmanager
 def simulated_time() -> Iterator[None]:
-    """Let the scripts read the time from `CLOCK`. Otherwise a slow run does more in a round than a site does in a second:
-    more recounts, more rates that fade."""
+    """During the block, let the product's scripts in Redis read the time from the key `CLOCK`. Otherwise a slow run
+    does more in a round than a site does in a second, such as recounts.
+    """
     common, text = scripts.COMMON, scripts.COMMON.read_text()
     asked = "local time = redis.call('TIME')"
     assert asked in text
@@ -133,19 +139,22 @@ def _forget_scripts() -> None:
 
 
 async def pass_time(store: Store, seconds: float) -> None:
-    """Advance the clock of `simulated_time`."""
+    """Advance the clock that the product's scripts read under `simulated_time`, by `seconds`."""
     now = await store.call("LRANGE", CLOCK, 0, 1)
     await set_time(store, int(now[0]) + int(now[1]) / 1_000_000 + seconds)
 
 
 async def set_time(store: Store, seconds: float) -> None:
+    """Set the clock that the product's scripts read under `simulated_time` to a Unix time."""
     await store.call("DEL", CLOCK)
     await store.call("RPUSH", CLOCK, int(seconds), int(seconds % 1 * 1_000_000))
 
 
 @asynccontextmanager
 async def site(url: str, workers: int, viewers: int, cameras: int, policy: Policy) -> AsyncIterator[list[Worker]]:
-    """Workers on a Redis that they have filled, each after its first report."""
+    """Empty the Redis at `url` and fill it with the leases of so many workers, with so many viewers each. Yields the
+    workers, each after its first report.
+    """
     store = Store(url)
     await store.call("FLUSHALL", "ASYNC")
     await set_time(store, time.time())

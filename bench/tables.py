@@ -83,7 +83,9 @@ def browser(parts: Parts) -> Iterator[str]:
 
 
 def ages_of(parts: Parts, part: str, head: str, names: dict[str, str]) -> Iterator[str]:
-    """A table of ages with a line for each key of `names`; the value is the text of the line."""
+    """Yields a table of the ages of pictures, ms, from the results of `part`. `names`: the `what` of a result -> the
+    text of its line.
+    """
     yield from table(head, "Age ms, median", "95 %")
     for name, text in names.items():
         for found in rows(parts, part, what=name):
@@ -112,7 +114,7 @@ WAITS = [
 
 
 def in_order(found: list[Row]) -> list[Row]:
-    """Rows of first_picture in the order of WAITS."""
+    """Returns the rows of the part `first_picture`, sorted by the kind of wait in the order of WAITS."""
     return sorted(found, key=lambda row: WAITS.index(row["what"]))
 
 
@@ -247,6 +249,7 @@ def servers(parts: Parts) -> Iterator[str]:
 
 
 def missing(parts: Parts, part: str) -> Iterator[str]:
+    """Yields a line of text for each measurement of `part` that was left out, with the reason."""
     for found in parts[part]["rows"]:
         if "left_out" in found:
             yield ""

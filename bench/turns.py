@@ -1,15 +1,16 @@
-"""The order of the waiting line in a soak's history: was anybody overtaken by somebody who came later?
+"""The order in which viewers waited in line for a slot, in a soak's history: was anybody overtaken by a later one?
 
 Besides the events of `bench.history`:
 
-    asks      a viewer opens a connection; `reason` is the class
+    asks      a viewer opens a connection; `reason` is their class, "ordinary" or "background"
     joins     the viewer was told a place in the line
     quits     the viewer left the line without a slot: by their own will, or because the connection ended
     mended    the fault of this worker is over
 
-Whoever asked after another viewer of the class had joined must not be admitted while that one waits. This holds for viewers
-who do not wait, too. All times are seen from outside, so whoever is admitted within TOLERANCE after the other was first in
-truth. A viewer whose worker was paused or killed may be overtaken: the worker keeps no place then, and claims no slot.
+Whoever asked after another viewer of the class had joined must not be admitted while that one waits. This holds for
+viewers who do not wait, too. All times are seen from outside, so whoever is admitted within TOLERANCE after the other
+was first in truth. A viewer whose worker was paused or killed may be overtaken: the worker does not renew their place
+then, and does not take a slot for them.
 """
 
 from collections import defaultdict
@@ -24,7 +25,9 @@ CLAIM = 3.0  # seconds after which a slot that nobody claims goes on; a worker k
 
 @dataclass
 class Wait:
-    """The time of one viewer in line."""
+    """The time of one viewer in the line for a slot. `kind`: the class of viewers, each of which has an order of its
+    own.
+    """
 
     viewer: str
     worker: str
@@ -36,6 +39,10 @@ class Wait:
 
 @dataclass(frozen=True)
 class Admission:
+    """The admission of a viewer of a class (`kind`): when they asked, and when they were admitted,
+    `time.monotonic()`.
+    """
+
     viewer: str
     kind: str
     asked: float
@@ -44,7 +51,7 @@ class Admission:
 
 @dataclass
 class Turns:
-    """The figures of the line, and its violations."""
+    """The figures of the line in which viewers wait for a slot, and the violations of its order."""
 
     joined: int = 0
     admitted: int = 0
@@ -54,6 +61,9 @@ class Turns:
 
 
 def check_turns(history: Iterable[Event]) -> Turns:
+    """Returns the figures of a history's waiting line: how many waited, were admitted, or were overtaken by a later
+    viewer.
+    """
     events = sorted(history, key=lambda event: event.at)
     waits, admissions = _read(events)
     faults = _faults_of_workers(events)
@@ -99,7 +109,9 @@ def _read(events: Iterable[Event]) -> tuple[list[Wait], list[Admission]]:
 
 
 def _faults_of_workers(events: Iterable[Event]) -> dict[str, list[tuple[float, float]]]:
-    """The faults of each worker, from the beginning until its places are kept again."""
+    """Returns the faults of each worker, by its number: from their beginning until the worker runs again, infinity if
+    it does not.
+    """
     faults, begun = defaultdict[str, list[tuple[float, float]]](list), dict[str, float]()
     for event in events:
         if event.event == "fault" and event.worker:

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.viewers --viewers 1 20 --qualities medium
 
-The clock strip in the picture tells its age, from the camera's drawing to the viewer's socket. The age contains the encoder,
-RTP and the worker. The viewers run in processes beside the worker, so on a small machine hundreds of them raise the age.
-`busy` is the load of the machine.
+A clock that the simulated camera draws into the picture tells its age, from the drawing to the viewer's socket. The age
+contains the encoder, RTP and the worker. The viewers run in processes beside the worker, so on a small machine hundreds
+of them raise the age. `busy` is the load of the machine.
 """
 
 import statistics
@@ -25,7 +25,9 @@ PER_PROCESS = 50  # viewers
 
 
 def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, results: Results) -> None:
-    """One worker with more and more viewers."""
+    """Run one worker with more and more viewers of a camera, and measure it for `seconds` at each of `counts`
+    (ascending). Adds rows to `results`.
+    """
     windows: list[tuple[int, Window, float]] = []
     with place.worker() as serving, ExitStack() as stack:
         meter, crowds, here = serving.meter, list[Crowd](), 0
@@ -44,7 +46,9 @@ def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, r
 
 
 def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Window, list[Record]]:
-    """Run `watches` and measure for `seconds`."""
+    """Run viewers with the requests `watches`, and measure the program of `meter` for `seconds`. Returns its use of
+    CPU, and the record of each viewer.
+    """
     with Crowd(watches, -(-len(watches) // PER_PROCESS)) as crowd:
         time.sleep(SETTLE)
         window = meter.window(seconds)
@@ -52,7 +56,9 @@ def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Win
 
 
 def figures(records: Sequence[Record], window: Window, drawn: dict[float, float]) -> Row:
-    """Rates, ages and cost of the viewers of one camera and quality in `window`."""
+    """Returns frame rates, bandwidth, cost and ages of the viewers of one camera and quality in `window`. `drawn`: when
+    a worker read each picture -> when the camera drew it, Unix ms.
+    """
     taken = [record.between(window.started, window.ended) for record in records]
     rates = [len(arrivals) / window.seconds for arrivals in taken]
     delivered = sum(len(arrivals) for arrivals in taken)
@@ -68,6 +74,9 @@ def figures(records: Sequence[Record], window: Window, drawn: dict[float, float]
 
 
 def cost(window: Window, delivered: int, viewers: int) -> Row:
+    """Returns the CPU per delivered frame and per viewer, and the load of the machine. `delivered`: frames to all
+    viewers.
+    """
     return {
         "delivered": delivered,
         "cpu_ms_per_frame": window.cpu * 1000 / delivered if delivered else None,

@@ -1,15 +1,14 @@
-"""A wall in Chromium: are all tiles smooth at a small cost, and are many tiles opened gently?
+"""A wall (a page with a grid of live cameras) in Chromium: is it smooth at a small cost, and opened gently?
 
     .venv/bin/python -m bench.wall --minutes 30
 
-Needs Chromium, and a quiet machine: cameras, worker and browser share it. Without a GPU, Chromium decodes and paints on the
-processor. Exit code 1 if a promise is broken; all figures go to var/bench/wall.json.
+Needs Chromium, and a quiet machine: cameras, worker and browser share it. Without a GPU, Chromium decodes and paints on
+the processor. Exit code 1 if a target is missed; all figures go to var/bench/wall.json.
 
-First 36 tiles are opened at once, with cameras of 320x180 at 5 frames/s. The camera's side counts the connections, the
-worker's log the requests; the gate's times are those of its metrics. Then a wall of 16 cameras of 640x360 at 15 frames/s and
-0.5 Mbit/s each runs for `--minutes` on one worker. Frames are counted where the page paints them. At last a camera dies for
-ten seconds and returns, while the others are watched. Memory is judged in runs of ten minutes or more: its mean in the last
-fifth of the time against that in the second fifth. `--minutes 0` only opens tiles.
+First 36 tiles are opened at once, with cameras of 320x180 at 5 frames/s. The openings are counted at the cameras and in
+the worker's log. Then a wall of 16 cameras of 640x360 at 15 frames/s and 0.5 Mbit/s each runs for `--minutes` on one
+worker. Frames are counted where the page paints them. At last a camera dies for ten seconds and returns. Memory is
+judged in runs of ten minutes or more: its mean in the last fifth of the time against that in the second fifth.
 """
 
 import re
@@ -63,7 +62,7 @@ COUNT = """
 
 
 class Wall:
-    """A wall of `cameras` on one worker, in a page that counts what it paints."""
+    """The page of live `cameras` in Chromium, which counts the pictures that each tile paints. One worker reads all."""
 
     def __init__(self, browser: Browser, installation: Site, cameras: list[SimulatedCamera]) -> None:
         self.cameras, self.site = cameras, installation
@@ -84,6 +83,7 @@ class Wall:
         return self.page.locator(".tile [data-state=live]").count()
 
     def becomes_live(self, seconds: float) -> float:
+        """Wait until all tiles are live. Returns the seconds it took. Raises AssertionError after `seconds`."""
         return wait_until(lambda: self.live == len(self.cameras), seconds, f"{len(self.cameras)} live tiles")
 
     def chromium(self) -> Meter:
@@ -91,13 +91,15 @@ class Wall:
         return Meter(next(process["id"] for process in processes if process["type"] == "browser"))
 
     def renderers_mb(self) -> float:
-        """Private memory."""
+        """Returns the private memory of Chromium's renderer processes, in megabytes."""
         return memory(self._inside, self._outside)[1]
 
     def watch(
         self, seconds: float, look: Callable[[], None] = lambda: None
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Frames/s and the longest gap in milliseconds of each tile. Calls `look` each `EVERY` seconds."""
+        """Watch the page for `seconds`, and call `look` each `EVERY` seconds. Returns the frames/s, and the longest
+        time without a frame in milliseconds, of each tile, by name.
+        """
         started = time.monotonic()
         self.page.evaluate("window.restart()")
         while (left := started + seconds - time.monotonic()) > 0:
@@ -111,6 +113,7 @@ class Wall:
 
 @contextmanager
 def wall_of(browser: Browser, count: int, width: int, height: int, fps: int, bit_rate: int) -> Iterator[Wall]:
+    """Run `count` cameras, a worker, and the page that shows them all live. Yields the page, not opened yet."""
     with tempfile.TemporaryDirectory(prefix="nvr-bench-") as name, Simulator(port=0) as simulator:
         (folder := Path(name, "site")).mkdir()
         (template := Path(name, "template")).mkdir()
@@ -128,7 +131,7 @@ def wall_of(browser: Browser, count: int, width: int, height: int, fps: int, bit
 
 
 def measure_openings(wall: Wall, results: Results) -> list[str]:
-    """Returns the broken promises."""
+    """Measure how fast the page opens cameras, and admissions. Returns a complaint for each target that is missed."""
     seen: list[float] = []
     wall.open()
 
@@ -161,7 +164,7 @@ def measure_openings(wall: Wall, results: Results) -> list[str]:
 
 
 def most_at_once(times: Sequence[float]) -> int:
-    """The most openings in any second, less the jitter."""
+    """Returns the most openings in any second less `JITTER`. `times`: of the openings, seconds."""
     return max(sum(start <= other < start + 1 - JITTER for other in times) for start in times)
 
 
@@ -172,7 +175,9 @@ def too_many(times: Sequence[float]) -> bool:
 
 
 def gate_p95(metrics: str) -> float:
-    """Milliseconds, from the buckets of `streams_admission_seconds`, as Prometheus computes it."""
+    """Returns the 95th percentile of the time of an admission, in milliseconds, as Prometheus computes it. `metrics`:
+    the text of /metrics, with the buckets of `streams_admission_seconds`.
+    """
     found = re.findall(r'^streams_admission_seconds_bucket\{.*le="([\d.]+)".*\} (\d+)', metrics, re.M)
     buckets = [(float(edge), int(count)) for edge, count in found]
     rank, below, counted = (
@@ -188,7 +193,7 @@ def gate_p95(metrics: str) -> float:
 
 
 def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str]:
-    """Returns the broken promises."""
+    """Watch frame rates, CPU and memory for so many minutes. Returns a complaint for each target that is missed."""
     wall.open()
     wall.becomes_live(60)
     time.sleep(SETTLE)
@@ -217,17 +222,19 @@ def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str
 
 
 def machine() -> Row:
-    """The load of the machine since the last call."""
+    """Returns the load of the machine since psutil was last asked for it."""
     busy = psutil.cpu_percent()
     return {"busy": busy, "full": busy >= FULL}
 
 
 def too_slow(rates: dict[str, float], when: str) -> list[str]:
+    """Returns a complaint if tiles have less than `FPS` frames/s, else []. `when`: words at its end."""
     slow = [rate for rate in rates.values() if rate < FPS]
     return [f"{len(slow)} tiles have less than {FPS:g} frames/s{when}, the slowest {min(slow):.1f}"] if slow else []
 
 
 def judge_memory(what: str, sizes: Sequence[float], minutes: float, results: Results) -> list[str]:
+    """Add a row of memory. Returns a complaint if it grows in a long run, else []. `sizes`: MB, at even intervals."""
     fifth = max(1, len(sizes) // 5)
     early, late = statistics.mean(sizes[fifth : 2 * fifth] or sizes), statistics.mean(sizes[-fifth:])
     results.add(memory_of=what, second_fifth_mb=early, last_fifth_mb=late, most_mb=max(sizes))
@@ -235,7 +242,7 @@ def judge_memory(what: str, sizes: Sequence[float], minutes: float, results: Res
 
 
 def measure_death(wall: Wall, results: Results) -> list[str]:
-    """Returns the broken promises."""
+    """Let one camera fail and return, and watch the others. Returns a complaint for each target that is missed."""
     dying = wall.cameras[len(wall.cameras) // 2]
     others = wall.page.locator(f".tile:not([data-name='{dying.name}']) [data-state=live]")
     lost: list[int] = []
@@ -263,6 +270,7 @@ def measure_death(wall: Wall, results: Results) -> list[str]:
 
 
 def run(browser: Browser, options: Namespace, results: Results) -> list[str]:
+    """Measure the opening of many tiles, then the smoothness of fewer. Returns a complaint for each missed target."""
     broken: list[str] = []
     with results.attempt(f"{OPENED} tiles opened"), wall_of(browser, OPENED, 320, 180, 5, 100_000) as wall:
         broken += measure_openings(wall, results)

@@ -138,8 +138,9 @@ def _importance(entry: dict[Any, Any]) -> int:
 
 
 def _behind_relay(path: Any, streams: dict[str, Any]) -> list[Any]:
-    """Returns the camera's own source, or an empty list if it has none, if `path`, an input of a Frigate camera, is a
-    stream of the go2rtc inside Frigate. Else returns `path`. `streams`: the sources of each stream of that go2rtc.
+    """Returns a list with the source to import for `path`, an input of a Frigate camera. If `path` is a stream of the
+    go2rtc inside Frigate, that is the stream's first source that can be imported, else its first one; the list is empty
+    if it has none. Otherwise it is `path` itself. `streams`: name of each stream of that go2rtc -> its sources.
     """
     address, _, _ = split_credentials(str(path))
     try:

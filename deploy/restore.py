@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Restores a backup into a new place: `deploy/restore.py ARCHIVE FOLDER`, as root or as the user of the workers.
 
-ARCHIVE was made by `manage.py backup`. FOLDER becomes NVR_VAR_DIR: database and keys are written there, and the settings to
-the `.env` beside this release. Nothing that exists is overwritten. Needs only Python: Django's settings would make new keys
-first. Afterwards run `manage.py migrate`.
+ARCHIVE was made by `manage.py backup`. FOLDER becomes NVR_VAR_DIR: database and keys are written there, and the
+settings to the `.env` beside this release. Nothing that exists is overwritten. Needs only Python: Django's settings
+would make new keys first. Afterwards run `manage.py migrate`.
 """
 
 import hashlib

@@ -1,4 +1,6 @@
-"""Reads the environment and `.env` for `nvr/settings.py`. Each function raises ImproperlyConfigured for a wrong value."""
+"""Reads the environment and `.env` for `nvr/settings.py`. Its functions raise ImproperlyConfigured for a wrong
+value.
+"""
 
 import io
 import re

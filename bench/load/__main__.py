@@ -1,4 +1,4 @@
-"""Runs the scenarios of `bench.load`. Exit code 1 if a promise is broken.
+"""Runs the load tests of `bench.load`. Exit code 1 if a promise (what must hold under load) is broken.
 
     .venv/bin/python -m bench.load --scenario many --minutes 5
 

@@ -41,7 +41,9 @@ http {{
 
 @dataclass
 class Installation:
-    """The entrances for viewers, and the programs whose CPU is measured."""
+    """A running installation of the product: its workers, its cameras, the URL for viewers, and meters of the CPU that
+    its programs use.
+    """
 
     redis_url: str
     workers: list[Worker]
@@ -50,18 +52,20 @@ class Installation:
     programs: dict[str, Meter] = field(default_factory=dict)
 
     def slots(self) -> int:
+        """Returns how many streams hold a slot (an unexpired lease in Redis)."""
         with redis.Redis.from_url(self.redis_url) as client:
             return int(client.eval(COUNT_UNEXPIRED, 1, SERVER_SET))
 
     def memory(self) -> list[float]:
-        """Resident megabytes of each worker."""
+        """Returns the resident megabytes of each worker."""
         return [psutil.Process(worker.process.popen.pid).memory_info().rss / 1e6 for worker in self.workers]
 
 
 @contextmanager
 def installed(workers: int, cameras: int, limit: int, *, proxied: bool) -> Iterator[Installation]:
-    """An installation that admits up to `limit` viewers, gone after the block. `proxied`: behind nginx, if it is
-    installed."""
+    """Run an installation with so many workers and cameras, which admits up to `limit` viewers, until the block ends.
+    `proxied`: behind nginx, if it is installed.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nvr-load-")))
         for part in ("site", "template", "redis"):
@@ -88,7 +92,7 @@ def installed(workers: int, cameras: int, limit: int, *, proxied: bool) -> Itera
 
 
 def start_nginx(stack: ExitStack, folder: Path, workers: Sequence[Worker]) -> tuple[str, Process]:
-    """Returns nginx's base URL and its process."""
+    """Start nginx in front of `workers`, until `stack` ends. Returns nginx's base URL and its process."""
     port = free_port()
     servers = " ".join(f"server 127.0.0.1:{worker.port} max_fails=0;" for worker in workers)
     user = "user root; " if os.geteuid() == 0 else ""  # only this user may read the folder

@@ -1,4 +1,4 @@
-"""The promises of a scenario, and the use of the processors during it."""
+"""The promises of a load test (what must hold under load), and the use of the processors during it."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from bench.meter import FULL, Meter
 
 @dataclass
 class Outcome:
-    """Prints each promise with its figure, and counts the broken ones."""
+    """Prints each promise (what must hold) with its figure, and counts the broken ones."""
 
     broken: int = 0
 

@@ -1,4 +1,6 @@
-"""The three loads. Each prints its figures and whether its promises are kept."""
+"""The three load tests: many viewers, many openings at once, many refusals. Each prints its figures and whether its
+promises are kept.
+"""
 
 import argparse
 import asyncio
@@ -24,7 +26,7 @@ REFUSED = "4429 limit_reached"
 
 
 async def many(installation: Installation, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Everyone gets pictures: nobody starves, nothing grows, and the limit is exact."""
+    """Many viewers watch: each gets as many pictures as the others, memory stays flat, one viewer more is refused."""
     session, seconds = Session(installation.base), options.minutes * 60
     viewers = _viewers(installation, [session], options.viewers)
     await _show(viewers)
@@ -61,7 +63,7 @@ def _judge_pictures(viewers: Sequence[CountingViewer], seconds: float, outcome: 
 
 
 async def handshakes(installation: Installation, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Everyone is answered, however many come at once."""
+    """Many viewers open streams at once: each is admitted or refused, up to the exact limit."""
     limit = SCENARIOS["handshakes"].limit
     sessions = _sessions(installation)
     for turn in range(3):
@@ -81,7 +83,7 @@ async def handshakes(installation: Installation, options: argparse.Namespace, ou
 
 
 async def refused(installation: Installation, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Refusals do not slow down the running streams."""
+    """Many viewers are refused: that does not slow down the running streams."""
     sessions = _sessions(installation)
     viewers = _viewers(installation, sessions, SCENARIOS["refused"].limit)
     await _show(viewers)
@@ -107,7 +109,7 @@ async def refused(installation: Installation, options: argparse.Namespace, outco
 async def _open_and_wait(
     installation: Installation, sessions: Sequence[Session], openings: int, seconds: float
 ) -> list[CountingViewer]:
-    """Open `openings` viewers a minute, evenly spaced. Returns those whose connection has ended."""
+    """Open `openings` viewers a minute, evenly spaced, for `seconds`. Returns those whose connection has ended."""
 
     async def open_one(visitor: CountingViewer) -> None:
         await (await visitor.open()).gone.wait()
@@ -131,13 +133,15 @@ def viewer_at(session: Session, camera: str) -> CountingViewer:
 def _viewers(
     installation: Installation, sessions: Sequence[Session], count: int, cameras: int | None = None
 ) -> list[CountingViewer]:
-    """`count` viewers, evenly over `sessions` and the first `cameras` cameras."""
+    """Returns `count` viewers that are not open yet, evenly over `sessions` and the first `cameras` cameras (None:
+    all).
+    """
     ids = installation.cameras[:cameras]
     return [viewer_at(sessions[number % len(sessions)], ids[number % len(ids)]) for number in range(count)]
 
 
 def _sessions(installation: Installation) -> list[Session]:
-    """One log-in, at each worker."""
+    """Log in one user. Returns their session at each worker."""
     session = Session(installation.workers[0].base)
     return [session.at(worker.base) for worker in installation.workers]
 
@@ -155,7 +159,7 @@ def _answer(viewer: CountingViewer) -> str:
 
 
 async def _rates(viewers: Sequence[CountingViewer], seconds: float) -> list[float]:
-    """Frames a second of each viewer, measured for `seconds`."""
+    """Measure for `seconds`. Returns the frames a second of each viewer."""
     for viewer in viewers:
         viewer.count_from_now()
     await asyncio.sleep(seconds)
@@ -163,7 +167,7 @@ async def _rates(viewers: Sequence[CountingViewer], seconds: float) -> list[floa
 
 
 async def _all(what: str, seconds: float, waits: Sequence[Awaitable[object]]) -> None:
-    """Wait for all, `seconds` at most. Prints how many are missing then; the promises judge them."""
+    """Wait `seconds` at most for all of `waits`. Prints how many have not got `what` then, and cancels them."""
     if waits:
         _, missing = await asyncio.wait([asyncio.ensure_future(wait) for wait in waits], timeout=seconds)
         for task in missing:
@@ -173,7 +177,7 @@ async def _all(what: str, seconds: float, waits: Sequence[Awaitable[object]]) ->
 
 
 async def _leave(viewers: Sequence[CountingViewer], installation: Installation, outcome: Outcome) -> None:
-    """Close all viewers, and wait until Redis holds no slot."""
+    """Close all viewers, and wait 15 s at most until Redis holds no slot. Adds that as a promise to `outcome`."""
     await asyncio.gather(*(viewer.close() for viewer in viewers))
     started = time.monotonic()
     while (left := installation.slots()) and time.monotonic() - started < 15:  # noqa: ASYNC110 - Redis sends no event

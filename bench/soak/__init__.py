@@ -1,5 +1,6 @@
-"""The gate among faults: does the limit hold while workers, Redis and cameras are killed, paused and emptied at random?
+"""The stream limit among faults: does it hold while workers, Redis and cameras are killed, paused or emptied at random?
 
-`faults` plans and injects the faults, `visitors` come and go, `run` joins them, `verdict` judges the end of the run.
-All events go to a history. `bench.history` checks it for the limit afterwards, and `bench.turns` for the order of the line.
+`faults` plans and injects the faults, `visitors` are simulated viewers that come and go, `run` joins both, `verdict`
+judges the run afterwards. All events go to a history. `bench.history` checks it for the limit, and `bench.turns` for
+the order of the viewers who waited in line for a slot (the right to stream).
 """

@@ -1,4 +1,4 @@
-"""Runs `bench.soak`. Exit code 1 if a promise is broken.
+"""Runs `bench.soak`: the stream limit under random faults. Exit code 1 if the limit, or anything else, did not hold.
 
     .venv/bin/python -m bench.soak --minutes 10 --limit 10 --workers 3
 
@@ -27,7 +27,9 @@ CAMERAS = 3
 
 
 def soak(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Run once in `folder` and print the figures. Returns what is broken."""
+    """Run the test once in `folder` and print the figures. Returns a line for each violation of the limit or the line's
+    order, and each broken promise.
+    """
     for part in ("site", "template", "redis"):
         (folder / part).mkdir()
     settings = {"STREAM_MAX_CONCURRENT": str(options.limit), "STREAM_LEASE_SECONDS": str(options.lease)}

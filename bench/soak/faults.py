@@ -1,4 +1,6 @@
-"""The faults of a soak: a random plan, and the injector that carries it out."""
+"""The faults of a soak (a long run of the product with random faults): the plan, and the injector that carries
+it out.
+"""
 
 import asyncio
 import random
@@ -41,7 +43,9 @@ FAULTS = {  # name -> weight, shortest, longest in seconds
 
 
 def plan_faults(chance: random.Random, seconds: float, workers: int, cameras: int) -> list[PlannedFault]:
-    """Random faults for a run of `seconds`, in their order."""
+    """Returns random faults for a run of `seconds`, in their order. `workers`, `cameras`: how many there are to choose
+    from.
+    """
     faults: list[PlannedFault] = []
     at, lost_at = chance.uniform(*BETWEEN), 0.0
     while at < seconds:
@@ -58,7 +62,9 @@ def plan_faults(chance: random.Random, seconds: float, workers: int, cameras: in
 
 
 class FaultInjector:
-    """Carries out a plan. No worker has two faults at once, and at least one worker has none."""
+    """Carries out planned faults and records them. No worker has two faults at once, and at least one worker
+    has none.
+    """
 
     def __init__(self, installation: Site, store: RedisServer, cameras: list[SimulatedCamera], recorder: Recorder):
         self._site, self._store, self._cameras, self._recorder = installation, store, cameras, recorder

@@ -22,7 +22,7 @@ def connected(store: RedisServer) -> "redis.asyncio.Redis":
 
 
 def descriptors(worker: Worker) -> int:
-    """The number of open file descriptors."""
+    """Returns the number of open file descriptors of the worker's process."""
     return int(psutil.Process(worker.process.popen.pid).num_fds())
 
 
@@ -31,7 +31,9 @@ async def count_leases(client: "redis.asyncio.Redis") -> int:
 
 
 async def observe(store: RedisServer, recorder: Recorder, limit: int) -> None:
-    """Record the number of unexpired leases ten times a second, until cancelled."""
+    """Record the number of unexpired leases (one per running stream) and the limit ten times a second, until cancelled.
+    The number is None while Redis does not answer.
+    """
     while True:
         async with connected(store) as client:
             with contextlib.suppress(redis.RedisError, OSError):

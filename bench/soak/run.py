@@ -1,4 +1,6 @@
-"""One run of a soak: workers, visitors, faults and the state at the end."""
+"""One run of a soak, a long test with random faults: workers, visitors (simulated viewers), faults and the state at the
+end.
+"""
 
 import argparse
 import asyncio
@@ -23,7 +25,7 @@ RELEASED = 12.0  # seconds until a camera is closed: it lingers, and once more i
 
 @dataclass
 class Ending:
-    """The observations after the last fault."""
+    """The observations after the last fault: slots in use, file descriptors of the workers, connections to cameras."""
 
     full_again: bool = False  # all slots in use after the last fault
     slots: int = 0
@@ -33,7 +35,9 @@ class Ending:
 
 
 class SoakRun:
-    """One run: viewers beside faults, then viewers without faults, then the end of all viewings."""
+    """One run: viewers beside faults, then viewers without faults, then the end of all viewings. `ending` has what was
+    observed after the last fault.
+    """
 
     def __init__(self, options: argparse.Namespace, installation: Site, store: RedisServer, history: Path) -> None:
         self.options, self.site, self.store, self.history = options, installation, store, history
@@ -62,7 +66,7 @@ class SoakRun:
 
     @staticmethod
     async def _first_end(visiting: "asyncio.Task[None]", job: Awaitable[None]) -> None:
-        """Wait for `job`. An error of the visitors ends it and is raised."""
+        """Wait for `job`. If the visitors' task ends first, cancel `job` and raise the error of the visitors."""
         task = asyncio.ensure_future(job)
         await asyncio.wait([visiting, task], return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -71,7 +75,9 @@ class SoakRun:
         await task
 
     async def _calm(self) -> None:
-        """Without faults, all slots have to be in use again after a lease and a grace."""
+        """Note whether all slots are in use again after the last fault. That may take a lease, the time in which Redis
+        without data admits only earlier viewers, and ten seconds.
+        """
         await asyncio.sleep(self.timing.lease + self.timing.grace)
         self.ending.full_again = await self._becomes(self.options.limit, 10) is not None
 
@@ -86,7 +92,9 @@ class SoakRun:
         self.ending.descriptors = tuple(zip(self.faults.descriptors, now, strict=True))
 
     async def _becomes(self, count: int, seconds: float) -> float | None:
-        """Seconds until `count` leases are unexpired. Returns None if it takes longer than `seconds`."""
+        """Wait until `count` leases are unexpired. Returns the seconds it took, or None if it takes longer than
+        `seconds`.
+        """
         started = time.monotonic()
         while time.monotonic() - started < seconds:
             if await self._count() == count:

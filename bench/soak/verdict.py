@@ -1,4 +1,4 @@
-"""The verdict on a soak: its promises and its table of figures."""
+"""Judges a soak, a long test with random faults: its promises (what must hold) and its table of figures."""
 
 import re
 
@@ -15,12 +15,9 @@ UNEXPECTED = re.compile(
 
 
 def broken(run: SoakRun, report: Report, turns: Turns, left: int) -> list[str]:
-    (
-        """The violations of the limit and of the line's order, and the broken promises.
-
-    `left`: descriptors of this process that stayed open."""
-        ""
-    )
+    """Returns the violations of the stream limit and of the waiting line's order, and the promises that the run broke.
+    `left`: file descriptors of this process that stayed open.
+    """
     ending, longest_wait = run.ending, run.timing.lease + run.timing.grace
     logs = run.site.logs()
     promises = {

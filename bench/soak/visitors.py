@@ -1,4 +1,4 @@
-"""The viewers of a soak, and the events that they record."""
+"""The simulated viewers of a soak (a long test with random faults), and the events that they record."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,9 @@ INFO = 45.0  # seconds from the handshake to the gate's answer: a pause and a gr
 
 
 class Visitors:
-    """Viewers that come, try until they are admitted, watch for a while and leave. Some of them wait in line."""
+    """Viewers that come, try until they are admitted, watch for a while and leave. Some of them wait in line for a
+    slot.
+    """
 
     def __init__(self, sessions: list[Session], cameras: list[str], recorder: Recorder, seed: str):
         self._sessions, self._cameras, self._recorder = sessions, cameras, recorder
@@ -53,7 +55,9 @@ class Visitors:
             await asyncio.wait_for(self.over.wait(), seconds)
 
     async def _try(self, name: str, seconds: float, chance: random.Random, kind: str) -> bool:
-        """One opening. Returns whether it became a viewing; the viewing has ended then."""
+        """Open a stream once, and watch it for `seconds` if it is admitted. Returns whether it was admitted. `name`: of
+        this viewing in the events. `kind`: the class in which the viewer waits in line, "": does not wait.
+        """
         worker = chance.randrange(len(self._sessions))
         stream = Stream(self._sessions[worker], chance.choice(self._cameras), f"?quality=low{QUERIES[kind]}")
         patience = chance.uniform(*PATIENCE) if kind else INFO
@@ -80,7 +84,9 @@ class Visitors:
             await stream.close()
 
     async def _wait(self, name: str, worker: int, stream: Stream, seconds: float) -> bool:
-        """Wait for the gate's answer. Returns whether the viewer had a place in the line."""
+        """Wait `seconds` at most until the stream is admitted or ends. Returns whether the viewer was in the waiting
+        line meanwhile.
+        """
         ends, joined = time.monotonic() + seconds, False
         while not (stream.is_answered or self.over.is_set()) and time.monotonic() < ends:
             with contextlib.suppress(TimeoutError):

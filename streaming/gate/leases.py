@@ -1,4 +1,6 @@
-"""The data classes of the gate, which limits concurrent streams: limits, holders, slots, places in line, and usage."""
+"""The data of the gate, which limits concurrent streams: limits, holders, places in line, usage, and `Slot`, which tells
+a stream when it has lost its right to run. `lease_clock` is the clock of these rights.
+"""
 
 import asyncio
 import json

@@ -42,8 +42,8 @@ def open_generation(url: str, grace: float) -> bool:
 
 
 def opening(grace: float) -> OnConnect:
-    """Returns the `on_connect` of the Gate's stores: it lets each new connection check whether Redis restarted with old
-    data. Then `grace` seconds begin in which Redis admits only streams that already had a lease."""
+    """Returns the `on_connect` of the Gate's stores: it lets each new connection check whether Redis is new, or has
+    started again and may have older data. If so, for `grace` seconds only streams that had a lease are admitted."""
     return lambda: ("gate/open", [GENERATION], [round(grace * 1000)])
 
 

@@ -12,11 +12,14 @@ CountedStream = tuple[str, int, int, int]
 
 
 class Part(NamedTuple):
-    """The part of a worker's report that Redis does not have yet, so that only this part is sent."""
+    """What a worker sends of its report: only what Redis does not have yet. `report`: its state as JSON, "" if
+    unchanged. `streams`: id of a stream's lease -> the figures by which it is counted. `fields`: the camera and quality
+    of each of the worker's streams; Redis answers with the bandwidth measured for each.
+    """
 
-    report: str  # "": unchanged
-    streams: dict[str, CountedStream]  # lease -> stream
-    fields: Sequence[str]  # the rate fields whose rates the answer shall have
+    report: str
+    streams: dict[str, CountedStream]
+    fields: Sequence[str]
 
 
 class Unsent:
