@@ -77,8 +77,8 @@ SAMPLE = """() => {
 
 
 def watch(base: str, camera: str, count: int, parent: Connection) -> None:
-    """Run `count` viewers at quality `original` until this process is ended. Sends "live" to `parent` when all have a
-    picture.
+    """Run `count` viewers of `camera` (an id) at quality `original` until this process is ended. Sends "live" to
+    `parent` when all have a picture.
     """
     asyncio.run(_watch(base, camera, count, parent))
 
@@ -94,8 +94,8 @@ async def _watch(base: str, camera: str, count: int, parent: Connection) -> None
 
 
 def read(url: str, parent: Connection) -> None:
-    """Send "live" to `parent`, then read and decode the camera until it sends something. Then send it a tuple for each
-    picture: time of decoding (Unix ms), age when read, age when decoded (ms).
+    """Send "live" to `parent`, then read and decode the camera at `url` until the parent sends something. Then send the
+    parent a list with a tuple for each picture: time of decoding (Unix ms), age when read, age when decoded (ms).
     """
     reader = Reader(CameraSource(url), Allowance(open_timeout=10, read_timeout=5))
     decoder = Decoder(reader.codec, reader.extradata)
@@ -147,8 +147,8 @@ def page_at(browser: Browser, base: str, cookie: str, camera: str, quality: str)
 
 
 def measure_ages(browser: Browser, base: str, camera: str, url: str, options: argparse.Namespace) -> Iterator[Row]:
-    """Yields the rows of ages: on the canvas, when read, when decoded, and the differences. `url`: of the same
-    camera.
+    """Yields the rows of ages: on the canvas, when read, when decoded, and the differences. `camera`: its id; `url`: of
+    the same camera.
     """
     with ExitStack() as stack:
         stack.enter_context(beside(watch, base, camera, options.viewers - 1))
@@ -184,8 +184,8 @@ def row(what: str, ages: list[float], **facts: object) -> Row:
 
 
 def measure_memory(browser: Browser, base: str, camera: str, quality: str, minutes: float) -> Iterator[Row]:
-    """Show the camera for so many minutes. Yields a row for each of `KINDS` of memory: at the beginning, at the end,
-    growth.
+    """Show `camera` (an id) for so many minutes. Yields a row for each of `KINDS` of memory: at the beginning, at the
+    end, growth.
     """
     with page_at(browser, base, Session(base).cookie, camera, quality) as page:
         time.sleep(SETTLE)

@@ -22,7 +22,7 @@ BYTES_ACKED = 120  # offset in Linux's struct tcp_info
 
 def camera(name: str = "bench", **settings: Any) -> SimulatedCamera:
     """Returns a simulated camera of 1280x720 at 25 frames/s, 2 Mbit/s, with a keyframe each second and a scene with
-    movement. `settings` replace these values.
+    movement. `settings`: other values for the fields of SimulatedCamera.
     """
     return SimulatedCamera(**{"name": name, "path": name, "scene": "car-park", **settings})
 

@@ -24,9 +24,9 @@ CODECS = "avc1.640029,avc1.64002A,avc1.640033"  # that a page of go2rtc asks for
 class Watch:
     """The request of one viewer. With `keeps` the viewer stores all messages, to read the clock in them later."""
 
-    base: str
-    path: str
-    cookie: str = ""
+    base: str  # of the server, such as "http://127.0.0.1:8000"
+    path: str  # with the query
+    cookie: str = ""  # the Cookie header
     kind: str = "stream"  # a key of CLIENTS
     keeps: bool = False
 
@@ -37,7 +37,7 @@ class Arrival(NamedTuple):
     at: float  # Unix seconds
     read_at: float  # from the header, Unix milliseconds; 0 if another program sent it
     size: int  # bytes on the wire
-    flags: int
+    flags: int  # streaming.ingest.frames.Flag; 0 if another program sent it
 
 
 @dataclass
@@ -45,18 +45,20 @@ class Record:
     """What happened to one viewer. Times are Unix seconds, 0 for an event that did not happen."""
 
     opened: float = 0.0
-    informed: float = 0.0  # the gate's answer
+    informed: float = 0.0  # the gate has admitted the viewer
     first: float = 0.0  # the first picture that is not backlog
     arrivals: list[Arrival] = field(default_factory=list)
     kept: list[bytes] = field(default_factory=list)  # the messages of `arrivals`, with `Watch.keeps`
-    ended: str = ""  # reason, unless `close` ended it
+    ended: str = ""  # the reason of the end; empty while the connection is open
 
     def between(self, started: float, ended: float) -> list[Arrival]:
         return [arrival for arrival in self.arrivals if started <= arrival.at < ended]
 
 
 class Client(asyncio.Protocol):
-    """A viewer: an HTTP request with an endless response. `seen` is set at the first picture, `gone` at the end."""
+    """A viewer: an HTTP request with an endless response. `seen` is set at the first picture or the end, `gone` at the
+    end.
+    """
 
     version, upgrade = "1.1", ""
 
@@ -74,7 +76,7 @@ class Client(asyncio.Protocol):
         return self
 
     async def picture(self) -> Self:
-        """Wait for the first picture. Raises ConnectionError if the connection ends first, and TimeoutError."""
+        """Wait for the first picture. Raises TimeoutError after `FIRST` s, ConnectionError if the stream ends first."""
         async with asyncio.timeout(FIRST):
             await self.seen.wait()
         if not self.record.first:

@@ -17,8 +17,8 @@ class Crowd:
     """Viewers in `processes` processes of their own, which watch while the block lasts. Each has a picture when the
     block begins.
 
-    `stop` ends them and returns their records in the order of `watches`. Entering the block and `stop` raise
-    ConnectionError if a viewer is refused or ends early.
+    `stop` ends them and returns their records in the order of `watches`. Entering the block raises ConnectionError if a
+    viewer is refused or gets no picture in time. `stop` raises it if one has ended early.
     """
 
     def __init__(self, watches: Sequence[Watch], processes: int = 1) -> None:

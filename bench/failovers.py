@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.failovers --minutes 10
 
 Workers, Redis and Sentinels are real processes. The master is killed, replaced on request, and paused, in turn. Redis
-and Sentinel have the settings of docs/operating.md. Promises: never more viewers than the limit, and no stream ends by
-itself. Exit code 1 if one was broken.
+and Sentinel have the settings of docs/operating.md. Promises: never more viewers than the limit, the limit is reached,
+and no stream ends by itself. Exit code 1 if one was broken.
 """
 
 import argparse
@@ -38,7 +38,7 @@ DOWN_AFTER_MS = 4000
 
 class Audience:
     """Viewers of one camera, of whom some stay until `over` is set, and some come and go. Counts their admissions,
-    refusals and endings, and the most at once.
+    refusals and endings, and the most at once. `sessions`: one at each worker; `camera`: its id.
     """
 
     def __init__(self, sessions: list[Session], camera: str) -> None:
@@ -116,8 +116,8 @@ def fail_over(sentinels: SentinelSet, how: str) -> float:
 async def watch(
     installation: Site, sentinels: SentinelSet, camera: str, options: argparse.Namespace
 ) -> tuple[Audience, list[float]]:
-    """Let viewers watch `camera` (an id) for `options.minutes`, with a failover each `EVERY` seconds. Returns the
-    viewers with their counts, and the seconds that each failover took.
+    """Let viewers watch `camera` (an id) for `options.minutes`, with a failover each `EVERY` seconds, in the ways
+    `options.ways` in turn. Returns the viewers with their counts, and the seconds that each failover took.
     """
     session = Session(installation.workers[0].base)
     audience = Audience([session.at(worker.base) for worker in installation.workers], camera)

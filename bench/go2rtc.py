@@ -31,7 +31,7 @@ def installed(path: str) -> str:
 @contextmanager
 def serving(path: str, urls: Sequence[str], folder: Path) -> Iterator[tuple[Meter, list[Watch]]]:
     """Run go2rtc (the program `path`) for the cameras at `urls` while the block lasts. Yields the meter of its CPU, and
-    the request of a viewer for each camera.
+    the request of a viewer for each camera. Raises NotInstalledError.
     """
     port = free_port()
     configuration = {

@@ -36,15 +36,15 @@ class Event:
     event: str
     at: float
     viewer: str = ""  # one name per viewing
-    worker: str = ""
-    limit: int = 0
+    worker: str = ""  # its number
+    limit: int = 0  # of concurrent streams, with "observed"
     code: int | None = None
-    reason: str = ""
-    count: int | None = None
+    reason: str = ""  # of the close, the class of a viewer that "asks", or the text of a fault
+    count: int | None = None  # unexpired leases, with "observed"
 
 
 def monotonic(stamp_ms: float) -> float:
-    """Converts a Unix time in milliseconds, of this machine, to the clock of the events."""
+    """Returns a Unix time in milliseconds, of this machine, as seconds of the events' clock, `time.monotonic()`."""
     return time.monotonic() - (time.time() - stamp_ms / 1000)
 
 
@@ -78,17 +78,17 @@ class Report:
     """The figures of a history of streams, and its violations of the limit on concurrent streams."""
 
     admissions: int = 0
-    refusals: Counter[str] = field(default_factory=Counter)
-    endings: Counter[str] = field(default_factory=Counter)
-    largest_overlap: int = 0
-    largest_unexpired: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)  # close code and reason -> how often
+    endings: Counter[str] = field(default_factory=Counter)  # the same
+    largest_overlap: int = 0  # viewings at once
+    largest_unexpired: int = 0  # leases at once
     slowest_admission: float = 0.0  # longest time, seconds, in which a slot was free and a viewer waited for it
     violations: list[str] = field(default_factory=list)
 
 
 def check(history: Iterable[Event], limit: int) -> Report:
-    """Returns the figures of a history, and its violations of `limit`: moments with more viewings, or more unexpired
-    leases.
+    """Returns the figures of a history, and its violations of `limit`: each new maximum above it, of viewings at once
+    and of unexpired leases. A second admission and a frame without a slot are violations, too.
     """
     events = sorted(history, key=lambda event: event.at)
     report = Report()
@@ -106,8 +106,8 @@ def check(history: Iterable[Event], limit: int) -> Report:
 
 
 def _check_overlap(events: list[Event], limit: int, report: Report) -> None:
-    """Add moments with more viewings than `limit` to the violations of `report`, and set its largest overlap. A viewing
-    that ends when another begins does not overlap it.
+    """Add each new maximum of viewings at once above `limit` to the violations of `report`, and set its largest
+    overlap. A viewing that ends when another begins does not overlap it.
     """
     intervals = _intervals(events, report)
     turns = sorted(

@@ -56,9 +56,9 @@ class Crowd:
         self._number, self._kept_at = 0, 0.0
 
     def slot(self, kind: int, user: int, camera: int, house: int = HOUSE, most: int = 100_000) -> Slot:
-        """Returns the request of a new viewer for a slot. `kind`: the limit that they will wait for, such as OWN_USER;
-        `user`, `camera`: numbers; `house`: the limit of all streams; `most`: how many may be in line, 0: the viewer
-        does not wait.
+        """Returns the request of a new viewer for a slot. `kind`: the limit that they will wait for, from OWN_USER to
+        ANYTHING; with BANDWIDTH the stream is larger. `user`, `camera`: numbers; `house`: the limit of all streams;
+        `most`: how many may be in line, 0: the viewer does not wait.
         """
         self._number += 1
         id = f"{self.names[self._number % WORKERS]}:{self._number:016}"
@@ -83,7 +83,7 @@ class Crowd:
 
     async def fill(self, waiters: int) -> None:
         """Fill all slots, then the line with `waiters` viewers. Those who wait for another limit than that of all
-        streams join while this one is not reached.
+        streams join while the limit of all streams has room for one more.
         """
         await self.store.call("HSET", RATES, "sum", 0)
         await self.second()

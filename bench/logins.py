@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.logins              # a minute from one address, then a minute from thirty
 
-Streams run and a user opens pages, before and during each flood. Exit code 1 if streams lose frames, a page fails, or a
-log-in succeeds or is not answered.
+Streams run before and during each flood, and a user opens pages during it. Exit code 1 if streams lose more than a
+tenth of their frames, a page fails, or a log-in succeeds, is not answered, or gets 500, 502 or 504.
 """
 
 import argparse
@@ -59,8 +59,8 @@ class Figures:
 
 
 async def measure(cluster: Cluster, cameras: list[str], seconds: float, addresses: int) -> Figures:
-    """Watch for half of `seconds`. Then watch and open pages for `seconds`, beside a flood of failing log-ins from
-    `addresses` client addresses. Returns what was measured.
+    """Watch `cameras` (ids) for half of `seconds`. Then watch and open pages for `seconds`, beside a flood of failing
+    log-ins from `addresses` client addresses. Returns what was measured. Raises AssertionError if a stream ends.
     """
     figures, session = Figures(), Session(cluster.base)
     async with AsyncExitStack() as stack:

@@ -33,8 +33,8 @@ class Place:
     @contextmanager
     def worker(self, server: str = "daphne", application: str = MODULE) -> Iterator["Serving"]:
         """Run one worker during the block. Its embedded Redis, if the settings name no other, has no other user and
-        ends with it. `server`: a key of FLAGS. `application`: the ASGI application; another than the product's gets no
-        log-in.
+        ends with it. `server`: a key of FLAGS. `application`: the ASGI application, "module:name". The product is ready
+        when the block begins. Another application may not be, and gets no log-in.
         """
         worker = AnyWorker(server, application, self.site)
         try:

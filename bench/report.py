@@ -41,7 +41,9 @@ TABLES: dict[str, tuple[Callable[[Parts], Iterator[str]], Sequence[str]]] = {
 
 
 def fill(text: str, parts: Parts) -> str:
-    """Returns the Markdown `text` with new tables for which `parts` has results; other tables stay as they are."""
+    """Returns the Markdown `text` with new tables for which `parts` has results; other tables stay as they are. Raises
+    AssertionError if a table has no place in the text, or several.
+    """
     for name, (lines, needs) in TABLES.items():
         if lacking := set(needs) - parts.keys():
             print(f"Left as it was: {name}, for want of {', '.join(sorted(lacking))}")

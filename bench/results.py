@@ -36,7 +36,8 @@ class NotInstalledError(Exception):
 
 class Results:
     """The rows of one part (program of the benchmark), with the machine and the versions that they were measured on.
-    `folder` gets them as JSON. At the end of the block the program exits with 1 if an attempt has failed.
+    `folder` gets them as JSON, in `<part>.json`. At the end of the block the program exits with 1 if an attempt has
+    failed. That a program to measure is not installed is no failure.
     """
 
     def __init__(self, part: str, folder: Path) -> None:

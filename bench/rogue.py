@@ -36,7 +36,7 @@ STILLS = 2  # pollers
 
 class Trial:
     """One run of rogue (misbehaving) cameras beside the `healthy` ones, at an installation that is running. `healthy`:
-    ids of cameras.
+    ids of cameras. `options`: of the command line.
     """
 
     def __init__(self, options: argparse.Namespace, place: Site, store: RedisServer, healthy: list[str]) -> None:
@@ -76,8 +76,8 @@ class Trial:
         return self.findings
 
     async def _disturb(self) -> None:
-        """Watch the rogue cameras and ask for their stills until the time is over, or until each mode (way to
-        misbehave) has run once.
+        """Watch the rogue cameras and ask for their stills until the time is over or a worker has crashed; with
+        `--once`, until each mode (way to misbehave) has run once.
         """
         ends = time.monotonic() + self.options.minutes * 60
         chosen = self.options.modes

@@ -49,7 +49,9 @@ class RogueCamera:
         return f"{scheme}://127.0.0.1:{self._port}/{path}{'?.txt' if path == 'text' else ''}"
 
     def touched(self) -> list[str]:
-        """Returns the first line of each request so far to a canary, a server that must get none."""
+        """Returns the first line of each request so far to a canary, a server that must get none. A connection without
+        a request has the line "a connection".
+        """
         self._pipe.send("touched")
         answer: list[str] = self._pipe.recv()
         return answer
@@ -104,7 +106,7 @@ def _canary(host: str, touched: list[str]) -> str:
 
 
 def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    """Serve each connection in a thread of its own."""
+    """Begin to serve each connection to `listener` in a thread of its own. Returns at once."""
 
     def one(connection: socket.socket) -> None:
         with connection, suppress(OSError, ValueError, IndexError):  # a hang-up, or a malformed request

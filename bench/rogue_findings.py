@@ -15,10 +15,10 @@ class Mode:
     """The figures of the rogue camera in one mode, a way to misbehave."""
 
     viewings: int = 0
-    pictures: int = 0
-    stills: int = 0
+    pictures: int = 0  # frames that reached the viewers
+    stills: int = 0  # requests for a still that were answered with 200
     memory: float = 0.0  # most MB that the workers grew after a viewing of it began
-    ended: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)  # the reasons why viewings ended
 
 
 @dataclass
@@ -26,17 +26,17 @@ class Findings:
     """The figures of a run with rogue cameras beside healthy ones. `modes`: the way to misbehave -> its figures."""
 
     modes: dict[str, Mode] = field(default_factory=lambda: defaultdict(Mode))
-    probes: int = 0
-    slowest_probe: float = 0.0
-    failed_probes: list[str] = field(default_factory=list)
+    probes: int = 0  # streams of a healthy camera that were opened to see whether the gate answers
+    slowest_probe: float = 0.0  # seconds
+    failed_probes: list[str] = field(default_factory=list)  # the reason of each
     before: dict[str, float] = field(default_factory=dict)  # MB, by process
     peak: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
-    touched: list[str] = field(default_factory=list)
-    crashed: list[str] = field(default_factory=list)
-    longest_gap: float = 0.0
-    lost_viewers: list[str] = field(default_factory=list)
-    healthy_pictures: int = 0
+    touched: list[str] = field(default_factory=list)  # first lines of requests to other addresses
+    crashed: list[str] = field(default_factory=list)  # the worker, and the modes that ran
+    longest_gap: float = 0.0  # seconds without a picture, of a healthy viewer
+    lost_viewers: list[str] = field(default_factory=list)  # why healthy viewers' streams ended
+    healthy_pictures: int = 0  # of the healthy viewer with the fewest
 
 
 def of_workers(memory: dict[str, float]) -> float:

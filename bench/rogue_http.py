@@ -19,7 +19,8 @@ SECRET = ROOT / "requirements.txt"  # a local file; no camera may make the serve
 
 
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
-    """Answer the request `first` in the mode that its path names, until one side hangs up. Raises OSError.
+    """Answer the request `first` in the mode that its path names (another path: as a healthy camera). Returns when the
+    whole answer is sent. Raises OSError if the other side hangs up first, or if the mode is to hang up.
 
     `elsewhere`: host and port of a canary, a server that must get no request. Answers that lead to another address name
     it.

@@ -36,7 +36,8 @@ class Asked:
 
 
 def converse(connection: RogueConnection, first: bytes, elsewhere: str) -> None:
-    """Answer the request `first` and those after it, until one side hangs up. Raises OSError.
+    """Answer the request `first` and those after it. Returns when the other side ends the connection between two
+    requests. Raises OSError if it hangs up during an answer or after PLAY, or if the mode is to reset the connection.
 
     `elsewhere`: host and port of a canary, a server that must get no request. Answers that lead to another address name
     it.
@@ -62,7 +63,7 @@ def _asked(request: str, elsewhere: str) -> Asked:
 
 
 def answer(asked: Asked) -> bytes:
-    """Returns the correct response, which no mode changes."""
+    """Returns the correct response, for requests whose response the mode does not change."""
     match asked.method:
         case "OPTIONS":
             return asked.response("Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")

@@ -119,8 +119,8 @@ async def measure_acquires(url: str, options: Any, results: Results) -> None:
 
 
 async def measure_rush(url: str, options: Any, results: Results) -> None:
-    """Time `NEWCOMERS` new viewers, who come within one second, while the other workers go on. Adds rows to
-    `results`.
+    """Time the admission of `NEWCOMERS` new viewers, who come within one second, while all workers go on with reports
+    and renewals. Adds rows to `results`.
     """
     workers = max(1, 10_000 // options.viewers)
     for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):

@@ -34,8 +34,8 @@ async def ages_of(stream: Stream, seconds: float) -> list[float]:
 
 
 async def measure(workers: list[Worker], camera: str, redis: RedisServer, seconds: float) -> list[str]:
-    """Watch the camera at two workers for `seconds`. Returns lines of text: the age of the pictures, and the CPU per
-    picture of each worker and of Redis.
+    """Watch `camera` (an id) at two workers for `seconds`. Returns lines of text: the age of the pictures, and the CPU
+    per picture of each worker and of Redis.
     """
     first = Session(workers[0].base)
     async with Stream(first, camera, ORIGINAL) as one, Stream(first.at(workers[1].base), camera, ORIGINAL) as two:

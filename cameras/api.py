@@ -107,8 +107,8 @@ def change_camera(request: HttpRequest, camera_id: uuid.UUID, body: CameraChange
     """Change only the camera's fields that are in the body. Without `password` the stored one stays; an empty one
     removes it.
 
-    409 `password_needed`: the new address is on another host, which would receive the stored password. Send the
-    password as well.
+    409 `password_needed`: the new address has another scheme, host or port, which would receive the stored password.
+    Send the password as well.
     """
     given = body.given()
     with transaction.atomic():

@@ -19,8 +19,8 @@ Auth = list["Bearer | Session"]
 
 class Bearer(HttpBearer):
     """Authenticates a request by its header `Authorization: Bearer <API token>`. The token's user needs all
-    `permissions`, and with `staff` a staff account. An invalid token is refused, even if the request has a valid
-    session.
+    `permissions` (such as "cameras.view_camera"), and with `staff` a staff account: otherwise 403. An invalid token is
+    refused with 401, even if the request has a valid session.
     """
 
     openapi_description = "A token, created in the administration under Cameras > API tokens. It acts as its user."
@@ -37,8 +37,9 @@ class Bearer(HttpBearer):
 
 
 class Session(APIKeyCookie):
-    """Authenticates a request by the session cookie of a logged-in user, who needs all `permissions`, and with `staff`
-    a staff account. Requests that change something also need Django's CSRF token.
+    """Authenticates a request by the session cookie of a logged-in user, who needs all `permissions` (such as
+    "cameras.view_camera"), and with `staff` a staff account: otherwise 403. Requests that change something also need
+    Django's CSRF token.
     """
 
     param_name = settings.SESSION_COOKIE_NAME
@@ -58,7 +59,8 @@ class Session(APIKeyCookie):
 
 def requires(*permissions: str, staff: bool = False) -> Auth:
     """Returns the `auth` argument of a django-ninja operation: an API token or a log-in session, of a user who has all
-    `permissions` (such as "cameras.view_camera"), and with `staff` a staff account.
+    `permissions` (such as "cameras.view_camera"), and with `staff` a staff account. 401 answers requests without a
+    valid token or log-in, 403 those whose user lacks one of these.
     """
     return [Bearer(*permissions, staff=staff), Session(*permissions, staff=staff)]
 

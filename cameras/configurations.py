@@ -1,4 +1,4 @@
-"""Finds the cameras in the configuration files of the video servers go2rtc, Frigate and MediaMTX.
+"""Reads the cameras from configuration files of the video servers go2rtc, Frigate and MediaMTX, for `imports.py`.
 
 Only rtsp://, rtsps://, http:// and https:// addresses are imported. These files may also name commands or files as
 sources of video: such sources are refused, and never run or opened. No message contains an address, because addresses
@@ -73,8 +73,8 @@ class Refusal(Exception):
 
 
 def cameras_of(text: str) -> list[Entry]:
-    """Returns an `Entry` for each camera in `text`, a YAML configuration file of go2rtc, Frigate or MediaMTX; some are
-    refused. Raises YamlError if the text cannot be read or is of none of the three.
+    """Returns an `Entry` for each camera in `text`, a YAML configuration file of go2rtc, Frigate or MediaMTX. Entries
+    that cannot be imported have a `refusal`. Raises YamlError if the text cannot be read or is of none of the three.
     """
     config = yaml_files.read(text)
     if isinstance(config, dict):
@@ -99,8 +99,8 @@ def _go2rtc(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _is_substream(name: str, streams: dict[str, Any]) -> bool:
-    """Returns whether `name` is NAME_sub, and a stream of the same camera as the entry NAME. Frigate's documentation
-    names the smaller stream of a camera so. `streams`: the sources of each entry, as in the file.
+    """Returns whether `name` is NAME_sub, and has another address at the host and login of the entry NAME. Frigate's
+    documentation names the smaller stream of a camera so. `streams`: the sources of each entry, as in the file.
     """
     main, _ = _taken(_texts(streams.get(name.removesuffix("_sub"))) if name.endswith("_sub") else [])
     own, _ = _taken(_texts(streams[name]))
@@ -130,17 +130,18 @@ def _frigate(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _importance(entry: dict[Any, Any]) -> int:
-    """Returns the sort key of an input of a Frigate camera: 0 if Frigate records it (the large stream), 2 if it only
-    looks for objects in it (the small stream), else 1.
+    """Returns the sort key of an input of a Frigate camera, lowest first: 0 if Frigate records it (mostly the large
+    stream), 2 if it looks for objects in it without recording it (mostly the small stream), 1 for other inputs.
     """
     roles = _texts(entry.get("roles"))
     return 0 if "record" in roles else 2 if "detect" in roles else 1
 
 
 def _behind_relay(path: Any, streams: dict[str, Any]) -> list[Any]:
-    """Returns a list with the source to import for `path`, an input of a Frigate camera. If `path` is a stream of the
-    go2rtc inside Frigate, that is the stream's first source that can be imported, else its first one; the list is empty
-    if it has none. Otherwise it is `path` itself. `streams`: name of each stream of that go2rtc -> its sources.
+    """Returns the source to import for `path`, an input of a Frigate camera, in a list. If `path` is a stream of the
+    go2rtc inside Frigate, that is the stream's first source that can be imported, or its first one if none can. The
+    list is empty if the stream has no source. Any other `path` is returned as it is. `streams`: name of each stream of
+    that go2rtc -> its sources.
     """
     address, _, _ = split_credentials(str(path))
     try:

@@ -81,8 +81,8 @@ def display_of(text: str) -> Display | None:
 
 
 def watcher_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser | Display:
-    """Returns who sends the request: the logged-in user, or else the display (a screen without a log-in) that its
-    cookie names, or else AnonymousUser.
+    """Returns who sends the request: the logged-in user, or else the display (a screen without a log-in) whose
+    token is in its cookie and has not ended, or else AnonymousUser.
     """
     if request.user.is_authenticated:
         return request.user

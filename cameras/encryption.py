@@ -67,7 +67,9 @@ def decrypt_fresh(token: str, seconds: int) -> str | None:
 
 
 class EncryptedField(models.TextField):  # type: ignore[type-arg]
-    """A text that is stored encrypted and used in clear. Empty text is stored as it is."""
+    """A text that is stored encrypted and used in clear. Empty text is stored as it is. A stored text that no key in
+    `CAMERA_KEY` decrypts is read as an `Undecryptable`.
+    """
 
     def get_prep_value(self, value: object) -> str:
         if isinstance(value, Undecryptable):

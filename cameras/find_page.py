@@ -48,7 +48,9 @@ class FindForm(forms.Form):
             raise ValidationError(str(error)) from error
 
     def clean_address(self) -> tuple[str, int] | None:
-        """Returns host and port of the only device to ask. None: nothing was entered, so search the local networks."""
+        """Returns host and port (by default 80) of the only device to ask. None: nothing was entered, so search the
+        local networks.
+        """
         if not (text := self.cleaned_data["address"]):
             return None
         try:
@@ -65,8 +67,10 @@ class FindForm(forms.Form):
 def page(
     request: HttpRequest, model_admin: "ModelAdmin[Camera]", search: Callable[[], Any] | None = None
 ) -> HttpResponse:
-    """Show the form, and after a valid POST the found cameras. Raises PermissionDenied if the user may not add cameras.
-    `search`: returns the devices to ask (a list of `onvif_search.Answer`), instead of a search of the local networks.
+    """Show the form, and after a valid POST the found cameras, with a button to import them. Blocks for up to about 30
+    seconds. Shows an error while another search runs in this process. Raises PermissionDenied if the user may not add
+    cameras. `search`: returns the devices to ask (a list of `onvif_search.Answer`), instead of a search of the local
+    networks. It is not called if the form has an address.
     """
     if not model_admin.has_add_permission(request):
         raise PermissionDenied

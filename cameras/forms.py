@@ -38,7 +38,7 @@ class LabeledDateTime(AdminSplitDateTime):
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
     """Adds or changes a camera. Never shows the stored password. An empty password keeps it, but is an error if a new
-    address of the camera is on another host. `forget_password` removes it.
+    address of the camera has another scheme, host or port. `forget_password` removes the stored password.
     """
 
     password = forms.CharField(
@@ -98,7 +98,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
-        """Returns whether an address in `cleaned` is on a host that does not get the stored password yet."""
+        """Returns whether an address in `cleaned` has a scheme, host and port that do not get the password yet."""
         new = {_endpoint(cleaned.get(name, "")) for name in ADDRESSES}
         return bool(new - {_endpoint(getattr(stored, name)) for name in ADDRESSES} - {None})
 
@@ -126,8 +126,8 @@ def credentials_apart(data: Fields) -> Fields:
     """Returns a copy of a camera form's data. User name and password in its addresses are moved to their own fields,
     whose values they replace.
 
-    A camera has one user name and one password: if the substream's address has others than the stream's, it is left as
-    it is.
+    A camera has one user name and one password: if the substream's address has others than the stream's, that address
+    is left as it is.
     """
     fields = copy.copy(data)  # also of a QueryDict, whose other fields may have several values
     pasted: dict[str, str] = {}

@@ -35,8 +35,8 @@ NAME_TAKEN = "A camera of this name is here already, with another address."
 @dataclass
 class Findings:
     """The cameras of the ONVIF devices that were found. `answers`: number of devices that answered the search. `data`:
-    a CSV file of the cameras to add. `refused`: the other cameras, with the reason. `notes`: hints for the
-    administrator, by the camera's name.
+    a CSV file (UTF-8) of the cameras to add, with the login in clear. `refused`: the other cameras, and devices that
+    gave none, with the reason. `notes`: why a camera's substream was left out, by the camera's name.
     """
 
     answers: int
@@ -46,8 +46,8 @@ class Findings:
 
 
 def at(host: str, port: int) -> list[Answer]:
-    """Returns the ONVIF device at an entered address, in the form of a search result. Only resolves a host name; sends
-    nothing to the device. If the name is unknown, the answer has a `problem`.
+    """Returns the ONVIF device at an entered address, in the form of a search result: a list of one `Answer`. Sends
+    nothing to the device, but blocks while it resolves a host name. If the name is unknown, the answer has a `problem`.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -59,8 +59,9 @@ def at(host: str, port: int) -> list[Answer]:
 
 
 def find(search: Search, username: str, password: str, cameras: Iterable[Camera], seconds: float = SECONDS) -> Findings:
-    """Ask all ONVIF devices that `search` returns for their streams, with this login. Blocks for up to `seconds`
-    besides the search (and for some more the first time in a process).
+    """Ask the ONVIF devices that `search` returns for their streams, with this login; an empty `username`: without one.
+    Devices with a `problem`, or at an IP address where no camera is allowed (CAMERA_NETWORKS), are refused unasked.
+    Blocks for up to `seconds` besides the search (and for some more the first time in a process).
 
     `cameras`: those that are stored. A found camera with the address or the name of one of them is refused.
     """

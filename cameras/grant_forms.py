@@ -36,7 +36,7 @@ class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 class HolderForm(forms.ModelForm):  # type: ignore[type-arg]
     """The form to choose the cameras that are granted to one user, or to the members of one group (the instance): they
-    may see these.
+    may see these. The admin page saves the choice.
     """
 
     cameras = Choice("Cameras", Camera.objects.only("name"))

@@ -36,7 +36,9 @@ def explanation() -> str:
 
 
 def cameras_of(holder: AbstractBaseUser | Group) -> "QuerySet[Camera]":
-    """Returns the cameras that are granted to a user or group. For a user, leaves out those that only their groups have."""
+    """Returns the cameras that are granted to a user or group. For a user, leaves out those that only their groups
+    have.
+    """
     return Camera.objects.filter(grants__in=_grants_of(holder))
 
 

@@ -79,10 +79,11 @@ def import_file(
 ) -> Plan:
     """Create the cameras of a file, and change those of `cameras` whose names are in it. The suffix of `filename` tells
     the format, CSV or YAML; without such a suffix, the first line does. Returns what changes; with `dry_run`, nothing
-    is stored. Raises ImportFileError, and then nothing is changed.
+    is stored. Raises ImportFileError, with nothing changed, if the file is too large or cannot be read, or `cameras`
+    change during each of several attempts to store them.
 
-    Without `may_change`, cameras that exist are refused. `user`: who imports; they get a grant for each new camera that
-    would be hidden from them otherwise.
+    Without `may_change`, entries that would change a camera are refused. `user`: who imports; they get a grant for each
+    new camera that would be hidden from them otherwise.
     """
     if len(data) > MAX_BYTES:
         raise ImportFileError(f"A file can have at most {MAX_BYTES:,} bytes.")

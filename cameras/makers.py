@@ -1,5 +1,5 @@
 """Stream addresses of common makers' cameras, and where they are documented. HOST stands for the camera's host name or
-IP address.
+IP address, and KEY for a part of the address that the maker's software shows.
 
 docs/cameras.md has the same list; a test compares the two.
 """

@@ -32,9 +32,9 @@ def validate_stream_url(url: str) -> None:
 
 class CameraQuerySet(models.QuerySet["Camera"]):
     def visible_to(self, user: Any) -> Self:
-        """Returns the cameras that are not hidden from `user`. Once any grant exists, a camera is hidden from users
-        without a grant for it, of their own or of a group. Users who may see all cameras or change grants see all; an
-        anonymous user sees none.
+        """Returns the cameras that are not hidden from `user`, a Django user or AnonymousUser (not a `Display`, a
+        screen without a log-in). Once any grant exists, a camera is hidden from users without a grant for it, of their
+        own or of a group. Users who may see all cameras or change grants see all; an anonymous user sees none.
 
         A hidden camera must look like one that does not exist. This is no permission to watch: `may_watch` in
         `cameras/permissions.py` checks both.
@@ -92,8 +92,8 @@ class Camera(models.Model):
 
     @property
     def source(self) -> CameraSource:
-        """Address and credentials to open the camera's stream. Raises AddressError if the stored password cannot be
-        decrypted.
+        """Address ("" if the camera has none) and credentials to open the camera's stream. Raises AddressError if the
+        stored password cannot be decrypted.
         """
         if isinstance(self.password, Undecryptable):
             raise AddressError(

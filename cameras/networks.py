@@ -24,12 +24,14 @@ REFUSED_NETWORKS: tuple[Network, ...] = tuple(
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse networks in CIDR notation, separated by commas. Raises a ValueError that names the invalid network."""
+    """Returns the networks in `text`: CIDR notation, separated by commas; none if it is empty. Raises a ValueError that
+    names the invalid network.
+    """
     return tuple(ipaddress.ip_network(entry) for part in text.split(",") if (entry := part.strip()))
 
 
 def may_hold_cameras(address: str, networks: Iterable[Network]) -> bool:
-    """Returns whether a camera may be at this IP address: inside `networks`, or if these are empty, outside
+    """Returns whether a camera may be at this IP address: in one of `networks`, or if there are none, in none of
     REFUSED_NETWORKS. Raises ValueError if `address` is no IP address.
     """
     networks = tuple(networks)

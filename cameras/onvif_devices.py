@@ -70,7 +70,8 @@ class DeviceError(Exception):
 @dataclass(frozen=True)
 class Channel:
     """A video source of a device. `stream_url`: of its profile with the most pixels. `substream_url`: of the one with
-    the fewest, or "". `note`: tells users why the substream is missing. `problem`: why there is no `stream_url`.
+    the fewest, or "". `note`: tells users that its address cannot be used, or "". `problem`: why there is no
+    `stream_url`.
     """
 
     stream_url: str = ""
@@ -80,8 +81,9 @@ class Channel:
 
 
 async def channels(url: str, username: str, password: str, seconds: float = SECONDS) -> list[Channel]:
-    """Returns the video sources of the device whose ONVIF address is `url`. Raises DeviceError if the device cannot be
-    read, or takes longer than `seconds`.
+    """Returns the video sources, at most MAX_CHANNELS, of the device whose ONVIF address is `url`. An empty `username`:
+    asks without a login. Raises DeviceError if the device refuses the login, cannot be read, has no video, or takes
+    longer than `seconds`.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=False),  # as everywhere, certificates of cameras are not checked
@@ -105,7 +107,7 @@ async def channels(url: str, username: str, password: str, seconds: float = SECO
 
 
 async def prepare() -> None:
-    """Load the library's descriptions of the ONVIF services (WSDL) into its cache. Takes seconds, once in a process,
+    """Load the library's descriptions of the ONVIF services (WSDL) into memory. Takes seconds, once in a process,
     which then do not count as a device's time. Sends nothing.
     """
     async with aiohttp.ClientSession() as session:
@@ -116,8 +118,8 @@ async def prepare() -> None:
 
 
 class _BoundedTransport:
-    """Sends the requests of zeep, the SOAP library, by `session`. Limits the size of responses and follows no redirect;
-    zeep can load no documents by it. `no_login`: message of the DeviceError for status 401.
+    """Sends the requests of zeep, the SOAP library, by `session`. Raises DeviceError for status 401 (message:
+    `no_login`), for a redirect, and for a response of more than MAX_BYTES. zeep can load no documents by it.
     """
 
     def __init__(self, session: aiohttp.ClientSession, no_login: str) -> None:

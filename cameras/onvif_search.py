@@ -43,8 +43,8 @@ OTHER_ADDRESS = "It says that it is at another address than the one it answers f
 @dataclass(frozen=True)
 class Answer:
     """A device that answered the search. `host`: its IP address, or a host name that cannot be resolved. `url`: ONVIF
-    address of the device, which is at `host`, or "" if there is a `problem`. `name`: what the device calls itself, or
-    "".
+    address of the device, which is at `host`, or "" if there is a `problem`: why the device cannot be asked. `name`:
+    what the device calls itself, or "".
     """
 
     host: str
@@ -65,7 +65,9 @@ def to_local_networks(probe: socket.socket, question: bytes) -> None:
 
 
 def search(send: Send = to_local_networks, seconds: float = SECONDS) -> list[Answer]:
-    """Returns the ONVIF devices that answer within `seconds`, and blocks for that long. `send`: sends the question."""
+    """Returns the ONVIF devices that answer within `seconds`, and blocks for that long. Takes answers from at most
+    MAX_ANSWERS hosts, and MAX_OF_HOST from each. `send`: sends the question through the socket; it is called twice.
+    """
     message_id = f"urn:uuid:{uuid.uuid4()}"
     answers: dict[str, list[Answer]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -94,7 +96,7 @@ def _datagrams(probe: socket.socket, until: float) -> Iterator[tuple[bytes, str]
 
 def read(data: bytes, host: str, message_id: str) -> Answer | None:
     """Parse a datagram from the IP address `host`. Returns None if it does not answer the question with this
-    `message_id`. If it cannot be read, the `Answer` has a `problem`.
+    `message_id`. If it cannot be read or has no address at `host`, the `Answer` has a `problem`.
     """
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))

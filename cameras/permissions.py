@@ -2,8 +2,8 @@
 the rule of grants: once any exists, a camera is hidden from users without a grant for it.
 
 `streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an address.
-`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user;
-`streaming/viewing/rechecks.py` ends their running streams.
+`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user,
+whom an administrator keeps from watching until a time; `streaming/viewing/rechecks.py` ends their running streams.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,8 @@ def may_grant(user: User) -> bool:
 
 def sees_all(user: User) -> bool:
     """Returns whether no camera is hidden from `user`: by their permissions, or because there are no grants. False for
-    a display (a screen without a log-in), which sees only the cameras of its wall.
+    a display (a screen without a log-in), which sees only the cameras of its wall. Does not check whether `user` is
+    logged in or may watch.
     """
     if isinstance(user, Display):
         return False
@@ -62,7 +63,7 @@ def sees_all(user: User) -> bool:
 
 def visible_among(user: User, ids: Iterable[str]) -> set[str]:
     """Returns those of the camera `ids` that are not hidden from `user`: by camera grants, or from a display because
-    they are not on its wall. A deleted camera counts as hidden, unless `user` sees all.
+    they are not on its wall. A deleted camera, or the id "", counts as hidden, unless `user` sees all.
     """
     known = set(ids)
     if not known or sees_all(user):

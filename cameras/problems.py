@@ -41,7 +41,7 @@ class Problem(Exception):
 
 
 def invalid(fields: dict[str, list[str]]) -> Problem:
-    """Returns a 422 response that lists the messages about each field, by its name."""
+    """Returns a 422 Problem to raise. `fields`: the messages about each field, by its name."""
     message = " ".join(f"{name}: {text}" for name, texts in fields.items() for text in texts)
     return Problem(422, message, fields=fields)
 
@@ -51,8 +51,8 @@ def invalid_form(form: BaseForm) -> Problem:
 
 
 def invalid_values(error: ValidationError) -> Problem:
-    """Returns a 422 response that lists the messages about each field, for an error of Django's models and validators.
-    Messages without a field are under `__all__`.
+    """Returns a 422 Problem to raise, with the messages about each field, for an error of Django's models and
+    validators. Messages without a field are under `__all__`.
     """
     return invalid(error.message_dict if hasattr(error, "error_dict") else {"__all__": error.messages})
 
@@ -93,7 +93,7 @@ class InvalidFileOut(Schema):
 
 def answers(good: dict[int, Any], *others: int) -> dict[int, Any]:
     """Returns the responses of an operation for the API's schema, by HTTP status: the `good` ones, and the errors 401,
-    403 (which any request may get) and `others`.
+    403 (which any request may get) and `others`. `good`: status -> schema of the body, or None if there is no body.
     """
     bad = {status: InvalidOut if status == 422 else ProblemOut for status in sorted({401, 403, *others})}
     return {**good, **bad}

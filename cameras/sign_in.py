@@ -24,7 +24,7 @@ GroupMapping = tuple[tuple[str, str], ...]  # (group of the service, group of Dj
 @dataclass(frozen=True)
 class ProxyUser:
     """The user that a trusted reverse proxy names in its headers. `groups`: names of their groups at the proxy, or None
-    if it sends no groups.
+    if it sends no header for groups.
     """
 
     name: str
@@ -37,11 +37,10 @@ def find_user(proxy_user: ProxyUser) -> User | None:
 
 
 def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> User | None:
-    """Returns the active Django user whom the proxy names. None: there is none, and with `create`, the name is not
-    valid or its user is inactive.
+    """Returns the active Django user whom the proxy names. `create`: create a missing user. None, with a warning in the
+    log: the user is inactive, or missing and not to be created, or the name is not valid for a new one.
 
-    If the proxy sends groups, puts the user into the Django groups that `groups` maps them to. `create`: create a
-    missing user.
+    If `proxy_user.groups` is not None, changes the user's Django groups as `groups` maps them: see `set_groups`.
     """
     user = find_user(proxy_user)
     if user is None and create:
@@ -70,6 +69,7 @@ def create_user(name: str) -> User | None:
 def set_groups(user: User, named: Iterable[str], mapping: GroupMapping) -> None:
     """Put `user` into the Django groups that `mapping` has for `named`, their groups at the service that signed them
     in. Take them out of the other groups of the mapping. Groups that are not in the mapping stay as they are.
+    A missing Django group that `user` should be in is named in the log.
     """
     named = {ANYBODY, *named}
     mapped, wanted = {ours for _, ours in mapping}, {ours for theirs, ours in mapping if theirs in named}
@@ -85,5 +85,5 @@ def set_groups(user: User, named: Iterable[str], mapping: GroupMapping) -> None:
 
 @functools.lru_cache(maxsize=100)
 def _warn(text: str) -> None:
-    """Log a warning, once for each text."""
+    """Log a warning, unless it is one of the last 100 different ones of this process."""
     logger.warning("%s", text)

@@ -1,10 +1,10 @@
 """Export and import of cameras as CSV, for spreadsheets and for moving an installation.
 
-A row changes the camera that has its name, or creates a camera. `CameraForm` validates each row; all rows are stored,
-or none. Passwords are imported and never exported.
+A row changes the camera that has its name, or creates a camera. `CameraForm` validates each row. `import_cameras`
+stores all rows, or none. Passwords are imported and never exported.
 
 Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then
-checks that nobody has changed the cameras since.
+checks whether somebody has changed the cameras since. If so, all is done again.
 """
 
 import csv
@@ -42,7 +42,7 @@ Cameras: TypeAlias = "models.QuerySet[Camera]"
 @dataclass(frozen=True)
 class RowError:
     row: int  # as in a spreadsheet: the header is 1
-    field: str
+    field: str  # name of the column, or "" for the whole row
     message: str
 
 
@@ -83,7 +83,8 @@ def import_cameras(
     data: bytes, cameras: Cameras, *, dry_run: bool = False, user: AbstractBaseUser | None = None
 ) -> Outcome:
     """Create the cameras of a CSV file, and change those of `cameras` whose names are in it. Returns which; with
-    `dry_run`, nothing is stored. Raises FileError, and then nothing is changed.
+    `dry_run`, nothing is stored. Raises FileError if `read_rows` cannot read the file, a row is not valid, or `cameras`
+    change during each of the ATTEMPTS; then nothing is changed.
 
     `user`: who imports; they get a grant for each new camera that would be hidden from them otherwise.
     """
@@ -144,8 +145,9 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], u
 
 
 def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Yields the number of each row that is not empty (the header is 1), and its cells by column. Raises FileError if
-    the file is no CSV, its header is wrong, or it has too many rows.
+    """Yields the number of each row that is not empty (the header is 1), and its cells by column, without the
+    apostrophes of `export`. Raises FileError if the file is not CSV in UTF-8, its header is wrong, a row has more cells
+    than the header, or there are more than MAX_ROWS. The rows before the error may have been yielded.
     """
     records = _records(data)
     _, header = next(records, (1, []))
@@ -164,7 +166,7 @@ def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
 
 def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yields the number and the cells of each row that is not empty, the header too (1). The separator is that of the
-    header: spreadsheets in many languages write semicolons.
+    header: spreadsheets in many languages write semicolons. Raises FileError if `data` is not CSV in UTF-8.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -224,8 +226,8 @@ def validate(rows: Iterable[tuple[int, Row]], cameras: Cameras, outcome: Outcome
 
 
 def _validate(number: int, row: Row, camera: Camera | None, outcome: Outcome) -> list[RowError]:
-    """Validate a row and add its camera to the outcome. `number`: of the row. `camera`: the stored one with the row's
-    name, or None. Returns the row's errors.
+    """Validate a row, and add its camera to the outcome if it is valid. `number`: of the row. `camera`: the stored one
+    with the row's name, which gets the new values, or None. Returns the row's errors.
     """
     enabled = WORDS.get(row.get("enabled", "").strip().lower())
     if enabled is None:

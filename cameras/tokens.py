@@ -32,7 +32,9 @@ def issue(user: AbstractBaseUser, name: str, expires: datetime | None = None) ->
 
 
 def fill(row: Token) -> str:
-    """Create the secret of an unsaved row, and set the row's digest and prefix. Returns the secret."""
+    """Create the secret of an unsaved row, and set the row's digest and prefix. Returns the secret. The caller saves
+    the row.
+    """
     token = WORD + secrets.token_urlsafe(32)
     row.prefix, row.digest = token[:PREFIX], digest(token)
     return token

@@ -103,7 +103,7 @@ def _find_to_change(request: HttpRequest, slug: str) -> Wall:
 
 def _fill(request: HttpRequest, wall: Wall, layout: WallIn) -> None:
     """Set the fields of `wall` to those of `layout`, without saving. Raises a 400 Problem if a camera is twice on the
-    wall, or is new on it and the user may not watch it; a 403 Problem if a user who is not staff shares the wall.
+    wall, or is new on it and the user may not watch it; a 403 Problem if a user who is not staff begins to share it.
     """
     user, ids = request.auth, [str(tile.camera) for tile in layout.tiles]  # type: ignore[attr-defined]
     if layout.shared and not (wall.shared or user.is_staff):

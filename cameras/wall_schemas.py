@@ -79,8 +79,8 @@ def body_schema() -> dict[str, Any]:
 
 
 def read_layout(body: bytes) -> WallIn:
-    """Returns the wall in the JSON body of a request. Raises a 400 Problem `invalid_layout` with the errors of each
-    field.
+    """Returns the wall in the JSON body of a request. Raises a 400 Problem `invalid_layout` if it is invalid, with the
+    errors of each field by its path, such as `tiles.0.size`. Does not check whether the cameras exist.
     """
     try:
         return WallIn.model_validate_json(body)

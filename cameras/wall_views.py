@@ -24,7 +24,9 @@ PAGE_SIZES, CYCLES = (1, 4, 6, 9, 12, 16, 25, 36, 49, 64), (10, 20, 30, 60, 120,
 @never_cache
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
-    """Show a grid of all cameras that the user may watch, or with `?group=<id>`, of those in a camera group."""
+    """Show a grid of all cameras that the user can watch now (enabled, with an address), or with `?group=<id>`, of
+    those in a camera group. 404: the group has no camera that the user may watch. Needs a log-in.
+    """
     group, context = _filtered(request, visible_to(request.user))
     common = _common(request, None)
     context["places"] = common["choices"] if group is None else walls.all_places(request.user, group)
@@ -34,7 +36,11 @@ def wall(request: HttpRequest) -> HttpResponse:
 @never_cache
 def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a saved wall (a grid of live cameras) to users, and to its displays, which are screens without a log-in.
-    Displays, and users with `?kiosk=1`, see nothing but the pictures.
+    Displays, and users with `?kiosk=1`, see nothing but the pictures. With `?group=<id>`, other users see only tiles of
+    that camera group.
+
+    404: there is no such wall or group, or the user or display may not open the wall. 403: the display's token is
+    unknown or has ended. A request without a log-in and without a display's token is redirected to the log-in.
     """
     display = None
     if not request.user.is_authenticated:
@@ -105,7 +111,7 @@ def _ended(request: HttpRequest, token: DisplayToken | None) -> HttpResponse:
 
 def _filtered(request: HttpRequest, cameras: Any) -> tuple[CameraGroup | None, dict[str, Any]]:
     """Returns the camera group that `?group=<id>` names, or None without it. Also returns a template context with this
-    group and all groups to choose from, those with any of `cameras`. Raises Http404 for another group.
+    group and all groups to choose from, those with any of `cameras`. Raises Http404 for a group without any.
     """
     groups = walls.groups_of(cameras)
     wanted = request.GET.get("group", "")

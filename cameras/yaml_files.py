@@ -45,8 +45,8 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str) -> Any:
-    """Returns the content of one YAML document. Raises YamlError if it is too large, nested too deeply, or not YAML
-    that can be read here.
+    """Returns the content of one YAML document as Python values, None if it is empty. Raises YamlError if it is too
+    large, has too many aliases, is nested too deeply, or is not YAML that can be read here.
     """
     if len(text) > MAX_BYTES:
         raise YamlError(f"A YAML file can have at most {MAX_BYTES:,} characters.")

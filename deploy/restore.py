@@ -2,7 +2,7 @@
 """Restores a backup into a new place: `deploy/restore.py ARCHIVE FOLDER`, as root or as the user of the workers.
 
 ARCHIVE was made by `manage.py backup`. FOLDER becomes NVR_VAR_DIR: database and keys are written there, and the
-settings to the `.env` beside this release. Nothing that exists is overwritten. Needs only Python: Django's settings
+settings to the `.env` of this release. Nothing that exists is overwritten. Needs only Python: Django's settings
 would make new keys first. Afterwards run `manage.py migrate`.
 """
 
@@ -53,7 +53,8 @@ def read(archive: Path) -> dict[str, bytes]:
 
 def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
     """Write all files of a backup (name -> content), or none: `env` to the `.env` of this release, the others to
-    `folder`. Returns their paths. Raises RestoreError if one exists or cannot be written.
+    `folder`. Returns their paths. Raises RestoreError if one of them or of `REMAINS` exists, or one cannot be written;
+    OSError if `folder` cannot be made.
     """
     paths = {name: RELEASE / ".env" if name == "env" else folder / name for name in contents}
     there = [path for path in (*paths.values(), *(folder / name for name in REMAINS)) if os.path.lexists(path)]

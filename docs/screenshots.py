@@ -43,10 +43,10 @@ class Scene:
     """A page of the browser for one state of the player, and what can disturb it: camera, network and other viewers."""
 
     page: Page
-    suffix: str
-    camera: SimulatedCamera
-    link: Link
-    others: Others
+    suffix: str  # of the names of its screenshots, a key of SIZES
+    camera: SimulatedCamera  # that the page shows
+    link: Link  # from the page to the worker
+    others: Others  # another user's streams of this camera
     own: Others  # streams of the page's user, of another camera
 
     def watch(self) -> None:

@@ -74,7 +74,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """At each sign-in by the OpenID Connect provider, finds the Django user, or links or creates one as `OidcSettings`
-    allows, and sets their groups if it names a claim for groups.
+    allows, and sets their groups if `OidcSettings.groups_claim` is set. Without an active user, the sign-in ends with a
+    page of this site, status 403.
     """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
@@ -92,7 +93,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def _new_user(self, request: HttpRequest, oidc: OidcSettings, claims: dict[str, Any]) -> User:
         """Returns the user for a first sign-in: with `oidc.link`, an active user of the same name who is not linked
         yet; with `oidc.create`, a new one if the name is free. Raises ImmediateHttpResponse (403) if there is neither.
-        `claims`: what the provider tells about the person.
+        `claims`: what the provider tells about the person. Their name is `preferred_username`, or else `email`.
         """
         name = str(claims.get("preferred_username") or claims.get("email") or "")
         unlinked = User.objects.filter(is_active=True).exclude(pk__in=SocialAccount.objects.values("user"))
@@ -135,7 +136,9 @@ def _provider_settings() -> OidcSettings:
 
 
 def _groups_of(claim: object) -> list[str]:
-    """Returns the names of the groups in a claim of the provider, which is a list, or a text with commas."""
+    """Returns the names of the groups in a claim of the provider: a list, a text with commas, or None if it is missing.
+    Without groups, the names are [] or [""].
+    """
     entries = claim if isinstance(claim, list) else str(claim or "").split(",")
     return [str(entry).strip() for entry in entries]
 

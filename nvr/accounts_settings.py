@@ -23,10 +23,10 @@ class OidcSettings:
     client_id: str
     client_secret: str
     name: str  # on the button
-    create: bool  # make a user who is new to this site
+    create: bool  # make a user who is new to this site; otherwise they are refused
     link: bool  # a first sign-in gets the user of the same name, if there is one
     groups_claim: str  # empty: groups stay as they are
-    groups: GroupMapping
+    groups: GroupMapping  # pairs: a group of the provider, and the group of this site for it
 
 
 def read_oidc() -> OidcSettings | None:

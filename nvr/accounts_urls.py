@@ -1,4 +1,7 @@
-"""The paths of OpenID Connect and the second factor, below /accounts/. They come before those of nvr/urls.py."""
+"""The paths of OpenID Connect and the second factor, below /accounts/, and the log-in of the administration.
+
+They come before those of nvr/urls.py, so a path that is in both is served from here.
+"""
 
 from allauth.account import views as account
 from allauth.socialaccount import views as provider

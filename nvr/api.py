@@ -43,7 +43,8 @@ View = Callable[..., Any]
 
 def for_readers(view: View) -> View:
     """Wrap a view of the API's description (the OpenAPI document or its pages): only staff, and programs with a valid
-    API token, may read it. Others get a JSON error, or the log-in page.
+    API token, may read it. Others get a JSON error (401 or 403). Visitors of the HTML page who are not logged in get
+    the log-in page.
     """
 
     @functools.wraps(view, assigned=())
@@ -157,7 +158,7 @@ def _in_shape(pattern: URLPattern) -> URLPattern:
 
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
-    """404 for all paths under /api/v1/ that have no operation."""
+    """Answer 404 with a JSON error, for the paths under /api/v1/ that no other view serves."""
     return Problem(404, "There is nothing at this path.").response()
 
 

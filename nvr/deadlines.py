@@ -1,4 +1,4 @@
-"""Timeouts of the database. With them a page answers within five seconds."""
+"""Timeouts of the database. With them a page answers within five seconds, with 503 if the database hangs."""
 
 import threading
 

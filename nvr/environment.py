@@ -28,8 +28,8 @@ def read_flag(name: str, *, default: bool) -> bool:
 
 
 def read_address(name: str, schemes: tuple[str, ...]) -> str:
-    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if the URL
-    begins with none of `schemes`.
+    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if the URL's
+    scheme is none of `schemes`.
     """
     text: str = env.str(name, default="").strip()
     if text and text.partition("://")[0].lower() not in schemes:  # not by urlsplit: see streaming/store/addresses.py
@@ -86,14 +86,14 @@ def read_origins(name: str) -> list[str]:
 
 def read_secret(name: str, file: Path) -> str:
     """Returns the environment variable `name`. If it is not set, returns the key in `file`, which is created with a
-    random key if it does not exist.
+    random key if it does not exist. Raises ImproperlyConfigured if the variable has less than 16 characters.
     """
     return _secret_text(name) or stored_key(file)
 
 
 def read_secrets(name: str) -> list[str]:
-    """Returns the keys in the environment variable `name`, which has commas between them. Raises ImproperlyConfigured
-    for a key of less than 16 characters.
+    """Returns the keys in the environment variable `name`, which has commas between them; [] if it is not set. Raises
+    ImproperlyConfigured for a key of less than 16 characters.
     """
     keys = [key for part in str(env.ENVIRON.get(name, "")).split(",") if (key := part.strip())]
     if any(len(key) < 16 for key in keys):

@@ -13,8 +13,9 @@ AccessAttempt._meta.verbose_name_plural = "failed log-ins"
 
 @admin.register(AccessAttempt)
 class FailedLogInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Lists the failed log-ins that django-axes counts. An entry cannot be changed; deleting it lets the user in again.
-    The other tables of django-axes are not used, and stay out of the administration (AXES_ENABLE_ADMIN).
+    """Lists the failed log-ins that django-axes counts, an entry for each user name, address and browser. An entry
+    cannot be changed. Deleting all entries of a user at an address lets them in again, unless the address itself is
+    locked out. Other tables of django-axes are not used, and stay out of the administration (AXES_ENABLE_ADMIN).
     """
 
     change_list_template = "admin/failed_log_ins.html"

@@ -17,7 +17,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 class SameOriginValidator:
     """ASGI middleware for WebSockets: passes a handshake on to `application` if `is_allowed` accepts its Origin header,
-    and rejects all others.
+    and rejects all others with status 403.
     """
 
     def __init__(self, application: Any) -> None:
@@ -33,8 +33,9 @@ class SameOriginValidator:
 
 
 def is_allowed(origin: str, host: str, scheme: str) -> bool:
-    """Returns whether a page of `origin` may open a WebSocket at `host` (the Host header) of a site with `scheme`
-    "http" or "https". Returns False for an empty origin.
+    """Returns whether a page of `origin` (the Origin header) may open a WebSocket at `host` (the Host header) of a site
+    with `scheme` "http" or "https". It may if its origin is the site's own, at a host in ALLOWED_HOSTS, or is in
+    CSRF_TRUSTED_ORIGINS. Returns False for an empty origin.
     """
     if not origin or not host:
         return False

@@ -107,8 +107,8 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Makes the user whom a trusted proxy names the user of the request, whatever session the browser has; an anonymous
-    user, if the site has no active user of that name.
+    """Makes the user whom a trusted proxy names the user of the request, whatever session the browser has. If the site
+    has no active user of that name, and creates none (`ProxySettings.create`), the request's user is anonymous.
 
     No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of
     its own.
@@ -133,8 +133,8 @@ class ProxyUserMiddleware(MiddlewareMixin):
 
 
 class SignOutView(LogoutView):
-    """The log-out page. Sends users whom the reverse proxy has signed in to the proxy's own log-out, because it would
-    sign them in here again at once.
+    """The log-out page. Sends users whom the reverse proxy has signed in to the proxy's own log-out, because the proxy
+    would sign them in here again at once. Without `ProxySettings.log_out_url` it sends them to the start page.
     """
 
     def get_success_url(self) -> str:

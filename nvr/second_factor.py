@@ -32,8 +32,8 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class _Counted:
-    """A mixin for django-allauth's forms that ask for a code of the second factor: wrong codes count as failed log-ins
-    of the form's user, whom django-axes locks out after too many.
+    """A mixin for django-allauth's forms that ask for a code of the second factor: wrong and used codes count as failed
+    log-ins of the form's user, whom django-axes locks out after too many.
     """
 
     user: Any

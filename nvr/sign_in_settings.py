@@ -1,4 +1,6 @@
-"""Reads the settings of sign-in by other services. Each function raises ImproperlyConfigured for a wrong value."""
+"""Reads the settings of sign-in by other services. A function that reads one raises ImproperlyConfigured for a wrong
+value.
+"""
 
 import re
 from dataclasses import dataclass
@@ -24,14 +26,14 @@ class ProxySettings:
     believed. Header names are in lower case.
     """
 
-    header: str
+    header: str  # has the user's name
     secret_header: str
-    secret: str
-    networks: tuple[Network, ...]
+    secret: str  # the proxy sends it in `secret_header`
+    networks: tuple[Network, ...]  # of the proxy's addresses
     unix: bool  # requests from a Unix socket are the proxy's
     create: bool  # make a user who is new to this site
-    groups_header: str  # empty: the proxy sends no groups
-    groups: GroupMapping
+    groups_header: str  # empty: the proxy sends no groups, so users keep theirs
+    groups: GroupMapping  # pairs: a group of the proxy, and the group of this site for it
     log_out_url: str  # empty: nobody can log out
 
 
@@ -110,7 +112,8 @@ def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
 
 def read_groups(name: str) -> GroupMapping:
     """Returns pairs (group of the sign-in service, group of this site) from the environment variable `name`, which has
-    entries like `theirs=ours` with commas between them. Raises ImproperlyConfigured for another form.
+    entries like `theirs=ours` with commas between them. The group "*" of the service has all its users. Returns () if
+    the variable is not set. Raises ImproperlyConfigured for another form.
     """
     pairs = []
     for entry in read_list(name):

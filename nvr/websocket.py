@@ -51,14 +51,14 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
     )
 
     def set_text_handler(self, handler: Callable[[str], bool] | None) -> None:
-        """Offer each short text message (ASCII, at most 125 bytes) to `handler` first. If it returns False, the message
-        comes through ASGI's `receive`. None removes the handler.
+        """Offer each short text message (ASCII, at most 125 bytes) that arrives alone to `handler` first. If the
+        handler returns False, the message comes through ASGI's `receive`, as all others do. None removes the handler.
         """
         self.take_text = handler
 
     def send_at_once(self, *parts: bytes) -> bool:
-        """Send one binary message made of `parts`. Returns False, with nothing sent, if it cannot go to the socket at
-        once; then use ASGI's `send`.
+        """Send one binary message made of `parts`, without waiting. Returns True if the socket has taken at least its
+        beginning: Twisted sends the rest. Returns False if nothing was sent: then use ASGI's `send`.
         """
         transport, size = self.transport, sum(map(len, parts))
         if (
@@ -96,8 +96,8 @@ class DirectProtocol(WebSocketProtocol):  # type: ignore[misc]
         self._report_control_frame()
 
     def _report_control_frame(self) -> None:
-        """Send the application an ASGI event `websocket.control.frame` for a ping or pong frame, which ASGI itself
-        hides, so that its rate limit counts it. Only applications that have set a text handler get it.
+        """Send the application an ASGI event `websocket.control.frame` for a ping or pong frame, so that the
+        application's rate limit counts these, too: ASGI itself hides them. Without a text handler, nothing is sent.
         """
         if self.take_text is not None:
             self.application_queue.put_nowait({"type": "websocket.control.frame"})

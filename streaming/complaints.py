@@ -9,10 +9,10 @@ MAX_TEXT = 300  # characters of Redis's own text
 @dataclass(frozen=True)
 class Complaint:
     """Why a call to Redis failed: `meaning` in plain English, and `text`, Redis's own words. `str()` is for pages;
-    `in_full` is for the log, and adds the text if Redis has answered.
+    `in_full` is for the log, and adds the text if there is a `code`.
     """
 
-    code: str  # Redis's error code; "" if there was no answer
+    code: str  # Redis's error code, or another key of MEANINGS; "" if there was no answer
     meaning: str
     text: str = ""
 

@@ -132,9 +132,9 @@ class Timing:
     (`lease`).
 
     A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`, a
-    Redis without data admits only viewers who held a slot before: within one fence, each of them is admitted again or
-    has ended. `resume`: how long a viewer may take back their slot, or place in the waiting line, after a lost
-    connection.
+    Redis that may have lost leases admits only viewers who held a slot before: within one fence, each of them is
+    admitted again or has ended. `resume`: how long a viewer may take back their slot, or place in the waiting line,
+    after a lost connection.
     """
 
     lease: float

@@ -105,9 +105,9 @@ class UserBlock(models.Model):
     """
 
     user_id = models.CharField(primary_key=True, max_length=40)
-    user = models.CharField(max_length=150)
+    user = models.CharField(max_length=150)  # name
     message = models.CharField(max_length=200)  # to the user
-    by = models.CharField(max_length=150)
+    by = models.CharField(max_length=150)  # name of the administrator; empty if unknown
     until = models.DateTimeField(db_index=True)
 
     class Meta:
@@ -161,8 +161,8 @@ class Batch(models.Model):
 
 
 class Refusal(models.Model):
-    """One viewer whom a limit refused. With `dry_run`, they were admitted, and only the trial limits of a dry run would
-    have refused them.
+    """One viewer who was refused, by a limit or for another `reason` of `errors.py`. With `dry_run`, they were
+    admitted, and only the trial limits of a dry run would have refused them.
 
     Holds names instead of foreign keys, so that the row outlives user and camera.
     """
@@ -176,7 +176,7 @@ class Refusal(models.Model):
     quality = models.CharField(max_length=20)
     address = models.CharField(max_length=100)
     reason = models.CharField(max_length=40)
-    in_use = models.FloatField(null=True)  # slots, or Mbit/s
+    in_use = models.FloatField(null=True)  # slots, or Mbit/s; null: the reason has no such figure
     limit = models.FloatField(null=True)
     dry_run = models.BooleanField(default=False)
 

@@ -18,8 +18,8 @@ MAX_AGE = 30.0  # seconds after which the limits are read again in any case: Red
 
 class PolicyKeeper:
     def __init__(self, on_new_group: Callable[[], None], on_change: Callable[[], None]) -> None:
-        """`on_new_group`: called after the slots that are reserved for a user group went to another group. `on_change`:
-        called after any change of the limits.
+        """`on_new_group`: called after the slots that are reserved for a user group went to another group, or to
+        none. `on_change`: called after any change of the limits.
         """
         self._on_new_group, self._on_change = on_new_group, on_change
         self.policy = policy.defaults()

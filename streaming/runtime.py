@@ -163,7 +163,9 @@ class Runtime:
         return self._policies.policy
 
     async def known_policy(self) -> Policy:
-        """Returns the stream limits in force. Raises LimitsUnknownError if this worker could not read them yet."""
+        """Returns the stream limits in force. Waits for the first attempt to read them. Raises LimitsUnknownError if no
+        attempt has succeeded yet.
+        """
         return await self._policies.known()
 
     def budget(self) -> int:
@@ -171,7 +173,9 @@ class Runtime:
         return self.policy.budget
 
     async def check_gate(self) -> None:
-        """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError or TimeoutError."""
+        """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError if it does
+        not, or TimeoutError after `CHECK` seconds.
+        """
         async with asyncio.timeout(CHECK):
             await check_writes(self.store)
 
@@ -193,8 +197,8 @@ class Runtime:
         }
 
     def _hear(self, version: str, orders: list[Order]) -> None:
-        """Handle Redis's answer to a report of this worker: `version` of the limits in force, and `orders` to stop some
-        of its viewers' streams.
+        """Handle Redis's answer to a report of this worker: read the limits again if `version` is new, and end the
+        viewers' streams that `orders` name.
         """
         self._policies.hear(version)
         for order in orders:

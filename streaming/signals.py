@@ -1,6 +1,6 @@
-"""Tells the worker processes at once when something changes in the database. After a change of a stream limit they read
-the limits again. After a change of a camera, of who may see which camera, or of a user, session, display or wall they
-recheck the access of running streams.
+"""Tells the worker processes at once when something changes in the database. After a change of a user's or group's
+stream limit they read the limits again. After a change of a camera, of who may see which camera, or of a user, session,
+display or wall they recheck the access of the running streams concerned.
 """
 
 import logging
@@ -89,8 +89,12 @@ def session_ended(instance: Session, **_: Any) -> None:
 @receiver([post_save, post_delete], sender=get_user_model())
 @receiver(m2m_changed, sender=get_user_model().groups.through)
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
-def person_changed(instance: Any, **_: Any) -> None:
-    _recheck("users", [instance])
+def person_changed(instance: Any, reverse: bool = False, pk_set: Iterable[int] | None = None, **_: Any) -> None:
+    """Recheck the streams of a user. `reverse`: `instance` is a group, and `pk_set` are the users who come or go."""
+    if reverse:
+        _note("users", map(str, pk_set or ()))
+    else:
+        _recheck("users", [instance])
 
 
 @receiver([post_save, post_delete], sender=DisplayToken)

@@ -21,7 +21,7 @@ class Outcome:
 
 
 class ProcessorUse:
-    """CPU of the installation's programs and of this process between `start` and `report`."""
+    """CPU of the installation's programs and of this process between `start` and `report`, which prints it."""
 
     def __init__(self, programs: dict[str, Meter]) -> None:
         self._programs = programs

@@ -26,7 +26,7 @@ REFUSED = "4429 limit_reached"
 
 
 async def many(installation: Installation, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Many viewers watch: each gets as many pictures as the others, memory stays flat, one viewer more is refused."""
+    """Many viewers watch: none gets far fewer pictures than others, memory stays flat, one viewer more is refused."""
     session, seconds = Session(installation.base), options.minutes * 60
     viewers = _viewers(installation, [session], options.viewers)
     await _show(viewers)
@@ -63,7 +63,7 @@ def _judge_pictures(viewers: Sequence[CountingViewer], seconds: float, outcome: 
 
 
 async def handshakes(installation: Installation, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Many viewers open streams at once: each is admitted or refused, up to the exact limit."""
+    """Many viewers open streams at once: exactly as many as the limit are admitted, all others are refused."""
     limit = SCENARIOS["handshakes"].limit
     sessions = _sessions(installation)
     for turn in range(3):

@@ -62,16 +62,16 @@ def plan_faults(chance: random.Random, seconds: float, workers: int, cameras: in
 
 
 class FaultInjector:
-    """Carries out planned faults and records them. No worker has two faults at once, and at least one worker
-    has none.
+    """Carries out planned faults and records them. No worker has two faults at once, and of several workers at least
+    one has none.
     """
 
     def __init__(self, installation: Site, store: RedisServer, cameras: list[SimulatedCamera], recorder: Recorder):
         self._site, self._store, self._cameras, self._recorder = installation, store, cameras, recorder
         self.workers = list(installation.workers)
         self.descriptors = [descriptors(worker) for worker in self.workers]  # of each worker when it was new
-        self.slowest_exit = 0.0
-        self.done: Counter[str] = Counter()
+        self.slowest_exit = 0.0  # seconds from a signal to the end of a worker
+        self.done: Counter[str] = Counter()  # a key of FAULTS -> how often it was injected
         self._busy = [asyncio.Lock() for _ in self.workers]
         self._all_but_one = asyncio.Semaphore(max(1, len(self.workers) - 1))
         self._redis = asyncio.Lock()

@@ -28,7 +28,7 @@ class Ending:
     """The observations after the last fault: slots in use, file descriptors of the workers, connections to cameras."""
 
     full_again: bool = False  # all slots in use after the last fault
-    slots: int = 0
+    slots: int = 0  # in use one lease after all viewers have left
     free_after: float = 0.0  # seconds from the end of the last viewing until no lease is left
     descriptors: tuple[tuple[int, int], ...] = ()  # of each worker: when it was new, at the end
     cameras: int = 0  # connections that are still open
@@ -36,7 +36,7 @@ class Ending:
 
 class SoakRun:
     """One run: viewers beside faults, then viewers without faults, then the end of all viewings. `ending` has what was
-    observed after the last fault.
+    observed after the last fault. `options`: of `bench.soak`. `history`: the file for the events.
     """
 
     def __init__(self, options: argparse.Namespace, installation: Site, store: RedisServer, history: Path) -> None:
@@ -75,8 +75,8 @@ class SoakRun:
         await task
 
     async def _calm(self) -> None:
-        """Note whether all slots are in use again after the last fault. That may take a lease, the time in which Redis
-        without data admits only earlier viewers, and ten seconds.
+        """Note in `ending` whether all slots are in use again after the last fault. That may take a lease, the time in
+        which Redis without data admits only earlier viewers, and ten seconds.
         """
         await asyncio.sleep(self.timing.lease + self.timing.grace)
         self.ending.full_again = await self._becomes(self.options.limit, 10) is not None

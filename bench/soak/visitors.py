@@ -19,8 +19,8 @@ INFO = 45.0  # seconds from the handshake to the gate's answer: a pause and a gr
 
 
 class Visitors:
-    """Viewers that come, try until they are admitted, watch for a while and leave. Some of them wait in line for a
-    slot.
+    """Viewers that come, try until they are admitted, watch for a while and leave, until `over` is set. Some of them
+    wait in line for a slot. `sessions`: one at each worker; `cameras`: ids; `seed`: decides what each viewer does.
     """
 
     def __init__(self, sessions: list[Session], cameras: list[str], recorder: Recorder, seed: str):
@@ -56,7 +56,8 @@ class Visitors:
 
     async def _try(self, name: str, seconds: float, chance: random.Random, kind: str) -> bool:
         """Open a stream once, and watch it for `seconds` if it is admitted. Returns whether it was admitted. `name`: of
-        this viewing in the events. `kind`: the class in which the viewer waits in line, "": does not wait.
+        this viewing in the events. `kind`: the class in which the viewer waits in line, a key of QUERIES; "": does not
+        wait.
         """
         worker = chance.randrange(len(self._sessions))
         stream = Stream(self._sessions[worker], chance.choice(self._cameras), f"?quality=low{QUERIES[kind]}")
@@ -84,8 +85,8 @@ class Visitors:
             await stream.close()
 
     async def _wait(self, name: str, worker: int, stream: Stream, seconds: float) -> bool:
-        """Wait `seconds` at most until the stream is admitted or ends. Returns whether the viewer was in the waiting
-        line meanwhile.
+        """Wait `seconds` at most until the stream is admitted or ends, or `over` is set. Returns whether the viewer was
+        in the waiting line meanwhile.
         """
         ends, joined = time.monotonic() + seconds, False
         while not (stream.is_answered or self.over.is_set()) and time.monotonic() < ends:

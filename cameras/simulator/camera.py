@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .coding.repetition import Repetition
+from .picture.scenes import SCENES
 from .server.faults import Fault
 from .stream import Codec, check_format
 
@@ -38,7 +39,7 @@ class Controls(Protocol):
 
 
 class NotOnAir(RuntimeError):
-    """The camera has not been added to a simulator."""
+    """No simulator has the camera: it has not been added, or it was removed."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
@@ -48,32 +49,33 @@ class NotOnAir(RuntimeError):
 class SimulatedCamera:
     """Settings of one simulated camera. A Simulator reads them when the camera is added: do not change them afterwards.
 
-    `fault` (a failure to imitate) can be set at any time. It and the methods act at once. The constructor raises
-    ValueError for a path with other characters than letters, digits, - and _, an invalid size, rate or choice, and
-    settings that exclude each other.
+    `fault` (the Fault to imitate) can be set at any time. It and the methods act at once. The simulator keeps `width`,
+    `height` and `codec` at those of the running stream. The constructor raises ValueError for a path with other
+    characters than A-Z, a-z, 0-9, - and _, a number out of range, an unknown choice, and settings that exclude each
+    other.
     """
 
-    name: str
-    path: str
-    width: int = 0  # pixels, even; 0: the file's width, or 1280
-    height: int = 0  # pixels, even; 0: the file's height, or 720
-    fps: int = 25  # not used with a file
+    name: str  # in a drawn scene's caption; the title of the RTSP stream
+    path: str  # of the URL; unique in a simulator
+    width: int = 0  # pixels, even, at least 64; 0: the file's width, or 1280
+    height: int = 0  # the same; 0: the file's height, or 720; with a file, both sides are 0 or neither is
+    fps: int = 25  # frames per second of a drawn scene; not used with a file
     gop_seconds: float = 1.0  # between keyframes
     bit_rate: int = 2_000_000  # bits per second
     username: str = ""  # empty: no authentication
     password: str = field(default="", repr=False)
     file: Path | str | None = None  # play this clip in a loop instead of a drawn scene
     idr_on_play: bool = True  # send a keyframe at each PLAY; not in streams without IDR
-    scene: str = ""  # a name in scenes.SCENES; empty: chosen by the path
+    scene: str = ""  # "front-door", "car-park", "loading-dock", "garden"; empty: chosen by the path
     codec: str = "h264"  # or "h265", "mjpeg"
-    transport: str = "rtsp"  # or "http", which makes the codec "mjpeg"
+    transport: str = "rtsp"  # or "http", which sends "mjpeg" instead of "h264" and cannot send "h265"
     profile: str = ""  # of H.264: "baseline", "main", "high"; empty: baseline, or high with B-frames
-    b_frames: int = 0  # of H.264: B-frames in a row
-    slices: int = 1  # of H.264: slices per picture
+    b_frames: int = 0  # of H.264: B-frames in a row, 0 to 16
+    slices: int = 1  # of H.264: slices per picture, at most one per 16 rows
     repeat_parameter_sets: str = "keyframe"  # or "slice", "none", "once": see Repetition
     intra_refresh: bool = False  # of H.264: one IDR for the first client, then recovery points only
     open_gop: bool = False  # of H.264: one IDR for the first client, then I-frames with leading B-frames (2 by default)
-    truncate_every: int = 0  # truncate every n-th picture except keyframes; of MJPEG, every n-th picture
+    truncate_every: int = 0  # truncate every n-th picture except keyframes; of MJPEG, every n-th picture; 0: none
     lose_every: int = 0  # the same, but drop the picture, with a gap in the sequence numbers
     _fault: Fault = field(default=Fault.NONE, init=False, repr=False)
     _controls: Controls | None = field(default=None, init=False, repr=False)
@@ -103,12 +105,18 @@ class SimulatedCamera:
 
     @property
     def connections(self) -> int:
-        """Returns the number of open client connections that are set up (by RTSP SETUP or HTTP GET), playing or not."""
+        """Returns the number of open client connections that are set up (by RTSP SETUP or HTTP GET), playing or not.
+
+        Returns 0 if no simulator has the camera.
+        """
         return self._controls.connections if self._controls else 0
 
     @property
     def connections_total(self) -> int:
-        """Returns how many connections sent an authorized DESCRIBE (RTSP) or GET (HTTP) since the camera was added."""
+        """Returns how many connections sent an authorized DESCRIBE (RTSP) or GET (HTTP) since the camera was added.
+
+        Returns 0 if no simulator has the camera.
+        """
         return self._controls.connections_total if self._controls else 0
 
     @property
@@ -132,7 +140,8 @@ class SimulatedCamera:
         """Change the size, in pixels, of the running stream. The next frame is a keyframe.
 
         With repeat_parameter_sets="none" all connections are closed, because clients could not decode the new size.
-        Raises ValueError for a size that the camera cannot have, and NotOnAir if no simulator has the camera.
+        Raises ValueError for a size that the camera cannot have (see check_size and stream.check_format), and NotOnAir
+        if no simulator has the camera.
         """
         check_size(width, height)
         replace(self, width=width, height=height)  # raises ValueError
@@ -161,6 +170,7 @@ class SimulatedCamera:
             ("transport", TRANSPORTS),
             ("repeat_parameter_sets", tuple(Repetition)),
             ("profile", PROFILES),
+            ("scene", ("", *SCENES)),
         ):
             if getattr(self, name) not in known:
                 yield f"{name} is one of {', '.join(map(repr, map(str, known)))}, not {getattr(self, name)!r}"

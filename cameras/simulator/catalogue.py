@@ -14,8 +14,9 @@ SUBSTREAM_SIZE, SUBSTREAM_RATE = (640, 360), 400_000  # bits per second
 def substream_of(camera: SimulatedCamera) -> SimulatedCamera:
     """Create the substream of a camera: a second, smaller stream, served as another camera with "-sub" after its path.
 
-    It has 640x360 pixels, 400 kbit/s and the frame rate of its clip, or of a drawn scene 15 frames/s at most. It shows
-    the same scene only if the camera's `scene` is set.
+    It has 640x360 pixels, 400 kbit/s (not with MJPEG) and the frame rate of its clip, or of a drawn scene 15 frames/s
+    at most. Its other settings are the camera's. It may show another scene if the camera's `scene` and `file` are not
+    set.
     """
     width, height = SUBSTREAM_SIZE
     return replace(
@@ -39,8 +40,9 @@ def default_cameras(
 ) -> list[SimulatedCamera]:
     """Create `count` cameras with different names and paths. They show four drawn scenes in turn, or the clip `file`.
 
-    `width` and `height` are pixels; 0 means 1280 and 720, or the clip's own. `fps` applies to drawn scenes. `codec` and
-    `transport` are those of SimulatedCamera, which raises ValueError for invalid settings.
+    `width` and `height` are pixels; 0 means 1280 and 720, or the clip's own. With a clip, both are 0 or neither is.
+    `fps` (frames per second) applies to drawn scenes. `codec` and `transport` are those of SimulatedCamera, which
+    raises ValueError for invalid settings.
     """
     names = [*NAMES, *(f"Camera {number}" for number in range(len(NAMES) + 1, count + 1))]
     scenes = cycle(slug(name) for name in NAMES)

@@ -16,7 +16,9 @@ from nvr.deadlines import CONNECT, PAUSE, STATEMENT, limited
 
 
 class Outage:
-    """Remembers whether the database server hangs, as this process last saw it. New connections fail at once then."""
+    """Remembers whether the database server hangs, as this process last saw it. New connections fail at once then, in
+    processes that serve requests.
+    """
 
     def __init__(self) -> None:
         self._until = 0.0  # time.monotonic() until which connections fail; 0: the server answers
@@ -27,8 +29,9 @@ class Outage:
         self._until = time.monotonic() + PAUSE
 
     def connect(self, *arguments: Any, **options: Any) -> "BoundedConnection":
-        """Connect with psycopg's `arguments` and `options`. Raises psycopg.OperationalError at once for `PAUSE` seconds
-        after a timeout, and after that while another thread tries to connect.
+        """Connect with psycopg's `arguments` and `options`. In a process that serves requests, raises
+        psycopg.OperationalError at once for `PAUSE` seconds after a timeout, and after that while another thread tries
+        to connect.
         """
         if not self._until or not limited.is_set():
             return BoundedConnection.connect(*arguments, **options)
@@ -56,7 +59,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Run psycopg's `wait`. In a process that serves requests, and without a `timeout` of the caller, wait
-        `STATEMENT` seconds at most, then close the connection and raise OperationalError.
+        `STATEMENT` seconds at most, then close the connection, call `outage.begin` and raise OperationalError.
         """
         if timeout is not None or not limited.is_set():
             return super().wait(gen, interval, timeout)

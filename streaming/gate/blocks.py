@@ -20,8 +20,8 @@ from streaming.store.scripts import Store
 @dataclass(frozen=True)
 class Block:
     user_id: str
-    user: str  # name at the time of the block
-    message: str  # to the user
+    user: str  # name at the time of the block; the id if unknown
+    message: str  # to the user; may be empty
     seconds_left: int
     by: str  # name of the administrator; empty if unknown
 

@@ -22,7 +22,8 @@ class EvictionPolicy:
         self.name = ""  # the maxmemory-policy of a Redis that may evict keys; empty if it evicts none
 
     async def run(self) -> None:
-        """Read Redis's maxmemory-policy each minute, until cancelled. Logs each change to one that evicts keys."""
+        """Read Redis's maxmemory-policy each minute, until cancelled. Logs each change to one that evicts keys. While
+        Redis fails, tries again every 2 s."""
         while True:
             try:
                 await self.read()

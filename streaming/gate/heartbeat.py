@@ -78,7 +78,8 @@ class Heartbeat:
 
     async def _reenter(self, slot: Slot) -> str:
         """Acquire the lease of a running stream again, after Redis has lost its data. Returns "granted", "lost" (too
-        late: the stream must end), or "full" (try again: other workers may still have to release leases again)."""
+        late: the stream must end), or "full" (try again: other workers may still have to release leases again). Raises
+        GateUnavailableError if Redis fails."""
         if lease_clock() >= slot.fence_at:
             return "lost"
         outcome, _ = await self._held.acquire(slot, reentry=True)

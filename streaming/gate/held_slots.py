@@ -18,7 +18,8 @@ class HeldSlots:
         self._scripts, self._fence = scripts, fence
         self._slots: dict[str, Slot] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self.generation = ""  # of Redis's data, when the slots were last acquired or renewed
+        # Id of Redis's data at the last complete renewal; before one, at the first acquire; "": none yet.
+        self.generation = ""
 
     def __iter__(self) -> Iterator[Slot]:
         """Iterate over a copy of the slots: they may come and go while the caller awaits."""
@@ -33,9 +34,9 @@ class HeldSlots:
     async def acquire(self, slot: Slot, *, reentry: bool = False) -> tuple[str, list[Any]]:
         """Acquire the lease of a slot (the right to one stream) in Redis. Holds the slot if the outcome is "granted".
 
-        Returns the outcome, such as "granted", "full" or "waits" (in line), and the facts that acquire.lua lists for
-        it, such as the streams in use. `reentry`: this worker held the lease until Redis lost its data. Raises
-        GateUnavailableError if Redis fails.
+        Does not wait for a slot. Returns the outcome, such as "granted", "full" or "waits" (in line), and its facts,
+        such as the streams in use. acquire.lua lists both, with the generation before the facts. `reentry`: this worker
+        held the lease until Redis lost its data. Raises GateUnavailableError if Redis fails.
         """
         sent_at = lease_clock()
         # If the call fails or is cancelled at the await, it may still reach Redis later, even after a call that succeeds.
@@ -50,8 +51,8 @@ class HeldSlots:
 
     def move_fence(self, slot: Slot, sent_at: float) -> None:
         """Set the fence of a slot, the time by which its lease must be renewed again. `sent_at`: seconds of
-        lease_clock() when the successful acquire or renewal was sent. The lease in Redis runs from a later moment, so
-        the stream always ends before the lease."""
+        lease_clock() when the successful acquire or renewal was sent. The lease in Redis is longer and runs
+        from a later moment, so the stream ends before the lease."""
         slot.fence_at = sent_at + self._fence
         if self._timer is None:  # otherwise it waits for an earlier fence
             self._start_timer(slot.fence_at)

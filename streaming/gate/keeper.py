@@ -85,14 +85,13 @@ class Keeper:
                 self._wake_later(RETRY)
 
     async def until_released(self) -> None:
-        """Wait until no lease of a slot that was given back is left to release."""
+        """Wait until `run` has emptied `returning`: each lease is released, or has expired."""
         while self._returning:
             self._released.clear()
             await self._released.wait()
 
     async def release(self) -> None:
-        """Try once to release the leases of all slots that were given back. Raises GateUnavailableError if Redis
-        fails."""
+        """Try once to release the leases of all slots in `returning`. Raises GateUnavailableError if Redis fails."""
         now = time.monotonic()
         self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}
         while self._returned and next(iter(self._returned.values()))[1] <= now:

@@ -35,7 +35,7 @@ STORE_KEYS = (
     TOTALS,
     LINE,
 )  # the first keys of each script that admits or releases
-TICKET_LIFE = 5_000  # ms for which a ticket counts without being kept
+TICKET_LIFE = 5_000  # ms for which a ticket, an entry in the line, counts without being renewed
 LOOK = 500  # ms between two looks, of all workers, for slots that became free unnoticed
 MIN_TOLERANCE = 1.0  # seconds by which Redis's clock may be ahead of what is expected: a call may take that long
 
@@ -56,9 +56,9 @@ class LeaseScripts:
         """Ask Redis for the lease of a slot (the right to one stream). Returns [outcome, generation, *facts].
 
         The outcome is "granted", "waits" (in line for a slot), "wait" (until Redis has recovered from a loss of data),
-        or the reason of a refusal. The facts are the values that acquire.lua lists for it, such as the streams in use.
-        The generation is an id that changes when Redis loses data. `reentry`: the worker held this lease before such a
-        loss.
+        or a refusal: "full", "budget", "line_full", "blocked", or "lost" (too late for a re-entry). The facts are the
+        values that acquire.lua lists for it, such as the streams in use. The generation is an id that changes when
+        Redis loses data. `reentry`: the worker held this lease before such a loss.
         """
         limits = slot.terms.limits
         keys = [*STORE_KEYS, BLOCKS + slot.holder.user_id, *[limit.key for limit in limits]]
@@ -117,8 +117,8 @@ class LeaseScripts:
         """Renew the entries of this worker's viewers, with these `ids`, in the line of those who wait for a slot.
 
         Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order (sort
-        key), position (from 1), key of the limit that refuses the viewer, and the leases that count against this limit
-        (0 for a bandwidth limit).
+        key, as text), position (from 1), key of the limit that refuses the viewer, and the leases that count against
+        this limit (0 for a bandwidth limit).
         """
         waiting, tickets = await self._store.run(
             "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, self._latest_ms(), json.dumps(ids)]
@@ -126,7 +126,7 @@ class LeaseScripts:
         return waiting, tickets
 
     async def abandon(self, slot: Slot, seconds: float) -> None:
-        """Keep the lease of a viewer whose connection was lost for `seconds`, in which they may take it again."""
+        """Keep the lease of a viewer who has lost their connection. They may take it again for `seconds` from now."""
         await self._store.run("gate/abandon", [LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
 
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:
@@ -169,8 +169,8 @@ class LeaseScripts:
 
 def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
     """Returns the keys and arguments of release.lua, the script that removes leases. `resume`: seconds in which their
-    viewers may come back to the front of the waiting line, or to the position in it that they had. `latest_ms`: the
-    latest time (Unix ms) that Redis's clock may show now, 0: unknown."""
+    viewers may come back to the front of the waiting line, or to the position in it that they had; 0: they may not.
+    `latest_ms`: the latest time (Unix ms) that Redis's clock may show now, 0: unknown."""
     return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
 
 

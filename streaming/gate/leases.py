@@ -1,5 +1,5 @@
-"""The data of the gate, which limits concurrent streams: limits, holders, places in line, usage, and `Slot`, which tells
-a stream when it has lost its right to run. `lease_clock` is the clock of these rights.
+"""The data of the gate, which limits concurrent streams: limits, holders, places in line, usage, and `Slot`, which
+tells a stream when it has lost its right to run. `lease_clock` is the clock of these rights.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ class Rate:
     estimate in kbit/s, if none was measured.
     """
 
-    field: str = ""  # camera and quality
+    field: str = ""  # camera id and quality, as limits/admission.py: rate_of joins them
     kbps: int = 0
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The limits under which a stream is admitted, and its expected `rate`. The budgets are in kbit/s for all streams
-    together, 0: unlimited. `trial_budget` is tested, but not enforced.
+    """The limits under which a stream is admitted, that of all streams first, and its expected `rate`. The budgets are
+    in kbit/s for all streams together, 0: unlimited. `trial_budget` is tested, but not enforced.
     """
 
     limits: tuple[Limit, ...]
@@ -60,8 +60,8 @@ class Terms:
 class Kind(IntEnum):
     """The classes of viewers who wait for a slot; lower ones go first.
 
-    FRONT: came back after a lost connection, or was moved there by an administrator. OPERATOR: may use reserved slots.
-    BACKGROUND: asks for a stream that nobody watches closely.
+    FRONT, which only Redis gives: came back to a stream after a lost connection, or was moved there by an
+    administrator. OPERATOR: may use reserved slots. BACKGROUND: asks for a stream that nobody watches closely.
     """
 
     FRONT = 0
@@ -75,15 +75,15 @@ class Asking:
     """How a viewer asks for a slot (the right to one stream): whether they wait in line for it, in which class, and
     which former stream's slot or place in the line they take over.
 
-    `most`: how many viewers may be in line. `seconds`: the longest wait.
+    `most`: how many viewers of all workers may be in line. `seconds`: the longest wait.
     """
 
     wait: bool = False  # for a slot, in line, instead of being refused
     kind: Kind = Kind.ORDINARY
     most: int = 0  # how many may be in line
     seconds: float = 0.0  # how long to wait at most
-    resume: str = ""  # lease or ticket that this viewer had until a moment ago
-    replace: str = ""  # lease of the same user that shall end for this one
+    resume: str = ""  # id of the lease or entry in line that this viewer had until a moment ago
+    replace: str = ""  # id of a lease of the same user that shall end for this one; ignored with `resume`
 
     @property
     def may_wait(self) -> bool:
@@ -98,12 +98,13 @@ PLAIN = Asking()
 class Place:
     """The position of a viewer in the line of those who wait for a slot, and the error of the limit in their way.
 
-    `position`: from 1, or 0 if a stream of their own ends for them. `waiting`: viewers in line. `since`: Unix ms.
+    `position`: from 1, or 0 if a stream of their own ends for them. `waiting`: viewers in line. `since`: when the
+    viewer asked for a slot, in Unix ms.
     """
 
     position: int  # from 1; 0: a viewing of their own ends and hands over its slot
     waiting: int  # viewers in line
-    since: float  # Unix ms
+    since: float  # when the viewer asked, Unix ms
     refusal: LimitReachedError
 
 
@@ -111,12 +112,12 @@ class Place:
 class Holder:
     """The user, camera, quality and network address of the stream that holds a slot, as administrators see them."""
 
-    user: str
-    camera: str
+    user: str  # name
+    camera: str  # name
     camera_id: str
-    quality: str
+    quality: str  # name of the picture quality, such as "medium"
     address: str
-    since: float  # Unix milliseconds
+    since: float  # when the viewer asked, Unix milliseconds
     user_id: str = ""
 
     def as_json(self, worker: str) -> str:
@@ -156,7 +157,7 @@ class Usage:
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data
-    holders: dict[str, dict[str, Any]]  # lease id -> Holder's fields
+    holders: dict[str, dict[str, Any]]  # lease id -> fields of Holder, and worker (id); {} if Redis has none
     workers: dict[str, dict[str, Any]]  # worker id -> its report
     ordinary: int  # holders that may not use reserved slots
     counted: int  # kbit/s that all streams together are counted with
@@ -175,8 +176,8 @@ class Slot:
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
     in_use: int = 0  # leases in the first set at the admission
     would_refuse: LimitReachedError | None = None  # refusal of the dry run
-    lost: asyncio.Event = field(default_factory=asyncio.Event)
-    described: bool = True
+    lost: asyncio.Event = field(default_factory=asyncio.Event)  # set by HeldSlots.lose()
+    described: bool = True  # whether Redis has the newest `holder`
     reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
     asking: Asking = PLAIN
     order: float = 0.0  # of the ticket in the line; 0: none yet

@@ -13,7 +13,7 @@ from streaming.errors import (
     UserLimitReachedError,
 )
 from streaming.gate.leases import Kind
-from streaming.gate.readings import read_holders, read_leases
+from streaming.gate.readings import read_holders, read_leases, read_summary
 from streaming.gate.stop_orders import ORDER_EXPIRY
 from streaming.store import worker_events
 from streaming.store.keys import ADDRESS_SET, CAMERA_SET, LINE, ORDERS, ORDINARY_SET, USER_SET
@@ -30,9 +30,10 @@ REFUSALS: dict[str, type[LimitReachedError]] = {
 
 
 async def read_line(store: Store) -> list[dict[str, Any]]:
-    """Returns the viewers who wait in line for a slot, the next one first, 1,000 at most. Each row has id, user,
-    user_id, camera (name), camera_id, quality, address, worker, since (Unix ms), class (lower-case name of `Kind`), and
-    reason (that of the limit that holds the viewer up). Raises GateUnavailableError if Redis fails."""
+    """Returns the viewers who wait in line for a slot, the next one first, 1,000 at most. Each row has id (that of the
+    stream they wait for), user (name), user_id, camera (name), camera_id, quality, address, worker (id), since (Unix
+    ms), class (lower-case name of `Kind`), and reason (`reason` of the error in streaming/errors.py for the limit that
+    holds the viewer up). Raises GateUnavailableError if Redis fails."""
     _, listed = await store.run("gate/waiting", [LINE], [0, MOST - 1])
     return [
         _row(id, json.loads(text), queue) for id, text, queue in zip(*(listed[n::3] for n in range(3)), strict=True)
@@ -40,21 +41,26 @@ async def read_line(store: Store) -> list[dict[str, Any]]:
 
 
 async def count_held_up(store: Store, counts: Callable[[Kind], bool]) -> int:
-    """Returns how many viewers wait because all slots are in use, not because of another limit. `counts`: whether to
-    count a class of viewers. Considers the first 1,000 in line. Raises GateUnavailableError if Redis fails."""
+    """Returns how many viewers wait because all slots that they may use are in use (only operators may use reserved
+    ones), not because of another limit. Returns 0 while Redis recovers from a loss of data: there may be room.
+    `counts`: whether to count a class of viewers. Considers the first 1,000 in line. Raises GateUnavailableError if
+    Redis fails."""
+    if (await read_summary(store, rates=False)).recovering:
+        return 0
     line = await read_line(store)
     return sum(row["reason"] == LimitReachedError.reason and counts(Kind[row["class"].upper()]) for row in line)
 
 
 async def move_to_front(store: Store, id: str) -> bool:
-    """Move the viewer with this id to the front of the line of those who wait for a slot. Returns False if they do not
-    wait. Raises GateUnavailableError if Redis fails."""
+    """Move a viewer to the front of the line of those who wait for a slot. `id`: as in `read_line`. Returns False if
+    they do not wait. Raises GateUnavailableError if Redis fails."""
     return await _change(store, id, "front")
 
 
 async def remove(store: Store, id: str, message: str = "") -> bool:
-    """Remove the viewer with this id from the line of those who wait for a slot, and send them `message`. Returns False
-    if they do not wait. Raises GateUnavailableError if Redis fails."""
+    """Remove a viewer from the line of those who wait for a slot, and send them `message` (empty: that of
+    StoppedByAdministratorError). `id`: as in `read_line`. Returns False if they do not wait. Raises
+    GateUnavailableError if Redis fails."""
     removed = await _change(store, id, "remove", message)
     if removed:
         await worker_events.send({"type": worker_events.Kind.ORDERS})

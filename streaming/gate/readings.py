@@ -54,8 +54,8 @@ async def check_writes(store: Store) -> None:
 
 async def read_summary(store: Store, worker: str = "", *, rates: bool) -> Summary:
     """Returns how many slots are in use, one for each stream, and how many viewers wait. `worker`: id of the worker
-    whose bandwidth of still pictures is included. `rates`: whether to include the bandwidth that all streams are
-    counted with. Raises GateUnavailableError if Redis fails."""
+    whose bandwidth of still pictures is included; empty: none. `rates`: whether to include the bandwidth that all
+    streams are counted with. Raises GateUnavailableError if Redis fails."""
     keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS, LINE]
     now, ready_at, *figures = await store.run("gate/summary", keys, [worker, int(rates)])
     return Summary(now, now < ready_at, *figures)
@@ -84,14 +84,14 @@ async def read_holders(store: Store, leases: Sequence[str]) -> dict[str, dict[st
 
 
 async def read_reports(store: Store, workers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Returns the newest report of each of these workers by worker id. Leaves out workers without a report. Raises
-    GateUnavailableError if Redis fails."""
+    """Returns the newest report of each of these workers, whose ids are given, by worker id. reports/reporter.py makes
+    the reports. Leaves out workers without one. Raises GateUnavailableError if Redis fails."""
     return await _read_fields(store, REPORTS, workers)
 
 
 async def read_workers(store: Store) -> dict[str, dict[str, Any]]:
     """Returns the newest report of each running worker by worker id. `seen` in it: when the worker reported last, in
-    Unix ms. Raises GateUnavailableError if Redis fails."""
+    Unix ms. reports/reporter.py makes the reports. Raises GateUnavailableError if Redis fails."""
     members: list[str] = await store.run("gate/unexpired", [WORKERS], [])
     ends = dict(zip(members[::2], map(float, members[1::2]), strict=True))
     reports = await read_reports(store, list(ends))

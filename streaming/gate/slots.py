@@ -71,8 +71,8 @@ class Gate:
         ]
 
     async def stop(self, seconds: float) -> None:
-        """Release all slots of this worker, for `seconds` at most, and end the Gate's tasks. Slots that are not
-        released by then become free when their leases expire."""
+        """Release all slots of this worker, for `seconds` at most, and end the Gate's tasks. Does not end the streams.
+        Slots that are not released by then become free when their leases expire."""
         for slot in self.held:
             self.keeper.give_back(slot)
         self.keeper.give_back_kept()

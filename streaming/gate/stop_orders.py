@@ -15,8 +15,9 @@ ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """Let a stream's worker end it, within a second, and send `message` to its viewer. `block_seconds`, unless 0, also
-    blocks the user for that time, in the name of the administrator `by`, and ends the user's other streams. Returns
+    """Let a stream's worker end it, within a second, and send `message` to its viewer: the first 200 characters; empty:
+    the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks the user for that time, a day at
+    most, and ends the user's other streams. `by`: name of the administrator, which the list of blocks shows. Returns
     whether the stream exists. Raises GateUnavailableError if Redis fails."""
     return bool(await _order(store, viewing_id, "", message, block_seconds, by))
 
@@ -24,10 +25,11 @@ async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: 
 async def stop_camera(
     store: Store, camera_id: str, message: str = "", block_seconds: int = 0, by: str = "", spared: str = ""
 ) -> int:
-    """Let the workers end all streams of a camera, within a second, and send `message` to their viewers.
-    `block_seconds`, unless 0, also blocks their users for that time, in the name of the administrator `by`, and ends
-    all streams of these users. The user with the id `spared` is not blocked. Returns how many streams end. Raises
-    GateUnavailableError if Redis fails."""
+    """Let the workers end all streams of a camera, within a second, and send `message` to their viewers: the first 200
+    characters; empty: the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks their users for
+    that time, a day at most, and ends all streams of these users. `by`: name of the administrator, which the list of
+    blocks shows. The user with the id `spared` is not blocked, but their streams of the camera end. Returns how many
+    streams end. Raises GateUnavailableError if Redis fails."""
     return len(await _order(store, "", CAMERA_SET + camera_id, message, block_seconds, by, spared))
 
 

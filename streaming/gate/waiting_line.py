@@ -79,15 +79,15 @@ class WaitingLine:
         self._somebody = asyncio.Event()
 
     def enter(self, slot: Slot, on_place: OnPlace) -> Waiter:
-        """Renew the entry of a viewer who waits for `slot`, until `leave`. Returns the object on which they wait.
-        `on_place`: is awaited with each new place in the line.
+        """Let `keep` renew the entry of a viewer who waits for `slot`, and `listen` wake them, until `leave`. Returns
+        the object on which they wait. `on_place`: is awaited with each new place in the line.
         """
         waiter = self._waiters[slot.id] = Waiter(slot, on_place)
         self._somebody.set()
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Renew a viewer's entry in the line no more. The caller must release the slot's id, which removes it."""
+        """Renew a viewer's entry in the line no more. The caller must release the slot, which removes the entry."""
         del self._waiters[waiter.slot.id]
         if not self._waiters:
             self._somebody.clear()
@@ -111,8 +111,8 @@ class WaitingLine:
                 await asyncio.sleep(RETRY)
 
     async def keep_once(self) -> None:
-        """Renew the entries of this worker's viewers in the line once, and note their new places. Viewers whose entry
-        is gone ask for a slot again. Raises GateUnavailableError if Redis fails.
+        """Renew the entries of this worker's viewers in the line once, and let them hear of their new places. Viewers
+        whose entry is gone ask for a slot again. Raises GateUnavailableError if Redis fails.
         """
         asked = dict(self._waiters)
         waiting, tickets = await self._scripts.keep_waiting(list(asked))

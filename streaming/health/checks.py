@@ -38,16 +38,20 @@ SILENT = "The camera was opened, but sent no picture in time."
 
 
 class CameraChecks:
-    """Opens cameras in the background, for one worker, to learn whether they work."""
+    """Opens cameras in the background, for one worker, to learn whether they work.
+
+    `sights`: gets the results. `is_draining`: returns whether this worker shuts down; then it opens no further camera.
+    """
 
     def __init__(self, hub: Hub, store: Store, sights: Sights, is_draining: Callable[[], bool]) -> None:
         self._hub, self._store, self._sights, self._is_draining = hub, store, sights, is_draining
 
     async def look(self) -> None:
-        """Open each camera that nobody has read for `STREAM_CHECK_MINUTES`, if it is this worker's turn among all
-        workers.
+        """Check each camera that nobody has read for `STREAM_CHECK_MINUTES` (0: none), one after another, if it is this
+        worker's turn among all workers.
 
-        Opens no further one after two minutes. Raises GateUnavailableError if Redis fails.
+        Opens no further one after two minutes or 100 cameras, when the worker shuts down, or when its hub has no place
+        to spare. Returns if the database does not answer. Raises GateUnavailableError if Redis fails.
         """
         minutes, ends_at = conf.CHECK.value, time.monotonic() + TURN
         if not minutes or not await self._is_my_turn():
@@ -64,16 +68,18 @@ class CameraChecks:
             await asyncio.sleep(GAP)
 
     async def _is_my_turn(self) -> bool:
-        """Returns whether this worker may check cameras now. Raises GateUnavailableError if Redis fails.
+        """Claim the turn to check cameras. Returns whether this worker has it now. Raises GateUnavailableError if Redis
+        fails.
 
-        A turn outlasts its last check, so two workers never check at the same time.
+        A turn outlasts its last check, so that two workers do not check at the same time.
         """
         return await claim_turn(self._store, CHECKS, TURN + _longest())
 
     async def check(self, camera: Camera) -> None:
         """Open `camera` for a moment, and record whether it sends pictures or why not.
 
-        Records nothing if this worker may open no further camera.
+        Gives up after four times STREAM_READ_TIMEOUT_SECONDS. Records nothing if this worker may open no further
+        camera.
         """
         try:
             await self._open(str(camera.pk), camera.source)
@@ -106,5 +112,5 @@ class CameraChecks:
 
 
 def _longest() -> float:
-    """Returns the seconds that a check takes at most."""
+    """Returns the seconds after which a check gives up."""
     return 4 * conf.READ_TIMEOUT.value

@@ -15,11 +15,11 @@ MAX_LISTED = 1_000  # cameras with a problem
 class Problem(NamedTuple):
     camera: str  # id
     name: str
-    state: str
+    state: str  # of CameraHealth.State
 
 
 class Overview(NamedTuple):
-    counts: dict[str, int]  # state -> enabled cameras with an address
+    counts: dict[str, int]  # state (of CameraHealth.State, or NEVER_TRIED) -> enabled cameras with an address
     problems: list[Problem]
 
 

@@ -47,7 +47,7 @@ def store(sights: Mapping[str, Sight], reconnections: Mapping[tuple[str, int], i
     """Store the newest result of reading each camera, unless a newer one is stored. `sights`: camera id -> result.
 
     `reconnections`: (camera id, Unix time / 3600) -> how often the camera was lost in this hour, to be added. Ignores
-    deleted cameras.
+    deleted cameras. Raises django.db.Error if the database fails.
     """
     ids = {UUID(camera) for camera in (*sights, *(camera for camera, _ in reconnections))}
     with transaction.atomic():
@@ -93,7 +93,8 @@ def reconnections_in_a_day(row: CameraHealth) -> int:
 
 
 def due(minutes: float, most: int) -> list[Camera]:
-    """Returns at most `most` enabled cameras that no worker has read, or tried to, in the last `minutes`.
+    """Returns at most `most` enabled cameras with an address that no worker has read, or tried to, in the last
+    `minutes`.
 
     Those that were never tried, or not since their settings changed, come first.
     """

@@ -1,6 +1,6 @@
 """Collects for each camera that this worker reads, or tries to, whether it sends pictures or why not (a `Sight`).
 
-Writes the newest one of each camera to the database every five seconds.
+Every five seconds, writes the newest one of each camera to the database, but one without news only once a minute.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ class Sights:
         self._written: dict[str, tuple[float, object]] = {}  # camera -> time.monotonic() and what was told
 
     def on_condition(self, camera: str, condition: Condition, facts: VideoFacts | None) -> None:
-        """Note that a camera was opened, could not be opened, or was lost. `camera`: id of its stream.
+        """Keep for the next write that a camera was opened, could not be opened, or was lost. Losses are also counted.
 
-        `facts`: codec, size and frame rate of its video; None if this worker does not read it. Ignores substreams, the
-        cameras' smaller second streams.
+        `camera`: id of its stream. `facts`: codec, size and frame rate of its video; None if this worker is not
+        connected to the camera. Ignores substreams, the cameras' smaller second streams.
         """
         if is_substream(camera):
             return
@@ -54,7 +54,9 @@ class Sights:
             self.add(camera, Sight(timezone.now(), facts=facts))
 
     def look(self) -> None:
-        """Note each camera that has sent pictures to this worker for over a second as working, with its frame rate."""
+        """Keep for the next write that each camera works that has sent pictures to this worker for over a second, and
+        its frame rate.
+        """
         now, before = timezone.now(), time.monotonic() - MEASURABLE
         for active in self._cameras():
             is_live = active.condition.state is State.LIVE and active.condition.since <= before
@@ -95,9 +97,10 @@ class Sights:
                 failure = type(error)
 
     async def write(self) -> None:
-        """Write results that differ from the last written ones, and how often cameras were lost, to the database.
+        """Write new results, and how often cameras were lost, to the database.
 
-        Raises django.db.Error; nothing is lost then.
+        A result that equals the last written one is written only after a minute. Raises django.db.Error if the database
+        fails; nothing is lost then.
         """
         oldest = time.monotonic() - UNCHANGED
         self._written = {camera: told for camera, told in self._written.items() if told[0] > oldest}

@@ -17,7 +17,7 @@ MAX_UNIT_BYTES = 8_000_000  # of the largest access unit, by default
 class AccessUnit(NamedTuple):
     data: bytes
     key: bool  # decoding can start here: H.264 has an IDR picture (H.265: an IRAP picture) with its parameter sets in front
-    presented_at: float  # microseconds
+    presented_at: float  # the camera's presentation time, microseconds
     codec: str = ""  # WebCodecs' name such as "avc1.42C01F" for a keyframe of H.264 or H.265, else ""
     parameters: bytes = b""  # the current parameter sets for a keyframe of H.264 or H.265, else empty
     read_at: float = 0.0  # Unix milliseconds of the worker's clock when it was read from the camera
@@ -27,7 +27,7 @@ def nal_units(data: bytes, syntax: Syntax = nal_syntax.H264) -> Iterator[tuple[i
     """Yields type, begin and end of each NAL unit in `data`, which is in Annex B format.
 
     The type is nal_unit_type. The unit is `data[begin:end]`: without its start code, but with the zero bytes behind it.
-    `syntax`: that of the codec.
+    `syntax`: that of the codec, nal_syntax.H264 or nal_syntax.H265.
     """
     position = data.find(b"\x00\x00\x01")
     while position >= 0:
@@ -94,8 +94,8 @@ class H264:
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
         """Returns the access units that `data`, one read of the camera, completes: none, one or two.
 
-        `presented_at`: the picture's presentation time, microseconds. `read_at`: Unix milliseconds of the worker's
-        clock.
+        `presented_at`: the picture's presentation time, microseconds. `read_at`: when `data` was read, Unix
+        milliseconds of the worker's clock.
         """
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone belong to the next picture

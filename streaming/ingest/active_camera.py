@@ -40,8 +40,9 @@ class CameraEvents:
 class Feed:
     """One viewer's view of a camera: their queue of frames (`mailbox`), and the camera's connection state.
 
-    `camera`: the camera's stream that the frames come from. `take_over` changes it. `quality`: the wanted one, by its
-    name within that stream. `formats`: those that the viewer plays. Video in other formats is sent as JPEG.
+    `camera`: the camera's stream that the frames come from. `take_over` changes it. `quality`: the wanted one, a key of
+    QUALITIES; "original" is that stream's own video. `formats`: those that the viewer plays. Video in other formats is
+    sent as JPEG. Frames come only after `camera.join(feed)`.
     """
 
     def __init__(self, camera: "ActiveCamera", quality: str, formats: frozenset[Format]) -> None:
@@ -50,7 +51,7 @@ class Feed:
         self.mailbox = Mailbox()
         self.condition = camera.condition
         self._changed = asyncio.Event()
-        self.noticed = asyncio.Event()  # the stream's condition or shape has changed
+        self.noticed = asyncio.Event()  # the stream's condition or shape has changed; who waits clears it
 
     @property
     def format(self) -> Format:
@@ -66,9 +67,9 @@ class Feed:
             self.camera.join(self)
 
     def take_over(self, other: "Feed") -> None:
-        """Move to the stream of `other`, a feed of the same camera, which gets no more frames.
+        """Move to the stream of `other`, a feed of the same camera, and take its quality, waiting frames and condition.
 
-        Take its quality, waiting frames and condition.
+        `other` gets no more frames.
         """
         before, self.camera, self.quality = self.camera, other.camera, other.quality
         self.mailbox.take_over(other.mailbox)
@@ -88,12 +89,15 @@ class Feed:
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture to its arrival, by the camera's clock. None: not known."""
         return self.camera.capture.camera_delay
 
     @property
     def has_news(self) -> bool:
-        """Whether the camera's condition has changed since `changed` returned. The viewer must be told of it first."""
+        """Whether the camera's condition has changed since `changed` last returned.
+
+        The viewer must be told of it before the next frame.
+        """
         return self._changed.is_set()
 
     async def changed(self) -> Condition:
@@ -136,7 +140,9 @@ class ActiveCamera:
         self._linger: asyncio.TimerHandle | None = None
 
     def start(self, executor: Executor, on_end: "Callable[[ActiveCamera, asyncio.Future[None]], None]") -> None:
-        """Run the capture in a thread of `executor`, then call `on_end`. Raises FullError if no thread is free."""
+        """Start the capture in a thread of `executor`. When it ends, call `on_end` with this object and its future, on
+        the event loop. Raises FullError if no thread is free.
+        """
         self.done = asyncio.wrap_future(executor.submit(self.capture.run))
         # In a new context: the current one belongs to the first viewer, and the capture serves many.
         self.done.add_done_callback(lambda done: on_end(self, done), context=Context())
@@ -145,7 +151,7 @@ class ActiveCamera:
     def facts(self) -> VideoFacts | None:
         """Codec, size and frame rate of the camera's video. None: this worker is not connected to the camera.
 
-        The rate is the announced one, or the measured one if the two differ by more than RATE_TOLERANCE.
+        The rate is the announced one, or the measured one if that is known and differs by more than RATE_TOLERANCE.
         """
         facts, measured = self.capture.facts, self.capture.rate
         if facts is None or abs(measured - facts.frames_per_second) <= facts.frames_per_second * RATE_TOLERANCE:
@@ -181,7 +187,7 @@ class ActiveCamera:
         self._post(self.tell, condition)
 
     def _post(self, handler: Callable[[Any], None], value: object, *, urgent: bool = True) -> None:
-        """Let the event loop call `handler(value)`, in order. If not `urgent`, it waits until the loop wakes anyway."""
+        """Let the event loop call `handler(value)`, in order. If not `urgent`, it may wait for others (see Inbox)."""
         try:
             self._inbox.put(handler, value, urgent=urgent)
         except RuntimeError:  # the loop is closed: this process ends
@@ -198,7 +204,7 @@ class ActiveCamera:
             feed.mailbox.put(frame)
 
     def _add_to_group(self, frame: Frame) -> None:
-        """Add a frame to the GOP for new viewers. A GOP that grows too large is dropped until the next keyframe."""
+        """Add a frame to the GOP for new viewers. One of more than GROUP_BYTES is dropped until the next keyframe."""
         if frame.flags & Flag.KEY:
             self._group, self._group_bytes = [], 0
         if self._group or frame.flags & Flag.KEY:
@@ -216,7 +222,7 @@ class ActiveCamera:
 
     def _set_own_format(self, format: Format) -> None:
         """Set the format in which the camera's own video is sent; JPEG: it is not sent unchanged. If it is new, drop
-        the GOP and the waiting frames of the feeds of `original`, and switch these feeds to it.
+        the GOP and the waiting frames of the feeds of `original`. Those whose viewers play it get it from now on.
         """
         if format is not self.own_format:
             self.own_format, self._group = format, []
@@ -231,7 +237,7 @@ class ActiveCamera:
             feed.noticed.set()
 
     def tell(self, condition: Condition) -> None:
-        """Set the camera's condition, tell all feeds, and call the callbacks of `CameraEvents`."""
+        """Set the camera's condition, tell all feeds, and call those callbacks of `CameraEvents` that it concerns."""
         self._events.on_condition(self.id, condition, self.facts)
         if condition.state is not self.condition.state:
             self._events.on_change()

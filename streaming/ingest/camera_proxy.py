@@ -45,7 +45,7 @@ PROBLEMS |= {REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
 
 
 def problem_of(reason: str) -> Problem:
-    """Returns the failure's kind by `reason`, the text in `CameraProxy.problem`; NO_PICTURE if that has none."""
+    """Returns the failure's kind by `reason`, the text in `CameraProxy.problem`; NO_PICTURE if not in `PROBLEMS`."""
     return PROBLEMS.get(reason, Problem.NO_PICTURE)
 
 
@@ -53,15 +53,14 @@ class ProxyError(Exception):
     """The camera sent a redirect, something too large, or no RTSP or HTTP reply. Administrators see the message."""
 
 
-known_cameras: set[str] = set()  # addresses of those in this process
+known_cameras: set[str] = set()  # addresses of cameras whose marker bits were right, as this process has seen
 
 
 class CameraProxy:
     """Connects to a camera, and forwards data between it and FFmpeg until `close`. Any thread may call its methods.
 
-    `largest_picture`: bytes. Raises ConnectError if the camera cannot be reached within `timeout` seconds, or its
-    address is not allowed: not in `networks` or, if these are empty, in cameras.networks.REFUSED_NETWORKS.
-    """
+    `largest_picture`: bytes. `networks`: where cameras may be; empty: all except cameras.networks.REFUSED_NETWORKS.
+    The constructor raises ConnectError if the camera is elsewhere, or not reached within `timeout` seconds."""
 
     def __init__(
         self, source: CameraSource, timeout: float, largest_picture: int, networks: tuple[Network, ...] = ()
@@ -69,7 +68,7 @@ class CameraProxy:
         self._source, self._timeout, self._networks = source, timeout, networks
         self._most = largest_picture + IN_SOCKETS  # bytes without a picture
         self._passed = 0  # bytes since FFmpeg returned the last picture
-        self.problem = ""  # why the camera cannot be read, if the proxy knows
+        self.problem = ""  # why the camera cannot be read, for administrators, if the proxy knows
         self._parts = urlsplit(source.url)
         self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
         self._ends = PictureEnds({})
@@ -102,7 +101,7 @@ class CameraProxy:
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from a picture's capture to the arrival of its end, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture to its end's arrival, by the camera's clock; None: unknown."""
         return self._ends.clock.delay
 
     def close(self) -> None:
@@ -126,7 +125,7 @@ class CameraProxy:
                 self._camera.close()
 
     def _accept(self) -> None:
-        """Serve one connection of FFmpeg. Raises OSError once the listener is closed."""
+        """Serve one connection of FFmpeg to its end. Raises OSError (closed, timeout), ProxyError or ConnectError."""
         client, _ = self._listener.accept()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         with contextlib.suppress(ConnectionError), client, self._noted(), self._connection() as camera:
@@ -204,7 +203,8 @@ class CameraProxy:
         return self._checked(replies.next_head()) + replies.rest
 
     def _checked(self, reply: bytes) -> bytes:
-        """Returns the reply, with Location and Content-Encoding renamed. Raises ProxyError if it is a redirect."""
+        """Set `problem` by the reply's status. Returns the reply, with Location and Content-Encoding renamed. Raises
+        ProxyError if it is a redirect, or neither RTSP nor HTTP."""
         status = status_of(reply)
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)

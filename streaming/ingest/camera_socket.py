@@ -36,7 +36,8 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
     """Connect to the first of the host's addresses that is allowed and answers. Uses TLS for rtsps and https.
 
     `networks`: those that cameras may be in; empty: all except cameras.networks.REFUSED_NETWORKS. Raises ConnectError
-    if no address is allowed, or none answers within about `seconds` in total. Resolving the host has its own timeout.
+    if the host is unknown, or no allowed address can be connected to within about `seconds` in total. Resolving the
+    host has its own timeout.
     """
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""

@@ -63,7 +63,7 @@ class Capture:
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the camera's capture of a picture to its arrival, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture to its arrival, by the camera's clock. None: not known."""
         return self._relay.camera_delay
 
     @property
@@ -72,15 +72,18 @@ class Capture:
         return self._relay.reads and self._relay.followed
 
     def want(self, qualities: frozenset[str]) -> None:
-        """Encode these qualities, and no others, as JPEG from the next frame on."""
+        """Encode these qualities (keys of QUALITIES), and no others, as JPEG from the next frame on."""
         self._wanted = qualities
 
     def change_source(self, source: CameraSource) -> None:
-        """Read the camera from another address or with other credentials. The thread changes after the current read."""
+        """Read the camera from another address or with other credentials. Returns at once.
+
+        The thread changes after the current read, or the pause after a failure.
+        """
         self._source = source
 
     def stop(self) -> None:
-        """Ask the thread to end. It ends after the current read."""
+        """Ask the thread to end. Returns at once: it ends after the current read."""
         self._stop.set()
 
     def run(self) -> None:

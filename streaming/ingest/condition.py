@@ -9,18 +9,21 @@ FAILED_OPENINGS = 2  # in a row, after which a new viewer is not kept waiting
 class State(StrEnum):
     """The states of a camera's connection, in their usual order."""
 
-    CONNECTING = "connecting"
+    CONNECTING = "connecting"  # no picture has come yet
     LIVE = "live"
-    RECONNECTING = "reconnecting"
+    RECONNECTING = "reconnecting"  # it was live, and is lost; it is opened again
 
 
 class Problem(StrEnum):
-    """The kinds of failures to open or read a camera, as administrators see them."""
+    """The kinds of failures to open or read a camera, as administrators see them.
 
-    UNREACHABLE = "unreachable"  # nothing answers, or the address is not allowed
+    WRONG_PASSWORD: the camera refuses the user name or the password, or wants them and has none stored.
+    """
+
+    UNREACHABLE = "unreachable"  # no connection or no answer, or the address is not allowed
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - no password
     NO_SUCH_PATH = "no_such_path"
-    NO_PICTURE = "no_picture"  # it answers, but there is no picture
+    NO_PICTURE = "no_picture"  # any other failure: it answers, but there is no picture
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class VideoFacts:
     codec: str  # FFmpeg's name
     width: int
     height: int
-    frames_per_second: float  # as announced; 0: it announces none
+    frames_per_second: float  # as announced, or as measured if that differs much; 0: not known
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Condition:
 
     state: State
     since: float  # time.monotonic()
-    failures: int = 0  # openings in a row that failed
+    failures: int = 0  # in a row: the loss of the camera, and each opening that failed
     cause: str = ""  # of the last failure, for viewers
     reason: str = ""  # the same for administrators
     problem: Problem | None = None  # its kind; None: there is no failure, or another worker reads the camera

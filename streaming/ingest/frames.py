@@ -54,8 +54,8 @@ class Mailbox:
         self._needs_key = True
         self._backlog = 0  # preloaded frames that still wait; they are no sign of a slow viewer
         self._deliver: Delivery = lambda frame: False
-        self.dropped = 0  # frames dropped since the last `pop`
-        self.missed = 0  # frames dropped before that
+        self.dropped = 0  # frames dropped since the last `pop`; `preload` and `take_over` forget them
+        self.missed = 0  # frames dropped before that: the sum of `dropped` at each `pop`
 
     def deliver_to(self, delivery: Delivery) -> None:
         """Call `delivery` with each new frame while a task waits for one, unless frames were dropped before it.
@@ -112,11 +112,11 @@ class Mailbox:
             self._wake()
 
     def clear(self) -> None:
-        """Drop all frames that wait."""
+        """Drop all frames that wait, and new ones up to the next keyframe (any JPEG is one)."""
         self._drop_all()
 
     async def arrival(self) -> None:
-        """Wait until there is a frame, without taking it."""
+        """Wait until a frame is in the queue, without taking it. Returns at once if one is."""
         while not self._frames:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival

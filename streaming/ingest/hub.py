@@ -28,7 +28,8 @@ UNHEARD = CameraEvents()
 
 class Hub:
     """Opens at most `most` camera streams for viewers. A live one stays open for `linger` seconds without viewers.
-    `allowance`: limits of time and size. `sharing`: one connection per camera for all workers. `events`: callbacks.
+    `allowance`: limits of time and size. `sharing`: one connection per stream for all workers; None: one per worker.
+    `events`: callbacks.
     """
 
     def __init__(
@@ -51,8 +52,8 @@ class Hub:
         self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
         """Yields one viewer's feed of a stream while the block lasts. `camera`: id of the camera, plus "/sub" for a
-        substream. `formats`: those that the viewer plays. Raises CameraUnreachableError if too many are open here.
-        """
+        substream. `quality`: a key of QUALITIES. `formats`: those that the viewer plays. Raises CameraUnreachableError
+        if too many streams are open here. If the camera does not answer, only the feed's condition tells that."""
         active = await self._activate(camera, source)
         feed = Feed(active, quality, formats)
         try:
@@ -67,8 +68,7 @@ class Hub:
     ) -> None:
         """Move `feed` to the stream `target` when that has a frame, and call `on_arrival` before the frame can be
         taken. Give up if `is_wanted`, called now and whenever `feed.noticed` is set, returns False. Raises
-        CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`.
-        """
+        CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`."""
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
             pending.noticed = feed.noticed
@@ -78,7 +78,7 @@ class Hub:
         self._let_linger(before)
 
     async def release(self, camera: str) -> None:
-        """Close a stream now if it has no viewers, here or at other workers. Wait until the camera is released."""
+        """Close the stream `camera` (an id) unless viewers or other workers get it here. Wait for its release."""
         active = self._cameras.get(camera)
         if active is not None and not active.feeds and not active.capture.is_followed:
             self._stop(active)
@@ -131,7 +131,7 @@ class Hub:
             self._stop(active)
 
     def _lingered(self, active: ActiveCamera) -> None:
-        """Stop a stream that was unwatched for `linger` seconds, or check later if other workers get it from here."""
+        """Stop a stream that was unwatched for `linger` seconds. If other workers get it from here, try again later."""
         if active.capture.is_followed:  # viewers at other workers would lose the picture for a moment
             active.linger(FOLLOWERS_CHECK, self._lingered)
         else:
@@ -159,7 +159,7 @@ class Hub:
 
     @property
     def spare(self) -> int:
-        """How many more camera streams this worker may open now."""
+        """How many more camera streams this worker may open now without closing an unwatched one."""
         return self._most - len(self._cameras) - len(self._ending)
 
     def cameras(self) -> list[ActiveCamera]:
@@ -167,12 +167,12 @@ class Hub:
         return list(self._cameras.values())
 
     def own_formats(self, camera: str) -> frozenset[Format]:
-        """The formats in which a stream's video may be sent unchanged: H.264 and H.265 if not known; empty: none."""
+        """Formats in which the stream with the id `camera` may be sent unchanged: H.264 and H.265 if not known."""
         active = self._cameras.get(camera)
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
-        """Camera id -> state, viewers and frames_per_second, over all streams of each camera that is open here."""
+        """Camera id -> state (the best), viewers (number), frames_per_second (the highest) of its streams open here."""
         streams = itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera)
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
@@ -187,7 +187,7 @@ class Hub:
         return stream in self._cameras
 
     def newest(self, camera: str) -> dict[str, Frame] | None:
-        """Quality -> newest JPEG frame of a stream that is live here; may be empty. None: it is not live here."""
+        """Quality -> newest JPEG of the stream with the id `camera`, of any age; may be empty. None: not live here."""
         active = self._cameras.get(camera)
         return active.newest if active is not None and active.condition.state is State.LIVE else None
 

@@ -29,7 +29,8 @@ class Interleaved:
     def packets(self, data: bytes | memoryview) -> Iterator[tuple[int, int]]:
         """Add `data` to `held`. Yields begin and end, in `held`, of each packet that is complete now.
 
-        A packet includes its four bytes of interleaved header. RTSP messages are skipped. Raises UnknownDataError.
+        A packet includes its four bytes of interleaved header. RTSP messages are skipped: `pass_on` forwards them.
+        Raises UnknownDataError if neither a packet nor a message follows, or a message's head is too long.
         """
         self.held += data
         while (end := self._next_end()) is not None:
@@ -72,7 +73,7 @@ class Interleaved:
         self._passed = end
 
     def remove(self, at: int) -> None:
-        """Remove the packet that `packets` yielded last from `held`. `at`: where it begins."""
+        """Remove from `held` the packet that `packets` yielded last. `at`: where it begins."""
         del self.held[at : self._seen]
         self._seen = at
 

@@ -20,8 +20,8 @@ class Syntax(NamedTuple):
     slices: Container[int]
     keys: Container[int]  # slices of pictures at which decoding can start
     sets: tuple[int, ...]  # parameter sets, in the order of sending
-    sps: int
-    delimiter: int
+    sps: int  # sequence parameter set
+    delimiter: int  # access unit delimiter
     header: int  # bytes; the next bit of a slice is set if it begins a picture
     identifier_of: Callable[[int, bytes], int]  # from type and unit: a set replaces that of its type and identifier
     codec_of: Callable[[bytes], str]  # WebCodecs' name, from a sequence parameter set; "": it is cut off
@@ -47,7 +47,7 @@ def _h265_identifier(kind: int, unit: bytes) -> int:
 def _sub_layer_bytes(sps: bytes) -> int:
     """Returns how many bytes of profile_tier_level follow general_level_idc: the flags and the data of the sub-layers.
 
-    `sps`: an H.265 sequence parameter set without emulation prevention bytes. Returns 0 if it is cut off.
+    `sps`: an H.265 sequence parameter set without emulation prevention bytes. Returns 0 if it ends before these.
     """
     layers = sps[2] >> 1 & 7 if len(sps) > LEVEL_END + 2 else 0  # sps_max_sub_layers_minus1
     if not layers:
@@ -59,7 +59,7 @@ def _sub_layer_bytes(sps: bytes) -> int:
 def _h265_codec(sps: bytes) -> str:
     """Returns the codec string for WebCodecs, such as "hev1.1.6.L93.B0", from an H.265 sequence parameter set.
 
-    ISO/IEC 14496-15, E.3, defines the string. Returns "" if the set is cut off.
+    ISO/IEC 14496-15, E.3, defines the string. Returns "" if the set ends before its general_level_idc.
     """
     sps = without_emulation_prevention(sps[: 2 * LEVEL_END])
     if len(sps) < LEVEL_END:

@@ -17,13 +17,13 @@ class Entry(Generic[Sender]):
 
     relay: Sender  # that of the camera
     keep: str  # the earlier entries that stay in the stream: none ("from here"), 50 ("few") or "all"
-    fields: Fields
+    fields: Fields  # names and values of the entry in Redis
 
 
 class Outbox(Generic[Sender]):
     """An unbounded queue of messages for Redis. Many threads put, one thread takes.
 
-    `put` never refuses. A caller that has a picture drops it while the queue `is_full`.
+    `put` never refuses. A caller that has a picture drops it while `is_full`: more than MOST_WAITING bytes wait.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from streaming.ingest.rtp_payloads import CODECS, Begins, Codec, PackingError
 
 PICTURES = 3  # that must end with their marker bits, a keyframe among them, before those are trusted
 WITHOUT_KEY = 50  # the same, of a camera that sends no keyframes
-FAULTS = 250  # damaged pictures in a row, beyond which this camera's numbers are not believed
+FAULTS = 250  # damaged pictures in a row, beyond which this camera's sequence numbers are not believed
 
 PACKET = struct.Struct("!BBHBBHII")  # $, channel, size; RTP: flags, marker and type, sequence, timestamp, source
 SENDER_REPORT = 200
@@ -45,7 +45,7 @@ class Delimited(NamedTuple):
 def without_delimiters(data: bytes) -> Delimited:
     """Returns `data`, one read from FFmpeg, without the access unit delimiters that `PictureEnds` inserted.
 
-    The delimiters are at its front. They tell the error of FFmpeg's time of the picture, and of a loss before it.
+    The delimiters are at its front. They may tell the error of FFmpeg's time of the picture, and a loss before it.
     """
     found = DELIMITERS.match(data)
     if found is None:
@@ -80,11 +80,11 @@ class _UnpredictableError(Exception):
 
 
 class PictureEnds:
-    """Marks each picture's end for FFmpeg in the bytes of an RTSP connection after PLAY. Drops damaged pictures."""
+    """Marks pictures' ends for FFmpeg in RTSP data after PLAY. Drops damaged pictures once marker bits are trusted."""
 
     def __init__(self, types: Mapping[int, Codec], *, trusted: bool = False) -> None:
-        """`types`: RTP payload type -> codec; empty: everything passes unchanged. `trusted`: an earlier connection has
-        shown that this camera sets RTP's marker bit on the last packet of each picture."""
+        """`types`: RTP payload type -> codec; empty: everything passes unchanged. `trusted`: rely on marker bits at
+        once, as an earlier connection has shown that this camera sets them on the last packet of each picture."""
         self._types, self.trusted = types, trusted
         self.gave_up = not types  # what comes is passed on unchanged
         self.has_dropped_repetitions = False  # of parameter sets
@@ -116,7 +116,7 @@ class PictureEnds:
         return self._stream.flush()
 
     def _take(self, at: int, end: int) -> None:
-        """Handle the packet `self._stream.held[at:end]`: an RTCP sender report, or RTP of the video. Ignore others."""
+        """Give the packet `self._stream.held[at:end]` to `clock` (sender report) or `_take_video`. Others just pass."""
         if end - at >= 4 + REPORT.size and self._stream.held[at + 5] == SENDER_REPORT:
             self.clock.reported(REPORT.unpack_from(self._stream.held, at + 4))
         elif end - at >= PACKET.size and (self._stream.held[at + 5] & 0x7F) in self._types:
@@ -157,8 +157,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Handle the packet `self._stream.held[at:end]`: parameter sets or SEI only, from index `payload` on. Drops
-        those that are repeated amid a picture's slices: FFmpeg would take the slices behind for a new picture."""
+        """Handle the packet `self._stream.held[at:end]`: parameter sets or SEI only, from index `payload` on. Amid
+        slices, drops repeats (FFmpeg would split the picture). Others raise _UnpredictableError unless damaged."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
@@ -208,7 +208,7 @@ class PictureEnds:
             self._delimit_end(self._next - 2)
 
     def _end(self, end: int) -> None:
-        """Handle the current picture's end at `self._stream.held[end]`: mark it for FFmpeg, or drop the picture."""
+        """End the picture at `self._stream.held[end]`: mark its end if kept or `_is_first_key`, drop it if damaged."""
         self._ended = True
         self.clock.arrived(self._source, self._timestamp)
         if self._damaged:
@@ -224,7 +224,7 @@ class PictureEnds:
 
     @property
     def _is_first_key(self) -> bool:
-        """Whether the current picture is the first, and a keyframe. FFmpeg gets it at once: `Capture` checks it."""
+        """Whether it is the first picture, and a keyframe that `Capture` can check for loss. FFmpeg gets it at once."""
         is_first = not (self.trusted or self.whole) and self._delimited_at is None
         return is_first and self._is_key and self._track is not None and self._types[self._track[1]].can_be_checked
 
@@ -243,7 +243,7 @@ class PictureEnds:
         self._lost = False
 
     def _drop(self, end: int) -> None:
-        """Drop the buffered picture, if there is one, up to `self._stream.held[end]`: packets of it are lost."""
+        """Drop a buffered picture up to `self._stream.held[end]`. Raises _UnpredictableError after FAULTS in a row."""
         if not self._is_kept:
             return
         self._stream.drop(end)

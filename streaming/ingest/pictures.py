@@ -66,7 +66,7 @@ class Decoder:
     def decode(self, data: bytes) -> Any | None:
         """Decode one access unit. Returns the newest picture (av.VideoFrame) that is complete now.
 
-        Returns None if there is no picture yet, or the data is damaged.
+        Returns None if there is no picture yet, or FFmpeg cannot decode the data.
         """
         if not data:
             return None  # FFmpeg takes an empty packet as the end of the stream
@@ -106,7 +106,7 @@ def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     """Encode an av.VideoFrame as JPEG, scaled down to a quality's size. Returns the JPEG, width and height in pixels.
 
-    `name`: of the quality, such as "low". A JPEG larger than MAX_FRAME_BYTES is encoded more coarsely, and then
+    `name`: of the quality, a key of QUALITIES. A JPEG larger than MAX_FRAME_BYTES is encoded more coarsely, and then
     smaller. Width and height are even: libjpeg-turbo reads beyond the end of odd planes.
     """
     quality = QUALITIES[name]

@@ -29,8 +29,9 @@ def source_of_form(
 ) -> CameraSource | str:
     """Returns the camera address and credentials in the camera form's fields, or an error message for the user.
 
-    An empty password means the stored one, of the camera in `cameras` with the id `data["id"]`. `stream`: "sub" for the
-    address of the substream, else that of the main stream. `form_class`: the form that validates `data`.
+    An empty password means the stored one, of the camera in `cameras` with the id `data["id"]`. The user must
+    enter it again for an address on another host. `stream`: "sub" for the address of the substream, else that of the
+    main stream. `form_class`: the form that validates `data`.
     """
     form = form_class(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False
@@ -52,8 +53,8 @@ def _stored(cameras: "QuerySet[Camera]", id: Any) -> Camera | None:
 async def try_camera(source: CameraSource) -> dict[str, Any]:
     """Open a camera and read one picture. Returns JSON-ready data with `ok`, whether that succeeded.
 
-    If `ok`: picture (a data URL of a JPEG), width and height (pixels), frames_per_second (None if the camera announces
-    none) and codec. Otherwise: message, the reason.
+    If `ok`: picture (a data URL of a JPEG in the quality "low"), width and height of the camera's video (pixels),
+    frames_per_second (None if the camera announces none) and codec (FFmpeg's name). Otherwise: message, the reason.
     """
     try:
         return await asyncio.wrap_future(_threads.submit(_try_in_thread, source))

@@ -22,9 +22,10 @@ from streaming.ingest.picture_ends import without_delimiters
 
 
 class CaptureError(Exception):
-    """The camera could not be opened, or stopped sending. The message is for viewers, `reason` for administrators.
+    """The camera could not be opened or decoded, or stopped sending.
 
-    Without `reason`, the message is for both. Without `problem`, its kind is that of `reason`. `failure` has all three.
+    The message is for viewers, `reason` for administrators. Without `reason`, the message is for both. Without
+    `problem`, `reason` tells the kind of the failure: see `problem_of`. `failure` has all three.
     """
 
     def __init__(self, message: str, reason: str = "", problem: Problem | None = None) -> None:
@@ -85,7 +86,7 @@ class Reader:
             raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), problem)
 
     def read(self) -> bytes:
-        """Returns the next access unit. A few cameras' pictures come in two parts.
+        """Wait for the next access unit and return it. A few cameras' pictures come in two parts, one in each call.
 
         Raises CaptureError if nothing comes within the read timeout, the camera disconnects, or the unit is too large.
         """
@@ -128,7 +129,7 @@ class Reader:
 
     @property
     def returns_whole_pictures(self) -> bool:
-        """Whether each picture so far came in one call of `read`, so that none was split over two."""
+        """Whether each picture so far came in one call of `read`, none in two. False also if that is not known."""
         return self._proxy.returns_whole_pictures
 
     @property

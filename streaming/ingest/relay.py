@@ -51,31 +51,35 @@ class Relay:
     def opened(self, codec: str, extradata: bytes) -> None:
         """Called by the worker that reads the camera, as soon as it has opened the camera.
 
-        `codec`: FFmpeg's name. `extradata`: codec parameters from the session description.
+        Pictures that are published from now on belong to this connection. `codec`: FFmpeg's name. `extradata`: codec
+        parameters from the session description.
         """
 
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
-        """Called by the worker that reads the camera: share a picture with the other workers.
+        """Called by the worker that reads the camera: share a picture with the other workers. Returns at once.
+
+        Drops pictures while too many wait for Redis. Does nothing while no other worker follows the camera.
 
         `group`: the GOP up to and including the picture, for new followers; empty if it is too long to be kept in
         memory, or before the first keyframe.
         """
 
     def missed(self) -> None:
-        """Called by the worker that reads the camera: pictures before the next one were lost."""
+        """Called by the worker that reads the camera: pictures before the next one were lost. Followers see a gap."""
 
     def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         """Called by the worker that reads the camera: tell the others that the camera is lost, or cannot be opened.
 
         `failures`: attempts in a row that failed; `cause`: for viewers; `reason`: for administrators.
 
-        After repeated failures this worker stops reading the camera for some seconds, so that another worker tries.
+        If others follow the camera, this worker stops reading it after `TRIES` failures. For `STEPS_BACK` seconds, only
+        others try.
         """
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
         """Yields what the worker that reads the camera publishes: pictures, or a loss. Called by the other workers.
 
-        Yields None every 0.25 s while nothing comes. Ends when this worker is elected to read the camera.
+        Yields None every 0.25 s while nothing comes. Ends when this worker is to read the camera itself.
         """
         yield from ()
 
@@ -96,9 +100,9 @@ class RelayContext:
     """
 
     worker: str
-    store: ThreadStore
-    outbox: "Outbox[SharedRelay]"
-    followed: FollowedStreams
+    store: ThreadStore  # Redis
+    outbox: "Outbox[SharedRelay]"  # messages to be added to Redis streams
+    followed: FollowedStreams  # the Redis streams that this worker takes pictures from
     elect: "Callable[[list[SharedRelay]], None]"  # asks Redis who reads these cameras, and tells the relays
 
 
@@ -106,6 +110,7 @@ class SharedRelay(Relay):
     """Shares one camera's pictures between workers by Redis. One worker is elected to read it, the others follow.
 
     To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election.
+    `camera`: the id of the camera's stream.
     """
 
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:

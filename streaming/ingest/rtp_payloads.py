@@ -22,7 +22,7 @@ class Begins(Enum):
 class Codec(NamedTuple):
     """How to find NAL units in the RTP packets of one codec, H.264 or H.265."""
 
-    units: Callable[[bytearray, int, int], list[Begins]]  # what begins in a payload of a packet
+    units: Callable[[bytearray, int, int], list[Begins]]  # what begins in the payload data[start:end], or PackingError
     delimiter: bytes  # the header of an access unit delimiter that no camera sends
     can_be_checked: bool  # FFmpeg's decoder tells whether a picture lacks slices
 

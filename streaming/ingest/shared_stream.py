@@ -13,7 +13,7 @@ class Opening:
 
     id: bytes
     codec: str  # FFmpeg's name
-    extradata: bytes
+    extradata: bytes  # codec parameters from the session description
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Arrival:
     """
 
     opening: Opening
-    units: list[AccessUnit]
-    gap: bool = False  # pictures before `units` are missing, and `units` do not begin with a keyframe
+    units: list[AccessUnit]  # one or more, oldest first
+    gap: bool = False  # one of `units` that is no keyframe follows missing pictures
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def fields_of(
 ) -> Fields:
     """Returns the Redis stream entry of a picture. Its field `codec` has FFmpeg's name, `name` that of WebCodecs.
 
-    `number`: counts the pictures since the camera was opened, from 1, lost ones too. `has_group`: the GOP up to this
-    picture is in memory; False: it is too long, or there is no keyframe yet. `camera_delay`: milliseconds from the
+    `number`: counts the pictures since the camera was opened, from 1; a loss counts as one. `has_group`: the GOP up to
+    this picture is in memory; False: it is too long, or there is no keyframe yet. `camera_delay`: milliseconds from the
     camera's capture of a picture to its arrival; None: not known.
     """
     fields = {

@@ -35,6 +35,7 @@ class Sharing:
     """Shares cameras between workers by Redis: one worker is elected to read a camera, the others get its pictures.
 
     Cameras' threads call `relay`. Three threads of its own hold elections, publish pictures and receive them.
+    `url`: of Redis. `worker`: the id of this worker.
     """
 
     def __init__(self, url: str, worker: str) -> None:
@@ -90,7 +91,7 @@ class Sharing:
         """Elect in Redis which worker reads the cameras of `relays`, and tell the relays the result.
 
         This worker becomes the reader of cameras that have none, unless it failed to read them just now. It stays the
-        reader of those that it reads, and renews their leases.
+        reader of those that it reads, and renews their leases. If Redis fails, it tells the relays that instead.
         """
         turn, now = next(self._turns), time.monotonic()
         keys = [key for relay in relays for key in relay.keys]
@@ -160,7 +161,7 @@ class Sharing:
                 _interrupt(entries)
 
     def _send(self, entries: list[Entry[SharedRelay]]) -> None:
-        """Add all entries to their cameras' Redis streams, in one round trip. Raises GateUnavailableError.
+        """Add entries to their cameras' Redis streams in one round trip. Raises GateUnavailableError if Redis fails.
 
         If this worker's lease of a camera has expired, holds a new election for the camera.
         """

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -49,9 +49,8 @@ class Stills:
     """Takes stills: single JPEG pictures of cameras. Each serves all viewers of a camera and quality for a while."""
 
     def __init__(self, hub: Hub, timeout: float, period: float = 2.0, shared: ThreadStore | None = None) -> None:
-        """`timeout`: seconds for the first frame. `period`: seconds for which a still serves.
-
-        `shared`: the Redis in which workers share their stills; None: they do not.
+        """`timeout`: seconds for a place among `GRABS`, and as many for the first frame after that. `period`: seconds
+        for which a still serves. `shared`: the Redis in which workers share their stills; None: they do not.
         """
         self._hub, self._timeout, self._period, self._shared = hub, timeout, period, shared
         self._stills: dict[Key, Still] = {}
@@ -67,27 +66,27 @@ class Stills:
     async def take_of(self, streams: Streams, quality: str, user: str) -> Still:
         """Returns the current still of a camera, or a new one. Takes it from the stream that serves `quality`.
 
-        `user`: the id of the user who asks. If the substream cannot be opened, or proves too small, takes a still of
-        the main stream. Raises CameraUnreachableError if no frame comes within the timeout, and UnavailableError if too
+        `quality`: a key of QUALITIES, or "sub". `user`: the id of the user who asks. If the substream cannot be opened,
+        or proves too small, takes a still of the main stream. Raises CameraUnreachableError if the camera cannot be
+        opened, sends no frame within the timeout, or failed in the last RETRY seconds. Raises UnavailableError if too
         many other cameras are being opened for stills.
         """
-        while True:
-            target = _target(self._hub, streams, quality)
-            try:
+        target = _target(self._hub, streams, quality)
+        if target.is_sub:
+            with contextlib.suppress(CameraUnreachableError):
                 still = await self.take(target.id, target.source, target.quality, user)
-            except CameraUnreachableError:
-                if not target.is_sub:
-                    raise
-            else:
-                if not target.is_sub or self._hub.known.target(streams, quality).is_sub:
+                if self._hub.known.target(streams, quality).is_sub:
                     return still
+            target = _target(self._hub, replace(streams, sub=None), quality)
+        return await self.take(target.id, target.source, target.quality, user)
 
     async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
         """Returns the current still of one stream of a camera, or a new one.
 
-        `camera`: the id of the stream (main or substream). `user`: the id of the user who asks. Raises
-        CameraUnreachableError if no frame comes within the timeout or an attempt failed in the last RETRY seconds, and
-        UnavailableError if too many other cameras are being opened for stills.
+        `camera`: the id of the stream (main or substream). `quality`: a key of QUALITIES. `user`: the id of the user
+        who asks. Raises CameraUnreachableError if the camera cannot be opened, no frame comes within the timeout, or an
+        attempt failed in the last RETRY seconds. Raises UnavailableError if too many other cameras are being opened for
+        stills.
         """
         key = camera, source, quality
         if (still := self._known(key)) is not None:
@@ -114,7 +113,8 @@ class Stills:
         """Take a still as soon as few enough cameras are being opened for stills, in all and for `user` (an id).
 
         A camera that sends nothing counts for `QUICK` seconds only. Of cameras that failed last time, `FAILED_BEFORE`
-        may be opened at once. Raises UnavailableError if too many cameras are being opened until the timeout.
+        may be opened at once; the wait for that has no timeout. Raises UnavailableError if too many cameras are being
+        opened until the timeout.
         """
         failed_place = self._failed_places if key[0] in self._failed else contextlib.nullcontext()
         async with failed_place, self._room.place(user, self._timeout):
@@ -146,7 +146,7 @@ class Stills:
     async def _frame(self, key: Key) -> Frame:
         """Returns a JPEG frame of the camera: one that was read in the last `FRESH` seconds, else the next one.
 
-        Opens the camera if it is not open. Raises CameraUnreachableError if no frame comes within the timeout.
+        Opens the camera if it is not open. Raises CameraUnreachableError if that fails, or no frame comes in time.
         """
         camera, source, quality = key
         newest = (self._hub.newest(camera) or {}).get(quality)
@@ -187,7 +187,8 @@ class Stills:
     async def _share(self, key: Key, offered: Still | None = None) -> Still | None:
         """Returns the still that the workers share in Redis. If there is none, `offered` becomes that still.
 
-        Returns None if there is none and nothing is offered, if Redis fails or is not used, or if `offered` is large.
+        Returns None if there is none and nothing is offered, if Redis fails or is not used, or if `offered`
+        is larger than MAX_SHARED_BYTES.
         """
         if self._shared is None or time.monotonic() < self._retry_redis_at:
             return None
@@ -257,7 +258,7 @@ def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]
 
 
 async def _first_frame(feed: Feed) -> Frame:
-    """Waits for the first frame in the feed's own quality. A new feed may get a frame of another quality before.
+    """Returns the first frame in the feed's own quality. Skips one of another quality, which a new feed may get before.
 
     Raises CameraUnreachableError if the camera could not be opened FAILED_OPENINGS times in a row.
     """

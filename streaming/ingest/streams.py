@@ -56,10 +56,10 @@ class Streams:
 class Target:
     """The stream that serves a quality, and the quality to take from it.
 
-    They differ for a substream: what viewers know as "sub" is taken as "original".
+    `quality` and `name` differ only for "sub", which is the "original" of the substream.
     """
 
-    id: str
+    id: str  # of the stream
     source: CameraSource
     quality: str  # within the stream
     name: str  # of the quality, as viewers know it
@@ -106,7 +106,10 @@ class KnownStreams:
         return found
 
     def fail(self, stream: str, source: CameraSource) -> None:
-        """Remember that the stream could not be opened. A substream is then not used for `FAILED_FOR` seconds."""
+        """Remember that the stream could not be opened.
+
+        A substream is then not used for `FAILED_FOR` seconds, unless `learn` is called before.
+        """
         self._failed[stream] = source, time.monotonic() + FAILED_FOR
 
     def shape(self, stream: str, source: CameraSource | None) -> Shape | None:
@@ -122,7 +125,7 @@ class KnownStreams:
     def target(self, streams: Streams, quality: str) -> Target:
         """Returns the stream that serves `quality`. For a JPEG quality, that is the substream if it is large enough.
 
-        Without a usable substream, `sub` becomes `low` of the main stream.
+        `quality`: a key of QUALITIES, or "sub". Without a usable substream, `sub` becomes `low` of the main stream.
         """
         main = Target(streams.camera, streams.main, quality, quality)
         if streams.sub is None or not self.has_substream(streams):
@@ -137,8 +140,8 @@ class KnownStreams:
     def _is_large_enough(self, streams: Streams, quality: str) -> bool:
         """Whether a JPEG of the substream is as large as one of the main stream, and has the same aspect ratio.
 
-        The substreams of many cameras are squeezed to another one. A main stream that was not seen yet counts as 16:9,
-        such a substream as 640 x 360.
+        The substreams of many cameras are squeezed to another ratio. A main stream that was not seen yet counts as
+        16:9, such a substream as 640 x 360.
         """
         sub = self.shape(substream_id(streams.camera), streams.sub) or ASSUMED
         box = QUALITIES[quality]

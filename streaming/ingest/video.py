@@ -51,8 +51,8 @@ class VideoListener(Protocol):
     def on_own_format(self, format: Format) -> None:
         """Called, perhaps repeatedly, with the format in which viewers may get the video as the camera sends it.
 
-        JPEG: not at all. Its codec is neither H.264 nor H.265, its pictures do not fit into a message, or its GOP is
-        too long to be kept in memory.
+        JPEG: not at all, because its codec is neither H.264 nor H.265, a picture does not fit into a message, or its
+        GOP is too long to be kept in memory.
         """
 
     def on_shape(self, shape: Shape) -> None:
@@ -62,7 +62,8 @@ class VideoListener(Protocol):
 class Video:
     """Turns the access units of one connection to a camera into frames: H.264 and H.265 unchanged, and JPEG.
 
-    Encodes JPEG only in the qualities that viewers want.
+    Encodes JPEG only in the qualities that viewers want. For JPEG, `take`, `show` and `join` raise DecodingError if
+    FFmpeg has no decoder for the codec.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Video:
         self.take(newest)
 
     def collect(self, unit: AccessUnit) -> None:
-        """Add a picture to the current GOP, without delivering it."""
+        """Add a picture to the current GOP, without delivering it. Empties a GOP that grows too long to be kept."""
         if unit.key:
             self.group, self._group_bytes = [], 0
             if self._parameters and unit.parameters != self._parameters:

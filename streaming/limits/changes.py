@@ -24,7 +24,7 @@ from streaming.store.scripts import run_now
 @dataclass
 class StoredChange:
     row: LimitChange
-    announced: bool = False  # whether Redis has the new version
+    announced: bool = False  # whether Redis has the new version; known after the commit, which announces it
 
     def announce(self) -> None:
         """Tell every worker to read the limits again. Notes in `announced` whether Redis has the new version."""
@@ -32,8 +32,8 @@ class StoredChange:
 
 
 def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: bool = False) -> StoredChange | None:
-    """Set the limits in `values` (by name), or with `trial` test them in a dry run, which refuses nobody. The other
-    limits stay.
+    """Set the limits in `values` (by name, a key of LABELS), or with `trial` test them in a dry run, which refuses
+    nobody. The other limits stay. A number may be given as text, and the group as a Group or its key.
 
     None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them. Returns the
     stored change, or None if nothing changes; `anew` stores even that, so that the dry run begins again. Raises
@@ -61,7 +61,7 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
 
 
 def end_trial(user: Any) -> StoredChange | None:
-    """End the dry run of limits. Returns None if there is none."""
+    """End the dry run of limits. `user`: who ends it. Returns the stored change, or None if no dry run is running."""
     return change(user, dict.fromkeys(LABELS), trial=True)
 
 

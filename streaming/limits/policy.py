@@ -46,13 +46,13 @@ class Policy:
     max_per_user: int
     max_per_address: int
     reserved_slots: int = 0  # always less than `max_concurrent`
-    reserved_group: int | None = None
-    user_limits: Mapping[str, int] = field(default_factory=dict)  # user's key, as text
-    group_limits: Mapping[int, int] = field(default_factory=dict)
-    changed_at: datetime | None = None
-    changed_by: str = ""
-    trial: "Policy | None" = None  # the limits in a dry run
-    stored: frozenset[str] = frozenset()  # limits from the database; in a trial, the limits that it tries
+    reserved_group: int | None = None  # key of the group
+    user_limits: Mapping[str, int] = field(default_factory=dict)  # user's key, as text -> streams
+    group_limits: Mapping[int, int] = field(default_factory=dict)  # group's key -> streams of each member
+    changed_at: datetime | None = None  # of the newest stored change; None: there is none
+    changed_by: str = ""  # name of who stored it
+    trial: "Policy | None" = None  # the limits in a dry run; None: none is running
+    stored: frozenset[str] = frozenset()  # names of limits from the database; in a trial, of those that it tries
     deleted_group: str = ""  # name of the group that had the reserved slots
 
     @property
@@ -91,8 +91,8 @@ def load() -> Policy:
 
 
 def newest(*, trial: bool) -> LimitChange | None:
-    """Returns the stored change in force, or with `trial` the newest of a dry run; None without one. Queries the
-    database.
+    """Returns the stored change in force, or with `trial` the newest of a dry run, perhaps the one that ended it; None
+    without one. Queries the database.
     """
     return LimitChange.objects.filter(trial=trial).order_by("-pk").first()
 
@@ -129,14 +129,15 @@ def typed(name: str, value: Any) -> Any:
 
 
 def values_of(change: LimitChange | None) -> dict[str, Any]:
-    """Returns the value of each limit, by name, in a stored change. None: not set by it, or there is no change."""
+    """Returns the value of each limit, by name (all keys of LABELS), in a stored change; of `reserved_group`, the
+    group's key. None: not set by it, or there is no change."""
     if change is None:
         return dict.fromkeys(LABELS)
     return {name: change.reserved_group_id if name == "reserved_group" else getattr(change, name) for name in LABELS}
 
 
 def describe(policy: Policy) -> dict[str, dict[str, Any]]:
-    """Returns facts about each limit, by name, for pages and API:
+    """Returns facts about each limit, by name (all keys of LABELS), for pages and API:
 
     label, value, default, source ("environment", "database", or "deleted" if the group with reserved slots was
     deleted), minimum and maximum (None for that group), and trial (the value that a dry run tests, or None).

@@ -50,7 +50,7 @@ def bounds_of(histogram: str) -> tuple[float, ...]:
 class Counted(NamedTuple):
     """The counts and refused viewers of one report from a worker to Redis."""
 
-    sequence: int
+    sequence: int  # Redis adds up the counts of each number once
     counts: dict[str, float]
     refusals: list[str]  # JSON
     peak: int  # most slots in use
@@ -69,7 +69,9 @@ class Counters:
         self._counts[name] += amount
 
     def observe(self, name: str, seconds: float) -> None:
-        """Count a duration in the histogram `name`, such as "admission" (from the request to the admission)."""
+        """Count a duration in the histogram `name`: "first_picture" (from the request to the first frame sent),
+        "waited" (from joining the line to the slot), or "admission" (from the request to the slot, without the line).
+        """
         bounds = bounds_of(name)
         bucket = bisect_left(bounds, seconds)
         self._counts[f"{name}:le:{bounds[bucket] if bucket < len(bounds) else 'inf'}"] += 1
@@ -77,15 +79,18 @@ class Counters:
         self._counts[f"{name}:count"] += 1
 
     def count_arrival(self, in_use: int) -> None:
-        """Count a viewer that was admitted while `in_use` other streams were running."""
+        """Count a viewer that was admitted while `in_use` other streams were running, at all workers."""
         self.add(f"arrivals:{arrival_group(in_use)}")
 
     def record_in_use(self, in_use: int) -> None:
-        """Record that `in_use` streams were running at one moment. The next report has the highest such number."""
+        """Record that `in_use` streams were running at one moment, at all workers. The next report has the highest such
+        number.
+        """
         self._peak = max(self._peak, in_use)
 
     def count_refusal(self, error: StreamError, holder: Holder | None, *, dry_run: bool = False) -> None:
-        """Count a refused viewer. Also keep the details of one refusal per viewer and second for the database.
+        """Count a refused viewer. Also keep the details of one refusal per viewer and second for the database, of
+        `MAX_REFUSALS_IN_REPORT` (1,000) at most between two reports.
 
         `error`: why. `holder`: the viewer and what they asked for; None if unknown: then the refusal is only counted.
         `dry_run`: the viewer was admitted; only the limits of a dry run, which refuses nobody, would have refused them.

@@ -30,15 +30,15 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
     """Returns columns of equal length: one entry per step of `step_minutes` from `since` to before `until`.
 
     Steps are longer if there would be more than `MAX_POINTS`. An entry is None if nothing is recorded: no worker ran,
-    or the minutes were deleted after 30 days.
+    the minutes have not ended yet, or they were deleted after 30 days.
 
     step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
     Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of that peak. mbps: average. seconds_at_full: for
     how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the same, of
     viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line. wait_median,
-    wait_high: seconds that 50% and 95% of these waited at most. gave_up: viewers who left the line without a stream.
-    waits: these four over the whole time. limits, budgets: [(begin, end, limit)], Unix seconds: when each limit of
-    streams, and of Mbit/s, was in force.
+    wait_high: seconds that 50% and 95% of these waited at most; None if nobody waited. gave_up: viewers who left the
+    line without a stream. waits: these four over the whole time. limits, budgets: [(begin, end, limit)], Unix seconds:
+    when each limit of streams, and of Mbit/s, was in force.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
@@ -68,7 +68,7 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 
 def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, ...]]:
-    """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each step.
+    """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each recorded step.
 
     `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. Both limits are those
     of the minute with the step's peak.
@@ -193,9 +193,10 @@ def _arrivals(recorded: "QuerySet[Minute]", limit: int) -> tuple[int, int]:
 
 
 def describe_refusals(limit: int = 100, before: datetime | None = None) -> list[dict[str, Any]]:
-    """Returns the newest refused viewers as dicts for JSON, with `time` in Unix milliseconds.
+    """Returns the newest refused viewers, newest first, as dicts for JSON with the fields of `Refusal`.
 
-    At most `limit`, never more than `MAX_REFUSALS_LISTED` (500), and only those before `before` if it is given.
+    `time` is in Unix milliseconds. At most `limit`, never more than `MAX_REFUSALS_LISTED` (500), and only those
+    before `before` if it is given.
     """
     return [_as_told(refusal) for refusal in refusal_rows(limit, before)]
 

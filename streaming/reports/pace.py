@@ -15,7 +15,7 @@ class Pace:
         self._factor = min(max(math.ceil(workers / BUSY), 1), SLOWEST)
 
     def stretch(self, seconds: float) -> float:
-        """Returns the interval for a task that each worker does every `seconds`: up to five times that if workers are
-        many.
+        """Returns the interval in seconds for a task that each worker does every `seconds`: with more than 250 workers,
+        two to five times that.
         """
         return seconds * self._factor

@@ -94,8 +94,8 @@ class Pace:
 async def write_out(store: Store) -> bool:
     """Write the figures of finished minutes, and refused viewers, from Redis to the database.
 
-    Returns False if another worker is writing. Raises GateUnavailableError if Redis fails, or django.db.Error; nothing
-    is lost then, and a later call writes it.
+    A call writes at most 600 minutes. Returns False if another worker is writing. Raises GateUnavailableError if Redis
+    fails, and django.db.Error if the database does; nothing is lost then, and a later call writes it.
     """
     for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)
@@ -149,7 +149,7 @@ def _write_minutes(found: Mapping[int, Fields]) -> None:
 def merge(row: Minute, fields: Fields) -> None:
     """Merge the figures of a minute from Redis into the minute's row: higher peaks, newer limits, sums of counts.
 
-    `fields`: figure's name -> number as text.
+    Does not save the row. `fields`: figure's name -> number as text.
     """
     row.peak = max(row.peak, round(_number(fields.get("peak"))))
     row.limit = round(_number(fields.get("limit"))) or row.limit

@@ -55,10 +55,10 @@ WORKER_KEYS = [WORKERS, REPORTS, SENT, STILLS, RATES]  # where `remove_worker.lu
 class Order(TypedDict):
     """An order from Redis to stop a viewer's stream at this worker, or to take a viewer out of the waiting line."""
 
-    id: str  # of the viewing
-    message: str  # for the viewer
-    block: int  # milliseconds for which the user is blocked
-    replaced: NotRequired[bool]  # another viewing of this user takes the slot
+    id: str  # of the stream, or of the wait for it
+    message: str  # for the viewer; "": the standard text
+    block: int  # milliseconds for which the user is blocked; 0: not at all
+    replaced: NotRequired[bool]  # another stream of this user takes the slot
 
 
 class ReportedViewing(Protocol):
@@ -72,16 +72,17 @@ class ReportedViewing(Protocol):
 class ReportSource:
     """Callbacks that return a worker's state. Each report calls them."""
 
-    viewings: Callable[[], Iterable[ReportedViewing]]
+    viewings: Callable[[], Iterable[ReportedViewing]]  # the streams of this worker, also those without a slot
     describe: Callable[[], dict[str, Any]]  # host, process and cameras
-    policy: Callable[[], Policy]
+    policy: Callable[[], Policy]  # the limits in force
 
 
 class AnswerReceiver(Protocol):
     def __call__(self, version: str, orders: list[Order]) -> None:
-        """Handle Redis's answer to a report. `version`: of the limits in force; it differs after each change of them.
+        """Carry out the `orders` in Redis's answer to a report, and read the limits again if their `version` is new.
 
-        `orders`: each ends a viewer's stream or wait in line. The same order may come again if an answer was lost.
+        `version`: of the limits in force; it differs after each change of them. `orders`: each ends a viewer's
+        stream or wait in line. The same order may come again if an answer was lost.
         """
 
 
@@ -97,7 +98,7 @@ class Reporter:
         stills: Traffic | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """`worker`: its id. `source`: read for each report. `receive`: called with each answer of Redis.
+        """`worker`: this worker's id. `source`: read for each report. `receive`: called with each answer of Redis.
 
         `lease`: seconds after which Redis forgets a worker that does not report. `stills`: measures the still pictures
         that the worker sends. `pace`: is told the number of workers, and sets the interval of reports.
@@ -116,13 +117,13 @@ class Reporter:
         self._keys += [SERVER_SET, SENT, STILLS, SEQUENCES + worker, ORDERS + worker, RATE_CHANGES, GENERATION]
 
     def soon(self) -> None:
-        """Let `run` send a report within 50 ms: a camera's state has changed, or Redis has an order for this worker."""
+        """Let `run` send a report after 50 ms: a camera's state has changed, or Redis has an order for this worker."""
         self._soon.set()
 
     async def run(self) -> None:
         """Report every second, or less often with more than 250 workers, until the task is cancelled.
 
-        While Redis fails, the counts are kept for a later report.
+        Also reports after each call of `soon`. While Redis fails, the counts are kept for a later report.
         """
         seconds = 0  # since the last report at the usual interval
         while True:
@@ -186,7 +187,8 @@ class Reporter:
     def leave_now(self, url: str) -> None:
         """Remove this worker from Redis at the end of the process, without an event loop. `url`: of Redis.
 
-        Counts that were not reported are lost.
+        Counts that were not reported are lost. Blocks for a second at most, with Sentinels longer. A failure is only
+        logged.
         """
         run_now(url, "reports/remove_worker", WORKER_KEYS, [self._worker])
 

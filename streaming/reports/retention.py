@@ -22,7 +22,7 @@ PURGE_CHUNKS = 1_000
 async def purge_in_turn(store: Store) -> None:
     """Delete old rows of the database (`purge`), unless a worker did so within the last hour.
 
-    Raises GateUnavailableError if Redis fails, or django.db.Error.
+    Raises GateUnavailableError if Redis fails, and django.db.Error if the database does.
     """
     if await claim_turn(store, PURGED, PURGE_EVERY):
         await database_sync_to_async(purge)()
@@ -31,7 +31,7 @@ async def purge_in_turn(store: Store) -> None:
 def purge(keep: timedelta = KEEP) -> int:
     """Delete history older than `keep`, ended blocks of users, and expired sessions, which Django never deletes itself.
 
-    One call deletes a bounded number of rows of each kind. Returns how many rows it deleted in all.
+    `keep`: 30 days by default. One call deletes at most 500,000 rows of each table. Returns how many it deleted in all.
     """
     now = timezone.now()
     before = now - keep

@@ -7,7 +7,8 @@ from typing import NamedTuple
 # (reporter.MARGIN) covers a rise up to there.
 LOWEST, HIGHEST = 0.9, 1.03
 
-# Rate field, estimate, highest rate of the field's streams here, last change of the rate.
+# Rate field (camera and quality), estimated kbit/s, highest measured kbit/s of the field's streams here (0: none),
+# number of the stream's last change to another field.
 CountedStream = tuple[str, int, int, int]
 
 
@@ -23,7 +24,10 @@ class Part(NamedTuple):
 
 
 class Unsent:
-    """Remembers what Redis has of a worker's reports. After `select`, `confirm` if the part arrived, else `forget`."""
+    """Remembers what Redis has of a worker's reports.
+
+    After `select`, call `confirm` if the part arrived, else `forget`.
+    """
 
     def __init__(self) -> None:
         self._report = ""
@@ -48,6 +52,7 @@ class Unsent:
         """Remember that Redis has the part that `select` returned last.
 
         `rates`: the kbit/s that Redis has measured for each entry of the part's `fields` (camera and quality), 0: none.
+        The next part repeats streams that were sent before the rate of their field changed.
         """
         self._report, self._streams, part = self._selected
         before, self._counted = self._counted, {}

@@ -55,17 +55,17 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Returns in_use and limit (of streams), available (how many this viewer could open now), waiting (viewers in
-        line) and state: "open"; "recovering": new viewers wait because Redis has lost its data; or "unavailable": Redis
-        fails, and in_use and waiting are None. `operator`: whether the viewer may use the slots that are reserved for a
-        group."""
+        """Returns in_use and limit (of all streams), available (how many more that limit leaves to this viewer now),
+        waiting (viewers in line) and state: "open"; "recovering": new viewers wait because Redis has lost its data; or
+        "unavailable": Redis fails, and in_use and waiting are None. `operator`: whether the viewer may use the slots
+        that are reserved for a group."""
         gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
         return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
 
     async def has_room(self, rate: Rate) -> bool:
-        """Returns whether the bandwidth limit has room for one more stream of the estimated `rate`; False if Redis
-        fails.
+        """Returns whether the bandwidth limit has room for one more stream of the expected `rate`. True if there is no
+        such limit; otherwise False if Redis fails.
 
         A stream that alone exceeds the limit is admitted if there is no other.
         """
@@ -84,7 +84,7 @@ class UsageReport:
     async def has_room_for_stills(self, kbps: float) -> bool:
         """Returns whether the bandwidth limit has room if this worker now sends `kbps` of still pictures in all.
 
-        This replaces the rate that it reported last. If Redis fails, only `kbps` is compared with the limit.
+        `kbps` replaces the rate that it reported last. If Redis fails, only `kbps` is compared with the limit.
         """
         budget = self._policy().budget
         if not budget:
@@ -98,8 +98,9 @@ class UsageReport:
 
     async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, Any]:
         """Returns a user's view of the usage over all workers, without personal data of others: gate (slots in_use,
-        limit, available, waiting, state), cameras (id -> state, viewers, frames_per_second), max_per_camera (limit of
-        viewers), yours (the user's streams in_use, None if Redis fails, and their limit), time (Unix ms)."""
+        limit, available, waiting, state), cameras (id -> state, viewers, frames_per_second; empty if Redis fails),
+        max_per_camera (limit of viewers, 0: unlimited), yours (the user's streams in_use, None if Redis fails, and
+        their limit, 0: unlimited), time (Unix ms)."""
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
         return {
@@ -121,9 +122,10 @@ class UsageReport:
     # For administrators.
 
     async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
-        """Returns the usage for administrators and Prometheus: time (Unix ms), gate (the limits of all streams: how far
-        they are used), workers, cameras and viewers. `offset`, `limit`: the page of viewers, those who have streamed
-        longest first; limit 0: none. If Redis fails, the lists are empty and gate["state"] is "unavailable"."""
+        """Returns the usage for administrators and Prometheus: time (Unix ms), gate (as `gate` returns it), lists of
+        workers, cameras and viewers, viewers_count (of all pages) and viewers_limit (`limit`). `offset`, `limit`: the
+        page of viewers, those who have streamed longest first; limit 0: none are read, and viewers_count is 0. If Redis
+        fails, the lists are empty and gate["state"] is "unavailable"."""
         summary, complaint, workers = await self._read_all()
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 class Viewers(NamedTuple):
-    rows: list[Row]
+    rows: list[Row]  # of one page: id (of the lease), worker (id), mbps, and the fields of `Holder`
     total: int  # of all pages
 
 

@@ -27,9 +27,9 @@ def columns(found: Found, steps: Iterable[int], gave_up: Iterable[int | None]) -
     """Returns the columns waited, wait_median, wait_high and gave_up, each with an entry per step of a chart.
 
     waited: viewers admitted after waiting in line. wait_median, wait_high: seconds that 50% and 95% of these waited at
-    most. `found`: upper bound of a histogram's bucket -> step's number -> viewers. `steps`: their numbers. `gave_up`:
-    for each step, the viewers who left the line without a stream; None: nothing is recorded, and all four entries are
-    None.
+    most; None if nobody waited. `found`: upper bound of a histogram's bucket -> step's number -> viewers. `steps`:
+    their numbers. `gave_up`: for each step, the viewers who left the line without a stream; None: nothing is recorded,
+    and all four entries are None.
     """
     rows = [
         UNKNOWN if left is None else _waits({bound: found[bound][step] for bound in found}, left)

@@ -65,7 +65,7 @@ class Service:
 
 def service_of(url: str) -> Service | None:
     """Returns the master and Sentinels that a redis+sentinel:// or rediss+sentinel:// address names, None if the
-    address names one server. Raises ValueError if it names no Sentinel or no service.
+    address names one server. Raises ValueError if it names no Sentinel or no service, or has an invalid part.
     """
     scheme, _, rest = url.partition("://")
     if not scheme.lower().endswith("+sentinel"):
@@ -113,8 +113,8 @@ def layer_host(url: str, **options: Any) -> dict[str, Any]:
 
 
 def blocking_client(url: str, **options: Any) -> "redis.Redis":
-    """Returns redis-py's blocking client for an address of a server or of Sentinels. `options`: redis-py's. Raises
-    ValueError if the address is malformed.
+    """Returns redis-py's blocking client for an address of a server or of Sentinels, not connected yet. `options`:
+    redis-py's. Raises ValueError if the address is malformed.
     """
     service = service_of(url)
     if service is None:

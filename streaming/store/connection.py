@@ -201,7 +201,8 @@ class ThreadWire:
 
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """Send all commands, each given as its words, in one round trip. Returns their replies in order; a ReplyError
-        (Redis refuses) is returned, not raised. Raises OSError if the connection is lost or silent for 0.7 s."""
+        (Redis refuses) is returned, not raised. Texts in replies are bytes. Raises OSError if the connection is lost or
+        silent for 0.7 s."""
         asked = memoryview(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
         for start in range(0, len(asked), SEND_CHUNK):
             self._socket.sendall(asked[start : start + SEND_CHUNK])

@@ -34,7 +34,7 @@ _users: dict[Path, IO[bytes]] = {}  # servers that this process uses; the open f
 def socket_path(directory: Path) -> Path:
     """Returns the path of the Unix socket of the embedded Redis in `directory`. Such paths have 107 bytes at most, so a
     long one is replaced by one in a folder of this user, under the folder for temporary files. Raises RuntimeError if
-    that folder exists and another user has access to it."""
+    that folder exists and another user has access to it, or if something else has its name."""
     path = directory / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -61,7 +61,8 @@ def ensure(directory: Path) -> bool:
     """Start the embedded Redis in `directory` if it does not run, and use it until this process ends. Blocks for up to
     ten seconds, longer while another process starts or ends it. Raises RuntimeError if it does not start.
 
-    Returns whether this process is the first user. Then no stream is running, so new viewers need not wait.
+    Returns whether this process is the first user. Then no stream is running, so new viewers need not wait. A second
+    call does nothing, and returns False.
     """
     if directory in _users:
         return False
@@ -124,8 +125,8 @@ def _start_keeper(directory: Path) -> None:
 
 
 def keep(directory: Path) -> None:
-    """Run the embedded Redis until no process uses it, and restart it when it dies. This is the main function of the
-    small process that owns the server."""
+    """Run the embedded Redis in `directory` until no process uses it, or SIGTERM or SIGINT comes. Restarts it when it
+    dies. This is the main function of the small process that owns the server."""
     unused = threading.Event()
     servers: list[subprocess.Popen[bytes]] = []
 

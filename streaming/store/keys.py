@@ -8,7 +8,7 @@ from streaming.store import embedded
 
 PREFIX = "nvr:{gate}:"  # the hash tag puts all keys into one slot of a Redis Cluster
 
-GENERATION = PREFIX + "generation"
+GENERATION = PREFIX + "generation"  # changes when leases may be lost; fields in gate/lua/generation.lua
 SERVER_SET, ORDINARY_SET = PREFIX + "set:server", PREFIX + "set:ordinary"
 USER_SET, ADDRESS_SET, CAMERA_SET = (PREFIX + f"set:{kind}:" for kind in ("user", "address", "camera"))  # + its id
 DETAILS = PREFIX + "details"  # lease -> Holder as JSON
@@ -19,10 +19,10 @@ EXPECTED = (
 )  # camera and quality -> kbit/s measured last; "faded:" + both -> Unix ms of the last fade
 YIELDED = PREFIX + "yielded"  # a worker has just ended a background stream for somebody who waits
 LINE = PREFIX + "line"  # who waits for a slot; more keys in gate/lua/line.lua
-WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"
+WORKERS, REPORTS = PREFIX + "workers", PREFIX + "reports"  # workers, scored by expiry; worker -> report as JSON
 SENT = PREFIX + "sent"  # worker -> kbit/s that it sends, stills included
 STILLS = PREFIX + "stills"  # worker -> kbit/s of its stills
-BLOCKED = PREFIX + "blocks"  # user -> name, message and who set the block, as JSON
+BLOCKED = PREFIX + "blocks"  # user id -> user's name and who set the block, as JSON; the message is in BLOCKS
 ORDERS, BLOCKS, SEQUENCES = PREFIX + "orders:", PREFIX + "blocked:", PREFIX + "sequence:"  # + worker, user, worker
 
 TOTALS = PREFIX + "totals"  # counter -> number, of all workers ever

@@ -171,8 +171,9 @@ def _retrieved(opening: "asyncio.Task[Wire]") -> None:
 
 
 class ThreadStore:
-    """Runs commands and Lua scripts on Redis for threads that share pictures, and blocks them. It uses connections of
-    its own, so admissions never wait behind pictures. All calls raise GateUnavailableError if Redis fails."""
+    """Runs commands and Lua scripts on Redis for threads that share pictures, and blocks these threads. It uses
+    connections of its own, so admissions never wait behind pictures. Texts in answers are bytes. A call may reach Redis
+    twice, so it must be safe to repeat. All calls raise GateUnavailableError if Redis fails."""
 
     def __init__(self, url: str) -> None:
         self._dial = thread_dialer(url)
@@ -202,14 +203,14 @@ class ThreadStore:
 
     def read(self, after: Mapping[str, bytes], wait: float = 0) -> dict[str, list[StreamEntry]]:
         """Returns the new entries of Redis streams by stream. `after`: stream -> id of the last known entry. If there
-        are none, waits up to `wait` seconds (less than 0.7) for the first one."""
+        are none, waits up to `wait` seconds (less than 0.7) for the first one. Empty if none comes."""
         block = ("BLOCK", round(wait * 1000)) if wait else ()  # BLOCK 0 would wait forever
         found = self.call("XREAD", *block, "STREAMS", *after, *after.values()) or []
         return {stream.decode(): [(id, fields_of(words)) for id, words in entries] for stream, entries in found}
 
     def wait_for_any(self, lists: Sequence[str], wait: float) -> None:
-        """Wait until one of these Redis lists has an element, and remove it. Waits for `wait` seconds (less than 0.7)
-        at most."""
+        """Wait until one of these Redis lists has an element, and remove it. Waits for `wait` seconds (above 0,
+        below 0.7) at most."""
         self.call("BLPOP", *lists, str(wait))
 
     def close(self) -> None:

@@ -28,14 +28,15 @@ class Kind(StrEnum):
 
     ORDERS = "orders"  # Redis has new stop orders
     POLICY = "policy"  # the limits have changed
-    RECHECK = "recheck"  # check streams again: those of the listed `cameras`, `users` or `sessions`; with `grants`, all
+    RECHECK = "recheck"  # check again the streams of `cameras`, `users` or `sessions` (their keys); with `grants`, all
 
 
 Event = dict[str, Any]  # `type`: a Kind
 
 
 async def send(event: Event) -> None:
-    """Send an event, whose `type` is a Kind, to every worker. The event may be lost; nothing is raised."""
+    """Send an event, whose `type` is a Kind, to every worker, this one included. The event may be lost; nothing is
+    raised."""
     try:
         layer = get_channel_layer()
         if layer is not None:

@@ -1,4 +1,4 @@
-"""One viewing is one viewer's stream of one camera, from admission to its end. This package runs it in a worker
+"""One viewing is one viewer's stream of one camera, from the request to its end. This package runs it in a worker
 process.
 
 A viewing holds a *slot*: a lease in Redis that gives it one of the limited number of concurrent streams. It gets frames
@@ -19,9 +19,9 @@ Daphne, past ASGI. `rechecks.py` checks the access of running streams again; `op
 start and end.
 
 While others wait for a slot, `idle.py` asks viewers whether they are still there, `wall_yields.py` ends streams of
-walls (pages with many cameras), and `preemption.py` gives slots to operators, users of a privileged group. `looks.py`
-runs these jobs periodically. With the tokens of `resume_tokens.py`, a viewer takes back their slot after a lost
-connection.
+walls (pages with many cameras), and `preemption.py` ends streams of ordinary viewers for operators, users of a
+privileged group. `looks.py` runs these jobs periodically. With the tokens of `resume_tokens.py`, a viewer takes back
+their slot after a lost connection.
 
 A slot is held only inside `async with`. The feed is left before the slot is released.
 """

@@ -39,8 +39,8 @@ class ReadOnlySession(dict[str, Any]):
 @dataclass(frozen=True)
 class Login:
     """What the request that opens a viewer's WebSocket contains to show who they are. `session`: key of the Django
-    session. `display`: token of a display, a screen that shows a page of cameras without a log-in; "": none.
-    `proxy_user`: the user named by a trusted proxy, in place of the session's.
+    session, None: none. `display`: token of a display, a screen that shows a page of cameras without a log-in; "":
+    none. `proxy_user`: the user named by a trusted proxy, in place of the session's; None: no proxy names one.
     """
 
     session: str | None = None  # key
@@ -66,7 +66,8 @@ def user_of(login: Login) -> User:
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """Check that `user` may watch a camera now. Returns the user, the camera, and its source: address and credentials.
+    """Check that `user` may watch a camera now, but not whether they are blocked. Returns the user, the camera, and the
+    source (address and credentials) of its main stream.
 
     Raises the first that applies: NotAuthenticatedError, PermissionDeniedError (the user may watch no camera),
     CameraNotFoundError (also for a camera that is disabled, or hidden from the user), NoStreamUrlError, or

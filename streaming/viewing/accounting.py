@@ -63,11 +63,10 @@ class Account:
     # The rate that the budget counts the stream with.
 
     def rate(self, quality: str) -> Rate:
-        """Returns the bitrate to expect at `quality`.
+        """Returns the bitrate to expect at `quality`, one of `protocol.QUALITIES`.
 
-        At `original` and `sub`, the own video of the camera's main stream or substream, it is that of this video if the
-        viewer plays the format. It is that of JPEG if they do not, or if it is known that this video is sent as JPEG
-        only.
+        At `original` and `sub` it is that of the camera's own video (main stream or substream), if this can be sent in
+        a format that the viewer plays; else that of JPEG. A video of unknown format counts as H.264 or H.265.
         """
         streams = {ORIGINAL: (self._camera, "h264"), SUB: (substream_id(self._camera), "sub_h264")}
         if quality in streams:
@@ -80,9 +79,9 @@ class Account:
         """Count the stream in the bandwidth budget of all streams at the bitrate of `quality`. `slot`: the viewer's
         right to stream, whose terms get this rate.
 
-        Raises BandwidthReachedError if that exceeds the budget, or GateUnavailableError if Redis does not answer or
-        refuses; then nothing has changed. Without a budget it raises neither, and the change holds even if Redis does
-        not answer.
+        Raises BandwidthReachedError if a higher bitrate exceeds the budget, or GateUnavailableError if Redis fails;
+        then nothing has changed. Without a budget it raises neither, and the change holds even if Redis does not
+        answer.
         """
         rate, budget = self.rate(quality), self._budget()
         try:

@@ -19,10 +19,10 @@ async def follow_camera(
     """Send the viewer each state of the camera's connection, until cancelled. `slot`: their right to stream, a lease
     that may be renewed until the timeout.
 
-    Raises after the timeout for the first frame or for a reconnection, and as soon as a camera without a picture yet
-    has repeatedly failed to open and `switch` knows no other stream of it. The error is CameraLostError if the camera
-    is being reconnected, else CameraUnreachableError. `sees_reasons`: messages and error say why, which only
-    administrators may read.
+    Raises after the timeout for the first frame or for a reconnection. Raises earlier if the camera had no picture yet,
+    failed to open `FAILED_OPENINGS` times in a row, and `switch` has no other stream of it to try. The error is
+    CameraLostError if the camera is being reconnected, else CameraUnreachableError. `sees_reasons`: whether messages
+    and error give the full reason, which only administrators may read.
     """
     told: dict[str, object] = {}
     condition, was_live = feed.condition, False

@@ -87,7 +87,9 @@ class Delivery:
         return bool(self._unconfirmed)
 
     def confirm_codec(self, codec: str) -> None:
-        """Note that the viewer plays `codec`; send it from the current GOP on. Ignored unless asked about last."""
+        """Note that the viewer plays `codec` (WebCodecs name), and send it from the current GOP on. Ignored unless it
+        is the codec that they were asked about last.
+        """
         if codec and codec == self._unconfirmed:
             self._confirmed, self._unconfirmed = codec, ""
             self._feed.switch(self._feed.quality)
@@ -117,9 +119,10 @@ class Delivery:
                 await self._send(frame)
 
     async def _send(self, frame: Frame) -> None:
-        """Send a frame, and before it a message if the quality, format or codec is new. After it, correct the bitrate
-        with which the bandwidth budget counts the stream. About an H.265 codec that the viewer has not confirmed, only
-        ask: the frame comes again after the answer. Raises SlotLostError.
+        """Send a frame, and before it a message if the quality, format or codec is new. After the first frame of a
+        quality or format, correct the bitrate with which the bandwidth budget counts the stream. About an H.265 codec
+        that the viewer has not confirmed, only ask: the frame comes again once they confirm it. Raises SlotLostError if
+        the right to stream is lost.
         """
         self._slot.check()
         if not self._is_told or self._told != (frame.format, frame.codec):
@@ -174,7 +177,7 @@ class Delivery:
     async def raise_when_stalled(self) -> None:
         """Watch until cancelled. Raises ViewerUnresponsiveError when the viewer has acknowledged none of the frames in
         flight, or not answered whether they play a codec, for the stall timeout; or SlotLostError if the right to
-        stream is lost then.
+        stream is lost then. The time counts only while the camera is live.
 
         The WebSocket pings of the server, Daphne, do not notice this: any message counts as an answer to them.
         """

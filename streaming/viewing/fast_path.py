@@ -14,16 +14,16 @@ TextHandler = Callable[[str], bool]  # returns whether it has taken the text; if
 
 class FastPath(Protocol):
     """One WebSocket of a server, which hands over text messages and sends binary ones without ASGI's `receive` and
-    `send`. The connection may have been closed already.
+    `send`. The connection may have been closed already; then nothing is sent.
 
     While it has a text handler, the application gets an ASGI event `websocket.control.frame` for each ping and pong
     frame.
     """
 
     def set_text_handler(self, handler: TextHandler | None) -> None:
-        """Offer each short text message of the viewer (under Daphne, ASCII of at most 125 bytes) to `handler` first. If
-        it returns False, the message comes through ASGI. None removes the handler.
+        """Offer short text messages of the viewer (under Daphne, ASCII of at most 125 bytes that arrives alone) to
+        `handler` first. Other messages, and those for which it returns False, come through ASGI. None removes it.
         """
 
     def send_at_once(self, *parts: bytes) -> bool:
-        """Send one binary message made of `parts` if that needs no wait. Returns whether it was sent."""
+        """Send one binary message of `parts` if that needs no wait. Returns whether it was sent; if not, use ASGI."""

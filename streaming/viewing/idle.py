@@ -1,5 +1,5 @@
 """Asks viewers who have not touched their page for long whether they are still watching, while others wait for one of
-the limited streams.
+the limited streams. Ends the streams of those who do not answer.
 """
 
 import time
@@ -20,8 +20,8 @@ def pause() -> float:
 
 
 class IdleQuestions:
-    """Asks the idle viewers of one worker process whether they are still watching, and ends the streams of those who do
-    not answer.
+    """Asks the idle viewers of one worker process, who gave no sign for `STREAM_IDLE_MINUTES`, whether they are still
+    watching. Ends the streams of those who do not answer.
     """
 
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], waiting: Callable[[], Awaitable[int]]) -> None:
@@ -32,7 +32,8 @@ class IdleQuestions:
 
     async def look(self) -> None:
         """Ask the idle viewers whether they are still watching, if others wait for a free stream. Ends the streams of
-        those who were asked `ANSWER_WITHIN` seconds ago and have not answered. Call it periodically.
+        those who were asked `ANSWER_WITHIN` seconds ago and have not answered. If nobody waits any more, a question
+        lapses. Does nothing if STREAM_IDLE_MINUTES is 0. Call it periodically.
 
         Raises GateUnavailableError if Redis does not answer.
         """

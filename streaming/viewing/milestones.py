@@ -32,8 +32,9 @@ class Milestones:
         """Log that the stream ended, or that it was refused before it began. Only the first call logs: the first reason
         wins.
 
-        `code`: the WebSocket close code, None if there was none. `reason`: that of an error, such as "idle", or "left"
-        if the viewer left. `viewing`: the viewer's stream, None if the request failed before there was one.
+        `code`: the WebSocket close code, None if there was none. `reason`: that of a StreamError, such as
+        "idle"; "left": the viewer left; "failed": another exception. `viewing`: the viewer's stream, None if the
+        request failed before there was one.
         """
         if self._end_logged:
             return

@@ -7,7 +7,7 @@ from streaming.viewing.viewing import Viewing
 
 class Stream:
     """One open WebSocket: `viewing` is the viewer's stream on it, `camera` and `user` are the ids of its camera and
-    viewer. Until `assign`, these are None or empty.
+    viewer, and `login` shows who the viewer is. Until `assign`, these are None or empty.
     """
 
     def __init__(self) -> None:

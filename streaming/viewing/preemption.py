@@ -1,5 +1,6 @@
-"""Makes room for operators, the users of a group that has reserved slots (rights to stream). While one of them finds
-all slots in use, the stream of an ordinary viewer ends, the youngest first, ten seconds after that viewer was told.
+"""Makes room for operators, the users of a group that has reserved slots (rights to stream), if STREAM_PREEMPT is on.
+While one of them waits because all slots are in use, the stream of an ordinary viewer ends, the youngest first, ten
+seconds after that viewer was told.
 
 Each worker process finds the same streams to end, so the workers need not agree with each other. The waiting line gives
 each slot that becomes free to operators before ordinary viewers.
@@ -21,8 +22,8 @@ NOTICE = 10.0  # seconds from the notice to the end
 
 
 class Preemption:
-    """Ends streams of one worker process for operators, users of a privileged group, who find all slots (rights to
-    stream) in use. `viewings`: returns the viewers' streams of this worker.
+    """Ends streams of one worker process for operators, users of a privileged group, who wait because all slots (rights
+    to stream) are in use. `viewings`: returns the viewers' streams of this worker.
     """
 
     def __init__(self, viewings: Callable[[], Iterable[Viewing]], store: Store) -> None:

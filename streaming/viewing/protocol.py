@@ -4,9 +4,9 @@ docs/protocol.md describes it for authors of other clients. static/streaming/sha
 """
 
 import json
-import math
 import re
 import struct
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -149,7 +149,7 @@ class QualityChange:
 
 @dataclass(frozen=True)
 class Ping:
-    """A viewer's message that asks for an answer. The answer repeats `time`, which may be any number."""
+    """A viewer's message that asks for an answer. The answer repeats `time`, which may be any finite number."""
 
     time: float
 
@@ -202,7 +202,8 @@ def _parse_object(message: dict[str, Any]) -> ViewerMessage:
             return QualityChange(known_quality(quality))
         case {"type": "ping"}:
             time = message.get("time", 0)
-            return Ping(time if isinstance(time, int | float) and math.isfinite(time) else 0)
+            # Compared, not converted: an integer may be too large for a float.
+            return Ping(time if isinstance(time, int | float) and abs(time) <= sys.float_info.max else 0)
         case {"type": "still_watching"}:
             return StillWatching()
         case {"type": "confirm_codec", "codec": str(codec)}:

@@ -1,11 +1,11 @@
 """Checks running streams again: ends those whose user may no longer watch the camera, or is blocked.
 
-A check also finds a new address of the camera, and a user who has come into the group that has reserved slots (rights
-to stream).
+All other streams go on. If the camera has a new address, it is read from there. If the user has come into the group
+that has reserved slots (rights to stream), their streams no longer count as ordinary ones.
 
-Channels tells no consumer of a log-out. So one task per worker process checks every stream's access periodically, and
-at once after an event that tells of a change. One check reads a log-in once for all of its streams: a page may show
-many.
+Channels tells no consumer of a log-out. So one task per worker process checks every stream's access periodically. After
+an event that tells of a change, it checks the streams concerned at once. One check reads a log-in once for all of its
+streams: a page may show many.
 """
 
 import asyncio

@@ -56,8 +56,9 @@ class StreamSwitch:
         return self._target.is_sub and not self._was_live
 
     async def want(self, quality: str) -> None:
-        """Change to `quality`, which the viewer wants. They are told the quality that they get, at once or when the
-        camera's other stream has a frame: the present one if the change is refused.
+        """Change to `quality`, which the viewer wants, one of `protocol.QUALITIES`. They are told the quality that they
+        get, at once or when the camera's other stream has a frame. It is the present one if the bandwidth budget
+        refuses the change, or the other stream has no frame in time.
         """
         if quality == self.wanted:
             await self._delivery.tell_format()
@@ -69,15 +70,17 @@ class StreamSwitch:
         self._feed.noticed.set()  # `run` moves to another stream, or no longer does
 
     def change_streams(self, streams: Streams) -> None:
-        """Use these addresses of the camera's streams from now on; they may be the same as before."""
+        """Use these addresses for moves between the camera's streams from now on; they may be the same as before. The
+        present stream stays: `Hub.change_sources` changes its address.
+        """
         if streams.sub != self._streams.sub:
             self._feed.noticed.set()
         self._streams = streams
 
     async def run(self) -> None:
         """Move the feed, until cancelled, to the stream of the camera that serves the wanted quality, as that and what
-        is known of the streams change. Raises CameraUnreachableError if neither the substream nor the main stream can
-        be opened.
+        is known of the streams change. Raises CameraUnreachableError if the substream has shown no picture, and the
+        main stream has none in time either.
         """
         while True:
             self._feed.noticed.clear()
@@ -126,7 +129,7 @@ class StreamSwitch:
     async def _move(self, target: Target) -> None:
         """Continue with the camera's other stream, unless the bandwidth budget refuses it or it has no frame in time.
 
-        Raises CameraUnreachableError if it has none and the present stream has shown no picture either.
+        Raises CameraUnreachableError if it has none, and the present stream is the substream and has shown no picture.
         """
         if not await self._is_admitted(target):
             return

@@ -1,4 +1,4 @@
-"""One viewing, that is one viewer's stream of one camera, from admission to its end. It takes a slot (one of the
+"""One viewing, that is one viewer's stream of one camera, from the request to its end. It takes a slot (one of the
 limited concurrent streams), then subscribes to the camera's frames and delivers them.
 
 It knows no WebSocket: it reaches the viewer through a `Viewer` object.
@@ -70,8 +70,8 @@ class Viewing:
             self._stop.set_result(error)
 
     def connection_lost(self) -> None:
-        """Note that the connection was lost: if the client knows how to come back, the slot (the right to stream) is
-        kept for it for `STREAM_RESUME_SECONDS`.
+        """Note, before `run` is cancelled, that the connection was lost. If the client knows how to come back, the slot
+        (the right to stream) is kept for it for `STREAM_RESUME_SECONDS`.
         """
         if self.slot is not None and self._request.comes_back:
             self.slot.keep_seconds = conf.RESUME.value
@@ -132,9 +132,11 @@ class Viewing:
             self._delivery.confirm_codec(codec)
 
     async def change_quality(self, quality: str) -> None:
-        """Change to another quality without a new admission. The viewer is told the quality that they get.
+        """Change to `quality` without a new admission. The caller has checked that `protocol.QUALITIES` has it. The
+        viewer is told the quality that they get, maybe after this has returned.
 
-        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is.
+        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. So it does
+        if the camera's other stream has it, but no frame in time.
         """
         self._quality = quality
         if self._switch is not None:
@@ -142,14 +144,14 @@ class Viewing:
         # else `_hold` switches to it as soon as there is a feed
 
     def change_streams(self, streams: Streams) -> None:
-        """Use these addresses of the camera's streams from now on; they may be the same as before."""
+        """Use these addresses whenever a stream of the camera is opened from now on; they may be the same as before."""
         self._streams = streams
         if self._switch is not None:
             self._switch.change_streams(streams)
 
     def stream_facts(self) -> dict[str, dict[str, object]]:
-        """Returns what this worker knows of the camera's own video: quality -> codec, width, height, frames_per_second
-        and kbps.
+        """Returns what this worker knows of the camera's own video: quality ("original", "sub") -> codec, width,
+        height, frames_per_second and kbps.
         """
         return self._hub.facts(self._streams)
 
@@ -188,7 +190,7 @@ class Viewing:
         await self._viewer.send_message(protocol.status_message(State.LIVE, reason, **facts))
 
     async def ask_whether_watched(self, seconds: float) -> None:
-        """Ask the viewer whether they still watch. `seconds`: the time that they have for the answer."""
+        """Send the question whether the viewer still watches. `seconds`: the time that they have for the answer."""
         await self._viewer.send_message(
             protocol.status_message(State.LIVE, "still_watching", answer_within=round(seconds))
         )

@@ -1,5 +1,5 @@
-"""Ends background streams, those of walls (pages with many cameras), one by one while another viewer waits because all
-slots (rights to stream) are in use.
+"""Ends background streams, those of walls (pages with many cameras), one by one while a viewer waits for a stream of
+another kind because all slots (rights to stream) are in use.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,8 +26,9 @@ class WallYields:
         self._viewings, self._store = viewings, store
 
     async def look(self) -> None:
-        """End this worker's youngest background stream if another viewer waits because all slots (rights to stream) are
-        in use, and no worker has ended one within `APART` seconds. Does nothing unless STREAM_WALL_YIELDS is on.
+        """End the youngest of this worker's background streams that may be ended, if a viewer waits for a stream of
+        another kind because all slots (rights to stream) are in use. Does nothing if any worker has ended one within
+        `APART` seconds, or unless STREAM_WALL_YIELDS is on.
 
         Call it periodically. Raises GateUnavailableError if Redis does not answer.
         """

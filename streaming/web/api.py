@@ -55,7 +55,7 @@ async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str,
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
 async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None]:
-    """End a viewer's stream without a message."""
+    """End a viewer's stream without a message. `viewing_id`: its `id` in the list of streams."""
     await _stop(request, viewing_id, stream_schemas.StopIn())
     return Status(204, None)
 
@@ -67,7 +67,8 @@ async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user and ends all their streams."""
+    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user and ends all their streams.
+    `viewing_id`: the stream's `id` in the list of streams."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -79,7 +80,8 @@ async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera and block their users if `block_seconds` is above 0. You are not blocked yourself."""
+    """End all streams of a camera. `block_seconds` above 0 blocks their users, except you, and ends all streams of
+    these users."""
     camera = await sync_to_async(find)(request, camera_id)
     store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
     stopped = await stop_orders.stop_camera(
@@ -190,8 +192,8 @@ async def read_limits(request: HttpRequest) -> dict[str, Any]:
 
 @router.patch("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits. They are in force on every worker within two seconds. A lowered limit disconnects nobody:
-    streams above it go on, and new viewers are refused.
+    """Change some limits. They are in force on every worker within two seconds, or 30 if Redis fails. A lowered limit
+    disconnects nobody: streams above it go on, and new viewers are refused.
 
     409 `conflicting_limits`: the limits contradict each other, such as more reserved slots than slots.
     """
@@ -200,7 +202,8 @@ async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) 
 
 @router.put("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Set all limits at once; null: the environment's default. They are in force on every worker within two seconds."""
+    """Set all limits at once; null: the environment's default. They are in force on every worker within two seconds, or
+    30 if Redis fails."""
     return await _change(request, body.model_dump(), trial=False)
 
 

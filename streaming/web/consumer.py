@@ -33,7 +33,8 @@ LOST = 1006  # the close code of a connection that ended without a close frame
 
 @contextlib.asynccontextmanager
 async def naming_own_viewings(store: Store, user: User) -> AsyncIterator[None]:
-    """If the `with` block raises LimitReachedError, add the user's running streams to its facts: they may close one.
+    """If the `with` block raises LimitReachedError, add the user's running streams to its facts, as `yours`: the user
+    may close one. Adds none if Redis or the database fails.
 
     Leaves out those of cameras that the user may not see any more.
     """
@@ -186,7 +187,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._stop_viewing(error)
 
     async def websocket_control_frame(self, _: object) -> None:
-        """Count a WebSocket ping or pong frame as a message of the viewer. The server has answered it."""
+        """Count a WebSocket ping or pong frame as a message of the viewer: too many messages in a second end the
+        stream. The server has answered it."""
         try:
             self._rate_limit.count()
         except errors.ProtocolError as error:

@@ -24,9 +24,11 @@ View = Callable[[HttpRequest], HttpResponse]
 def endpoint(
     *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
 ) -> View:
-    """Returns a view that answers GET with the JSON of `get`, and POST with that of `post`; None: not allowed.
+    """Returns a view that answers GET with the JSON of `get`, and POST with that of `post`; None: not allowed (405).
 
     The user must be allowed to see *Settings > System*. POST needs `permission` as well, and so does GET if `closed`.
+    The view raises PermissionDenied for others. If `get` or `post` raises ValidationError, the status is 400; Http404:
+    404; GateUnavailableError: 503.
     """
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 

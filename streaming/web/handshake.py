@@ -36,7 +36,7 @@ class Access:
     camera: Camera
     source: CameraSource
     user_limits: UserLimits
-    block: errors.StoppedByAdministratorError | None
+    block: errors.StoppedByAdministratorError | None  # `terms` raises it; None: the user is not blocked
     unattended: bool  # never asked whether they are still watching
     keeps_slots: bool  # as a wall, although others wait
     sees_reasons: bool  # told why a camera cannot be read
@@ -109,7 +109,7 @@ class Handshake:
         """Returns how the viewer asks for a slot (the right to a stream), from the query of the URL.
 
         It says whether to wait in line if no slot is free, with which priority, and which own stream to resume or
-        replace. Raises ProtocolError for an invalid parameter.
+        replace. Raises ProtocolError if `wait` or `background` in the query is not 1.
         """
         wait = protocol.is_one("wait", self._parameter("wait")) and conf.WAIT_MAX.value > 0
         background = protocol.is_one("background", self._parameter("background"))

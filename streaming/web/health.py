@@ -1,4 +1,7 @@
-"""Health checks for load balancers and containers: is this process alive, and is it ready for viewers?"""
+"""Health checks for load balancers and containers: is this process alive, and is it ready for viewers?
+
+They need no log-in.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -26,7 +29,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: 200 if Redis and the database answer and the worker is not shutting down (draining), else 503.
 
-    Both are asked at the same time, so that the answer is in time even if neither answers.
+    Both are asked at the same time, so that their timeouts do not add up if neither answers.
     """
     worker = runtime.current()
     complaint, database = await asyncio.gather(_complaint(worker.check_gate()), _succeeds(_check_database()))

@@ -59,7 +59,8 @@ class LimitChanges(Changes):
 
 
 class PolicyOut(Schema):
-    """The limits of streams. 0: unlimited. `reserved_slots`: streams that only a group may open; 0: none."""
+    """The limits of streams. 0: unlimited. `reserved_slots`: streams that only members of `reserved_group` (its ID) may
+    open; 0: none."""
 
     max_concurrent: int
     max_mbps: float

@@ -1,7 +1,8 @@
-"""Lists the line of viewers who wait for a stream, for administrators, and makes their changes. Page and API share it.
+"""Lists the line of viewers who wait for a stream, and moves or removes viewers in it, for administrators. Page and API
+share it.
 
-`user`: the administrator, who may not see the names of all cameras. All functions raise GateUnavailableError if Redis
-fails.
+`user`: the administrator. Names of cameras that they may not see are replaced. All functions raise
+GateUnavailableError if Redis fails.
 """
 
 from typing import Any
@@ -18,6 +19,8 @@ Row = dict[str, Any]
 async def read(user: Any) -> list[Row]:
     """Returns the viewers who wait for a stream, the next one first, at most 1,000. `user`: the administrator who asks.
 
+    The rows are those of `line_readings.read_line`, with `position` and `priority`.
+
     `position`: 1 is next. `priority`: "front" (an administrator moved them), "operator" (may use reserved slots),
     "ordinary" or "background". `reason`: the limit that holds them back.
     """
@@ -29,7 +32,7 @@ async def read(user: Any) -> list[Row]:
 async def move_to_front(user: Any, id: str) -> str:
     """Let a waiting viewer be the next to get a stream. `id`: of the entry in line. `user`: the administrator.
 
-    Returns the action in words for the log, "" if the viewer does not wait.
+    Returns the action in words for the log, "" if the viewer is not among the first 1,000 who wait.
     """
     row = await _find(user, id)
     moved = row is not None and await line_readings.move_to_front(runtime.current().store, id)
@@ -39,7 +42,8 @@ async def move_to_front(user: Any, id: str) -> str:
 async def remove(user: Any, id: str, message: str = "") -> str:
     """Take a waiting viewer out of the line, and send them `message`. `id`: of the entry. `user`: the administrator.
 
-    Returns the action in words for the log, "" if the viewer does not wait.
+    `message`: "" for the standard text. Returns the action in words for the log, "" if the viewer is not among the
+    first 1,000 who wait.
     """
     row = await _find(user, id)
     removed = row is not None and await line_readings.remove(runtime.current().store, id, message)

@@ -1,6 +1,6 @@
 """The metrics in Prometheus's text format.
 
-Every figure comes from Redis, so each worker answers for all workers; the health of cameras comes from the database.
+The usage comes from Redis, so each worker answers for all workers; the health of cameras comes from the database.
 docs/metrics.md explains the metrics. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
 """
 

@@ -124,7 +124,10 @@ class LiftForm(forms.Form):
 
 
 def blocked(request: HttpRequest) -> dict[str, Any]:
-    """Returns the users whom an administrator has blocked from streams for a time, longest time left first."""
+    """Returns as `blocks` the users whom an administrator has blocked from streams for a time, longest time left first.
+
+    Each is a dict with the fields of `Block`, and `id`, the user's id.
+    """
     found = async_to_sync(_blocks)()
     return {"blocks": [{"id": block.user_id, **dataclasses.asdict(block)} for block in found]}
 

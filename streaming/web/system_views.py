@@ -40,7 +40,8 @@ class UsageForm(forms.Form):
 
 
 def system_usage(request: HttpRequest) -> dict[str, Any]:
-    """Returns the usage of all workers, with a page of 100 viewers who stream, those who began first.
+    """Returns the usage of all workers (`UsageReport.system`), with a page of 100 viewers who stream, those who began
+    first at the top.
 
     The parameter `viewers_from` of the query: how many viewers to skip.
     """
@@ -56,7 +57,7 @@ async def _system_usage(viewers_from: int) -> dict[str, Any]:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Returns each limit with its value, source and who set it, and groups, latest changes and warnings.
+    """Returns each limit with its value, source and who set it, and all user groups, the latest changes and warnings.
 
     trial, or ended_trial if none runs: the dry run of limits, which counts whom they would refuse.
     """
@@ -81,7 +82,8 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
-    """Returns the start of the running trial, who started it, and how many viewers its limits would have refused.
+    """Returns since when (Unix ms) the trial has had its present limits, who set them (user name), and how many viewers
+    they would have refused.
 
     A trial only counts them. The number is about two seconds old. None if no trial runs.
     """
@@ -95,7 +97,8 @@ def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
     """Returns the newest trial (a dry run of limits) if it has ended: time, limits, and how many they would have
     refused.
 
-    None if it runs, or began more than 30 days ago. `rows`: the changes of limits, newest first.
+    None if there was none, if it runs, or if it began more than 30 days ago. `rows`: the changes of limits, newest
+    first.
     """
     start, end = change_log.ended_trial(rows) or (None, None)
     if start is None or end is None or start.time < timezone.now() - KEEP:
@@ -114,14 +117,19 @@ def _would_refuse(since: datetime, until: datetime | None = None) -> int:
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:
-    """Change the limits in the form. Returns the new ones; `announced`: whether the workers could be told at once."""
+    """Change the limits in the form. An empty one goes back to the environment's default.
+
+    Returns what `limits` returns, and `announced`: whether the workers could be told at once. Raises ValidationError,
+    with messages by limit.
+    """
     return _change(request, trial=False)
 
 
 def change_trial(request: HttpRequest) -> dict[str, Any]:
-    """End the trial (a dry run of limits, which refuses nobody) if the form has `stop`. If not, start one.
+    """End the trial (a dry run of limits, which refuses nobody) if the form has `stop`. If not, start one anew.
 
-    It tries the limits of the form that are not empty.
+    It tries the limits of the form that are not empty. Raises ValidationError if there are none, or if one is invalid.
+    Returns what `change_limits` returns.
     """
     return _change(request, trial=True)
 
@@ -146,7 +154,8 @@ class PreviewForm(forms.Form):
 
 
 def preview(request: HttpRequest) -> dict[str, Any]:
-    """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days."""
+    """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days. Returns
+    what `history.preview` returns."""
     asked = cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -159,9 +168,10 @@ class HistoryForm(forms.Form):
 
 
 def past(request: HttpRequest) -> dict[str, Any]:
-    """Returns the history for the `range` of the query. since, until: Unix seconds. columns: of the chart of streams.
+    """Returns the history for the `range` of the query, one of `RANGES`, such as "24h". since, until: Unix seconds.
 
-    hours: for each hour of the day (UTC), averages and peaks over the last `days` days.
+    columns: what `history.chart` returns. hours: for each hour of the day (UTC), averages and peaks over the last
+    `days` days.
     """
     asked = cleaned(HistoryForm(request.GET))
     span, step, days = RANGES[asked["range"]]

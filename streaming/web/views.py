@@ -52,7 +52,7 @@ AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def _answers_errors(view: AsyncView) -> AsyncView:
-    """Decorate `view` to answer a StreamError with its HTTP status and `{"error": {"reason", "message"}}`."""
+    """Decorate `view` to answer a StreamError with its status in HTTP_STATUS and `{"error": {"reason", "message"}}`."""
 
     @functools.wraps(view)
     async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -73,7 +73,8 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """Returns what a page needs before it opens a stream: WebSocket path, qualities, viewers, streams in use and limit.
 
-    `is_available` is a hint: only the attempt to open the stream decides.
+    `is_available` is a hint: only the attempt to open the stream decides. For logged-in users who may watch the camera.
+    Others get 401, 403 or 404 (`HTTP_STATUS`). Without a usable address or password of the camera: 409 or 503.
     """
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     streams = Streams(str(found.id), source, found.substream)
@@ -107,7 +108,14 @@ async def _is_operator(user: Any) -> bool:
 @never_cache
 @_answers_errors
 async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
-    """Returns a still picture of the camera as JPEG. It counts against the user's rate limit and the bandwidth."""
+    """Returns a still picture of the camera as JPEG, for users and displays (screens without a log-in) that may watch
+    the camera. It needs no slot (right to a stream), but counts against the user's rate limit of stills and the
+    bandwidth limit.
+
+    `quality` in the query: one of `protocol.QUALITIES`; STREAM_DEFAULT_QUALITY if missing. Other answers are 304 (the
+    client has this picture) and those of HTTP_STATUS: 400 for an unknown quality, 401, 403, 404, 409 without an
+    address, 429 over a limit, and 503 if the camera cannot be read now.
+    """
     quality = protocol.known_quality(request.GET.get("quality", conf.DEFAULT_QUALITY.value))
     user, found, source = await sync_to_async(lambda: check_access(watcher_of(request), camera))()
     worker = runtime.current()
@@ -127,7 +135,11 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
 @never_cache
 @_answers_errors
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Returns how many streams are in use, the states of the cameras that the user may see, and their own streams."""
+    """Returns how many streams are in use, the states of the cameras that the user may see, how many streams the user
+    has, and for how many seconds more the user is blocked (0: not).
+
+    401 without a log-in, 403 for a user who may watch no camera.
+    """
     user = await request.auser()
     if not user.is_authenticated:
         raise errors.NotAuthenticatedError
@@ -193,7 +205,8 @@ async def _scraper(request: HttpRequest) -> tuple[Any, int]:
 async def test_connection(request: HttpRequest) -> HttpResponse:
     """Open the address in the camera form once. Returns a picture and its facts, or the reason why there is none.
 
-    Raises PermissionDenied if the user may not edit cameras.
+    `stream` in the form: "sub" for the address of the substream. Raises PermissionDenied if the user may not edit
+    cameras.
     """
     if not await sync_to_async(_may_edit_cameras)(request):
         raise PermissionDenied
@@ -209,7 +222,7 @@ def _source_to_test(request: HttpRequest) -> CameraSource | str:
 
 
 def _may_edit_cameras(request: HttpRequest) -> bool:
-    """Returns whether the user may test the camera in the form.
+    """Returns whether the user may test the camera in the form. The user must be staff.
 
     For a stored camera, this needs the permission to change cameras, because its password is used; else, to add them.
     """

@@ -1,8 +1,8 @@
 """manage.py cluster: run a whole installation on this machine: nginx, workers (server processes), Redis and supervisor.
 
-It uses the configuration files of deploy/. `render_site` and `render_workers` adapt those of nginx and of the workers.
-deploy/cluster/ replaces the system's own configuration of nginx and supervisor. Everything listens on loopback or on
-sockets in one folder, runs without root and ends with this process.
+Simulated cameras run, too. The command uses the configuration files of deploy/: `render_site` and `render_workers`
+adapt those of nginx and of the workers. deploy/cluster/ replaces the system's own configuration of nginx and
+supervisor. Everything listens on loopback or on sockets in one folder, runs without root and ends with this process.
 """
 
 import ctypes
@@ -65,7 +65,10 @@ class Command(demo.Command):
 
     @contextmanager
     def _cameras(self, count: int) -> Iterator[demo.Logins]:
-        """Prepare the database and run simulated cameras until the `with` block ends. Yields user name -> password."""
+        """Prepare the database and run `count` simulated cameras until the `with` block ends; 0: none.
+
+        Yields user name -> password.
+        """
         call_command("migrate", verbosity=0)
         logins = self._logins(settings.VAR_DIR / "demo-logins.json")
         if not count:
@@ -103,7 +106,8 @@ def require_free(port: int) -> None:
 def make_folder(folder: Path) -> Path:
     """Create the cluster's folder unless it exists, and return it.
 
-    Raises CommandError for a path with characters that the configuration files cannot hold, or too long for sockets.
+    Raises CommandError for a path that is too long for sockets. Raises it, too, if this path, the project's or Python's
+    has characters that the configuration files cannot hold.
     """
     for path in (folder, Path(settings.BASE_DIR), Path(sys.executable)):
         if not re.fullmatch(r"[\w./+@-]+", str(path), re.ASCII):
@@ -130,7 +134,10 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def render(folder: Path, programs: dict[str, str], workers: int, port: int) -> None:
-    """Write all configuration files to `folder`. `programs` maps a name to its path; `port` is nginx's."""
+    """Write all configuration files to `folder`. `workers` is their number, `port` is nginx's.
+
+    `programs` maps "nginx" and "redis-server" to their paths. Raises CommandError if a text to adapt is not in deploy/.
+    """
     user = pwd.getpwuid(os.getuid()).pw_name
     (folder / "site.conf").write_text(render_site((DEPLOY / "nginx.conf").read_text(), folder, workers, port))
     (folder / "workers.conf").write_text(
@@ -166,7 +173,8 @@ def render_site(text: str, folder: Path, workers: int, port: int) -> str:
 def render_workers(text: str, folder: Path, workers: int, user: str) -> str:
     """Returns `text`, deploy/supervisor.conf, adapted to this machine. Sockets and logs of the workers are in `folder`.
 
-    Raises CommandError if the text to adapt is not in the file.
+    `workers` is their number, `user` the operating system's user that runs them. Raises CommandError if the text to
+    adapt is not in the file.
     """
     for installed, here in {
         "numprocs=4": f"numprocs={workers}",
@@ -196,7 +204,7 @@ def replaced(text: str, installed: str, here: str) -> str:
 def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run supervisor, which runs nginx, Redis and the workers, until the `with` block ends. Yields its process.
 
-    `folder` has its configuration.
+    `folder` has its configuration. At the end it waits until all have stopped. Ctrl-C is ignored from then on.
     """
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")],

@@ -46,7 +46,8 @@ class Command(BaseCommand):
     def _logins(self, file: Path) -> Logins:
         """Create the users "admin" and "viewer" (may only watch) unless they exist. Returns user name -> password.
 
-        Their passwords are kept in `file`, which only the operating system's present user can read.
+        Their passwords are kept in `file` (JSON), which only the operating system's present user can read. A missing
+        file is written with new passwords, which are not set for users who exist already.
         """
         if file.exists():
             logins: Logins = json.loads(file.read_text())
@@ -71,7 +72,8 @@ class Command(BaseCommand):
     def _simulate(self, count: int) -> "subprocess.Popen[str]":
         """Start `count` simulated cameras in another process and store their URLs in the database. Returns the process.
 
-        Each has a substream (a second, smaller stream). Their port is that of the last run if it is free.
+        Each has a substream (a second, smaller stream). Their port is that of the last run if it is free, else any.
+        Raises CommandError if the cameras did not start.
         """
         port = demonstration.kept_port()
         process, addresses = start_cameras(count, port if is_free(port) else 0)
@@ -101,8 +103,8 @@ def is_free(port: int) -> bool:
 def start_cameras(count: int, port: int) -> tuple["subprocess.Popen[str]", dict[str, list[str]]]:
     """Run `manage.py simulate` in another process, at `port` (0: any), until its standard input is closed.
 
-    Returns the process and, by camera name, the URLs of the stream and of the substream, a second, smaller stream.
-    Raises CommandError if the cameras did not start.
+    Waits until the cameras run. Returns the process and, by camera name, the URLs of the stream and of the substream, a
+    second, smaller stream. Raises CommandError if the cameras did not start.
     """
     command = [sys.executable, sys.argv[0], "simulate", "--cameras", str(count), "--port", str(port), "--until-closed"]
     command.append("--substreams")

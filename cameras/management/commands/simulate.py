@@ -1,4 +1,7 @@
-"""manage.py simulate: serve simulated cameras, by RTSP or HTTP, until Ctrl-C."""
+"""manage.py simulate: serve simulated cameras, by RTSP or HTTP, until Ctrl-C or SIGTERM.
+
+With --until-closed it also ends when its standard input is closed.
+"""
 
 import errno
 import signal

@@ -47,7 +47,7 @@ def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
 def stamp(picture: Yuv, now_ms: int) -> None:
     """Draw the clock strip over the top of the picture, in place.
 
-    The strip is a row of black and white blocks. Programs can read `now_ms`, Unix milliseconds, from it.
+    The strip is a row of black and white blocks: the low 32 bits of `now_ms`, Unix milliseconds, for programs to read.
     """
     bright = luma(picture)
     rows = strip_height(len(bright))

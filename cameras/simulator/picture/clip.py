@@ -24,7 +24,7 @@ class ClipPicture:
     """Reads a video file in a loop: each `draw` returns the next frame, however much time has passed.
 
     `width` and `height` are pixels; 0 means the file's own, rounded down to an even number. The attribute `rate` has
-    the file's frames per second. Raises NotAVideo if the file is missing or unreadable.
+    the file's frames per second, or 25 if they are unknown. Raises NotAVideo if the file is missing or unreadable.
     """
 
     def __init__(self, file: Path | str, width: int = 0, height: int = 0) -> None:

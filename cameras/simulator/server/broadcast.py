@@ -16,7 +16,10 @@ from .sdp import describe
 
 
 class Viewer(Protocol):
-    """A client's connection, as its camera uses it. The camera calls these on the simulator's event-loop thread."""
+    """A client's connection, as its camera uses it. The camera calls these on the simulator's event-loop thread.
+
+    `deliver` sends a picture if the client plays. `cut` closes the connection at once.
+    """
 
     @property
     def is_set_up(self) -> bool: ...
@@ -30,8 +33,10 @@ class Viewer(Protocol):
 class Broadcast:
     """A running simulated camera. It draws and encodes pictures only while a viewer (a client's connection) plays them.
 
-    Call `join`, `leave`, `update` and `play` on the thread of `loop`, all other methods on any other thread. Raises
-    NotAVideo for an unreadable clip and ValueError for a clip whose size the codec cannot have.
+    Call `join`, `leave`, `update` and `play` on the thread of `loop`, all other methods on any other thread. `url` is
+    the camera's address. The camera's width, height and codec are set to those of the running stream. The constructor,
+    `resize` and `change_codec` raise NotAVideo for an unreadable clip, and ValueError for a size that the codec cannot
+    have.
     """
 
     def __init__(self, camera: SimulatedCamera, loop: LoopThread, url: str) -> None:

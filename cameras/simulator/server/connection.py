@@ -16,7 +16,7 @@ from .rtsp import RtspDialogue
 from .sender import KERNEL_BUFFER, MAX_BACKLOG
 
 MAX_HELD = 64
-"""Requests that are kept while a fault prevents answers."""
+"""Requests that are kept while a fault prevents answers. With more, the oldest are lost."""
 
 
 class Dialogue(Protocol):
@@ -29,7 +29,7 @@ class Dialogue(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection, which belongs to the first camera that its requests name.
+    """A client's connection, which belongs to the first camera of its protocol that its requests name.
 
     It delays its answers, or closes, as the camera's fault demands. `broadcasts` are the running cameras by path. The
     connection is in the set `opened` while it is open; `lost` is a future that is done afterwards.

@@ -6,7 +6,7 @@ from enum import StrEnum
 class Fault(StrEnum):
     """A failure that a simulated camera imitates. It affects running connections at once.
 
-    After it is cleared, connections that are still open continue from a keyframe.
+    After it is cleared (set to NONE), connections that are still open continue from a keyframe.
     """
 
     NONE = "none"
@@ -17,9 +17,9 @@ class Fault(StrEnum):
     SILENT = "silent"
     """Keeps the socket open, sends no media and no answers. Requests are answered after the fault is cleared."""
     TRICKLE = "trickle"
-    """Sends media at a few bytes per second, so that no frame is ever complete."""
+    """Sends media at 4 bytes per second: a frame takes many minutes. Requests wait while a packet is partly sent."""
     DROP = "drop"
-    """Closes the connection two seconds into each play."""
+    """Closes the connection two seconds into each play, or after the fault is set if it plays already."""
     UNAUTHORIZED = "unauthorized"
     """Answers 401 to any credentials and closes running connections."""
 

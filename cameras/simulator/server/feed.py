@@ -53,7 +53,7 @@ class Feed:
             self._state.notify_all()
 
     def show(self, source: Source) -> None:
-        """Switch to another source of pictures, with its own stream format, from the next frame."""
+        """Switch to another source of pictures, with its own stream format. One more old frame may be delivered."""
         self._source = source
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 MAX_HEAD = 16_384
 MAX_BODY = 65_536
-"""Bytes. Larger requests are malformed."""
+"""Bytes. A request is malformed if its body is larger, or its head is larger and still incomplete."""
 
 SERVER = ("Server", "Camera simulator")
 

@@ -11,6 +11,7 @@ class HttpDialogue:
     def answer(self, request: Request, playback: Playback | None) -> bytes:
         """Start to play if the request is accepted. Returns the head of the endless response, or an error response.
 
+        The error's status is 501 for another method than GET, 404 without a camera, and 401 without valid credentials.
         `playback` sends the camera's pictures on this connection; None if no HTTP camera has the path. Returns no bytes
         once pictures are sent, because the endless response leaves no room for another answer.
         """

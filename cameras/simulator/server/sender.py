@@ -11,7 +11,7 @@ from ..stream import AccessUnit
 from .faults import Fault
 
 MAX_BACKLOG = 512 * 1024
-"""Bytes that wait for a slow client. Above it, frames are dropped until the next keyframe."""
+"""Bytes that wait for a slow client. Above it, frames are dropped until it has drained, then up to a keyframe."""
 
 KERNEL_BUFFER = 256 * 1024
 """Bytes that the kernel buffers for a connection. Its default would be 4 MB, about 15 seconds of video."""
@@ -57,7 +57,8 @@ class Sender:
     def send(self, unit: AccessUnit, fault: Fault) -> None:
         """Send one encoded picture, or drop it if the fault, a full send buffer or a missing keyframe prevents sending.
 
-        Fault.TRICKLE sends it byte by byte. Aborts the connection if its buffer has been full for 10 seconds.
+        With Fault.TRICKLE it is sent byte by byte, and the following pictures are dropped. A `lost` picture uses its
+        sequence numbers and is not sent. Aborts the connection if its buffer has been full for 10 seconds.
         """
         if self._has_stalled:
             self._transport.abort()
@@ -119,7 +120,10 @@ class Sender:
 
 
 class Trickle:
-    """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds."""
+    """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds.
+
+    It begins when it is constructed and never blocks. `stop` or `finish` ends it.
+    """
 
     def __init__(self, transport: asyncio.Transport, frames: Iterator[bytes]) -> None:
         self._transport = transport

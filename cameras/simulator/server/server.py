@@ -13,8 +13,8 @@ from .loop_thread import LoopThread
 class Simulator:
     """Serves simulated cameras from its construction until `close`, or to the end of a `with` block.
 
-    `port` 0 means any free port; the attribute `port` has the actual one. Raises OSError if it cannot listen, and
-    OverflowError for a port above 65535.
+    `port` 0 means any free port; the attribute `port` has the actual one. `host` is the address to listen at. Raises
+    OSError if it cannot listen, and OverflowError for a port that is not 0 to 65535.
     """
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:

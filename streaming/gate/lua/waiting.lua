@@ -8,6 +8,8 @@ local line, first, last = KEYS[1], ARGV[1], ARGV[2]
 local listed = {}
 for _, id in ipairs(redis.call('ZRANGE', line, first, last)) do
   local text = redis.call('HGET', line .. ':tickets', id)
-  listed[#listed + 1], listed[#listed + 2], listed[#listed + 3] = id, text, refusing_queue(line, cjson.decode(text))
+  if text then  -- else Redis has evicted it
+    listed[#listed + 1], listed[#listed + 2], listed[#listed + 3] = id, text, refusing_queue(line, cjson.decode(text))
+  end
 end
 return {redis.call('ZCARD', line), listed}

@@ -1,5 +1,5 @@
-"""The command `manage.py slots` lists the running streams, the worker processes and the blocked users; --free ends a
-stream, --unblock lifts a block.
+"""The command `manage.py slots` lists the running streams, the worker processes and the blocked users. Instead,
+--free ID ends a stream, and --unblock USER (a user's name) lifts a block.
 """
 
 import asyncio

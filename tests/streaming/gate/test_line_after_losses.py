@@ -1,5 +1,6 @@
 """The waiting line on a real Redis that has lost a part of its data, or whose clock has stepped."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -7,9 +8,11 @@ import pytest
 import redis
 
 from streaming.gate.leases import Slot
+from streaming.gate.line_readings import count_held_up, read_line
 from streaming.gate.slots import Gate
 from streaming.store.keys import LINE, SERVER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 from tests.streaming.gate.gates import FOREVER, LEASE, gate_store, no_wait
 from tests.streaming.gate.observed import shift
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
@@ -95,12 +98,24 @@ async def test_a_line_that_was_evicted_in_part_mends_itself(gate: Gate, store: S
     watching = await Visitor(gate, terms(1)).watching()
     line = [await Visitor(gate, terms(1)).in_line() for _ in range(3)]
     await store.call("DEL", LINE + part)
+    await read_line(store)
     watching.leave()
     for number, visitor in enumerate(line):
         await visitor.watching(8)
         assert await store.call("ZCARD", SERVER_SET) == 1
         assert all(later.waits for later in line[number + 1 :])
         visitor.leave()
+
+
+async def test_whoever_waits_for_redis_to_recover_holds_nobody_up(still: Still) -> None:
+    """No stream may end for them: there may be room."""
+    await still.store.call("FLUSHALL")
+    visitor = Visitor(still.gate, terms(5))
+    async with asyncio.timeout(PATIENCE):
+        while not await still.store.call("ZCARD", LINE):
+            await asyncio.sleep(0.01)
+    assert await count_held_up(still.store, lambda _: True) == 0
+    visitor.task.cancel()
 
 
 async def test_limits_that_newcomers_have_told_are_forgotten(still: Still) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.test import Client
@@ -140,6 +140,15 @@ def test_a_user_who_is_deleted_is_looked_at_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(worker_events, "send_from_sync", events.append)
     user.delete()
     assert events == [{"type": "recheck", "users": [id]}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_members_who_are_added_to_a_group_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    group, events = Group.objects.create(name="Guards"), list[worker_events.Event]()
+    users = [User.objects.create_user(name) for name in ("ada", "bob")]
+    monkeypatch.setattr(worker_events, "send_from_sync", events.append)
+    group.user_set.add(*users)
+    assert {id for event in events for id in event["users"]} == {str(user.pk) for user in users}
 
 
 async def test_a_handler_that_fails_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:

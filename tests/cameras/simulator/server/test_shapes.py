@@ -226,6 +226,7 @@ def test_every_nth_picture_is_lost_with_its_sequence_numbers(simulator: Simulato
         ({"codec": "vp8"}, "codec is one of 'h264', 'h265', 'mjpeg', not 'vp8'"),
         ({"transport": "udp"}, "transport is one of"),
         ({"profile": "extended"}, "profile is one of"),
+        ({"scene": "attic"}, "scene is one of '', 'front-door', 'car-park', 'loading-dock', 'garden', not 'attic'"),
         ({"repeat_parameter_sets": "often"}, "repeat_parameter_sets is one of"),
         ({"transport": "http", "codec": "h265"}, "over HTTP"),
         ({"b_frames": -1}, "b_frames"),
