@@ -65,7 +65,7 @@ class Source:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
-    has_variable: bool = False  # instead of the user name or the password
+    has_variable: bool = False  # such as ${PASSWORD}, in the user name or the password, which is "" then
 
 
 class Refusal(Exception):
@@ -99,8 +99,9 @@ def _go2rtc(config: dict[Any, Any]) -> Iterator[Entry]:
 
 
 def _is_substream(name: str, streams: dict[str, Any]) -> bool:
-    """Returns whether `name` is NAME_sub, and has another address at the host and login of the entry NAME. Frigate's
-    documentation names the smaller stream of a camera so. `streams`: the sources of each entry, as in the file.
+    """Returns whether `name` is NAME_sub, and has an address that differs from that of the entry NAME, with the same
+    host and login. Frigate's documentation names the smaller stream of a camera so. `streams`: the sources of each
+    entry, as in the file.
     """
     main, _ = _taken(_texts(streams.get(name.removesuffix("_sub"))) if name.endswith("_sub") else [])
     own, _ = _taken(_texts(streams[name]))
@@ -174,8 +175,8 @@ def _mediamtx(config: dict[Any, Any]) -> Iterator[Entry]:
 
 def _entry(name: str, texts: list[Any], substreams: list[Any], enabled: bool | None = None) -> Entry:
     """Returns the entry of a camera, with the first source in `texts` that can be imported. Its substream (smaller
-    stream) is the next source of the same host and login in `substreams` or else in `texts`. The entry is refused if no
-    source can be imported.
+    stream) is the first other address of the same host and login, in `substreams` or else later in `texts`. The entry
+    is refused if no source in `texts` can be imported.
     """
     sources, refusals = _taken(texts)
     if not sources:
@@ -213,7 +214,8 @@ def _substream(main: Source, others: list[Source]) -> str:
 
 def _source(text: Any) -> Source:
     """Parse a source of video as in the configuration files: an address, which may have options of go2rtc after `#`.
-    Raises Refusal if it cannot be imported.
+    Raises Refusal if it cannot be imported, or has the option `transport=`, `header=` or `media=audio`. Other options
+    are ignored.
     """
     if not isinstance(text, str) or not text:
         raise Refusal("The source is not an address.")
@@ -244,7 +246,7 @@ def _source(text: Any) -> Source:
 
 def _texts(value: Any) -> list[Any]:
     """Returns the sources in `value` as a list, at most MAX_SOURCES. `value` is None, one source or a list of sources;
-    a source is a text or a mapping with `url`.
+    a source is a text, or a mapping, whose `url` is returned.
     """
     values = value[:MAX_SOURCES] if isinstance(value, list) else [] if value is None else [value]
     return [item.get("url") if isinstance(item, dict) else item for item in values]

@@ -98,7 +98,7 @@ class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(stored.password) if stored.password else stored.password
 
     def _moved(self, stored: Camera, cleaned: dict[str, Any]) -> bool:
-        """Returns whether an address in `cleaned` has a scheme, host and port that do not get the password yet."""
+        """Returns whether an address in `cleaned` has a scheme, host and port that no address of `stored` has."""
         new = {_endpoint(cleaned.get(name, "")) for name in ADDRESSES}
         return bool(new - {_endpoint(getattr(stored, name)) for name in ADDRESSES} - {None})
 
@@ -126,8 +126,8 @@ def credentials_apart(data: Fields) -> Fields:
     """Returns a copy of a camera form's data. User name and password in its addresses are moved to their own fields,
     whose values they replace.
 
-    A camera has one user name and one password: if the substream's address has others than the stream's, that address
-    is left as it is.
+    A camera has one user name and one password: if the substream's address has others than the stream's, it stays as
+    it is, and the form refuses it.
     """
     fields = copy.copy(data)  # also of a QueryDict, whose other fields may have several values
     pasted: dict[str, str] = {}

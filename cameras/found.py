@@ -61,7 +61,7 @@ def at(host: str, port: int) -> list[Answer]:
 def find(search: Search, username: str, password: str, cameras: Iterable[Camera], seconds: float = SECONDS) -> Findings:
     """Ask the ONVIF devices that `search` returns for their streams, with this login; an empty `username`: without one.
     Devices with a `problem`, or at an IP address where no camera is allowed (CAMERA_NETWORKS), are refused unasked.
-    Blocks for up to `seconds` besides the search (and for some more the first time in a process).
+    Blocks for up to `seconds` besides the search, and for some seconds more the first time in a process (`prepare`).
 
     `cameras`: those that are stored. A found camera with the address or the name of one of them is refused.
     """

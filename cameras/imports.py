@@ -37,8 +37,9 @@ class Refused:
 
 @dataclass
 class Plan(Outcome):
-    """What an import did, or what it would do. `refused`: entries that are left out. `notes`: what the administrator
-    has to do, by the camera's name. `changes`: labels of the fields that change, by the camera's name.
+    """What an import did, or what it would do. Its base has the cameras: `created`, `changed` and `unchanged`.
+    `refused`: entries that are left out. `notes`: what the administrator has to do, by the camera's name. `changes`:
+    labels of the fields that change, by the camera's name.
     """
 
     refused: list[Refused] = field(default_factory=list)
@@ -59,13 +60,13 @@ class Plan(Outcome):
 @dataclass
 class Content:
     """What was read from a file, before it is validated. `rows`: number of the row, and its cells by column. `refused`:
-    entries that are no cameras. `notes`: what the administrator has to do, by the camera's name.
+    entries that are left out. `notes`: what the administrator has to do, by the camera's name.
     """
 
     rows: list[tuple[int, Row]]
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
-    has_row_numbers: bool = False  # whether the numbers mean something to users
+    has_row_numbers: bool = False  # True for CSV only: users know these numbers
 
 
 def import_file(
@@ -82,6 +83,7 @@ def import_file(
     is stored. Raises ImportFileError, with nothing changed, if the file is too large or cannot be read, or `cameras`
     change during each of several attempts to store them.
 
+    A camera that is not in `cameras` is not changed: an entry with its name creates another one.
     Without `may_change`, entries that would change a camera are refused. `user`: who imports; they get a grant for each
     new camera that would be hidden from them otherwise.
     """

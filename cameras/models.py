@@ -197,7 +197,7 @@ class Wall(models.Model):
     """
 
     MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
-    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds: an opening of 64 streams takes 16
+    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds per page, whose streams open 0.25 apart: 64 take 16
 
     slug = models.SlugField(max_length=60, unique=True, help_text="The last part of the wall's address.")
     name = models.CharField(max_length=100)

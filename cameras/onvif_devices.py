@@ -70,8 +70,8 @@ class DeviceError(Exception):
 @dataclass(frozen=True)
 class Channel:
     """A video source of a device. `stream_url`: of its profile with the most pixels. `substream_url`: of the one with
-    the fewest, or "". `note`: tells users that its address cannot be used, or "". `problem`: why there is no
-    `stream_url`.
+    the fewest, or "". `note`: tells users that the substream's address cannot be used, or "". `problem`: why
+    there is no `stream_url`.
     """
 
     stream_url: str = ""

@@ -95,8 +95,8 @@ def _datagrams(probe: socket.socket, until: float) -> Iterator[tuple[bytes, str]
 
 
 def read(data: bytes, host: str, message_id: str) -> Answer | None:
-    """Parse a datagram from the IP address `host`. Returns None if it does not answer the question with this
-    `message_id`. If it cannot be read or has no address at `host`, the `Answer` has a `problem`.
+    """Parse a datagram from the IP address `host`. Returns None if it can be read, but does not answer the
+    question with this `message_id`. If it cannot be read or has no address at `host`, the `Answer` has a `problem`.
     """
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))

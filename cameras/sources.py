@@ -53,7 +53,7 @@ def check_address(url: str) -> None:
 
 def split_credentials(url: str) -> tuple[str, str, str]:
     """Returns the address without credentials, the user name and the password, both percent-decoded. The two are empty
-    if `url` has none.
+    if `url` has none. Does not validate `url`.
     """
     found = WITH_CREDENTIALS.fullmatch(url) or NOT_ENCODED.fullmatch(url)
     if found is None:
@@ -80,7 +80,7 @@ class CameraSource:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Scheme, host and port (None if `url` has none), which together receive the credentials. Raises AddressError
+        """Returns scheme, host and port (None if `url` has none): where the credentials are sent. Raises AddressError
         if `url` is invalid.
         """
         check_address(self.url)

@@ -1,7 +1,7 @@
 """Export and import of cameras as CSV, for spreadsheets and for moving an installation.
 
 A row changes the camera that has its name, or creates a camera. `CameraForm` validates each row. `import_cameras`
-stores all rows, or none. Passwords are imported and never exported.
+stores all rows, or none. Passwords are imported and never exported; an empty one keeps the stored one.
 
 Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then
 checks whether somebody has changed the cameras since. If so, all is done again.
@@ -68,7 +68,7 @@ Found = TypeVar("Found", bound=Outcome)
 
 def export(cameras: Iterable[Camera]) -> str:
     """Returns the cameras as CSV, without passwords. A cell that a spreadsheet would execute as a formula gets an
-    apostrophe in front.
+    apostrophe in front, which `read_rows` removes.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -82,9 +82,9 @@ def export(cameras: Iterable[Camera]) -> str:
 def import_cameras(
     data: bytes, cameras: Cameras, *, dry_run: bool = False, user: AbstractBaseUser | None = None
 ) -> Outcome:
-    """Create the cameras of a CSV file, and change those of `cameras` whose names are in it. Returns which; with
-    `dry_run`, nothing is stored. Raises FileError if `read_rows` cannot read the file, a row is not valid, or `cameras`
-    change during each of the ATTEMPTS; then nothing is changed.
+    """Change those of `cameras` whose names are in a CSV file, and create a camera for each other name, even if a
+    camera outside `cameras` has it. Returns which; with `dry_run`, nothing is stored. Raises FileError if `read_rows`
+    cannot read the file, a row is not valid, or `cameras` change during each of the ATTEMPTS; then nothing is changed.
 
     `user`: who imports; they get a grant for each new camera that would be hidden from them otherwise.
     """
@@ -97,8 +97,9 @@ def store_validated(
 ) -> Found:
     """Call `validated`, store the cameras that it returns, and return its result. With `dry_run`, nothing is stored.
 
-    If somebody changes one of `cameras` meanwhile, all is done again. Raises FileError after ATTEMPTS times. `user`:
-    who imports; they get a grant for each new camera that would be hidden from them otherwise.
+    If somebody changes one of `cameras` meanwhile, all is done again. Raises FileError after ATTEMPTS times, and
+    what `validated` raises. `user`: who imports; they get a grant for each new camera that would be hidden from them
+    otherwise.
     """
     for _ in range(ATTEMPTS):
         known = _as_stored(cameras.all())
@@ -146,8 +147,9 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], u
 
 def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
     """Yields the number of each row that is not empty (the header is 1), and its cells by column, without the
-    apostrophes of `export`. Raises FileError if the file is not CSV in UTF-8, its header is wrong, a row has more cells
-    than the header, or there are more than MAX_ROWS. The rows before the error may have been yielded.
+    apostrophes that `export` puts before formulas. A column without a cell is left out. Raises FileError if the file is
+    not CSV in UTF-8, its header is wrong, a row has more cells than the header, or there are more than MAX_ROWS. The
+    rows before the error may have been yielded.
     """
     records = _records(data)
     _, header = next(records, (1, []))
@@ -204,7 +206,8 @@ def _validated(rows: list[tuple[int, Row]], cameras: Cameras) -> Outcome:
 
 def validate(rows: Iterable[tuple[int, Row]], cameras: Cameras, outcome: Outcome) -> list[RowError]:
     """Validate rows, each with its number, and store nothing. Adds the camera of each valid row to `outcome`: the one
-    of `cameras` with the row's name, with its new values, or a new one. Returns the errors of the other rows.
+    of `cameras` with the row's name, with its new values, or a new one. Returns the errors of the other rows. It is an
+    error if an earlier row, or more than one of `cameras`, has the row's name. An exception of `rows` is passed on.
     """
     stored: dict[str, list[Camera]] = {}
     for camera in cameras:

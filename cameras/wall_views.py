@@ -25,7 +25,8 @@ PAGE_SIZES, CYCLES = (1, 4, 6, 9, 12, 16, 25, 36, 49, 64), (10, 20, 30, 60, 120,
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
     """Show a grid of all cameras that the user can watch now (enabled, with an address), or with `?group=<id>`, of
-    those in a camera group. 404: the group has no camera that the user may watch. Needs a log-in.
+    those in a camera group. 404: the group has no camera that the user may watch. Needs a log-in. Users who may not
+    watch cameras get a page without any.
     """
     group, context = _filtered(request, visible_to(request.user))
     common = _common(request, None)
@@ -68,7 +69,7 @@ def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
 def display(request: HttpRequest) -> HttpResponse:
     """Open the link of a display, a screen that shows a wall without a log-in. The secret token is behind the `#` of
     the link, so that no log has it. The page sends the token by POST; the answer stores it in a cookie and redirects to
-    the wall. 403: the token is unknown.
+    the wall, also if the token has ended: then the wall's page says so. 403: the token is unknown.
     """
     if request.method != "POST":
         return render(request, "cameras/display.html")

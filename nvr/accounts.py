@@ -92,8 +92,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def _new_user(self, request: HttpRequest, oidc: OidcSettings, claims: dict[str, Any]) -> User:
         """Returns the user for a first sign-in: with `oidc.link`, an active user of the same name who is not linked
-        yet; with `oidc.create`, a new one if the name is free. Raises ImmediateHttpResponse (403) if there is neither.
-        `claims`: what the provider tells about the person. Their name is `preferred_username`, or else `email`.
+        yet; with `oidc.create`, a new one if the name is free. The user is saved; the caller links them. Raises
+        ImmediateHttpResponse (403) if there is neither. `claims`: what the provider tells about the person. Their name
+        is `preferred_username`, or else `email`.
         """
         name = str(claims.get("preferred_username") or claims.get("email") or "")
         unlinked = User.objects.filter(is_active=True).exclude(pk__in=SocialAccount.objects.values("user"))
@@ -137,7 +138,7 @@ def _provider_settings() -> OidcSettings:
 
 def _groups_of(claim: object) -> list[str]:
     """Returns the names of the groups in a claim of the provider: a list, a text with commas, or None if it is missing.
-    Without groups, the names are [] or [""].
+    An empty list gives [], an empty text or None [""].
     """
     entries = claim if isinstance(claim, list) else str(claim or "").split(",")
     return [str(entry).strip() for entry in entries]

@@ -1,5 +1,5 @@
 """Reads the environment and `.env` for `nvr/settings.py`. Its functions raise ImproperlyConfigured for a wrong
-value.
+value. An empty variable counts as not set.
 """
 
 import io
@@ -104,8 +104,8 @@ def read_secrets(name: str) -> list[str]:
 
 
 def read_token(name: str) -> str:
-    """Returns the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured for less than 16
-    characters, and for others than those of ASCII without spaces.
+    """Returns the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if it has less than 16
+    characters, or one that is a space or not printable ASCII.
     """
     text = _secret_text(name)
     if not re.fullmatch("[!-~]*", text):

@@ -14,8 +14,8 @@ TIMEOUT = 30  # seconds from the first byte of a request to its last, and until 
 
 
 class BoundedChannel(HTTPChannel):
-    """An HTTP connection of Twisted, which closes if the body of a request exceeds `MAX_BODY` (with status 413), or if
-    the request is not there after `TIMEOUT` seconds (without an answer).
+    """An HTTP connection of Twisted, which closes if the body of a request exceeds `MAX_BODY` (with status 413), or
+    after `TIMEOUT` seconds (without an answer) if no request begins, or one that began is not complete.
     """
 
     transport: Any  # Twisted's types have only the interface

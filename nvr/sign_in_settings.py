@@ -34,7 +34,7 @@ class ProxySettings:
     create: bool  # make a user who is new to this site
     groups_header: str  # empty: the proxy sends no groups, so users keep theirs
     groups: GroupMapping  # pairs: a group of the proxy, and the group of this site for it
-    log_out_url: str  # empty: nobody can log out
+    log_out_url: str  # empty: users of the proxy cannot log out
 
 
 def read_proxy() -> ProxySettings | None:
@@ -88,8 +88,9 @@ def _header(name: str) -> str:
 
 
 def _read_from(name: str) -> tuple[tuple[Network, ...], bool]:
-    """Read from where the proxy's headers are believed. Returns its networks, and whether it may connect by the
-    worker's Unix socket. Raises ImproperlyConfigured if the environment variable `name` is missing or wrong.
+    """Returns the networks from which the proxy's headers are believed, and whether they are believed from the
+    worker's Unix socket, too. The environment variable `name` lists the networks, and "unix" for the socket, with
+    commas between them. Raises ImproperlyConfigured if it is missing or wrong.
     """
     entries = read_list(name)
     text = ",".join(entries)

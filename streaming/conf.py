@@ -131,10 +131,10 @@ class Timing:
     renewal (`heartbeat`), and the time without a renewal until the stream ends (`fence`) and until the lease expires
     (`lease`).
 
-    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`, a
-    Redis that may have lost leases admits only viewers who held a slot before: within one fence, each of them is
-    admitted again or has ended. `resume`: how long a viewer may take back their slot, or place in the waiting line,
-    after a lost connection.
+    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`
+    seconds, as long as the fence, a Redis that may have lost leases admits only viewers who held a slot before: by
+    then, each of them is admitted again or has ended. `resume`: how long a viewer may take back their slot, or place in
+    the waiting line, after a lost connection.
     """
 
     lease: float

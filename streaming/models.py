@@ -188,8 +188,8 @@ class Refusal(models.Model):
 
 
 class CameraHealth(models.Model):
-    """How a camera was when it was last read, or tried: by a viewer's stream, for a still picture, or by the periodic
-    check in the background. A camera without a row was never tried.
+    """How a camera's main stream was when it was last read, or tried: by a viewer's stream, for a still picture, or by
+    the periodic check in the background. A camera without a row was never tried.
     """
 
     class State(models.TextChoices):
@@ -207,7 +207,7 @@ class CameraHealth(models.Model):
     since = models.DateTimeField()  # of the state
     seen_at = models.DateTimeField(null=True, db_index=True)  # the camera was read, or tried; null: check it again
     picture_at = models.DateTimeField(null=True)  # of the last picture, to a minute
-    # Of the last opening that succeeded.
+    # Of the last opening that succeeded. "" or 0: not known.
     codec = models.CharField(max_length=20, default="")  # FFmpeg's name
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)

@@ -174,7 +174,7 @@ class Runtime:
 
     async def check_gate(self) -> None:
         """Check that Redis accepts writes: a full Redis answers reads only. Raises GateUnavailableError if it does
-        not, or TimeoutError after `CHECK` seconds.
+        not, or TimeoutError after `CHECK` (2) seconds.
         """
         async with asyncio.timeout(CHECK):
             await check_writes(self.store)

@@ -28,7 +28,7 @@ def stop_listening() -> None:
 
 def drain_on_signals(drain: Callable[[], Awaitable[None]]) -> None:
     """On SIGTERM or SIGINT, run `drain` once on this loop, then the signal's previous handler, which stops the server.
-    Another signal meanwhile runs that handler at once.
+    Another signal meanwhile runs its own previous handler at once.
 
     Does nothing outside of the main thread, such as under runserver's autoreloader: Python allows no handlers there.
     A signal that is ignored stays so, as SIGINT does in the background of a shell.

@@ -90,7 +90,9 @@ def session_ended(instance: Session, **_: Any) -> None:
 @receiver(m2m_changed, sender=get_user_model().groups.through)
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
 def person_changed(instance: Any, reverse: bool = False, pk_set: Iterable[int] | None = None, **_: Any) -> None:
-    """Recheck the streams of a user. `reverse`: `instance` is a group, and `pk_set` are the users who come or go."""
+    """Recheck the streams of a user. `reverse`: `instance` is a group or permission, and `pk_set` are the users who
+    come or go. It is None if all were removed by `clear`: then only the periodic recheck finds them.
+    """
     if reverse:
         _note("users", map(str, pk_set or ()))
     else:

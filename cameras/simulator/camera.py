@@ -61,7 +61,7 @@ class SimulatedCamera:
     height: int = 0  # the same; 0: the file's height, or 720; with a file, both sides are 0 or neither is
     fps: int = 25  # frames per second of a drawn scene; not used with a file
     gop_seconds: float = 1.0  # between keyframes
-    bit_rate: int = 2_000_000  # bits per second
+    bit_rate: int = 2_000_000  # bits per second; not used by MJPEG
     username: str = ""  # empty: no authentication
     password: str = field(default="", repr=False)
     file: Path | str | None = None  # play this clip in a loop instead of a drawn scene
@@ -139,9 +139,9 @@ class SimulatedCamera:
     def resize(self, width: int, height: int) -> None:
         """Change the size, in pixels, of the running stream. The next frame is a keyframe.
 
-        With repeat_parameter_sets="none" all connections are closed, because clients could not decode the new size.
-        Raises ValueError for a size that the camera cannot have (see check_size and stream.check_format), and NotOnAir
-        if no simulator has the camera.
+        A clip is scaled, and starts again. With repeat_parameter_sets="none" all connections are closed, because
+        clients could not decode the new size. Raises ValueError for a size that the camera cannot have (see check_size
+        and stream.check_format), and NotOnAir if no simulator has the camera.
         """
         check_size(width, height)
         replace(self, width=width, height=height)  # raises ValueError

@@ -49,7 +49,7 @@ class AccessUnit:
 
     parts: tuple[bytes, ...]  # NAL units without start codes and without parameter sets, or one JPEG file
     sets: tuple[bytes, ...]  # its parameter sets, in the order of sending; empty for JPEG
-    key: bool  # decoding can start here: an IDR, a recovery point or a JPEG
+    key: bool  # decoding can start here: an IDR, a recovery point, an open GOP's I-frame or a JPEG
     ticks: int  # presentation time, in 1/90,000 s of the monotonic clock
     drawn_at: float  # Unix seconds
     stream: StreamFormat  # compared by identity, to tell runs of a camera apart

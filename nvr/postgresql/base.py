@@ -90,7 +90,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {"connect_timeout": CONNECT, **super().get_connection_params()}
 
     def init_connection_state(self) -> None:
-        """In a process that serves requests, set the server's `statement_timeout` a tenth below `STATEMENT`. So a slow
+        """In a process that serves requests, set the server's `statement_timeout` 10% below `STATEMENT`. So a slow
         server ends a statement itself, before the timeout of this module closes the connection.
         """
         super().init_connection_state()

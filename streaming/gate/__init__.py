@@ -1,8 +1,8 @@
 """How many streams may run at once, and who is next?
 
 `slots.py` has the Gate. It holds a slot, the right to one stream, while a viewer watches. In Redis a slot is a lease,
-in sorted sets. `heartbeat.py` renews the leases, `keeper.py` releases them, and `held_slots.py` has the slots that this
-worker holds in the meantime. `waiting_line.py` has the viewers who wait for a slot.
+in sorted sets. `heartbeat.py` renews the leases, `keeper.py` releases those of ended streams, and `held_slots.py` has
+the slots that this worker holds. `waiting_line.py` has the viewers who wait for a slot.
 
 `lease_scripts.py` runs the Lua scripts, `leases.py` has the data classes, and `refusals.py` makes the error of a
 refused viewer. `readings.py` queries Redis without a Gate, `line_readings.py` reads the waiting line, and `eviction.py`

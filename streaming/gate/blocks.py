@@ -40,7 +40,7 @@ def check(user_id: str) -> None:
 
 async def blocks(store: Store) -> list[Block]:
     """Returns the blocks of users that are in force, the one with the most time left first. Raises GateUnavailableError
-    if Redis fails.
+    if Redis fails, or django.db.Error if the database fails.
     """
     stored = await sync_to_async(lambda: list(UserBlock.objects.filter(until__gt=timezone.now())))()
     found = {row.user_id: Block(row.user_id, row.user, row.message, _seconds_left(row), row.by) for row in stored}
@@ -50,7 +50,7 @@ async def blocks(store: Store) -> list[Block]:
 
 async def save(store: Store) -> None:
     """Copy the blocks of users from Redis to the database, which keeps them if Redis loses its data. Raises
-    GateUnavailableError if Redis fails.
+    GateUnavailableError if Redis fails, or django.db.Error if the database fails.
     """
     now = timezone.now()
     rows = [
@@ -63,7 +63,7 @@ async def save(store: Store) -> None:
 
 async def lift(store: Store, user_id: str) -> Block | None:
     """Remove the block of a user from Redis and the database. Returns it, or None if there was none. Raises
-    GateUnavailableError if Redis fails.
+    GateUnavailableError if Redis fails, or django.db.Error if the database fails: then it may still have the block.
     """
     # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)

@@ -35,8 +35,8 @@ class HeldSlots:
         """Acquire the lease of a slot (the right to one stream) in Redis. Holds the slot if the outcome is "granted".
 
         Does not wait for a slot. Returns the outcome, such as "granted", "full" or "waits" (in line), and its facts,
-        such as the streams in use. acquire.lua lists both, with the generation before the facts. `reentry`: this worker
-        held the lease until Redis lost its data. Raises GateUnavailableError if Redis fails.
+        such as the streams in use. acquire.lua lists both, and before the facts the generation, which is left out here.
+        `reentry`: this worker held the lease until Redis lost its data. Raises GateUnavailableError if Redis fails.
         """
         sent_at = lease_clock()
         # If the call fails or is cancelled at the await, it may still reach Redis later, even after a call that succeeds.

@@ -155,7 +155,8 @@ class LeaseScripts:
         """Count a stream with another bandwidth. `budget`: kbit/s for all streams, 0: unlimited. Returns ["granted"],
         or ["budget", kbit/s in use, budget, kbit/s expected] if the budget has no room and nothing has changed.
 
-        `number` counts the changes of this slot's rate; Redis ignores a change that arrives after a newer one.
+        `number` counts the changes of this slot's rate. Redis ignores a change that arrives after a newer one, or when
+        the lease is gone, but the answer is ["granted"], too.
         """
         keys = [GENERATION, RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
         arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]
@@ -169,7 +170,7 @@ class LeaseScripts:
 
 def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
     """Returns the keys and arguments of release.lua, the script that removes leases. `resume`: seconds in which their
-    viewers may come back to the front of the waiting line, or to the position in it that they had; 0: they may not.
+    viewers may come back to the front of the waiting line, or, if they waited, to their position in it. 0: not.
     `latest_ms`: the latest time (Unix ms) that Redis's clock may show now, 0: unknown."""
     return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
 

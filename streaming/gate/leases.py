@@ -18,7 +18,8 @@ _quote = json.encoder.encode_basestring_ascii  # json's own function: json.dumps
 
 
 def lease_clock() -> float:
-    """Returns the time in seconds on the clock of `Slot.fence_at`, when a stream ends unless its lease is renewed."""
+    """Returns the time in seconds on the clock of `Slot.fence_at`. If the system has such a clock, it runs even while
+    the machine is suspended."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -80,8 +81,8 @@ class Asking:
 
     wait: bool = False  # for a slot, in line, instead of being refused
     kind: Kind = Kind.ORDINARY
-    most: int = 0  # how many may be in line
-    seconds: float = 0.0  # how long to wait at most
+    most: int = 0  # how many may be in line; 0: nobody new
+    seconds: float = 0.0  # how long to wait in line at most; 0: not at all
     resume: str = ""  # id of the lease or entry in line that this viewer had until a moment ago
     replace: str = ""  # id of a lease of the same user that shall end for this one; ignored with `resume`
 
@@ -118,7 +119,7 @@ class Holder:
     quality: str  # name of the picture quality, such as "medium"
     address: str
     since: float  # when the viewer asked, Unix milliseconds
-    user_id: str = ""
+    user_id: str = ""  # primary key, as text
 
     def as_json(self, worker: str) -> str:
         """Returns a JSON object with the fields of the holder, and with the worker's id as "worker"."""
@@ -174,13 +175,13 @@ class Slot:
     terms: Terms
     fence_at: float = 0.0  # lease_clock() from which no frame may be sent
     progress_until: float = 0.0  # time.monotonic() until which the lease is renewed
-    in_use: int = 0  # leases in the first set at the admission
+    in_use: int = 0  # leases of all streams at the admission, with this one
     would_refuse: LimitReachedError | None = None  # refusal of the dry run
     lost: asyncio.Event = field(default_factory=asyncio.Event)  # set by HeldSlots.lose()
     described: bool = True  # whether Redis has the newest `holder`
     reply_lost: bool = False  # an acquire had no reply: it may still reach Redis
     asking: Asking = PLAIN
-    order: float = 0.0  # of the ticket in the line; 0: none yet
+    order: float = 0.0  # sort key of its entry in the line, negative: it takes over an own stream; 0: none yet
     keep_seconds: float = 0.0  # how long to keep the slot after its end, for a viewer whose connection was lost
     rate_changes: int = 0  # how many changes of the rate were sent to Redis
     rate_change: int = 0  # number of the newest one that was answered or has failed; reports carry it

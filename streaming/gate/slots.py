@@ -50,8 +50,9 @@ class Gate:
     Redis, and starts the tasks that renew and release them."""
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
-        """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers. The
-        `on_connect` of both stores must be `readings.opening()`, which checks for lost data. `worker`: an id."""
+        """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers; None:
+        they use `store`. The `on_connect` of both must be `readings.opening()`, which checks for lost data. `worker`:
+        an id."""
         self._store, self.worker, self._resume = store, worker, timing.resume
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
@@ -113,6 +114,8 @@ class Gate:
         `on_place` at each change of the viewer's place in the line for slots. `read_terms`, which may raise, is called
         after a wait; without it `terms` stay. `asking`: whether to wait in line, or take over a former stream's slot.
 
+        Entering returns the Slot. The caller must watch its `lost`: a loss does not end the context.
+
         Entering raises LimitReachedError of the first limit that is reached (facts: in_use, limit, retry_after in s,
         waiting: viewers in line), BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError
         while the user is blocked, or GateUnavailableError. With `asking.wait` it waits instead of the first two.
@@ -121,9 +124,10 @@ class Gate:
         return SlotContext(self, slot, on_wait, read_terms, on_place)
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
-        """Count a running stream with another bandwidth. The caller then sets `slot.terms`. `budget`: kbit/s for all
-        streams, 0: unlimited. Raises BandwidthReachedError if a higher rate exceeds the budget, or GateUnavailableError
-        if Redis fails. After an error the old rate counts, at the latest from the worker's next report on."""
+        """Count a running stream with another bandwidth. The caller then puts `rate` into `slot.terms`. `budget`:
+        kbit/s for all streams, 0: unlimited. Raises BandwidthReachedError if a higher rate exceeds the budget, or
+        GateUnavailableError if Redis fails. After an error the old rate counts, at the latest from the worker's next
+        report on."""
         slot.rate_changes = number = slot.rate_changes + 1
         try:
             outcome, *facts = await self._scripts.change_rate(slot, rate, budget, number)

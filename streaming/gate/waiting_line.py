@@ -98,7 +98,9 @@ class WaitingLine:
             waiter.call()
 
     async def keep(self) -> None:
-        """Renew the entries of this worker's viewers in the line once a second, until cancelled."""
+        """Renew the entries of this worker's viewers in the line once a second, until cancelled. While Redis fails,
+        tries again every 0.5 s.
+        """
         while True:
             await self._somebody.wait()
             try:
@@ -126,7 +128,9 @@ class WaitingLine:
             waiter.call()
 
     async def listen(self) -> None:
-        """Wake each viewer in line on this worker to whom Redis has granted a slot, until cancelled."""
+        """Wake each viewer in line on this worker to whom Redis has granted a slot, until cancelled. While Redis fails,
+        tries again every 0.5 s.
+        """
         while True:
             await self._somebody.wait()
             try:

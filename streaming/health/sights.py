@@ -54,8 +54,8 @@ class Sights:
             self.add(camera, Sight(timezone.now(), facts=facts))
 
     def look(self) -> None:
-        """Keep for the next write that each camera works that has sent pictures to this worker for over a second, and
-        its frame rate.
+        """Keep for the next write the frame rate of each camera that has sent pictures to this worker for over a second,
+        and so works. Ignores substreams, the cameras' smaller second streams.
         """
         now, before = timezone.now(), time.monotonic() - MEASURABLE
         for active in self._cameras():
@@ -78,7 +78,7 @@ class Sights:
     async def run(self) -> None:
         """Write new results to the database every five seconds, until cancelled.
 
-        What cannot be written waits for the next time. Each kind of failure is logged once.
+        What cannot be written waits for the next time. A failure is logged, but not again while the same kind lasts.
         """
         failure: type[Exception] | None = None
         while True:

@@ -95,7 +95,7 @@ class H264:
         """Returns the access units that `data`, one read of the camera, completes: none, one or two.
 
         `presented_at`: the picture's presentation time, microseconds. `read_at`: when `data` was read, Unix
-        milliseconds of the worker's clock.
+        milliseconds of the worker's clock; 0: not known.
         """
         first = self._remember(data)
         if first is None:  # parameter sets or messages alone belong to the next picture

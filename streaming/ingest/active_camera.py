@@ -122,8 +122,8 @@ class ActiveCamera:
         open_relay: RelayFactory,
         known: KnownStreams | None = None,
     ) -> None:
-        """`id`: of the stream. `allowance`: limits for reading it. `open_relay`: opens the connection to the other
-        workers that read or watch this camera. `known`: is told the codec and the size of the video.
+        """`id`: of the stream (see `camera_of`). `allowance`: limits for reading it. `open_relay`: opens the connection
+        to the other workers that read or watch this camera. `known`: is told the codec and the size of the video.
         """
         self.id, self.source, self._events, self._known = id, source, events, known or KnownStreams()
         self.feeds: set[Feed] = set()
@@ -204,7 +204,7 @@ class ActiveCamera:
             feed.mailbox.put(frame)
 
     def _add_to_group(self, frame: Frame) -> None:
-        """Add a frame to the GOP for new viewers. One of more than GROUP_BYTES is dropped until the next keyframe."""
+        """Add a frame to the GOP for new viewers. A GOP of more than GROUP_BYTES is dropped until the next keyframe."""
         if frame.flags & Flag.KEY:
             self._group, self._group_bytes = [], 0
         if self._group or frame.flags & Flag.KEY:
@@ -214,7 +214,7 @@ class ActiveCamera:
             self._group = []
 
     def _begin_group(self, group: list[Frame]) -> None:
-        """Replace the current GOP (empty: a new opening). Deliver it to the feeds of the camera's own video."""
+        """Replace the current GOP (empty: the connection is new). Deliver it to the feeds of the camera's own video."""
         self._group, self._group_bytes = group, sum(len(frame.data) for frame in group)
         for feed in self.feeds:
             if group and feed.format is not Format.JPEG:

@@ -96,12 +96,12 @@ class CameraProxy:
 
     @property
     def splits_keyframes(self) -> bool:
-        """Whether FFmpeg returns keyframes in two reads now: parameter sets are repeated between their slices."""
+        """Whether FFmpeg returns keyframes in two reads from now on: repeated parameter sets are dropped no longer."""
         return self._ends.gave_up and self._ends.has_dropped_repetitions
 
     @property
     def camera_delay(self) -> float | None:
-        """Average milliseconds from a picture's capture to its end's arrival, by the camera's clock; None: unknown."""
+        """Average ms from a picture's capture to its end's arrival. None: the camera's clock is unknown or wrong."""
         return self._ends.clock.delay
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
-        """Set `problem` if the block raises, and re-raise. FFmpeg is disconnected later: its caller reads `problem`."""
+        """If the block raises, set `problem` before FFmpeg is disconnected, as `Reader` then reads it. Re-raises."""
         try:
             yield
         except (ProxyError, ConnectError) as error:
@@ -179,7 +179,7 @@ class CameraProxy:
             known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward RTSP up to FFmpeg's PLAY, after which it follows no redirects. Returns bytes after the last reply."""
+        """Forward RTSP up to PLAY, after which FFmpeg follows no redirects. Returns bytes beyond the last reply."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()

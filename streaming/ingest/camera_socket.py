@@ -56,7 +56,10 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
 
 
 def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """Returns a host's IP addresses, each with `port`, allowed or not. Raises ConnectError if it has none."""
+    """Returns a host's IP addresses, each with `port`, allowed or not.
+
+    Raises ConnectError if it has none, or the system's resolver gives up, which has its own timeout.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -63,7 +63,7 @@ class Capture:
 
     @property
     def camera_delay(self) -> float | None:
-        """Average milliseconds from a picture's capture to its arrival, by the camera's clock. None: not known."""
+        """See `Reader.camera_delay`. If another worker reads the camera, that worker has measured it."""
         return self._relay.camera_delay
 
     @property

@@ -30,9 +30,9 @@ class Frame(NamedTuple):
     """One coded picture of a camera. All viewers of its quality share it."""
 
     format: Format
-    quality: str
+    quality: str  # a key of QUALITIES; H.264 and H.265: always "original"
     data: bytes
-    read_at: float  # Unix milliseconds of the worker's clock when the frame was read
+    read_at: float  # Unix milliseconds when a worker read it from the camera, by that worker's clock
     presented_at: float  # the camera's presentation time, microseconds
     epoch: int  # 0 to 255: +1 at each reopening of the camera and each change of its parameter sets
     flags: Flag
@@ -44,7 +44,7 @@ class Mailbox:
 
     Of JPEG, it keeps the newest frame. Of H.264 and H.265, it keeps all in order until `most` wait. Then it drops them,
     and the following ones up to the next keyframe. Only one task may wait for frames. `deliver_to` sets a callback that
-    bypasses the queue, because waking that task costs more than sending a frame.
+    may bypass the queue, because waking that task costs more than sending a frame.
     """
 
     def __init__(self, most: int = 25) -> None:
@@ -65,7 +65,8 @@ class Mailbox:
         self._deliver = delivery
 
     def put(self, frame: Frame) -> None:
-        """Pass a new frame to the callback of `deliver_to` or queue it. Drop it if frames that it needs are missing."""
+        """Deliver a new frame by the callback of `deliver_to` if a task waits and no frame before it was dropped. Else,
+        or if the callback returns False, queue it. Drop it if frames that it needs are missing."""
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
             self._drop_all()
         if self._needs_key and not frame.flags & Flag.KEY:

@@ -66,9 +66,9 @@ class Hub:
     async def move(
         self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
     ) -> None:
-        """Move `feed` to the stream `target` when that has a frame, and call `on_arrival` before the frame can be
-        taken. Give up if `is_wanted`, called now and whenever `feed.noticed` is set, returns False. Raises
-        CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`."""
+        """Move `feed` to the stream `target` when that has a frame; until then it stays. Call `on_arrival` before the
+        frame can be taken. Give up if `is_wanted`, called now and whenever `feed.noticed` is set, returns False.
+        Raises CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`."""
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
             pending.noticed = feed.noticed
@@ -103,7 +103,7 @@ class Hub:
         return active
 
     async def _make_room(self) -> None:
-        """If no stream may be opened, stop one without viewers, if any, and wait until a closing one has ended."""
+        """If full, stop an unwatched stream, if any, and wait until one ends. If none is ending, `_start` raises."""
         if len(self._cameras) + len(self._ending) < self._most:
             return
         unwatched = next((active for active in self._cameras.values() if not active.feeds), None)
@@ -177,7 +177,7 @@ class Hub:
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
-        """Quality (original, sub) -> codec, width, height, frames_per_second, kbps (0: unknown) of a camera's video."""
+        """Quality (original, sub) -> codec, width, height, frames_per_second, kbps, as last known: see KnownStreams."""
         for id in (streams.camera, substream_id(streams.camera)):
             if (active := self._cameras.get(id)) is not None:
                 self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)
@@ -222,9 +222,10 @@ def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
 
 
 async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float) -> bool:
-    """Wait until the feed has a frame. Returns False if `is_wanted`, called now and at each change of the feed, does.
+    """Wait until the feed has a frame, and return True. Return False as soon as `is_wanted` does.
 
-    Raises CameraUnreachableError if no frame comes within `seconds`, or the camera cannot be opened.
+    `is_wanted` is called now and at each change of the feed. Raises CameraUnreachableError if no frame comes within
+    `seconds`, or the camera cannot be opened.
     """
     arrival = asyncio.ensure_future(feed.mailbox.arrival())
     try:

@@ -16,7 +16,7 @@ _libc = ctypes.CDLL(None)
 
 
 def bound_heaps() -> None:
-    """Limit glibc's heaps and the freed memory in them. Call it before any thread starts: it closes no heap."""
+    """Limit glibc's heaps and the freed memory in them. Call it before any thread starts: heaps that exist stay."""
     with contextlib.suppress(AttributeError):
         for option, value in OPTIONS.items():
             _libc.mallopt(option, value)

@@ -16,7 +16,7 @@ class Entry(Generic[Sender]):
     """A message that waits to be added to a camera's Redis stream: a picture, or a notice that the camera is lost."""
 
     relay: Sender  # that of the camera
-    keep: str  # the earlier entries that stay in the stream: none ("from here"), 50 ("few") or "all"
+    keep: str  # which earlier entries stay in the stream. "from here": none, "few": the last 50, "all": all
     fields: Fields  # names and values of the entry in Redis
 
 

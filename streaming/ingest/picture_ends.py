@@ -157,8 +157,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Handle the packet `self._stream.held[at:end]`: parameter sets or SEI only, from index `payload` on. Amid
-        slices, drops repeats (FFmpeg would split the picture). Others raise _UnpredictableError unless damaged."""
+        """Handle `self._stream.held[at:end]`, a packet of parameter sets or SEI only, from index `payload` on. Amid
+        slices, drops repeats, where FFmpeg splits. Others raise _UnpredictableError unless the picture is damaged."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
@@ -208,7 +208,7 @@ class PictureEnds:
             self._delimit_end(self._next - 2)
 
     def _end(self, end: int) -> None:
-        """End the picture at `self._stream.held[end]`: mark its end if kept or `_is_first_key`, drop it if damaged."""
+        """End the picture at `self._stream.held[end]`: drop it if damaged, else mark its end if kept or first key."""
         self._ended = True
         self.clock.arrived(self._source, self._timestamp)
         if self._damaged:
@@ -253,7 +253,7 @@ class PictureEnds:
             raise _UnpredictableError
 
     def _delimit(self, text: bytes, sequence: int, timestamp: int) -> None:
-        """Insert an RTP packet with a delimiter and `text`. Over TCP, FFmpeg accepts a repeated `sequence` number."""
+        """Insert an RTP packet of a delimiter and `text` (see DELIMITERS). By TCP, FFmpeg lets `sequence` repeat."""
         channel, kind = self._track or (0, 0)
         payload = self._types[kind].delimiter + text
         size = PACKET.size - 4 + len(payload)

@@ -134,12 +134,15 @@ class Reader:
 
     @property
     def splits_keyframes(self) -> bool:
-        """Whether keyframes come in two calls of `read` from now on: parameter sets come between their slices."""
+        """Whether keyframes come in two calls of `read` from now on, as parameter sets come between their slices."""
         return self._proxy.splits_keyframes
 
     @property
     def camera_delay(self) -> float | None:
-        """Average milliseconds from a picture's capture to its arrival here, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture to its arrival here, by the camera's clock.
+
+        None: not known, such as over HTTP or before the first RTCP sender report, or the clock is wrong.
+        """
         return self._proxy.camera_delay
 
     def close(self) -> None:

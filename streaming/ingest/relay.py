@@ -145,7 +145,10 @@ class SharedRelay(Relay):
             self._resign_reader()
 
     def unanswered(self) -> None:
-        """Note that Redis did not answer an election. After REDIS_TIMEOUT seconds this worker reads the camera."""
+        """Note that Redis did not answer an election.
+
+        If its last answer (or the relay's creation) is over REDIS_TIMEOUT seconds ago, this worker reads the camera.
+        """
         self._answers = False
         if time.monotonic() - self._answered_at > REDIS_TIMEOUT:
             self.reads, self.followed = True, False

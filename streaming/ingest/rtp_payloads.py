@@ -23,7 +23,7 @@ class Codec(NamedTuple):
     """How to find NAL units in the RTP packets of one codec, H.264 or H.265."""
 
     units: Callable[[bytearray, int, int], list[Begins]]  # what begins in the payload data[start:end], or PackingError
-    delimiter: bytes  # the header of an access unit delimiter that no camera sends
+    delimiter: bytes  # the header of the access unit delimiters that `PictureEnds` inserts; no camera sends it
     can_be_checked: bool  # FFmpeg's decoder tells whether a picture lacks slices
 
 
@@ -94,7 +94,7 @@ def _h265_unit(kind: int, data: bytearray, header: int, at: int, end: int) -> Be
 
 
 def _aggregated(data: bytearray, at: int, end: int) -> list[tuple[int, int]]:
-    """Returns start and end, in `data`, of each NAL unit in an aggregation packet.
+    """Returns start and end, in `data`, of each NAL unit (with its header) in an aggregation packet.
 
     `data[at:end]`: the units, each behind its size. Raises PackingError if a size is wrong.
     """

@@ -41,9 +41,9 @@ def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], 
     """Selects from `entries` the new pictures, without those whose reference frames are missing.
 
     `entries`: of one connection to the camera, in order. `number`: of the newest picture that came before; 0: none.
-    While the GOP is too long to be kept (`group` is 0), the next keyframe may be far: then nothing is dropped after a
-    gap. Returns the remaining entries, the number of the newest picture now, and whether one of them that is no
-    keyframe follows missing pictures.
+    While the GOP is too long to be kept (an entry's field `group` is 0), the next keyframe may be far: then nothing is
+    dropped after a gap. Returns the remaining entries, the number of the newest picture now, and whether one of them
+    that is no keyframe follows missing pictures.
     """
     kept, gap = [], False
     for fields in entries:
@@ -63,9 +63,9 @@ def fields_of(
 ) -> Fields:
     """Returns the Redis stream entry of a picture. Its field `codec` has FFmpeg's name, `name` that of WebCodecs.
 
-    `number`: counts the pictures since the camera was opened, from 1; a loss counts as one. `has_group`: the GOP up to
-    this picture is in memory; False: it is too long, or there is no keyframe yet. `camera_delay`: milliseconds from the
-    camera's capture of a picture to its arrival; None: not known.
+    `number`: counts the pictures since the camera was opened, from 1. Pictures lost in a row count as one, so a missing
+    number tells of a loss. `has_group`: the GOP up to this picture is in memory; False: it is too long, or there is no
+    keyframe yet. `camera_delay`: milliseconds from the camera's capture of a picture to its arrival; None: not known.
     """
     fields = {
         b"opening": opening.id,

@@ -134,7 +134,10 @@ class Stills:
         return _one(self._grabs, key, lambda: self._renew(key))
 
     async def _renew(self, key: Key) -> Still:
-        """Get a new still and keep it for all viewers: one that another worker shares in Redis, else its own."""
+        """Get a new still and keep it for all viewers: one that another worker shares in Redis, else its own.
+
+        Raises CameraUnreachableError as `_frame` does.
+        """
         still = await self._share(key)
         if still is None:
             frame = await self._frame(key)
@@ -168,6 +171,7 @@ class Stills:
         """Returns the first frame of `feed`. Raises CameraUnreachableError if the camera cannot be opened.
 
         Raises it also if nothing comes for `QUICK` seconds while `MAX_SILENT` other cameras send nothing either.
+        Otherwise waits without a limit: the caller sets a timeout.
         """
         frame = asyncio.ensure_future(_first_frame(feed))
         try:

@@ -108,7 +108,8 @@ class KnownStreams:
     def fail(self, stream: str, source: CameraSource) -> None:
         """Remember that the stream could not be opened.
 
-        A substream is then not used for `FAILED_FOR` seconds, unless `learn` is called before.
+        A substream is then not used for `FAILED_FOR` seconds, unless `learn` is called before. A main stream is used
+        all the same.
         """
         self._failed[stream] = source, time.monotonic() + FAILED_FOR
 
@@ -138,7 +139,8 @@ class KnownStreams:
         return main
 
     def _is_large_enough(self, streams: Streams, quality: str) -> bool:
-        """Whether a JPEG of the substream is as large as one of the main stream, and has the same aspect ratio.
+        """Whether a JPEG of `quality` (a key of QUALITIES, which limits its size) from the substream is as large as one
+        from the main stream, and has the same aspect ratio.
 
         The substreams of many cameras are squeezed to another ratio. A main stream that was not seen yet counts as
         16:9, such a substream as 640 x 360.

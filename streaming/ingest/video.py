@@ -46,7 +46,7 @@ class VideoListener(Protocol):
     def on_frame(self, frame: Frame) -> None: ...
 
     def on_group(self, group: list[Frame]) -> None:
-        """Replace the GOP that is kept for new viewers by `group`. Empty: there is none yet."""
+        """Replace the GOP that is kept for new viewers by `group`. Empty: a new connection has none yet."""
 
     def on_own_format(self, format: Format) -> None:
         """Called, perhaps repeatedly, with the format in which viewers may get the video as the camera sends it.
@@ -182,7 +182,7 @@ class Video:
         )
 
     def _decode(self, unit: AccessUnit) -> None:
-        """Deliver a picture as JPEG in each wanted quality whose frame rate allows one now. If there is none, the
+        """Deliver a picture as JPEG in each wanted quality whose frame rate allows one now. If none does, the
         picture may wait, to be decoded together with the next picture."""
         wanted = self._wanted()
         if not wanted:

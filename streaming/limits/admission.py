@@ -56,7 +56,7 @@ def without_ordinary_set(terms: Terms) -> Terms:
 
 def _maxima(policy: Policy, user_limits: UserLimits) -> tuple[int, int, int, int, int]:
     """Returns how many streams are allowed: in all, of users who may not use the reserved slots, of this user, of one
-    camera, and of one address. 0: unlimited.
+    camera, and of one address. 0: unlimited. The second is 0 for a user who may use the reserved slots.
     """
     ordinary = 0 if user_limits.operator else policy.max_concurrent - policy.reserved_slots
     return (

@@ -16,8 +16,8 @@ def rows() -> list[LimitChange]:
 
 
 def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
-    """Returns for each limit, by name (a key of LABELS), the change that set its present value (the oldest change, if
-    none did). Ignores dry runs. `changes`: the newest first. Empty without changes.
+    """Returns for each limit, by name (a key of LABELS), the change that set its present value (the oldest of
+    `changes`, if all have that value). Ignores dry runs. `changes`: the newest first. Empty without changes.
     """
     effective = [change for change in changes if not change.trial]
     return {name: _setter(effective, name) for name in LABELS} if effective else {}

@@ -36,8 +36,8 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
     nobody. The other limits stay. A number may be given as text, and the group as a Group or its key.
 
     None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them. Returns the
-    stored change, or None if nothing changes; `anew` stores even that, so that the dry run begins again. Raises
-    ValidationError, which lists the messages by limit.
+    stored change, or None if nothing changes; `anew` stores even that, so that the dry run begins again. Tells the
+    workers after the commit. Raises ValidationError, which lists the messages by limit.
     """
     with transaction.atomic():
         # Concurrent changes wait here for each other, so each reads the result of the one before.
@@ -61,7 +61,10 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
 
 
 def end_trial(user: Any) -> StoredChange | None:
-    """End the dry run of limits. `user`: who ends it. Returns the stored change, or None if no dry run is running."""
+    """End the dry run of limits. `user`: who ends it. Returns the stored change, or None if no dry run is running.
+
+    Tells the workers after the commit.
+    """
     return change(user, dict.fromkeys(LABELS), trial=True)
 
 

@@ -37,7 +37,8 @@ RESERVATION = ("reserved_slots", "reserved_group")
 @dataclass(frozen=True)
 class Policy:
     """All limits of streams: in total, their bandwidth, per camera, per user, per address, and the slots that are
-    reserved for a group. 0 means unlimited for bandwidth, per camera and per user.
+    reserved for a group. 0 means unlimited for bandwidth, per camera and per user. `max_concurrent` and
+    `max_per_address` are at least 1.
     """
 
     max_concurrent: int
@@ -53,7 +54,7 @@ class Policy:
     changed_by: str = ""  # name of who stored it
     trial: "Policy | None" = None  # the limits in a dry run; None: none is running
     stored: frozenset[str] = frozenset()  # names of limits from the database; in a trial, of those that it tries
-    deleted_group: str = ""  # name of the group that had the reserved slots
+    deleted_group: str = ""  # name of the group that had the reserved slots; "": no group was deleted
 
     @property
     def budget(self) -> int:
@@ -123,8 +124,8 @@ def _with(policy: Policy, values: Mapping[str, Any]) -> Policy:
     return replace(changed, reserved_slots=reserved)
 
 
-def typed(name: str, value: Any) -> Any:
-    """Returns the value of the limit `name` as its type: float for max_mbps, otherwise int."""
+def typed(name: str, value: Any) -> int | float:
+    """Converts a checked number, not None, to the type of the limit `name`: float for max_mbps, otherwise int."""
     return float(value) if name == "max_mbps" else int(value)
 
 

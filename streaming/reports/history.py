@@ -29,8 +29,8 @@ FULL = "limit_reached"  # the only refusal that depends on `max_concurrent`
 def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]:
     """Returns columns of equal length: one entry per step of `step_minutes` from `since` to before `until`.
 
-    Steps are longer if there would be more than `MAX_POINTS`. An entry is None if nothing is recorded: no worker ran,
-    the minutes have not ended yet, or they were deleted after 30 days.
+    Steps begin at multiples of their length, and are longer if there would be more than `MAX_POINTS`. An entry is
+    None if nothing is recorded: no worker ran, the minutes have not ended yet, or they were deleted after 30 days.
 
     step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
     Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of that peak. mbps: average. seconds_at_full: for
@@ -70,8 +70,8 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, ...]]:
     """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each recorded step.
 
-    `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. Both limits are those
-    of the minute with the step's peak.
+    `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. The steps are
+    numbered from the Unix epoch. Both limits are those of the minute with the step's peak.
     """
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
@@ -99,8 +99,9 @@ def _spans(minutes: Iterable[tuple[int, float]]) -> list[tuple[int, int, float]]
 def _counts(recorded: "QuerySet[Minute]", step: int) -> tuple[dict[str, Counter[int]], ...]:
     """Returns three mappings, each of a key to: step's number -> count of viewers. `step`: its length in minutes.
 
-    The keys: the reason of a refusal; the reason why a dry run of limits would have refused; and, of viewers admitted
-    after waiting in line, the bucket of their waiting time (its upper bound in seconds, or "inf").
+    The steps are numbered as by `_by_step`. The keys: the reason of a refusal; the reason why a dry run of limits would
+    have refused; and, of viewers admitted after waiting in line, the bucket of their waiting time (its upper bound in
+    seconds, or "inf").
     """
     sums: tuple[dict[str, Counter[int]], ...] = ({}, {}, {})
     some = recorded.filter(Q(refused__gt=0) | ~Q(would_refuse={}) | ~Q(waited={}))

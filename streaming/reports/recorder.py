@@ -94,8 +94,9 @@ class Pace:
 async def write_out(store: Store) -> bool:
     """Write the figures of finished minutes, and refused viewers, from Redis to the database.
 
-    A call writes at most 600 minutes. Returns False if another worker is writing. Raises GateUnavailableError if Redis
-    fails, and django.db.Error if the database does; nothing is lost then, and a later call writes it.
+    A call writes at most 600 minutes. Returns False if another worker is writing, otherwise True, even if more is left.
+    Raises GateUnavailableError if Redis fails, and django.db.Error if the database does; nothing is lost then, and a
+    later call writes it.
     """
     for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)

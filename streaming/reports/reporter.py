@@ -147,7 +147,7 @@ class Reporter:
                 logger.exception("The report failed; it is tried again")
 
     def sample(self) -> None:
-        """Measure the rate of each viewer's stream and of the still pictures. To be called once a second."""
+        """Measure the rate of each viewer's stream and of the still pictures. `run` calls this once a second."""
         for viewing in self._source.viewings():
             viewing.traffic.sample()
         self._stills.sample()
@@ -240,8 +240,8 @@ def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, CountedStrea
 
     First: id of a stream's lease -> (rate field, which names camera and quality; estimate, until a rate is measured;
     highest measured rate of the field's streams at this worker, 0: none; number of the stream's last change to another
-    field). Second: rate field -> highest measured rate of those of its streams that dropped no frames. Measured rates
-    are raised by a margin of 10%.
+    field). Second: rate field -> highest measured rate of those of its streams that dropped no frames; no entry
+    without such a stream. Measured rates are raised by a margin of 10%.
     """
     rates = [(slot, traffic, round(traffic.kbps * MARGIN) if traffic.settled else 0) for slot, traffic in held]
     highest: dict[str, int] = {}

@@ -10,7 +10,8 @@ EARLY = 0.9  # of a second: the next sample may come as early as this
 
 
 class Traffic:
-    """Counts sent bytes, sent frames and dropped frames, and measures the rate in kbit/s.
+    """Counts the sent bytes, sent frames and dropped frames of one viewer's stream, or of a worker's still pictures.
+    Measures their rate in kbit/s.
 
     The owner must call `sample` once a second.
     """
@@ -37,14 +38,18 @@ class Traffic:
 
     @property
     def kbps(self) -> float:
-        """The kbit/s of the last `WINDOW` (5) seconds, or since the first sample; 0 with fewer than two samples."""
+        """The kbit/s of the last `WINDOW` (5) seconds, or since the first sample if that is more recent; 0 with fewer
+        than two samples.
+        """
         if len(self._samples) < 2:
             return 0.0
         (started, before, _), (ended, after, _) = self._samples[0], self._samples[-1]
         return (after - before) * 8 / 1000 / max(ended - started, 0.001)
 
     def kbps_with(self, size: int) -> float:
-        """Returns the kbit/s of the last five seconds if `size` more bytes were sent now: a slightly high estimate."""
+        """Returns the kbit/s of the last five seconds, or since the first sample, if `size` more bytes were sent now: a
+        slightly high estimate. Before the first sample, all counted bytes count as sent within these seconds.
+        """
         started, before, _ = self._samples[0] if self._samples else (-math.inf, 0, 0)
         return (self.bytes + size - before) * 8 / 1000 / min(max(self._clock() - started, EARLY), EARLY * WINDOW)
 

@@ -14,8 +14,8 @@ CountedStream = tuple[str, int, int, int]
 
 class Part(NamedTuple):
     """What a worker sends of its report: only what Redis does not have yet. `report`: its state as JSON, "" if
-    unchanged. `streams`: id of a stream's lease -> the figures by which it is counted. `fields`: the camera and quality
-    of each of the worker's streams; Redis answers with the bandwidth measured for each.
+    unchanged. `streams`: id of a stream's lease -> the figures by which it is counted. `fields`: each camera and
+    quality, as `rate_of` joins them, that the worker streams; Redis answers with the bandwidth measured for each.
     """
 
     report: str
@@ -52,7 +52,8 @@ class Unsent:
         """Remember that Redis has the part that `select` returned last.
 
         `rates`: the kbit/s that Redis has measured for each entry of the part's `fields` (camera and quality), 0: none.
-        The next part repeats streams that were sent before the rate of their field changed.
+        If a field's rate has risen by over 3% or fallen by over 10%, the next part repeats those of its streams that
+        were not in this part: Redis still counts them at the old rate.
         """
         self._report, self._streams, part = self._selected
         before, self._counted = self._counted, {}

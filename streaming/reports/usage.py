@@ -55,10 +55,10 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Returns in_use and limit (of all streams), available (how many more that limit leaves to this viewer now),
-        waiting (viewers in line) and state: "open"; "recovering": new viewers wait because Redis has lost its data; or
-        "unavailable": Redis fails, and in_use and waiting are None. `operator`: whether the viewer may use the slots
-        that are reserved for a group."""
+        """Returns in_use and limit (of all streams, at least 1), available (how many more that limit leaves to this
+        viewer now; 0 unless open), waiting (viewers in line) and state: "open"; "recovering": new viewers wait because
+        Redis is new or has lost its data; or "unavailable": Redis fails, and in_use and waiting are None. `operator`:
+        whether the viewer may use the slots that are reserved for a group."""
         gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
         return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
@@ -83,6 +83,7 @@ class UsageReport:
 
     async def has_room_for_stills(self, kbps: float) -> bool:
         """Returns whether the bandwidth limit has room if this worker now sends `kbps` of still pictures in all.
+        True if there is no such limit.
 
         `kbps` replaces the rate that it reported last. If Redis fails, only `kbps` is compared with the limit.
         """
@@ -100,7 +101,10 @@ class UsageReport:
         """Returns a user's view of the usage over all workers, without personal data of others: gate (slots in_use,
         limit, available, waiting, state), cameras (id -> state, viewers, frames_per_second; empty if Redis fails),
         max_per_camera (limit of viewers, 0: unlimited), yours (the user's streams in_use, None if Redis fails, and
-        their limit, 0: unlimited), time (Unix ms)."""
+        their limit, 0: unlimited), time (Unix ms).
+
+        The cameras include those that are hidden from the user: the caller must remove them.
+        """
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
         return {
@@ -146,7 +150,7 @@ class UsageReport:
 
     async def gate(self) -> Row:
         """Returns how far the limits of all streams are used. Its keys are the fields of `GateOut`
-        (`web/limit_schemas.py`)."""
+        (`web/limit_schemas.py`). If Redis fails, the state is "unavailable"."""
         return self._gate(*await self._read_all())
 
     async def viewers(self, offset: int, limit: int) -> Viewers:

@@ -43,7 +43,7 @@ def total(found: Found, gave_up: Iterable[int | None]) -> dict[str, float | None
 
     waited: viewers admitted after waiting. wait_median, wait_high: seconds that 50% and 95% of these waited at most;
     None if nobody waited. gave_up: sum of the argument `gave_up`, for each step the viewers who left the line without a
-    stream. `found`: upper bound of a histogram's bucket -> step's number -> viewers.
+    stream (None counts as 0). `found`: upper bound of a histogram's bucket -> step's number -> viewers.
     """
     return _waits({bound: counts.total() for bound, counts in found.items()}, sum(filter(None, gave_up)))._asdict()
 

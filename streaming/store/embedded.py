@@ -61,8 +61,8 @@ def ensure(directory: Path) -> bool:
     """Start the embedded Redis in `directory` if it does not run, and use it until this process ends. Blocks for up to
     ten seconds, longer while another process starts or ends it. Raises RuntimeError if it does not start.
 
-    Returns whether this process is the first user. Then no stream is running, so new viewers need not wait. A second
-    call does nothing, and returns False.
+    Returns whether this process is the first user. Then no stream is running, so new viewers need not wait until
+    running streams have their slots again. A second call does nothing, and returns False.
     """
     if directory in _users:
         return False

@@ -2,7 +2,7 @@
 access must be checked again.
 
 Each worker listens on one channel. Consumers do not listen, because Channels ends them when Redis is gone. The layer
-may lose an event: polling finds the same change later, or the person who asked for it asks again.
+may lose an event: the worker finds the same change by its next report to Redis or its next periodic recheck.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ class Kind(StrEnum):
 
     ORDERS = "orders"  # Redis has new stop orders
     POLICY = "policy"  # the limits have changed
-    RECHECK = "recheck"  # check again the streams of `cameras`, `users` or `sessions` (their keys); with `grants`, all
+    # Check again the streams whose keys the fields `cameras`, `users` or `sessions` list; with a field `grants`, all.
+    RECHECK = "recheck"
 
 
 Event = dict[str, Any]  # `type`: a Kind

@@ -67,7 +67,8 @@ def user_of(login: Login) -> User:
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
     """Check that `user` may watch a camera now, but not whether they are blocked. Returns the user, the camera, and the
-    source (address and credentials) of its main stream.
+    source (address and credentials) of its main stream. `camera_id` must be a valid UUID, else Django raises its
+    ValidationError.
 
     Raises the first that applies: NotAuthenticatedError, PermissionDeniedError (the user may watch no camera),
     CameraNotFoundError (also for a camera that is disabled, or hidden from the user), NoStreamUrlError, or

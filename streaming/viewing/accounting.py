@@ -66,7 +66,8 @@ class Account:
         """Returns the bitrate to expect at `quality`, one of `protocol.QUALITIES`.
 
         At `original` and `sub` it is that of the camera's own video (main stream or substream), if this can be sent in
-        a format that the viewer plays; else that of JPEG. A video of unknown format counts as H.264 or H.265.
+        a format that the viewer plays; else that of JPEG. A video of unknown format counts as H.264
+        or H.265, whichever the viewer plays.
         """
         streams = {ORIGINAL: (self._camera, "h264"), SUB: (substream_id(self._camera), "sub_h264")}
         if quality in streams:

@@ -177,7 +177,7 @@ class Delivery:
     async def raise_when_stalled(self) -> None:
         """Watch until cancelled. Raises ViewerUnresponsiveError when the viewer has acknowledged none of the frames in
         flight, or not answered whether they play a codec, for the stall timeout; or SlotLostError if the right to
-        stream is lost then. The time counts only while the camera is live.
+        stream is lost by then. The time counts only while the camera is live.
 
         The WebSocket pings of the server, Daphne, do not notice this: any message counts as an answer to them.
         """

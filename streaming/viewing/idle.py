@@ -15,7 +15,9 @@ PAUSE = 5.0  # seconds between two looks, at most
 
 
 def pause() -> float:
-    """Returns the seconds until idle viewers are looked for again: a few, and no longer than the idle time itself."""
+    """Returns the seconds until idle viewers are looked for again: `PAUSE` (5), or the idle time itself if that is
+    shorter and not 0 (off).
+    """
     return min(PAUSE, conf.IDLE.value * 60 or PAUSE)
 
 

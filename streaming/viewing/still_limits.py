@@ -14,8 +14,8 @@ USERS = 1_000  # above this number, users without a recent request are forgotten
 
 
 class StillLimits:
-    """The limits of still pictures in one worker process. `per_user`: stills per second. `usage`: knows whether the
-    bandwidth budget has room.
+    """The limits of still pictures in one worker process. `per_user`: stills per second, above 0. `usage`: knows
+    whether the bandwidth budget has room. `counters`: adds up the bytes sent.
     """
 
     def __init__(self, per_user: float, usage: UsageReport, counters: Counters) -> None:

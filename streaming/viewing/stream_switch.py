@@ -78,9 +78,9 @@ class StreamSwitch:
         self._streams = streams
 
     async def run(self) -> None:
-        """Move the feed, until cancelled, to the stream of the camera that serves the wanted quality, as that and what
-        is known of the streams change. Raises CameraUnreachableError if the substream has shown no picture, and the
-        main stream has none in time either.
+        """Keep the feed, until cancelled, at the stream of the camera that serves the wanted quality. Another may serve
+        it when more is known of the streams. Raises CameraUnreachableError if the substream has shown no picture, and
+        the main stream has none in time either.
         """
         while True:
             self._feed.noticed.clear()
@@ -112,7 +112,7 @@ class StreamSwitch:
 
     def _note_failure(self) -> None:
         """If the viewer is on a substream that cannot be opened, or has no picture in time, mark it as failed. The main
-        stream then serves its qualities for a while.
+        stream then serves the substream's qualities for `FAILED_FOR` seconds.
         """
         condition = self._feed.condition
         self._was_live = self._was_live or condition.state is State.LIVE
@@ -154,8 +154,8 @@ class StreamSwitch:
         """Count the stream in the bandwidth budget at the bitrate of `target`. Returns whether the change may take
         place.
 
-        Only a change that the viewer wants can be refused; then they are told. Exempt is a viewer who does not play the
-        codec that the server asked about.
+        Only a change that the viewer asked for can be refused; then they are told. It is never refused while they have
+        not answered whether they play a codec.
         """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)

@@ -34,8 +34,8 @@ class ViewRequest:
     `asking`: such as whether to wait in line for a slot. `wanted`: the requested quality; empty: that of `holder`.
 
     `comes_back`: the client knows how to take back the slot after a lost connection. `unattended`: the viewer is never
-    asked whether they are still watching. `keeps_slot`: a background stream, one of a page with many cameras, does not
-    end for others who wait. `sees_reasons`: the viewer is told why a camera cannot be read.
+    asked whether they are still watching. `keeps_slot`: `WallYields` does not end this stream if it is a
+    background one, of a page with many cameras. `sees_reasons`: the viewer is told why a camera cannot be read.
     """
 
     source: CameraSource

@@ -205,7 +205,7 @@ class Viewing:
 
 
 async def _first_error(*jobs: Coroutine[Any, Any, None]) -> None:
-    """Run all jobs until one fails. Cancel the others, wait for their end, and raise the error of the first."""
+    """Run all jobs to their end. If one fails, cancel the others, wait for them, and raise the error of the first."""
     try:
         async with asyncio.TaskGroup() as group:
             for job in jobs:

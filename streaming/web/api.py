@@ -55,7 +55,7 @@ async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str,
 
 @router.delete("/streams/{viewing_id}", auth=STOP, tags=["streams"], response=answers({204: None}, 404, 422, 503))
 async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None]:
-    """End a viewer's stream without a message. `viewing_id`: its `id` in the list of streams."""
+    """End a viewer's stream with the standard message. `viewing_id`: its `id` in the list of streams."""
     await _stop(request, viewing_id, stream_schemas.StopIn())
     return Status(204, None)
 
@@ -164,7 +164,7 @@ async def test_camera(
     request: HttpRequest, camera_id: uuid.UUID, stream: probe_schemas.StreamName = "main"
 ) -> dict[str, Any]:
     """Open a stored camera with its password. Returns a picture and its size, frame rate and codec, or the reason why
-    there is none. `stream`: `sub` for the camera's smaller second stream."""
+    there is none. `stream`: `sub` for the camera's smaller second stream. 409: the camera has no address for it."""
     source = await sync_to_async(_source_of)(request, camera_id, stream)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
@@ -209,7 +209,8 @@ async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> 
 
 @router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.TrialOut}))
 def read_trial(request: HttpRequest) -> dict[str, Any]:
-    """The limits of the running trial. Viewers whom they would refuse are counted, but not refused."""
+    """The limits of the running trial, null if none runs. Viewers whom they would refuse are counted, but not
+    refused."""
     return _trial(policy.load()) or {}
 
 

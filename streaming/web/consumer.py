@@ -158,7 +158,9 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await viewing.run(access.terms(request.holder, viewing.rate()), read_terms)
 
     async def _count_and_close(self, worker: runtime.Runtime, error: errors.StreamError) -> None:
-        """Count `error` if it refused the viewer or the stream's lease was lost. Tell them, and close the socket."""
+        """Count `error` in the metrics if it refused the viewer, or if their slot (the right to stream) was lost. Tell
+        them, and close the socket.
+        """
         if isinstance(error, errors.SlotLostError):
             worker.counters.add("lost")
         elif not self._stream.admitted:

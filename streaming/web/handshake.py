@@ -38,7 +38,7 @@ class Access:
     user_limits: UserLimits
     block: errors.StoppedByAdministratorError | None  # `terms` raises it; None: the user is not blocked
     unattended: bool  # never asked whether they are still watching
-    keeps_slots: bool  # as a wall, although others wait
+    keeps_slots: bool  # `WallYields` ends none of their background streams, those of a page with many cameras
     sees_reasons: bool  # told why a camera cannot be read
 
     def terms(self, holder: Holder, rate: Rate) -> Terms:

@@ -20,7 +20,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def _moment(value: object) -> object:
-    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime. Raises ValueError for another text.
+    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime, and a value that is no text as it is. Raises
+    ValueError for another text.
 
     pydantic alone would take a plain number as well.
     """
@@ -80,7 +81,8 @@ class WaitsOut(Schema):
 class HistoryOut(Schema):
     """The history of streams as columns of equal length with one entry per step. Null: nothing was recorded.
 
-    `waits` sums up how long viewers waited in line over the whole time.
+    `waits` sums up how long viewers waited in line over the whole time. `seconds_at_full`: for how long the stream
+    limit was reached in each step.
     """
 
     step: int = Field(description="Minutes. Longer than requested if there would be too many steps.")

@@ -72,7 +72,8 @@ class PolicyOut(Schema):
 
 
 class TrialOut(Schema):
-    """The limits of a trial: viewers whom they would refuse are counted, but not refused. Null: not in the trial."""
+    """The limits of a trial: viewers whom they would refuse are counted, but not refused. Null: not in the trial,
+    or no trial runs."""
 
     max_concurrent: int | None = None
     max_mbps: float | None = None
@@ -86,7 +87,9 @@ class TrialOut(Schema):
 
 
 class GateOut(Schema):
-    """How far the limits of all streams are used. `in_use` is null while Redis does not answer or accepts no writes."""
+    """How far the limits of all streams are used. `in_use` is null while Redis does not answer or accepts no writes.
+    `recovering`: new viewers wait because Redis has lost its data. `reserved`: slots that are set aside for a group,
+    in use or not."""
 
     in_use: int | None
     limit: int

@@ -1,7 +1,8 @@
 """The metrics in Prometheus's text format.
 
 The usage comes from Redis, so each worker answers for all workers; the health of cameras comes from the database.
-docs/metrics.md explains the metrics. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain.
+docs/metrics.md explains the metrics. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain:
+the health of cameras is missing as well.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -57,7 +57,8 @@ async def _system_usage(viewers_from: int) -> dict[str, Any]:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Returns each limit with its value, source and who set it, and all user groups, the latest changes and warnings.
+    """Returns each limit with its value, source and who set it, and all user groups, the latest changes, and warnings
+    about these limits.
 
     trial, or ended_trial if none runs: the dry run of limits, which counts whom they would refuse.
     """
@@ -155,7 +156,7 @@ class PreviewForm(forms.Form):
 
 def preview(request: HttpRequest) -> dict[str, Any]:
     """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days. Returns
-    what `history.preview` returns."""
+    what `history.preview` returns. Raises ValidationError if the limit is missing or out of bounds."""
     asked = cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -168,10 +169,10 @@ class HistoryForm(forms.Form):
 
 
 def past(request: HttpRequest) -> dict[str, Any]:
-    """Returns the history for the `range` of the query, one of `RANGES`, such as "24h". since, until: Unix seconds.
+    """Returns the history of streams and refusals for the `range` of the query, a key of `RANGES`, such as "24h".
 
-    columns: what `history.chart` returns. hours: for each hour of the day (UTC), averages and peaks over the last
-    `days` days.
+    since, until: Unix seconds. columns: what `history.chart` returns. hours: average and peak of the streams and number
+    of refusals for each hour of the day (UTC), over the last `days` days. Raises ValidationError for another range.
     """
     asked = cleaned(HistoryForm(request.GET))
     span, step, days = RANGES[asked["range"]]

@@ -74,7 +74,7 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """Returns what a page needs before it opens a stream: WebSocket path, qualities, viewers, streams in use and limit.
 
     `is_available` is a hint: only the attempt to open the stream decides. For logged-in users who may watch the camera.
-    Others get 401, 403 or 404 (`HTTP_STATUS`). Without a usable address or password of the camera: 409 or 503.
+    Others get 401, 403 or 404 (`HTTP_STATUS`). Without an address: 409. If its password cannot be decrypted: 503.
     """
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     streams = Streams(str(found.id), source, found.substream)

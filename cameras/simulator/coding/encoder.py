@@ -16,7 +16,7 @@ class Encoder(Protocol):
         """Encode a picture. Returns the encoded pictures that are ready. B-frames delay a picture to a later call.
 
         `ticks` is the presentation time in 1/90,000 s of the monotonic clock. `drawn_at` is the time of drawing in Unix
-        seconds. `key` forces an IDR.
+        seconds. `key` forces an IDR in any H.264 or H.265 stream. Without it, keyframes come every `gop_seconds`.
         """
 
     def flush(self) -> list[AccessUnit]:

@@ -21,7 +21,9 @@ class Repetition(StrEnum):
 
 
 class InBandSets:
-    """Adds the parameter sets (SPS, PPS; of H.265 also VPS) to the keyframes of one RTSP session."""
+    """Adds the parameter sets (SPS, PPS; of H.265 also VPS) to the keyframes of one RTSP session, as often as
+    `repetition` says.
+    """
 
     def __init__(self, repetition: Repetition) -> None:
         self._repetition = repetition

@@ -79,7 +79,8 @@ def _gop_size(stream: StreamFormat) -> int:
 def _x264_options(stream: StreamFormat) -> dict[str, str]:
     """Returns libx264's options besides those that both codecs share.
 
-    libx264 derives the profile from the coding tools in use. The preset "ultrafast" uses none of them.
+    libx264 derives the profile from the coding tools in use. The preset "ultrafast" uses none of them,
+    so these options switch on those of the wanted profile.
     """
     profile = stream.profile or ("high" if stream.b_frames else "baseline")
     tools = {

@@ -36,7 +36,10 @@ def chroma(picture: Yuv) -> tuple[Yuv, Yuv]:
 
 
 def paste(picture: Yuv, patch: Bgr, x: int, y: int) -> None:
-    """Copy `patch` into the picture, with its upper left corner at x, y. The patch's sides, x and y must be even."""
+    """Copy `patch` into the picture, with its upper left corner at x, y.
+
+    It must lie inside the picture. Its sides, x and y must be even.
+    """
     height, width = patch.shape[:2]
     small = to_yuv(patch)
     luma(picture)[y : y + height, x : x + width] = luma(small)

@@ -21,7 +21,7 @@ Sprite = npt.NDArray[np.uint16]
 class Path:
     """A moving object: how to draw it, and its horizontal path. Lengths are fractions of the picture's sides."""
 
-    draw: Callable[[Brush, int], None]  # takes the sprite's brush and the pose; black is transparent
+    draw: Callable[[Brush, int], None]  # takes the sprite's brush and the pose, 0 to 3; black is transparent
     feet: float  # position of its lower edge, from the top
     height: float
     aspect: float  # width / height of the object

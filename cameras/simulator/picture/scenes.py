@@ -185,7 +185,7 @@ def _pallets(brush: Brush, left: float, bottom: float) -> None:
 def _foliage(brush: Brush, color: Color, foot: Foot, size: float, count: int, seed: int) -> None:
     """Draw `count` leaves at random above `foot`, the lower edge of the plant. `seed` determines them.
 
-    `size` is the approximate height of plant and leaves, as a fraction of the image's height.
+    `size` is about a leaf's height, as a fraction of the image's height. The plant is a little higher.
     """
     random = np.random.default_rng(seed)
     left, right, base = foot

@@ -24,8 +24,8 @@ class Source:
 def open_source(camera: SimulatedCamera, codec: Codec, width: int, height: int) -> Source:
     """Open the source of the camera's pictures, a drawn scene or its clip, and determine the stream's format.
 
-    `width` and `height` are pixels; 0 means the clip's own. Raises clip.NotAVideo if the clip is missing or unreadable,
-    and ValueError if a stream of this codec cannot have the size.
+    `width` and `height` are pixels; 0 means the clip's own, and is not allowed for a drawn scene. Raises
+    clip.NotAVideo if the clip is missing or unreadable, and ValueError if a stream of this codec cannot have the size.
     """
     if camera.file is None:
         picture = ScenePicture(camera, width, height)

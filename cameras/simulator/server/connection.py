@@ -31,8 +31,9 @@ class Dialogue(Protocol):
 class Connection(asyncio.Protocol):
     """A client's connection, which belongs to the first camera of its protocol that its requests name.
 
-    It delays its answers, or closes, as the camera's fault demands. `broadcasts` are the running cameras by path. The
-    connection is in the set `opened` while it is open; `lost` is a future that is done afterwards.
+    Over RTSP, its requests for another camera get 404. It delays its answers, or closes, as the camera's fault demands.
+    `broadcasts` are the running cameras by path. The connection is in the set `opened` while it is open; `lost` is a
+    future that is done afterwards.
     """
 
     def __init__(self, broadcasts: Mapping[str, Broadcast], opened: set["Connection"]) -> None:

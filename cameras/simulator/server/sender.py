@@ -91,7 +91,10 @@ class Sender:
         self.restart()
 
     def restart(self) -> None:
-        """Send from the next keyframe, at full speed again if Fault.TRICKLE has slowed the connection."""
+        """Send from the next keyframe, at full speed again if Fault.TRICKLE has slowed the connection.
+
+        Called by `begin`, and when the camera's fault changes.
+        """
         self._needs_key = True
         if self._trickle:
             self._trickle.finish()

@@ -31,7 +31,8 @@ class Simulator:
     def add(self, camera: SimulatedCamera) -> SimulatedCamera:
         """Start the camera, which clients then find at `camera.url`. Returns the same camera.
 
-        Raises ValueError for a path in use or a clip with an invalid size, and NotAVideo for an unreadable file.
+        A camera is in one simulator at a time. A removed one can be added again. Raises ValueError for a path in use or
+        a clip with an invalid size (see stream.check_format), and NotAVideo for an unreadable file.
         """
         if camera.path in self._broadcasts:
             raise ValueError(f"Another camera has the path {camera.path!r}")
@@ -54,7 +55,7 @@ class Simulator:
         camera.attach(None)
 
     def close(self) -> None:
-        """Close all sockets, encoders and threads. Another call does nothing."""
+        """Remove all cameras, and close all sockets, encoders and threads. Another call does nothing."""
         if self._closed:
             return
         self._closed = True
