@@ -87,7 +87,9 @@ class WaitingLine:
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Renew a viewer's entry in the line no more. The caller must release the slot, which removes the entry."""
+        """Renew a viewer's entry in the line no more: they have got the slot, or wait no longer. If they wait no longer,
+        the caller must release the slot although it was not granted, which removes the entry from Redis.
+        """
         del self._waiters[waiter.slot.id]
         if not self._waiters:
             self._somebody.clear()

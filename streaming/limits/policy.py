@@ -63,7 +63,7 @@ class Policy:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about these limits, as text for administrators."""
+        """Warnings for administrators, as text: that the bandwidth limit is below the estimate for one stream."""
         quality = conf.DEFAULT_QUALITY.value
         estimate = conf.ESTIMATES[quality]
         if not 0 < self.budget < estimate:
