@@ -73,9 +73,9 @@ def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any
     """Create and change cameras from the CSV file in the body: all of its rows, or none. Returns how many were created,
     changed and left unchanged.
 
-    A row changes the camera that has its name, or creates a camera. An empty password keeps the stored one. The file is
-    UTF-8 with commas or semicolons. With `dry_run` the file is only checked. 422: `rows` of the error tell what is
-    wrong in which row.
+    A row changes the camera that has its name, or creates a camera. It is wrong if several cameras have its name. An
+    empty password keeps the stored one. The file is UTF-8 with commas or semicolons. With `dry_run` the file is only
+    checked. 422: `rows` of the error tell what is wrong in which row.
 
     A camera that is hidden from the user is not changed: a row with its name creates another one.
     """

@@ -45,7 +45,7 @@ class Entry:
 
     def row(self) -> dict[str, str]:
         """Returns the cells of an import, by column: only the camera's fields that the file has. An existing camera
-        keeps its values of the others.
+        keeps its values of the others. Only for entries without `refusal`.
         """
         enabled = {None: "", True: "true", False: "false"}[self.enabled]
         cells = {

@@ -62,6 +62,7 @@ def find(search: Search, username: str, password: str, cameras: Iterable[Camera]
     """Ask the ONVIF devices that `search` returns for their streams, with this login; an empty `username`: without one.
     Devices with a `problem`, or at an IP address where no camera is allowed (CAMERA_NETWORKS), are refused unasked.
     Blocks for up to `seconds` besides the search, and for some seconds more the first time in a process (`prepare`).
+    Errors of `search` are raised unchanged.
 
     `cameras`: those that are stored. A found camera with the address or the name of one of them is refused.
     """

@@ -54,8 +54,8 @@ class Answer:
 
 
 def to_local_networks(probe: socket.socket, question: bytes) -> None:
-    """Send the multicast `question` through the UDP socket `probe` to the networks of all interfaces. Routers do not
-    forward it (TTL 1).
+    """Send the multicast `question` through the UDP socket `probe` to the networks of all interfaces, except those that
+    fail. Routers do not forward it (TTL 1).
     """
     for index, _ in socket.if_nameindex():
         with contextlib.suppress(OSError):  # this interface is down, or has no multicast
@@ -66,7 +66,8 @@ def to_local_networks(probe: socket.socket, question: bytes) -> None:
 
 def search(send: Send = to_local_networks, seconds: float = SECONDS) -> list[Answer]:
     """Returns the ONVIF devices that answer within `seconds`, and blocks for that long. Takes answers from at most
-    MAX_ANSWERS hosts, and MAX_OF_HOST from each. `send`: sends the question through the socket; it is called twice.
+    MAX_ANSWERS hosts, and MAX_OF_HOST from each. Without a network, the list is empty. `send`: sends the question
+    through the socket; it is called twice.
     """
     message_id = f"urn:uuid:{uuid.uuid4()}"
     answers: dict[str, list[Answer]] = {}

@@ -80,7 +80,8 @@ def may_watch_unattended(user: User) -> bool:
 
 def may_keep_slots(user: User) -> bool:
     """Returns whether a wall (grid of cameras) of `user` keeps all its streams while other viewers wait because the
-    limit of streams is reached. Other walls end some streams then.
+    limit of streams is reached. Other walls end some streams then. For a display (a screen without a log-in), its
+    token's `keeps_slots` decides.
     """
     return user.keeps_slots if isinstance(user, Display) else _has_permission(user, KEEP_SLOTS)
 

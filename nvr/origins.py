@@ -52,7 +52,9 @@ def is_allowed(origin: str, host: str, scheme: str) -> bool:
 
 
 def _matches(page: SplitResult, trusted: SplitResult) -> bool:
-    """Whether a page is of a trusted origin. "https://*.example.com" means its subdomains, as in Django."""
+    """Whether a page is of a trusted origin. "https://*.example.com" means example.com and its subdomains, as in
+    Django.
+    """
     if page.scheme != trusted.scheme:
         return False
     return page.netloc == trusted.netloc or (

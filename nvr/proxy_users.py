@@ -87,8 +87,9 @@ def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
 
 def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None:
     """Returns the user that the proxy's headers name. `names`, `groups`: all values of the header with the user's name,
-    and of that with their groups, which have commas or bars between them; `groups` is None if the proxy sends no
-    groups. Returns None if `names` is empty, or a header came twice or is not UTF-8.
+    and of that with their groups, which have commas or bars between them; `groups` is None if the settings
+    name no header for groups, and empty if it is missing. Returns None if `names` is empty, or a header came twice or
+    is not UTF-8.
     """
     if len(names) != 1 or len(groups or ()) > 1:
         return None

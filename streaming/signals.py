@@ -44,8 +44,8 @@ def _note(kind: str, keys: Iterable[str]) -> None:
 
 def _send(kind: str) -> None:
     """Tell the workers all changed keys of `kind` that this thread has collected, in events of `BATCH` keys at most.
-    `kind`: "cameras", "users", "sessions" or "grants". Called at the commit, once per change: only the first call finds
-    keys.
+    `kind`: "cameras", "users" or "sessions", with primary keys, or "grants", with only the key "changed". Called at the
+    commit, once per change: only the first call finds keys.
 
     Keys of a transaction that was rolled back are sent with those of the next one, which does no harm.
     """

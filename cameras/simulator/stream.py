@@ -40,7 +40,7 @@ class StreamFormat:
     slices: int = 1  # per picture
     intra_refresh: bool = False  # recovery points instead of IDR pictures, after the first
     open_gop: bool = False  # I-frames with leading B-frames instead of IDR pictures, after the first
-    profile: str = ""  # "baseline", "main", "high"; empty: baseline, or high with B-frames
+    profile: str = ""  # of H.264: "baseline", "main", "high"; empty: baseline, or high with B-frames
 
 
 @dataclass(frozen=True)

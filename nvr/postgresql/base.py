@@ -29,9 +29,9 @@ class Outage:
         self._until = time.monotonic() + PAUSE
 
     def connect(self, *arguments: Any, **options: Any) -> "BoundedConnection":
-        """Connect with psycopg's `arguments` and `options`. In a process that serves requests, raises
-        psycopg.OperationalError at once for `PAUSE` seconds after a timeout, and after that while another thread tries
-        to connect.
+        """Connect with psycopg's `arguments` and `options`; a timeout calls `begin`. In a process that serves requests,
+        raises psycopg.OperationalError at once for `PAUSE` seconds after a timeout, and after that while another thread
+        tries to connect. Errors of psycopg are passed on.
         """
         if not self._until or not limited.is_set():
             return BoundedConnection.connect(*arguments, **options)

@@ -119,7 +119,7 @@ class Holder:
     quality: str  # name of the picture quality, such as "medium"
     address: str
     since: float  # when the viewer asked, Unix milliseconds
-    user_id: str = ""  # primary key, as text
+    user_id: str = ""  # primary key, as text; of a display: "display-" and the id of its token
 
     def as_json(self, worker: str) -> str:
         """Returns a JSON object with the fields of the holder, and with the worker's id as "worker"."""

@@ -38,8 +38,8 @@ class Waiter:
         self._news = asyncio.Event()
 
     def move(self, place: Place) -> None:
-        """Note the viewer's new place in the line, for `wait` to report. The position becomes 0 if the viewer takes
-        over a stream of their own.
+        """Note the viewer's new place in the line, for `wait` to report. Sets its position to 0 if the viewer waits
+        to take over a stream of their own, ahead of the line.
         """
         takes_over = (self.slot.order or 0) < 0  # from a viewing of their own, ahead of the line
         self.place = replace(place, position=0) if takes_over else place
@@ -87,8 +87,8 @@ class WaitingLine:
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Renew a viewer's entry in the line no more: they have got the slot, or wait no longer. If they wait no longer,
-        the caller must release the slot although it was not granted, which removes the entry from Redis.
+        """Renew a viewer's entry in the line no more: they have got the slot, or wait no longer. In the second case the
+        caller must release the slot, although it was not granted: that removes the entry from Redis.
         """
         del self._waiters[waiter.slot.id]
         if not self._waiters:

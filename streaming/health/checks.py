@@ -78,8 +78,8 @@ class CameraChecks:
     async def check(self, camera: Camera) -> None:
         """Open `camera` for a moment, and record whether it sends pictures or why not.
 
-        Gives up after four times STREAM_READ_TIMEOUT_SECONDS. Records nothing if this worker may open no further
-        camera.
+        Gives up after four times STREAM_READ_TIMEOUT_SECONDS, and records that no picture came. Records nothing if this
+        worker may open no further camera.
         """
         try:
             await self._open(str(camera.pk), camera.source)
@@ -93,8 +93,8 @@ class CameraChecks:
     async def _open(self, id: str, source: CameraSource) -> None:
         """Open a camera as a viewer would, try once to get pictures, and measure the frame rate. `id`: of the camera.
 
-        The worker's hub, which opens cameras, reports the result to `Sights`. Raises TimeoutError if none comes, and
-        CameraUnreachableError if this worker may open no further camera.
+        The worker's hub, which opens cameras, reports the result to `Sights`. Raises TimeoutError if all of it takes
+        over `_longest()` seconds, and CameraUnreachableError if this worker may open no further camera.
         """
         try:
             async with asyncio.timeout(_longest()), self._hub.feed(id, source, "low") as feed:

@@ -29,7 +29,7 @@ class Sight:
     at: datetime
     problem: Problem | None = None  # None: it sends pictures
     reason: str = ""  # of the problem, for administrators
-    facts: VideoFacts | None = None  # of its video, without a problem
+    facts: VideoFacts | None = None  # of its video; None: it has a problem
     measured: bool = False  # the frame rate was measured, not announced
 
     @property
@@ -96,7 +96,7 @@ def due(minutes: float, most: int) -> list[Camera]:
     """Returns at most `most` enabled cameras with an address that no worker has read, or tried to, in the last
     `minutes`.
 
-    Those that were never tried, or not since their settings changed, come first.
+    Those that were never tried, or not since their settings changed, are always due, and come first.
     """
     before = timezone.now() - timedelta(minutes=minutes)
     is_due = Q(health=None) | Q(health__seen_at=None) | Q(health__seen_at__lte=before)

@@ -159,7 +159,7 @@ class ActiveCamera:
         return replace(facts, frames_per_second=measured or facts.frames_per_second)
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
-        """Keep the stream open unwatched: call `on_end(self)` after `seconds`, unless `cancel_linger` is called."""
+        """Call `on_end(self)`, which may close the unwatched stream, after `seconds`. Only `cancel_linger` stops it."""
         self.cancel_linger()
         self._linger = asyncio.get_running_loop().call_later(seconds, on_end, self)
 

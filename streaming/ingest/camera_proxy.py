@@ -96,7 +96,7 @@ class CameraProxy:
 
     @property
     def splits_keyframes(self) -> bool:
-        """Whether FFmpeg returns keyframes in two reads from now on: repeated parameter sets are dropped no longer."""
+        """Whether FFmpeg now returns keyframes in two reads: the proxy has stopped dropping repeated parameter sets."""
         return self._ends.gave_up and self._ends.has_dropped_repetitions
 
     @property
@@ -133,7 +133,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
-        """If the block raises, set `problem` before FFmpeg is disconnected, as `Reader` then reads it. Re-raises."""
+        """If the block raises, set `problem` before FFmpeg is disconnected: `Reader` reads it then. Re-raises."""
         try:
             yield
         except (ProxyError, ConnectError) as error:

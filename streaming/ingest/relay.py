@@ -70,7 +70,8 @@ class Relay:
     def publish_loss(self, failures: int, cause: str, reason: str = "") -> None:
         """Called by the worker that reads the camera: tell the others that the camera is lost, or cannot be opened.
 
-        `failures`: attempts in a row that failed; `cause`: for viewers; `reason`: for administrators.
+        `failures`: attempts in a row that failed; a loss counts as one. `cause`: text for viewers. `reason`: text for
+        administrators.
 
         If others follow the camera, this worker stops reading it after `TRIES` failures. For `STEPS_BACK` seconds, only
         others try.
@@ -110,7 +111,7 @@ class SharedRelay(Relay):
     """Shares one camera's pictures between workers by Redis. One worker is elected to read it, the others follow.
 
     To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election.
-    `camera`: the id of the camera's stream.
+    `camera`: the camera's id, plus "/sub" for its substream.
     """
 
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:

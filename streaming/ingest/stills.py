@@ -67,9 +67,9 @@ class Stills:
         """Returns the current still of a camera, or a new one. Takes it from the stream that serves `quality`.
 
         `quality`: a key of QUALITIES, or "sub". `user`: the id of the user who asks. If the substream cannot be opened,
-        or proves too small, takes a still of the main stream. Raises CameraUnreachableError if the camera cannot be
-        opened, sends no frame within the timeout, or failed in the last RETRY seconds. Raises UnavailableError if too
-        many other cameras are being opened for stills.
+        or proves too small for `quality`, takes a still of the main stream, where "sub" means "low". Raises
+        CameraUnreachableError if the camera cannot be opened, sends no frame within the timeout, or failed in the last
+        RETRY seconds. Raises UnavailableError if too many other cameras are being opened for stills.
         """
         target = _target(self._hub, streams, quality)
         if target.is_sub:
@@ -262,7 +262,7 @@ def _one(tasks: Tasks, key: object, job: Callable[[], Coroutine[Any, Any, Still]
 
 
 async def _first_frame(feed: Feed) -> Frame:
-    """Returns the first frame in the feed's own quality. Skips one of another quality, which a new feed may get before.
+    """Returns the first frame in the feed's own quality. Skips one of another quality, which a new feed may get first.
 
     Raises CameraUnreachableError if the camera could not be opened FAILED_OPENINGS times in a row.
     """

@@ -126,7 +126,8 @@ class KnownStreams:
     def target(self, streams: Streams, quality: str) -> Target:
         """Returns the stream that serves `quality`. For a JPEG quality, that is the substream if it is large enough.
 
-        `quality`: a key of QUALITIES, or "sub". Without a usable substream, `sub` becomes `low` of the main stream.
+        `quality`: a key of QUALITIES, or "sub". Without a usable substream, `sub` becomes `low` of the main stream,
+        and the target's `name` is "low" too.
         """
         main = Target(streams.camera, streams.main, quality, quality)
         if streams.sub is None or not self.has_substream(streams):

@@ -25,8 +25,8 @@ def rate_of(camera_id: str, kind: str) -> Rate:
 
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
     """Returns the limits under which a new stream is admitted: the Redis sets of streams that it enters, that of all
-    streams first, each with its limit, and the bandwidth budget; also those of a dry run. `holder`: the stream's user,
-    camera and address. `rate`: its expected bandwidth.
+    streams first, each with its limit, and the bandwidth budget. With each limit and the budget comes that of a dry
+    run, which refuses nobody. `holder`: the stream's user, camera and address. `rate`: its expected bandwidth.
     """
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)
@@ -49,7 +49,7 @@ def without_ordinary_set(terms: Terms) -> Terms:
     """Returns `terms` without the limit for users who may not use the reserved slots, for a running stream whose user
     may use them now.
 
-    The stream's lease is not renewed in that limit's set, so it leaves the set when the lease would end.
+    The stream's lease is no longer renewed in that limit's set, so the stream leaves the set within one lease's length.
     """
     return replace(terms, limits=tuple(limit for limit in terms.limits if limit.key != ORDINARY_SET))
 

@@ -16,8 +16,9 @@ def rows() -> list[LimitChange]:
 
 
 def setters(changes: list[LimitChange]) -> dict[str, LimitChange]:
-    """Returns for each limit, by name (a key of LABELS), the change that set its present value (the oldest of
-    `changes`, if all have that value). Ignores dry runs. `changes`: the newest first. Empty without changes.
+    """Returns for each limit, by name (a key of LABELS), the change that set its present value. If all of
+    `changes` have that value, this is the oldest of them, though the value may be older. Ignores dry runs. `changes`:
+    the newest first. Empty without changes.
     """
     effective = [change for change in changes if not change.trial]
     return {name: _setter(effective, name) for name in LABELS} if effective else {}

@@ -61,8 +61,8 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
 
 
 def end_trial(user: Any) -> StoredChange | None:
-    """End the dry run of limits: what it tried is dropped, and the limits in force stay. `user`: who ends it. Returns the
-    stored change, or None if no dry run is running.
+    """End the dry run of limits: what it tried is dropped, and the limits in force stay. `user`: who ends it. Returns
+    the stored change, or None if no dry run is running.
 
     Tells the workers after the commit.
     """

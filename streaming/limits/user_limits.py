@@ -37,7 +37,8 @@ def _limits_under(policy: Policy, user: Any, groups: Groups) -> UserLimits:
 
 def _streams(policy: Policy, user: Any, groups: Groups) -> int:
     """Returns how many streams the user may have at once, 0: unlimited. The user's own limit comes first, then the
-    highest limit of the user's groups (`groups` returns their keys), then the limit for everybody.
+    highest limit of the user's groups (`groups` returns their keys), then the limit for everybody. Only the last can
+    be 0.
     """
     own = policy.user_limits.get(str(user.pk))
     if own is not None:

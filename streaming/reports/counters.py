@@ -3,9 +3,9 @@
 Names of counters: `granted` (viewers that got a slot, the right to stream), `refused:<reason>`, `would_refuse:<reason>`
 (refused by the limits of a dry run, which refuses nobody), `arrivals:<in use>` (viewers admitted while so many slots
 were in use, see `arrival_group`), `lost` (streams that ended because their slot was lost), `frames:<format>` (sent),
-`dropped:<format>` (frames not sent to slow viewers), `bytes` (sent), `reopened:<camera>` (a lost camera is opened
-again), `gave_up` (viewers that left the waiting line without a slot). A histogram has `<name>:le:<bound>` (in this
-bucket alone), `<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` (slots whose lease expired) and
+`dropped:<format>` (frames not sent to slow viewers), `bytes` (sent), `reopened:<camera id>` (a lost camera is
+opened again), `gave_up` (viewers that left the waiting line without a slot). A histogram has `<name>:le:<bound>` (in
+this bucket alone), `<name>:sum` and `<name>:count`. Redis itself counts `reclaimed` (slots whose lease expired) and
 `stopped` (streams that an administrator stopped). `lua/report.lua` adds up.
 """
 

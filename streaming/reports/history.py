@@ -143,11 +143,12 @@ def hour_of_day(days: int) -> list[dict[str, Any]]:
 
 
 def preview(max_concurrent: int, days: int) -> dict[str, Any]:
-    """Estimate what a limit of `max_concurrent` streams would have changed for the new viewers of the last `days` days.
+    """Estimate what a limit of `max_concurrent` streams (1 or more) would have changed for the new viewers of the last
+    `days` days.
 
     minutes: recorded ones. minutes_above: those with more streams at once than the new limit. highest_peak: most
-    streams at once. newcomers: granted (admitted viewers) + refused (at the limit of streams). refused_otherwise:
-    refused for reasons that do not depend on `max_concurrent`; not among newcomers.
+    streams at once. granted: admitted viewers. refused: those refused at the limit of streams. newcomers: granted +
+    refused. refused_otherwise: refused for reasons that do not depend on `max_concurrent`; not among newcomers.
 
     would_be_refused: of the newcomers. For a lower limit this is an upper bound: each is compared with the streams of
     that time, although the limit would have refused some of these. would_be_admitted: those of refused whom a limit

@@ -101,7 +101,8 @@ class Reporter:
         """`worker`: this worker's id. `source`: read for each report. `receive`: called with each answer of Redis.
 
         `lease`: seconds after which Redis forgets a worker that does not report. `stills`: measures the still pictures
-        that the worker sends. `pace`: is told the number of workers, and sets the interval of reports.
+        that the worker sends; None: it sends none. `pace`: is told the number of workers, and sets the interval of
+        reports; None: a new one.
         """
         self._store, self._worker, self._counters = store, worker, counters
         self._source, self._receive = source, receive
@@ -180,7 +181,10 @@ class Reporter:
         self._receive(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
-        """Send the last report, then remove this worker from Redis. Raises GateUnavailableError if Redis fails."""
+        """Send the last report, then remove this worker from Redis, but not the slots of its streams.
+
+        Raises GateUnavailableError if Redis fails, which then forgets the worker `lease` seconds after its last report.
+        """
         await self.send()
         await self._store.run("reports/remove_worker", WORKER_KEYS, [self._worker])
 
@@ -240,8 +244,8 @@ def _rates(held: Iterable[tuple[Slot, Traffic]]) -> tuple[dict[str, CountedStrea
 
     First: id of a stream's lease -> (rate field, which names camera and quality; estimate, until a rate is measured;
     highest measured rate of the field's streams at this worker, 0: none; number of the stream's last change to another
-    field). Second: rate field -> highest measured rate of those of its streams that dropped no frames; no entry
-    without such a stream. Measured rates are raised by a margin of 10%.
+    field: Redis ignores figures from before a change). Second: rate field -> highest measured rate of those of its
+    streams that dropped no frames; no entry without such a stream. Measured rates are raised by a margin of 10%.
     """
     rates = [(slot, traffic, round(traffic.kbps * MARGIN) if traffic.settled else 0) for slot, traffic in held]
     highest: dict[str, int] = {}

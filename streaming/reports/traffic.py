@@ -39,7 +39,7 @@ class Traffic:
     @property
     def kbps(self) -> float:
         """The kbit/s of the last `WINDOW` (5) seconds, or since the first sample if that is more recent; 0 with fewer
-        than two samples.
+        than two samples. Samples before `restart` do not count.
         """
         if len(self._samples) < 2:
             return 0.0
@@ -48,7 +48,8 @@ class Traffic:
 
     def kbps_with(self, size: int) -> float:
         """Returns the kbit/s of the last five seconds, or since the first sample, if `size` more bytes were sent now: a
-        slightly high estimate. Before the first sample, all counted bytes count as sent within these seconds.
+        slightly high estimate. Before the first sample, also after `restart`, all counted bytes count as sent within
+        these seconds.
         """
         started, before, _ = self._samples[0] if self._samples else (-math.inf, 0, 0)
         return (self.bytes + size - before) * 8 / 1000 / min(max(self._clock() - started, EARLY), EARLY * WINDOW)

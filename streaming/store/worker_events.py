@@ -28,7 +28,8 @@ class Kind(StrEnum):
 
     ORDERS = "orders"  # Redis has new stop orders
     POLICY = "policy"  # the limits have changed
-    # Check again the streams whose keys the fields `cameras`, `users` or `sessions` list; with a field `grants`, all.
+    # Check again the streams of what a field lists: `cameras` or `users` (ids), or `sessions` (keys), all as texts.
+    # With a field `grants`: all streams.
     RECHECK = "recheck"
 
 

@@ -93,8 +93,8 @@ class Account:
         self._set_rate(slot, rate)
 
     async def correct_rate(self, slot: Slot, quality: str) -> None:
-        """Count the stream at the bitrate that `quality` has in the format that the camera really sends, once that is
-        known. `slot`: the viewer's right to stream, whose terms get this rate.
+        """Count the stream at the bitrate that `rate` now returns for `quality`; the camera's format may have become
+        known since. `slot`: the viewer's right to stream, whose terms get this rate.
 
         It may exceed the bandwidth budget: no running stream is ended for that. Raises nothing if Redis does not
         answer.

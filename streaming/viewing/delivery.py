@@ -25,8 +25,9 @@ class Delivery:
     """
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float, quality: str) -> None:
-        """`stall`: seconds without an acknowledgement or another required answer, after which the viewer is
-        unresponsive. `quality`: of the first frames, by its name in the viewer's messages, such as "sub".
+        """`account`: counts sent frames, and the stream's bitrate. `stall`: seconds without an acknowledgement or
+        another required answer, after which the viewer is unresponsive. `quality`: of the first frames, by its name in
+        the viewer's messages, such as "sub".
         """
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
         self._quality = quality
@@ -44,7 +45,7 @@ class Delivery:
 
     @property
     def camera_delay(self) -> float | None:
-        """Milliseconds from the capture of a picture to its arrival here, by the camera's clock. None: unknown."""
+        """Average milliseconds from a picture's capture to its arrival here, by the camera's clock. None: unknown."""
         return self._feed.camera_delay
 
     def acknowledge(self, seq: int) -> bool:

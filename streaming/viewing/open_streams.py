@@ -7,7 +7,8 @@ from streaming.viewing.viewing import Viewing
 
 class Stream:
     """One open WebSocket: `viewing` is the viewer's stream on it, `camera` and `user` are the ids of its camera and
-    viewer, and `login` shows who the viewer is. Until `assign`, these are None or empty.
+    viewer, and `login` shows who the viewer is. Until `assign`, `viewing` is None, the ids are "" and `login`
+    shows nobody.
     """
 
     def __init__(self) -> None:

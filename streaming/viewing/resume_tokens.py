@@ -1,8 +1,8 @@
 """Tokens with which a viewer comes back after a lost connection: to the slot (the right to stream) or the place in the
 waiting line that they had a moment ago.
 
-A token has the id of a viewing (one viewer's stream) and is signed for its user and camera. Only the admission in Redis
-knows whether the slot or place is still kept.
+A token has the id of a viewing (one viewer's stream) and is signed for its user and camera. It does not expire: only
+the admission in Redis knows whether the slot or place is still kept.
 """
 
 from django.core import signing

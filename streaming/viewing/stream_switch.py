@@ -154,8 +154,8 @@ class StreamSwitch:
         """Count the stream in the bandwidth budget at the bitrate of `target`. Returns whether the change may take
         place.
 
-        Only a change that the viewer asked for can be refused; then they are told. It is never refused while they have
-        not answered whether they play a codec.
+        Only a change that the viewer asked for can be refused; then they are told, and the former bitrate counts on.
+        It is never refused while they have not answered whether they play a codec.
         """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)

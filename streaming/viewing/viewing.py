@@ -70,8 +70,8 @@ class Viewing:
             self._stop.set_result(error)
 
     def connection_lost(self) -> None:
-        """Note, before `run` is cancelled, that the connection was lost. If the client knows how to come back, the slot
-        (the right to stream) is kept for it for `STREAM_RESUME_SECONDS`.
+        """Note, before `run` is cancelled, that the connection was lost. If the client knows how to come back
+        (`ViewRequest.comes_back`), the slot (the right to stream) is kept for it for `STREAM_RESUME_SECONDS`.
         """
         if self.slot is not None and self._request.comes_back:
             self.slot.keep_seconds = conf.RESUME.value
@@ -135,8 +135,8 @@ class Viewing:
         """Change to `quality` without a new admission. The caller has checked that `protocol.QUALITIES` has it. The
         viewer is told the quality that they get, maybe after this has returned.
 
-        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. So it does
-        if the camera's other stream has it, but no frame in time.
+        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. It also
+        stays if `quality` needs the camera's other stream, and that has no frame in time.
         """
         self._quality = quality
         if self._switch is not None:
@@ -151,7 +151,7 @@ class Viewing:
 
     def stream_facts(self) -> dict[str, dict[str, object]]:
         """Returns what this worker knows of the camera's own video: quality ("original", "sub") -> codec, width,
-        height, frames_per_second and kbps.
+        height, frames_per_second and kbps. Leaves out a stream of unknown size; an unknown rate is 0.
         """
         return self._hub.facts(self._streams)
 

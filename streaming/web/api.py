@@ -67,8 +67,8 @@ async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user and ends all their streams.
-    `viewing_id`: the stream's `id` in the list of streams."""
+    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user, even you, and ends all
+    their streams. `viewing_id`: the stream's `id` in the list of streams."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -192,18 +192,19 @@ async def read_limits(request: HttpRequest) -> dict[str, Any]:
 
 @router.patch("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits. They are in force on every worker within two seconds, or 30 if Redis fails. A lowered limit
-    disconnects nobody: streams above it go on, and new viewers are refused.
+    """Change some limits; null: the environment's default. They are in force on every worker within two seconds, or 30
+    if Redis fails. A lowered limit disconnects nobody: streams above it go on, and new viewers are refused.
 
-    409 `conflicting_limits`: the limits contradict each other, such as more reserved slots than slots.
+    409 `conflicting_limits`: limits contradict each other, such as more reserved slots than slots, or there is no such
+    group.
     """
     return await _change(request, body.given(), trial=False)
 
 
 @router.put("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Set all limits at once; null: the environment's default. They are in force on every worker within two seconds, or
-    30 if Redis fails."""
+    """Set all limits at once; each is required, null: the environment's default. They are in force on every worker
+    within two seconds, or 30 if Redis fails."""
     return await _change(request, body.model_dump(), trial=False)
 
 
@@ -216,13 +217,14 @@ def read_trial(request: HttpRequest) -> dict[str, Any]:
 
 @router.patch("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
-    """Change some limits of the trial, or start one. A trial only counts whom its limits would refuse."""
+    """Change some limits of the trial, or start one. A trial only counts whom its limits would refuse. Limits that it
+    does not set are those in force; null: no longer set. 409 for 0, unlimited."""
     return await _change(request, body.given(), trial=True)
 
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start a trial of exactly these limits: whom they would refuse is counted, but not refused."""
+    """Start or replace the trial; null: the limit in force. Whom it would refuse is counted, but not refused."""
     return await _change(request, body.model_dump(), trial=True)
 
 

@@ -21,8 +21,9 @@ async def read(user: Any) -> list[Row]:
 
     The rows are those of `line_readings.read_line`, with `position` and `priority`.
 
-    `position`: 1 is next. `priority`: "front" (an administrator moved them), "operator" (may use reserved slots),
-    "ordinary" or "background". `reason`: the limit that holds them back.
+    `position`: 1 is next. `priority`: "front" (came back after a lost connection, or moved by an administrator),
+    "operator" (may use reserved slots), "ordinary" or "background". `reason`: that of the error for the limit that
+    holds them back, such as "limit_reached".
     """
     rows = await line_readings.read_line(runtime.current().store)
     rows = await sync_to_async(without_hidden_names)(user, rows)
@@ -32,7 +33,8 @@ async def read(user: Any) -> list[Row]:
 async def move_to_front(user: Any, id: str) -> str:
     """Let a waiting viewer be the next to get a stream. `id`: of the entry in line. `user`: the administrator.
 
-    Returns the action in words for the log, "" if the viewer is not among the first 1,000 who wait.
+    Returns the action in words for the log, which the caller writes, "" if the viewer is not among the first 1,000 who
+    wait.
     """
     row = await _find(user, id)
     moved = row is not None and await line_readings.move_to_front(runtime.current().store, id)
@@ -42,8 +44,8 @@ async def move_to_front(user: Any, id: str) -> str:
 async def remove(user: Any, id: str, message: str = "") -> str:
     """Take a waiting viewer out of the line, and send them `message`. `id`: of the entry. `user`: the administrator.
 
-    `message`: "" for the standard text. Returns the action in words for the log, "" if the viewer is not among the
-    first 1,000 who wait.
+    `message`: "" for the standard text. Returns the action in words for the log, which the caller writes, "" if the
+    viewer is not among the first 1,000 who wait.
     """
     row = await _find(user, id)
     removed = row is not None and await line_readings.remove(runtime.current().store, id, message)

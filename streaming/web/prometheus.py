@@ -2,7 +2,7 @@
 
 The usage comes from Redis, so each worker answers for all workers; the health of cameras comes from the database.
 docs/metrics.md explains the metrics. No metric names a person. Without Redis, only `gate_up` and `gate_refuses` remain:
-the health of cameras is missing as well.
+the health of cameras is left out as well, although the database has it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -95,8 +95,8 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
-    """Returns the newest trial (a dry run of limits) if it has ended: time, limits, and how many they would have
-    refused.
+    """Returns the newest trial (a dry run of limits) if it has ended: its start and end (Unix ms), limits, and how many
+    viewers they would have refused.
 
     None if there was none, if it runs, or if it began more than 30 days ago. `rows`: the changes of limits, newest
     first.
@@ -118,7 +118,7 @@ def _would_refuse(since: datetime, until: datetime | None = None) -> int:
 
 
 def change_limits(request: HttpRequest) -> dict[str, Any]:
-    """Change the limits in the form. An empty one goes back to the environment's default.
+    """Change the limits in the form. An empty one goes back to the environment's default; those not in the form stay.
 
     Returns what `limits` returns, and `announced`: whether the workers could be told at once. Raises ValidationError,
     with messages by limit.
@@ -156,7 +156,7 @@ class PreviewForm(forms.Form):
 
 def preview(request: HttpRequest) -> dict[str, Any]:
     """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days. Returns
-    what `history.preview` returns. Raises ValidationError if the limit is missing or out of bounds."""
+    what `history.preview` returns, and `days` (7). Raises ValidationError if the limit is missing or out of bounds."""
     asked = cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -172,7 +172,8 @@ def past(request: HttpRequest) -> dict[str, Any]:
     """Returns the history of streams and refusals for the `range` of the query, a key of `RANGES`, such as "24h".
 
     since, until: Unix seconds. columns: what `history.chart` returns. hours: average and peak of the streams and number
-    of refusals for each hour of the day (UTC), over the last `days` days. Raises ValidationError for another range.
+    of refusals for each hour of the day (UTC). days: how many past days `hours` covers. Raises
+    ValidationError for another range.
     """
     asked = cleaned(HistoryForm(request.GET))
     span, step, days = RANGES[asked["range"]]

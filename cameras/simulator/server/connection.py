@@ -22,7 +22,8 @@ MAX_HELD = 64
 class Dialogue(Protocol):
     """Answers the requests of one connection with encoded responses, in RTSP or in HTTP.
 
-    `playback` (of `answer`) sends the camera's stream on this connection; None if no request has named a camera yet.
+    The argument `playback` of `answer` sends the camera's stream on this connection. It is None until a request names a
+    camera of its protocol.
     """
 
     def answer(self, request: Request, playback: Playback | None) -> bytes: ...
