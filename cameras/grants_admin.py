@@ -64,12 +64,12 @@ admin.site.unregister((User, Group))
 
 @admin.register(User)
 class PeopleAdmin(GrantedAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Django's page of users, with a warning if the deletion of users deletes the last camera grant."""
+    """Django's page of users, with a warning if the deletion of users deletes the last of all camera grants."""
 
 
 @admin.register(Group)
 class PeopleGroupAdmin(GrantedAdmin, GroupAdmin):
-    """Django's page of groups, with a warning if the deletion of groups deletes the last camera grant."""
+    """Django's page of groups, with a warning if the deletion of groups deletes the last of all camera grants."""
 
 
 class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
