@@ -218,13 +218,13 @@ def read_trial(request: HttpRequest) -> dict[str, Any]:
 @router.patch("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
     """Change some limits of the trial, or start one. A trial only counts whom its limits would refuse. Limits that it
-    does not set are those in force; null: no longer set. 409 for 0, unlimited."""
+    does not set are those in force; null: no longer set. 409 for 0, which would refuse nobody."""
     return await _change(request, body.given(), trial=True)
 
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start or replace the trial; null: the limit in force. Whom it would refuse is counted, but not refused."""
+    """Start or replace the trial, which refuses nobody. Each limit is required, null: that in force. 409 for 0."""
     return await _change(request, body.model_dump(), trial=True)
 
 
