@@ -53,7 +53,7 @@ def check_address(url: str) -> None:
 
 def split_credentials(url: str) -> tuple[str, str, str]:
     """Returns the address without credentials, the user name and the password, both percent-decoded. The two are empty
-    if `url` has none. Does not validate `url`.
+    if `url` has none. Does not validate `url`, and never raises.
     """
     found = WITH_CREDENTIALS.fullmatch(url) or NOT_ENCODED.fullmatch(url)
     if found is None:

@@ -26,7 +26,7 @@ NO_ADDRESS = "This camera has no stream address."
 class Place:
     """A tile of a wall, a grid of cameras. `id`: of the camera, also of a deleted one. `name`: its name, or "" if it is
     deleted or the user may not watch it. `size`: grid cells in each direction. `gap`: tells the user why the tile is
-    empty (HIDDEN, DISABLED or NO_ADDRESS), or "" if it is not.
+    empty (DISABLED, NO_ADDRESS or, also if the camera is deleted, HIDDEN), or "" if it is not.
     """
 
     id: str

@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def stored_key(path: Path) -> str:
-    """Returns the key in `path`. The first process that asks creates it; the others read the same key."""
+    """Returns the key in `path`. The first process that asks creates it; the others read the same key. Raises
+    OSError if that fails."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600

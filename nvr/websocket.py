@@ -154,7 +154,7 @@ def _listed(versions: dict[str, str]) -> str:
 
 def with_fast_path(application: Application) -> Application:
     """Wrap an ASGI application: under Daphne it finds the WebSocket itself, a `DirectProtocol`, in the `extensions` of
-    its scope, with the key EXTENSION.
+    its scope, with the key EXTENSION. The key is missing under other servers, and where `install` left Daphne as it is.
     """
 
     async def call(scope: Scope, receive: Any, send: Any) -> None:

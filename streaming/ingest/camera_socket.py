@@ -36,8 +36,8 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
     """Connect to the first of the host's addresses that is allowed and answers. Uses TLS for rtsps and https.
 
     `networks`: those that cameras may be in; empty: all except cameras.networks.REFUSED_NETWORKS. Raises ConnectError
-    if the host is unknown, or no allowed address can be connected to within about `seconds` in total. Resolving the
-    host has its own timeout.
+    if the host is unknown, or no allowed address can be connected to within about `seconds` in total, or if TLS fails,
+    which may take as long again. Resolving the host has its own timeout.
     """
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""

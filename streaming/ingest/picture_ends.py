@@ -68,6 +68,7 @@ def payload_of(data: bytearray, at: int, end: int, flags: int) -> tuple[int, int
     """Returns start and end of an RTP packet's payload, as indexes of `data`: without header, extension and padding.
 
     `data[at:end]`: the packet, from RTSP's `$`, channel and size on. `flags`: the first byte of the RTP header.
+    If a broken packet ends before its payload begins, so does the result.
     """
     start = at + PACKET.size + 4 * (flags & 0x0F)
     if flags & 0x10 and start + 4 <= end:  # an extension
@@ -157,8 +158,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Handle `self._stream.held[at:end]`, a packet of parameter sets or SEI only, from index `payload` on. Amid
-        slices, drops repeats, where FFmpeg splits. Others raise _UnpredictableError unless the picture is damaged."""
+        """Handle `self._stream.held[at:end]`, parameter sets or SEI from `payload` on. After a slice, FFmpeg would
+        split there: drops repeats of those before; others raise _UnpredictableError unless the picture is damaged."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
@@ -208,7 +209,7 @@ class PictureEnds:
             self._delimit_end(self._next - 2)
 
     def _end(self, end: int) -> None:
-        """End the picture at `self._stream.held[end]`: drop it if damaged, else mark its end if kept or first key."""
+        """End a picture at `self._stream.held[end]`: drop it if damaged, else mark its end if buffered or first key."""
         self._ended = True
         self.clock.arrived(self._source, self._timestamp)
         if self._damaged:

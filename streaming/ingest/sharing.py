@@ -54,8 +54,8 @@ class Sharing:
     def relay(self, camera: str, source: CameraSource) -> Iterator[Relay]:
         """Returns a context with an object that shares the pictures of a camera's stream with other workers.
 
-        `camera`: the id of the stream. Inside, this worker takes part in the election of the stream's reader: the first
-        worker that comes reads the camera.
+        `camera`: the id of the stream, that of the camera or its `substream_id`. Inside, this worker takes part in the
+        election of the stream's reader: the first worker that comes reads the camera.
         """
         relay = SharedRelay(self._context, camera, source)
         self._elect_readers([relay])

@@ -30,7 +30,7 @@ class Cached(Generic[T]):
     async def get(self) -> T:
         """Returns the cached value. Queries anew if it is too old.
 
-        If Redis fails, returns `missing` and sets `complaint` to the reason.
+        If Redis fails, returns `missing` and sets `complaint` to the reason. A query that succeeds sets it to None.
         """
         async with self._lock:
             if time.monotonic() - self._read_at > self._pace.stretch(self._fresh):

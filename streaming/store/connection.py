@@ -54,8 +54,8 @@ class Dialer:
         self._seconds = CONNECT_TIMEOUT + SENTINEL_TIMEOUT * len(self._service.sentinels if self._service else ())
 
     async def dial(self) -> Connection:
-        """Connect to Redis. Returns redis-py's connection, the same object each time. Raises RedisError, OSError or
-        TimeoutError if that fails."""
+        """Connect to Redis. Returns redis-py's connection, the same object each time: `Wire.open` takes its streams out
+        of it, so that the next call connects anew. Raises RedisError, OSError or TimeoutError if that fails."""
         try:
             async with asyncio.timeout(self._seconds):
                 if self._service is not None:
@@ -101,7 +101,7 @@ class Wire(asyncio.Protocol):
 
     def call(self, *words: Word) -> "asyncio.Future[Any]":
         """Send a command, given as its words. Returns the future of its reply; cancelling that does not stop the
-        call."""
+        call. A lost connection is not opened again: each later call fails with WireLostError."""
         reply: asyncio.Future[Any] = self._loop.create_future()
         if self._transport is None or self._transport.is_closing():
             reply.set_exception(WireLostError())
@@ -202,7 +202,7 @@ class ThreadWire:
     def ask(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """Send all commands, each given as its words, in one round trip. Returns their replies in order; a ReplyError
         (Redis refuses) is returned, not raised. Texts in replies are bytes. Raises OSError if the connection is lost or
-        silent for 0.7 s."""
+        silent for 0.7 s: then close it, as late replies would be taken for those of the next call."""
         asked = memoryview(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
         for start in range(0, len(asked), SEND_CHUNK):
             self._socket.sendall(asked[start : start + SEND_CHUNK])

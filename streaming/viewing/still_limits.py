@@ -37,7 +37,7 @@ class StillLimits:
 
     async def count_sent(self, size: int) -> None:
         """Count a still picture of `size` bytes, just before it is sent. Raises BandwidthReachedError, without counting
-        it, if the bandwidth budget has no room.
+        it, if the bandwidth budget has no room. If Redis fails, only this worker's stills count against the budget.
         """
         if not await self._usage.has_room_for_stills(self.traffic.kbps_with(size)):
             raise BandwidthReachedError(retry_after=WINDOW)

@@ -89,7 +89,8 @@ def _with_message(order: dict[str, Any]) -> str:
 def line(request: HttpRequest) -> dict[str, Any]:
     """Returns the viewers who wait in line for a stream, the next one first.
 
-    `line`: the first 100 (`SHOWN`). `count`: of all, 1,000 at most. `time`: Unix milliseconds.
+    `line`: the first 100 (`SHOWN`), with the fields of `line_orders.read`. `count`: of all, 1,000 at most. `time`: Unix
+    milliseconds. Raises GateUnavailableError if Redis fails.
     """
     rows = async_to_sync(line_orders.read)(request.user)
     return {"time": time.time() * 1000, "line": rows[:SHOWN], "count": len(rows)}
