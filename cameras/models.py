@@ -34,7 +34,7 @@ class CameraQuerySet(models.QuerySet["Camera"]):
     def visible_to(self, user: Any) -> Self:
         """Returns the cameras that are not hidden from `user`, a Django user or AnonymousUser (not a `Display`, a
         screen without a log-in). Once any grant exists, a camera is hidden from users without a grant for it, of their
-        own or of a group. Users who may see all cameras or change grants see all; an anonymous user sees none.
+        own or of a group. Users who may see all cameras or change grants see all; an anonymous user never sees any.
 
         A hidden camera must look like one that does not exist. This is no permission to watch: `may_watch` in
         `cameras/permissions.py` checks both.
@@ -197,7 +197,7 @@ class Wall(models.Model):
     """
 
     MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
-    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds per page, whose streams open 0.25 apart: 64 take 16
+    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds per page; streams open 0.25 s apart, so 5 s are enough for 20
 
     slug = models.SlugField(max_length=60, unique=True, help_text="The last part of the wall's address.")
     name = models.CharField(max_length=100)
@@ -256,7 +256,7 @@ class ApiToken(Token):
 
 class DisplayToken(Token):
     """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer, the
-    user who made the token, may watch.
+    user who made the token, may watch. The token ends if the issuer is deleted (null) or inactive.
     """
 
     name = models.CharField(max_length=100, help_text="Where the screen is.")

@@ -41,13 +41,14 @@ class LimitChange(models.Model):
     user_name = models.CharField(max_length=150)  # outlives the user
     trial = models.BooleanField(default=False)
     max_concurrent = models.PositiveIntegerField(null=True)
-    max_mbps = models.FloatField(null=True)
-    max_per_camera = models.PositiveIntegerField(null=True)
-    max_per_user = models.PositiveIntegerField(null=True)
+    max_mbps = models.FloatField(null=True)  # 0: unlimited
+    max_per_camera = models.PositiveIntegerField(null=True)  # 0: unlimited
+    max_per_user = models.PositiveIntegerField(null=True)  # 0: unlimited
     max_per_address = models.PositiveIntegerField(null=True)
     reserved_slots = models.PositiveIntegerField(null=True)
     reserved_group = models.ForeignKey(Group, models.SET_NULL, null=True, related_name="+")
-    reserved_group_name = models.CharField(max_length=150, default="", db_default="")  # outlives the group
+    # Outlives the group, for which no slots are reserved then.
+    reserved_group_name = models.CharField(max_length=150, default="", db_default="")
 
     class Meta:
         default_permissions = ()

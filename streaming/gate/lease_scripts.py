@@ -153,7 +153,8 @@ class LeaseScripts:
 
     async def change_rate(self, slot: Slot, rate: Rate, budget: int, number: int) -> list[Any]:
         """Count a stream with another bandwidth. `budget`: kbit/s for all streams, 0: unlimited. Returns ["granted"],
-        or ["budget", kbit/s in use, budget, kbit/s expected] if the budget has no room and nothing has changed.
+        or ["budget", kbit/s in use, budget, kbit/s expected of this stream] if the budget has no room and nothing has
+        changed.
 
         `number` counts the changes of this slot's rate. Redis ignores a change that arrives after a newer one, or when
         the lease is gone, but the answer is ["granted"], too.

@@ -51,8 +51,8 @@ class Gate:
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
         """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers; None:
-        they use `store`. The `on_connect` of both must be `readings.opening()`, which checks for lost data. `worker`:
-        an id."""
+        they use `store`. The `on_connect` of both must be from `opening` of gate/readings.py, which checks for
+        lost data. `worker`: an id."""
         self._store, self.worker, self._resume = store, worker, timing.resume
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)
@@ -209,7 +209,8 @@ class SlotContext:
         """Wait in line until the viewer should ask for a slot again. `waiter`: their entry in the line. `order`: its
         sort key. `position`: from 1. `outcome` ("full" or "budget") and `facts`: the limit that holds them up.
 
-        When the time is up, raises WaitExpiredError, or that limit's error if the viewer did not ask to wait.
+        Raises WaitExpiredError `asking.seconds` after the context was entered. Without `asking.wait`, the viewer waits
+        only until the stream that they resume or replace has ended: then raises that limit's error instead.
         """
         slot, asking = self._slot, self._slot.asking
         slot.order = order

@@ -29,9 +29,10 @@ def source_of_form(
 ) -> CameraSource | str:
     """Returns the camera address and credentials in the camera form's fields, or an error message for the user.
 
-    An empty password means the stored one, of the camera in `cameras` with the id `data["id"]`. The user must
-    enter it again for an address on another host. `stream`: "sub" for the address of the substream, else that of the
-    main stream. `form_class`: the form that validates `data`.
+    An empty password means the stored one, of the camera in `cameras` with the id `data["id"]`; none if there is no
+    such camera, or with `data["forget_password"]`. The user must enter it again for an address with another scheme,
+    host or port. `stream`: "sub" for the address of the substream, else that of the main stream. `form_class`: the form
+    that validates `data`.
     """
     form = form_class(data, instance=_stored(cameras, data.get("id")))
     form.fields["name"].required = False

@@ -81,7 +81,10 @@ class Inbox:
             self._loop.call_soon_threadsafe(self.handle)
 
     def handle(self) -> None:
-        """Run all waiting calls. Only the loop's thread may call this."""
+        """Run all waiting calls. If one raises, this raises its exception, and the loop runs the others soon after.
+
+        Only the loop's thread may call this.
+        """
         try:
             while self._waiting:
                 handler, value = self._waiting.popleft()

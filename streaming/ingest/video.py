@@ -105,7 +105,7 @@ class Video:
         self.show(unit)
 
     def show(self, unit: AccessUnit) -> None:
-        """Deliver the picture that was passed to `collect` last, in each format that is wanted."""
+        """Deliver `unit`, the picture that was passed to `collect` last, in each format that is wanted."""
         if self._format is not Format.JPEG:
             self._pass_on(unit)
         if self._unshaped is not None:  # not before: the first picture is not delayed

@@ -35,9 +35,10 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
     """Set the limits in `values` (by name, a key of LABELS), or with `trial` test them in a dry run, which refuses
     nobody. The other limits stay. A number may be given as text, and the group as a Group or its key.
 
-    None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them. Returns the
-    stored change, or None if nothing changes; `anew` stores even that, so that the dry run begins again. Tells the
-    workers after the commit. Raises ValidationError, which lists the messages by limit.
+    None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them, not None;
+    the caller checks their permission. Returns the stored change, or None if nothing changes; `anew` stores even that,
+    so that the dry run begins again. Tells the workers after the commit. Raises ValidationError, which lists the
+    messages by limit.
     """
     with transaction.atomic():
         # Concurrent changes wait here for each other, so each reads the result of the one before.

@@ -74,7 +74,8 @@ async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
     """Returns what a page needs before it opens a stream: WebSocket path, qualities, viewers, streams in use and limit.
 
     `is_available` is a hint: only the attempt to open the stream decides. For logged-in users who may watch the camera.
-    Others get 401, 403 or 404 (`HTTP_STATUS`). Without an address: 409. If its password cannot be decrypted: 503.
+    Others get 401, 403 or 404 (`HTTP_STATUS`). 409: the camera has no address. 503: its password cannot be decrypted.
+    If Redis fails, `in_use` is null.
     """
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     streams = Streams(str(found.id), source, found.substream)
@@ -203,7 +204,8 @@ async def _scraper(request: HttpRequest) -> tuple[Any, int]:
 @require_POST
 @never_cache
 async def test_connection(request: HttpRequest) -> HttpResponse:
-    """Open the address in the camera form once. Returns a picture and its facts, or the reason why there is none.
+    """Open the address in the camera form once. Returns a picture and its facts, or the reason why there is none: see
+    `probe.try_camera`. The status is 200 in both cases.
 
     `stream` in the form: "sub" for the address of the substream. Raises PermissionDenied if the user may not edit
     cameras.
