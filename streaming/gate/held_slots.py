@@ -37,7 +37,7 @@ class HeldSlots:
         Does not wait for a slot. Returns the outcome, such as "granted", "full" or "waits" (in line), and its facts,
         such as the streams in use. acquire.lua lists both, and before the facts the generation, which is left out here.
         `reentry`: this worker held the lease until Redis lost its data. Raises GateUnavailableError if Redis fails: it
-        may still grant the lease, so the caller must give the slot back to the keeper when the stream ends or is refused.
+        may still grant the lease, so the slot must be given back to the keeper in the end.
         """
         sent_at = lease_clock()
         # If the call fails or is cancelled at the await, it may still reach Redis later, even after a call that succeeds.

@@ -34,8 +34,8 @@ def begin(id: str) -> None:
 
 
 def elapsed() -> float:
-    """Returns the seconds since this task, or the one that started it, called `begin` for a viewer's stream. Meaningless
-    outside of one.
+    """Returns the seconds since this task, or the one that started it, called `begin` for a viewer's stream.
+    Meaningless outside of one.
     """
     return time.monotonic() - _began.get()
 
