@@ -42,7 +42,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Record:
-    """What happened to one viewer. Times are Unix seconds, 0 for an event that did not happen."""
+    """The record of one viewer's stream. Times are Unix seconds, 0 for an event that did not happen."""
 
     opened: float = 0.0
     informed: float = 0.0  # the gate has admitted the viewer

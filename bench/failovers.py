@@ -37,8 +37,8 @@ DOWN_AFTER_MS = 4000
 
 
 class Audience:
-    """Viewers of one camera, of whom some stay until `over` is set, and some come and go. Counts their admissions,
-    refusals and endings, and the most at once. `sessions`: one at each worker; `camera`: its id.
+    """Viewers of one camera. Some stay until `over` is set, others come and go. Counts their admissions, refusals and
+    endings, and the most at once. `sessions`: one at each worker; `camera`: its id.
     """
 
     def __init__(self, sessions: list[Session], camera: str) -> None:

@@ -31,7 +31,7 @@ PAGES = ("/", "/readyz", "/accounts/login/", "/static/streaming/engine/viewer.js
 
 @dataclass
 class Figures:
-    """What other users noticed of a flood of failing log-ins, and how the log-ins were answered."""
+    """The effect of a flood of failing log-ins on other users, and the answers to these log-ins."""
 
     before: float = 0.0  # frames a second of all streams
     during: float = 0.0

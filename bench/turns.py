@@ -8,9 +8,9 @@ Besides the events of `bench.history`:
     mended    the fault of this worker is over
 
 Whoever asked after another viewer of the class had joined must not be admitted while that one waits. This holds for
-viewers who do not wait, too. All times are seen from outside, so whoever is admitted within TOLERANCE after the other
-was first in truth. A viewer whose worker was paused or killed may be overtaken: the worker does not renew their place
-then, and does not take a slot for them.
+viewers who do not wait, too. All times are seen from outside. So if two admissions are at most TOLERANCE
+apart, either may have been the first. A viewer whose worker was paused or killed may be overtaken: the worker does not
+renew their place then, and does not take a slot for them.
 """
 
 from collections import defaultdict

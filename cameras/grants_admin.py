@@ -1,4 +1,4 @@
-"""Who may see which camera: the Django admin pages of the cameras that are granted to one user or to one group.
+"""The Django admin pages of camera grants: which cameras one user or one group may see.
 
 The page of a camera (`cameras/admin.py`) changes the same grants. Grants are deleted with their camera, user or group.
 The page that asks whether to delete these warns if the last grant goes: without any, all users see all cameras.

@@ -37,7 +37,7 @@ class Refused:
 
 @dataclass
 class Plan(Outcome):
-    """What an import did, or what it would do. Its base has the cameras: `created`, `changed` and `unchanged`.
+    """The result of an import, or of its dry run. The base class has the cameras: `created`, `changed` and `unchanged`.
     `refused`: entries that are left out. `notes`: what the administrator has to do, by the camera's name. `changes`:
     labels of the fields that change, by the camera's name.
     """
@@ -59,7 +59,7 @@ class Plan(Outcome):
 
 @dataclass
 class Content:
-    """What was read from a file, before it is validated. `rows`: number of the row, and its cells by column. `refused`:
+    """The content of a file, before it is validated. `rows`: number of the row, and its cells by column. `refused`:
     entries that are left out. `notes`: what the administrator has to do, by the camera's name.
     """
 

@@ -146,7 +146,7 @@ class _BoundedTransport:
             return response  # without headers, so zeep takes it for plain XML and nothing else
 
     async def aclose(self) -> None:
-        """Do nothing: whoever opened the session closes it."""
+        """Do nothing. The session is closed by the function that opened it."""
 
 
 class _Device:

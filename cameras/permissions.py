@@ -2,8 +2,8 @@
 the rule of grants: once any exists, a camera is hidden from users without a grant for it.
 
 `streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an address.
-`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user,
-whom an administrator keeps from watching until a time; `streaming/viewing/rechecks.py` ends their running streams.
+`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user.
+An administrator has excluded that user from watching for a time. `streaming/viewing/rechecks.py` ends their streams.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,5 @@
-"""Finds or creates the Django users of people whom another service has signed in: a reverse proxy or an OpenID Connect
-provider. Puts them into the Django groups that the service's groups are mapped to.
+"""Finds or creates the Django users of people who signed in at a reverse proxy or an OpenID Connect provider. Puts them
+into the Django groups that the service's groups are mapped to.
 
 `nvr/proxy_users.py` and `nvr/accounts.py` decide which sign-ins are trusted.
 """
@@ -37,8 +37,8 @@ def find_user(proxy_user: ProxyUser) -> User | None:
 
 
 def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> User | None:
-    """Returns the active Django user whom the proxy names. `create`: create a missing user. None, with a warning in the
-    log: the user is inactive, or missing and not to be created, or the name is not valid for a new one.
+    """Returns the active Django user with the name that the proxy gives. `create`: create a missing user. Returns None,
+    and logs a warning, if the user is inactive, or is missing and is not to be created or the name is not valid.
 
     If `proxy_user.groups` is not None, changes the user's Django groups as `groups` maps them: see `set_groups`.
     """

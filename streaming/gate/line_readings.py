@@ -45,10 +45,9 @@ async def count_held_up(store: Store, counts: Callable[[Kind], bool]) -> int:
     ones), not because of another limit. Returns 0 while Redis recovers from a loss of data: there may be room.
     `counts`: whether to count a class of viewers. Considers the first 1,000 in line. Raises GateUnavailableError if
     Redis fails."""
-    if (await read_summary(store, rates=False)).recovering:
-        return 0
     line = await read_line(store)
-    return sum(row["reason"] == LimitReachedError.reason and counts(Kind[row["class"].upper()]) for row in line)
+    count = sum(row["reason"] == LimitReachedError.reason and counts(Kind[row["class"].upper()]) for row in line)
+    return 0 if count and (await read_summary(store, rates=False)).recovering else count
 
 
 async def move_to_front(store: Store, id: str) -> bool:

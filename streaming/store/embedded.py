@@ -51,8 +51,8 @@ def socket_path(directory: Path) -> Path:
 
 
 def _made_socket_path(directory: Path) -> Path:
-    """Returns the path of the embedded Redis's socket, and makes its folder, so that no other user can. Raises
-    RuntimeError if another user has access to the folder for long paths."""
+    """Returns `socket_path(directory)`, the embedded Redis's socket, and makes its folder, so that no other user can
+    make it first. Raises RuntimeError as `socket_path` does, if another user has access to the folder."""
     socket_path(directory).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return socket_path(directory)
 

@@ -32,7 +32,8 @@ class Path:
 
 
 class Mover:
-    """Draws a scene's moving object over the background. It draws each pose (step of the movement) only once.
+    """Draws a scene's moving object over a part of the background. `path`: the object and the way that it moves along.
+    It draws each pose (step of the movement) only once.
 
     The positions are even pixels, as 4:2:0 chroma requires.
     """

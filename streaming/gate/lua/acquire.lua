@@ -52,7 +52,7 @@ local is_plain = has_room and not reentry and only_waits and is_whole and (lates
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
--- Includes gate/generation, gate/leases, gate/rates, gate/admission
+-- Includes gate/leases, gate/generation, gate/rates, gate/admission
   local store = store_of(server_set)
   options = options or {}
   local budget, trial_budget, rate_field, estimate = options.budget or 0, options.trial_budget or 0, options.field, options.estimate

@@ -24,11 +24,8 @@ end
 
 -- Returns whether one of some sets is missing though it has members: Redis has evicted it. Then forgets those that are missing.
 local function is_evicted(key, sets)
-  if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return false end
-  local missing, evicted = {}, false
-  for _, set in ipairs(sets) do
-    if redis.call('EXISTS', set) == 0 then missing[#missing + 1] = set end
-  end
+  local missing, evicted = missing_of(sets), false
+  if #missing == 0 then return false end
   for _, has_members in ipairs(redis.call('HMGET', key, unpack(missing))) do evicted = evicted or has_members end
   if evicted then redis.call('HDEL', key, unpack(missing)) end
   return evicted

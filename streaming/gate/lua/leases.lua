@@ -3,12 +3,20 @@
 -- Membership is the count; nothing else is counted. Members that have expired count until they are removed. A set has a field in
 -- the generation as long as it has members. If the field is there and the set is missing, Redis has evicted the set.
 
+-- Returns those of some sets that are not there. Cost: O(sets)
+local function missing_of(sets)
+  local missing = {}
+  if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return missing end
+  for _, set in ipairs(sets) do
+    if redis.call('EXISTS', set) == 0 then missing[#missing + 1] = set end
+  end
+  return missing
+end
+
 -- Forgets those of some sets that have lost their last member. Cost: O(sets)
 local function forget_empty(generation_key, sets)
-  if #sets == 0 or redis.call('EXISTS', unpack(sets)) == #sets then return end
-  for _, set in ipairs(sets) do
-    if redis.call('EXISTS', set) == 0 then redis.call('HDEL', generation_key, set) end
-  end
+  local empty = missing_of(sets)
+  if #empty > 0 then redis.call('HDEL', generation_key, unpack(empty)) end
 end
 
 -- Removes fields from a hash, and their values from its field 'sum', if it has one.

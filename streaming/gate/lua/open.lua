@@ -1,4 +1,4 @@
--- Includes gate/generation
+-- Includes gate/leases, gate/generation
 -- Make the generation of this Redis, if it has none or that of another run. The data that a server reads from its disk, or
 -- that a replica has when it takes over, may be older than the newest leases.
 -- KEYS  1 generation

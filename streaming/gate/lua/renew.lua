@@ -1,4 +1,4 @@
--- Includes gate/generation, gate/leases, gate/rates, gate/admission, gate/enter, gate/line
+-- Includes gate/leases, gate/generation, gate/rates, gate/admission, gate/enter, gate/line
 -- Renew the leases of one worker. A lease that is gone is reported, and never added again.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the limited sets, the server's first
 -- ARGV  1 lease in ms, 2 grace in ms, 3 longest grace of other workers in ms, 4 latest time that Redis's clock may show now
@@ -28,7 +28,6 @@ if tonumber(redis.call('HGET', generation_key, 'seen') or 0) > now then
   end
 end
 
-local has_renewed, shrunk = false, {}
 if prune(sets[1], now - lease, details, rates) > 0 then forget_empty(generation_key, {sets[1]}) end  -- their details may have expired
 local ends = string.format('%.0f', now + lease)  -- once: Redis's own conversion from number to text is slow
 
@@ -50,7 +49,7 @@ local function renew_together()
 end
 
 local together = renew_together()
-has_renewed = together and #leases > 0
+local has_renewed, shrunk = together and #leases > 0, {}
 -- Sets whose leases are all there have not been evicted.
 local token = generation(generation_key, has_renewed and {} or sets, math.max(grace, others_grace), latest, now)
 local longest = claim_grace(generation_key, grace, now)
