@@ -10,7 +10,6 @@ from typing import Any
 
 from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
-from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error, InterfaceError, OperationalError
 
@@ -68,21 +67,17 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._rate_limit = MessageRateLimit(protocol.MAX_VIEWER_MESSAGES_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle the events of the connection until it ends. This replaces Channels' own loop, which makes a task, a
-        wait and a thread hop of each message: a viewer acknowledges up to 15 frames a second. Under Daphne most
-        acknowledgements go to `_take_ack` instead, without an ASGI message."""
+        """Handle the events of the connection until it ends. Channels' own loop makes a task of each message, and waits
+        for the thread of database queries. But a viewer acknowledges up to 15 frames a second, and is accepted also
+        while the database hangs. Under Daphne, `_take_ack` gets most acknowledgements, without an ASGI message."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.fast_path = scope.get("extensions", {}).get(EXTENSION)
         if self.fast_path is not None:
             self.fast_path.set_text_handler(self._take_ack)
         try:
-            with contextlib.suppress(StopConsumer):
-                while True:
-                    message = await receive()
-                    if message["type"] == "websocket.receive":
-                        await self.receive(message.get("text"), message.get("bytes"))
-                    else:
-                        await self.dispatch(message)
+            while (event := await receive())["type"] != "websocket.disconnect":
+                await (self.connect() if event["type"] == "websocket.connect" else self._take(event))
+            await self.disconnect(event["code"])
         finally:
             if self.fast_path is not None:
                 self.fast_path.set_text_handler(None)
@@ -97,7 +92,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._milestones = Milestones(self._handshake.camera)
         log.begin(self._id)
         self._milestones.opened(self._handshake.address)
-        # A task, because Channels awaits each handler before it reads the next event, such as a disconnect.
+        # A task, because `__call__` reads the next event, such as a disconnect, when this returns.
         self._task = asyncio.create_task(self._serve(worker), name=f"stream {self.scope['path']}")
 
     async def disconnect(self, code: int) -> None:
@@ -176,23 +171,18 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     # Messages from the viewer.
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+    async def _take(self, event: dict[str, Any]) -> None:
+        """Handle an event of the connection: a message of the viewer, or a WebSocket ping or pong frame, which the
+        server has answered. Too many of both in a second end the stream.
+        """
         try:
-            message = protocol.parse(text_data)
+            message = protocol.parse(event.get("text")) if event["type"] == "websocket.receive" else None
             # The rate limit leaves out acknowledgements of frames: there are never more of them than frames.
             if not (isinstance(message, protocol.Ack) and self._viewing and self._viewing.acknowledge(message.seq)):
                 self._rate_limit.count()
                 await self._handle(message)
         except Disconnected:
             pass  # the connection is closing: `websocket.disconnect` is the next event
-        except errors.ProtocolError as error:
-            await self._stop_viewing(error)
-
-    async def websocket_control_frame(self, _: object) -> None:
-        """Count a WebSocket ping or pong frame as a message of the viewer: too many messages in a second end the
-        stream. The server has answered it."""
-        try:
-            self._rate_limit.count()
         except errors.ProtocolError as error:
             await self._stop_viewing(error)
 
@@ -203,7 +193,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             await self._close(error)
 
-    async def _handle(self, message: protocol.ViewerMessage) -> None:
+    async def _handle(self, message: protocol.ViewerMessage | None) -> None:
         match message, self._viewing:
             case protocol.QualityChange(quality), Viewing() as viewing:
                 viewing.touched()
@@ -216,7 +206,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send_message(viewing.pong(sent) if viewing else protocol.pong_message(sent))
 
     def _take_ack(self, text: str) -> bool:
-        """Handle a viewer's message if it acknowledges a frame. Returns whether it did; if not, `receive` gets it."""
+        """Handle a viewer's message if it acknowledges a frame. Returns whether it did; if not, `_take` gets it."""
         seq = protocol.parse_ack(text)
         return seq is not None and self._viewing is not None and self._viewing.acknowledge(seq)
 

@@ -9,10 +9,16 @@ from streaming.web.consumer import StreamConsumer
 
 async def test_a_message_that_crosses_the_close_is_no_error() -> None:
     """The answer cannot be sent any more. Daphne would log an exception of the application."""
+    events: list[dict[str, Any]] = [
+        {"type": "websocket.receive", "text": '{"type": "ping", "time": 1}'},
+        {"type": "websocket.disconnect", "code": 1000},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return events.pop(0)
 
     async def closed(message: Any) -> None:
         raise Disconnected
 
-    consumer = StreamConsumer()
-    consumer.base_send = closed
-    await consumer.receive('{"type": "ping", "time": 1}')
+    await StreamConsumer()({}, receive, closed)
+    assert not events
