@@ -14,7 +14,7 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 
-from nvr import deadlines, requests, websocket
+from nvr import connections, deadlines, requests, websocket
 from nvr.origins import SameOriginValidator
 from nvr.proxy_users import with_proxy_user
 from streaming import runtime
@@ -24,6 +24,7 @@ runtime.prepare()
 websocket.install()
 deadlines.limited.set()
 requests.install()
+connections.install()
 
 streams = SameOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns)))
 application = with_proxy_user(

@@ -52,8 +52,8 @@ NAMES = {
     ),
     "nvr": (
         "dotenv secret_files environment sign_in_settings accounts_settings deadlines settings logs passwords logins "
-        "logins_admin admin_site apps proxy_users second_factor accounts accounts_urls origins requests websocket "
-        "unavailable api urls asgi"
+        "logins_admin admin_site apps proxy_users second_factor accounts accounts_urls origins requests connections "
+        "websocket unavailable api urls asgi"
     ),
 }
 ORDER = {folder: names.split() for folder, names in NAMES.items()}

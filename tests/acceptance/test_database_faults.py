@@ -59,6 +59,14 @@ def add_camera(installation: Site, url: str) -> str:
     return id
 
 
+def connections_of(installation: Site, *, end: bool = False) -> list[int]:
+    """Returns the process ids of the installation's connections at the server, and with `end` also ends them."""
+    column = "pid, pg_terminate_backend(pid)" if end else "pid"
+    own = "datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(installation.environment["DATABASE_URL"]) as connection:
+        return [row[0] for row in connection.execute(f"SELECT {column} FROM pg_stat_activity WHERE {own}")]  # noqa: S608
+
+
 def timed(session: Session, path: str) -> tuple[float, int, str, bytes]:
     """Returns seconds, status, media type and body of a response."""
     started = time.monotonic()
@@ -116,6 +124,7 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         newcomers = [Stream(session, id) for _ in range(10)]
         for newcomer in newcomers:
             await newcomer.__aenter__()
+        assert time.monotonic() - started < 2, "accepted at once"
         for newcomer in newcomers:
             assert await newcomer.ended() == 4503
             assert newcomer.last("error")["message"] == "Your log-in cannot be checked right now."
@@ -134,6 +143,41 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         await eventually(lambda: timed(session, "/readyz")[1] == 200)
         async with Stream(session, id) as newcomer:
             await newcomer.live()
+
+
+async def test_viewers_share_one_connection_and_pages_leave_none_open(hanging: Site, camera: SimulatedCamera) -> None:
+    id = add_camera(hanging, camera.url)
+    session = Session(hanging.workers[0].base)
+    used = set()
+    for _ in range(6):
+        async with Stream(session, id) as viewer:
+            await viewer.live()
+        (connection,) = connections_of(hanging)
+        used.add(connection)
+    assert len(used) <= 2  # it may have become ten seconds old
+    for _ in range(10):
+        assert timed(session, "/")[1] == 200
+    await eventually(lambda: len(connections_of(hanging)) <= 1)
+
+
+async def test_a_viewer_is_admitted_although_the_server_has_closed_the_connection(
+    hanging: Site, camera: SimulatedCamera
+) -> None:
+    id = add_camera(hanging, camera.url)
+    session = Session(hanging.workers[0].base)
+    for _ in range(2):
+        async with Stream(session, id) as viewer:
+            await viewer.live()
+        assert connections_of(hanging, end=True)
+
+
+async def test_a_worker_that_ends_leaves_all_in_the_file_of_sqlite(installation: Site, camera: SimulatedCamera) -> None:
+    id = installation.add_camera("Yard", camera.url)
+    worker = installation.start_worker()
+    async with Stream(Session(worker.base), id) as viewer:
+        await viewer.live()
+    worker.process.end()
+    assert not installation.database.with_name("nvr.sqlite3-wal").exists()
 
 
 def test_a_sqlite_file_that_another_keeps_locked_holds_a_page_no_longer(installation: Site) -> None:
