@@ -53,17 +53,17 @@ def read(archive: Path) -> dict[str, bytes]:
 
 def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
     """Write all files of a backup (name -> content), or none: `env` to the `.env` of this release, the others to
-    `folder`. Returns their paths. Raises RestoreError if one of them or of `REMAINS` exists, or one cannot be written;
-    OSError if `folder` cannot be made.
+    `folder`. Returns their paths. Raises RestoreError if one of them or of `REMAINS` exists, or one or `folder` cannot be
+    written.
     """
     paths = {name: RELEASE / ".env" if name == "env" else folder / name for name in contents}
     there = [path for path in (*paths.values(), *(folder / name for name in REMAINS)) if os.path.lexists(path)]
     if there:
         raise RestoreError(f"these files exist already: {', '.join(map(str, there))}. Move them away.")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = folder.stat()
     written: list[Path] = []
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat()
         for name, path in paths.items():
             data = contents[name]
             if name == "env":

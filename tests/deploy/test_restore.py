@@ -164,6 +164,11 @@ def test_an_archive_that_is_not_there_is_named(tmp_path: Path, release: Path) ->
     assert_refused(release, tmp_path / "other.tar.gz", tmp_path / "new", "other.tar.gz does not exist")
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, release: Path, archive: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_refused(release, archive, tmp_path / "file/new", f"{tmp_path}/file/new cannot be written: Not a directory.")
+
+
 def assert_refused(release: Path, archive: Path, new: Path, expected: str) -> None:
     done = restore(release, archive, new)
     assert done.returncode == 1
