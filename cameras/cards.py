@@ -16,7 +16,7 @@ MAX_ORDERED = 10_000  # cameras
 
 def in_own_order(user: User | AnonymousUser, cameras: Iterable[Camera]) -> list[Camera]:
     """Returns `cameras` in the order of cards that `user` has saved. Cameras that are not in it follow in the given
-    order; without a saved order, as for an AnonymousUser, all keep it.
+    order. Without a saved order, as for an AnonymousUser, all keep the given one.
     """
     order = CardOrder.objects.filter(user=user.pk).values_list("cameras", flat=True).first() or []
     places = {id: place for place, id in enumerate(order)}

@@ -65,7 +65,7 @@ class Source:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
-    has_variable: bool = False  # such as ${PASSWORD}, in the user name or the password, which is "" then
+    has_variable: bool = False  # such as ${PASSWORD}, in the user name or the password: the one with it is ""
 
 
 class Refusal(Exception):
@@ -100,8 +100,8 @@ def _go2rtc(config: dict[Any, Any]) -> Iterator[Entry]:
 
 def _is_substream(name: str, streams: dict[str, Any]) -> bool:
     """Returns whether `name` is NAME_sub, and has an address that differs from that of the entry NAME, with the same
-    host and login. Frigate's documentation names the smaller stream of a camera so. `streams`: the sources of each
-    entry, as in the file.
+    scheme, host, port and login. Frigate's documentation names the smaller stream of a camera so. `streams`: the
+    sources of each entry, as in the file.
     """
     main, _ = _taken(_texts(streams.get(name.removesuffix("_sub"))) if name.endswith("_sub") else [])
     own, _ = _taken(_texts(streams[name]))
@@ -175,8 +175,8 @@ def _mediamtx(config: dict[Any, Any]) -> Iterator[Entry]:
 
 def _entry(name: str, texts: list[Any], substreams: list[Any], enabled: bool | None = None) -> Entry:
     """Returns the entry of a camera, with the first source in `texts` that can be imported. Its substream (smaller
-    stream) is the first other address of the same host and login, in `substreams` or else later in `texts`. The entry
-    is refused if no source in `texts` can be imported.
+    stream) is the first other address of the same scheme, host, port and login, in `substreams` or else later in
+    `texts`. If no source in `texts` can be imported, the entry has only `name` and `refusal`.
     """
     sources, refusals = _taken(texts)
     if not sources:

@@ -22,7 +22,7 @@ USER_ID = "display-"  # and the id of the token: in the place of a user's id
 @dataclass(frozen=True)
 class Display:
     """A screen that shows one wall without a log-in. It takes the place of a Django user: it has the attributes that
-    streams need of a user, and no permission.
+    streams need of a user, but no `has_perm`.
     """
 
     token: DisplayToken
@@ -39,8 +39,8 @@ class Display:
 
     @property
     def issuer(self) -> AbstractBaseUser | AnonymousUser:
-        """The user who made this display or took it over: it shows only cameras that they may watch. AnonymousUser:
-        they were deleted.
+        """The user who made this display, or who took it over last in the Django admin: it shows only cameras that they
+        may watch. AnonymousUser: they were deleted.
         """
         return self.token.issuer or AnonymousUser()
 
@@ -65,7 +65,7 @@ def find_token(text: str) -> DisplayToken | None:
 
 
 def has_ended(token: DisplayToken) -> bool:
-    """Returns whether the token is revoked or expired, or the user who made it (its issuer) is deleted or inactive."""
+    """Returns whether the token is revoked or expired, or its issuer is deleted or inactive."""
     return token.has_expired or token.revoked is not None or token.issuer is None or not token.issuer.is_active
 
 

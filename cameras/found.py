@@ -89,8 +89,8 @@ def find(search: Search, username: str, password: str, cameras: Iterable[Camera]
 
 
 async def _ask_all(answers: list[Answer], username: str, password: str, seconds: float) -> list[list[Channel]]:
-    """Returns the channels (video sources) of each device in `answers`. A device that cannot be asked has one channel,
-    whose `problem` tells why. `seconds`: timeout for all devices together.
+    """Returns the channels (video sources) of each device in `answers`. A device that is not asked, fails or is late
+    has one channel, whose `problem` tells why. `seconds`: timeout for all devices together.
     """
     if not answers:
         return []

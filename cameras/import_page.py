@@ -27,8 +27,8 @@ EXPIRED = "The check of the file is too old. Choose the file again."
 
 
 class FileForm(forms.Form):
-    """Takes an uploaded file to check, or with `checked` the encrypted file of a check in the last hour. If valid,
-    `cleaned_data` has its `name` and `data` (bytes).
+    """Needs `checked`, the encrypted file of a check in the last hour, or else `file`, an uploaded file to check. If
+    valid, `cleaned_data` has its `name` and `data` (bytes).
     """
 
     file = forms.FileField(required=False)

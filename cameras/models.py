@@ -197,7 +197,7 @@ class Wall(models.Model):
     """
 
     MAX_TILES, MAX_SIZE, MAX_PER_PAGE = 256, 4, 64
-    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds per page; streams open 0.25 s apart, so 5 s are enough for 20
+    MIN_CYCLE, MAX_CYCLE = 5, 3600  # seconds per page; streams open 0.25 s apart: in 5 s, only the first 20
 
     slug = models.SlugField(max_length=60, unique=True, help_text="The last part of the wall's address.")
     name = models.CharField(max_length=100)
@@ -255,8 +255,8 @@ class ApiToken(Token):
 
 
 class DisplayToken(Token):
-    """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer, the
-    user who made the token, may watch. The token ends if the issuer is deleted (null) or inactive.
+    """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer may
+    watch. The issuer made the token or took it over last. The token ends if they are deleted (null) or inactive.
     """
 
     name = models.CharField(max_length=100, help_text="Where the screen is.")

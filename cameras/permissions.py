@@ -25,8 +25,8 @@ User = AbstractBaseUser | AnonymousUser | Display
 
 
 def may_watch(user: User, camera: Camera | None = None) -> bool:
-    """Returns whether `user` may watch `camera`, or with None, cameras at all. A display (a screen without a log-in)
-    may watch the cameras of its wall that its issuer, the user who made it, may watch.
+    """Returns whether `user` may watch `camera`, even a disabled one, or with None, cameras at all. A display (a screen
+    without a log-in) may watch what its issuer may, but only on its wall. The issuer made it or took it over.
     """
     if not _has_permission(user.issuer if isinstance(user, Display) else user, WATCH):
         return False
@@ -35,7 +35,7 @@ def may_watch(user: User, camera: Camera | None = None) -> bool:
 
 
 def visible_to(user: User) -> QuerySet[Camera]:
-    """The cameras that `user` may watch, also disabled ones."""
+    """Returns the cameras that `user` may watch, also disabled ones. Without the permission to watch: none."""
     return _not_hidden_from(user) if may_watch(user) else Camera.objects.none()
 
 

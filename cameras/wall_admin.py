@@ -34,7 +34,7 @@ class WallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(DisplayToken)
 class DisplayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Displays are screens that show a wall (a grid of cameras) without a log-in. A display shows only cameras that its
-    issuer, the user who made it, may watch. Otherwise an issuer could see more by making one.
+    issuer, the user who made it or took it over last, may watch. Otherwise an issuer could see more by making one.
     """
 
     list_display = ("name", "wall", "state", "last_seen", "expires", "issuer")

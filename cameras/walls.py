@@ -26,7 +26,8 @@ NO_ADDRESS = "This camera has no stream address."
 class Place:
     """A tile of a wall, a grid of cameras. `id`: of the camera, also of a deleted one. `name`: its name, or "" if it is
     deleted or the user may not watch it. `size`: grid cells in each direction. `gap`: tells the user why the tile is
-    empty (DISABLED, NO_ADDRESS or, also if the camera is deleted, HIDDEN), or "" if it is not.
+    empty (DISABLED, NO_ADDRESS or, also if the camera is deleted, HIDDEN), or "" if it is not. `has_substream`: whether
+    the camera has a smaller stream; False if HIDDEN.
     """
 
     id: str
@@ -100,7 +101,9 @@ def _scripts() -> str:
 
 
 def free_slug(name: str) -> str:
-    """Returns a slug made of `name`, the last part of a wall's address, that no wall has."""
+    """Returns a slug, the last part of a wall's address, that no wall has now: `name` as a slug, or "wall" if nothing
+    is left of it, with a number if it is taken.
+    """
     stem = slugify(name)[:50] or "wall"
     taken = set(Wall.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
     return next(

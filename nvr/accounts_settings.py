@@ -24,7 +24,7 @@ class OidcSettings:
     client_secret: str
     name: str  # on the button
     create: bool  # make a user who is new to this site; otherwise they are refused
-    link: bool  # a first sign-in gets the user of the same name, if there is one
+    link: bool  # a first sign-in gets the active, unlinked user of the same name; otherwise a taken name is refused
     groups_claim: str  # empty: groups stay as they are
     groups: GroupMapping  # pairs: a group of the provider, and the group of this site for it
 

@@ -11,8 +11,8 @@ _ASSIGNMENT = re.compile(r"(export )?[A-Za-z_0-9]+=")
 
 
 def read_dotenv(path: Path) -> str:
-    """Returns the assignments (`NAME=value`) of the file, one per line, without comments; an empty text if there is no
-    file. Raises ImproperlyConfigured if the file cannot be read, or another line is in it.
+    """Returns the assignments (`NAME=value`) of the file, one per line; an empty text if there is no file. Leaves out
+    empty lines and comments. Raises ImproperlyConfigured for any other line, and if the file cannot be read.
     """
     try:
         text = path.read_text("utf-8-sig")

@@ -86,7 +86,8 @@ def read_origins(name: str) -> list[str]:
 
 def read_secret(name: str, file: Path) -> str:
     """Returns the environment variable `name`. If it is not set, returns the key in `file`, which is created with a
-    random key if it does not exist. Raises ImproperlyConfigured if the variable has less than 16 characters.
+    random key if it does not exist. Raises ImproperlyConfigured if the variable has less than 16 characters, and
+    OSError if the file cannot be read or created.
     """
     return _secret_text(name) or stored_key(file)
 

@@ -86,9 +86,9 @@ def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
 
 
 def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None:
-    """Returns the user that the proxy's headers name. `names`, `groups`: all values of the header with the user's name,
-    and of that with their groups, which have commas or bars between them; `groups` is None if the settings
-    name no header for groups, and empty if it is missing. Returns None if `names` is empty, or a header came twice or
+    """Returns the user that the proxy's headers name. `names`: all values of the header with the user's name, at
+    least one of them not empty. `groups`: all values of that with their groups, which have commas or bars between them;
+    None if the settings name no header for groups, and empty if it is missing. Returns None if a header came twice or
     is not UTF-8.
     """
     if len(names) != 1 or len(groups or ()) > 1:
@@ -108,7 +108,7 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Makes the user whom a trusted proxy names the user of the request, whatever session the browser has. If the site
+    """Sets `request.user` to the user whom a trusted proxy names, whatever session the browser has. If the site
     has no active user of that name, and creates none (`ProxySettings.create`), the request's user is anonymous.
 
     No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of

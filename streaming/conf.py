@@ -138,7 +138,7 @@ class Timing:
     """
 
     lease: float
-    resume: float = 0.0  # for so long a viewer may take back a slot or a place in the line; 0: not once it is released
+    resume: float = 0.0  # for so long a viewer may take back a slot or a place in the line; 0: not after its release
 
     @property
     def heartbeat(self) -> float:

@@ -134,8 +134,8 @@ class Minute(models.Model):
     refused = models.PositiveIntegerField(default=0)  # the sum of `refusals`
     refusals = models.JSONField(default=dict)  # reason -> count
     would_refuse = models.JSONField(default=dict)  # reason -> count of viewers that the dry run would have refused
-    arrivals = models.JSONField(default=dict)  # slots in use -> count of viewers who were admitted then
-    # Bound in seconds, or "inf" -> count of viewers who got a slot after waiting for at most so long.
+    arrivals = models.JSONField(default=dict)  # other slots in use (see `arrival_group`) -> viewers admitted then
+    # Upper bound in seconds, or "inf" -> viewers in this bucket alone, who got a slot after so long a wait.
     waited = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     gave_up = models.PositiveIntegerField(default=0, db_default=0)  # viewers who left the line without a slot
 

@@ -52,7 +52,7 @@ class AccessUnit:
     key: bool  # decoding can start here: an IDR, a recovery point, an open GOP's I-frame or a JPEG
     ticks: int  # presentation time, in 1/90,000 s of the monotonic clock
     drawn_at: float  # Unix seconds
-    stream: StreamFormat  # compared by identity, to tell runs of a camera apart
+    stream: StreamFormat  # compared by identity: each `resize` or `change_codec` makes a new one
     lost: bool = False  # uses its sequence numbers and is not sent
 
 
@@ -60,7 +60,7 @@ def check_format(codec: Codec, transport: str, slices: int, width: int, height: 
     """Raises ValueError if a stream cannot have this size, in pixels, or so many slices per picture.
 
     `transport` is "rtsp" or "http". MJPEG over RTSP needs sides that are multiples of 8 up to 2040. A slice needs 16
-    rows.
+    rows. Even sides are checked elsewhere (camera.check_size).
     """
     counted_in_eights = codec is Codec.MJPEG and transport == "rtsp"
     if counted_in_eights and (width % 8 or height % 8 or max(width, height) > MAX_JPEG_SIDE):

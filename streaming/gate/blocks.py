@@ -63,7 +63,8 @@ async def save(store: Store) -> None:
 
 async def lift(store: Store, user_id: str) -> Block | None:
     """Remove the block of a user from Redis and the database. Returns it, or None if there was none. Raises
-    GateUnavailableError if Redis fails, or django.db.Error if the database fails: then it may still have the block.
+    GateUnavailableError if Redis fails, or django.db.Error if the database fails. The user may then still be blocked:
+    call again.
     """
     # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)

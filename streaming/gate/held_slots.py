@@ -35,7 +35,7 @@ class HeldSlots:
         """Acquire the lease of a slot (the right to one stream) in Redis. Holds the slot if the outcome is "granted".
 
         Does not wait for a slot. Returns the outcome, such as "granted", "full" or "waits" (in line), and its facts,
-        such as the streams in use. acquire.lua lists both, and before the facts the generation, which is left out here.
+        such as the streams in use. acquire.lua lists both; the generation between them is left out here.
         `reentry`: this worker held the lease until Redis lost its data. Raises GateUnavailableError if Redis fails: it
         may still grant the lease, so the slot must be given back to the keeper in the end.
         """
@@ -67,7 +67,8 @@ class HeldSlots:
         slot.lost.set()
 
     def renewed(self, generation: str) -> None:
-        """Note that all slots are renewed under `generation`, an id that changes when Redis loses data."""
+        """Remember that all slots are renewed under `generation`, an id that changes when Redis loses data. If a later
+        renewal finds another one, the heartbeat acquires lost leases again."""
         self.generation = generation
 
     def stop_timer(self) -> None:

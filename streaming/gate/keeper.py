@@ -33,7 +33,7 @@ class Keeper:
 
     @property
     def returning(self) -> list[Slot]:
-        """Slots that were given back and whose leases Redis may still hold."""
+        """Slots that were given back and are not in `kept`, whose leases Redis may still hold."""
         return [slot for slot, _ in self._returning.values()]
 
     @property

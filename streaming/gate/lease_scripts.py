@@ -126,7 +126,8 @@ class LeaseScripts:
         return waiting, tickets
 
     async def abandon(self, slot: Slot, seconds: float) -> None:
-        """Keep the lease of a viewer who has lost their connection. They may take it again for `seconds` from now."""
+        """Let the lease of a viewer who has lost their connection expire `seconds` from now. Until then they may take
+        it again."""
         await self._store.run("gate/abandon", [LINE, *_set_keys([slot])], [slot.id, round(seconds * 1000)])
 
     async def renew(self, slots: Sequence[Slot]) -> tuple[str, list[str]]:

@@ -158,7 +158,7 @@ class Usage:
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data
-    holders: dict[str, dict[str, Any]]  # lease id -> fields of Holder, and worker (id); {} if Redis has none
+    holders: dict[str, dict[str, Any]]  # lease id -> fields of Holder, and worker (id), or {} without details
     workers: dict[str, dict[str, Any]]  # worker id -> its report
     ordinary: int  # holders that may not use reserved slots
     counted: int  # kbit/s that all streams together are counted with

@@ -80,8 +80,8 @@ async def forbid_return(store: Store, id: str) -> None:
 
 
 async def read_own(store: Store, user_id: str) -> list[dict[str, Any]]:
-    """Returns a user's streams that hold slots, the oldest first: viewing_id, camera (id), name (of the camera), since
-    (Unix ms). Raises GateUnavailableError if Redis fails."""
+    """Returns a user's streams that hold slots, the oldest first: viewing_id (the lease's id), camera (id), name (of
+    the camera), since (Unix ms). Raises GateUnavailableError if Redis fails."""
     holders = await read_holders(store, await read_leases(store, USER_SET + user_id))
     rows = [
         {"viewing_id": id, "camera": holder["camera_id"], "name": holder["camera"], "since": holder["since"]}

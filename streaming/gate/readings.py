@@ -118,8 +118,8 @@ async def read_expected(store: Store, rate: Rate) -> int:
 
 
 async def read_totals(store: Store) -> dict[str, float]:
-    """Returns the event counters of all workers together: name -> total since Redis began. `reports/counters.py` lists
-    the names. Raises GateUnavailableError if Redis fails."""
+    """Returns the event counters of all workers together: name -> total since Redis's data began.
+    `reports/counters.py` lists the names. Raises GateUnavailableError if Redis fails."""
     pairs = await store.run("gate/totals", [TOTALS], [])
     return {name: float(amount) for name, amount in zip(pairs[::2], pairs[1::2], strict=True)}
 

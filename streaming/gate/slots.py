@@ -89,8 +89,8 @@ class Gate:
         await self._wakes.close()
 
     def release_now(self, url: str) -> None:
-        """Release all slots without an event loop, at the end of the process. `url`: of Redis. Tries once, and blocks
-        for a second at most for each 500 slots, with Sentinels longer."""
+        """Release all slots without an event loop, at the end of the process. `url`: of Redis. Tries once, and only
+        logs a failure. Blocks for a second at most for each 500 slots, with Sentinels longer."""
         for chunk in in_chunks([*self.held, *self.keeper.kept, *self.keeper.returning]):
             run_now(url, "gate/release", *release_call(chunk, self._resume))
 
@@ -112,13 +112,15 @@ class Gate:
 
         `id`: of the stream; empty: a new one. `on_wait` is awaited before each wait for a Redis that has lost data, and
         `on_place` at each change of the viewer's place in the line for slots. `read_terms`, which may raise, is called
-        after a wait; without it `terms` stay. `asking`: whether to wait in line, or take over a former stream's slot.
+        after each wait, for Redis or in line; without it `terms` stay. `asking`: whether to wait in line, or take over
+        a former stream's slot.
 
         Entering returns the Slot. The caller must watch its `lost`: a loss does not end the context.
 
         Entering raises LimitReachedError of the first limit that is reached (facts: in_use, limit, retry_after in s,
         waiting: viewers in line), BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError
-        while the user is blocked, or GateUnavailableError. With `asking.wait` it waits instead of the first two.
+        while the user is blocked, or GateUnavailableError. With `asking.wait` it waits instead of the first two,
+        and raises WaitExpiredError after `asking.seconds`.
         """
         slot = Slot(id or self.new_id(), holder, terms, asking=asking)
         return SlotContext(self, slot, on_wait, read_terms, on_place)
@@ -209,8 +211,8 @@ class SlotContext:
         """Wait in line until the viewer should ask for a slot again. `waiter`: their entry in the line. `order`: its
         sort key. `position`: from 1. `outcome` ("full" or "budget") and `facts`: the limit that holds them up.
 
-        Raises WaitExpiredError `asking.seconds` after the context was entered. Without `asking.wait`, the viewer waits
-        only until the stream that they resume or replace has ended: then raises that limit's error instead.
+        Raises WaitExpiredError `asking.seconds` after the context was entered. Without `asking.wait`, raises
+        that limit's error then: such a viewer waits only for the end of the stream that they resume or replace.
         """
         slot, asking = self._slot, self._slot.asking
         slot.order = order

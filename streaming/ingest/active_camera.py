@@ -248,7 +248,7 @@ class ActiveCamera:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
-        """Deliver frames to `feed`: first the current GOP or a fresh JPEG, if there is one, then each new frame."""
+        """Deliver frames to `feed`: first the current GOP, or a JPEG of the last second, if any; then each new one."""
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now
@@ -267,7 +267,7 @@ class ActiveCamera:
         self._update_subscribers()
 
     def _first_frame(self, quality: str) -> Frame | None:
-        """Returns a fresh JPEG for a new viewer, of `quality` if possible, else of another one. None: there is none."""
+        """Returns a new viewer's first JPEG, of the last second, in `quality` if possible. None: there is none."""
         if self.condition.state is not State.LIVE:
             return None
         oldest = (time.time() - FRESH) * 1000

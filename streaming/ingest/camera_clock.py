@@ -16,7 +16,7 @@ def ticks(earlier: int, later: int) -> int:
 
 
 class CameraClock:
-    """The average delay from a picture's capture to its arrival, by the clock in RTCP sender reports."""
+    """The average `delay` in ms from a picture's capture to its arrival, by the clock in RTCP sender reports."""
 
     def __init__(self) -> None:
         self.delay: float | None = None  # milliseconds, on average; None: not known, or the clock is wrong

@@ -63,7 +63,7 @@ class Capture:
 
     @property
     def camera_delay(self) -> float | None:
-        """See `Reader.camera_delay`. If another worker reads the camera, that worker has measured it."""
+        """Average ms from a picture's capture to its arrival at the worker that reads the camera. None: not known."""
         return self._relay.camera_delay
 
     @property

@@ -49,7 +49,7 @@ class FollowedStream:
         """Returns the entries that have come since the last call. Waits for the first, for `wait` seconds at most.
 
         Entries before the newest keyframe or notice (the camera is lost, or its reader has resigned) are left out, so
-        that a slow caller keeps up. Empty if none came.
+        that a slow caller keeps up. Empty if none came, such as while Redis fails.
         """
         taken: list[Fields] = []
         with suppress(Empty):

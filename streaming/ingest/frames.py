@@ -117,7 +117,10 @@ class Mailbox:
         self._drop_all()
 
     async def arrival(self) -> None:
-        """Wait until a frame is in the queue, without taking it. Returns at once if one is."""
+        """Wait until a frame is in the queue, without taking it. Returns at once if one is.
+
+        A frame that the callback of `deliver_to` sends does not end the wait.
+        """
         while not self._frames:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival

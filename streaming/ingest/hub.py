@@ -177,7 +177,7 @@ class Hub:
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
-        """Quality (original, sub) -> codec, width, height, frames_per_second, kbps, as last known: see KnownStreams."""
+        """Quality (original, sub) -> last known codec, width, height, frames_per_second, kbps. Omits unknown ones."""
         for id in (streams.camera, substream_id(streams.camera)):
             if (active := self._cameras.get(id)) is not None:
                 self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)
@@ -213,7 +213,7 @@ def _camera(active: ActiveCamera) -> str:
 
 
 def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
-    """Returns the best state, the viewers and the highest frames/s of one camera's streams, ready for JSON."""
+    """Returns the best state, the number of viewers and the highest frames/s of one camera's streams, ready for JSON."""
     return {
         "state": max((active.condition.state for active in streams), key=WORST_FIRST.index).value,
         "viewers": sum(len(active.feeds) for active in streams),

@@ -23,7 +23,7 @@ class Syntax(NamedTuple):
     sps: int  # sequence parameter set
     delimiter: int  # access unit delimiter
     header: int  # bytes; the next bit of a slice is set if it begins a picture
-    identifier_of: Callable[[int, bytes], int]  # from type and unit: a set replaces that of its type and identifier
+    identifier_of: Callable[[int, bytes], int]  # a parameter set's id among those of its type, from type and unit
     codec_of: Callable[[bytes], str]  # WebCodecs' name, from a sequence parameter set; "": it is cut off
 
 

@@ -117,7 +117,7 @@ class PictureEnds:
         return self._stream.flush()
 
     def _take(self, at: int, end: int) -> None:
-        """Give the packet `self._stream.held[at:end]` to `clock` (sender report) or `_take_video`. Others just pass."""
+        """Give `self._stream.held[at:end]` to `self.clock` if it is a sender report, to `_take_video` if video."""
         if end - at >= 4 + REPORT.size and self._stream.held[at + 5] == SENDER_REPORT:
             self.clock.reported(REPORT.unpack_from(self._stream.held, at + 4))
         elif end - at >= PACKET.size and (self._stream.held[at + 5] & 0x7F) in self._types:
@@ -158,8 +158,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Handle `self._stream.held[at:end]`, parameter sets or SEI from `payload` on. After a slice, FFmpeg would
-        split there: drops repeats of those before; others raise _UnpredictableError unless the picture is damaged."""
+        """Handle the packet `self._stream.held[at:end]`, parameter sets or SEI from `payload` on. After a slice, FFmpeg
+        would split there: drop a repeat of one before the slices, else raise _UnpredictableError if undamaged."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)

@@ -80,7 +80,7 @@ class Decoder:
 def is_whole(codec: str, data: bytes) -> bool:
     """Returns whether `data` is a keyframe without missing parts, by decoding it. `codec`: FFmpeg's name.
 
-    Returns False also if the decoder returns no picture. H.264 only: FFmpeg's H.265 decoder ignores missing slices.
+    Returns False also if the decoder returns no picture. For H.265, True may be wrong: FFmpeg ignores missing slices.
     """
     decoder = Decoder(codec, at_once=True)
     picture = decoder.decode(data)
@@ -106,8 +106,8 @@ def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
     """Encode an av.VideoFrame as JPEG, scaled down to a quality's size. Returns the JPEG, width and height in pixels.
 
-    `name`: of the quality, a key of QUALITIES. A JPEG larger than MAX_FRAME_BYTES is encoded more coarsely, and then
-    smaller. Width and height are even: libjpeg-turbo reads beyond the end of odd planes.
+    `name`: of the quality, a key of QUALITIES. To stay within MAX_FRAME_BYTES, the JPEG becomes coarser, and
+    then smaller. Width and height are even: libjpeg-turbo reads beyond the end of odd planes.
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)

@@ -108,7 +108,7 @@ class Reader:
 
     @property
     def presented_at(self) -> float:
-        """Presentation time of the last read, in microseconds. It jumps back once, at the first RTCP report."""
+        """Presentation time of the last read: microseconds from any zero. Jumps back once, at the first RTCP report."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000 + self._later
 
     @property

@@ -1,4 +1,6 @@
-"""The entries of a camera's Redis stream, which the worker that reads the camera adds and other workers take."""
+"""The format of the entries in a camera's Redis stream, one for each picture. The worker that reads the camera adds
+them, and other workers take them (`sharing.py`).
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +27,7 @@ class Arrival:
 
     opening: Opening
     units: list[AccessUnit]  # one or more, oldest first
-    gap: bool = False  # one of `units` that is no keyframe follows missing pictures
+    gap: bool = False  # pictures are missing before one of `units` that is no keyframe
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """Returns the expected bandwidth of a stream, with an estimate for a camera that was not measured yet. `kind`: its
-    quality, or "h264" for the camera's own video in any codec ("sub_h264": of its substream, whose id is then the
-    `camera_id`). `conf.ESTIMATES` has the kinds.
+    """Returns the expected bandwidth of a stream, with an estimate for a camera that was not measured yet. `kind`: the
+    stream's quality, or "h264" for the camera's own video in any codec ("sub_h264": of its substream, whose id is then
+    the `camera_id`). `conf.ESTIMATES` has the kinds.
     """
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 
@@ -26,7 +26,7 @@ def rate_of(camera_id: str, kind: str) -> Rate:
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
     """Returns the limits under which a new stream is admitted: the Redis sets of streams that it enters, that of all
     streams first, each with its limit, and the bandwidth budget. With each limit and the budget comes that of a dry
-    run, which refuses nobody. `holder`: the stream's user, camera and address. `rate`: its expected bandwidth.
+    run, which refuses nobody; 0 if none runs. `holder`: the stream's user, camera and address. `rate`: its bandwidth.
     """
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)

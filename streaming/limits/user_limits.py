@@ -18,7 +18,7 @@ class UserLimits:
 
     streams: int
     operator: bool
-    trial: "UserLimits | None" = None  # the limits in a dry run
+    trial: "UserLimits | None" = None  # None: no dry run is running
 
 
 def user_limits_of(policy: Policy, user: Any) -> UserLimits:

@@ -94,6 +94,7 @@ class Counters:
 
         `error`: why. `holder`: the viewer and what they asked for; None if unknown: then the refusal is only counted.
         `dry_run`: the viewer was admitted; only the limits of a dry run, which refuses nobody, would have refused them.
+        This is counted as `would_refuse`; the details are kept too.
         """
         self.add(f"{'would_refuse' if dry_run else 'refused'}:{error.reason}")
         if holder is None or len(self._refusals) >= MAX_REFUSALS_IN_REPORT:

@@ -72,7 +72,7 @@ class ReportedViewing(Protocol):
 class ReportSource:
     """Callbacks that return a worker's state. Each report calls them."""
 
-    viewings: Callable[[], Iterable[ReportedViewing]]  # the streams of this worker, also those without a slot
+    viewings: Callable[[], Iterable[ReportedViewing]]  # the streams of this worker, also those without a slot yet
     describe: Callable[[], dict[str, Any]]  # host, process and cameras
     policy: Callable[[], Policy]  # the limits in force
 
@@ -181,7 +181,7 @@ class Reporter:
         self._receive(version, [json.loads(order) for order in orders])
 
     async def leave(self) -> None:
-        """Send the last report, then remove this worker from Redis, but not the slots of its streams.
+        """Send the last report, then remove this worker from Redis. `Gate.stop` releases the slots of its streams.
 
         Raises GateUnavailableError if Redis fails, which then forgets the worker `lease` seconds after its last report.
         """

@@ -48,8 +48,8 @@ class Traffic:
 
     def kbps_with(self, size: int) -> float:
         """Returns the kbit/s of the last five seconds, or since the first sample, if `size` more bytes were sent now: a
-        slightly high estimate. Before the first sample, also after `restart`, all counted bytes count as sent within
-        these seconds.
+        slightly high estimate. Without a sample (at first, and just after `restart`), all bytes ever counted are taken
+        as sent within these seconds.
         """
         started, before, _ = self._samples[0] if self._samples else (-math.inf, 0, 0)
         return (self.bytes + size - before) * 8 / 1000 / min(max(self._clock() - started, EARLY), EARLY * WINDOW)

@@ -66,7 +66,7 @@ def user_of(login: Login) -> User:
 
 
 def check_access(user: User, camera_id: str | uuid.UUID) -> tuple[Any, Camera, CameraSource]:
-    """Check that `user` may watch a camera now, but not whether they are blocked. Returns the user, the camera, and the
+    """Check that `user` may watch a camera now, but not whether they are blocked. Returns `user`, the camera, and the
     source (address and credentials) of its main stream. `camera_id` must be a valid UUID, else Django raises its
     ValidationError.
 

@@ -36,7 +36,7 @@ class Account:
         concurrent streams. If the trial limits of a dry run, which refuse nobody, would have refused the viewer, count
         that as well.
 
-        `seconds`: how long the viewer waited for the slot.
+        `seconds`: from the request for the slot until it was granted, with the time in line.
         """
         self._counters.observe("waited" if slot.order else "admission", seconds)
         self._counters.add("granted")
@@ -66,8 +66,8 @@ class Account:
         """Returns the bitrate to expect at `quality`, one of `protocol.QUALITIES`.
 
         At `original` and `sub` it is that of the camera's own video (main stream or substream), if this can be sent in
-        a format that the viewer plays; else that of JPEG. A video of unknown format counts as H.264
-        or H.265, whichever the viewer plays.
+        a format that the viewer plays; else, and at all other qualities, that of JPEG. A video of unknown format counts
+        as H.264 or H.265, whichever the viewer plays.
         """
         streams = {ORIGINAL: (self._camera, "h264"), SUB: (substream_id(self._camera), "sub_h264")}
         if quality in streams:
@@ -96,8 +96,8 @@ class Account:
         """Count the stream at the bitrate that `rate` now returns for `quality`; the camera's format may have become
         known since. `slot`: the viewer's right to stream, whose terms get this rate.
 
-        It may exceed the bandwidth budget: no running stream is ended for that. Raises nothing if Redis does not
-        answer.
+        It may exceed the bandwidth budget: no running stream is ended for that. Raises nothing: if Redis does not
+        answer, the worker's next report has the new bitrate.
         """
         rate = self.rate(quality)
         if rate == slot.terms.rate:

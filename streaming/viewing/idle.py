@@ -34,8 +34,8 @@ class IdleQuestions:
 
     async def look(self) -> None:
         """Ask the idle viewers whether they are still watching, if others wait for a free stream. Ends the streams of
-        those who were asked `ANSWER_WITHIN` seconds ago and have not answered. If nobody waits any more, a question
-        lapses. Does nothing if STREAM_IDLE_MINUTES is 0. Call it periodically.
+        those who were asked `ANSWER_WITHIN` seconds ago and have not answered. Once nobody waits, those
+        asked need not answer. Does nothing if STREAM_IDLE_MINUTES is 0. Call it periodically.
 
         Raises GateUnavailableError if Redis does not answer.
         """

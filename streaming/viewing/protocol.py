@@ -43,8 +43,8 @@ CLOSE_CODES: dict[type[errors.StreamError], int] = {
 
 
 def close_code(error: errors.StreamError) -> int:
-    """Returns the WebSocket close code of the error's class, or of its nearest base class that has one. All have one
-    but StreamError itself.
+    """Returns the WebSocket close code of the error's class, or of its nearest base class that has one. Only
+    StreamError itself has none, and raises StopIteration.
     """
     return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
 
@@ -113,7 +113,7 @@ def pong_message(sent: float, camera_delay: float | None = None, **facts: object
 
 def camera_message(state: State, why: str) -> dict[str, object]:
     """Returns the status message for a change of the state, with the reason "camera_lost" while the camera is being
-    reconnected. `why`: the cause of the loss, for administrators only, sent with that reason. "": send none.
+    reconnected. `why`: the cause of the loss, sent with that reason. "": send none, as to all but administrators.
     """
     is_lost = state is State.RECONNECTING
     return status_message(state, "camera_lost" if is_lost else None, **({"message": why} if is_lost and why else {}))

@@ -105,14 +105,16 @@ class StreamSwitch:
 
     @property
     def _pause(self) -> float | None:
-        """Seconds until `run` looks again though nothing was noticed; None: it only waits to be notified."""
+        """Seconds until `run` looks again by itself. None: only after a change of the present stream, the wanted
+        quality or the substream's address.
+        """
         if self.has_alternative:
             return max(self._opened + self._patience - time.monotonic(), 0.1)
         return FAILED_FOR if self._failed or self._target.name != self.wanted else None
 
     def _note_failure(self) -> None:
-        """If the viewer is on a substream that cannot be opened, or has no picture in time, mark it as failed. The main
-        stream then serves the substream's qualities for `FAILED_FOR` seconds.
+        """If the viewer is on a substream that cannot be opened, or has no picture in time, mark it as failed for all
+        viewers of this worker. The main stream then serves the substream's qualities for `FAILED_FOR` seconds.
         """
         condition = self._feed.condition
         self._was_live = self._was_live or condition.state is State.LIVE
@@ -121,13 +123,14 @@ class StreamSwitch:
             self._hub.known.fail(self._target.id, self._target.source)
 
     async def _change(self, target: Target) -> None:
-        """Deliver another quality of the present camera stream, unless the bandwidth budget refuses it."""
+        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell the viewer."""
         if await self._is_admitted(target):
             self._settle(target)
             await self._delivery.switch(target.name, target.quality)
 
     async def _move(self, target: Target) -> None:
-        """Continue with the camera's other stream, unless the bandwidth budget refuses it or it has no frame in time.
+        """Continue with the camera's other stream. If the bandwidth budget refuses it, or it has no frame in time, only
+        tell the viewer.
 
         Raises CameraUnreachableError if it has none, and the present stream is the substream and has shown no picture.
         """
@@ -155,7 +158,7 @@ class StreamSwitch:
         place.
 
         Only a change that the viewer asked for can be refused; then they are told, and the former bitrate counts on.
-        It is never refused while they have not answered whether they play a codec.
+        A wish is not refused while the server asks them whether they play a codec: it means that they do not.
         """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)
@@ -171,7 +174,9 @@ class StreamSwitch:
         return True
 
     async def _refuse(self, reason: str) -> None:
-        """Keep the present quality. If the viewer wanted another, tell them `reason`, which comes from an error."""
+        """Keep the present quality. If the viewer wanted another, tell them `reason`: an error's, such as
+        "bandwidth_reached".
+        """
         if self.wanted != self._settled:
             self.wanted = self._settled
             await self._delivery.tell_format(reason=reason)

@@ -133,7 +133,8 @@ class Viewing:
 
     async def change_quality(self, quality: str) -> None:
         """Change to `quality` without a new admission. The caller has checked that `protocol.QUALITIES` has it. The
-        viewer is told the quality that they get, maybe after this has returned.
+        viewer is told the quality that they get, maybe after this has returned. While they wait for a
+        slot, the wish is kept.
 
         If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. It also
         stays if `quality` needs the camera's other stream, and that has no frame in time.
@@ -151,7 +152,7 @@ class Viewing:
 
     def stream_facts(self) -> dict[str, dict[str, object]]:
         """Returns what this worker knows of the camera's own video: quality ("original", "sub") -> codec, width,
-        height, frames_per_second and kbps. Leaves out a stream of unknown size; an unknown rate is 0.
+        height, frames_per_second and kbps. Leaves out a stream of unknown size; the last two are 0 if unknown.
         """
         return self._hub.facts(self._streams)
 

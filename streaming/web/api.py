@@ -67,8 +67,8 @@ async def end_stream(request: HttpRequest, viewing_id: ViewingId) -> Status[None
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user, even you, and ends all
-    their streams. `viewing_id`: the stream's `id` in the list of streams."""
+    """End a stream with a message to its viewer. `block_seconds` above 0 blocks the user or display, even you, and
+    ends all their streams; `stopped` is 1 all the same. `viewing_id`: the stream's `id` in the list of streams."""
     await _stop(request, viewing_id, body)
     return {"stopped": 1}
 
@@ -210,7 +210,7 @@ async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> 
 
 @router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.TrialOut}))
 def read_trial(request: HttpRequest) -> dict[str, Any]:
-    """The limits of the running trial, null if none runs. Viewers whom they would refuse are counted, but not
+    """The limits of the running trial, each null if none runs. Viewers whom they would refuse are counted, but not
     refused."""
     return _trial(policy.load()) or {}
 
@@ -224,7 +224,7 @@ async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start or replace the trial, which refuses nobody. Each limit is required, null: that in force. 409 for 0."""
+    """Start or replace a trial (dry run). Each limit is required, null: that in force; all null ends it. 409 for 0."""
     return await _change(request, body.model_dump(), trial=True)
 
 

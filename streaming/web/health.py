@@ -42,7 +42,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 
 async def _complaint(check: Awaitable[None]) -> Complaint | None:
-    """Await `check` of Redis. Returns why Redis accepts no writes, or None if it does."""
+    """Await `check` of Redis. Returns why Redis does not answer or accepts no writes, None if all is well."""
     try:
         await check
     except GateUnavailableError as error:

@@ -88,8 +88,9 @@ class TrialOut(Schema):
 
 class GateOut(Schema):
     """How far the limits of all streams are used. `in_use` and `waiting` are null while Redis does not answer or
-    accepts no writes. `available` is 0 unless the state is `open`. `max_mbps` 0: unlimited. `recovering`: new viewers
-    wait because Redis has lost its data. `reserved`: slots that are set aside for a group, in use or not."""
+    accepts no writes. `limit`: at least 1. `available` is 0 unless the state is `open`. `max_mbps` 0: unlimited.
+    `recovering`: new viewers wait because Redis has lost its data. `reserved`: slots that are set aside for a group, in
+    use or not."""
 
     in_use: int | None
     limit: int

@@ -120,8 +120,8 @@ def _would_refuse(since: datetime, until: datetime | None = None) -> int:
 def change_limits(request: HttpRequest) -> dict[str, Any]:
     """Change the limits in the form. An empty one goes back to the environment's default; those not in the form stay.
 
-    Returns what `limits` returns, and `announced`: whether the workers could be told at once. Raises ValidationError,
-    with messages by limit.
+    Returns what `limits` returns, and `announced`: False if Redis fails; the workers then learn of it within 30 s.
+    Raises ValidationError, with messages by limit.
     """
     return _change(request, trial=False)
 
@@ -156,7 +156,9 @@ class PreviewForm(forms.Form):
 
 def preview(request: HttpRequest) -> dict[str, Any]:
     """Estimate how many viewers the limit `max_concurrent` of the query would have refused in the past 7 days. Returns
-    what `history.preview` returns, and `days` (7). Raises ValidationError if the limit is missing or out of bounds."""
+    what `history.preview` returns, and the number of `days`. Raises ValidationError if the limit is missing or out of
+    bounds.
+    """
     asked = cleaned(PreviewForm(request.GET))
     return {"days": PREVIEW_DAYS, **history.preview(asked["max_concurrent"], PREVIEW_DAYS)}
 
@@ -192,7 +194,7 @@ class RefusalsForm(forms.Form):
 
 
 def refusals(request: HttpRequest) -> dict[str, Any]:
-    """Returns 25 refused viewers, newest first, and whether there are more.
+    """Returns as `refusals` 25 refused viewers, newest first, and as `more` whether there are others.
 
     The query may have `before` (Unix ms): then only those who were refused earlier.
     """

@@ -1,4 +1,4 @@
-"""manage.py backup: database (if SQLite), keys and `.env` of this installation in one file, for `deploy/restore.py`."""
+"""manage.py backup: database (if SQLite), SECRET_KEY, CAMERA_KEY and `.env` in one file, for `deploy/restore.py`."""
 
 import hashlib
 import io

@@ -204,7 +204,8 @@ def replaced(text: str, installed: str, here: str) -> str:
 def supervised(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run supervisor, which runs nginx, Redis and the workers, until the `with` block ends. Yields its process.
 
-    `folder` has its configuration. At the end it waits until all have stopped. Ctrl-C is ignored from then on.
+    `folder` has its configuration. At the end, this process ignores Ctrl-C for good and waits until all have
+    stopped. Raises subprocess.TimeoutExpired if that takes longer than STOP_SECONDS.
     """
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")],

@@ -17,7 +17,7 @@ class Repetition(StrEnum):
     NONE = "none"
     """Never."""
     ONCE = "once"
-    """Before the first keyframe after PLAY, and again after a change."""
+    """Before the first keyframe after PLAY, and the first after a change of the parameter sets."""
 
 
 class InBandSets:

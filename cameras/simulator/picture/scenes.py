@@ -149,7 +149,7 @@ def _parked_car(brush: Brush, color: Color, left: float, bottom: float) -> None:
 def _trapezium(brush: Brush, color: Color, foot: Foot, taper: float, rise: float) -> None:
     """Draw a filled trapezoid. `foot` is its lower side, `rise` its height. The upper corners are `taper` further in.
 
-    All are fractions of the image's width or height.
+    Horizontal values, such as `taper`, are fractions of the image's width, vertical ones of its height.
     """
     left, right, base = foot
     top = base - rise

@@ -18,7 +18,8 @@ class Feed:
     """A thread that draws and encodes the pictures of one camera. It starts paused, and runs no encoder while paused.
 
     All methods can be called from any other thread. The feed's thread calls `deliver` with each encoded picture, and
-    `fail` after an error of drawing or encoding, which pauses the feed. `damage` truncates or loses pictures.
+    `fail` after an error of drawing or encoding, which pauses the feed until the next `play`. `damage` truncates or
+    loses pictures.
     """
 
     def __init__(

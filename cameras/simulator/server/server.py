@@ -31,8 +31,9 @@ class Simulator:
     def add(self, camera: SimulatedCamera) -> SimulatedCamera:
         """Start the camera, which clients then find at `camera.url`. Returns the same camera.
 
-        A camera is in one simulator at a time. A removed one can be added again. Raises ValueError for a path in use or
-        a clip with an invalid size (see stream.check_format), and NotAVideo for an unreadable file.
+        Add a camera to one simulator at a time, which is not checked. A removed one can be added again. Raises
+        ValueError for a path in use here or a clip with an invalid size (see stream.check_format), and NotAVideo for an
+        unreadable file.
         """
         if camera.path in self._broadcasts:
             raise ValueError(f"Another camera has the path {camera.path!r}")
