@@ -123,16 +123,19 @@ class StreamSwitch:
             self._hub.known.fail(self._target.id, self._target.source)
 
     async def _change(self, target: Target) -> None:
-        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell the viewer."""
+        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell a viewer who
+        asked for it.
+        """
         if await self._is_admitted(target):
             self._settle(target)
             await self._delivery.switch(target.name, target.quality)
 
     async def _move(self, target: Target) -> None:
         """Continue with the camera's other stream. If the bandwidth budget refuses it, or it has no frame in time, only
-        tell the viewer.
+        tell a viewer who asked for it.
 
-        Raises CameraUnreachableError if it has none, and the present stream is the substream and has shown no picture.
+        Raises CameraUnreachableError if it has no frame in time, and the present stream is the substream and has shown
+        no picture.
         """
         if not await self._is_admitted(target):
             return

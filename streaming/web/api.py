@@ -210,8 +210,7 @@ async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> 
 
 @router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.TrialOut}))
 def read_trial(request: HttpRequest) -> dict[str, Any]:
-    """The limits of the running trial, each null if none runs. Viewers whom they would refuse are counted, but not
-    refused."""
+    """The limits of the running trial, each null if none runs. A trial only counts whom its limits would refuse."""
     return _trial(policy.load()) or {}
 
 
@@ -224,7 +223,8 @@ async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start or replace a trial (dry run). Each limit is required, null: that in force; all null ends it. 409 for 0."""
+    """Start or replace a trial, which only counts whom its limits would refuse. Each limit is required, null: that in
+    force; all null ends it. 409: a limit of 0, which would refuse nobody, or limits that contradict each other."""
     return await _change(request, body.model_dump(), trial=True)
 
 
