@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from cameras.forms import CameraForm
 from cameras.models import Camera
-from cameras.sources import CameraSource
+from cameras.sources import AddressError, CameraSource
 from streaming.ingest.pictures import Decoder, DecodingError, encode
 from streaming.ingest.reader import Allowance, CaptureError, Reader
 from streaming.ingest.streams import SUB
@@ -42,7 +42,10 @@ def source_of_form(
     url = cleaned["substream_url" if stream == SUB else "stream_url"]
     if not url:
         return "Enter the camera's address first."
-    return CameraSource(url, cleaned["username"], cleaned["password"])
+    try:
+        return Camera(stream_url=url, username=cleaned["username"], password=cleaned["password"]).source
+    except AddressError as error:  # the stored password cannot be decrypted
+        return str(error)
 
 
 def _stored(cameras: "QuerySet[Camera]", id: Any) -> Camera | None:

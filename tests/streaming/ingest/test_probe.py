@@ -13,7 +13,7 @@ from cameras import grants
 from cameras.models import Camera
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.sources import CameraSource
-from streaming.ingest.probe import try_camera
+from streaming.ingest.probe import source_of_form, try_camera
 from tests.servers import free_port
 
 
@@ -81,6 +81,18 @@ def test_the_page_tests_a_pasted_address_with_its_login(client: Client, monkeypa
     client.force_login(User.objects.create_superuser("admin"))
     client.post("/api/v1/cameras/test-connection", {"stream_url": "rtsp://ada:s3cret@10.0.0.5/yard"})
     assert tried == [CameraSource("rtsp://10.0.0.5/yard", "ada", "s3cret")]
+
+
+@pytest.mark.django_db
+def test_a_stored_password_that_cannot_be_decrypted_is_told_instead_of_tried_as_none(settings: Any) -> None:
+    stored = Camera.objects.create(name="Yard", stream_url="rtsp://127.0.0.1:9/yard", password="s3cret")
+    fields = {"id": stored.pk, "stream_url": stored.stream_url}
+    assert source_of_form(fields, Camera.objects.all()) == CameraSource(stored.stream_url, "", "s3cret")
+    settings.CAMERA_KEY = "another camera key of the tests"
+    told = source_of_form(fields, Camera.objects.all())
+    assert told == "The stored password cannot be decrypted, because CAMERA_KEY has changed. Enter it again."
+    forgotten = source_of_form({**fields, "forget_password": "on"}, Camera.objects.all())
+    assert forgotten == CameraSource(stored.stream_url)
 
 
 @pytest.mark.django_db
