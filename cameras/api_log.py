@@ -1,4 +1,4 @@
-"""Logs changes that are made through the JSON API in the Django admin's history of the changed objects."""
+"""Logs changes by the JSON API in the Django admin's history of the changed objects."""
 
 from collections.abc import Iterable, Sequence
 

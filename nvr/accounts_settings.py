@@ -83,7 +83,7 @@ def require_package() -> None:
 
 def of_allauth(oidc: OidcSettings | None) -> dict[str, Any]:
     """Returns django-allauth's settings, name -> value. `oidc` is None if there is no OpenID Connect provider. With
-    these settings django-allauth sends no mail, and has no pages but those that nvr/accounts_urls.py lists.
+    these settings django-allauth sends no mail. `nvr/accounts_urls.py` has the pages that it may show.
     """
     return {
         "ACCOUNT_ADAPTER": "nvr.accounts.AccountAdapter",

@@ -25,8 +25,8 @@ class Heartbeat:
         self._scripts, self._held, self._keeper, self._interval = scripts, held, keeper, interval
 
     async def run(self) -> None:
-        """Renew the leases of this worker's streams until cancelled. While Redis fails, tries again every 0.5 s, and
-        logs each new reason once."""
+        """Call `renew` periodically until cancelled. While Redis fails, tries again every 0.5 s, and logs each new
+        reason once."""
         complaint = ""
         while True:
             try:

@@ -139,7 +139,8 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     """Returns how many streams are in use, the states of the cameras that the user may see, how many streams the user
     has, and for how many seconds more the user is blocked (0: not).
 
-    401 without a log-in, 403 for a user who may watch no camera.
+    401 without a log-in, 403 for a user who may watch no camera. If Redis fails, `gate.state` is `unavailable`, there
+    are no cameras, and numbers of streams are null.
     """
     user = await request.auser()
     if not user.is_authenticated:
