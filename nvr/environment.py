@@ -28,11 +28,12 @@ def read_flag(name: str, *, default: bool) -> bool:
 
 
 def read_address(name: str, schemes: tuple[str, ...]) -> str:
-    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if the URL's
-    scheme is none of `schemes`.
+    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if it is
+    no URL, or its scheme is none of `schemes`.
     """
     text: str = env.str(name, default="").strip()
-    if text and text.partition("://")[0].lower() not in schemes:  # not by urlsplit: see streaming/store/addresses.py
+    scheme, separator, _ = text.partition("://")  # not by urlsplit: see streaming/store/addresses.py
+    if text and not (separator and scheme.lower() in schemes):
         # The message does not repeat the whole value, which may contain a password.
         raise ImproperlyConfigured(
             f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
