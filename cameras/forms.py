@@ -142,8 +142,8 @@ def credentials_apart(data: Fields) -> Fields:
 
 
 def _endpoint(url: str) -> Endpoint | None:
-    """Returns the scheme, host and port that would receive the password. None: `url` is empty, or invalid, which the form
-    reports at the field of the address.
+    """Returns the scheme, host and port that would receive the password. None: `url` is empty, or invalid, which the
+    form reports at the field of the address.
     """
     try:
         return CameraSource(url).endpoint

@@ -1,5 +1,5 @@
-"""Closes database connections of HTTP requests. Under ASGI, each request has a thread of its own, which no later request
-uses: Django would leave the connection open there for CONN_MAX_AGE seconds and longer.
+"""Closes database connections of HTTP requests. Under ASGI, each request has a thread of its own, which no later
+request uses: Django would leave the connection open there for CONN_MAX_AGE seconds and longer.
 """
 
 from django.core.signals import request_finished

@@ -123,8 +123,8 @@ class StreamSwitch:
             self._hub.known.fail(self._target.id, self._target.source)
 
     async def _change(self, target: Target) -> None:
-        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell a viewer who
-        asked for it.
+        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell a viewer
+        who asked for it.
         """
         if await self._is_admitted(target):
             self._settle(target)

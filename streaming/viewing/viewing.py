@@ -133,8 +133,8 @@ class Viewing:
 
     async def change_quality(self, quality: str) -> None:
         """Change to `quality` without a new admission. The caller has checked that `protocol.QUALITIES` has it. The
-        viewer is told the quality that they get, maybe after this has returned. While they wait for a
-        slot, the wish is kept.
+        viewer is told the quality that they get, maybe after this has returned. While they wait for a slot, the wish is
+        kept.
 
         If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. It also
         stays if `quality` needs the camera's other stream, and that has no frame in time.

@@ -210,7 +210,7 @@ async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> 
 
 @router.get("/limits/trial", auth=SEE, tags=["limits"], response=answers({200: limit_schemas.TrialOut}))
 def read_trial(request: HttpRequest) -> dict[str, Any]:
-    """The limits of the running trial, each null if none runs. A trial only counts whom its limits would refuse."""
+    """The limits of the running trial, each null if none runs. A trial counts those it would refuse, and refuses none."""
     return _trial(policy.load()) or {}
 
 
@@ -223,8 +223,8 @@ async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -
 
 @router.put("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_trial(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Start or replace a trial, which only counts whom its limits would refuse. Each limit is required, null: that in
-    force; all null ends it. 409: a limit of 0, which would refuse nobody, or limits that contradict each other."""
+    """Start or replace a trial, which counts those it would refuse. Each limit is required. Null: the limit in force;
+    all null ends the trial. 409: a limit of 0, which would refuse nobody, or limits that contradict each other."""
     return await _change(request, body.model_dump(), trial=True)
 
 
