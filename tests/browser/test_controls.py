@@ -125,7 +125,7 @@ def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
     open_modal(cards)
     becomes(cards, "picture", "live")
     cards.get_by_role("button", name="Picture in picture").click()
-    cards.wait_for_function("window.small?.videoWidth === 1280")
+    wait_until(lambda: bool(cards.evaluate("window.small?.videoWidth === 1280")), PATIENCE, "the small window opens")
     cards.wait_for_timeout(500)
     live = cards.evaluate(BRIGHTNESS)
     yard.fault = Fault.SILENT

@@ -4,6 +4,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from cameras.simulator import Fault, SimulatedCamera
 from tests.browser.conftest import VIEWER, Gate, becomes, open_modal
+from tests.servers import PATIENCE, wait_until
 
 IDLE = 3.0  # seconds without a touch
 
@@ -71,7 +72,7 @@ def test_the_controls_of_a_wall_hide_in_full_screen_and_the_tiles_stay(cards: Pa
     becomes_live = cards.locator(".tile camera-viewer")
     expect(becomes_live).to_have_attribute("data-state", "live")
     cards.keyboard.press("f")
-    cards.wait_for_function("document.fullscreenElement !== null")
+    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), PATIENCE, "the wall fills it")
     expect(head).to_have_css("opacity", "1")
     cards.wait_for_timeout(500)  # for the layout
     before = tile.bounding_box()
