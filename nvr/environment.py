@@ -5,6 +5,7 @@ value. An empty variable counts as not set.
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +40,26 @@ def read_address(name: str, schemes: tuple[str, ...]) -> str:
             f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
         )
     return text
+
+
+def read_database(name: str, default: str) -> dict[str, Any]:
+    """Returns Django's settings of the database at the URL in the environment variable `name`, or at `default`. Raises
+    ImproperlyConfigured if the URL, or its `conn_max_age`, is wrong.
+    """
+    text = read_address(name, ("sqlite", "postgres", "postgresql"))
+    example = (
+        "postgres://user:password@host:5432/database, with / ? # % and @ of the password as %2F %3F %23 %25 and %40"
+    )
+    try:
+        database: dict[str, Any] = env.db_url_config(text or default)
+    except ValueError:  # its message may contain a part of the password
+        raise ImproperlyConfigured(
+            f"{name}={text.split(':', 1)[0]}:... is not valid: it must be like {example}."
+        ) from None
+    age = database.get("CONN_MAX_AGE")
+    if not isinstance(age, int | None):
+        raise ImproperlyConfigured(f"{name}: conn_max_age={age} is not valid: it must be a whole number of seconds.")
+    return database
 
 
 def read_redis(name: str) -> str:

@@ -10,7 +10,7 @@ from nvr.deadlines import LOCK
 from nvr.environment import (
     BASE_DIR,
     env,
-    read_address,
+    read_database,
     read_flag,
     read_list,
     read_networks,
@@ -148,11 +148,10 @@ TEMPLATES = [
     },
 ]
 
-_database_url = read_address("DATABASE_URL", ("sqlite", "postgres", "postgresql"))
 # The thread that checks viewers keeps its connection between them: to open one takes as long as the queries. A
 # connection that has failed, or is 10 s old, is replaced. `nvr/connections.py` closes those of HTTP requests.
 _kept = {"CONN_MAX_AGE": 10, "CONN_HEALTH_CHECKS": True}
-DATABASES = {"default": _kept | env.db_url_config(_database_url or f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
+DATABASES = {"default": _kept | read_database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'nvr.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several workers share the file: wait for a lock instead of failing, and allow reads during a write.
     DATABASES["default"]["OPTIONS"] = {
