@@ -25,20 +25,28 @@ def is_ready(base: str) -> bool:
 
 
 @contextmanager
-def demo(folder: Path) -> Iterator[tuple[bytes, str]]:
-    """Runs it with one camera. Yields the page of cards, and the camera's address."""
+def running(folder: Path, cameras: int) -> Iterator[str]:
+    """Runs it. Yields the server's URL, without a path. What it prints goes to `printed.txt` in `folder`."""
     port = free_port()
-    command = [sys.executable, "manage.py", "demo", "--cameras", "1", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment_of(folder), stdout=subprocess.DEVNULL)
+    command = [sys.executable, "manage.py", "demo", "--cameras", str(cameras), "--port", str(port)]
+    with open(folder / "printed.txt", "wb") as printed:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment_of(folder), stdout=printed)
     try:
         base = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ready(base), 2 * START_SECONDS, "the server answers")
-        password = json.loads((folder / "demo-logins.json").read_text())["admin"]
-        session = Session(base, "admin", password)
-        yield session.get("/")[1], session.json("/api/v1/cameras")["items"][0]["stream_url"]
+        yield base
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(START_SECONDS)
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[tuple[bytes, str]]:
+    """Runs it with one camera. Yields the page of cards, and the camera's address."""
+    with running(folder, 1) as base:
+        password = json.loads((folder / "demo-logins.json").read_text())["admin"]
+        session = Session(base, "admin", password)
+        yield session.get("/")[1], session.json("/api/v1/cameras")["items"][0]["stream_url"]
 
 
 @pytest.mark.timeout(240)
@@ -51,6 +59,27 @@ def test_its_cameras_keep_their_port_and_the_page_explains_their_strip(tmp_path:
     with socket.create_server(("127.0.0.1", port)), demo(tmp_path) as (page, moved):
         assert moved != first
         assert EXPLANATION in page
+
+
+@pytest.mark.timeout(120)
+def test_without_cameras_it_runs_and_it_prints_no_password_that_was_changed(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path) | {"DJANGO_SUPERUSER_PASSWORD": "changed-since"}
+    for words in (["migrate"], ["createsuperuser", "--noinput", "--username", "admin", "--email", ""]):
+        subprocess.run([sys.executable, "manage.py", *words, "-v", "0"], cwd=ROOT, env=environment, check=True)
+    (tmp_path / "demo-logins.json").write_text('{"admin": "of-the-last-run", "viewer": "of-the-first-run"}')
+    with running(tmp_path, 0) as base:
+        assert Session(base, "viewer", "of-the-first-run").get("/")[0] == 200
+    printed = (tmp_path / "printed.txt").read_text()
+    assert "viewer   password of-the-first-run" in printed
+    assert "of-the-last-run" not in printed
+    assert "manage.py changepassword admin" in printed
+
+
+def test_fewer_than_no_cameras_are_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "demo", "--cameras", "-1"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment_of(tmp_path), capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == "CommandError: --cameras must be 0 or more, not -1.\n"
 
 
 def test_a_camera_that_is_not_simulated_has_no_explanation(installation: Site) -> None:

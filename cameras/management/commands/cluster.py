@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from cameras.management.commands import demo
@@ -62,24 +61,6 @@ class Command(demo.Command):
                 self._greet(options["port"], logins)
                 supervisor.wait()
                 raise CommandError(f"supervisor ended unexpectedly; see {folder / 'supervisord.log'}")
-
-    @contextmanager
-    def _cameras(self, count: int) -> Iterator[demo.Logins]:
-        """Prepare the database and run `count` simulated cameras until the `with` block ends; 0: none.
-
-        Yields user name -> password.
-        """
-        call_command("migrate", verbosity=0)
-        logins = self._logins(settings.VAR_DIR / "demo-logins.json")
-        if not count:
-            yield logins
-            return
-        simulator = self._simulate(count)
-        try:
-            yield logins
-        finally:
-            simulator.terminate()
-            simulator.wait()
 
 
 # Requirements.

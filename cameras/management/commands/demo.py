@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ from cameras import demonstration
 from cameras.models import Camera
 from cameras.permissions import VIEWERS
 
-Logins = dict[str, str]  # user name -> password
+Logins = dict[str, str]  # user name -> password; "": another than that of the last run
 
 
 class Command(BaseCommand):
@@ -33,18 +35,29 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port of the server on 127.0.0.1 (default 8000)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0)
-        logins = self._logins(settings.VAR_DIR / "demo-logins.json")
-        simulator = self._simulate(options["cameras"])
-        try:
+        with self._cameras(options["cameras"]) as logins:
             self._greet(options["port"], logins)
             call_command("runserver", f"127.0.0.1:{options['port']}", use_reloader=False)
+
+    @contextmanager
+    def _cameras(self, count: int) -> Iterator[Logins]:
+        """Prepare the database and run `count` simulated cameras until the `with` block ends; 0: none."""
+        if count < 0:
+            raise CommandError(f"--cameras must be 0 or more, not {count}.")
+        call_command("migrate", verbosity=0)
+        logins = self._logins(settings.VAR_DIR / "demo-logins.json")
+        if not count:
+            yield logins
+            return
+        simulator = self._simulate(count)
+        try:
+            yield logins
         finally:
             simulator.terminate()
             simulator.wait()
 
     def _logins(self, file: Path) -> Logins:
-        """Create the users "admin" and "viewer" (may only watch) unless they exist. Returns user name -> password.
+        """Create the users "admin" and "viewer" (may only watch) unless they exist.
 
         Their passwords are kept in `file` (JSON), which only the operating system's present user can read. A missing
         file is written with new passwords, which are not set for users who exist already.
@@ -56,18 +69,19 @@ class Command(BaseCommand):
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as opened:
                 json.dump(logins, opened)
-        for name, password in logins.items():
-            self._ensure_user(name, password)
-        return logins
+        return {name: self._ensure_user(name, password) for name, password in logins.items()}
 
-    def _ensure_user(self, name: str, password: str) -> None:
+    def _ensure_user(self, name: str, password: str) -> str:
+        """Create the user with `password` unless they exist. Returns the password, or "" if the user has another one."""
         users = get_user_model().objects
-        if users.filter(username=name).exists():
-            return
+        user = users.filter(username=name).first()
+        if user:
+            return password if user.check_password(password) else ""
         if name == "admin":
             users.create_superuser(name, password=password)
         else:
             users.create_user(name, password=password).groups.add(Group.objects.get(name=VIEWERS))
+        return password
 
     def _simulate(self, count: int) -> "subprocess.Popen[str]":
         """Start `count` simulated cameras in another process and store their URLs in the database. Returns the process.
@@ -87,7 +101,8 @@ class Command(BaseCommand):
         self.stdout.write(f"\n  Live view    http://127.0.0.1:{port}/")
         self.stdout.write(f"  Settings     http://127.0.0.1:{port}/admin/\n\n")
         for name, password in logins.items():
-            self.stdout.write(f"  Log in as    {name:8} password {password}")
+            other = f"with its changed password, or set one: manage.py changepassword {name}"
+            self.stdout.write(f"  Log in as    {name:8} {f'password {password}' if password else other}")
         self.stdout.write(f"\n  Ctrl-C ends {self.ends}.\n\n")
         self.stdout.flush()
 
