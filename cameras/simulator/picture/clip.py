@@ -35,7 +35,7 @@ class ClipPicture:
         self._frames = self._loop()
         try:
             first = next(self._frames)
-        except (av.FFmpegError, IndexError) as error:
+        except av.FFmpegError as error:
             raise NotAVideo(file) from error
         self.width = width or first.width // 2 * 2
         self.height = height or first.height // 2 * 2
@@ -62,6 +62,8 @@ class ClipPicture:
         while True:
             frame = None
             with av.open(self._file) as container:
+                if not container.streams.video:
+                    raise NotAVideo(self._file)
                 stream = container.streams.video[0]
                 self.rate = stream.average_rate or self.rate
                 for frame in container.decode(stream):

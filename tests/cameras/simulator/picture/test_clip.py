@@ -1,5 +1,6 @@
 """A clip in a loop."""
 
+import wave
 from pathlib import Path
 
 import av
@@ -70,7 +71,11 @@ def test_a_deleted_clip_ends_its_connections(
 def test_a_file_that_is_not_a_video_is_refused(simulator: Simulator, tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a video")
-    for file in (text, tmp_path / "missing.mp4", tmp_path):
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as written:
+        written.setparams((1, 2, 8000, 0, "NONE", ""))
+        written.writeframes(bytes(16_000))
+    for file in (text, sound, tmp_path / "missing.mp4", tmp_path):
         with pytest.raises(NotAVideo, match="not a readable video"):
             simulator.add(SimulatedCamera("Clip", "clip", file=file))
     assert simulator.add(SimulatedCamera("Scene", "clip", 320, 180)).connections == 0
