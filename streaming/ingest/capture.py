@@ -116,14 +116,13 @@ class Capture:
                     self._follow(source, relay)
                 continue
             except CaptureError as error:
-                failures = 1 if self.frames_read > before else failures + 1
                 failure = error.failure
-                if failures == 1:
-                    logger.warning("Camera %s: %s", source, error.reason)
             except Exception:
-                failures += 1
                 failure = UNREADABLE
                 logger.exception("Reading the camera %s failed; it is opened again", source)
+            failures = 1 if self.frames_read > before else failures + 1
+            if failures == 1 and failure is not UNREADABLE:
+                logger.warning("Camera %s: %s", source, failure.reason)
             self._report(failures, failure.cause, failure.reason, failure.problem)
             relay.publish_loss(failures, failure.cause, failure.reason)
             self._stop.wait(BACK_OFF[min(failures, len(BACK_OFF)) - 1])

@@ -17,6 +17,7 @@ from cameras.sources import CameraSource
 from streaming.ingest import arrivals, capture
 from streaming.ingest.access_units import START
 from streaming.ingest.condition import State
+from streaming.ingest.frames import Frame
 from streaming.ingest.reader import CaptureError, Reader
 from tests.servers import PATIENCE, ROOT, wait_until
 from tests.streaming.ingest.watched import TIMEOUTS, Watched, size_of, watching
@@ -144,6 +145,29 @@ def test_a_camera_that_disconnects_is_reopened_with_a_new_epoch(camera: Simulate
         assert watched.until_jpeg(lambda frame: frame.epoch > 0).epoch == 1
         states = [(condition.state, condition.failures) for condition in watched.conditions]
         assert states == [(State.LIVE, 0), (State.RECONNECTING, 1), (State.LIVE, 0)]
+
+
+def test_a_fault_of_the_program_after_pictures_is_the_first_failure_in_a_row_each_time(
+    camera: SimulatedCamera, quick: None
+) -> None:
+    with watching(camera.url, "low") as watched:
+
+        def fail_once(frame: Frame) -> None:
+            watched.on_frame = watched.frames.append
+            raise RuntimeError
+
+        for _ in range(2):
+            watched.until_jpeg()
+            watched.on_frame = fail_once
+            wait_until(lambda: watched.on_frame != fail_once, PATIENCE, "a picture has failed")
+        watched.until_jpeg()
+        assert [(condition.state, condition.failures) for condition in watched.conditions] == [
+            (State.LIVE, 0),
+            (State.RECONNECTING, 1),
+            (State.LIVE, 0),
+            (State.RECONNECTING, 1),
+            (State.LIVE, 0),
+        ]
 
 
 def test_a_camera_that_refuses_is_retried_with_backoff_and_each_failure_is_reported(
