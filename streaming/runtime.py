@@ -188,11 +188,14 @@ class Runtime:
         return [stream.viewing for stream in self.streams if stream.viewing is not None]
 
     def _describe(self) -> dict[str, Any]:
-        """Returns the description of this worker in its reports: host, process, start (Unix ms) and cameras."""
+        """Returns the description of this worker in its reports: host, process, start (Unix ms), viewers (number of
+        streams that have a slot), and cameras.
+        """
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started": self.started,
+            "viewers": sum(stream.admitted for stream in self.streams),
             "cameras": self.hub.conditions(),
         }
 

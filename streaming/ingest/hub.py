@@ -172,7 +172,7 @@ class Hub:
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
-        """Camera id -> state (the best), viewers (number), frames_per_second (the highest) of its streams open here."""
+        """Camera id -> state (the best) and frames_per_second (the highest) of its streams open here."""
         streams = itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera)
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
@@ -213,10 +213,9 @@ def _camera(active: ActiveCamera) -> str:
 
 
 def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
-    """Returns the best state, the number of viewers and the highest frames/s of one camera's streams, ready for JSON."""
+    """Returns the best state and the highest frames/s of one camera's streams, ready for JSON."""
     return {
         "state": max((active.condition.state for active in streams), key=WORST_FIRST.index).value,
-        "viewers": sum(len(active.feeds) for active in streams),
         "frames_per_second": round(max(active.capture.rate for active in streams), 1),
     }
 

@@ -206,11 +206,10 @@ class UsageReport:
 
 
 def _worker_row(report: Row) -> Row:
-    cameras = report.get("cameras", {})
     return {
         **{name: report.get(name) for name in ("host", "pid", "started", "seen")},
-        "cameras": len(cameras),
-        "viewers": sum(camera["viewers"] for camera in cameras.values()),
+        "cameras": len(report.get("cameras", {})),
+        "viewers": report.get("viewers", 0),
         "mbps": round(report.get("mbps", 0.0), 2),
     }
 

@@ -33,6 +33,12 @@ def state_of(session: Session, camera: str) -> object:
     return session.json("/api/v1/cameras/stream/metrics")["cameras"].get(camera, {}).get("state")
 
 
+def shown(admin: Session) -> tuple[list[str], int]:
+    """Returns the qualities of the viewers, and the number of workers."""
+    usage = admin.json(USAGE)
+    return [row["quality"] for row in usage["viewers"]], len(usage["workers"])
+
+
 def slots_in_use(session: Session) -> int:
     return session.json("/api/v1/cameras/stream/metrics")["gate"]["in_use"]  # type: ignore[no-any-return]
 
@@ -152,14 +158,32 @@ async def test_system_shows_who_watches_what_within_two_seconds(
     id = installation.add_camera("Yard", camera.url)
     async with Stream(session, id, "?quality=low") as stream:
         await stream.live()
-        # The viewer of the test before may still be listed.
-        await eventually(lambda: [row["quality"] for row in admin.json(USAGE)["viewers"]] == ["low"], 2)
+        # The viewer of the test before may still be listed, and a new worker's first report be missing.
+        await eventually(lambda: shown(admin) == (["low"], 1), 2)
         usage = admin.json(USAGE)
         (row,) = usage["viewers"]
         assert (row["user"], row["camera"], row["quality"], row["address"]) == ("viewer", "Yard", "low", "127.0.0.1")
         assert row["worker"] == usage["workers"][0]["id"]
         await stream.send({"type": "quality_change", "quality": "high"})
         await eventually(lambda: admin.json(USAGE)["viewers"][0]["quality"] == "high", 2)
+
+
+async def test_whoever_waits_for_a_still_is_no_viewer_of_the_worker(
+    installation: Site, session: Session, admin: Session, camera: SimulatedCamera
+) -> None:
+    def figures() -> set[tuple[int, int]]:
+        return {(worker["cameras"], worker["viewers"]) for worker in admin.json(USAGE)["workers"]}
+
+    await eventually(lambda: {viewers for _, viewers in figures()} == {0}, 2)  # that of the test before has left
+    camera.fault = Fault.SILENT
+    path = f"/api/v1/cameras/{installation.add_camera('Yard', camera.url)}/stream/snapshot"
+    still = asyncio.create_task(asyncio.to_thread(session.get, path))
+    told = set()
+    while not still.done():
+        told |= figures()
+        await asyncio.sleep(0.1)
+    assert any(cameras for cameras, _ in told), "the camera is being opened"
+    assert {viewers for _, viewers in told} == {0}
 
 
 def test_system_is_an_entry_of_settings_and_asks_for_the_permission(installation: Site, admin: Session) -> None:
