@@ -188,9 +188,7 @@ class Runtime:
         return [stream.viewing for stream in self.streams if stream.viewing is not None]
 
     def _describe(self) -> dict[str, Any]:
-        """Returns the description of this worker in its reports: host, process, start (Unix ms), viewers (number of
-        streams that have a slot), and cameras.
-        """
+        """Returns what this worker's reports say of it: host, process, start (Unix ms), viewers (slots), and cameras."""
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),

@@ -111,11 +111,11 @@ class Keeper:
 
     def _finish(self, slot: Slot) -> None:
         if slot.reply_lost:  # its acquire was perhaps sent on another connection, and may arrive after this release
-            asyncio.get_running_loop().call_later(RELEASE_AGAIN, self._release_again, slot)
+            asyncio.get_running_loop().call_later(RELEASE_AGAIN, self._forget_lost_reply, slot)
         elif slot.id in self._returning:
             self._returned[slot.id] = self._returning.pop(slot.id)
 
-    def _release_again(self, slot: Slot) -> None:
+    def _forget_lost_reply(self, slot: Slot) -> None:
         slot.reply_lost = False
         self._wake.set()
 

@@ -55,7 +55,7 @@ class LeaseScripts:
     async def acquire(self, slot: Slot, *, reentry: bool) -> list[Any]:
         """Ask Redis for the lease of a slot (the right to one stream). Returns [outcome, generation, *facts].
 
-        The outcome is "granted", "waits" (in line for a slot), "wait" (until Redis has recovered from a loss of data),
+        The outcome is "granted", "waits" (in line for a slot), "recovering" (Redis, from a loss of data),
         or a refusal: "full", "budget", "line_full", "blocked", or "lost" (too late for a re-entry). The facts are the
         values that acquire.lua lists for it, such as the streams in use. The generation is an id that changes when
         Redis loses data. `reentry`: the worker held this lease before such a loss.
@@ -75,7 +75,7 @@ class LeaseScripts:
             arguments.append(json.dumps(options))
         sent_at = lease_clock()
         answer = await self._store.run("gate/acquire", keys, arguments)
-        if answer[0] == "wait":  # perhaps because Redis's clock has stepped: that must not begin another grace
+        if answer[0] == "recovering":  # perhaps because Redis's clock has stepped: that must not begin another grace
             self._ahead_ms = answer[3] - sent_at * 1000
         return answer
 

@@ -25,15 +25,12 @@ def lease_clock() -> float:
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of concurrent streams: the maximum size of the Redis set `key`, which has a lease for each of them.
-
-    `refusal`: the error that is raised when the set is full. `trial`: the maximum in a dry run, which refuses nobody.
-    """
+    """A limit of concurrent streams: the maximum size of the Redis set `key`, which has a lease for each of them."""
 
     key: str
     maximum: int  # 0: unlimited
     refusal: type[LimitReachedError] = LimitReachedError  # raised when the set is full
-    trial: int = 0  # limit of the dry run (tested, not enforced), 0: unlimited
+    trial: int = 0  # the maximum in a dry run, which refuses nobody; 0: unlimited
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,11 @@ class Kind(IntEnum):
 class Asking:
     """How a viewer asks for a slot (the right to one stream): whether they wait in line for it, in which class, and
     which former stream's slot or place in the line they take over.
-
-    `most`: how many viewers of all workers may be in line. `seconds`: the longest wait.
     """
 
     wait: bool = False  # for a slot, in line, instead of being refused
     kind: Kind = Kind.ORDINARY
-    most: int = 0  # how many may be in line; 0: nobody new
+    most: int = 0  # how many viewers of all workers may be in line; 0: nobody new
     seconds: float = 0.0  # how long to wait in line at most; 0: not at all
     resume: str = ""  # id of the lease or entry in line that this viewer had until a moment ago
     replace: str = ""  # id of a lease of the same user that shall end for this one; ignored with `resume`
@@ -97,11 +92,7 @@ PLAIN = Asking()
 
 @dataclass(frozen=True)
 class Place:
-    """The position of a viewer in the line of those who wait for a slot, and the error of the limit in their way.
-
-    `position`: from 1, or 0 if a stream of their own ends for them. `waiting`: viewers in line. `since`: when the
-    viewer asked for a slot, in Unix ms.
-    """
+    """The position of a viewer in the line of those who wait for a slot, and the error of the limit in their way."""
 
     position: int  # from 1; 0: a viewing of their own ends and hands over its slot
     waiting: int  # viewers in line
@@ -132,29 +123,20 @@ class Holder:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many slots are in use at one moment, one for each stream, and how many viewers wait for one.
-
-    `recovering`: new viewers wait because Redis is new or has lost data. `ordinary`: slots of users who may not use the
-    reserved ones. `counted`: kbit/s that all streams are counted with. `stills`: kbit/s of one worker's still pictures.
-    """
+    """How many slots are in use at one moment, one for each stream, and how many viewers wait for one."""
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data
     in_use: int
     ordinary: int  # holders that may not use reserved slots
     counted: int  # kbit/s that all streams together are counted with; 0 unless asked for
-    stills: int  # kbit/s of the stills of the worker that asks, as it reported them
+    stills: int  # kbit/s of the still pictures of the worker that asks, as it reported them
     waiting: int  # viewers in line for a slot
 
 
 @dataclass(frozen=True)
 class Usage:
-    """All streams that hold slots (`holders`, by lease id), and the reports of all workers (by worker id) at one
-    moment.
-
-    `recovering`: new viewers wait because Redis is new or has lost data. `ordinary`: streams of users who may not use
-    the reserved slots. `counted`: kbit/s that all streams are counted with.
-    """
+    """All streams that hold slots, and the reports of all workers, at one moment."""
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data

@@ -1,7 +1,8 @@
 """The gate: how many streams may be watched at once, exact over every worker and host.
 
 A *slot*, the right to one stream, is a lease: a member of one or more sets of limited size in Redis, scored by its end
-by Redis's clock. No counter exists that could drift. The promises, each with its test in tests/streaming/gate:
+by Redis's clock. No counter of streams exists that could drift. The promises, each with its test in
+tests/streaming/gate:
 
 - One Lua script admits a viewer to all these sets, or to none and says why.
 - The id of a lease is made before the call, so a repeated acquire counts once.
@@ -189,11 +190,11 @@ class SlotContext:
                     slot.in_use = facts[0]
                     slot.would_refuse = would_refuse(slot.terms, *facts[1:])
                     return
-                if outcome not in ("wait", "waits"):
+                if outcome not in ("recovering", "waits"):
                     raise refusal(slot.terms, outcome, facts)
                 if waiter is None and slot.asking.may_wait:
                     waiter = self._line.enter(slot, self._on_place)
-                if outcome == "wait":
+                if outcome == "recovering":
                     await self._wait_for_data(facts[0] / 1000)
                 elif waiter is not None:
                     await self._wait_in_line(waiter, *facts)

@@ -41,7 +41,7 @@ class Waiter:
         """Note the viewer's new place in the line, for `wait` to report. Sets its position to 0 if the viewer waits
         to take over a stream of their own, ahead of the line.
         """
-        takes_over = (self.slot.order or 0) < 0  # from a viewing of their own, ahead of the line
+        takes_over = self.slot.order < 0  # from a viewing of their own, ahead of the line
         self.place = replace(place, position=0) if takes_over else place
         self._news.set()
 

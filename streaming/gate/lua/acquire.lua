@@ -22,7 +22,7 @@
 --         {'waits', generation, order, place in the line (from 1), and one of the two answers above without generation}
 --         {'line_full', generation, waiting}
 --         {'blocked', generation, ms, message}
---         {'wait', generation, ms until new viewers are admitted, now in Unix ms}  who may wait has a place in the line, too
+--         {'recovering', generation, ms until new viewers are admitted, now in Unix ms}  who may wait has a place in the line, too
 --         {'lost', generation}  the re-entry came after the grace
 -- Cost: O(sets * log leases), and what `promote` gives to those who wait; with a budget that no report of the last seconds has
 --       recounted also O(leases of the server)
@@ -52,7 +52,7 @@ local is_plain = has_room and not reentry and only_waits and is_whole and (lates
   and redis.call('GET', generation_key .. ':run') == token and redis.call('EXISTS', block, line, line .. ':tickets') == 0
 local dry_run = {0}
 if not is_plain then
--- Includes gate/leases, gate/generation, gate/rates, gate/admission
+-- Includes gate/leases, gate/generation, gate/rates, gate/room
   local store = store_of(server_set)
   options = options or {}
   local budget, trial_budget, rate_field, estimate = options.budget or 0, options.trial_budget or 0, options.field, options.estimate
@@ -95,7 +95,7 @@ if not is_plain then
 
   local is_closed = reentry ~= (now < ready_at) and not is_held()
   if is_closed and reentry then return {'lost', token} end
-  if is_closed and not options.wait then return {'wait', token, ready_at - now, now} end
+  if is_closed and not options.wait then return {'recovering', token, ready_at - now, now} end
   local is_blocked_or_waited_for = redis.call('EXISTS', block, line) > 0  -- one call, which mostly finds neither
   if is_blocked_or_waited_for and not is_closed and not reentry then
     local message = redis.call('GET', block)
@@ -129,7 +129,7 @@ if not is_plain then
     if is_closed then
       wait_in(server_set)
       set_limits()
-      return {'wait', token, ready_at - now, now}
+      return {'recovering', token, ready_at - now, now}
     end
     if anybody_waits and not reentry then
       local queues = queues_of(line, sets)  -- before a budget is withdrawn

@@ -1,4 +1,4 @@
--- Includes gate/leases, gate/generation, gate/rates, gate/admission, gate/enter, gate/line
+-- Includes gate/leases, gate/generation, gate/rates, gate/room, gate/enter, gate/line
 -- Keep the tickets of one worker, and once in a while give what became free unnoticed (leases that have expired, a limit
 -- that was raised, bandwidth) to those who wait.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the server's set

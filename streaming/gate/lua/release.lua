@@ -27,7 +27,7 @@ end
 if redis.call('ZCARD', line) == 0 then return removed end
 
 -- The rest is not even defined if nobody waits: Lua would make its functions anew in each call, and collect them in the next.
--- Includes gate/generation, gate/rates, gate/admission, gate/enter, gate/line
+-- Includes gate/generation, gate/rates, gate/room, gate/enter, gate/line
 for _, id in ipairs(ids) do
   local ticket = remove_ticket(line, id)
   if ticket then may_come_back(id, string.format('%.0f', ticket.order)) end

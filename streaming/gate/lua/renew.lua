@@ -1,4 +1,4 @@
--- Includes gate/leases, gate/generation, gate/rates, gate/admission, gate/enter, gate/line
+-- Includes gate/leases, gate/generation, gate/rates, gate/room, gate/enter, gate/line
 -- Renew the leases of one worker. A lease that is gone is reported, and never added again.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the limited sets, the server's first
 -- ARGV  1 lease in ms, 2 grace in ms, 3 longest grace of other workers in ms, 4 latest time that Redis's clock may show now

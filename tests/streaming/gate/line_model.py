@@ -204,7 +204,7 @@ class LineModel(FairModel):
         answer = self.run(
             "gate/acquire", [*STORE_KEYS, BLOCKS + viewer.user, *viewer.sets], self.arguments(viewer, reentry)
         )
-        assert (answer[0] == "wait") == (not is_open and not there and not reentry)
+        assert (answer[0] == "recovering") == (not is_open and not there and not reentry)
         assert (answer[0] == "lost") == (is_open and not there and reentry)
         after = self.line()
         former = viewer.former[1] if viewer.former else ""
@@ -223,7 +223,7 @@ class LineModel(FairModel):
             assert len(self.observed.unexpired(SERVER_SET)) <= answer[2]
         elif answer[0] == "line_full":
             assert viewer.wait and len(before.orders) >= MOST and viewer.id not in after.orders
-        elif answer[0] not in ("wait", "lost"):
+        elif answer[0] not in ("recovering", "lost"):
             assert answer[0] in ("full", "budget")
             assert reentry or (not viewer.wait and viewer.id not in after.orders)  # old data may hold an old ticket
         looked = {*viewer.sets, BUDGET}

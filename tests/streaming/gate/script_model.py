@@ -115,7 +115,7 @@ class ScriptModel(RuleBasedStateMachine):
             assert key == next(key for key in lease.sets if self.count(key) >= self.limits.now[key])
             assert answer[4:6] == [self.count(key), self.limits.now[key]]
             assert 0 < answer[6] <= LEASE_MS
-        elif expected == "wait":
+        elif expected == "recovering":
             assert 0 < answer[2] <= LEASE_MS
 
     def expected(self, lease: Lease, *, reentry: bool) -> str:
@@ -124,7 +124,7 @@ class ScriptModel(RuleBasedStateMachine):
         if reentry and self.generation == "open":
             return "lost"
         if not reentry and self.generation != "open":
-            return "wait"
+            return "recovering"
         full = any(self.count(key) >= self.limits.now[key] for key in lease.sets)
         return "full" if full else "granted"
 

@@ -1,4 +1,4 @@
--- Stands before the scripts that admit leases.
+-- Tells whether the limited sets and the budget have room. Stands before the scripts that admit leases.
 
 -- Returns the first six keys of such a script by name, and the server's set.
 local function store_of(server_set)
