@@ -1,8 +1,8 @@
 """Reads each camera once for all its viewers.
 
 `hub.py` has one `ActiveCamera` for each open stream of a camera (main stream or substream). Its `Capture` is a thread
-that reads the stream, and reconnects when the camera is lost. Each of its `Feed`s serves one viewer. `condition.py` has
-the states of a camera's connection.
+that reads the stream, and reconnects when the camera is lost. Each of its `Feed`s serves one viewer, or takes a still.
+`condition.py` has the states of a camera's connection.
 
 The route of a frame: `camera_proxy.py` (bytes from the camera) -> `capture.py` (reads them with OpenCV) ->
 `access_units.py` (coded pictures) -> `video.py` (H.264 and H.265 unchanged, or JPEG by `pictures.py`) ->

@@ -47,7 +47,7 @@ class Passing:
     def push(self, data: bytes, presented_at: float, read_at: float = 0.0) -> list[AccessUnit]:
         return [AccessUnit(data, self._codec == "mjpeg", presented_at, read_at=read_at)]
 
-    def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
+    def release_if(self, is_whole: Callable[[bytes], bool]) -> list[AccessUnit]:
         return []
 
     def hold_keyframes(self) -> None:
@@ -112,12 +112,12 @@ class H264:
         self._held = unit if (kind in self.syntax.keys) in self._splits else None
         return self._drop_undecodable(done if self._held else [*done, unit])
 
-    def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
+    def release_if(self, is_whole: Callable[[bytes], bool]) -> list[AccessUnit]:
         """Returns the first keyframe now if it waits for a second half but is whole; else an empty list.
 
-        `is_whole(codec, data)` tells whether a picture is whole. `codec`: FFmpeg's name.
+        `is_whole` tells whether a keyframe is whole.
         """
-        if self._proven or self._held is None or not is_whole("h264", self._held.data):
+        if self._proven or self._held is None or not is_whole(self._held.data):
             return []
         unit, self._held, self._proven, self._splits = self._held, None, True, set()
         return [unit]
@@ -200,5 +200,5 @@ class H265(H264):
 
     syntax = nal_syntax.H265
 
-    def release_if(self, is_whole: Callable[[str, bytes], bool]) -> list[AccessUnit]:
-        return []  # tried with H.264 only
+    def release_if(self, is_whole: Callable[[bytes], bool]) -> list[AccessUnit]:
+        return []  # whether it is whole, only a decoder of H.264 tells

@@ -34,11 +34,11 @@ class CameraEvents:
     on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
     on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
     # Stream id, each condition of its connection, and the facts of its video if this worker is connected to the camera.
-    on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda camera, condition, facts: None
+    on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda stream, condition, facts: None
 
 
 class Feed:
-    """One viewer's view of a camera: their queue of frames (`mailbox`), and the camera's connection state.
+    """A camera's frames for one viewer, or for a still: a queue of frames (`mailbox`), and the connection's state.
 
     `camera`: the camera's stream that the frames come from. `take_over` changes it. `quality`: the wanted one, a key of
     QUALITIES; "original" is that stream's own video. `formats`: those that the viewer plays. Video in other formats is

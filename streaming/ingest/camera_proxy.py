@@ -45,7 +45,7 @@ PROBLEMS |= {REASONS[404]: Problem.NO_SUCH_PATH, NO_ANSWER: Problem.UNREACHABLE}
 
 
 def problem_of(reason: str) -> Problem:
-    """Returns the failure's kind by `reason`, the text in `CameraProxy.problem`; NO_PICTURE if not in `PROBLEMS`."""
+    """Returns the failure's kind by `reason`, the text in `CameraProxy.reason`; NO_PICTURE if not in `PROBLEMS`."""
     return PROBLEMS.get(reason, Problem.NO_PICTURE)
 
 
@@ -68,7 +68,7 @@ class CameraProxy:
         self._source, self._timeout, self._networks = source, timeout, networks
         self._most = largest_picture + IN_SOCKETS  # bytes without a picture
         self._passed = 0  # bytes since FFmpeg returned the last picture
-        self.problem = ""  # why the camera cannot be read, for administrators, if the proxy knows
+        self.reason = ""  # why the camera cannot be read, for administrators, if the proxy knows
         self._parts = urlsplit(source.url)
         self._is_rtsp = self._parts.scheme.lower().startswith("rtsp")
         self._ends = PictureEnds({})
@@ -137,16 +137,16 @@ class CameraProxy:
         try:
             yield
         except (ProxyError, ConnectError) as error:
-            self.problem = str(error)
+            self.reason = str(error)
             raise
         except OSError as error:
-            if self.problem == NO_ANSWER and not isinstance(error, TimeoutError):
-                self.problem = ""  # it disconnected instead
+            if self.reason == NO_ANSWER and not isinstance(error, TimeoutError):
+                self.reason = ""  # it disconnected instead
             raise
 
     def _ask(self, camera: Connection, request: bytes) -> None:
         """Send a request. Until its reply, `problem` is "no answer": FFmpeg may time out before the proxy does."""
-        self.problem = NO_ANSWER
+        self.reason = NO_ANSWER
         camera.sendall(request)
 
     @contextlib.contextmanager
@@ -208,9 +208,9 @@ class CameraProxy:
         status = status_of(reply)
         if 300 <= status < 400:
             raise ProxyError(REDIRECT)
-        self.problem = REASONS.get(status, "" if status < 400 else f"The camera answered with status {status}.")
+        self.reason = REASONS.get(status, "" if status < 400 else f"The camera answered with status {status}.")
         if status == 401 and not (self._source.username or self._source.password):
-            self.problem = NO_LOGIN
+            self.reason = NO_LOGIN
         return UNWANTED.sub(rb"x-\1:", reply)
 
     def _pump(self, client: socket.socket, camera: Connection) -> None:

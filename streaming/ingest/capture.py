@@ -159,7 +159,7 @@ class Capture:
                 if reader.splits_keyframes:
                     units.hold_keyframes()
                 if reader.is_after_loss:
-                    video.cut_shortly()
+                    video.cut_if_short()
                     relay.missed()
                 done = units.push(data, reader.presented_at, read_at)
                 for unit in done or units.release_if(is_whole):

@@ -68,7 +68,7 @@ class Mailbox:
         """Deliver a new frame by the callback of `deliver_to` if a task waits and no frame before it was dropped. Else,
         or if the callback returns False, queue it. Drop it if frames that it needs are missing."""
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
-            self._drop_all()
+            self.clear()
         if self._needs_key and not frame.flags & Flag.KEY:
             self.dropped += 1
             return
@@ -84,7 +84,7 @@ class Mailbox:
         `group` has at least one frame. All but the newest are flagged BACKLOG: the viewer decodes, but does not show
         them.
         """
-        self._drop_all()
+        self.clear()
         *backlog, newest = group
         self._frames.extend(frame._replace(flags=frame.flags | Flag.BACKLOG) for frame in backlog)
         self._frames.append(newest)
@@ -100,11 +100,6 @@ class Mailbox:
         if (arrival := self._awaited) is not None:
             arrival.set_result(None)
 
-    def _drop_all(self) -> None:
-        self.dropped += len(self._frames)
-        self._frames.clear()
-        self._needs_key, self._backlog = True, 0
-
     def take_over(self, other: "Mailbox") -> None:
         """Drop all frames that wait, and continue with those of `other`, which must not be used any more."""
         self._frames = other._frames
@@ -114,7 +109,9 @@ class Mailbox:
 
     def clear(self) -> None:
         """Drop all frames that wait, and new ones up to the next keyframe (any JPEG is one)."""
-        self._drop_all()
+        self.dropped += len(self._frames)
+        self._frames.clear()
+        self._needs_key, self._backlog = True, 0
 
     async def arrival(self) -> None:
         """Wait until a frame is in the queue, without taking it. Returns at once if one is.

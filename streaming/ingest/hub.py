@@ -49,12 +49,12 @@ class Hub:
 
     @asynccontextmanager
     async def feed(
-        self, camera: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
+        self, stream: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
-        """Yields one viewer's feed of a stream while the block lasts. `camera`: id of the camera, plus "/sub" for a
+        """Yields a new feed of a stream while the block lasts. `stream`: id of the camera, plus "/sub" for a
         substream. `quality`: a key of QUALITIES. `formats`: those that the viewer plays. Raises CameraUnreachableError
         if too many streams are open here. If the camera does not answer, only the feed's condition tells that."""
-        active = await self._activate(camera, source)
+        active = await self._activate(stream, source)
         feed = Feed(active, quality, formats)
         try:
             active.join(feed)
@@ -77,13 +77,13 @@ class Hub:
                 on_arrival()
         self._let_linger(before)
 
-    async def release(self, camera: str) -> None:
-        """Close the stream `camera` (an id) unless viewers or other workers get it here. Wait for its release."""
-        active = self._cameras.get(camera)
+    async def release(self, stream: str) -> None:
+        """Close a stream, given by its id, unless viewers or other workers get it here. Wait for its release."""
+        active = self._cameras.get(stream)
         if active is not None and not active.feeds and not active.capture.is_followed:
             self._stop(active)
-        if camera in self._ending:
-            await asyncio.wait([self._ending[camera]])
+        if stream in self._ending:
+            await asyncio.wait([self._ending[stream]])
 
     def change_sources(self, streams: Streams) -> None:
         """Read the camera's open streams from the addresses and credentials in `streams`, if these have changed."""
@@ -91,13 +91,13 @@ class Hub:
             if source is not None and id in self._cameras:
                 self._cameras[id].change_source(source)
 
-    async def _activate(self, camera: str, source: CameraSource) -> ActiveCamera:
-        while camera in self._ending:  # its thread has to release the camera first: many allow one connection only
-            await asyncio.wait([self._ending[camera]])
-        active = self._cameras.get(camera)
+    async def _activate(self, stream: str, source: CameraSource) -> ActiveCamera:
+        while stream in self._ending:  # its thread has to release the camera first: many allow one connection only
+            await asyncio.wait([self._ending[stream]])
+        active = self._cameras.get(stream)
         if active is None:
             await self._make_room()
-            active = self._cameras.get(camera) or self._start(camera, source)
+            active = self._cameras.get(stream) or self._start(stream, source)
         active.cancel_linger()
         active.change_source(source)
         return active
@@ -112,14 +112,14 @@ class Hub:
         if self._ending:
             await asyncio.wait(self._ending.values(), return_when=asyncio.FIRST_COMPLETED)
 
-    def _start(self, camera: str, source: CameraSource) -> ActiveCamera:
-        open_relay = functools.partial(self._sharing.relay, camera) if self._sharing else no_sharing
-        active = ActiveCamera(camera, source, self._allowance, self._events, open_relay, self.known)
+    def _start(self, stream: str, source: CameraSource) -> ActiveCamera:
+        open_relay = functools.partial(self._sharing.relay, stream) if self._sharing else no_sharing
+        active = ActiveCamera(stream, source, self._allowance, self._events, open_relay, self.known)
         try:
             active.start(self._executor, self._ended)
         except FullError as error:
             raise CameraUnreachableError(f"This server already reads {self._most} cameras, the most it may.") from error
-        self._cameras[camera] = active
+        self._cameras[stream] = active
         return active
 
     def _let_linger(self, active: ActiveCamera) -> None:
@@ -166,9 +166,9 @@ class Hub:
         """The camera streams that are open here, or are being opened."""
         return list(self._cameras.values())
 
-    def own_formats(self, camera: str) -> frozenset[Format]:
-        """Formats in which the stream with the id `camera` may be sent unchanged: H.264 and H.265 if not known."""
-        active = self._cameras.get(camera)
+    def own_formats(self, stream: str) -> frozenset[Format]:
+        """Formats in which a stream, given by its id, may be sent unchanged: H.264 and H.265 if not known."""
+        active = self._cameras.get(stream)
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
@@ -186,9 +186,9 @@ class Hub:
     def is_open(self, stream: str) -> bool:
         return stream in self._cameras
 
-    def newest(self, camera: str) -> dict[str, Frame] | None:
-        """Quality -> newest JPEG of the stream with the id `camera`, of any age; may be empty. None: not live here."""
-        active = self._cameras.get(camera)
+    def newest(self, stream: str) -> dict[str, Frame] | None:
+        """Quality -> newest JPEG of a stream, given by its id, of any age; may be empty. None: not live here."""
+        active = self._cameras.get(stream)
         return active.newest if active is not None and active.condition.state is State.LIVE else None
 
     # At the end of the process.

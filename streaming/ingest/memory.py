@@ -8,9 +8,12 @@ import ctypes
 import os
 
 OPTIONS = {  # of glibc's mallopt (malloc.h)
-    -8: os.cpu_count() or 1,  # heaps that threads share. Default: eight per core, and each keeps its largest size
-    -3: 4 * 1024**2,  # bytes from which a block is mapped by itself and unmapped when freed. Default: up to 32 MB
-    -1: 16 * 1024**2,  # free bytes that stay at the end of a heap
+    # M_ARENA_MAX: heaps that threads share. Default: eight per core, and each keeps its largest size.
+    -8: os.cpu_count() or 1,
+    # M_MMAP_THRESHOLD: bytes from which a block is mapped by itself and unmapped when freed. Default: up to 32 MB.
+    -3: 4 * 1024**2,
+    # M_TRIM_THRESHOLD: free bytes that stay at the end of a heap.
+    -1: 16 * 1024**2,
 }
 _libc = ctypes.CDLL(None)
 

@@ -77,12 +77,11 @@ class Decoder:
         return pictures[-1] if pictures else None
 
 
-def is_whole(codec: str, data: bytes) -> bool:
-    """Returns whether `data` is a keyframe without missing parts, by decoding it. `codec`: FFmpeg's name.
-
-    Returns False also if the decoder returns no picture. For H.265, True may be wrong: FFmpeg ignores missing slices.
+def is_whole(data: bytes) -> bool:
+    """Returns whether `data` is an H.264 keyframe without missing parts, by decoding it. False also if the decoder
+    returns no picture. Of H.265 this cannot be told: FFmpeg ignores missing slices.
     """
-    decoder = Decoder(codec, at_once=True)
+    decoder = Decoder("h264", at_once=True)
     picture = decoder.decode(data)
     return picture is not None and not picture.is_corrupt
 

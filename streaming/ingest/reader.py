@@ -16,7 +16,7 @@ from streaming.ingest.access_units import MAX_UNIT_BYTES
 from streaming.ingest.camera_proxy import TOO_LARGE, CameraProxy, problem_of
 from streaming.ingest.camera_socket import ConnectError
 from streaming.ingest.codecs import codec_name
-from streaming.ingest.condition import Failure, Problem, VideoFacts
+from streaming.ingest.condition import UNREADABLE, Failure, Problem, VideoFacts
 from streaming.ingest.opencv import cv2
 from streaming.ingest.picture_ends import without_delimiters
 
@@ -81,9 +81,9 @@ class Reader:
         self.is_after_loss = False  # pictures in front of the last read are missing
         self._capture = cv2.VideoCapture(self._proxy.url, cv2.CAP_FFMPEG, parameters)
         if not self._capture.isOpened():
-            problem = self._proxy.problem
+            reason = self._proxy.reason
             self.close()
-            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), problem)
+            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), reason)
 
     def read(self) -> bytes:
         """Wait for the next access unit and return it. A few cameras' pictures come in two parts, one in each call.
@@ -92,9 +92,9 @@ class Reader:
         """
         done, data = self._capture.read()
         if not done or data is None or not data.size:
-            raise CaptureError(self._silence, self._proxy.problem)
+            raise CaptureError(self._silence, self._proxy.reason)
         if data.size > self._most:
-            raise CaptureError(self._silence, TOO_LARGE)
+            raise CaptureError(UNREADABLE.cause, TOO_LARGE)
         self._proxy.picture_came()
         self._silence = "The camera stopped sending pictures."
         unit, self._later, self.is_after_loss = without_delimiters(data.tobytes())

@@ -31,7 +31,7 @@ from streaming.store.keys import name_of
 from streaming.store.scripts import ThreadStore
 
 BEAT = 0.25  # seconds between two renewals of what this worker reads and follows
-FOLLOWED_MS = 3000  # how long a reader publishes after the last sign of a follower
+FOLLOWED_MS = 3000  # how long a reader publishes after the last sign of a follower, and Redis keeps its pictures
 TRIES = 2  # failed openings in a row, after which a reader steps back: a follower may try
 STEPS_BACK = 3.0  # seconds for which it is no candidate then
 REDIS_TIMEOUT = 1.0  # seconds without an answer of Redis, after which each worker reads the camera itself
@@ -103,7 +103,7 @@ class RelayContext:
     worker: str
     store: ThreadStore  # Redis
     outbox: "Outbox[SharedRelay]"  # messages to be added to Redis streams
-    followed: FollowedStreams  # the Redis streams that this worker takes pictures from
+    followed_streams: FollowedStreams  # the Redis streams that this worker takes pictures from
     elect: "Callable[[list[SharedRelay]], None]"  # asks Redis who reads these cameras, and tells the relays
 
 
@@ -212,7 +212,7 @@ class SharedRelay(Relay):
 
     def follow(self) -> Iterator[Arrival | Loss | None]:
         if not self.reads:
-            with self._context.followed.stream(self.stream_key) as stream:
+            with self._context.followed_streams.stream(self.stream_key) as stream:
                 yield from self._news(stream)
 
     def _news(self, stream: FollowedStream) -> Iterator[Arrival | Loss | None]:

@@ -122,8 +122,8 @@ class Stills:
                 return still
             grab = self._grab(key)
             await asyncio.wait([grab], timeout=QUICK)
-            if self._sends(key):
-                return await grab
+            if self._sends(key):  # it keeps its place until the still is taken
+                await asyncio.wait([grab])
         return await grab
 
     def _sends(self, key: Key) -> bool:

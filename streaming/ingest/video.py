@@ -16,9 +16,8 @@ from streaming.ingest.streams import Shape
 
 GROUP_BYTES = 16_000_000  # of a GOP that is kept for new viewers
 GROUP_PICTURES = 1800  # of such a GOP: a minute of 30 frames/s
-# Seconds between keyframes. If it takes longer, pictures with a damaged reference are better than none.
-LONGEST_CUT = 4.0
-WITHOUT_KEY = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
+LONGEST_CUT = 4.0  # seconds between keyframes; with rarer ones, damaged pictures are better than none
+LONGEST_GOP = 10.0  # seconds without a keyframe, after which a camera whose GOP is not kept is served as JPEG
 OWN_FORMATS = {"h264": Format.H264, "hevc": Format.H265}  # FFmpeg's name -> format of video that is passed on
 LATER = 0.005  # seconds of decoding that may wait for the next picture to show: batches take a seventh less
 
@@ -82,7 +81,7 @@ class Video:
         self._listener = listener
         self._format = OWN_FORMATS.get(codec, Format.JPEG)  # of the camera's own video; JPEG: it is not passed on
         self._epoch = next_epoch()
-        self._without_key_since = time.monotonic()
+        self._last_key_at = time.monotonic()  # before the first keyframe: of the connection
         self._key_interval = 0.0  # seconds between the last two keyframes
         listener.on_group([])  # discard the GOP of the previous connection
         listener.on_own_format(self._format)
@@ -116,12 +115,12 @@ class Video:
         """Note that pictures are missing: pass on no H.264 or H.265 until the next keyframe."""
         self._is_cut = True
 
-    def cut_shortly(self) -> None:
+    def cut_if_short(self) -> None:
         """Note that pictures are missing: pass on no H.264 or H.265 until the next keyframe, if keyframes are frequent.
 
         If they are more than LONGEST_CUT seconds apart, damaged pictures are passed on.
         """
-        if max(self._key_interval, time.monotonic() - self._without_key_since) < LONGEST_CUT:
+        if max(self._key_interval, time.monotonic() - self._last_key_at) < LONGEST_CUT:
             self.cut()
 
     def join(self, units: list[AccessUnit]) -> None:
@@ -162,11 +161,11 @@ class Video:
         """Deliver a picture unchanged, if it fits into a message and the pictures that it depends on were delivered."""
         now, fits = time.monotonic(), _fits(unit)
         if unit.key:
-            self._key_interval, self._without_key_since = now - self._without_key_since, now
+            self._key_interval, self._last_key_at = now - self._last_key_at, now
         if unit.key or not fits:
             # A picture that is too large: JPEG until the next keyframe. A reader of an earlier version names no H.265.
             self._tell_own_format(fits and bool(self._codec_name))
-        elif not self.group and now - self._without_key_since > WITHOUT_KEY:
+        elif not self.group and now - self._last_key_at > LONGEST_GOP:
             self._tell_own_format(False)
         self._is_cut = not fits or (self._is_cut and not unit.key)
         if self._codec_name and not self._is_cut:

@@ -181,7 +181,7 @@ def test_a_camera_that_has_not_answered_yet_is_known_before_its_timeout(kind: st
     with silent(kind) as url:
         proxy = CameraProxy(CameraSource(url), 60, 1_000_000)
         threading.Thread(target=cv2.VideoCapture, args=(proxy.url, cv2.CAP_FFMPEG), daemon=True).start()
-        wait_until(lambda: proxy.problem == NO_ANSWER, PATIENCE, "the camera is asked")
+        wait_until(lambda: proxy.reason == NO_ANSWER, PATIENCE, "the camera is asked")
         proxy.close()
 
 

@@ -142,7 +142,7 @@ async def test_nothing_is_encoded_while_only_original_is_watched(hub: Hub, camer
 async def test_a_camera_that_sends_no_keyframes_any_more_is_served_as_jpeg_in_the_same_feed(
     hub: Hub, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "WITHOUT_KEY", 1.0)
+    monkeypatch.setattr(video, "LONGEST_GOP", 1.0)
     monkeypatch.setattr(video, "GROUP_PICTURES", 20)
     camera = add(simulator, intra_refresh=True)
     async with hub.feed("1", CameraSource(camera.url), "original", BOTH) as feed:

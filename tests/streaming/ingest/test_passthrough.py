@@ -125,7 +125,7 @@ def test_the_listener_is_told_in_which_format_the_video_is_passed_on(
 def test_a_camera_that_sends_no_keyframe_is_detected_and_gives_jpeg(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
-    monkeypatch.setattr(video, "WITHOUT_KEY", 0.5)
+    monkeypatch.setattr(video, "LONGEST_GOP", 0.5)
     camera = add(simulator, **{shape: True})
     with first_viewer(camera), watching(camera.url) as watched:
         until(lambda: changes(watched.own_formats) == [Format.H264, Format.JPEG], "the missing of keys is told")

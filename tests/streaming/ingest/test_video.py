@@ -111,7 +111,7 @@ def test_after_a_loss_viewers_wait_for_a_keyframe_that_is_near(
     monkeypatch.setattr(video, "LONGEST_CUT", longest)
     hand = Hand()
     hand.push(key(1), key(2), other(3))
-    hand.video.cut_shortly()
+    hand.video.cut_if_short()
     assert hand.push(other(5), key(6)) == passed
 
 
