@@ -83,7 +83,7 @@ class Reader:
         if not self._capture.isOpened():
             reason = self._proxy.reason
             self.close()
-            raise CaptureError(_why_not_opened(time.monotonic() - started, allowance), reason)
+            raise _error(_why_not_opened(time.monotonic() - started, allowance), reason)
 
     def read(self) -> bytes:
         """Wait for the next access unit and return it. A few cameras' pictures come in two parts, one in each call.
@@ -92,9 +92,9 @@ class Reader:
         """
         done, data = self._capture.read()
         if not done or data is None or not data.size:
-            raise CaptureError(self._silence, self._proxy.reason)
+            raise _error(self._silence, self._proxy.reason)
         if data.size > self._most:
-            raise CaptureError(UNREADABLE.cause, TOO_LARGE)
+            raise _error(self._silence, TOO_LARGE)
         self._proxy.picture_came()
         self._silence = "The camera stopped sending pictures."
         unit, self._later, self.is_after_loss = without_delimiters(data.tobytes())
@@ -148,6 +148,11 @@ class Reader:
     def close(self) -> None:
         self._capture.release()
         self._proxy.close()
+
+
+def _error(cause: str, reason: str) -> CaptureError:
+    """Returns the error with these texts for viewers and administrators, with another `cause` if that is wrong."""
+    return CaptureError(UNREADABLE.cause if reason == TOO_LARGE else cause, reason)
 
 
 def _why_not_opened(seconds: float, allowance: Allowance) -> str:

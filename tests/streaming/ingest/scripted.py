@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cameras.sources import CameraSource
+from streaming.ingest.condition import Failure
 from streaming.ingest.reader import Allowance, CaptureError, Reader
 from tests.certificates import make_certificate
 from tests.servers import PATIENCE, wait_until
@@ -186,6 +187,10 @@ def with_tls(port: int, folder: Path) -> Script:
 
 def why_not(url: str, allowance: Allowance = ALLOWANCE) -> str:
     """Read `url` until that fails. Returns the reason."""
+    return failure_of(url, allowance).reason
+
+
+def failure_of(url: str, allowance: Allowance) -> Failure:
     with pytest.raises(CaptureError) as raised:
         reader = Reader(CameraSource(url), allowance)
         try:
@@ -193,4 +198,4 @@ def why_not(url: str, allowance: Allowance = ALLOWANCE) -> str:
                 reader.read()
         finally:
             reader.close()
-    return raised.value.reason
+    return raised.value.failure

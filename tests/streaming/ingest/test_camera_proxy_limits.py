@@ -14,7 +14,7 @@ from streaming.ingest import camera_proxy
 from streaming.ingest.camera_proxy import TOO_LARGE
 from streaming.ingest.camera_socket import Connection
 from streaming.ingest.reader import Allowance, Reader
-from tests.streaming.ingest.scripted import Script, http, rtsp, rtsp_reply, server, why_not
+from tests.streaming.ingest.scripted import Script, failure_of, http, rtsp, rtsp_reply, server, why_not
 
 
 def endless(part: bytes) -> Iterator[bytes]:
@@ -79,7 +79,8 @@ def test_a_picture_above_the_limit_ends_the_connection(
 ) -> None:
     monkeypatch.setattr(camera_proxy, "IN_SOCKETS", 2_000_000)
     with server(script) as camera:
-        assert why_not(f"{scheme}://127.0.0.1:{camera.port}/", Allowance(20, 20, 1_000_000)) == TOO_LARGE
+        failure = failure_of(f"{scheme}://127.0.0.1:{camera.port}/", Allowance(20, 20, 1_000_000))
+    assert (failure.cause, failure.reason) == ("The camera's pictures cannot be read.", TOO_LARGE)
 
 
 def test_the_reason_is_known_before_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
