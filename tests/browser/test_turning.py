@@ -1,5 +1,6 @@
 """The live modal turns to the next and the previous camera, in the same slot."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,13 +80,17 @@ def by_swipe(page: Page, label: str) -> None:
     devtools = page.context.new_cdp_session(page)
     devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
 
-    def touch(kind: str, *x: float) -> None:
-        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": one, "y": y} for one in x]})
+    began = time.time()
 
-    touch("touchStart", start)
-    for share in range(1, 6):
-        touch("touchMove", start + (end - start) * share / 5)
-    touch("touchEnd")
+    def touch(kind: str, after: float, *x: float) -> None:
+        """`after`: seconds since the beginning, as the page is told: the test may take longer than a swipe may."""
+        points = [{"x": one, "y": y} for one in x]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": began + after})
+
+    touch("touchStart", 0, start)
+    for number in range(1, 6):
+        touch("touchMove", number / 20, start + (end - start) * number / 5)
+    touch("touchEnd", 0.3)
     devtools.detach()
 
 
