@@ -67,7 +67,8 @@ async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_came
     async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         await stream.until(lambda stream: bool(stream.pictures) and stream.pictures[-1].kind == H264)
         await until_count(stream, 2 * FPS)
-        video = [picture for picture in stream.pictures if picture.kind == H264]
+        pictures = list(stream.pictures)  # more come until the stream is closed
+    video = [picture for picture in pictures if picture.kind == H264]
     told = [message for message in stream.messages[: video[0].told] if message["type"] == "quality_changed"]
     sps = split(video[0].data)[0]
     assert told[-1] == {
@@ -78,7 +79,7 @@ async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_came
         "window": WINDOW,
     }
     assert stream.messages.count(told[-1]) == 1
-    assert video == stream.pictures[-len(video) :]  # nothing else in between
+    assert video == pictures[-len(video) :]  # nothing else in between
     assert [picture.seq for picture in video] == list(range(video[0].seq, video[0].seq + len(video)))
     assert video[0].flags & KEY and not any(picture.flags & DISCONTINUITY for picture in video[1:])
     assert [bool(picture.flags & KEY) for picture in video] == [is_idr(picture.data) for picture in video]

@@ -23,7 +23,7 @@ from cameras import demonstration
 from cameras.models import Camera
 from cameras.permissions import VIEWERS
 
-Logins = dict[str, str]  # user name -> password; "": another than that of the last run
+Logins = dict[str, str]  # user name -> password; "": it was changed, and is not known here
 
 
 class Command(BaseCommand):
