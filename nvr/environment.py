@@ -35,11 +35,13 @@ def read_address(name: str, schemes: tuple[str, ...]) -> str:
     text: str = env.str(name, default="").strip()
     scheme, separator, _ = text.partition("://")  # not by urlsplit: see streaming/store/addresses.py
     if text and not (separator and scheme.lower() in schemes):
-        # The message does not repeat the whole value, which may contain a password.
-        raise ImproperlyConfigured(
-            f"{name}={text.split(':', 1)[0]}:... is not valid: it must begin with {', '.join(s + '://' for s in schemes)}."
-        )
+        raise _wrong_address(name, text, f"it must begin with {', '.join(s + '://' for s in schemes)}")
     return text
+
+
+def _wrong_address(name: str, text: str, why: str) -> ImproperlyConfigured:
+    """Returns the error without the whole value `text`, which may contain a password."""
+    return ImproperlyConfigured(f"{name}={text.split(':', 1)[0]}:... is not valid: {why}.")
 
 
 def read_database(name: str, default: str) -> dict[str, Any]:
@@ -47,15 +49,13 @@ def read_database(name: str, default: str) -> dict[str, Any]:
     ImproperlyConfigured if the URL, or its `conn_max_age`, is wrong.
     """
     text = read_address(name, ("sqlite", "postgres", "postgresql"))
-    example = (
-        "postgres://user:password@host:5432/database, with / ? # % and @ of the password as %2F %3F %23 %25 and %40"
-    )
     try:
         database: dict[str, Any] = env.db_url_config(text or default)
     except ValueError:  # its message may contain a part of the password
-        raise ImproperlyConfigured(
-            f"{name}={text.split(':', 1)[0]}:... is not valid: it must be like {example}."
-        ) from None
+        right = (
+            "postgres://user:password@host:5432/database, with / ? # % and @ of the password as %2F %3F %23 %25 and %40"
+        )
+        raise _wrong_address(name, text, f"it must be like {right}") from None
     age = database.get("CONN_MAX_AGE")
     if not isinstance(age, int | None):
         raise ImproperlyConfigured(f"{name}: conn_max_age={age} is not valid: it must be a whole number of seconds.")
@@ -67,7 +67,7 @@ def read_redis(name: str) -> str:
     try:
         service_of(text)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={text.split(':', 1)[0]}:... is not valid: {error}.") from None
+        raise _wrong_address(name, text, str(error)) from None
     return text
 
 

@@ -145,7 +145,7 @@ class CameraProxy:
             raise
 
     def _ask(self, camera: Connection, request: bytes) -> None:
-        """Send a request. Until its reply, `problem` is "no answer": FFmpeg may time out before the proxy does."""
+        """Send a request. Until its reply, `reason` is "no answer": FFmpeg may time out before the proxy does."""
         self.reason = NO_ANSWER
         camera.sendall(request)
 

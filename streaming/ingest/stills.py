@@ -80,18 +80,18 @@ class Stills:
             target = _target(self._hub, replace(streams, sub=None), quality)
         return await self.take(target.id, target.source, target.quality, user)
 
-    async def take(self, camera: str, source: CameraSource, quality: str, user: str) -> Still:
+    async def take(self, stream: str, source: CameraSource, quality: str, user: str) -> Still:
         """Returns the current still of one stream of a camera, or a new one.
 
-        `camera`: the id of the stream (main or substream). `quality`: a key of QUALITIES. `user`: the id of the user
+        `stream`: its id (main stream or substream). `quality`: a key of QUALITIES. `user`: the id of the user
         who asks. Raises CameraUnreachableError if the camera cannot be opened, no frame comes within the timeout, or an
         attempt failed in the last RETRY seconds. Raises UnavailableError if too many other cameras are being opened for
         stills.
         """
-        key = camera, source, quality
+        key = stream, source, quality
         if (still := self._known(key)) is not None:
             return still
-        if key in self._grabs or self._hub.newest(camera) is not None:
+        if key in self._grabs or self._hub.newest(stream) is not None:
             task = self._grab(key)
         else:
             task = _one(self._turns, (key, user), lambda: self._in_turn(key, user))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import Session
-from tests.servers import ROOT, START_SECONDS, Site, environment_of, free_port, wait_until
+from tests.servers import PASSWORD, ROOT, START_SECONDS, Process, Site, environment_of, free_port, wait_until
 
 EXPLANATION = b"The black and white strip at the top of a picture is a clock"
 
@@ -29,14 +29,13 @@ def running(folder: Path, cameras: int) -> Iterator[str]:
     """Runs it. Yields the server's URL, without a path. What it prints goes to `printed.txt` in `folder`."""
     port = free_port()
     command = [sys.executable, "manage.py", "demo", "--cameras", str(cameras), "--port", str(port)]
-    with open(folder / "printed.txt", "wb") as printed:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment_of(folder), stdout=printed)
+    process = Process(command, environment_of(folder), folder / "printed.txt")
     try:
         base = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ready(base), 2 * START_SECONDS, "the server answers")
         yield base
     finally:
-        process.send_signal(signal.SIGINT)
+        process.signal(signal.SIGINT)
         process.wait(START_SECONDS)
 
 
@@ -62,15 +61,13 @@ def test_its_cameras_keep_their_port_and_the_page_explains_their_strip(tmp_path:
 
 
 @pytest.mark.timeout(120)
-def test_without_cameras_it_runs_and_it_prints_no_password_that_was_changed(tmp_path: Path) -> None:
-    environment = environment_of(tmp_path) | {"DJANGO_SUPERUSER_PASSWORD": "changed-since"}
-    for words in (["migrate"], ["createsuperuser", "--noinput", "--username", "admin", "--email", ""]):
-        subprocess.run([sys.executable, "manage.py", *words, "-v", "0"], cwd=ROOT, env=environment, check=True)
-    (tmp_path / "demo-logins.json").write_text('{"admin": "of-the-last-run", "viewer": "of-the-first-run"}')
-    with running(tmp_path, 0) as base:
-        assert Session(base, "viewer", "of-the-first-run").get("/")[0] == 200
-    printed = (tmp_path / "printed.txt").read_text()
-    assert "viewer   password of-the-first-run" in printed
+def test_without_cameras_it_runs_and_it_prints_no_password_that_was_changed(installation: Site) -> None:
+    logins = {"admin": "of-the-last-run", "viewer": PASSWORD}
+    (installation.folder / "demo-logins.json").write_text(json.dumps(logins))
+    with running(installation.folder, 0) as base:
+        assert Session(base, "viewer", PASSWORD).get("/")[0] == 200
+    printed = (installation.folder / "printed.txt").read_text()
+    assert f"viewer   password {PASSWORD}\n" in printed
     assert "of-the-last-run" not in printed
     assert "manage.py changepassword admin" in printed
 

@@ -72,7 +72,7 @@ def test_the_controls_of_a_wall_hide_in_full_screen_and_the_tiles_stay(cards: Pa
     becomes_live = cards.locator(".tile camera-viewer")
     expect(becomes_live).to_have_attribute("data-state", "live")
     cards.keyboard.press("f")
-    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), PATIENCE, "the wall fills it")
+    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), PATIENCE, "full screen")
     expect(head).to_have_css("opacity", "1")
     cards.wait_for_timeout(500)  # for the layout
     before = tile.bounding_box()
