@@ -43,9 +43,9 @@ class Delimited(NamedTuple):
 
 
 def without_delimiters(data: bytes) -> Delimited:
-    """Returns `data`, one read from FFmpeg, without the access unit delimiters that `PictureEnds` inserted.
-
-    The delimiters are at its front. They may tell the error of FFmpeg's time of the picture, and a loss before it.
+    """Returns what one read from FFmpeg, `data`, is without the access unit delimiters that `PictureEnds` inserted at its
+    front, and what these tell: how many microseconds to add to FFmpeg's time of the picture, and whether pictures in
+    front of it are missing.
     """
     found = DELIMITERS.match(data)
     if found is None:

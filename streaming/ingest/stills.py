@@ -83,10 +83,9 @@ class Stills:
     async def take(self, stream: str, source: CameraSource, quality: str, user: str) -> Still:
         """Returns the current still of one stream of a camera, or a new one.
 
-        `stream`: its id (main stream or substream). `quality`: a key of QUALITIES. `user`: the id of the user
-        who asks. Raises CameraUnreachableError if the camera cannot be opened, no frame comes within the timeout, or an
-        attempt failed in the last RETRY seconds. Raises UnavailableError if too many other cameras are being opened for
-        stills.
+        `stream`: its id (main stream or substream). `quality`: a key of QUALITIES. `user`: the id of the user who asks.
+        Raises CameraUnreachableError if the camera cannot be opened, no frame comes within the timeout, or an attempt
+        failed in the last RETRY seconds. Raises UnavailableError if too many other cameras are being opened for stills.
         """
         key = stream, source, quality
         if (still := self._known(key)) is not None:
