@@ -269,7 +269,7 @@ class Messages:
         return head + self._take(length)
 
     def next_head(self) -> bytes:
-        """Returns the header lines of the next message."""
+        """Returns the head of the next message: first line, headers and empty line. Its body stays in `rest`."""
         while (end := re.search(rb"\r?\n\r?\n", self.rest)) is None:
             if len(self.rest) > MAX_HEAD_BYTES:
                 raise ProxyError("The camera's answer is too large.")

@@ -1,4 +1,4 @@
-"""Runs commands and Lua scripts on Redis with short timeouts. Raises GateUnavailableError if Redis fails."""
+"""Runs commands and Lua scripts on Redis with short timeouts. Its stores raise GateUnavailableError if Redis fails."""
 
 import asyncio
 import contextlib
