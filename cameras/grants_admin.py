@@ -146,8 +146,8 @@ class UserCamerasAdmin(HolderAdmin):
 
     @admin.display(description="Sees now")
     def sees(self, user: UserCameras) -> str:
-        """Returns a text that tells which cameras the user sees now, by their permissions and by all grants, those of
-        their groups too.
+        """Returns a text that tells how many cameras the user sees now, by their permissions and by all grants, those
+        of their groups too.
         """
         if not may_watch(user):
             return "No camera: the user has no permission to watch, or is not active."

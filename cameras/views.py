@@ -36,8 +36,8 @@ def camera_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def card_order(request: HttpRequest) -> HttpResponse:
     """Save the user's own order of the camera cards, from the form field `cameras`: ids with commas between them;
-    empty: by name. Ids of cameras that the user may not see are left out. Answers 400 with the reason if the field is
-    invalid: then nothing has changed. 403: the user may not watch cameras. Otherwise answers 200 with {}.
+    empty or missing: by name. Ids of cameras that the user may not see are left out. Answers 400 with the reason if the
+    field is invalid: then nothing has changed. 403: the user may not watch cameras. Otherwise answers 200 with {}.
     """
     if not may_watch(request.user):
         raise PermissionDenied

@@ -116,12 +116,13 @@ class Gate:
         after each wait, for Redis or in line; without it `terms` stay. `asking`: whether to wait in line, or take over
         a former stream's slot.
 
-        Entering returns the Slot. The caller must watch its `lost`: a loss does not end the context.
+        Entering returns the Slot. The caller must call its `progressed` again and again, or the lease expires, and watch
+        its `lost`: a loss does not end the context.
 
-        Entering raises LimitReachedError of the first limit that is reached (facts: in_use, limit, retry_after in s,
-        waiting: viewers in line), BandwidthReachedError, LineFullError, WaitExpiredError, StoppedByAdministratorError
-        while the user is blocked, or GateUnavailableError. With `asking.wait` it waits instead of the first two,
-        and raises WaitExpiredError after `asking.seconds`.
+        Entering raises the LimitReachedError of the first limit that is reached (facts: retry_after in s, waiting, and
+        in_use and limit, or mbps, max_mbps and expected_mbps), StoppedByAdministratorError while the user is blocked,
+        or GateUnavailableError. If `asking.may_wait`, it waits up to `asking.seconds` before it raises that limit's
+        error. With `asking.wait`, it raises WaitExpiredError instead of that, or LineFullError at once.
         """
         slot = Slot(id or self.new_id(), holder, terms, asking=asking)
         return SlotContext(self, slot, on_wait, read_terms, on_place)

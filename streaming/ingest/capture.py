@@ -76,7 +76,7 @@ class Capture:
         self._wanted = qualities
 
     def change_source(self, source: CameraSource) -> None:
-        """Read the camera from another address or with other credentials. Returns at once.
+        """Open the camera anew, with another address or other credentials. Returns at once.
 
         The thread changes after the current read, or the pause after a failure.
         """

@@ -209,7 +209,7 @@ class PictureEnds:
             self._delimit_end(self._next - 2)
 
     def _end(self, end: int) -> None:
-        """End a picture at `self._stream.held[end]`: drop it if damaged, else mark its end if buffered or first key."""
+        """Pass on the kept picture with delimiters, or drop it if damaged. `self._stream.held[end]` is behind it."""
         self._ended = True
         self.clock.arrived(self._source, self._timestamp)
         if self._damaged:
@@ -217,7 +217,7 @@ class PictureEnds:
             return
         if self._is_kept:
             self._delimit_beginning(self._first)
-        elif not self._is_first_key:
+        elif not self._is_first_key:  # whose end is told too, although it has been passed on already
             return
         self._stream.pass_on(end)
         self._delimit_end(self._next - 1)
@@ -244,7 +244,7 @@ class PictureEnds:
         self._lost = False
 
     def _drop(self, end: int) -> None:
-        """Drop a buffered picture up to `self._stream.held[end]`. Raises _UnpredictableError after FAULTS in a row."""
+        """Drop the kept picture, up to `self._stream.held[end]`. Raises _UnpredictableError after FAULTS in a row."""
         if not self._is_kept:
             return
         self._stream.drop(end)

@@ -31,10 +31,12 @@ async def read(user: Any) -> list[Row]:
 
 
 async def move_to_front(user: Any, id: str) -> str:
-    """Let a waiting viewer be the next to get a stream. `id`: of the entry in line. `user`: the administrator.
+    """Move a waiting viewer to the front of the line, where limits of their own, such as the camera's, still apply.
 
-    Returns the action in words for the log, which the caller writes, "" if the viewer is not among the first 1,000 who
-    wait.
+    `id`: of the entry in line. `user`: the administrator.
+
+    Returns the action in words for the log, which the caller writes, "" if the viewer does not wait, or is not among
+    the first 1,000 who do.
     """
     row = await _find(user, id)
     moved = row is not None and await line_readings.move_to_front(runtime.current().store, id)
@@ -45,7 +47,7 @@ async def remove(user: Any, id: str, message: str = "") -> str:
     """Take a waiting viewer out of the line, and send them `message`. `id`: of the entry. `user`: the administrator.
 
     `message`: "" for the standard text. Returns the action in words for the log, which the caller writes, "" if the
-    viewer is not among the first 1,000 who wait.
+    viewer does not wait, or is not among the first 1,000 who do.
     """
     row = await _find(user, id)
     removed = row is not None and await line_readings.remove(runtime.current().store, id, message)

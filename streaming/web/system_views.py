@@ -84,9 +84,9 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
     """Returns since when (Unix ms) the trial has had its present limits, who set them (user name), and how many viewers
-    they would have refused.
+    they would have refused, as far as *Refusals* lists them: a viewer counts once a second, for 30 days.
 
-    A trial only counts them. The number is about two seconds old. None if no trial runs.
+    A trial itself refuses nobody. The number is about two seconds old. None if no trial runs.
     """
     if trial is None or trial.changed_at is None:
         return None

@@ -34,7 +34,7 @@ class JpegEncoder:
 
 @dataclass(frozen=True)
 class JpegParts:
-    """The parts of a JPEG file that RTP carries. The receiver restores the rest (RFC 2435, appendix B)."""
+    """The parts of a JPEG file that RTP carries as they are. The receiver restores the rest (RFC 2435, appendix B)."""
 
     tables: bytes  # quantization tables of luma and chroma, 64 bytes each, in zigzag order
     scan: bytes  # entropy-coded data
