@@ -2,7 +2,8 @@
 
 One worker at a time does so. It joins the camera's feed (the frames of the one connection that all viewers share) as a
 viewer does, but does not count against the limit of streams. So a camera has one connection at any time: a viewer who
-comes during a check uses its connection, also at another worker (unless workers share no cameras).
+comes during a check uses its connection, also at another worker (unless each worker reads the camera itself, because
+workers share no cameras or the Redis for pictures fails).
 """
 
 import asyncio

@@ -110,8 +110,8 @@ class RelayContext:
 class SharedRelay(Relay):
     """Shares one camera's pictures between workers by Redis. One worker is elected to read it, the others follow.
 
-    To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election.
-    `camera`: the camera's id, plus "/sub" for its substream.
+    To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election, but
+    while Redis does not answer, this worker reads. `camera`: the camera's id, plus "/sub" for its substream.
     """
 
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:

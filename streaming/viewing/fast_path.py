@@ -13,11 +13,11 @@ TextHandler = Callable[[str], bool]  # returns whether it has taken the text; if
 
 
 class FastPath(Protocol):
-    """One WebSocket of a server, which hands over text messages and sends binary ones without ASGI's `receive` and
+    """One WebSocket of a server, which can hand over text messages and send binary ones without ASGI's `receive` and
     `send`. The connection may have been closed already; then nothing is sent.
 
     While it has a text handler, the application gets an ASGI event `websocket.control.frame` for each ping and pong
-    frame.
+    frame, so that it can count them.
     """
 
     def set_text_handler(self, handler: TextHandler | None) -> None:

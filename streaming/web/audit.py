@@ -1,4 +1,4 @@
-"""Writes the actions of staff to the log of Django's administration."""
+"""Writes what staff do at *Settings > System* to the log of Django's administration."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser
