@@ -1,4 +1,5 @@
-"""Encrypts stored camera passwords with keys derived from the setting `CAMERA_KEY`.
+"""Encrypts what is stored secretly with keys derived from the setting `CAMERA_KEY`: camera passwords, secrets of
+second factors, and a file between the two steps of an import.
 
 `CAMERA_KEY` holds one key or several, newest first, separated by commas. The first key encrypts; all keys decrypt.
 """
@@ -52,7 +53,7 @@ def decrypt(token: str) -> str:
     try:
         return _cipher(settings.CAMERA_KEY).decrypt(token).decode()
     except (InvalidToken, ValueError):
-        logger.error("A stored camera password cannot be decrypted: CAMERA_KEY has changed. Enter the password again.")
+        logger.error("A stored secret cannot be decrypted: CAMERA_KEY has changed. Enter the camera's password again.")
         return Undecryptable(token)
 
 

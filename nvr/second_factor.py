@@ -7,6 +7,7 @@ django-allauth counts in the memory of each process; django-axes counts in the d
 from typing import Any
 
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -14,6 +15,7 @@ from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.shortcuts import render
 from django.utils import timezone
 
 from cameras import encryption
@@ -28,7 +30,14 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
         return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return encryption.decrypt(encrypted_text)
+        """Returns the clear text. Raises ImmediateHttpResponse (503, a page) if no key decrypts it: anybody could
+        calculate the codes of an empty secret.
+        """
+        text = encryption.decrypt(encrypted_text)
+        if isinstance(text, encryption.Undecryptable):
+            page = render(context.request, "registration/refused.html", {"key_is_lost": True}, status=503)
+            raise ImmediateHttpResponse(page)
+        return text
 
 
 class _Counted:

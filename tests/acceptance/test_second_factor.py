@@ -4,6 +4,7 @@ import base64
 import hmac
 import re
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -130,3 +131,38 @@ def test_turning_it_off_needs_a_code(worker: Worker) -> None:
     asked = browser.get("/accounts/2fa/totp/deactivate/")
     assert "Confirm that it is you" in asked.text
     browser.close()
+
+
+OTHER_KEY = "another camera key of the tests"
+
+
+def test_without_the_key_of_the_secrets_no_code_is_right_and_a_page_says_why(
+    installation: Site, worker: Worker
+) -> None:
+    secret, codes = turn_on(worker)
+    installation.execute("UPDATE mfa_authenticator SET last_used_at = NULL")
+    changed = installation.start_worker(**SETTINGS, CAMERA_KEY=OTHER_KEY)  # type: ignore[arg-type]
+    browser = Browser(changed.base)
+    browser.log_in("admin", PASSWORD)
+    for code in (code_of("", now_step()), code_of(secret, now_step()), codes[0]):
+        page = browser.post(AUTHENTICATE, {"code": code})
+        assert browser.user == ""
+        assert (page.status_code, "cannot be checked" in page.text) == (503, True)
+    browser.close()
+    assert "Traceback" not in changed.process.log.read_text()
+
+
+def test_the_secrets_are_encrypted_again_with_the_newest_key(installation: Site, worker: Worker) -> None:
+    _, codes = turn_on(worker)
+    former = installation.environment["CAMERA_KEY"]
+    done = installation.manage("rotate_camera_key", **SETTINGS, CAMERA_KEY=f"{OTHER_KEY},{former}")
+    assert "2 secrets of second factors" in done
+    changed = installation.start_worker(**SETTINGS, CAMERA_KEY=OTHER_KEY)  # type: ignore[arg-type]
+    browser = Browser(changed.base)
+    browser.log_in("admin", PASSWORD)
+    browser.post(AUTHENTICATE, {"code": codes[0]})
+    assert browser.user == "admin"
+    browser.close()
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        installation.manage("rotate_camera_key", **SETTINGS, CAMERA_KEY="a third camera key of the tests")
+    assert "second factor of admin" in refused.value.stderr
