@@ -50,7 +50,7 @@ async def test_a_slot_is_free_as_soon_as_its_holder_leaves_even_by_an_error(gate
 async def test_contended_acquires_of_several_workers_never_exceed_the_limit(store: Store) -> None:
     async with AsyncExitStack() as stack:
         gates = [await stack.enter_async_context(worker(store, f"w{number}")) for number in range(4)]
-        inside, most = 0, 0
+        inside, most, full = 0, 0, asyncio.Event()
 
         async def visit(gate: Gate) -> None:
             nonlocal inside, most
@@ -59,6 +59,9 @@ async def test_contended_acquires_of_several_workers_never_exceed_the_limit(stor
                     async with gate.slot(holder(), limits(5), no_wait):
                         inside += 1
                         most = max(most, inside)
+                        if inside == 5:
+                            full.set()
+                        await full.wait()
                         await asyncio.sleep(0.001)
                         inside -= 1
                 except LimitReachedError:
