@@ -1,4 +1,4 @@
-"""The form for a camera, in the administration, the API and the import."""
+"""The forms for a camera, of the API and the import, and of the administration, where addresses may have a password."""
 
 import contextlib
 import copy

@@ -249,7 +249,7 @@ def _shut(connection: Connection) -> None:
 
 
 class Messages:
-    """Reads RTSP or HTTP messages. Raises ProxyError if one is too large, ConnectionResetError if disconnected."""
+    """Reads RTSP or HTTP messages and packets. Raises ProxyError if one is too large, ConnectionResetError at the end."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._buffer = connection, memoryview(bytearray(READ_BYTES))

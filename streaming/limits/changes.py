@@ -126,8 +126,8 @@ def _clean_group(given: Any) -> int:
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any], base: Policy) -> dict[str, Any]:
-    """Returns all limits, by name, after the values in `given` have changed those in `before`. None: the value of
-    `base` applies. Raises ValidationError if limits conflict.
+    """Returns all limits, by name, with the values in `given` instead of those in `before`. A None in the result
+    stands for the value of `base`. Raises ValidationError if a limit in `given` conflicts with another.
     """
     merged = {**before, **given}
 

@@ -56,8 +56,8 @@ def quantile(counts: Mapping[str, int], share: float) -> float | None:
     """Estimate the seconds for which `share` (0 to 1) of the viewers waited at most before admission; None without
     viewers.
 
-    `counts`: upper bound of a histogram's bucket -> viewers in this bucket alone. The estimate is linear within a
-    bucket, as in Prometheus. Waits beyond the highest bound count as this bound.
+    `counts`: upper bound of a bucket, one of WAIT_BOUNDS as text -> viewers in this bucket alone. The estimate is linear
+    within a bucket, as in Prometheus. Waits beyond the highest bound count as this bound.
     """
     target = share * sum(counts.values())
     if not target:

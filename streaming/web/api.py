@@ -146,8 +146,8 @@ def moment(milliseconds: float) -> datetime:
     response=answers({200: probe_schemas.ProbeOut}, 400, 413, 422),
 )
 async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> dict[str, Any]:
-    """Open a camera's address as the live view would. Returns a picture and its size, frame rate and codec, or the
-    reason why there is none, after some seconds if nothing answers."""
+    """Open a camera's address as the live view would. Returns a picture, and the size, frame rate and codec of the
+    video, or the reason why there is none, after some seconds if nothing answers."""
     source = await sync_to_async(probe.source_of_form)(body.model_dump(), Camera.objects.none())
     if isinstance(source, str):
         raise Problem(422, source, fields={"stream_url": [source]})
@@ -163,8 +163,8 @@ async def test_address(request: HttpRequest, body: probe_schemas.AddressIn) -> d
 async def test_camera(
     request: HttpRequest, camera_id: uuid.UUID, stream: probe_schemas.StreamName = "main"
 ) -> dict[str, Any]:
-    """Open a stored camera with its password. Returns a picture and its size, frame rate and codec, or the reason why
-    there is none. `stream`: `sub` for the camera's smaller second stream. 409: the camera has no address for it."""
+    """Open a stored camera with its password. Returns a picture, and the size, frame rate and codec of the video, or
+    the reason why there is none. `stream`: `sub` for the smaller second stream. 409: the camera has no address for it."""
     source = await sync_to_async(_source_of)(request, camera_id, stream)
     return {"ok": False, "message": source} if isinstance(source, str) else await probe.try_camera(source)
 
