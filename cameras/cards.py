@@ -37,7 +37,8 @@ def groups_of(cameras: Iterable[Camera]) -> list[dict[str, Any]]:
 
 
 def save_order(user: User, text: str, cameras: Iterable[Camera]) -> None:
-    """Save the order in which `user` wants to see the cards of `cameras`. An empty `text` restores the order by name.
+    """Save the order in which `user` wants to see the cards of `cameras`. An empty `text`, or one with no id
+    of these, restores the order by name.
 
     `text`: camera ids with commas between them. Ids that are not of `cameras` are left out: those may have been deleted
     meanwhile. Raises ValidationError if `text` is no list of ids, has an id twice, or has more than MAX_ORDERED.

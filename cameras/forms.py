@@ -38,7 +38,7 @@ class LabeledDateTime(AdminSplitDateTime):
 
 class CameraForm(forms.ModelForm):  # type: ignore[type-arg]
     """Adds or changes a camera. Never shows the stored password. An empty password keeps it, but is an error if a new
-    address of the camera has another scheme, host or port. `forget_password` removes the stored password.
+    address of the camera has another scheme, host or port. With `forget_password`, an empty one removes it.
     """
 
     password = forms.CharField(

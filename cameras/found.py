@@ -34,7 +34,7 @@ NAME_TAKEN = "A camera of this name is here already, with another address."
 
 @dataclass
 class Findings:
-    """The cameras of the ONVIF devices that were found. `answers`: number of devices that answered the search. `data`:
+    """The cameras of the ONVIF devices that were found. `answers`: number of devices that the search returned. `data`:
     a CSV file (UTF-8) of the cameras to add, with the login in clear. `refused`: the other cameras, and devices that
     gave none, with the reason. `notes`: why a camera's substream was left out, by the camera's name.
     """

@@ -101,7 +101,7 @@ def _context(
 
 def shown(plan: imports.Plan, name: str, data: bytes) -> dict[str, Any]:
     """Returns the context of the template plan.html: what the import of a file would change, and the file itself,
-    encrypted, which the browser sends back to import it. `name` and `data`: of the file.
+    encrypted, which the browser sends back to import it. `name` and `data` (UTF-8): of the file.
     """
     return {
         "plan": plan,

@@ -79,9 +79,9 @@ def import_file(
     user: AbstractBaseUser | None = None,
 ) -> Plan:
     """Create the cameras of a file, and change those of `cameras` whose names are in it. The suffix of `filename` tells
-    the format, CSV or YAML; without such a suffix, the first line does. Returns what changes; with `dry_run`, nothing
-    is stored. Raises ImportFileError, with nothing changed, if the file is too large or cannot be read, or `cameras`
-    change during each of several attempts to store them.
+    the format, CSV or YAML; without such a suffix, the first line does. Returns what changes, and the entries that are
+    left out because they are not valid. With `dry_run`, nothing is stored. Raises ImportFileError, with nothing
+    changed, if the file is too large or cannot be read, or `cameras` change during each attempt to store them.
 
     A camera that is not in `cameras` is not changed: an entry with its name creates another one.
     Without `may_change`, entries that would change a camera are refused. `user`: who imports; they get a grant for each

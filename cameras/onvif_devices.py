@@ -82,8 +82,8 @@ class Channel:
 
 async def channels(url: str, username: str, password: str, seconds: float = SECONDS) -> list[Channel]:
     """Returns the video sources, at most MAX_CHANNELS, of the device whose ONVIF address is `url`. An empty `username`:
-    asks without a login. Raises DeviceError if the device refuses the login, cannot be read, has no video, or takes
-    longer than `seconds`.
+    asks without a login. A source without a usable address has a `problem`. Raises DeviceError if the device refuses
+    the login, cannot be reached or read, has no video, or takes longer than `seconds`.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=False),  # as everywhere, certificates of cameras are not checked
@@ -107,8 +107,8 @@ async def channels(url: str, username: str, password: str, seconds: float = SECO
 
 
 async def prepare() -> None:
-    """Load the library's descriptions of the ONVIF services (WSDL) into memory. Takes seconds, once in a process,
-    which then do not count as a device's time. Sends nothing.
+    """Load the library's descriptions of the ONVIF services (WSDL) into memory. The first call in a process takes
+    seconds, which then do not count as a device's time. Sends nothing.
     """
     async with aiohttp.ClientSession() as session:
         device = _Device("http://127.0.0.1", "", "", session)

@@ -64,7 +64,8 @@ def sees_all(user: User) -> bool:
 
 def visible_among(user: User, ids: Iterable[str]) -> set[str]:
     """Returns those of the camera `ids` that are not hidden from `user`: by camera grants, or from a display because
-    they are not on its wall. A deleted camera, or the id "", counts as hidden, unless `user` sees all.
+    they are not on its wall. A deleted camera, or the id "", counts as hidden, unless `user` sees all. Does not check
+    whether `user` may watch.
     """
     known = set(ids)
     if not known or sees_all(user):

@@ -27,7 +27,8 @@ REASONS = {
 
 class Problem(Exception):
     """An error response of the JSON API, with this HTTP status; operations raise it. `reason`: for programs, by default
-    that of the status in REASONS. `details`: added to `error` in the body, beside reason and message.
+    that of the status in REASONS; any other status needs one. `details`: added to `error` in the body, beside reason
+    and message.
     """
 
     def __init__(self, status: int, message: str, reason: str = "", **details: Any) -> None:

@@ -1,7 +1,7 @@
-"""Pydantic schemas of cameras in the JSON API.
+"""Pydantic schemas of cameras in the JSON API, and types and base classes that its other schemas share.
 
-`CameraForm` validates the values. The patterns here only describe its rules, for clients that check before they send:
-pydantic does not apply them.
+Pydantic checks types, lengths and the characters of names, then `CameraForm` validates the values. The patterns here
+only describe its rules, for clients that check before they send: pydantic does not apply them.
 """
 
 from typing import Annotated, Any

@@ -97,9 +97,9 @@ def store_validated(
 ) -> Found:
     """Call `validated`, store the cameras that it returns, and return its result. With `dry_run`, nothing is stored.
 
-    If somebody changes one of `cameras` meanwhile, all is done again. Raises FileError after ATTEMPTS times, and
-    what `validated` raises. `user`: who imports; they get a grant for each new camera that would be hidden from them
-    otherwise.
+    If somebody changes `cameras` meanwhile, all is done again, so `validated` must query them anew in each call. Raises
+    FileError after ATTEMPTS times, and what `validated` raises. `user`: who imports; they get a grant for each new
+    camera that would be hidden from them otherwise.
     """
     for _ in range(ATTEMPTS):
         known = _as_stored(cameras.all())
@@ -146,10 +146,10 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], u
 
 
 def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Yields the number of each row that is not empty (the header is 1), and its cells by column, without the
-    apostrophes that `export` puts before formulas. A column without a cell is left out. Raises FileError if the file is
-    not CSV in UTF-8, its header is wrong, a row has more cells than the header, or there are more than MAX_ROWS. The
-    rows before the error may have been yielded.
+    """Yields the number of each row below the header that is not empty, and its cells by column. The file's first row,
+    even an empty one, is 1. The apostrophes that `export` puts before formulas are removed, except from passwords. A
+    column without a cell is left out. Raises FileError if the file is not CSV in UTF-8, its header is wrong, a row has
+    more cells than the header, or there are more than MAX_ROWS. The rows before the error may have been yielded.
     """
     records = _records(data)
     _, header = next(records, (1, []))
@@ -167,8 +167,9 @@ def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
 
 
 def _records(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yields the number and the cells of each row that is not empty, the header too (1). The separator is that of the
-    header: spreadsheets in many languages write semicolons. Raises FileError if `data` is not CSV in UTF-8.
+    """Yields the number (from 1, empty rows count) and the cells of each row that is not empty, the header too. The
+    separator is the header's: spreadsheets in many languages write semicolons. Raises FileError if `data` is not CSV in
+    UTF-8.
     """
     try:
         text = data.decode("utf-8-sig")

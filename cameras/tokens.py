@@ -2,8 +2,8 @@
 token acts as its user while the user is active and the token has not expired. cameras/displays.py checks those of
 displays.
 
-A token is `nvr_` and 256 random bits. The prefix helps scanners to find leaked tokens. Only a SHA-256 digest is stored:
-random bits need no slow hash.
+A token is `nvr_`, which helps scanners to find leaked tokens, and 256 random bits. Only its first 8 characters (the
+prefix) and a SHA-256 digest are stored: random bits need no slow hash.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The page that shows each camera as a card. wall_views.py has the walls, which show cameras in a grid."""
+"""The page with a card for each camera, and the saving of each user's card order. wall_views.py has the walls."""
 
 from typing import cast
 

@@ -1,8 +1,8 @@
 """Reads YAML of limited size and cost: users upload the files, and the worker process that reads them serves streams
 meanwhile.
 
-Only texts, true/false, null, lists and mappings are read. Numbers and dates are read as texts; a file with any other
-tag is refused. Errors never repeat the file's text, because it contains passwords.
+Only texts, true/false (also yes/no and on/off), null, lists and mappings are read. Numbers and dates are read as texts.
+A file with any other tag is refused. Errors never repeat the file's text, because it contains passwords.
 """
 
 from typing import Any

@@ -137,8 +137,8 @@ def _provider_settings() -> OidcSettings:
 
 
 def _groups_of(claim: object) -> list[str]:
-    """Returns the names of the groups in a claim of the provider: a list, a text with commas, or None if it is missing.
-    An empty list gives [], an empty text or None [""]: both mean no groups.
+    """Returns the names of the groups in `claim`, as the provider sent it: a list, or a text with commas. `claim` is
+    None if it sent none. An empty list gives [], an empty text or None [""]: both mean no groups.
     """
     entries = claim if isinstance(claim, list) else str(claim or "").split(",")
     return [str(entry).strip() for entry in entries]

@@ -29,8 +29,8 @@ def read_flag(name: str, *, default: bool) -> bool:
 
 
 def read_address(name: str, schemes: tuple[str, ...]) -> str:
-    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if it is
-    no URL, or its scheme is none of `schemes`.
+    """Returns the URL in the environment variable `name`; "" if it is not set. Raises ImproperlyConfigured if it does
+    not begin with one of `schemes` and "://". The caller checks the rest.
     """
     text: str = env.str(name, default="").strip()
     scheme, separator, _ = text.partition("://")  # not by urlsplit: see streaming/store/addresses.py

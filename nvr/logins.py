@@ -1,5 +1,5 @@
-"""Protects log-in: locks out user names and addresses after failures, and answers 429 while too many passwords are
-being checked.
+"""Protects log-in: after failures, locks out a user name at an address, or an address for all user names. Answers 429
+while too many passwords are being checked.
 """
 
 from typing import Any
@@ -48,8 +48,8 @@ def _failures_of_address(request: Any) -> int:
 
 
 class BusyMiddleware(MiddlewareMixin):
-    """Answers a log-in with 429 if its password cannot be checked now, because too many others wait for their check
-    (`TooManyLogIns`).
+    """Answers a request with 429 if its password cannot be hashed now, because too many others wait for that
+    (`TooManyLogIns`): a log-in, or a change of the password.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

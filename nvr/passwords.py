@@ -33,7 +33,8 @@ _pool = ThreadPoolExecutor(1, "password", initializer=_lower_priority)
 class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
     """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other.
 
-    Raises `TooManyLogIns` if `PLACES` hashes are running or waiting, or the hash takes longer than `TIMEOUT` seconds.
+    Raises `TooManyLogIns` if `PLACES` hashes of this worker are running or waiting, or if the hash is not ready in
+    `TIMEOUT` seconds, its wait in the queue included.
     """
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:

@@ -56,9 +56,9 @@ def _peer_of(send: Any) -> str | None:
 
 
 def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
-    """Returns a copy of the scope without the proxy's headers. If they come from a trusted proxy, it has their user as
-    a `ProxyUser`. `peer`: the address of the connection, "" for a Unix socket, None if unknown. Logs why headers are
-    not believed.
+    """Returns a copy of the scope without the proxy's headers. If a trusted proxy sent them, the copy has their user, a
+    `ProxyUser`, at the key SCOPE_KEY. `peer`: the address of the connection, "" for a Unix socket, None if unknown.
+    Logs why headers are not believed.
     """
     ours = {name.encode(): list[bytes]() for name in (proxy.header, proxy.secret_header, proxy.groups_header) if name}
     kept: list[Any] = []
@@ -87,9 +87,9 @@ def _vouched(scope: Any, peer: str | None, proxy: ProxySettings) -> Any:
 
 def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None:
     """Returns the user that the proxy's headers name. `names`: all values of the header with the user's name, at
-    least one of them not empty. `groups`: all values of that with their groups, which have commas or bars between them;
-    None if the settings name no header for groups, and empty if it is missing. Returns None if a header came twice or
-    is not UTF-8.
+    least one of them not empty. `groups`: all values of the header with the user's groups, which have commas or bars
+    between them; [] if the request has no such header, None if the settings name none. Returns None if a header came
+    twice or is not UTF-8.
     """
     if len(names) != 1 or len(groups or ()) > 1:
         return None
@@ -103,7 +103,7 @@ def _user_in(names: list[bytes], groups: list[bytes] | None) -> ProxyUser | None
 
 @functools.lru_cache(maxsize=100)
 def _warn_of(reason: str) -> None:
-    """Log that a header with a user's name is not believed, once for each reason."""
+    """Log why a header with a user's name is not believed, unless `reason` is one of the last 100 different ones."""
     logger.warning("A header with a user's name is not believed: %s", reason)
 
 

@@ -1,4 +1,4 @@
-"""Answers requests with 503 and the reason if the database does not answer. Makes no further query for that."""
+"""Answers requests with 503 after an OperationalError or InterfaceError of the database. Makes no query for that."""
 
 import logging
 import sys

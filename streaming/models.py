@@ -29,7 +29,7 @@ class System(models.Model):
 
 
 class LimitChange(models.Model):
-    """All stream limits after one change. Rows are added, never changed. Of those without `trial`, the newest is in
+    """The stream limits for everybody after one change. Rows are added, never changed. The newest without `trial` is in
     force. Of those with `trial`, the newest is the dry run: its limits refuse nobody, and count whom they would refuse.
 
     Null means the environment's default; in a trial, the value in force. A trial in which all limits are null ends the

@@ -18,8 +18,8 @@ MAX_AGE = 30.0  # seconds after which the limits are read again in any case: Red
 
 class PolicyKeeper:
     def __init__(self, on_new_group: Callable[[], None], on_change: Callable[[], None]) -> None:
-        """`on_new_group`: called after the slots that are reserved for a user group went to another group, or to
-        none. `on_change`: called after any change of the limits.
+        """`on_new_group`: called after the reserved slots came to a user group, went to another one, or to none.
+        `on_change`: called after any change of the limits. The first read may change them from the defaults.
         """
         self._on_new_group, self._on_change = on_new_group, on_change
         self.policy = policy.defaults()
@@ -51,7 +51,7 @@ class PolicyKeeper:
 
     async def run(self) -> None:
         """Read the limits from the database until cancelled: at once, after each `reload`, and every `MAX_AGE` seconds.
-        A failure is logged, and the last limits stay in force until the next attempt.
+        After a failure, logs it, keeps the last limits in force, and tries again after `RETRY` (2) seconds.
         """
         while True:
             self._wakeup.clear()

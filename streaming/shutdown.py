@@ -19,7 +19,8 @@ _draining: set[asyncio.Task[None]] = set()
 
 
 def stop_listening() -> None:
-    """Stop accepting connections. Daphne accepts them until it exits, and would cut the last ones without a message."""
+    """Let Daphne stop accepting connections: it would accept them until it exits, and cut the last ones without a
+    message. Does nothing under another server."""
     reactor = sys.modules.get("twisted.internet.reactor")
     if reactor is not None:
         for port in [reader for reader in reactor.getReaders() if isinstance(reader, tcp.Port)]:

@@ -1,6 +1,6 @@
 """Tells the worker processes at once when something changes in the database. After a change of a user's or group's
 stream limit they read the limits again. After a change of a camera, of who may see which camera, or of a user, session,
-display or wall they recheck the access of the running streams concerned.
+display or wall they recheck the access of the running streams concerned. The health checks open a changed camera next.
 """
 
 import logging
@@ -91,7 +91,7 @@ def session_ended(instance: Session, **_: Any) -> None:
 @receiver(m2m_changed, sender=get_user_model().user_permissions.through)
 def person_changed(instance: Any, reverse: bool = False, pk_set: Iterable[int] | None = None, **_: Any) -> None:
     """Recheck the streams of a user. `reverse`: `instance` is a group or permission, and `pk_set` are the users who
-    come or go. It is None if all were removed by `clear`: then only the periodic recheck finds them.
+    come or go. `pk_set` is None if `clear` removed all: then only the periodic recheck finds them.
     """
     if reverse:
         _note("users", map(str, pk_set or ()))

@@ -15,8 +15,8 @@ def substream_of(camera: SimulatedCamera) -> SimulatedCamera:
     """Create the substream of a camera: a second, smaller stream, served as another camera with "-sub" after its path.
 
     It has 640x360 pixels, 400 kbit/s (not with MJPEG) and the frame rate of its clip, or of a drawn scene 15 frames/s
-    at most. Its other settings are the camera's. It may show another scene if the camera's `scene` and `file` are not
-    set.
+    at most. Its other settings are the camera's, but its `fault` is NONE. It may show another scene if the camera's
+    `scene` and `file` are not set.
     """
     width, height = SUBSTREAM_SIZE
     return replace(

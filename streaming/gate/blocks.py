@@ -27,13 +27,13 @@ class Block:
 
 
 def error_of(user_id: str) -> StoppedByAdministratorError | None:
-    """Returns the error that refuses a user whom an administrator has blocked, otherwise None. Queries the database."""
+    """Returns the error that refuses a user with a block in the database, to which `save` copies it, otherwise None."""
     row = UserBlock.objects.filter(pk=user_id, until__gt=timezone.now()).first()
     return StoppedByAdministratorError(row.message, retry_after=_seconds_left(row)) if row else None
 
 
 def check(user_id: str) -> None:
-    """Raise StoppedByAdministratorError if an administrator has blocked the user. Queries the database."""
+    """Raise StoppedByAdministratorError if `error_of` finds a block of the user in the database."""
     if error := error_of(user_id):
         raise error
 
@@ -63,8 +63,8 @@ async def save(store: Store) -> None:
 
 async def lift(store: Store, user_id: str) -> Block | None:
     """Remove the block of a user from Redis and the database. Returns it, or None if there was none. Raises
-    GateUnavailableError if Redis fails, or django.db.Error if the database fails. The user may then still be blocked:
-    call again.
+    GateUnavailableError if Redis fails, or django.db.Error if the database fails. After an error the user may still be
+    blocked: call again.
     """
     # Read first: if the reply to gate/unblock is lost, the retry finds nothing to remove.
     known = next((block for block in await blocks(store) if block.user_id == user_id), None)

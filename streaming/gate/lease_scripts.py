@@ -118,7 +118,8 @@ class LeaseScripts:
 
         Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order (sort
         key, as text), position (from 1), key of the limit that refuses the viewer, and the leases that count against
-        this limit (0 for a bandwidth limit).
+        this limit (0 for a bandwidth limit). A viewer without a row must call `acquire` again: they were granted a
+        slot, or their entry is gone.
         """
         waiting, tickets = await self._store.run(
             "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, self._latest_ms(), json.dumps(ids)]

@@ -190,5 +190,6 @@ class Slot:
         return self.terms.limits
 
     def progressed(self, seconds: float) -> None:
-        """Let the worker renew the lease for `seconds` from now. Without a further call the lease then expires."""
+        """Let the heartbeat renew the lease for `seconds` from now. Without a further call, the
+        slot is then lost at `fence_at`, and the lease expires after that."""
         self.progress_until = time.monotonic() + seconds

@@ -67,8 +67,8 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
 
 
 async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
-    """Returns the ids of the `count` streams that began last, the latest first, of users who may not use the reserved
-    slots. Raises GateUnavailableError if Redis fails."""
+    """Returns the ids of the `count` streams whose viewers asked last (`Holder.since`), the latest first, of users
+    who may not use the reserved slots. Raises GateUnavailableError if Redis fails."""
     holders = await read_holders(store, await read_leases(store, ORDINARY_SET))
     return sorted(holders, key=lambda id: (-float(holders[id]["since"]), id))[:count]
 

@@ -160,7 +160,7 @@ class Gate:
 
 
 class SlotContext:
-    """Async context manager that acquires a slot (the right to one stream) on entry and releases it on exit."""
+    """Async context manager for a slot (the right to one stream): acquires it; after exit, the keeper releases it."""
 
     def __init__(
         self, gate: Gate, slot: Slot, on_wait: OnWait, read_terms: ReadTerms | None, on_place: OnPlace

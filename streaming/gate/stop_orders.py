@@ -15,11 +15,11 @@ ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """Let a stream's worker end it, within a second, and send `message` to its viewer: the first 200 characters; empty:
-    the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks the user for that time, cut to a
-    day, and ends the user's other streams. `by`: name of the administrator, which the list of blocks shows. Returns
-    whether the stream exists. Raises GateUnavailableError if Redis fails, or, with a block, django.db.Error if the
-    database fails: the streams end even so."""
+    """Let the worker of the stream with the id `viewing_id` end it, within a second, and send `message` to its viewer:
+    the first 200 characters; empty: the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks the
+    user for that time, cut to a day, and ends the user's other streams. `by`: name of the administrator, which the list
+    of blocks shows. Returns whether the stream holds a slot. Raises GateUnavailableError if Redis fails: the stream may
+    end or not. With a block, raises django.db.Error if the database fails: the streams end even so."""
     return bool(await _order(store, viewing_id, "", message, block_seconds, by))
 
 
@@ -30,8 +30,8 @@ async def stop_camera(
     characters; empty: the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks their users for
     that time, cut to a day, and ends all streams of these users. `by`: name of the administrator, which the list of
     blocks shows. The user with the id `spared` is not blocked, but their streams of the camera end. Returns how many
-    streams end, those of other cameras included. Raises GateUnavailableError if Redis fails, or, with a block,
-    django.db.Error if the database fails: the streams end even so."""
+    streams end, those of other cameras included. Raises GateUnavailableError if Redis fails: the streams may end or
+    not. With a block, raises django.db.Error if the database fails: the streams end even so."""
     return len(await _order(store, "", CAMERA_SET + camera_id, message, block_seconds, by, spared))
 
 

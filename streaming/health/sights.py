@@ -42,7 +42,7 @@ class Sights:
         """Keep for the next write that a camera was opened, could not be opened, or was lost. Losses are also counted.
 
         `camera`: id of its stream. `facts`: codec, size and frame rate of its video; None if this worker is not
-        connected to the camera. Ignores substreams, the cameras' smaller second streams.
+        connected to the camera. Ignores cameras that another worker reads, and substreams (smaller second streams).
         """
         if is_substream(camera):
             return

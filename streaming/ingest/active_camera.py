@@ -140,8 +140,8 @@ class ActiveCamera:
         self._linger: asyncio.TimerHandle | None = None
 
     def start(self, executor: Executor, on_end: "Callable[[ActiveCamera, asyncio.Future[None]], None]") -> None:
-        """Start the capture in a thread of `executor`. When it ends, call `on_end` with this object and its future, on
-        the event loop. Raises FullError if no thread is free.
+        """Start the capture in a thread of `executor`. When the capture has ended or failed, call `on_end` with this
+        object and the capture's future, on the event loop. Raises FullError if no thread is free.
         """
         self.done = asyncio.wrap_future(executor.submit(self.capture.run))
         # In a new context: the current one belongs to the first viewer, and the capture serves many.
@@ -159,7 +159,7 @@ class ActiveCamera:
         return replace(facts, frames_per_second=measured or facts.frames_per_second)
 
     def linger(self, seconds: float, on_end: "Callable[[ActiveCamera], None]") -> None:
-        """Call `on_end(self)`, which may close the unwatched stream, after `seconds`. Only `cancel_linger` stops it."""
+        """Call `on_end(self)`, which may close the stream, after `seconds`. `cancel_linger` or a new call stops it."""
         self.cancel_linger()
         self._linger = asyncio.get_running_loop().call_later(seconds, on_end, self)
 
@@ -248,7 +248,7 @@ class ActiveCamera:
             feed.tell(condition)
 
     def join(self, feed: Feed) -> None:
-        """Deliver frames to `feed`: first the current GOP, or a JPEG of the last second, if any; then each new one."""
+        """Deliver frames to `feed`: first the GOP, or a JPEG of the last second in any quality; then each new one."""
         self.feeds.add(feed)
         self._update_subscribers()
         self._inbox.handle()  # deliver queued frames to the viewers that are subscribed now

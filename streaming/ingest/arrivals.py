@@ -34,7 +34,7 @@ class Arrivals:
 
     @property
     def kbps(self) -> float:
-        """kbit/s lately; 0 if no picture came for 2 seconds, or if the counted ones span less than 2 seconds."""
+        """kbit/s of the newest 250 pictures; 0 if none came for 2 seconds, or if they span less than 2 seconds."""
         arrivals = list(self._newest)
         if len(arrivals) < 2 or time.monotonic() - arrivals[-1][0] > SILENT:
             return 0.0

@@ -60,7 +60,7 @@ class CameraProxy:
     """Connects to a camera, and forwards data between it and FFmpeg until `close`. Any thread may call its methods.
 
     `largest_picture`: bytes. `networks`: where cameras may be; empty: all except cameras.networks.REFUSED_NETWORKS.
-    The constructor raises ConnectError if the camera is elsewhere, or not reached within `timeout` seconds."""
+    The constructor connects, see `connect` for its ConnectError. `timeout`: seconds for that, then for each reply."""
 
     def __init__(
         self, source: CameraSource, timeout: float, largest_picture: int, networks: tuple[Network, ...] = ()
@@ -133,7 +133,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
-        """If the block raises, set `problem` before FFmpeg is disconnected: `Reader` reads it then. Re-raises."""
+        """If the block raises, correct `reason` before FFmpeg is disconnected: `Reader` reads it then. Re-raises."""
         try:
             yield
         except (ProxyError, ConnectError) as error:
@@ -179,7 +179,7 @@ class CameraProxy:
             known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward RTSP up to PLAY, after which FFmpeg follows no redirects. Returns bytes beyond the last reply."""
+        """Forward RTSP up to the request PLAY: FFmpeg then follows no redirect. Returns bytes beyond the last reply."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -203,7 +203,7 @@ class CameraProxy:
         return self._checked(replies.next_head()) + replies.rest
 
     def _checked(self, reply: bytes) -> bytes:
-        """Set `problem` by the reply's status. Returns the reply, with Location and Content-Encoding renamed. Raises
+        """Set `reason` by the reply's status. Returns the reply, with Location and Content-Encoding renamed. Raises
         ProxyError if it is a redirect, or neither RTSP nor HTTP."""
         status = status_of(reply)
         if 300 <= status < 400:

@@ -37,7 +37,7 @@ def connect(source: CameraSource, seconds: float, networks: tuple[Network, ...])
 
     `networks`: those that cameras may be in; empty: all except cameras.networks.REFUSED_NETWORKS. Raises ConnectError
     if the host is unknown, or no allowed address can be connected to within about `seconds` in total, or if TLS fails,
-    which may take as long again. Resolving the host has its own timeout.
+    which may take as long again. Resolving the host has its own timeout. The caller must set the connection's timeout.
     """
     parts = urlsplit(source.url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""

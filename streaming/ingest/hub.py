@@ -177,7 +177,7 @@ class Hub:
         return {camera: _condition(list(actives)) for camera, actives in streams}
 
     def facts(self, streams: Streams) -> dict[str, dict[str, object]]:
-        """Quality (original, sub) -> last known codec, width, height, frames_per_second, kbps. Omits unknown ones."""
+        """Quality (original, sub) -> codec, width, height, frames_per_second, kbps: see KnownStreams.facts."""
         for id in (streams.camera, substream_id(streams.camera)):
             if (active := self._cameras.get(id)) is not None:
                 self.known.measure(id, active.source, active.capture.rate, active.capture.arrivals.kbps)

@@ -199,7 +199,7 @@ class PictureEnds:
             self._is_key |= unit is Begins.KEY
 
     def _confirm(self, at: int) -> None:
-        """Count the picture before `self._stream.held[at]`: its marker bit was right. After some, trust all bits."""
+        """Count the picture before `self._stream.held[at]`: its marker bit was right. From enough on, trust them."""
         self.whole += 1
         self._faults = 0
         self._has_key |= self._is_key
@@ -225,7 +225,7 @@ class PictureEnds:
 
     @property
     def _is_first_key(self) -> bool:
-        """Whether it is the first picture, and a keyframe that `Capture` can check for loss. FFmpeg gets it at once."""
+        """Whether the current picture is the first, and a keyframe that `Capture` can check: its end is told too."""
         is_first = not (self.trusted or self.whole) and self._delimited_at is None
         return is_first and self._is_key and self._track is not None and self._types[self._track[1]].can_be_checked
 

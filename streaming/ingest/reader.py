@@ -151,7 +151,7 @@ class Reader:
 
 
 def _error(cause: str, reason: str) -> CaptureError:
-    """Returns the error with these texts for viewers and administrators, with another `cause` if that is wrong."""
+    """Returns the error with `cause` for viewers and `reason` for administrators. If TOO_LARGE, replaces `cause`."""
     return CaptureError(UNREADABLE.cause if reason == TOO_LARGE else cause, reason)
 
 

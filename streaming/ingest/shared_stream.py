@@ -1,5 +1,5 @@
-"""The format of the entries in a camera's Redis stream, one for each picture. The worker that reads the camera adds
-them, and other workers take them (`sharing.py`).
+"""The format of the pictures in a camera's Redis stream, one in each entry. The worker that reads the camera adds them,
+and other workers take them (`sharing.py`). The entries without a picture (notices) are up to `relay.py`.
 """
 
 from dataclasses import dataclass

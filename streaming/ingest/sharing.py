@@ -2,8 +2,8 @@
 
 The reader is the worker that reads the camera. It holds a short lease in Redis. Followers take the camera's pictures
 from a Redis stream, to which the reader adds access units (coded pictures) while there are followers. The stream is
-trimmed at each keyframe, so a new follower gets the current GOP from its beginning. Redis is not required: while Redis
-does not answer, each worker reads the camera itself.
+trimmed at each keyframe, so a new follower gets the current GOP from its beginning, unless it is too large to be kept.
+Redis is not required: while Redis does not answer, each worker reads the camera itself.
 """
 
 import itertools

@@ -113,7 +113,7 @@ class Stills:
 
         A camera that sends nothing counts for `QUICK` seconds only. Of cameras that failed last time, `FAILED_BEFORE`
         may be opened at once; the wait for that has no timeout. Raises UnavailableError if too many cameras are being
-        opened until the timeout.
+        opened until the timeout, and CameraUnreachableError as `take` does.
         """
         failed_place = self._failed_places if key[0] in self._failed else contextlib.nullcontext()
         async with failed_place, self._room.place(user, self._timeout):

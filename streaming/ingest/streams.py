@@ -1,7 +1,7 @@
 """The streams of a camera: the main one, and a smaller substream if it has an address. Which of them serves a quality?
 
 A quality is what viewers choose, such as "low". Each stream is read under an id of its own. Within a stream, the
-quality `original` is always the stream's video as the camera sends it.
+quality `original` is that stream's own video: as the camera sends it, or as JPEG if that cannot be passed on.
 """
 
 import time
@@ -124,7 +124,7 @@ class KnownStreams:
         return streams.sub is not None and not (failed == streams.sub and time.monotonic() < until)
 
     def target(self, streams: Streams, quality: str) -> Target:
-        """Returns the stream that serves `quality`. For a JPEG quality, that is the substream if it is large enough.
+        """Returns the stream that serves `quality`. Except for "original", it is the substream if `_is_large_enough`.
 
         `quality`: a key of QUALITIES, or "sub". Without a usable substream, `sub` becomes `low` of the main stream,
         and the target's `name` is "low" too.

@@ -50,8 +50,8 @@ class VideoListener(Protocol):
     def on_own_format(self, format: Format) -> None:
         """Called, perhaps repeatedly, with the format in which viewers may get the video as the camera sends it.
 
-        JPEG: not at all, because its codec is neither H.264 nor H.265, a picture does not fit into a message, or its
-        GOP is too long to be kept in memory.
+        JPEG: not at all, because its codec is neither H.264 nor H.265; or not before the next keyframe that fits into a
+        message, because a picture does not fit, or the GOP is too long or not complete in memory.
         """
 
     def on_shape(self, shape: Shape) -> None:

@@ -16,9 +16,9 @@ from streaming.store.keys import ADDRESS_SET, CAMERA_SET, ORDINARY_SET, SERVER_S
 
 
 def rate_of(camera_id: str, kind: str) -> Rate:
-    """Returns the expected bandwidth of a stream, with an estimate for a camera that was not measured yet. `kind`: the
-    stream's quality, or "h264" for the camera's own video in any codec ("sub_h264": of its substream, whose id is then
-    the `camera_id`). `conf.ESTIMATES` has the kinds.
+    """Returns the expected bandwidth of a stream: the field of its measured rate in Redis, and an estimate until it has
+    one. `kind`: the stream's quality, or "h264" for the camera's own video in any codec ("sub_h264": that of its
+    substream), a key of `conf.ESTIMATES`. `camera_id`: always that of the camera, not of its substream.
     """
     return Rate(f"{camera_id}:{kind}", conf.ESTIMATES[kind])
 

@@ -1,7 +1,8 @@
 """The limits in force: the defaults of the environment, and above them the limits that an administrator stored.
 
-Each row of LimitChange holds all limits, and the newest row is in force. Rows with `trial` are of dry runs, which test
-limits and refuse nobody. `load` and `newest` query the database.
+Each row of LimitChange holds all limits in LABELS, and the newest row is in force. Rows with `trial` are of dry runs,
+which test limits and refuse nobody. Limits of single users and groups are in tables of their own. `load` and `newest`
+query the database.
 """
 
 from collections.abc import Mapping

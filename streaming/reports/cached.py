@@ -28,7 +28,7 @@ class Cached(Generic[T]):
         self.complaint: Complaint | None = None  # why Redis did not answer
 
     async def get(self) -> T:
-        """Returns the cached value. Queries anew if it is too old.
+        """Returns the cached value, which the caller must not change. Queries anew if it is too old.
 
         If Redis fails, returns `missing` and sets `complaint` to the reason. A query that succeeds sets it to None.
         """

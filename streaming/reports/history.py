@@ -33,7 +33,7 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
     None if nothing is recorded: no worker ran, the minutes have not ended yet, or they were deleted after 30 days.
 
     step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
-    Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of that peak. mbps: average. seconds_at_full: for
+    Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of each peak. mbps: average. seconds_at_full: for
     how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the same, of
     viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line. wait_median,
     wait_high: seconds that 50% and 95% of these waited at most; None if nobody waited. gave_up: viewers who left the
@@ -71,7 +71,7 @@ def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, 
     """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each recorded step.
 
     `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. The steps are
-    numbered from the Unix epoch. Both limits are those of the minute with the step's peak.
+    numbered from the Unix epoch. limit: of the minute with the step's peak. max_mbps: of that with its mbps_peak.
     """
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
@@ -198,7 +198,7 @@ def describe_refusals(limit: int = 100, before: datetime | None = None) -> list[
     """Returns the newest refused viewers, newest first, as dicts for JSON with the fields of `Refusal`.
 
     `time` is in Unix milliseconds. At most `limit`, never more than `MAX_REFUSALS_LISTED` (500), and only those
-    before `before` if it is given.
+    before `before` if it is given. Those with `dry_run` were admitted: only a dry run of limits would refuse them.
     """
     return [_as_told(refusal) for refusal in refusal_rows(limit, before)]
 

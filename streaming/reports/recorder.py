@@ -95,8 +95,8 @@ async def write_out(store: Store) -> bool:
     """Write the figures of finished minutes, and refused viewers, from Redis to the database.
 
     A call writes at most 600 minutes. Returns False if another worker is writing, otherwise True, even if more is left.
-    Raises GateUnavailableError if Redis fails, and django.db.Error if the database does; nothing is lost then, and a
-    later call writes it.
+    Raises GateUnavailableError if Redis fails, and django.db.Error if the database does. A later call writes
+    the rest: Redis keeps each minute for two days, and the newest 10,000 refused viewers.
     """
     for _ in range(MAX_BATCHES):
         writer = secrets.token_hex(8)

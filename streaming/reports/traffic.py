@@ -13,7 +13,7 @@ class Traffic:
     """Counts the sent bytes, sent frames and dropped frames of one viewer's stream, or of a worker's still pictures.
     Measures their rate in kbit/s.
 
-    The owner must call `sample` once a second.
+    The owner must call `sample` once a second, and count dropped frames in `dropped`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -103,7 +103,7 @@ class UsageReport:
         max_per_camera (limit of viewers, 0: unlimited), yours (the user's streams in_use, None if Redis fails, and
         their limit, 0: unlimited), time (Unix ms).
 
-        The cameras include those that are hidden from the user: the caller must remove them.
+        The caller must leave out cameras that are hidden from the user, in a copy: all calls share `cameras`.
         """
         gate = await self.summary(operator=limits.operator)
         answers = gate["state"] != "unavailable"
@@ -127,9 +127,9 @@ class UsageReport:
 
     async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
         """Returns the usage for administrators and Prometheus: time (Unix ms), gate (as `gate` returns it), lists of
-        workers, cameras and viewers, viewers_count (of all pages) and viewers_limit (`limit`). `offset`, `limit`: the
-        page of viewers, those who have streamed longest first; limit 0: none are read, and viewers_count is 0. If Redis
-        fails, the lists are empty and gate["state"] is "unavailable"."""
+        workers, cameras that have viewers, and viewers, viewers_count (of all pages) and viewers_limit (`limit`).
+        `offset`, `limit`: the page of viewers, those who have streamed longest first; limit 0: none are read, and
+        viewers_count is 0. If Redis fails, the lists are empty and gate["state"] is "unavailable"."""
         summary, complaint, workers = await self._read_all()
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:
@@ -217,7 +217,8 @@ def _worker_row(report: Row) -> Row:
 def _camera_rows(states: Mapping[str, Row], workers: Mapping[str, Row]) -> list[Row]:
     """Returns a row for each camera that has viewers, the highest mbps (Mbit/s to all its viewers) first.
 
-    `states`: camera id -> state, viewers, frames_per_second. `workers`: worker id -> its last report.
+    `states`: camera id -> state, viewers, frames_per_second. `workers`: worker id -> its last report. A row has id,
+    name, these three figures and mbps.
     """
     rows = {
         id: {"id": id, "name": id, **state, "mbps": 0.0} for id, state in states.items() if state["viewers"]

@@ -91,8 +91,8 @@ def service_of(url: str) -> Service | None:
 
 
 def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
-    """Returns host and port of each Sentinel in a list like "host:port,host". Raises ValueError if a port is
-    invalid.
+    """Returns host and port (26379 if none is given) of each Sentinel in a list like "host:port,host". Raises
+    ValueError if a port is invalid.
     """
     found = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
     try:

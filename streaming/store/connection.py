@@ -69,7 +69,8 @@ class Dialer:
 
 class Wire(asyncio.Protocol):
     """A pipelined connection to Redis: calls do not wait for the replies to earlier ones. The future of a call raises
-    WireLostError, TooLateError (no reply in 1.5 s), or hiredis.ReplyError if Redis refuses the call."""
+    WireLostError (also if Redis is silent for 0.7 s), TooLateError (no reply in 1.5 s, though Redis answers other
+    calls), or hiredis.ReplyError if Redis refuses the call."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ async def follow_camera(
     viewer: Viewer, slot: Slot, feed: Feed, switch: StreamSwitch, timeouts: ViewerTimeouts, *, sees_reasons: bool
 ) -> None:
     """Send the viewer each state of the camera's connection, until cancelled. `slot`: their right to stream. While
-    the camera is not live, lets the worker renew its lease until shortly after the timeout.
+    the camera is not live, lets the worker renew the slot's lease until shortly after the timeout.
 
     Raises after the timeout for the first frame or for a reconnection. Raises earlier if the camera had no picture yet,
     failed to open `FAILED_OPENINGS` times in a row, and `switch` has no other stream of it to try. The error is

@@ -103,7 +103,7 @@ class Delivery:
         await self._viewer.send_message(protocol.format_message(self._quality, format, codec, **facts))
 
     async def pump(self) -> None:
-        """Send the feed's frames until cancelled. Raises SlotLostError when the right to stream is lost."""
+        """Send the feed's frames until cancelled. Raises SlotLostError at the first frame after the slot was lost."""
         mailbox = self._mailbox
         mailbox.deliver_to(self._send_at_once)
         while True:

@@ -29,8 +29,8 @@ class Milestones:
         )
 
     def end(self, code: int | None, reason: str, viewing: Viewing | None) -> None:
-        """Log that the stream ended, or that it was refused before it began. Only the first call logs: the first reason
-        wins.
+        """Log "ended" if the stream had a slot (the right to stream) or the viewer left, else "refused". Only the first
+        call logs: the first reason wins.
 
         `code`: the WebSocket close code, None if there was none. `reason`: that of a StreamError, such as
         "idle"; "left": the viewer left; "failed": another exception. `viewing`: the viewer's stream, None if the

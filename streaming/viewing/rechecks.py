@@ -1,4 +1,5 @@
-"""Checks running streams again: ends those whose user may no longer watch the camera, or is blocked.
+"""Checks running streams again: ends those whose user may no longer watch the camera, or is blocked. Ends
+also those whose camera was deleted or disabled, or has no usable address any more.
 
 All other streams go on. If the camera has a new address, it is read from there. If the user has come into the group
 that has reserved slots (rights to stream), their streams no longer count as ordinary ones.
@@ -90,9 +91,9 @@ class Rechecks:
         return groups
 
     async def _check(self, login: Login, cameras: dict[str, list[Stream]]) -> None:
-        """End the streams of a log-in whose user has no access, or is blocked. Give the others the present addresses of
-        their camera, and if the user may use reserved slots by now, no longer count them among the ordinary streams. A
-        failed query is only logged. `cameras`: camera id -> streams.
+        """End a log-in's streams of each camera for which `_read` has an error. Give the others the present addresses
+        of their camera, and if the user may use reserved slots by now, no longer count them among the ordinary streams.
+        A failed query is only logged. `cameras`: camera id -> streams.
         """
         try:
             found = await database_sync_to_async(self._read)(login, list(cameras))

@@ -25,7 +25,7 @@ class StillLimits:
 
     def count_request(self, user: str) -> None:
         """Count a request for a still picture by the user with this id. Raises StillLimitReachedError, without counting
-        it, if the user exceeds the rate limit.
+        it, if the user exceeds the rate limit. After a pause, they may request stills for two seconds at once.
         """
         now = time.monotonic()
         if len(self._used_until) > USERS:

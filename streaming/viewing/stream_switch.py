@@ -161,7 +161,7 @@ class StreamSwitch:
         place.
 
         Only a change that the viewer asked for can be refused; then they are told, and the former bitrate counts on.
-        A wish is not refused while the server asks them whether they play a codec: it means that they do not.
+        But while the server asks whether they play a codec, a wish for another quality means no, and is not refused.
         """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)

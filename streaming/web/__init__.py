@@ -6,7 +6,7 @@ gets a slot (the right to one stream). `views.py` has the HTTP paths of a stream
 `system_views.py` serves the page *Settings > System*, with `stop_views.py` for what acts on viewers, and `endpoints.py`
 makes its views; `line_orders.py` has the waiting line for both page and API. `hidden_cameras.py` removes the names of
 cameras that an administrator may not see from pages and API. `prometheus.py` serves the metrics. `audit.py` writes the
-actions of administrators to Django's log.
+actions of administrators to the log of Django's administration.
 
 Nothing is decided here: a view calls the other packages of `streaming` and translates the answer.
 """

@@ -1,4 +1,4 @@
-"""Writes what staff do at *Settings > System* to the log of Django's administration."""
+"""Writes what staff do at *Settings > System*, or by the API, to the log of Django's administration."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser

@@ -35,7 +35,7 @@ async def naming_own_viewings(store: Store, user: User) -> AsyncIterator[None]:
     """If the `with` block raises LimitReachedError, add the user's running streams to its facts, as `yours`: the user
     may close one. Adds none if Redis or the database fails.
 
-    Leaves out those of cameras that the user may not see any more.
+    Leaves out those of cameras that the user may not see any more. Removes the fact `waiting` if STREAM_WAIT_MAX is 0.
     """
     try:
         yield
@@ -172,8 +172,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # Messages from the viewer.
 
     async def _take(self, event: dict[str, Any]) -> None:
-        """Handle an event of the connection: a message of the viewer, or a WebSocket ping or pong frame, which the
-        server has answered. Too many of both in a second end the stream.
+        """Handle an event of the connection: a message of the viewer, or a WebSocket ping (already answered) or pong.
+        More than 60 of them in a second end the stream. Acknowledgements of frames are not counted.
         """
         try:
             message = protocol.parse(event.get("text")) if event["type"] == "websocket.receive" else None

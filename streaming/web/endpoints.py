@@ -1,7 +1,7 @@
 """Makes the JSON endpoints of the page *Settings > System*.
 
-All of them are for staff who may see the page; changes need another permission as well. Errors are
-`{"errors": {field: [text]}}`, where the field `__all__` stands for the whole request.
+The views check permissions only: to see the page, and for changes another. `streaming/admin.py` admits staff only, by
+`admin_view`. Errors are `{"errors": {field: [text]}}`, where the field `__all__` stands for the whole request.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def endpoint(
 ) -> View:
     """Returns a view that answers GET with the JSON of `get`, and POST with that of `post`; None: not allowed (405).
 
-    The user must be allowed to see *Settings > System*. POST needs `permission` as well, and so does GET if `closed`.
-    The view raises PermissionDenied for others. If `get` or `post` raises ValidationError, the status is 400; Http404:
-    404; GateUnavailableError: 503.
+    The user must be allowed to see *Settings > System*. POST needs `permission` as well, and so does GET if `closed`:
+    give one then. The view raises PermissionDenied for others; the caller checks that the user is staff. If `get` or
+    `post` raises ValidationError, the status is 400; Http404: 404; GateUnavailableError: 503.
     """
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 

@@ -72,7 +72,7 @@ class Handshake:
         """Returns the viewer's request and their access to the camera. `id`: of the stream that will follow.
 
         Raises StreamError, for example if the request is invalid, the user may not watch the camera, or the worker
-        shuts down. A blocked user is not refused here, but by `Access.terms`.
+        shuts down; django.db.Error if the database fails. A blocked user is refused later, by `Access.terms`.
         """
         quality = protocol.known_quality(self._query.get("quality", [conf.DEFAULT_QUALITY.value])[0])
         access = await self.check(worker)
@@ -128,10 +128,10 @@ class Handshake:
         return values[0] if values else None
 
     async def check(self, worker: runtime.Runtime) -> Access:
-        """Read the viewer's access to the camera from the database. Raises StreamError if they may not watch it.
+        """Returns the viewer's access to the camera, from the database. Raises StreamError if they may not watch it.
 
-        Raises it too if the database is slow, or the limits are not known yet. A blocked user is refused later, by
-        `Access.terms`.
+        Raises it too if the database is slow, or the limits are not known yet, but django.db.Error if the database
+        fails. A blocked user is refused later, by `Access.terms`.
         """
 
         def read(policy: Policy) -> Access:

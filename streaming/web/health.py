@@ -27,7 +27,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: 200 if Redis and the database answer and the worker is not shutting down (draining), else 503.
+    """Readiness: 200 if Redis takes writes, the database answers and the worker does not shut down (drain), else 503.
 
     Both are asked at the same time, so that their timeouts do not add up if neither answers.
     """

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 def without_hidden_names(user: Any, rows: Iterable[Row]) -> list[Row]:
     """Returns `rows` of viewers with "Hidden camera ..." in place of the names of cameras that `user` may not see.
 
-    Each row has `camera` (the name) and `camera_id`.
+    Each row has `camera` (the name) and `camera_id`. Deleted cameras are replaced too, unless `user` sees all cameras.
     """
     by_camera = [(str(row.get("camera_id", "")), row) for row in rows]
     visible = visible_among(user, {id for id, _ in by_camera})

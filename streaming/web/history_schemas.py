@@ -20,10 +20,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def _moment(value: object) -> object:
-    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime, and a value that is no text as it is. Raises
-    ValueError for another text.
+    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime, naive if it has no time zone, and a value that is no
+    text as it is. Raises ValueError for another text or None.
 
-    pydantic alone would take a plain number as well.
+    pydantic alone would take a text such as "1700000000" as well.
     """
     moment = parse_datetime(value) if isinstance(value, str) else value
     if moment is None:
@@ -36,9 +36,9 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 @dataclass(frozen=True)
 class Cursor:
-    """The start of a page of refused viewers, the newest first: those before `time`.
+    """The start of a page of refused viewers, the newest first.
 
-    `after`: id of a refusal at `time`. Then the page begins with the refusals at the same time that come after it.
+    `after` None: those before `time`. If it is the id of a refusal at `time`: first the others at `time` after it.
     """
 
     time: datetime
@@ -80,6 +80,7 @@ class WaitsOut(Schema):
 
 class HistoryOut(Schema):
     """The history of streams as columns of equal length with one entry per step. Null: nothing was recorded.
+    `wait_median` and `wait_high` are also null if nobody waited.
 
     `waits` sums up how long viewers waited in line over the whole time. `seconds_at_full`: for how long the stream
     limit was reached in each step.

@@ -17,7 +17,7 @@ WaitingId = Annotated[str, Path(max_length=200)]
 
 @router.get("/line", auth=SEE, response=answers({200: stream_schemas.LinePage}, 422, 503))
 async def list_line(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """The viewers who wait in line for a stream, at all workers. The first is next."""
+    """The viewers who wait in line for a stream, at all workers, 1,000 at most. The first is next."""
     rows = await line_orders.read(request.auth)  # type: ignore[attr-defined]
     return {"items": [{**row, "since": moment(row["since"])} for row in window.of(rows)], "count": len(rows)}
 

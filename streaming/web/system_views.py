@@ -95,11 +95,11 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
-    """Returns the newest trial (a dry run of limits) if it has ended: its start and end (Unix ms), limits, and how many
-    viewers they would have refused.
+    """Returns the newest trial (a dry run of limits) if it has ended: its last limits, when they were set and when it
+    ended (Unix ms), and how many viewers they would have refused in between.
 
-    None if there was none, if it runs, or if it began more than 30 days ago. `rows`: the changes of limits, newest
-    first.
+    None if there was none, if it runs, or if these limits were set more than 30 days ago. `rows`: the changes of
+    limits, newest first.
     """
     start, end = change_log.ended_trial(rows) or (None, None)
     if start is None or end is None or start.time < timezone.now() - KEEP:
@@ -129,8 +129,8 @@ def change_limits(request: HttpRequest) -> dict[str, Any]:
 def change_trial(request: HttpRequest) -> dict[str, Any]:
     """End the trial (a dry run of limits, which refuses nobody) if the form has `stop`. If not, start one anew.
 
-    It tries the limits of the form that are not empty. Raises ValidationError if there are none, or if one is invalid.
-    Returns what `change_limits` returns.
+    It tries the limits of the form that are not empty, and those of a running trial that are not in the form. Raises
+    ValidationError if all in the form are empty, or one is invalid. Returns what `change_limits` returns.
     """
     return _change(request, trial=True)
 

@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _cameras(self, count: int) -> Iterator[Logins]:
-        """Prepare the database and run `count` simulated cameras until the `with` block ends; 0: none."""
+        """Prepare the database, and run `count` simulated cameras until the `with` block ends. Yields the log-ins."""
         if count < 0:
             raise CommandError(f"--cameras must be 0 or more, not {count}.")
         call_command("migrate", verbosity=0)
@@ -57,10 +57,11 @@ class Command(BaseCommand):
             simulator.wait()
 
     def _logins(self, file: Path) -> Logins:
-        """Create the users "admin" and "viewer" (may only watch) unless they exist.
+        """Create the users "admin" and "viewer" (may only watch) unless they exist. Returns their passwords by name.
 
         Their passwords are kept in `file` (JSON), which only the operating system's present user can read. A missing
-        file is written with new passwords, which are not set for users who exist already.
+        file is written with new passwords, which are not set for users who exist already. Returns "" in place of a
+        password that is not the user's.
         """
         if file.exists():
             logins: Logins = json.loads(file.read_text())
@@ -87,7 +88,7 @@ class Command(BaseCommand):
         """Start `count` simulated cameras in another process and store their URLs in the database. Returns the process.
 
         Each has a substream (a second, smaller stream). Their port is that of the last run if it is free, else any.
-        Raises CommandError if the cameras did not start.
+        A stored camera of the same name gets the new URLs. Raises CommandError if the cameras did not start.
         """
         port = demonstration.kept_port()
         process, addresses = start_cameras(count, port if is_free(port) else 0)

@@ -8,7 +8,7 @@ from ..stream import Codec
 
 @dataclass(frozen=True)
 class NalSyntax:
-    """The parts of a codec's NAL unit header that the simulator reads."""
+    """Where a codec's NAL unit header has the type, and the numbers of the types that the simulator needs to know."""
 
     shift: int  # bit position of the type in the first byte
     mask: int

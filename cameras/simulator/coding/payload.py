@@ -32,9 +32,9 @@ def h265_payloads(nal: bytes) -> Iterator[bytes]:
 
 
 def jpeg_payloads(width: int, height: int, file: bytes) -> Iterator[bytes]:
-    """Yields the RTP payloads of a JPEG file (RFC 2435): headers, then a piece of the entropy-coded data.
+    """Yields the RTP payloads of a file from JpegEncoder (RFC 2435): headers, then a piece of the entropy-coded data.
 
-    The first also holds both quantization tables. `width` and `height` are pixels, multiples of 8.
+    The first payload also holds both quantization tables. `width` and `height` are pixels, multiples of 8.
     """
     parts = parse_jpeg(file)
     tables = struct.pack("!BBH", 0, 0, len(parts.tables)) + parts.tables

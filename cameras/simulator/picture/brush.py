@@ -66,7 +66,7 @@ class Brush:
 def finish(image: Bgr, seed: int) -> Bgr:
     """Returns a copy of `image` with the softness, dark corners and grain of a camera's picture.
 
-    `seed` determines the grain. It is for still backgrounds: grain that does not change costs the encoder few bits.
+    `seed` determines the grain. Only for still backgrounds: grain that does not change costs the encoder few bits.
     """
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), max(0.1, height / 1200)).astype(np.float32)

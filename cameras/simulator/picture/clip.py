@@ -43,7 +43,7 @@ class ClipPicture:
     def draw(self, now_ms: int) -> Yuv:
         """Returns the file's next frame. `now_ms`, Unix milliseconds, is drawn over its top as black and white blocks.
 
-        Raises av.FFmpegError or NotAVideo if the file cannot be read any more.
+        Raises av.FFmpegError or NotAVideo if the file cannot be read any more, and StopIteration at each later call.
         """
         frame = next(self._frames)
         plain = frame.reformat(
@@ -55,7 +55,7 @@ class ClipPicture:
         return picture
 
     def _loop(self) -> Iterator[av.VideoFrame]:
-        """Yields the file's frames, again and again. Raises NotAVideo if it has none.
+        """Yields the file's frames, again and again. Raises NotAVideo if it has none, av.FFmpegError if unreadable.
 
         Each round opens the file again, because not all formats can seek.
         """

@@ -11,8 +11,8 @@ SHORTEST = 4
 class Damage:
     """Truncates every `truncate_every`-th picture and loses every `lose_every`-th. 0 means none.
 
-    A picture to which both apply is lost. It skips and does not count keyframes, except in MJPEG, where all pictures
-    are keyframes.
+    A picture to which both apply is lost. Keyframes stay unchanged and are not counted, except in MJPEG, where all
+    pictures are keyframes.
     """
 
     def __init__(self, truncate_every: int, lose_every: int) -> None:

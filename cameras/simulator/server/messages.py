@@ -65,7 +65,7 @@ class RequestReader:
     _buffer: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> Iterator[Request]:
-        """Add received bytes and yield the requests that are complete now.
+        """Add received bytes and yield the requests that are complete now. Adds nothing until the caller iterates.
 
         Raises MalformedRequest for bytes that are no request or too large a one. The reader cannot be used afterwards.
         """

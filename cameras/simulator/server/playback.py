@@ -65,7 +65,7 @@ class Playback:
             self.sender.send(unit, self.fault)
 
     def apply_fault(self) -> None:
-        """Apply the camera's present fault to this connection. Call this when the fault has changed."""
+        """Restart sending, and plan the end if Fault.DROP is set. Call this when the camera's fault has changed."""
         if self.sender:
             self.sender.restart()
         self._plan_drop()

@@ -18,7 +18,7 @@ SESSION_TIMEOUT = 60
 class RtspDialogue:
     """Answers the RTSP requests of one connection.
 
-    `playback` (of `answer`) sends the camera's stream on this connection; None until a request names a camera.
+    `playback` (of `answer`) is that of the first RTSP camera that a request named; None until then.
     """
 
     def __init__(self) -> None:
