@@ -23,8 +23,8 @@ GroupMapping = tuple[tuple[str, str], ...]  # (group of the service, group of Dj
 
 @dataclass(frozen=True)
 class ProxyUser:
-    """The user that a trusted reverse proxy names in its headers. `groups`: names of their groups at the proxy, or None
-    if it sends no header for groups.
+    """The user that a trusted reverse proxy names in its headers. `groups`: names of their groups at the proxy, empty
+    if it sends none, or None if the settings name no header for groups.
     """
 
     name: str

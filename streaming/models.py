@@ -102,7 +102,7 @@ class UserBlock(models.Model):
     """A user whom an administrator keeps from watching until a time. Redis has the block too; this row stays if Redis
     loses its data.
 
-    Holds names instead of foreign keys, as Redis does.
+    Holds the user's id and names as texts instead of foreign keys, as Redis does.
     """
 
     user_id = models.CharField(primary_key=True, max_length=40)

@@ -68,6 +68,6 @@ def bandwidth(facts: Sequence[int]) -> BandwidthReachedError:
 
 def _retry_after(ms: int) -> int:
     """Returns the seconds after which a refused viewer should try again: 1 to 5, as slots often become free early.
-    `ms`: until the next lease may end.
+    `ms`: until the next lease may end; rounded to the nearest second.
     """
     return max(1, min(5, round(ms / 1000)))

@@ -80,7 +80,8 @@ class WaitingLine:
 
     def enter(self, slot: Slot, on_place: OnPlace) -> Waiter:
         """Let `keep` renew the entry of a viewer who waits for `slot`, and `listen` wake them, until `leave`. Returns
-        the object on which they wait. `on_place`: is awaited with each new place in the line.
+        the object on which they wait. `on_place`: is awaited with each new place in the line, the first of which the
+        caller gives to `Waiter.move`.
         """
         waiter = self._waiters[slot.id] = Waiter(slot, on_place)
         self._somebody.set()

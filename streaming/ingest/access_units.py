@@ -113,9 +113,8 @@ class H264:
         return self._drop_undecodable(done if self._held else [*done, unit])
 
     def release_if(self, is_whole: Callable[[bytes], bool]) -> list[AccessUnit]:
-        """Returns the first keyframe now if it waits for a second half but is whole; else an empty list.
-
-        `is_whole` tells whether a keyframe is whole.
+        """Returns the first keyframe if it waits for a second half but is whole; then no later one waits. Else returns
+        an empty list, as always for H.265. `is_whole` tells whether a keyframe is whole.
         """
         if self._proven or self._held is None or not is_whole(self._held.data):
             return []

@@ -172,7 +172,8 @@ class PictureEnds:
                 raise _UnpredictableError
 
     def _begin(self, at: int, *, is_gap: bool) -> None:
-        """Finish the last picture, and begin one at `self._stream.held[at]`. `is_gap`: packets before are missing."""
+        """Begin a picture at `self._stream.held[at]`. `is_gap`: packets before it are missing. Count the last picture
+        if whole, drop it if damaged. Raises _UnpredictableError if it has no end though no packet is missing."""
         if self._ended and not (is_gap or self._damaged):
             self._confirm(at)
         elif self._has_slice and not self._ended:
@@ -235,8 +236,7 @@ class PictureEnds:
         self._delimit(END, sequence, self._delimited_at)
 
     def _delimit_beginning(self, sequence: int) -> None:
-        """Insert delimiters before the current picture, if pictures were lost before it or FFmpeg has a wrong time of
-        it. `sequence`: RTP's number of the picture's first packet."""
+        """Insert delimiters before a picture after a loss, or whose time FFmpeg has wrong. `sequence`: its first one."""
         later = ticks(self._timestamp if self._delimited_at is None else self._delimited_at, self._timestamp)
         if self._lost or abs(later) > TOLERANCE:
             for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):

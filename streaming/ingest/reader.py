@@ -119,7 +119,7 @@ class Reader:
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of the codec, such as "h264"."""
+        """The codec's name, as `codec_name` returns it: FFmpeg's, such as "h264", if it is known."""
         return codec_name(self._capture.get(cv2.CAP_PROP_FOURCC))
 
     @property

@@ -70,7 +70,7 @@ class Counters:
 
     def observe(self, name: str, seconds: float) -> None:
         """Count a duration in the histogram `name`: "first_picture" (from the request to the first frame sent),
-        "waited" (from joining the line to the slot), or "admission" (from request to slot, of viewers not in line).
+        "waited" (from the request to the slot, of viewers in line), or "admission" (the same of all other viewers).
         """
         bounds = bounds_of(name)
         bucket = bisect_left(bounds, seconds)

@@ -23,7 +23,9 @@ class Viewer(Protocol):
     async def send_message(self, message: dict[str, object]) -> None: ...
     async def send_frame(self, header: bytes, payload: bytes) -> None: ...
     def admitted(self, slot: Slot) -> None:
-        """Called when the viewer has got `slot`, one of the limited concurrent streams."""
+        """Called once, when the viewer has got `slot`, one of the limited concurrent streams. May do nothing: `Viewing`
+        keeps the slot and tells the viewer.
+        """
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,8 @@ class Viewing:
         # else `_hold` switches to it as soon as there is a feed
 
     def change_streams(self, streams: Streams) -> None:
-        """Use these addresses, which may be the same as before, for what is opened from now on. A new substream is opened
-        at once if it suits the viewer better. `Hub.change_sources` changes the address of the stream that is open."""
+        """Use these addresses, which may be the same as before, for what is opened from now on. If a substream has come
+        or gone, moves to the stream that serves the quality now. `Hub.change_sources` tells those that are open."""
         self._streams = streams
         if self._switch is not None:
             self._switch.change_streams(streams)

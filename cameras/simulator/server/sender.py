@@ -125,7 +125,7 @@ class Sender:
 class Trickle:
     """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds.
 
-    It begins when it is constructed and never blocks. `stop` or `finish` ends it.
+    It begins when it is constructed and never blocks. Its owner must end it, by `stop` or `finish`.
     """
 
     def __init__(self, transport: asyncio.Transport, frames: Iterator[bytes]) -> None:
