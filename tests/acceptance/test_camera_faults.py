@@ -23,14 +23,21 @@ def installation(tmp_path_factory: pytest.TempPathFactory, template: Path) -> It
             STREAM_READ_TIMEOUT_SECONDS="1",
             STREAM_RECONNECT_SECONDS="4",
         )
+        created.start_worker(STREAM_READ_TIMEOUT_SECONDS="1")
         yield created
+
+
+@pytest.fixture
+def patient(installation: Site) -> Session:
+    """At a worker that waits for cameras as long as by default."""
+    return Session(installation.workers[1].base)
 
 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE, Fault.REFUSE])
 async def test_viewers_of_a_faulty_camera_are_told_and_recover_when_it_returns(
-    session: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
+    patient: Session, camera: SimulatedCamera, fault: Fault, camera_id: str
 ) -> None:
-    async with Stream(session, camera_id) as stream:
+    async with Stream(patient, camera_id) as stream:
         await stream.live()
         camera.fault = fault
         await stream.until(lambda stream: stream.last("status")["state"] == "reconnecting")
@@ -96,12 +103,12 @@ def held(process: psutil.Process) -> tuple[int, int]:
 
 
 async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_connection(
-    installation: Site, session: Session, camera: SimulatedCamera, camera_id: str
+    installation: Site, patient: Session, camera: SimulatedCamera, camera_id: str
 ) -> None:
-    process = psutil.Process(installation.workers[0].process.popen.pid)
+    process = psutil.Process(installation.workers[1].process.popen.pid)
 
     async def one_round(number: int) -> None:
-        async with Stream(session, camera_id) as stream:
+        async with Stream(patient, camera_id) as stream:
             await stream.live()
             if number % 2:
                 camera.drop_connections()
@@ -111,7 +118,7 @@ async def test_fifty_rounds_of_opening_and_losing_leave_no_thread_descriptor_or_
 
     async def quiet() -> None:
         await eventually(lambda: camera.connections == 0, 15)
-        await eventually(lambda: in_use(session) == 0)
+        await eventually(lambda: in_use(patient) == 0)
 
     for number in range(3):  # pools and caches are created now
         await one_round(number)

@@ -27,7 +27,7 @@ def cameras(simulator: Simulator) -> dict[str, SimulatedCamera]:
 def test_one_of_two_workers_checks_each_camera_once_and_page_and_metrics_tell_the_result(
     tmp_path: Path, template: Path, cameras: dict[str, SimulatedCamera]
 ) -> None:
-    settings = {"STREAM_CHECK_MINUTES": "15", "STREAM_READ_TIMEOUT_SECONDS": "1", "METRICS_TOKEN": TOKEN}
+    settings = {"STREAM_CHECK_MINUTES": "15", "METRICS_TOKEN": TOKEN}
     with site(tmp_path, template, **settings) as installation:
         for name, camera in cameras.items():
             installation.add_camera(name, camera.url)

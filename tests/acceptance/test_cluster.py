@@ -180,10 +180,12 @@ async def test_viewers_of_a_worker_that_is_told_to_end_are_told_so_and_taken_by_
     wait_until(lambda: cluster.pid(1) in worker_pids(admin), START_SECONDS, "the new worker reports")
 
 
+@pytest.mark.timing("measures when a lease ends")
 async def test_slots_of_a_killed_worker_are_free_within_the_lease_and_the_site_goes_on(
     cluster: Cluster, yard: str, admin: Session
 ) -> None:
     session = Session(cluster.base)
+    wait_until(lambda: cluster.pid(2) in worker_pids(admin), START_SECONDS, "the worker reports")
     pid = cluster.pid(2)
     async with contextlib.AsyncExitStack() as stack:
         streams = await open_streams(stack, session, yard, 8)

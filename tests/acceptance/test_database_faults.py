@@ -78,6 +78,7 @@ def timed(session: Session, path: str) -> tuple[float, int, str, bytes]:
     return time.monotonic() - started, answer.status, answer.headers.get_content_type(), body
 
 
+@pytest.mark.timing("measures the seconds that are promised")
 def test_pages_and_the_api_say_so_within_five_seconds_and_are_back_with_the_database(
     hanging: Site, database: PostgresServer
 ) -> None:
@@ -100,6 +101,7 @@ def test_pages_and_the_api_say_so_within_five_seconds_and_are_back_with_the_data
     assert "Internal Server Error" not in hanging.logs()
 
 
+@pytest.mark.timing("measures the seconds that are promised")
 def test_readyz_names_the_database_and_the_process_stays_alive(hanging: Site, database: PostgresServer) -> None:
     session = Session(hanging.workers[0].base, "")
     database.pause()
@@ -112,6 +114,7 @@ def test_readyz_names_the_database_and_the_process_stays_alive(hanging: Site, da
     wait_until(lambda: timed(session, "/readyz")[1] == 200, PATIENCE, "the worker is ready again")
 
 
+@pytest.mark.timing("measures gaps of less than a second")
 async def test_handshakes_are_told_in_time_and_running_streams_go_on(
     hanging: Site, database: PostgresServer, camera: SimulatedCamera
 ) -> None:
@@ -149,12 +152,13 @@ async def test_viewers_share_one_connection_and_pages_leave_none_open(hanging: S
     id = add_camera(hanging, camera.url)
     session = Session(hanging.workers[0].base)
     used = set()
+    started = time.monotonic()
     for _ in range(6):
         async with Stream(session, id) as viewer:
             await viewer.live()
         await eventually(lambda: len(connections_of(hanging)) == 1, 5)  # PostgreSQL lists closed ones a little longer
         used.update(connections_of(hanging))
-    assert len(used) <= 2  # it may have become ten seconds old
+    assert len(used) <= 2 + (time.monotonic() - started) // 10  # one that is ten seconds old is replaced
     for _ in range(10):
         assert timed(session, "/")[1] == 200
     await eventually(lambda: len(connections_of(hanging)) <= 1, 5)
@@ -180,6 +184,7 @@ async def test_a_worker_that_ends_leaves_all_in_the_file_of_sqlite(installation:
     assert not installation.database.with_name("nvr.sqlite3-wal").exists()
 
 
+@pytest.mark.timing("measures the seconds that are promised")
 def test_a_sqlite_file_that_another_keeps_locked_holds_a_page_no_longer(installation: Site) -> None:
     session = Session(installation.start_worker().base, "")
     session.get("/accounts/login/")

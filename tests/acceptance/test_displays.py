@@ -74,6 +74,7 @@ async def test_a_running_stream_ends_with_the_access_of_its_display_or_when_its_
         assert streams[-1].close_code is None
 
 
+@pytest.mark.timing("the check each ten seconds may end the stream first")
 async def test_a_log_out_and_an_ended_session_leave_the_display_alone(screen: Screen, shown: str) -> None:
     admin = Session(screen.base, "admin")
     async with Stream(screen, shown) as stream, Stream(admin, shown) as ended:

@@ -78,6 +78,7 @@ def test_limits_are_followed_whatever_page_a_worker_is_asked_for_first(installat
     assert "Traceback" not in worker.process.log.read_text()
 
 
+@pytest.mark.timing("limits are in force within five seconds")
 @pytest.mark.timeout(120)
 async def test_a_lowered_limit_is_in_force_on_every_worker_and_cuts_nobody(
     installation: Site, camera: SimulatedCamera
@@ -171,18 +172,18 @@ async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
         for stream in (one, two, three):
             await stream.live()
         viewing = one.last("info")["viewing_id"]
-        call = f'stop(Store(store_url()), "{viewing}", "Off for maintenance.", 30)'
+        call = f'stop(Store(store_url()), "{viewing}", "Off for maintenance.", 300)'
         assert "True" in await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", STOP.format(call=call))
         told = time.monotonic()
         assert await one.ended(5) == 4410
         assert one.last("error")["message"] == "Off for maintenance."
-        assert one.last("error")["retry_after"] == 30
+        assert one.last("error")["retry_after"] == 300
         assert await two.ended(5) == 4410, "all that a blocked user watches ends, wherever"
-        assert (two.last("error")["retry_after"], three.close_code) == (30, None)
+        assert (two.last("error")["retry_after"], three.close_code) == (300, None)
         async with Stream(session.at(workers[1].base), id) as again:
             assert await again.ended() == 4410
             assert again.last("error")["message"] == "Off for maintenance."
-            assert again.last("error")["retry_after"] > 20
+            assert again.last("error")["retry_after"] > 200
         call = f'stop_camera(Store(store_url()), "{id}", "Camera is moved.")'
         assert "1" in await asyncio.to_thread(installation.manage, "shell", "-v0", "-c", STOP.format(call=call))
         assert await three.ended(5) == 4410
@@ -191,7 +192,7 @@ async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
         async with Stream(session, id) as still:
             assert await still.ended() == 4410, "a block survives Redis"
             assert still.last("error")["message"] == "Off for maintenance."
-        assert time.monotonic() - told < 30
+        assert time.monotonic() - told < 300
     admin = Session(workers[0].base, "admin")
     await eventually(lambda: gate_of(admin)["in_use"] == 0)
 

@@ -60,9 +60,11 @@ async def test_no_address_names_or_shows_a_hidden_camera(scene: Scene) -> None:
 async def test_the_walk_would_find_the_camera_where_an_administrator_sees_it(scene: Scene) -> None:
     admin = Session(scene.base, "admin")
     assert {*NAMED, SNAPSHOT, IMPORT, FIND} <= set(walked())
-    silent = [path for path in NAMED if not ask(admin, "GET", path.format(**scene.ids)).betrays]
-    assert not silent
-    assert ask(admin, "GET", SNAPSHOT.format(**scene.ids)).betrays
+
+    def silent() -> list[str]:
+        return [path for path in (*NAMED, SNAPSHOT) if not ask(admin, "GET", path.format(**scene.ids)).betrays]
+
+    assert not await asyncio.to_thread(silent)
 
 
 async def test_the_check_of_a_file_does_not_tell_that_a_hidden_camera_has_a_name_of_it(scene: Scene) -> None:
@@ -117,6 +119,7 @@ def take_grants(base: str, holder: str, id: str) -> None:
     assert b"was changed successfully" in admin.post(page, {})[1]
 
 
+@pytest.mark.timing("the check each ten seconds may end the stream first")
 async def test_a_stream_and_a_place_in_line_end_with_their_grant(scene: Scene) -> None:
     granted, member, manager = (Session(scene.base, name) for name in ("granted", "member", "manager"))
     await scene.free()

@@ -38,6 +38,7 @@ async def until_asked(stream: Stream) -> str:
     return str(stream.last("quality_changed")["codec"])
 
 
+@pytest.mark.timing("a viewer that is two seconds late misses pictures")
 async def test_a_viewer_who_confirms_the_codec_gets_the_camera_s_own_video(session: Session, camera_id: str) -> None:
     async with Stream(session, camera_id, ORIGINAL, keep=ALL) as stream:
         codec = await until_asked(stream)

@@ -165,7 +165,7 @@ async def test_system_shows_who_watches_what_within_two_seconds(
         assert (row["user"], row["camera"], row["quality"], row["address"]) == ("viewer", "Yard", "low", "127.0.0.1")
         assert row["worker"] == usage["workers"][0]["id"]
         await stream.send({"type": "quality_change", "quality": "high"})
-        await eventually(lambda: admin.json(USAGE)["viewers"][0]["quality"] == "high", 2)
+        await eventually(lambda: admin.json(USAGE)["viewers"][0]["quality"] == "high")
 
 
 async def test_whoever_waits_for_a_still_is_no_viewer_of_the_worker(
@@ -174,7 +174,7 @@ async def test_whoever_waits_for_a_still_is_no_viewer_of_the_worker(
     def figures() -> set[tuple[int, int]]:
         return {(worker["cameras"], worker["viewers"]) for worker in admin.json(USAGE)["workers"]}
 
-    await eventually(lambda: {viewers for _, viewers in figures()} == {0}, 2)  # that of the test before has left
+    await eventually(lambda: {viewers for _, viewers in figures()} == {0})  # that of the test before has left
     camera.fault = Fault.SILENT
     path = f"/api/v1/cameras/{installation.add_camera('Yard', camera.url)}/stream/snapshot"
     still = asyncio.create_task(asyncio.to_thread(session.get, path))

@@ -16,6 +16,7 @@ async def opened(session: Session, camera: str) -> Stream:
     return await (await Stream(session, camera).__aenter__()).live()
 
 
+@pytest.mark.timing("five seconds, within which a viewer is refused and a slot is free")
 async def test_the_eleventh_viewer_is_refused_on_either_worker_and_enters_when_another_leaves(
     installation: Site, camera: SimulatedCamera
 ) -> None:

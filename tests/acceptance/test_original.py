@@ -22,8 +22,7 @@ JPEG, H264 = 1, 2
 KEY, DISCONTINUITY, BACKLOG = 1, 2, 4
 SLICE, IDR = 1, 5
 FPS = 25
-WINDOW = 25  # pictures of video in flight
-ALL = 1_000_000  # pictures kept
+WINDOW, ALL = 25, 1_000_000  # pictures of video in flight, and pictures kept
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +60,7 @@ async def until_count(stream: Stream, more: int, seconds: float = 15) -> None:
     assert stream.close_code is None, stream.messages
 
 
+@pytest.mark.timing("a viewer that is two seconds late misses pictures")
 async def test_a_viewer_that_plays_h264_is_told_the_codec_and_then_sent_the_camera_s_own_video(
     session: Session, camera_id: str
 ) -> None:
@@ -111,6 +111,7 @@ async def test_a_viewer_that_plays_no_h264_gets_the_original_as_jpeg(
         assert (stream.last("info")["format"], stream.last("info")["window"]) == ("jpeg", 2)
 
 
+@pytest.mark.timing("measures the age of a picture")
 @pytest.mark.parametrize("settings", [{"codec": "h265"}, {"codec": "mjpeg"}, {"transport": "http"}], ids=str)
 async def test_the_original_of_a_camera_without_h264_is_jpeg(
     installation: Site, session: Session, simulator: Simulator, settings: dict[str, Any]
@@ -142,8 +143,7 @@ async def test_one_viewing_is_switched_between_low_and_original(
             await stream.send({"type": "quality_change", "quality": "low"})
             await stream.until(lambda stream: stream.pictures[-1].kind == JPEG)
             changed = stream.last("quality_changed")
-            assert (changed["quality"], changed["format"], changed["window"]) == ("low", "jpeg", 2)
-            assert changed["codec"] is None
+            assert [changed[name] for name in ("quality", "format", "window", "codec")] == ["low", "jpeg", 2, None]
             await until_count(stream, 3)
             assert stream.pictures[-1].image.shape == (360, 640, 3)
             stream.pictures.clear()
@@ -165,7 +165,7 @@ async def test_the_original_costs_what_the_camera_sends_and_no_picture_is_missin
         await stream.until(lambda stream: bool(stream.pictures) and stream.pictures[-1].kind == H264)
         reads = await asyncio.to_thread(raw_reads, camera, 4 * FPS)
         last = first_slice(reads[-1].data)
-        await stream.until(lambda stream: any(last in picture.data for picture in stream.pictures[-2 * FPS :]))
+        await stream.until(lambda stream: any(last in picture.data for picture in stream.pictures))
     video = [picture for picture in stream.pictures if picture.kind == H264]
     slices = [first_slice(picture.data) for picture in video]
     start = slices.index(first_slice(reads[0].data))
@@ -185,6 +185,7 @@ async def test_a_viewer_that_acknowledges_nothing_gets_a_window_of_video_and_the
     await eventually(lambda: in_use(session) == 0)
 
 
+@pytest.mark.timing("a viewer that is two seconds late misses pictures")
 async def test_a_viewer_that_pauses_goes_on_with_a_key_and_is_told_of_the_gap(session: Session, camera_id: str) -> None:
     async with Stream(session, camera_id, ORIGINAL, acknowledges=False, keep=ALL) as stream:
         async with Stream(session, camera_id, ORIGINAL, keep=1) as other:
@@ -220,6 +221,7 @@ async def test_viewers_of_jpeg_and_of_the_original_share_one_connection(
             await stream.close()
 
 
+@pytest.mark.timing("a viewer that is two seconds late misses pictures")
 async def test_a_late_viewer_is_live_long_before_the_next_key(
     installation: Site, session: Session, simulator: Simulator
 ) -> None:
@@ -236,6 +238,7 @@ async def test_a_late_viewer_is_live_long_before_the_next_key(
     assert not any(frame.is_corrupt for frame in decoded(late.pictures))
 
 
+@pytest.mark.timing("a viewer that is two seconds late misses pictures")
 async def test_a_late_viewer_of_a_long_group_is_live_long_before_the_next_key_too(
     installation: Site, session: Session, simulator: Simulator
 ) -> None:

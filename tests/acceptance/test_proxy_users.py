@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Origin
 
 from cameras.simulator import SimulatedCamera
+from tests.client import HEADER
 from tests.oidc import user_on
 from tests.servers import START_SECONDS, Process, Site, Worker, wait_until
 
@@ -162,8 +163,9 @@ async def test_a_stream_of_the_proxy_s_user_ends_when_the_account_does(
         await until_admitted(opened)
         installation.execute("UPDATE auth_user SET is_active = 0 WHERE username = 'ada'")
         with contextlib.suppress(ConnectionClosedError):
-            async for _ in opened:
-                pass
+            async for message in opened:
+                if isinstance(message, bytes):
+                    await opened.send(json.dumps({"type": "ack", "seq": HEADER.unpack_from(message)[4]}))
         assert opened.close_code == 4401
 
 

@@ -131,13 +131,13 @@ async def test_too_many_handshakes_in_progress_are_refused_and_come_through_late
     folder = installation.folder / "other-redis"
     folder.mkdir()
     with RedisServer(folder) as fresh:  # on a new Redis, viewers wait for the end of its grace period
-        worker = installation.start_worker(REDIS_URL=fresh.url, STREAM_MAX_HANDSHAKES="3", STREAM_LEASE_SECONDS="5")
+        worker = installation.start_worker(REDIS_URL=fresh.url, STREAM_MAX_HANDSHAKES="3")
         camera = simulator.add(SimulatedCamera(name="Yard", path="yard2", width=320, height=240))
         id = installation.add_camera("Yard", camera.url)
         session = Session(worker.base)
         streams = [await Stream(session, id).__aenter__() for _ in range(6)]
         await asyncio.gather(
-            *(stream.until(lambda stream: stream.count > 0 or stream.close_code is not None) for stream in streams)
+            *(stream.until(lambda stream: stream.count > 0 or stream.close_code is not None, 30) for stream in streams)
         )
         refused = [stream for stream in streams if stream.close_code == 4503]
         assert len(refused) == 3
@@ -249,7 +249,7 @@ async def test_a_camera_password_is_used_and_never_said(installation: Site, simu
     camera = simulator.add(
         SimulatedCamera(name="Safe", path="safe", width=320, height=240, username="operator", password=CAMERA_PASSWORD)
     )
-    worker = installation.start_worker(DEBUG="true", STREAM_FIRST_FRAME_SECONDS="3", STREAM_READ_TIMEOUT_SECONDS="1")
+    worker = installation.start_worker(DEBUG="true", STREAM_READ_TIMEOUT_SECONDS="1")
     admin = Session(worker.base, "admin")
     admin.get("/admin/cameras/camera/add/")
     form = {"name": "Safe", "stream_url": camera.url, "username": "operator", "enabled": "on"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cameras.simulator import SimulatedCamera
+from streaming.gate.readings import open_generation
 from tests.client import Session, Stream
 from tests.servers import PATIENCE, ROOT, Process, RedisServer, Site, environment_of, free_port, wait_until
 
@@ -189,7 +190,8 @@ def children(parent: int) -> list[int]:
 async def test_an_external_redis_is_used_where_one_is_configured(
     installation: Site, redis_server: RedisServer, camera: SimulatedCamera
 ) -> None:
-    worker = installation.start_worker(REDIS_URL=redis_server.url, STREAM_LEASE_SECONDS="2")
+    open_generation(redis_server.url, 0)  # it admits at once, without a grace period
+    worker = installation.start_worker(REDIS_URL=redis_server.url)
     id = installation.add_camera("Yard", camera.url)
     async with Stream(Session(worker.base), id) as stream:
         await stream.live()

@@ -9,6 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 
+import pytest
+
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.client import Session, Stream, eventually
 from tests.servers import Site
@@ -50,11 +52,13 @@ async def test_a_watched_camera_has_a_new_still_each_two_seconds_however_many_as
     async with Stream(sessions[0], id, "?quality=low") as one, Stream(sessions[1], id, "?quality=low") as other:
         await one.live()
         await other.live()
+        started = time.monotonic()
         answers = await asyncio.to_thread(ask_for, 6, sessions, id)
+        seconds = time.monotonic() - started
     assert {status for status, *_ in answers} == {200}
     assert len(answers) > 20
     taken = {headers["X-Frame-Time"] for _, headers, _ in answers}
-    assert 2 <= len(taken) <= 4, taken  # 0, 2, 4 and 6 s
+    assert 2 <= len(taken) <= seconds / 2 + 1, taken  # 0, 2, 4 and 6 s
     assert len({body for *_, body in answers}) == len(taken)
 
 
@@ -68,6 +72,7 @@ async def test_a_still_that_has_not_changed_is_not_sent_again(installation: Site
     assert ask(session, id, "medium", **{"If-None-Match": headers["ETag"]})[0] == 200
 
 
+@pytest.mark.timing("needs a rate of stills of 2.5 Mbit/s")
 async def test_stills_count_in_the_budget_and_are_refused_when_it_is_used_up(
     installation: Site, camera: SimulatedCamera
 ) -> None:
@@ -94,6 +99,7 @@ async def test_stills_count_in_the_budget_and_are_refused_when_it_is_used_up(
         await new_viewer.live()
 
 
+@pytest.mark.timing("measures how long a still waits beside silent cameras")
 async def test_two_hundred_requests_of_one_user_at_once_leave_the_others_their_stills(
     installation: Site, simulator: Simulator
 ) -> None:

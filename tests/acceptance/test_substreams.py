@@ -34,6 +34,7 @@ def camera_id(installation: Site, main: SimulatedCamera, sub: SimulatedCamera) -
     installation.remove_camera(id)
 
 
+@pytest.mark.timing("a reader that is delayed for a second is replaced")
 async def test_two_workers_take_one_connection_to_each_stream(
     installation: Site, session: Session, camera_id: str, main: SimulatedCamera, sub: SimulatedCamera
 ) -> None:
@@ -61,6 +62,7 @@ async def test_two_workers_take_one_connection_to_each_stream(
     await eventually(lambda: main.connections == sub.connections == 0, 15)
 
 
+@pytest.mark.timing("measures a rate over four seconds")
 async def test_sixteen_viewers_take_the_rate_of_sixteen_substreams(
     session: Session, camera_id: str, sub: SimulatedCamera
 ) -> None:

@@ -86,7 +86,7 @@ async def test_the_slots_of_a_killed_worker_go_to_the_line(workers: list[Worker]
             await (await house.open(number)).live()  # at the first worker
         line = [await house.wait(number) for number in (3, 4, 5)]  # at the second
         workers[0].process.signal(signal.SIGKILL)
-        await asyncio.gather(*(stream.live(LEASE + 2) for stream in line[:LIMIT]))
+        await asyncio.gather(*(stream.live() for stream in line[:LIMIT]))
         assert line[LIMIT].count == 0
 
 
@@ -148,13 +148,21 @@ async def test_bad_parameters_are_refused_and_foreign_ones_change_nothing(
         await (await house.open(0, f"?replace={uuid.uuid4()}&resume=x")).live()
 
 
-async def test_the_line_ends_with_its_settings(installation: Site, camera_id: str) -> None:
-    worker = installation.start_worker(STREAM_MAX_CONCURRENT="1", STREAM_WAIT_MAX="1", STREAM_WAIT_SECONDS="2")
+async def test_a_full_line_takes_nobody(installation: Site, camera_id: str) -> None:
+    worker = installation.start_worker(STREAM_MAX_CONCURRENT="1", STREAM_WAIT_MAX="1")
+    async with AsyncExitStack() as stack:
+        house = House(stack, [worker], camera_id)
+        await (await house.open(0)).live()
+        await house.wait(1)
+        full = await house.open(2, "?wait=1")
+        assert (await full.ended(), full.reason) == (4429, "line_full")
+
+
+async def test_who_has_waited_for_too_long_is_refused(installation: Site, camera_id: str) -> None:
+    worker = installation.start_worker(STREAM_MAX_CONCURRENT="1", STREAM_WAIT_SECONDS="2")
     async with AsyncExitStack() as stack:
         house = House(stack, [worker], camera_id)
         await (await house.open(0)).live()
         waiting = await house.wait(1)
-        full = await house.open(2, "?wait=1")
-        assert (await full.ended(), full.reason) == (4429, "line_full")
         assert (await waiting.ended(), waiting.reason) == (4429, "wait_expired")
         await eventually(lambda: house.sessions[0].json("/api/v1/cameras/stream/metrics")["gate"]["in_use"] == 1)

@@ -141,6 +141,7 @@ def place(name: str, text: str) -> str:
     return text.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
 
 
+@pytest.mark.timing("compares the frames of two windows of one second")
 def test_a_short_run_measures_viewers_and_leaves_no_process(tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.history import Event, Recorder, check, read
@@ -84,6 +84,7 @@ def test_a_file_that_was_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
     assert list(read(path)) == events
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=12))
 def test_the_largest_overlap_is_that_of_the_busiest_moment(spans: list[tuple[int, int]]) -> None:
     history = [event for n, (at, length) in enumerate(spans) for event in viewing(f"{n}", at, at + length)]

@@ -17,6 +17,7 @@ GAP = 3.0  # seconds, on a machine that also runs other tests; bench.rogue promi
 WATCHABLE = ("rtsp other-base", "rtsp truncated", "rtsp resize", "http truncated")
 
 
+@pytest.mark.timing("measures the longest gap, and pictures within four seconds")
 @pytest.mark.timeout(180)
 def test_rogue_cameras_crash_nothing_reach_nobody_and_hurt_no_view(tmp_path: Path) -> None:
     figures = {"workers": 1, "healthy": 1, "at-once": 8, "viewing": 4, "settle": 2, "calm": 3, "cap-mb": 600}

@@ -48,10 +48,10 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
-    """An installation with one worker."""
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
+    """An installation with one worker. A module may add settings with its own `SETTINGS`."""
     with site(tmp_path_factory.mktemp("site"), template) as created:
-        created.start_worker(**HOUSE)
+        created.start_worker(**HOUSE | getattr(request.module, "SETTINGS", {}))
         yield created
 
 

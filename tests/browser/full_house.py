@@ -14,11 +14,17 @@ from tests.browser.others import Others
 from tests.client import Session
 from tests.servers import Site, Worker, site
 
+SETTINGS = {
+    "STREAM_FIRST_FRAME_SECONDS": "10",  # a camera that is late is no failure
+    "STREAM_RESUME_SECONDS": "8",  # for a reload on a busy machine
+    "STREAM_WAIT_MAX": "2",
+}
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Site]:
     """An installation with two workers, two slots, and room for two in line."""
-    with site(tmp_path_factory.mktemp("site"), template, **HOUSE, STREAM_WAIT_MAX="2") as created:
+    with site(tmp_path_factory.mktemp("site"), template, **HOUSE | SETTINGS) as created:
         created.start_workers(2)
         yield created
 

@@ -1,5 +1,6 @@
 """The page of cards as a person uses it: search, groups, an order of one's own, and many cameras."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.browser.conftest import Gate
 from tests.client import Session
 from tests.servers import Site, wait_until
 
+# A camera that is late is no failure.
+SETTINGS = {"STREAM_READ_TIMEOUT_SECONDS": "10", "STREAM_FIRST_FRAME_SECONDS": "10"}
 NAMES = ("Door", "Gate", "Lobby", "Yard")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 on_both = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -169,13 +172,14 @@ def test_of_two_hundred_cameras_only_the_visible_ones_load_stills_and_one_reques
             states.append(request.url)
 
     page.on("request", note)
+    started = time.monotonic()
     enter(page, base, cookie)
     loaded = page.locator(".still img:not([hidden])")
     expect(loaded.nth(7)).to_be_visible(timeout=15_000)
     page.wait_for_timeout(2_000)
     first = len(stills)
     assert 8 <= first <= 20, first
-    assert 1 <= len(states) <= 4, states
+    assert 1 <= len(states) <= 1 + (time.monotonic() - started) / 2, states  # 2 s after each answer
     card(page, "Many 199").scroll_into_view_if_needed()
     expect(card(page, "Many 199").locator("img")).to_be_visible(timeout=15_000)
     page.wait_for_timeout(1_000)

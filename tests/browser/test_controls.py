@@ -126,8 +126,12 @@ def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
     becomes(cards, "picture", "live")
     cards.get_by_role("button", name="Picture in picture").click()
     wait_until(lambda: bool(cards.evaluate("window.small?.videoWidth === 1280")), PATIENCE, "the small window opens")
-    cards.wait_for_timeout(500)
-    live = cards.evaluate(BRIGHTNESS)
+    for _ in range(10):  # until the camera was not late at that moment: a late one is dimmed
+        becomes(cards, "state", "live")
+        cards.wait_for_timeout(500)
+        live = cards.evaluate(BRIGHTNESS)
+        if cards.locator(VIEWER).get_attribute("data-state") == "live":
+            break
     yard.fault = Fault.SILENT
     becomes(cards, "state", "reconnecting")
     wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) < 0.8 * live), PATIENCE, "the small window is dimmed")
@@ -136,6 +140,7 @@ def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
     wait_until(lambda: bool(cards.evaluate(BRIGHTNESS) > 0.95 * live), PATIENCE, "the small window is bright again")
 
 
+@pytest.mark.timing("the next still comes by itself after ten seconds")
 def test_a_card_under_the_pointer_gets_a_fresh_still_and_takes_no_slot(cards: Page, gate: Gate) -> None:
     expect(cards.locator(".card img")).to_be_visible(timeout=10_000)
     cards.wait_for_timeout(3_100)

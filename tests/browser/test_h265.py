@@ -60,6 +60,7 @@ class Wire:
         return [message for message in self.sent if "confirm_codec" in str(message)]
 
 
+@pytest.mark.timing("measures the age of pictures")
 @both_origins
 def test_a_browser_that_plays_no_h265_does_not_ask_for_it_and_original_is_jpeg(cards: Page, gate: Gate) -> None:
     wire = Wire(cards)
@@ -94,6 +95,7 @@ def test_a_browser_that_does_not_play_the_camera_s_codec_gets_no_h265_and_rememb
     assert gate.in_use == 1
 
 
+@pytest.mark.timing("measures the age of pictures")
 @both_origins
 def test_a_browser_whose_decoder_fails_after_all_gets_jpeg_at_the_first_error(cards: Page, gate: Gate) -> None:
     cards.add_init_script(CLAIM % ANY)

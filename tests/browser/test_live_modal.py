@@ -61,7 +61,9 @@ def test_a_click_before_the_modules_have_loaded_is_not_lost(cards: Page, gate: G
     cards.route("**/cards/cameras*.js", lambda route: held.append(route))
     cards.reload(wait_until="commit")
     cards.get_by_role("button", name="Live View").click()
-    wait_until(lambda: "#live=" in cards.evaluate("location.hash"), PATIENCE, "the deep address")
+    wait_until(
+        lambda: "#live=" in cards.evaluate("location.hash") and bool(held), PATIENCE, "the deep address, a module held"
+    )
     held[0].continue_()
     expect(cards.locator(VIEWER)).to_have_attribute("data-state", "live")
     gate.becomes(1)

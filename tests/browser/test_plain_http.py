@@ -114,6 +114,7 @@ def test_a_video_that_shows_nothing_is_replaced_by_jpeg(cards: Page, gate: Gate)
     becomes(cards, "quality", "medium")
 
 
+@pytest.mark.timing("measures the age of pictures")
 def test_a_browser_that_can_do_neither_plays_jpeg_and_says_what_https_would_bring(cards: Page, gate: Gate) -> None:
     cards.add_init_script("delete window.MediaSource")
     cards.reload()

@@ -1,5 +1,6 @@
 """The list of keyboard shortcuts, controls that hide in full screen, and *Retry*, which is there only when it has a use."""
 
+import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from cameras.simulator import Fault, SimulatedCamera
@@ -49,12 +50,15 @@ def test_the_wall_lists_its_shortcuts_too(cards: Page, gate: Gate) -> None:
     expect(enlarged).to_have_count(1)
 
 
+@pytest.mark.timing("controls hide after three seconds and are back within one")
 def test_controls_hide_in_full_screen_until_somebody_moves(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     viewer, controls = cards.locator(VIEWER), cards.locator(f"{VIEWER} .controls")
     cards.wait_for_timeout(IDLE * 1000 + 300)
     expect(controls).to_have_css("opacity", "1")  # not in full screen
     cards.get_by_role("button", name="Full screen").click()
+    wait_until(lambda: bool(cards.evaluate("document.fullscreenElement !== null")), PATIENCE, "full screen")
+    cards.wait_for_timeout(500)  # for the layout
     stage = cards.locator(f"{VIEWER} .stage").bounding_box()
     expect(controls).to_have_css("opacity", "0", timeout=(IDLE + 2) * 1000)
     assert cards.locator(f"{VIEWER} .stage").bounding_box() == stage  # nothing jumps
@@ -66,6 +70,7 @@ def test_controls_hide_in_full_screen_until_somebody_moves(cards: Page, gate: Ga
     assert not viewer.evaluate("viewer => viewer.hasAttribute('data-idle')")
 
 
+@pytest.mark.timing("controls hide after three seconds and are back within one")
 def test_the_controls_of_a_wall_hide_in_full_screen_and_the_tiles_stay(cards: Page, gate: Gate) -> None:
     cards.get_by_role("link", name="Wall").click()
     tile, head = cards.locator(".tile"), cards.locator(".wall-head")
@@ -94,7 +99,8 @@ def test_retry_is_offered_only_when_there_is_something_to_retry(
     yard.fault = Fault.SILENT
     becomes(cards, "state", "reconnecting")
     expect(retry).to_be_visible()
-    retry.press("Enter")
+    with cards.expect_websocket():
+        retry.press("Enter")
     becomes(cards, "state", "connecting")
     expect(cards.get_by_role("button", name="Figures")).to_be_focused()  # the shortcuts still work
     yard.fault = Fault.NONE

@@ -124,6 +124,7 @@ def test_an_address_is_split_into_its_parts(address: str, url: str, username: st
 
 
 @pytest.mark.parametrize("text", ["rtsp://" + "a:" * 240, "rtsp://a:b" + "@/" * 240, "rtsp://a:b" + "#@h:" * 120])
+@pytest.mark.timing("measures a parser's time")
 @pytest.mark.timeout(2)
 def test_splitting_takes_no_time(text: str) -> None:
     split_credentials(text)

@@ -160,8 +160,8 @@ def test_a_client_cannot_move_the_site_with_daphnes_own_header(front: Front) -> 
 
 def test_log_ins_of_one_address_are_limited_and_other_requests_are_not(front: Front) -> None:
     for path in ("/accounts/login/", "/admin/login/", "/admin//%6cogin/"):
-        statuses = [front.request("POST", path) for _ in range(22)]
-        assert 429 in statuses, path
+        # Twenty-one at once, and one more each two seconds, are let through.
+        assert any(front.request("POST", path) == 429 for _ in range(60)), path
         assert 429 not in [front.request("GET", path) for _ in range(30)]
     assert front.request("POST", "/accounts/logout/") == 403  # from Django: no CSRF token
 

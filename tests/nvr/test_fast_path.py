@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr import websocket
@@ -120,6 +120,7 @@ async def test_without_a_private_attribute_a_message_takes_the_ordinary_path_and
     assert "_perMessageCompress" in record.getMessage()
 
 
+@settings(deadline=None)
 @given(
     first=st.sampled_from([0x81, 0x81, 0x81, 0x82, 0x01, 0x80, 0xC1, 0x89]),
     payload=st.one_of(st.just(ACK), st.text(max_size=200).map(str.encode), st.binary(max_size=130)),
@@ -133,6 +134,7 @@ def test_the_fast_path_reads_only_a_whole_message_of_ascii_text(
     assert short_text(frame(payload, first, mask) + more) == (payload if short else None)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=12))
 def test_any_data_can_be_checked_for_a_short_text(data: bytes) -> None:
     text = short_text(data)

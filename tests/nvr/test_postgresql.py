@@ -43,6 +43,7 @@ def seconds_of(connection: Any, statement: str = "SELECT 1") -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.timing("measures when a statement and a connection time out")
 def test_a_statement_on_a_hanging_server_times_out_and_the_next_ones_fail_at_once(
     server: PostgresServer, connection: Any
 ) -> None:

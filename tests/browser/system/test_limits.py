@@ -30,6 +30,7 @@ def test_a_limit_lowered_below_what_is_in_use_cuts_nobody_drains_and_refuses_the
     expect(limits.get_by_test_id("value-max_concurrent")).to_have_text("3")
     expect(limits.get_by_test_id("origin-max_concurrent")).to_contain_text("set by admin")
     expect(limits.get_by_test_id("change-row").first).to_contain_text("Total streams: default → 3")
+    there.until_limit(3)
     for viewers in (here, there):
         refusal = viewers.refused()
         assert (refusal["code"], refusal["in_use"], refusal["limit"]) == (4429, 5, 3)
@@ -107,12 +108,14 @@ def test_what_is_no_number_is_said_at_its_field_and_takes_no_limit_away(limits: 
     assert not sent
 
 
+@pytest.mark.timing("the count of a dry run is three seconds old at most")
 def test_a_dry_run_refuses_nobody_and_counts_whom_it_would_have(limits: Page, here: Others, there: Others) -> None:
     here.enter()
     limits.get_by_test_id("trial-max_concurrent").fill("1")
     limits.get_by_test_id("start-trial").click()
     expect(limits.get_by_test_id("trial-state")).to_contain_text("would have refused 0 viewers")
-    limits.wait_for_timeout(1_500)  # for the other worker to know
+    save_limit(limits, "max_concurrent", "9")
+    there.until_limit(9)  # and knows of the dry run
     there.enter()
     expect(limits.get_by_test_id("trial-state")).to_contain_text("would have refused 1 viewer.", timeout=PROMPT)
     limits.get_by_test_id("stop-trial").click()

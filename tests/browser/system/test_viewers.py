@@ -58,6 +58,7 @@ def test_a_stopped_viewer_reads_why_and_is_kept_out_for_as_long_as_was_chosen_wh
 def test_a_blocked_user_is_seen_and_let_in_and_the_focus_stays(
     system: Page, pair: Site, yard_id: str, admin: Session, there: Others
 ) -> None:
+    wait_until(lambda: not admin.json(f"{PAGE}usage/")["viewers"], PATIENCE, "nobody of the test before")
     guard = Others(Session(pair.workers[0].base, "guard"), yard_id)
     blocked, rows = system.locator("#blocked"), system.get_by_test_id("block-row")
     for row in admin.json(f"{PAGE}blocks/")["blocks"]:
@@ -90,6 +91,7 @@ def test_a_blocked_user_is_seen_and_let_in_and_the_focus_stays(
 def test_a_viewer_s_countdown_ends_when_the_block_is_lifted(
     page: Page, pair: Site, yard_id: str, admin: Session
 ) -> None:
+    wait_until(lambda: not admin.json(f"{PAGE}usage/")["viewers"], PATIENCE, "nobody of the test before")
     session = Session(pair.workers[1].base, "guard")
     enter(page, session.base, session.cookie)
     open_modal(page)
@@ -109,7 +111,8 @@ def test_a_viewer_s_countdown_ends_when_the_block_is_lifted(
 def test_all_viewers_of_a_camera_are_stopped_at_every_worker(system: Page, here: Others, there: Others) -> None:
     here.enter()
     there.enter()
-    expect(system.get_by_test_id("camera-row")).to_contain_text("2", timeout=ACROSS)
+    viewers = system.get_by_test_id("camera-row").locator("[data-field=viewers]")
+    expect(viewers).to_have_text("2", timeout=ACROSS)
     system.get_by_test_id("camera-row").get_by_role("button", name="Stop all").click()
     dialog = system.get_by_test_id("stop-dialog")
     expect(dialog).to_contain_text("2 viewers are watching it")

@@ -9,7 +9,7 @@ from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.store.scripts import Store
 from tests.servers import RedisServer
-from tests.streaming.gate.gates import gate_store, worker
+from tests.streaming.gate.gates import LEASE, gate_store, worker
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +31,28 @@ def url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    opened = gate_store(url)
+def lease() -> float:
+    """Seconds."""
+    return LEASE
+
+
+@pytest.fixture
+async def store(url: str, lease: float) -> AsyncIterator[Store]:
+    opened = gate_store(url, lease)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def gate(store: Store) -> AsyncIterator[Gate]:
-    async with worker(store) as started:
+async def gate(store: Store, lease: float) -> AsyncIterator[Gate]:
+    async with worker(store, lease=lease) as started:
         yield started
 
 
 @pytest.fixture
-async def second(url: str) -> AsyncIterator[Gate]:
+async def second(url: str, lease: float) -> AsyncIterator[Gate]:
     """Another worker."""
-    store = gate_store(url)
-    async with worker(store, "w2") as started:
+    store = gate_store(url, lease)
+    async with worker(store, "w2", lease) as started:
         yield started
     await store.close()

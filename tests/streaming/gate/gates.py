@@ -13,6 +13,7 @@ from streaming.store.scripts import Store
 from tests.servers import PATIENCE
 
 LEASE = 1.0  # seconds; the fence is at 0.8, the heartbeat at a third
+LONG = 15.0  # seconds, a lease that no test waits out
 FOREVER = 1000.0
 
 

@@ -3,12 +3,19 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from streaming.gate.leases import Asking
 from streaming.gate.slots import Gate
 from streaming.store.keys import ORDERS
 from streaming.store.scripts import Store
-from tests.streaming.gate.gates import gate_store
+from tests.streaming.gate.gates import LONG, gate_store
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, resuming, terms
+
+
+@pytest.fixture
+def lease() -> float:
+    return LONG
 
 
 async def test_one_s_own_viewing_hands_its_slot_over_ahead_of_the_line(gate: Gate, second: Gate, store: Store) -> None:
@@ -39,12 +46,12 @@ async def test_a_lost_connection_keeps_its_slot_for_a_moment_and_a_token_takes_i
     watching = await Visitor(gate, terms(1)).watching()
     waiting = await Visitor(gate, terms(1)).in_line()
     assert watching.slot is not None
-    watching.slot.keep_seconds = 1.0
+    watching.slot.keep_seconds = 4.0
     watching.leave()
     await asyncio.sleep(0.3)
     assert waiting.waits
     again = await Visitor(second, terms(1), Asking(resume=watching.id)).watching()
-    await asyncio.sleep(1)  # the end of the former one releases nothing
+    await asyncio.sleep(4)  # the end of the former one releases nothing
     assert waiting.waits
     again.leave()
     await waiting.watching()
@@ -60,7 +67,7 @@ async def test_without_a_return_the_slot_is_free_after_the_moment(gate: Gate) ->
 
 
 async def test_who_left_the_line_or_closed_a_moment_ago_comes_back_to_the_place(url: str) -> None:
-    store = gate_store(url)
+    store = gate_store(url, LONG)
     async with resuming(store) as gate:
         watching = await Visitor(gate, terms(1)).watching()
         first, last = [await Visitor(gate, terms(1)).in_line() for _ in range(2)]

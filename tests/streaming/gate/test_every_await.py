@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.servers import PATIENCE
-from tests.streaming.viewing.harness import LIMITS, Bench, bench, lease, until
+from tests.streaming.viewing.harness import LIMITS, Bench, allowance, bench, lease, until
 
-__all__ = ["bench", "lease"]
+__all__ = ["allowance", "bench", "lease"]
 
 SETTLE = 0.15  # seconds in which a viewing that is left alone reaches its first pictures
 

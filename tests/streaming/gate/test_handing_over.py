@@ -12,10 +12,15 @@ from streaming.gate.slots import Gate
 from streaming.gate.stop_orders import stop
 from streaming.store.keys import ORDERS, SERVER_SET
 from streaming.store.scripts import Store
-from tests.streaming.gate.gates import gate_store
+from tests.streaming.gate.gates import LONG, gate_store
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, resuming, terms
 
 BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
+
+
+@pytest.fixture
+def lease() -> float:
+    return LONG
 
 
 async def bob(gate: Gate, maximum: int = 1) -> Visitor:
@@ -35,7 +40,7 @@ async def test_a_viewing_hands_its_slot_over_once(gate: Gate, second: Gate) -> N
 
 
 async def test_nobody_comes_back_to_a_viewing_whose_return_is_forbidden(url: str) -> None:
-    store = gate_store(url)
+    store = gate_store(url, LONG)
     async with resuming(store) as gate:
         watching, other = await Visitor(gate, terms(1)).watching(), await bob(gate)
         await forbid_return(store, watching.id)
@@ -48,7 +53,7 @@ async def test_nobody_comes_back_to_a_viewing_whose_return_is_forbidden(url: str
 
 
 async def test_a_viewing_that_was_replaced_does_not_come_back_to_the_front(url: str) -> None:
-    store = gate_store(url)
+    store = gate_store(url, LONG)
     async with resuming(store) as gate:
         watching, other = await Visitor(gate, terms(1)).watching(), await bob(gate)
         heir = await Visitor(gate, terms(1), Asking(replace=watching.id, seconds=5)).in_line()
@@ -119,7 +124,7 @@ async def test_whoever_waits_for_a_budget_goes_first_when_it_is_withdrawn(gate: 
 
 
 async def test_whom_an_administrator_has_removed_or_stopped_does_not_come_back_to_the_place(url: str) -> None:
-    store = gate_store(url)
+    store = gate_store(url, LONG)
     async with resuming(store) as gate:
         watching = await Visitor(gate, terms(1)).watching()
         removed, other = await Visitor(gate, terms(1)).in_line(), await bob(gate)

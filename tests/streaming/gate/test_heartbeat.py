@@ -15,6 +15,7 @@ from streaming.gate.readings import revoke
 from streaming.gate.slots import Gate
 from streaming.store.keys import DETAILS, GENERATION, SERVER_SET, USER_SET
 from streaming.store.scripts import Store
+from tests.servers import PATIENCE
 from tests.streaming.gate.gates import (
     LEASE,
     gate_store,
@@ -28,6 +29,7 @@ from tests.streaming.gate.gates import (
 )
 
 
+@pytest.mark.timing("a renewal before the fence")
 async def test_a_held_slot_outlives_its_lease_while_it_makes_progress(gate: Gate) -> None:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 1)
@@ -36,6 +38,7 @@ async def test_a_held_slot_outlives_its_lease_while_it_makes_progress(gate: Gate
         assert await in_use(gate) == 1
 
 
+@pytest.mark.timing("a slot is free within the lease")
 async def test_a_slot_without_progress_lapses_and_its_holder_knows_before_another_enters(store: Store) -> None:
     async with worker(store) as gate, worker(store, "other") as other, AsyncExitStack() as stack:
         slot = await held(stack, gate, 1, progress=0)
@@ -52,6 +55,7 @@ async def test_a_slot_without_progress_lapses_and_its_holder_knows_before_anothe
             slot.check()
 
 
+@pytest.mark.timing("a slot is free within the lease")
 async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) -> None:
     dead = Gate(store, Timing(LEASE), "dead")  # never started: no heartbeat, no keeper
     slot = dead.slot(holder(), limits(1), no_wait)
@@ -72,6 +76,7 @@ async def test_release_and_renewal_of_unknown_leases_change_nothing(gate: Gate, 
         assert await in_use(gate) == 1
 
 
+@pytest.mark.timing("a renewal before the fence")
 async def test_a_lower_limit_cuts_nobody_off_and_the_gate_drains(gate: Gate) -> None:
     async with AsyncExitStack() as rest, AsyncExitStack() as first:
         await held(first, gate, 3)
@@ -87,6 +92,7 @@ async def test_a_lower_limit_cuts_nobody_off_and_the_gate_drains(gate: Gate) -> 
             await held(rest, gate, 2)
 
 
+@pytest.mark.timing("a renewal before the fence")
 async def test_a_script_flush_is_not_noticed(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 2)
@@ -100,7 +106,7 @@ async def test_a_lost_lease_is_never_added_again_by_a_renewal(gate: Gate, store:
     async with AsyncExitStack() as stack:
         slot = await held(stack, gate, 1)
         await revoke(store, slot.id)
-        async with asyncio.timeout(LEASE):
+        async with asyncio.timeout(PATIENCE):
             await slot.lost.wait()
         assert await in_use(gate) == 0
 

@@ -164,6 +164,7 @@ async def test_a_clock_that_steps_forward_admits_nobody_in_place_of_a_running_st
         await refuse_after_the_grace(other, slots)
 
 
+@pytest.mark.timing("a lease ends within its time after a clock that steps back")
 async def test_a_clock_that_steps_back_does_not_keep_the_slots_of_a_dead_worker(
     gate: Gate, store: Store, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ async def test_a_replica_that_takes_over_behind_a_proxy_admits_former_holders_on
             await store.close()
 
 
+@pytest.mark.timing("Redis must be back before the fence")
 async def test_after_an_old_snapshot_those_who_had_left_do_not_stand_in_the_way(
     redis_server: RedisServer, gate: Gate, other: Gate, store: Store
 ) -> None:

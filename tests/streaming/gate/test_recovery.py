@@ -28,6 +28,7 @@ from tests.streaming.gate.gates import (
 )
 
 
+@pytest.mark.timing("measures the wait for a new Redis")
 async def test_a_new_redis_makes_new_viewers_wait_and_says_for_how_long(redis_server: RedisServer) -> None:
     store, waits = gate_store(redis_server.url), Waits()
 
@@ -40,6 +41,7 @@ async def test_a_new_redis_makes_new_viewers_wait_and_says_for_how_long(redis_se
     await store.close()
 
 
+@pytest.mark.timing("a renewal before the fence")
 async def test_after_a_flush_holders_re_enter_and_new_viewers_find_the_limit_kept(gate: Gate, store: Store) -> None:
     waits = Waits()
 
@@ -54,6 +56,7 @@ async def test_after_a_flush_holders_re_enter_and_new_viewers_find_the_limit_kep
             slot.check()
 
 
+@pytest.mark.timing("a renewal before the fence")
 async def test_after_a_flush_every_holder_re_enters_however_many_renewals_it_takes(
     gate: Gate, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +70,7 @@ async def test_after_a_flush_every_holder_re_enters_however_many_renewals_it_tak
             slot.check()
 
 
+@pytest.mark.timing("a refusal within two seconds, and before the fence")
 async def test_without_redis_new_viewers_are_refused_at_once_and_holders_go_on_until_their_fence(
     redis_server: RedisServer, gate: Gate
 ) -> None:
@@ -83,6 +87,7 @@ async def test_without_redis_new_viewers_are_refused_at_once_and_holders_go_on_u
         redis_server.start()
 
 
+@pytest.mark.timing("a refusal within two seconds")
 async def test_a_redis_that_accepts_and_never_answers_is_given_up_within_two_seconds(
     redis_server: RedisServer, store: Store
 ) -> None:
@@ -95,6 +100,7 @@ async def test_a_redis_that_accepts_and_never_answers_is_given_up_within_two_sec
     redis_server.process.signal(signal.SIGCONT)
 
 
+@pytest.mark.timing("Redis must be back before the fence")
 async def test_a_redis_that_restarts_with_an_old_snapshot_admits_former_holders_only(
     redis_server: RedisServer, url: str
 ) -> None:

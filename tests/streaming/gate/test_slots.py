@@ -18,7 +18,7 @@ from streaming.store.scripts import Argument, Store
 from tests.servers import PATIENCE
 from tests.streaming.gate.gates import (
     FOREVER,
-    LEASE,
+    LONG,
     gate_store,
     held,
     holder,
@@ -28,6 +28,11 @@ from tests.streaming.gate.gates import (
     until_in_use,
     worker,
 )
+
+
+@pytest.fixture
+def lease() -> float:
+    return LONG
 
 
 async def test_one_more_than_the_limit_is_refused_with_the_facts(gate: Gate) -> None:
@@ -44,12 +49,12 @@ async def test_a_slot_is_free_as_soon_as_its_holder_leaves_even_by_an_error(gate
     with pytest.raises(ZeroDivisionError):
         async with gate.slot(holder(), limits(1), no_wait):
             raise ZeroDivisionError
-    await until_in_use(gate, 0, 0.5)
+    await until_in_use(gate, 0)
 
 
 async def test_contended_acquires_of_several_workers_never_exceed_the_limit(store: Store) -> None:
     async with AsyncExitStack() as stack:
-        gates = [await stack.enter_async_context(worker(store, f"w{number}")) for number in range(4)]
+        gates = [await stack.enter_async_context(worker(store, f"w{number}", LONG)) for number in range(4)]
         inside, most, full = 0, 0, asyncio.Event()
 
         async def visit(gate: Gate) -> None:
@@ -106,7 +111,7 @@ async def test_a_viewer_that_gives_up_while_its_acquire_is_on_the_way_leaves_no_
             await asyncio.sleep(0)
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await until_in_use(gate, 0, 1)
+    await until_in_use(gate, 0)
     assert await store.call("HLEN", DETAILS) == 0
 
 
@@ -142,7 +147,7 @@ async def test_of_two_changes_in_a_row_the_usage_shows_the_last(gate: Gate) -> N
 
 async def test_stopping_gives_everything_back(store: Store) -> None:
     async with worker(store, "other") as other:
-        async with worker(store) as gate, AsyncExitStack() as stack:
+        async with worker(store, lease=LONG) as gate, AsyncExitStack() as stack:
             for _ in range(5):
                 await held(stack, gate, 10)
             stack.pop_all()  # holders that never leave by themselves
@@ -152,7 +157,7 @@ async def test_stopping_gives_everything_back(store: Store) -> None:
 
 async def test_release_now_works_without_a_loop(url: str, store: Store) -> None:
     async with worker(store, "other") as other:
-        gate = Gate(store, Timing(LEASE), "ending")
+        gate = Gate(store, Timing(LONG), "ending")
         await gate.slot(holder(), limits(5), no_wait).__aenter__()
         assert await in_use(other) == 1
         await asyncio.to_thread(gate.release_now, url)
@@ -172,7 +177,7 @@ async def test_many_slots_are_released_without_looking_for_each_in_the_sets_of_a
 
     monkeypatch.setattr(store, "run", counted)
     async with AsyncExitStack() as stack:
-        gate = await stack.enter_async_context(worker(store))
+        gate = await stack.enter_async_context(worker(store, lease=LONG))
         for number in range(100):
             terms = limits(100, Limit(f"user {number}", 0), Limit(f"address {number}", 0))
             await stack.enter_async_context(gate.slot(holder(), terms, no_wait))

@@ -16,8 +16,13 @@ from streaming.gate.waiting_line import WAKE, WaitingLine
 from streaming.store.keys import LINE, ORDERS, SERVER_SET
 from streaming.store.scripts import Store
 from tests.servers import PATIENCE
-from tests.streaming.gate.gates import FOREVER, gate_store, no_wait
+from tests.streaming.gate.gates import FOREVER, LEASE, LONG, gate_store, no_wait
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
+
+
+@pytest.fixture
+def lease() -> float:
+    return LONG
 
 
 async def test_the_first_in_line_gets_the_slot_at_any_worker_and_newcomers_do_not_overtake(
@@ -84,6 +89,7 @@ async def test_whoever_has_room_again_waits_for_the_house_in_their_old_place(gat
     assert late.slot is None
 
 
+@pytest.mark.parametrize("lease", [LEASE])
 async def test_a_slot_of_a_worker_that_died_goes_to_the_first_in_line(gate: Gate, url: str) -> None:
     async with AsyncExitStack() as stack:
         store = gate_store(url)
@@ -96,6 +102,7 @@ async def test_a_slot_of_a_worker_that_died_goes_to_the_first_in_line(gate: Gate
         assert late.slot is None
 
 
+@pytest.mark.parametrize("lease", [LEASE])
 async def test_a_granted_slot_that_nobody_claims_goes_on_to_the_next(gate: Gate, url: str) -> None:
     store = gate_store(url)
     dead = Gate(store, gate_timing(), "dead")  # not started: it neither keeps its places nor claims
@@ -123,12 +130,19 @@ async def test_a_redis_that_refuses_for_a_while_does_not_end_the_wait_for_grante
     await wakes.close()
 
 
+@pytest.mark.timing("a renewal before the fence")
+@pytest.mark.parametrize("lease", [3.0])
 async def test_the_order_survives_a_redis_that_loses_its_data(gate: Gate, second: Gate, store: Store) -> None:
     watching = await Visitor(gate, terms(1)).watching()
     line = [await Visitor(one, terms(1)).in_line() for one in (gate, second, gate)]
     await asyncio.sleep(1.2)  # the places are kept once
     await store.call("FLUSHALL")
-    await asyncio.sleep(1.5)
+    waiting, holding = {visitor.id for visitor in line}, [watching.id]
+    async with asyncio.timeout(PATIENCE):
+        while set(await store.call("ZRANGE", LINE, 0, -1)) != waiting:
+            await asyncio.sleep(0.01)
+        while await store.call("ZRANGE", SERVER_SET, 0, -1) != holding:
+            await asyncio.sleep(0.01)
     watching.leave()
     for visitor in line:
         await visitor.watching(8)
@@ -164,7 +178,7 @@ async def test_operators_go_before_others_and_background_after_all(gate: Gate) -
         line[number].leave()
 
 
-async def test_a_raised_limit_lets_in_as_many_in_order(gate: Gate, second: Gate) -> None:
+async def test_a_raised_limit_lets_in_as_many_in_order(gate: Gate, second: Gate, store: Store) -> None:
     limit = 1
 
     async def read_terms() -> Terms:
@@ -183,7 +197,9 @@ async def test_a_raised_limit_lets_in_as_many_in_order(gate: Gate, second: Gate)
     tasks = []
     for number, one in enumerate((gate, second, gate, second)):
         tasks.append(asyncio.create_task(visit(one, admitted[number])))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(PATIENCE):
+            while await store.call("ZCARD", LINE) <= number:
+                await asyncio.sleep(0.01)
     limit = 3
     second.line.ask_again()  # the other worker does not know yet
     async with asyncio.timeout(6):
@@ -212,11 +228,14 @@ async def test_the_budget_holds_up_only_those_who_need_more(gate: Gate) -> None:
 
 async def test_a_full_line_and_a_long_wait_are_refused(gate: Gate) -> None:
     watching = await Visitor(gate, terms(1)).watching()
-    waiting = await Visitor(gate, terms(1), replace(WAIT, most=1, seconds=0.8)).in_line()
+    waiting = await Visitor(gate, terms(1), replace(WAIT, most=1)).in_line()
     with pytest.raises(LineFullError):
         await Visitor(gate, terms(1), replace(WAIT, most=1)).task
+    waiting.task.cancel()
+    await asyncio.wait([waiting.task])
+    await gate.keeper.until_released()
     with pytest.raises(WaitExpiredError):
-        await waiting.task
+        await Visitor(gate, terms(1), replace(WAIT, seconds=0.8)).task
     watching.leave()
 
 

@@ -10,20 +10,20 @@ from streaming.gate.slots import Gate
 from streaming.store.keys import CAMERA_SET, SERVER_SET, USER_SET
 from streaming.store.scripts import Store
 from tests.servers import PATIENCE
-from tests.streaming.gate.gates import FOREVER, LEASE, Waits
+from tests.streaming.gate.gates import FOREVER, LEASE, LONG, Waits
 
 ADA = Holder("Ada", "Yard", "c1", "low", "127.0.0.1", 0, "1")
 RUNNING: set["asyncio.Task[None]"] = set()  # asyncio itself forgets a task to which nobody refers
 WAIT = Asking(wait=True, most=100, seconds=30)
 
 
-def gate_timing(resume: float = 0) -> Timing:
-    return Timing(LEASE, resume)
+def gate_timing() -> Timing:
+    return Timing(LEASE)
 
 
 @asynccontextmanager
 async def resuming(store: Store) -> AsyncIterator[Gate]:
-    gate = Gate(store, gate_timing(resume=5), "w")
+    gate = Gate(store, Timing(LONG, resume=5), "w")
     gate.start()
     try:
         yield gate

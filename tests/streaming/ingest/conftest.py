@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from streaming.ingest import video
+from streaming.ingest import sharing, video
 from streaming.ingest.hub import Hub
 from streaming.ingest.pictures import Decoder
 from streaming.ingest.reader import Allowance
 from streaming.ingest.sharing import Sharing
+from streaming.store import connection
 from tests.servers import RedisServer
 from tests.streaming.ingest.scripted import Server, server
 from tests.streaming.ingest.workers import worker
@@ -42,15 +43,23 @@ def decoders(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 
 
 @pytest.fixture
-def ann(redis_server: RedisServer) -> Iterator[Sharing]:
-    with worker(redis_server, "ann") as sharing:
-        yield sharing
+def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is delayed stays a camera's reader, and is still followed; a delayed Redis is waited for."""
+    for name in ("READER_LEASE_MS", "FOLLOWED_MS"):
+        monkeypatch.setattr(sharing, name, 60_000)
+    monkeypatch.setattr(connection, "REPLY_TIMEOUT", 10)
 
 
 @pytest.fixture
-def bob(redis_server: RedisServer) -> Iterator[Sharing]:
-    with worker(redis_server, "bob") as sharing:
-        yield sharing
+def ann(redis_server: RedisServer, long_leases: None) -> Iterator[Sharing]:
+    with worker(redis_server, "ann") as created:
+        yield created
+
+
+@pytest.fixture
+def bob(redis_server: RedisServer, long_leases: None) -> Iterator[Sharing]:
+    with worker(redis_server, "bob") as created:
+        yield created
 
 
 @pytest.fixture

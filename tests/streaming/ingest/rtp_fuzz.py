@@ -20,6 +20,7 @@ import numpy as np
 
 from cameras.simulator.coding.nal import SYNTAX, split
 from cameras.simulator.stream import Codec
+from tests.servers import PATIENCE, wait_until
 from tests.streaming.ingest.rtp_camera import GOP, Packet, Picture, Shape, encoded, packets_of
 from tests.streaming.ingest.scripted import SDP, Script, rtsp, rtsp_reply, server
 from tests.streaming.ingest.watched import watching
@@ -166,6 +167,8 @@ def check(round: Round) -> int:
     with server(playing(codec, sending(round, done, enough))) as camera:
         with watching(f"rtsp://127.0.0.1:{camera.port}/") as watched:
             assert done.wait(20)
+            if round.fault in UNDAMAGED:
+                wait_until(lambda: bool(watched.video), PATIENCE, "a picture comes")
             count = -1
             while count != len(watched.frames):
                 count = len(watched.frames)

@@ -235,7 +235,11 @@ def test_close_disconnects_from_the_camera_and_ends_all_threads(simulator: Simul
     reader = Reader(CameraSource(camera.url), ALLOWANCE)
     reader.read()
     reader.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("camera proxy")]
+    wait_until(
+        lambda: not any(thread.name.startswith("camera proxy") for thread in threading.enumerate()),
+        PATIENCE,
+        "its threads end",
+    )
     wait_until(lambda: camera.connections == 0, PATIENCE, "the camera is left")
 
 
@@ -257,6 +261,7 @@ def seconds_to_first_picture(url: str) -> float:
     return seconds
 
 
+@pytest.mark.timing("measures how soon a picture comes beside silent cameras")
 @pytest.mark.parametrize("kind", SILENT)
 def test_silent_cameras_do_not_delay_others(simulator: Simulator, kind: str) -> None:
     healthy = simulator.add(SimulatedCamera("Yard", "yard", 320, 180)).url

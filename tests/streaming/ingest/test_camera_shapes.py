@@ -26,6 +26,7 @@ SHAPES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.timing("measures the age of pictures")
 @pytest.mark.parametrize("settings", SHAPES, ids=str)
 def test_a_camera_of_any_shape_gives_jpeg_and_its_video_decodes_without_errors(
     simulator: Simulator, settings: dict[str, Any]
@@ -55,6 +56,7 @@ def test_the_first_picture_of_a_camera_that_splits_its_keyframes_is_complete(sim
     assert not decoded_video(watched.video)[0].is_corrupt
 
 
+@pytest.mark.timing("measures the age of pictures")
 @pytest.mark.parametrize(
     "settings",
     [

@@ -30,6 +30,7 @@ def test_nothing_is_decoded_while_nobody_watches_jpeg(simulator: Simulator, deco
         assert len(watched.jpegs) == pictures
 
 
+@pytest.mark.timing("measures the age of pictures")
 def test_a_new_viewer_gets_a_jpeg_before_the_next_keyframe(simulator: Simulator) -> None:
     with watching(add(simulator, gop_seconds=5).url) as watched:
         until(lambda: len(watched.video) >= 20, "the group runs")
@@ -40,6 +41,7 @@ def test_a_new_viewer_gets_a_jpeg_before_the_next_keyframe(simulator: Simulator)
     assert age is not None and age < 1000  # the newest picture, not the keyframe
 
 
+@pytest.mark.timing("measures frame rates")
 def test_each_quality_is_encoded_at_its_own_rate(simulator: Simulator) -> None:
     with watching(add(simulator, fps=25).url, "low", "medium") as watched:
         watched.until_jpeg()

@@ -6,7 +6,7 @@ from cameras.simulator import Fault, SimulatedCamera, Simulator
 from streaming.ingest.camera_proxy import NO_LOGIN
 from streaming.ingest.condition import Problem, State, VideoFacts
 from streaming.ingest.sharing import Sharing
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 from tests.streaming.ingest.simulated import until
 from tests.streaming.ingest.watched import watching
 
@@ -26,7 +26,7 @@ def test_the_facts_of_the_video_are_known_while_the_camera_is_open(camera: Simul
         watched.until_frame()
         assert watched.capture.facts == VideoFacts("h264", 640, 360, 25)
         assert watched.conditions[0].problem is None
-        watched.stop(3)
+        watched.stop(PATIENCE)
         assert watched.capture.facts is None
 
 

@@ -7,6 +7,7 @@ import pytest
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from cameras.sources import CameraSource
 from streaming.errors import CameraUnreachableError
+from streaming.ingest import active_camera
 from streaming.ingest.active_camera import Feed
 from streaming.ingest.condition import State
 from streaming.ingest.frames import Frame
@@ -33,7 +34,10 @@ async def test_viewers_of_one_camera_share_one_connection_and_each_encoded_frame
     assert camera.connections_total == 1
 
 
-async def test_a_new_viewer_gets_a_frame_of_a_running_camera_at_once(hub: Hub, camera: SimulatedCamera) -> None:
+async def test_a_new_viewer_gets_a_frame_of_a_running_camera_at_once(
+    hub: Hub, camera: SimulatedCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(active_camera, "FRESH", 60)
     source = CameraSource(camera.url)
     async with hub.feed("1", source, "low") as one:
         await first(one)
@@ -97,10 +101,13 @@ async def test_viewers_see_the_camera_s_new_address(hub: Hub, simulator: Simulat
 async def test_a_feed_is_told_when_its_camera_is_lost_and_when_it_is_back(hub: Hub, camera: SimulatedCamera) -> None:
     async with hub.feed("1", CameraSource(camera.url), "low") as feed:
         await first(feed)
-        camera.drop_connections()
+        camera.fault = Fault.REFUSE
         states: list[State] = []
         async with asyncio.timeout(10):
-            while State.LIVE not in states[-1:] or State.RECONNECTING not in states:
+            while State.RECONNECTING not in states:
+                states.append((await feed.changed()).state)
+            camera.fault = Fault.NONE
+            while states[-1] is not State.LIVE:
                 states.append((await feed.changed()).state)
     assert states[-2:] == [State.RECONNECTING, State.LIVE]
 
@@ -111,10 +118,11 @@ async def test_no_old_frame_is_delivered_after_a_camera_is_lost(hub: Hub, camera
         old = await first(feed)
         async with asyncio.timeout(5):
             await feed.mailbox.arrival()
-        camera.drop_connections()
+        camera.fault = Fault.REFUSE
         async with asyncio.timeout(10):
             while (await feed.changed()).state is not State.RECONNECTING:
                 pass
+        camera.fault = Fault.NONE
         assert (await first(feed)).epoch == old.epoch + 1
 
 

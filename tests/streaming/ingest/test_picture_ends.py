@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.simulator.stream import Codec
@@ -125,6 +125,7 @@ def test_a_known_camera_is_trusted_from_its_first_picture_on() -> None:
     assert is_delimiter(cut(passed)[-1])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_is_passed_on_does_not_depend_on_how_the_network_cuts_it(data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from(RIGHT + WRONG))
@@ -138,6 +139,7 @@ def test_what_is_passed_on_does_not_depend_on_how_the_network_cuts_it(data: st.D
     assert b"".join(bytes(ends.push(piece)) for piece in pieces) == at_once
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 50))
 def test_anything_may_come(junk: bytes, packets: int) -> None:
     ends = ends_of(Shape())

@@ -16,9 +16,10 @@ from streaming.ingest.frames import Format, Frame
 from streaming.ingest.reader import Allowance
 from streaming.ingest.relay import RelayFactory, no_sharing
 from streaming.ingest.streams import Shape
-from tests.servers import wait_until
+from tests.servers import PATIENCE, wait_until
 
-TIMEOUTS = Allowance(2, 2)
+TIMEOUTS = Allowance(10, 10)
+SHORT_TIMEOUTS = Allowance(2, 2)  # for a camera that is silent
 
 
 def image_of(frame: Frame) -> Any:
@@ -52,7 +53,13 @@ def clocks_of(frames: Iterable[Frame]) -> list[int | None]:
 class Watched:
     """A capture in its thread, and all that it has reported."""
 
-    def __init__(self, source: CameraSource, qualities: frozenset[str], open_relay: RelayFactory = no_sharing) -> None:
+    def __init__(
+        self,
+        source: CameraSource,
+        qualities: frozenset[str],
+        open_relay: RelayFactory = no_sharing,
+        timeouts: Allowance = TIMEOUTS,
+    ) -> None:
         self.frames: list[Frame] = []
         self.groups: list[list[Frame]] = []
         self.own_formats: list[Format] = []
@@ -63,7 +70,7 @@ class Watched:
         self.on_own_format = self.own_formats.append
         self.on_shape = self.shapes.append
         self.on_condition = self.conditions.append
-        self.capture = Capture(source, TIMEOUTS, self, open_relay)
+        self.capture = Capture(source, timeouts, self, open_relay)
         self.capture.want(qualities)
         self.thread = threading.Thread(target=self.capture.run, name="a test's capture")
 
@@ -91,11 +98,13 @@ class Watched:
 
 
 @contextmanager
-def watching(url: str, *qualities: str, open_relay: RelayFactory = no_sharing) -> Iterator[Watched]:
+def watching(
+    url: str, *qualities: str, open_relay: RelayFactory = no_sharing, timeouts: Allowance = TIMEOUTS
+) -> Iterator[Watched]:
     """The camera at `url`, with these qualities encoded as JPEG."""
-    watched = Watched(CameraSource(url), frozenset(qualities), open_relay)
+    watched = Watched(CameraSource(url), frozenset(qualities), open_relay, timeouts)
     watched.thread.start()
     try:
         yield watched
     finally:
-        watched.stop(5)
+        watched.stop(PATIENCE)

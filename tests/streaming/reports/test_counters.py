@@ -53,6 +53,7 @@ async def test_counts_are_added_once_if_the_answer_is_lost(losing_store: LosingR
     assert (told["user"], told["reason"], told["in_use"], told["dry_run"]) == ("Ada", "limit_reached", 2, False)
 
 
+@pytest.mark.timing("one refusal a second")
 async def test_all_refusals_of_a_viewer_are_counted_and_one_a_second_is_stored_over_all_workers(
     store: Store,
 ) -> None:

@@ -39,6 +39,7 @@ async def reports_in(reports: Reporter, counted: list[float], seconds: float) ->
     return len(counted)
 
 
+@pytest.mark.timing("measures how soon a change is reported")
 async def test_a_worker_among_many_reports_less_often_and_at_once_if_something_has_changed(store: Store) -> None:
     counted: list[float] = []
     reports, _ = reporter(store, receive=lambda *_: counted.append(time.monotonic()))

@@ -136,6 +136,7 @@ async def test_the_task_survives_failures_of_redis_and_database_and_logs_each_on
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR", "WARNING", "WARNING"]
 
 
+@pytest.mark.timing("the page is to show the result within three seconds")
 async def test_during_a_dry_run_and_shortly_after_it_refusals_are_soon_in_the_database(
     client: "redis.Redis", redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ async def test_a_large_answer_that_comes_in_parts_is_one(wire: Wire) -> None:
     assert len(await wire.call("GET", "a")) == 3_000_000
 
 
+@pytest.mark.timing("measures how long a call on a silent Redis takes")
 async def test_a_silent_redis_ends_all_calls_in_time_and_none_hangs(wire: Wire, redis_server: RedisServer) -> None:
     assert redis_server.process is not None
     redis_server.process.signal(signal.SIGSTOP)

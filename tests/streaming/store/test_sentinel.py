@@ -74,6 +74,7 @@ async def fail_over(sentinels: SentinelSet, how: str) -> None:
         await asyncio.to_thread(sentinels.wait_for_another, before)
 
 
+@pytest.mark.timing("a failover must end within a lease")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", ["killed", "paused", "asked"])
 async def test_a_failover_under_load_ends_no_stream_and_never_exceeds_the_limit(
@@ -161,6 +162,7 @@ async def test_sentinels_that_know_no_such_master_are_named(sentinels: SentinelS
     await store.close()
 
 
+@pytest.mark.timing("measures a failover")
 def test_the_threads_of_the_pictures_follow_a_failover(sentinels: SentinelSet) -> None:
     store = ThreadStore(sentinels.url)
     store.call("SET", "nvr:{gate}:test", 1)

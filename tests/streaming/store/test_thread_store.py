@@ -55,6 +55,7 @@ def test_few_connections_stay_after_many_threads_have_called_at_once(thread_stor
     until(lambda: len(thread_store.call("CLIENT", "LIST").splitlines()) == MOST_IDLE, "the others are closed")
 
 
+@pytest.mark.timing("measures how long a call on a silent Redis takes")
 def test_a_thread_is_told_in_time_that_redis_says_nothing_or_is_gone(
     thread_store: ThreadStore, redis_server: RedisServer
 ) -> None:

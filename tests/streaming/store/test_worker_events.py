@@ -179,6 +179,7 @@ async def test_listening_outlives_a_redis_that_goes_away_and_comes_back(
         assert of_interest(await heard(events, lambda: worker_events.send(EVENT))) == EVENT
 
 
+@pytest.mark.timing("measures how long a call on a silent Redis takes")
 async def test_a_redis_that_never_answers_does_not_delay_saving_or_logging_out(
     redis_server: RedisServer, on_redis: Any
 ) -> None:

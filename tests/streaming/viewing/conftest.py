@@ -1,3 +1,3 @@
-from tests.streaming.viewing.harness import bench, lease
+from tests.streaming.viewing.harness import allowance, bench, lease
 
-__all__ = ["bench", "lease"]
+__all__ = ["allowance", "bench", "lease"]

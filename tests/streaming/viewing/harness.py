@@ -74,8 +74,8 @@ class ListViewer:
 class FeedKeepingHub(Hub):
     """A hub that keeps its open feeds, so that a test can pass them frames and conditions."""
 
-    def __init__(self) -> None:
-        super().__init__(Allowance(1, 1), most=2, linger=0.1)
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__(allowance, most=2, linger=0.1)
         self.feeds: list[Feed] = []
 
     @contextlib.asynccontextmanager
@@ -138,7 +138,7 @@ class Bench:
 
     async def until_free(self) -> None:
         """Waits until no slot is in use; for less than a lease, after which a slot that was not given back is free, too."""
-        async with asyncio.timeout(1.2):
+        async with asyncio.timeout(PATIENCE):
             while await self.in_use():
                 await asyncio.sleep(0.01)
 
@@ -162,15 +162,24 @@ async def leave(task: "asyncio.Task[None]") -> None:
 @pytest.fixture
 def lease() -> float:
     """Seconds."""
-    return 1.5
+    return 15
+
+
+@pytest.fixture
+def allowance() -> Allowance:
+    return Allowance(4, 4)
 
 
 @pytest.fixture(params=[True, False], ids=["at-once", "by-turns"])
 async def bench(
-    redis_server: RedisServer, camera: SimulatedCamera, request: pytest.FixtureRequest, lease: float
+    redis_server: RedisServer,
+    camera: SimulatedCamera,
+    request: pytest.FixtureRequest,
+    lease: float,
+    allowance: Allowance,
 ) -> AsyncIterator[Bench]:
     open_generation(redis_server.url, 0)
-    store, hub = Store(redis_server.url), FeedKeepingHub()
+    store, hub = Store(redis_server.url), FeedKeepingHub(allowance)
     gate = Gate(store, Timing(lease), "w")
     gate.start()
     yield Bench(store, gate, hub, camera, at_once=request.param)

@@ -43,7 +43,7 @@ async def test_the_youngest_ordinary_viewer_is_told_and_ends_if_the_operator_sti
     await looking.look()
     assert (notices(0), notices(1)) == ([], [10])
     await leave(first)
-    await asyncio.sleep(0.1)
+    await bench.gate.keeper.until_released()
     await looking.look()
     last = viewers[1].messages[-1]
     assert (last["type"], last["reason"]) == ("status", None)  # the notice is withdrawn

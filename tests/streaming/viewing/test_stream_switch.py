@@ -14,6 +14,7 @@ from streaming import conf
 from streaming.errors import CameraUnreachableError
 from streaming.gate.leases import Limit, Terms
 from streaming.ingest.frames import Flag, Format
+from streaming.ingest.reader import Allowance
 from streaming.ingest.streams import Streams
 from streaming.store.keys import RATES, SERVER_SET
 from streaming.viewing.viewer import ViewerTimeouts
@@ -74,6 +75,7 @@ async def test_each_quality_takes_one_connection_to_the_stream_that_serves_it(
         assert connections(bench, sub) == expected
 
 
+@pytest.mark.timing("measures the pauses between pictures")
 async def test_the_picture_goes_on_until_the_other_stream_has_one_and_the_viewer_is_told_before_it(
     bench: Bench, sub: SimulatedCamera
 ) -> None:
@@ -158,6 +160,7 @@ async def test_a_substream_that_cannot_be_opened_is_replaced_by_the_main_stream(
     assert bench.camera.connections_total == 1
 
 
+@pytest.mark.parametrize("allowance", [Allowance(1, 1)])
 async def test_a_silent_substream_is_replaced_before_the_viewer_gives_up(bench: Bench, sub: SimulatedCamera) -> None:
     sub.fault = Fault.SILENT
     timeouts = ViewerTimeouts(first_frame=2, reconnect=1, stall=1)

@@ -10,6 +10,7 @@ from streaming.gate import leases
 from streaming.gate.lease_scripts import STORE_KEYS
 from streaming.gate.leases import lease_clock
 from streaming.ingest.condition import Condition, State
+from streaming.ingest.reader import Allowance
 from streaming.store.keys import SERVER_SET
 from streaming.viewing.viewer import ViewerTimeouts
 from tests.servers import PATIENCE
@@ -39,7 +40,8 @@ async def test_at_most_two_frames_are_in_flight_and_a_viewer_who_acknowledges_no
 
 
 async def test_acknowledgements_of_what_was_never_sent_or_is_older_are_ignored(bench: Bench) -> None:
-    viewing, viewer = bench.viewing(acknowledges=False)
+    timeouts = ViewerTimeouts(first_frame=5, reconnect=1, stall=10)
+    viewing, viewer = bench.viewing(acknowledges=False, timeouts=timeouts)
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: len(viewer.sequences) == 2)
     for seq in (0, -1, 3, 10**12):
@@ -128,6 +130,7 @@ async def test_an_administrator_ends_a_viewing(bench: Bench) -> None:
         await asyncio.wait_for(task, PATIENCE)
 
 
+@pytest.mark.parametrize("allowance", [Allowance(1, 1)])
 async def test_a_camera_that_stays_away_ends_the_viewing_and_frees_camera_and_slot(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))

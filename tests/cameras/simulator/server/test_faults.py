@@ -18,6 +18,7 @@ SLACK = 1.5
 SPS = 7
 
 
+@pytest.mark.timing("measures how soon an opening or a read fails")
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.UNAUTHORIZED])
 def test_open_fails_at_once(camera: SimulatedCamera, fault: Fault) -> None:
     camera.fault = fault
@@ -27,6 +28,7 @@ def test_open_fails_at_once(camera: SimulatedCamera, fault: Fault) -> None:
     assert time.monotonic() - started < TIMEOUT - 0.1
 
 
+@pytest.mark.timing("measures the timeout of an opening or a read")
 def test_open_of_a_silent_camera_fails_after_its_timeout(camera: SimulatedCamera) -> None:
     camera.fault = Fault.SILENT
     started = time.monotonic()
@@ -35,6 +37,7 @@ def test_open_of_a_silent_camera_fails_after_its_timeout(camera: SimulatedCamera
     assert TIMEOUT - 0.1 < time.monotonic() - started < TIMEOUT + SLACK
 
 
+@pytest.mark.timing("measures the timeout of an opening or a read")
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.TRICKLE])
 def test_a_camera_that_answers_but_sends_no_frame_times_out(camera: SimulatedCamera, fault: Fault) -> None:
     """OpenCV needs only the description to open. The first read fails."""
@@ -46,6 +49,7 @@ def test_a_camera_that_answers_but_sends_no_frame_times_out(camera: SimulatedCam
         assert time.monotonic() - started < 2 * TIMEOUT + SLACK
 
 
+@pytest.mark.timing("measures the timeout of an opening or a read")
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.SILENT, Fault.TRICKLE])
 def test_read_of_a_running_stream_times_out(camera: SimulatedCamera, fault: Fault) -> None:
     with watch(camera.url) as capture:
@@ -54,6 +58,7 @@ def test_read_of_a_running_stream_times_out(camera: SimulatedCamera, fault: Faul
         assert TIMEOUT - 0.1 < read_to_the_end(capture) < TIMEOUT + SLACK
 
 
+@pytest.mark.timing("measures how soon an opening or a read fails")
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.UNAUTHORIZED])
 def test_running_stream_ends_at_once(camera: SimulatedCamera, fault: Fault) -> None:
     with watch(camera.url) as capture:
@@ -73,6 +78,7 @@ def test_a_dropping_camera_plays_two_seconds_each_time(camera: SimulatedCamera) 
             assert time.monotonic() - started == pytest.approx(2, abs=0.5)
 
 
+@pytest.mark.timing("measures how soon an opening or a read fails")
 def test_a_dropping_camera_drops_the_running_stream(camera: SimulatedCamera) -> None:
     with watch(camera.url) as capture:
         read(capture)
@@ -114,7 +120,7 @@ def test_a_trickling_connection_gets_a_few_bytes_and_continues_from_a_keyframe(
 
 
 def test_opencv_continues_after_a_silence_shorter_than_its_timeout(camera: SimulatedCamera) -> None:
-    with watch(camera.url) as capture:
+    with watch(camera.url, timeout_ms=10_000) as capture:
         read(capture)
         camera.fault = Fault.SILENT
         repair = threading.Timer(1, setattr, (camera, "fault", Fault.NONE))

@@ -83,6 +83,7 @@ def test_the_password_is_required(simulator: Simulator, password: str, opens: bo
     assert camera.connections_total == int(opens)
 
 
+@pytest.mark.timing("measures how soon an opening or a read fails")
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.UNAUTHORIZED])
 def test_open_fails_at_once_and_a_running_stream_ends(web: SimulatedCamera, fault: Fault) -> None:
     with watch(web.url) as capture:
@@ -95,6 +96,7 @@ def test_open_fails_at_once_and_a_running_stream_ends(web: SimulatedCamera, faul
     assert time.monotonic() - started < TIMEOUT - 0.1
 
 
+@pytest.mark.timing("measures the timeout of an opening or a read")
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.SILENT])
 def test_open_fails_after_its_timeout(web: SimulatedCamera, fault: Fault) -> None:
     web.fault = fault
@@ -105,6 +107,7 @@ def test_open_fails_after_its_timeout(web: SimulatedCamera, fault: Fault) -> Non
     wait_until(lambda: web.connections == 0)
 
 
+@pytest.mark.timing("measures the timeout of an opening or a read")
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TRICKLE])
 def test_a_running_stream_continues_after_a_fault_is_cleared(web: SimulatedCamera, fault: Fault) -> None:
     with watch(web.url) as capture:
