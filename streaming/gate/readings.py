@@ -29,8 +29,8 @@ CHUNK = 200  # fields in one call: some 50 kB of details, or a megabyte of repor
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Prepare Redis before the first viewer comes. If its data is new, or may have lost leases, `grace` seconds begin
-    in which it admits only streams that already had a lease.
+    """Prepare Redis before the first viewer comes. If its data is new, or may have lost leases, `grace` seconds begin,
+    or the longest grace of any worker, in which it admits only streams that already had a lease.
 
     Blocks for a second at most, with Sentinels longer. Returns whether Redis accepted the call. Raises RuntimeError if
     the Redis user of `url` may not call INFO.

@@ -1,4 +1,4 @@
-"""The health of cameras in the database: whether each could be read, when, and if not, why. All functions block."""
+"""The health of cameras in the database: whether each could be read, when, and if not, why. Its queries block."""
 
 import time
 from collections.abc import Mapping

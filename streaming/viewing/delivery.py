@@ -89,7 +89,7 @@ class Delivery:
 
     def confirm_codec(self, codec: str) -> None:
         """Note that the viewer plays `codec` (WebCodecs name), and send it from the current GOP on. Ignored unless it
-        is the codec that they were asked about last.
+        is the codec that they are being asked about.
         """
         if codec and codec == self._unconfirmed:
             self._confirmed, self._unconfirmed = codec, ""

@@ -126,7 +126,7 @@ class Viewing:
 
     def confirm_codec(self, codec: str) -> None:
         """Note that the viewer plays `codec`, so that the camera's own video can be sent. Ignored if it is not the
-        codec that the server asked about last.
+        codec that the server is asking about.
         """
         if self._delivery is not None:
             self._delivery.confirm_codec(codec)
