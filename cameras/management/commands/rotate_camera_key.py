@@ -25,7 +25,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         cameras = list(Camera.objects.select_for_update().exclude(password=""))
-        lost = [f"{camera.name} ({camera.pk})" for camera in cameras if isinstance(camera.password, Undecryptable)]
+        unreadable = [camera for camera in cameras if isinstance(camera.password, Undecryptable)]
+        lost = [f"the password of {camera.name} ({camera.pk})" for camera in unreadable]
         authenticators = _authenticators()
         for authenticator in authenticators:
             stored = {name: decrypt(authenticator.data[name]) for name in SECRETS if name in authenticator.data}
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             authenticator.data |= {name: encrypt(text) for name, text in stored.items()}
         if lost:
             raise CommandError(
-                f"Nothing was changed: no key of CAMERA_KEY decrypts the password of {', '.join(lost)}. "
+                f"Nothing was changed: no key of CAMERA_KEY decrypts {', '.join(lost)}. "
                 "Add the key that decrypts it, enter these passwords again, or delete these second factors."
             )
         Camera.objects.bulk_update(cameras, ["password"], batch_size=500)
