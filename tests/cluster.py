@@ -20,7 +20,7 @@ class Cluster:
         environment = {**site.environment, **settings, "PYTHONUNBUFFERED": "1"}
         self.process = Process([sys.executable, "manage.py", *words], environment, site.folder / "cluster.log")
         try:
-            wait_until(self._greets, 60, f"the cluster has started: {self.output()}")
+            wait_until(self._greets, 90, f"the cluster has started: {self.output()}")
         except BaseException:
             self.process.end()
             raise

@@ -72,7 +72,7 @@ FRAMING = {"content-length", "transfer-encoding", "connection", "host"}
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/"))))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @schema.parametrize()
 @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_the_api_is_as_described(case: Case[Any], installation: Site, token: str, camera: str) -> None:

@@ -23,7 +23,7 @@ def cameras(simulator: Simulator) -> dict[str, SimulatedCamera]:
     return made
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_one_of_two_workers_checks_each_camera_once_and_page_and_metrics_tell_the_result(
     tmp_path: Path, template: Path, cameras: dict[str, SimulatedCamera]
 ) -> None:

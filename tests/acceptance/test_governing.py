@@ -79,7 +79,7 @@ def test_limits_are_followed_whatever_page_a_worker_is_asked_for_first(installat
 
 
 @pytest.mark.timing("limits are in force within five seconds")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_lowered_limit_is_in_force_on_every_worker_and_cuts_nobody(
     installation: Site, camera: SimulatedCamera
 ) -> None:
@@ -157,7 +157,7 @@ async def test_slots_that_are_reserved_later_count_the_running_streams_of_the_gr
             await member.until(partial(_has_more, member.count + 5))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
     installation: Site, camera: SimulatedCamera
 ) -> None:
@@ -197,7 +197,7 @@ async def test_a_viewer_of_any_worker_is_stopped_with_a_message_and_blocked(
     await eventually(lambda: gate_of(admin)["in_use"] == 0)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_stop_arrives_though_the_channel_layer_is_deaf(installation: Site, camera: SimulatedCamera) -> None:
     worker = installation.start_worker()
     id = installation.add_camera("Yard", camera.url)

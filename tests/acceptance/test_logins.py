@@ -12,6 +12,7 @@ from tests.servers import Site
 __all__ = ["installation", "programs"]  # fixtures
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("addresses", [1, CLIENTS])
 @pytest.mark.timing("counts the frames of streams while the processor is busy")
 async def test_streams_keep_their_frames_and_pages_are_served_beside_thirty_failing_log_ins(

@@ -10,7 +10,7 @@ import pytest
 from tests.oidc import Browser, provider
 from tests.servers import PASSWORD, Site, Worker
 
-pytestmark = pytest.mark.timeout(120)  # each test starts a provider, a migration and a worker, one after the other
+pytestmark = pytest.mark.timeout(240)  # each test starts a provider, a migration and a worker, one after the other
 USERS: list[dict[str, object]] = [
     {"sub": "1", "preferred_username": "ada", "groups": ["nvr-users", "staff"]},
     {"sub": "2", "preferred_username": "viewer", "groups": []},

@@ -116,7 +116,7 @@ async def test_running_streams_survive_a_redis_that_was_killed_and_came_back_wit
 
 
 @pytest.mark.timing("measures that streams end within a lease")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_redis_that_is_gone_for_longer_than_a_lease_ends_the_streams_and_opens_again_within_a_lease(
     watched: Watched,
 ) -> None:

@@ -85,7 +85,7 @@ def test_a_session_of_one_user_does_not_open_another_s_account(worker: Worker) -
     browser.close()
 
 
-@pytest.mark.timeout(120)  # it waits for a step to begin
+@pytest.mark.timeout(240)  # it waits for a step to begin
 def test_a_code_is_good_for_one_log_in(installation: Site, worker: Worker) -> None:
     secret, codes = turn_on(worker)
     installation.execute("UPDATE mfa_authenticator SET last_used_at = NULL")

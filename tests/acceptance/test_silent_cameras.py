@@ -56,7 +56,7 @@ async def poll(session: Session, camera: str) -> None:
         await asyncio.sleep(1)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.timing("compares two openings that differ by less than a second")
 async def test_beside_silent_cameras_a_healthy_one_opens_as_when_it_is_alone_and_streams_lose_nothing(
     installation: Site, simulator: Simulator, silent_cameras: list[str]

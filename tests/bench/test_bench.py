@@ -155,7 +155,7 @@ def test_a_short_run_measures_viewers_and_leaves_no_process(tmp_path: Path) -> N
         "--qualities",
         "original",
     ]
-    subprocess.run([*command, "--results", str(tmp_path)], cwd=ROOT, check=True, timeout=50, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "--results", str(tmp_path)], cwd=ROOT, check=True, timeout=110, stdout=subprocess.DEVNULL)
     alone, both = json.loads((tmp_path / "viewers.json").read_text())["rows"]
     assert (alone["viewers"], both["viewers"]) == (1, 2)
     assert both["delivered"] > alone["delivered"] > 5

@@ -134,7 +134,7 @@ def test_a_screen_survives_a_loss_of_the_network_of_a_minute(screen: Page, netwo
     moves(screen)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_an_expired_screen_says_so_and_continues_when_it_is_renewed(screen: Page, house: Site) -> None:
     change_displays(house, "expires", NOW)
     expect(screen.get_by_role("heading", name="This display has expired")).to_be_visible(timeout=TOLD * 1000)
@@ -155,7 +155,7 @@ def test_a_changed_wall_is_shown(screen: Page, house: Site, cameras: list[str]) 
     are_live(screen, 1)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_stopped_screen_comes_back_after_the_block(screen: Page, house: Site) -> None:
     admin = Session(house.workers[-1].base, "admin")
     for row in admin.json("/api/v1/streams")["items"]:

@@ -18,7 +18,8 @@ def _hashers(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["nvr.passwords.QueuedPBKDF2PasswordHasher"]
 
 
-def test_hashes_are_compatible_with_django() -> None:
+def test_hashes_are_compatible_with_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "TIMEOUT", 60)
     salt = "a salt of some length"
     old = PBKDF2PasswordHasher().encode("secret", salt)
     assert check_password("secret", old)

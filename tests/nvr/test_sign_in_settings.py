@@ -129,7 +129,7 @@ def test_without_the_packages_the_site_starts_unless_they_are_asked_for(
         env=environment_of(tmp_path, SECOND_FACTOR=second_factor),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=110,
     )
     assert ("started" in done.stdout) == starts, done.stderr
     assert ("pip install --require-hashes -r requirements-signin.lock" in done.stderr) != starts

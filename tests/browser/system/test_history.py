@@ -60,7 +60,7 @@ PAINTED = """canvas => {
 }"""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_without_redis_the_page_says_that_nothing_is_known_and_when_workers_follow(
     page: Page, installation: Site, redis_server: RedisServer, yard: SimulatedCamera
 ) -> None:

@@ -17,7 +17,7 @@ from .clients import fourcc, read, watch
 
 PROJECT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @contextmanager

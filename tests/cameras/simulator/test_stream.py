@@ -9,7 +9,7 @@ from cameras.simulator import NotOnAir, SimulatedCamera, Simulator, age_ms, read
 
 from .clients import read, wait_until, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 OLDEST_MS = 300
 

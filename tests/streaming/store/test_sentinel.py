@@ -75,7 +75,7 @@ async def fail_over(sentinels: SentinelSet, how: str) -> None:
 
 
 @pytest.mark.timing("a failover must end within a lease")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", ["killed", "paused", "asked"])
 async def test_a_failover_under_load_ends_no_stream_and_never_exceeds_the_limit(
     sentinels: SentinelSet, how: str

@@ -14,7 +14,7 @@ from cameras.simulator import Fault, NotOnAir, SimulatedCamera, Simulator, read_
 
 from ..clients import RtspSocket, fourcc, read, read_raw, read_to_the_end, wait_until, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 CODECS = {"h264": "h264", "h265": "hevc", "mjpeg": "MJPG"}
 """Names of codecs: the simulator's and OpenCV's."""

@@ -12,7 +12,7 @@ from cameras.simulator import NotAVideo, SimulatedCamera, Simulator, read_clock
 
 from ..clients import RtspSocket, read, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 FRAMES, RATE = 6, 10
 BRIGHTNESS_STEP = 30

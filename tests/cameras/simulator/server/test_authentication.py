@@ -11,7 +11,7 @@ from cameras.simulator import SimulatedCamera, Simulator
 
 from ..clients import RtspSocket, read, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 USERNAME, PASSWORD = "admin", "s3cret:/@"
 

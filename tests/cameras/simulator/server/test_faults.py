@@ -9,7 +9,7 @@ from cameras.simulator import Fault, SimulatedCamera, read_clock
 
 from ..clients import TIMEOUT_MS, RtspSocket, read, read_to_the_end, wait_until, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 TIMEOUT = TIMEOUT_MS / 1000
 SLACK = 1.5

@@ -11,7 +11,7 @@ from cameras.simulator import Fault, SimulatedCamera, Simulator, read_clock
 
 from ..clients import SOCKET_TIMEOUT, TIMEOUT_MS, RtspSocket, fourcc, read, read_raw, read_to_the_end, wait_until, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 TIMEOUT = TIMEOUT_MS / 1000
 SLACK = 1.5

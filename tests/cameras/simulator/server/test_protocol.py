@@ -12,7 +12,7 @@ from cameras.simulator.server import sender
 
 from ..clients import RtspSocket, sprop_sets, wait_until
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 SPS, PPS, IDR, FU_A = 7, 8, 5, 28
 TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"

@@ -10,7 +10,7 @@ from cameras.simulator import SimulatedCamera, Simulator, default_cameras
 
 from ..clients import RtspSocket
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 def test_close_leaves_no_thread_no_listener_and_no_connection() -> None:

@@ -12,7 +12,7 @@ from cameras.simulator import SimulatedCamera, Simulator, read_clock
 
 from ..clients import RawRead, RtspSocket, read, read_raw, sprop_sets, watch
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 SLICE, IDR, SEI, SPS, PPS = 1, 5, 6, 7, 8
 FPS = 15
