@@ -99,6 +99,7 @@ export function reservedGroup({ limits, groups }) {
 /** The sections of the limits and of the dry run. */
 export class Limits {
   #urls;
+  #onTrial;
   /** @type {{limits: LimitsForm, trial: LimitsForm} | null} null: the user lacks the permission to change limits */
   #forms = null;
   #isTrying = false;
@@ -108,9 +109,11 @@ export class Limits {
   /**
    * @param {LimitsUrls} urls
    * @param {string} token of CSRF
+   * @param {() => void} onTrial called when a dry run has been started here
    */
-  constructor(urls, token) {
+  constructor(urls, token, onTrial) {
     this.#urls = urls;
+    this.#onTrial = onTrial;
     if (!isPlaced("limits-form")) return;
     const limits = new LimitsForm(placeOf("limits-form", HTMLFormElement), token);
     const trial = new LimitsForm(placeOf("trial-form", HTMLFormElement), token);
@@ -180,6 +183,7 @@ export class Limits {
     if (!answer) return;
     this.show(answer);
     form.say(`Started on every worker ${followsWords(answer)}. It refuses nobody.`);
+    this.#onTrial();
   }
 
   /** @param {LimitsForm} form */

@@ -52,7 +52,7 @@ const PAGES = {
     keepFresh(() => line.refresh(), () => EVERY.line)();
   },
   limits() {
-    limits = new Limits(urls, csrf);
+    limits = new Limits(urls, csrf, () => freshenLimits()); // from now on as often as a dry run needs
   },
   history() {
     const refusals = new Refusals(urls.refusals);
@@ -162,4 +162,4 @@ PAGES[place("system").dataset.page ?? ""]?.();
 showLimits(given("limits"));
 show(usage);
 keepFresh(refreshUsage, () => EVERY.usage);
-keepFresh(refreshLimits, () => (!limits ? EVERY.group : limits.isTrying ? EVERY.trial : EVERY.limits));
+const freshenLimits = keepFresh(refreshLimits, () => (!limits ? EVERY.group : limits.isTrying ? EVERY.trial : EVERY.limits));
