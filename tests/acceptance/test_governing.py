@@ -211,6 +211,7 @@ async def test_a_stop_arrives_though_the_channel_layer_is_deaf(installation: Sit
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.timing("measures rates: a starved worker's is low when the next viewer is admitted")
 async def test_what_two_workers_send_stays_under_the_budget_while_thirty_viewers_try(
     installation: Site, camera: SimulatedCamera
 ) -> None:
@@ -249,6 +250,7 @@ async def test_what_two_workers_send_stays_under_the_budget_while_thirty_viewers
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.timing("measures rates: a starved worker's is low when the next viewer is admitted")
 async def test_viewers_who_miss_pictures_of_a_camera_that_is_shown_as_jpeg_stay_under_the_budget(
     installation: Site, simulator: Simulator
 ) -> None:

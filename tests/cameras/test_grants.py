@@ -184,7 +184,7 @@ def test_a_user_without_a_grant_reads_whom_to_ask_and_learns_of_no_camera(camera
     assert not any(camera.name in page for camera in cameras)
 
 
-@pytest.mark.timing("measures the CPU time of a page")
+@pytest.mark.timing("compares the CPU time of two pages")
 def test_the_cards_of_2000_cameras_with_500_grants_take_no_query_per_camera(cameras: list[Camera]) -> None:
     ada, night, admin = viewer("ada"), Group.objects.create(name="Night shift"), User.objects.create_superuser("root")
     ada.groups.add(night)
@@ -201,4 +201,4 @@ def test_the_cards_of_2000_cameras_with_500_grants_take_no_query_per_camera(came
     assert queries == few
     record("cards page of 2,000 cameras and 500 grants: CPU, for a user with 400", seconds)
     record("the same for an administrator, who sees all", all_seconds)
-    assert max(seconds, all_seconds) < 0.2
+    assert all_seconds < 2 * 2003 / 400 * seconds  # not more for each camera than with a fifth of them
