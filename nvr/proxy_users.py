@@ -108,8 +108,9 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Sets `request.user` to the user whom a trusted proxy names, and ignores the browser's session. If the site has no
-    active user of that name, and creates none (`ProxySettings.create`), the request's user is anonymous.
+    """Sets `request.user` to the user whom a trusted proxy names, even if the browser has a session of somebody else.
+    The request's user is anonymous if the site has no active user of that name and creates none
+    (`ProxySettings.create`).
 
     No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of
     its own.

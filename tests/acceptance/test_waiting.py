@@ -79,6 +79,7 @@ async def test_the_next_in_line_has_a_picture_within_a_second_and_newcomers_do_n
             assert not any(one.count for one in [*line[line.index(next) + 1 :], *await newcomers])
 
 
+@pytest.mark.timing("measures when a lease ends")
 async def test_the_slots_of_a_killed_worker_go_to_the_line(workers: list[Worker], camera_id: str) -> None:
     async with AsyncExitStack() as stack:
         house = House(stack, workers, camera_id)
@@ -86,7 +87,7 @@ async def test_the_slots_of_a_killed_worker_go_to_the_line(workers: list[Worker]
             await (await house.open(number)).live()  # at the first worker
         line = [await house.wait(number) for number in (3, 4, 5)]  # at the second
         workers[0].process.signal(signal.SIGKILL)
-        await asyncio.gather(*(stream.live() for stream in line[:LIMIT]))
+        await asyncio.gather(*(stream.live(LEASE + 2) for stream in line[:LIMIT]))
         assert line[LIMIT].count == 0
 
 

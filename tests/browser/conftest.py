@@ -35,6 +35,10 @@ HOUSE: dict[str, Any] = {  # two slots, so that two viewers reach the limit
     "STREAM_READ_TIMEOUT_SECONDS": "1",
     "STREAM_RECONNECT_SECONDS": "8",
 }
+LATE_CAMERAS = {  # for the `SETTINGS` of a module: a camera that is late is no failure
+    "STREAM_READ_TIMEOUT_SECONDS": "10",
+    "STREAM_FIRST_FRAME_SECONDS": "10",
+}
 
 
 @pytest.fixture(scope="session")

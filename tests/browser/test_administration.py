@@ -5,11 +5,10 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera
-from tests.browser.conftest import Gate, log_in
+from tests.browser.conftest import LATE_CAMERAS, Gate, log_in
 from tests.browser.others import Others
 
-# A camera that is late is no failure.
-SETTINGS = {"STREAM_READ_TIMEOUT_SECONDS": "10", "STREAM_FIRST_FRAME_SECONDS": "10"}
+SETTINGS = LATE_CAMERAS
 
 
 def test_system_follows_the_streams_that_come_and_go_without_reloading(

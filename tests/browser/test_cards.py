@@ -8,12 +8,11 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from cameras.simulator import SimulatedCamera
 from tests.browser.chromium import enter
-from tests.browser.conftest import Gate
+from tests.browser.conftest import LATE_CAMERAS, Gate
 from tests.client import Session
 from tests.servers import Site, wait_until
 
-# A camera that is late is no failure.
-SETTINGS = {"STREAM_READ_TIMEOUT_SECONDS": "10", "STREAM_FIRST_FRAME_SECONDS": "10"}
+SETTINGS = LATE_CAMERAS
 NAMES = ("Door", "Gate", "Lobby", "Yard")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 on_both = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])

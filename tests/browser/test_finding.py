@@ -3,11 +3,10 @@
 from playwright.sync_api import Page, expect
 
 from cameras.simulator import SimulatedCamera
-from tests.browser.conftest import Gate, log_in
+from tests.browser.conftest import LATE_CAMERAS, Gate, log_in
 from tests.onvif import PASSWORD, STREAM, USER, device
 
-# A camera that is late is no failure.
-SETTINGS = {"STREAM_READ_TIMEOUT_SECONDS": "10", "STREAM_FIRST_FRAME_SECONDS": "10"}
+SETTINGS = LATE_CAMERAS
 
 
 def test_a_camera_is_found_by_its_address_and_added(page: Page, base: str, yard: SimulatedCamera, gate: Gate) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from cameras.simulator import SimulatedCamera
 from tests.browser.chromium import enter
-from tests.browser.conftest import AT_ONCE, HOUSE, VIEWER, Gate, becomes, choose
+from tests.browser.conftest import HOUSE, VIEWER, Gate, becomes, choose
 from tests.browser.others import Others
 from tests.client import Session
 from tests.servers import Site, site, wait_until
@@ -149,14 +149,14 @@ def test_turning_while_the_next_camera_opens_keeps_the_slot(live: Page, gate: Ga
     assert (gate.in_use, stranger.pictures) == (1, 0)
 
 
-@pytest.mark.timing("the slot is free at once: sooner than a lost one")
+@pytest.mark.timing("the slot is free within a second")
 def test_back_closes_the_dialog_after_turning_and_frees_the_slot(live: Page, gate: Gate, ids: dict[str, str]) -> None:
     live.keyboard.press("ArrowRight")
     shows(live, "Lobby")
     assert live.url.endswith(f"#live={ids['Lobby']}")
     live.evaluate("history.back()")
     expect(live.locator("dialog.live-modal")).not_to_be_visible()
-    gate.becomes(0, AT_ONCE)
+    gate.becomes(0, 1)
     assert "#" not in live.url
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from streaming.conf import Timing
 from streaming.gate.leases import Holder, Limit, Slot, Terms
 from streaming.gate.readings import opening
@@ -15,6 +17,12 @@ from tests.servers import PATIENCE
 LEASE = 1.0  # seconds; the fence is at 0.8, the heartbeat at a third
 LONG = 15.0  # seconds, a lease that no test waits out
 FOREVER = 1000.0
+
+
+@pytest.fixture(name="lease")
+def long_lease() -> float:
+    """For a module that imports it, the lease in place of `LEASE`."""
+    return LONG
 
 
 def holder(name: str = "Ada") -> Holder:

@@ -3,19 +3,14 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from streaming.gate.leases import Asking
 from streaming.gate.slots import Gate
 from streaming.store.keys import ORDERS
 from streaming.store.scripts import Store
-from tests.streaming.gate.gates import LONG, gate_store
+from tests.streaming.gate.gates import LONG, gate_store, long_lease
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, resuming, terms
 
-
-@pytest.fixture
-def lease() -> float:
-    return LONG
+__all__ = ["long_lease"]  # a fixture
 
 
 async def test_one_s_own_viewing_hands_its_slot_over_ahead_of_the_line(gate: Gate, second: Gate, store: Store) -> None:

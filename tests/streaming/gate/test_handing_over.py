@@ -12,15 +12,13 @@ from streaming.gate.slots import Gate
 from streaming.gate.stop_orders import stop
 from streaming.store.keys import ORDERS, SERVER_SET
 from streaming.store.scripts import Store
-from tests.streaming.gate.gates import LONG, gate_store
+from tests.streaming.gate.gates import LONG, gate_store, long_lease
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, resuming, terms
 
 BOB = replace(ADA, user="Bob", user_id="2", camera_id="c2")
 
 
-@pytest.fixture
-def lease() -> float:
-    return LONG
+__all__ = ["long_lease"]  # a fixture
 
 
 async def bob(gate: Gate, maximum: int = 1) -> Visitor:

@@ -24,15 +24,13 @@ from tests.streaming.gate.gates import (
     holder,
     in_use,
     limits,
+    long_lease,
     no_wait,
     until_in_use,
     worker,
 )
 
-
-@pytest.fixture
-def lease() -> float:
-    return LONG
+__all__ = ["long_lease"]  # a fixture
 
 
 async def test_one_more_than_the_limit_is_refused_with_the_facts(gate: Gate) -> None:
@@ -45,11 +43,12 @@ async def test_one_more_than_the_limit_is_refused_with_the_facts(gate: Gate) -> 
     assert 1 <= int(str(refusal.value.facts["retry_after"])) <= 5
 
 
+@pytest.mark.timing("a slot is free within half a second")
 async def test_a_slot_is_free_as_soon_as_its_holder_leaves_even_by_an_error(gate: Gate) -> None:
     with pytest.raises(ZeroDivisionError):
         async with gate.slot(holder(), limits(1), no_wait):
             raise ZeroDivisionError
-    await until_in_use(gate, 0)
+    await until_in_use(gate, 0, 0.5)
 
 
 async def test_contended_acquires_of_several_workers_never_exceed_the_limit(store: Store) -> None:
@@ -98,6 +97,7 @@ async def test_acquiring_twice_with_one_id_counts_once(gate: Gate) -> None:
             assert await in_use(gate) == 1
 
 
+@pytest.mark.timing("a slot is free within a second")
 async def test_a_viewer_that_gives_up_while_its_acquire_is_on_the_way_leaves_no_lease(gate: Gate, store: Store) -> None:
     async def enter() -> None:
         async with gate.slot(holder(), limits(10), no_wait):
@@ -111,7 +111,7 @@ async def test_a_viewer_that_gives_up_while_its_acquire_is_on_the_way_leaves_no_
             await asyncio.sleep(0)
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await until_in_use(gate, 0)
+    await until_in_use(gate, 0, 1)
     assert await store.call("HLEN", DETAILS) == 0
 
 

@@ -16,13 +16,10 @@ from streaming.gate.waiting_line import WAKE, WaitingLine
 from streaming.store.keys import LINE, ORDERS, SERVER_SET
 from streaming.store.scripts import Store
 from tests.servers import PATIENCE
-from tests.streaming.gate.gates import FOREVER, LEASE, LONG, gate_store, no_wait
+from tests.streaming.gate.gates import FOREVER, LEASE, gate_store, long_lease, no_wait
 from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
 
-
-@pytest.fixture
-def lease() -> float:
-    return LONG
+__all__ = ["long_lease"]  # a fixture
 
 
 async def test_the_first_in_line_gets_the_slot_at_any_worker_and_newcomers_do_not_overtake(
