@@ -23,6 +23,12 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def headless() -> str | None:
+    """Returns the path of Chromium without the interface of its windows, if installed: it takes half the CPU time. Else as
+    `chromium`. It plays and draws the same, but shows no notifications."""
+    return shutil.which("chromium-headless-shell") or chromium()
+
+
 def enter(page: Page, base: str, cookie: str) -> None:
     """Opens the page of cards with the log-in of `cookie`, the value of a Cookie header."""
     pairs = (pair.partition("=") for pair in cookie.split("; "))

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, WebSocket, expect
 from cameras.simulator import SimulatedCamera, Simulator
 from cameras.simulator.picture.clock import age_ms
 from streaming.reports.cached import FRESH
-from tests.browser.chromium import FLAGS, PLAIN, SECURE, chromium, enter
+from tests.browser.chromium import FLAGS, PLAIN, SECURE, enter, headless
 from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.client import Session
@@ -43,11 +43,11 @@ LATE_CAMERAS = {  # for the `SETTINGS` of a module: a camera that is late is no 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    path = chromium()
+    path = headless()
     if path is None and os.environ.get("NVR_TESTS_MAY_NOT_SKIP"):
         pytest.fail("Chromium is not installed")
     if path is None:
-        pytest.skip("Chromium is not installed: the pages are not tested (Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium-headless-shell)")
     return {"executable_path": path, "args": list(FLAGS)}
 
 

@@ -18,7 +18,8 @@ from .scenes import SCENES
 class ScenePicture:
     """The pictures of a camera that shows a drawn scene, `width` x `height` pixels.
 
-    It draws the still background once. `draw` copies the background and adds the parts that change.
+    It draws the still background once. `draw` copies it into an array, adds the parts that change, and returns the array,
+    which is the same for each call.
     """
 
     def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:

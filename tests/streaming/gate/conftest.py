@@ -9,7 +9,7 @@ from streaming.gate.readings import open_generation
 from streaming.gate.slots import Gate
 from streaming.store.scripts import Store
 from tests.servers import RedisServer
-from tests.streaming.gate.gates import LEASE, gate_store, worker
+from tests.streaming.gate.gates import LEASE, answers, gate_store, worker
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,9 @@ def lease() -> float:
 
 @pytest.fixture
 async def store(url: str, lease: float) -> AsyncIterator[Store]:
+    """Redis answers, as for a worker that is ready."""
     opened = gate_store(url, lease)
+    await answers(opened)
     yield opened
     await opened.close()
 
@@ -53,6 +55,7 @@ async def gate(store: Store, lease: float) -> AsyncIterator[Gate]:
 async def second(url: str, lease: float) -> AsyncIterator[Gate]:
     """Another worker."""
     store = gate_store(url, lease)
+    await answers(store)
     async with worker(store, "w2", lease) as started:
         yield started
     await store.close()

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from streaming.conf import Timing
+from streaming.errors import GateUnavailableError
 from streaming.gate.leases import Holder, Limit, Slot, Terms
 from streaming.gate.readings import opening
 from streaming.gate.slots import Gate
@@ -47,6 +48,14 @@ class Waits(list[float]):
 def gate_store(url: str, lease: float = LEASE) -> Store:
     """A store as the product makes it for a gate."""
     return Store(url, opening(Timing(lease).grace))
+
+
+async def answers(store: Store) -> None:
+    """Waits until Redis answers: on a busy machine, the first connection may come too late."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(GateUnavailableError):
+                return await store.ping()
 
 
 @asynccontextmanager

@@ -69,6 +69,8 @@ class Visitor:
     async def until(self, condition: Callable[["Visitor"], bool], seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
             while not condition(self):
+                if self.task.done():
+                    await self.task  # raises what has ended it
                 await asyncio.sleep(0.005)
 
     async def in_line(self) -> "Visitor":
@@ -76,8 +78,7 @@ class Visitor:
         return self
 
     async def watching(self, seconds: float = PATIENCE) -> "Visitor":
-        async with asyncio.timeout(seconds):
-            await self.admitted.wait()
+        await self.until(lambda visitor: visitor.admitted.is_set(), seconds)
         return self
 
     def leave(self) -> None:
