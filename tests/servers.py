@@ -26,12 +26,22 @@ PATIENCE = 10.0
 
 
 def free_port() -> int:
-    """A port below those that the system gives to connections and to servers that take any: nobody gets it by chance."""
+    """Returns a port of loopback that no other call returns, in this process or another one, until this one ends: the
+    server that gets it may start much later. It is below those that the system gives to connections and to servers that
+    take any."""
     while True:
         port = 20_000 + secrets.randbelow(12_000)
         with contextlib.suppress(OSError), socket.socket() as probe:
+            _reserve(port)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def _reserve(port: int) -> None:
+    """Takes the port's name among the machine's abstract sockets. Raises OSError if a process has it."""
+    with socket.socket(socket.AF_UNIX) as name:
+        name.bind(f"\0nvr-tests-port-{port}")
+        name.detach()  # it stays open until this process ends
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> float:
