@@ -1,9 +1,10 @@
-"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the others run the rest, and
-then help it.
+"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the last one those that need
+no server, the others run the rest, and then each helps.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. There are
-two processes more than cores, as tests wait almost half of their time.
+in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests with
+servers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
+cores.
 """
 
 import os
@@ -15,17 +16,25 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 BROWSER = "tests/browser/"
+SERVERS = (BROWSER, "tests/acceptance/", "tests/bench/", "tests/deploy/")
 
 
 def of_browser(files: Iterable[str]) -> list[str]:
     return [file for file in files if file.startswith(BROWSER)]
 
 
-class BrowserApart(LoadFileScheduling):  # type: ignore[misc]
+def without_servers(files: Iterable[str]) -> list[str]:
+    return [file for file in files if not file.startswith(SERVERS)]
+
+
+class ByKind(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
         # `nodes` has the order in which the processes were ready.
-        first = min(self.nodes, key=lambda each: each.gateway.id)
-        if len(self.nodes) > 1 and node is first and (files := of_browser(self.workqueue)):
+        first, *others = sorted(self.nodes, key=lambda each: str(each.gateway.id))
+        kind = (
+            of_browser if others and node is first else without_servers if others[1:] and node is others[-1] else None
+        )
+        if kind and (files := kind(self.workqueue)):
             self.workqueue.move_to_end(files[0], last=False)
         super()._assign_work_unit(node)
 
@@ -51,5 +60,5 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BrowserApart:
-    return BrowserApart(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByKind:
+    return ByKind(config, log)

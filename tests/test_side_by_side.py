@@ -1,4 +1,4 @@
-"""The browser's tests have a process of their own, and come last in the others."""
+"""The browser's tests have a process of their own and come last in the others; those without servers have one, too."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ def test_one(number, worker_id):
     with open({log!r}, "a") as file:
         file.write(f"{{worker_id}} {name}\\n")
 """
-FILES = ("browser/test_a", "browser/system/test_b", "test_c", "test_d", "test_e")
+FILES = ("browser/test_a", "browser/system/test_b", "acceptance/test_c", "bench/test_d", "test_e", "test_f", "test_g")
 
 
 def run(folder: Path, processes: int) -> list[tuple[str, str]]:
@@ -31,15 +31,18 @@ def run(folder: Path, processes: int) -> list[tuple[str, str]]:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**outer, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert "30 passed" in done.stdout, done.stdout + done.stderr
+    assert "42 passed" in done.stdout, done.stdout + done.stderr
     return [(line.split()[0], line.split()[1]) for line in log.read_text().splitlines()]
 
 
-def test_the_first_process_runs_the_browser_s_tests_and_no_process_runs_others_after_them(tmp_path: Path) -> None:
+def test_the_first_process_begins_with_the_browser_the_last_without_servers_and_nothing_follows_the_browser(
+    tmp_path: Path,
+) -> None:
     ran = run(tmp_path, 3)
     parts = {process: [part for by, part in ran if by == process] for process, _ in ran}
     assert set(parts) == {"gw0", "gw1", "gw2"} and set(parts["gw0"]) == {"browser"}
     assert all(part == sorted(part, key="browser".__eq__) for part in parts.values())
+    assert (parts["gw1"][0], parts["gw2"][0]) == ("acceptance", "others")
 
 
 def test_one_process_runs_all_tests(tmp_path: Path) -> None:
