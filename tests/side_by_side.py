@@ -31,10 +31,12 @@ class ByKind(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
         # `nodes` has the order in which the processes were ready.
         first, *others = sorted(self.nodes, key=lambda each: str(each.gateway.id))
-        kind = (
-            of_browser if others and node is first else without_servers if others[1:] and node is others[-1] else None
-        )
-        if kind and (files := kind(self.workqueue)):
+        files: list[str] = []
+        if others and node is first:
+            files = of_browser(self.workqueue)
+        elif len(others) > 1 and node is others[-1]:
+            files = without_servers(self.workqueue)
+        if files:
             self.workqueue.move_to_end(files[0], last=False)
         super()._assign_work_unit(node)
 

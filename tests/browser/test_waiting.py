@@ -66,7 +66,7 @@ def test_whoever_leaves_the_line_is_out_of_it_at_once_and_may_wait_again(waiting
 
 
 def test_a_hidden_page_tells_that_its_turn_has_come(refused: Page, strangers: Others) -> None:
-    # A headless Chromium denies notifications, whatever is granted.
+    # Chromium without the interface of its windows denies notifications, whatever is granted.
     refused.evaluate("""() => {
         window.notified = [];
         window.Notification = class extends window.Notification {
