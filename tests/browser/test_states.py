@@ -161,7 +161,7 @@ def test_a_network_that_is_cut_is_reconnected_to(cards: Page, gate: Gate, link: 
 
 
 @both_origins
-def test_who_is_back_before_the_server_knows_that_he_was_gone_is_not_refused_because_of_himself(
+def test_who_is_back_before_the_server_knows_of_the_absence_is_not_refused_because_of_it(
     cards: Page, gate: Gate, link: Link, others: Others
 ) -> None:
     others.enter()

@@ -86,7 +86,7 @@ SOME = str(uuid.UUID(int=1))
         ({"name": "Lobby", "tiles": [{"camera": "yard"}]}, "tiles.0.camera"),
         ({"name": "Lobby", "tiles": [{"camera": SOME, "size": 5}]}, "tiles.0.size"),
         ({"name": "Lobby", "tiles": [{"camera": SOME, "size": "2"}]}, "tiles.0.size"),
-        ({"name": "Lobby", "tiles": [{"camera": SOME, "colour": 1}]}, "tiles.0.colour"),
+        ({"name": "Lobby", "tiles": [{"camera": SOME, "color": 1}]}, "tiles.0.color"),
         ({"name": "Lobby", "tiles": [{"camera": SOME}]}, "tiles.0.camera"),
         ({"name": "Lobby", "tiles": [{"camera": SOME}] * 257}, "tiles"),
         ({"name": "Lobby", "tiles": [], "per_page": 65}, "per_page"),

@@ -21,7 +21,7 @@ for days in range(1, 29):
 """
 
 
-def test_a_stopped_viewer_reads_why_and_is_kept_out_for_as_long_as_was_chosen_wherever_he_asks(
+def test_a_stopped_viewer_reads_why_and_is_kept_out_for_as_long_as_was_chosen_wherever_they_ask(
     system: Page, browser: Browser, pair: Site, yard_id: str, there: Others
 ) -> None:
     there.enter()

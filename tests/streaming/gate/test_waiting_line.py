@@ -157,7 +157,7 @@ async def test_who_gets_a_slot_after_redis_evicted_a_part_of_the_line_is_in_line
     await gate.keeper.until_released()
     gate.line.ask_again()
     await ada.watching()
-    assert await store.call("HLEN", f"{LINE}:tickets") == 0, "her lease would be granted once more, and end too soon"
+    assert await store.call("HLEN", f"{LINE}:tickets") == 0, "the lease would be granted once more, and end too soon"
 
 
 async def test_operators_go_before_others_and_background_after_all(gate: Gate) -> None:
