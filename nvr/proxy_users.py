@@ -108,7 +108,7 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Sets `request.user` to the user whom a trusted proxy names, even if the browser has a session of somebody else.
+    """Sets `request.user` to the user whom a trusted proxy names, also if the browser is logged in as another user.
     The request's user is anonymous if the site has no active user of that name and creates none
     (`ProxySettings.create`).
 

@@ -26,7 +26,7 @@ PATIENCE = 10.0
 
 
 def free_port() -> int:
-    """Returns a port of loopback that no other call returns, in this process or another one, until this one ends: the
+    """Returns a port of loopback that no other call returns, in this or another process, until this process ends: the
     server that gets it may start much later. It is below those that the system gives to connections and to servers that
     take any."""
     while True:

@@ -1,9 +1,9 @@
-"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the last one those that need
-no server, the others run the rest, and then each helps.
+"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the last one those that
+start no worker, the others run the rest, and then each helps the others.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
 in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests with
-servers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
+workers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
 cores.
 """
 
@@ -16,26 +16,26 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 BROWSER = "tests/browser/"
-SERVERS = (BROWSER, "tests/acceptance/", "tests/bench/", "tests/deploy/")
+WITH_WORKERS = (BROWSER, "tests/acceptance/", "tests/bench/", "tests/deploy/")
 
 
 def of_browser(files: Iterable[str]) -> list[str]:
     return [file for file in files if file.startswith(BROWSER)]
 
 
-def without_servers(files: Iterable[str]) -> list[str]:
-    return [file for file in files if not file.startswith(SERVERS)]
+def without_workers(files: Iterable[str]) -> list[str]:
+    return [file for file in files if not file.startswith(WITH_WORKERS)]
 
 
 class ByKind(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
         # `nodes` has the order in which the processes were ready.
-        first, *others = sorted(self.nodes, key=lambda each: str(each.gateway.id))
+        first, *others = sorted(self.nodes, key=lambda each: each.gateway.id)
         files: list[str] = []
         if others and node is first:
             files = of_browser(self.workqueue)
         elif len(others) > 1 and node is others[-1]:
-            files = without_servers(self.workqueue)
+            files = without_workers(self.workqueue)
         if files:
             self.workqueue.move_to_end(files[0], last=False)
         super()._assign_work_unit(node)

@@ -1,4 +1,4 @@
-"""The browser's tests have a process of their own and come last in the others; those without servers have one, too."""
+"""The browser's tests have a process of their own and come last in the others; those without workers have one, too."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def run(folder: Path, processes: int) -> list[tuple[str, str]]:
     return [(line.split()[0], line.split()[1]) for line in log.read_text().splitlines()]
 
 
-def test_the_first_process_begins_with_the_browser_the_last_without_servers_and_nothing_follows_the_browser(
+def test_the_first_process_begins_with_the_browser_the_last_without_workers_and_nothing_follows_the_browser(
     tmp_path: Path,
 ) -> None:
     ran = run(tmp_path, 3)

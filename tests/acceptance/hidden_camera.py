@@ -172,8 +172,8 @@ def requests_of(path: str) -> Iterator[tuple[str, str]]:
     if "{viewing}" in path or "{waiting}" in path:
         return
     if path.startswith("/api/v1/"):
+        yield from ((method, "{}") for method in ("POST", "PUT", "PATCH", "DELETE"))
         yield "POST", '{"camera": "{camera}", "id": "{camera}"}'
-        yield from ((method, "{}") for method in ("PUT", "PATCH", "DELETE"))
     else:
         # Without an address, the page would ask the real networks. Nothing listens at this one.
         yield "POST", "address=127.0.0.1:1" if path == FIND else "camera={camera}&id={camera}"

@@ -38,15 +38,14 @@ def lease() -> float:
 
 @pytest.fixture
 async def store(url: str, lease: float) -> AsyncIterator[Store]:
-    """Redis answers, as for a worker that is ready."""
     opened = gate_store(url, lease)
-    await answers(opened)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
 async def gate(store: Store, lease: float) -> AsyncIterator[Gate]:
+    await answers(store)
     async with worker(store, lease=lease) as started:
         yield started
 

@@ -51,11 +51,12 @@ def gate_store(url: str, lease: float = LEASE) -> Store:
 
 
 async def answers(store: Store) -> None:
-    """Waits until Redis answers: on a busy machine, the first connection may come too late."""
+    """Waits until Redis answers, as for a worker that is ready: a busy machine may take too long to connect."""
     async with asyncio.timeout(PATIENCE):
         while True:
             with suppress(GateUnavailableError):
                 return await store.ping()
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ class Visitor:
     def __init__(self, gate: Gate, terms: Terms, asking: Asking = WAIT, holder: Holder = ADA) -> None:
         self.places: list[Place] = []
         self.slot: Slot | None = None
-        self._leave, self.admitted = asyncio.Event(), asyncio.Event()
+        self._leave = asyncio.Event()
         self.id = gate.new_id()
         self.task = asyncio.create_task(self._visit(gate, terms, asking, holder))
         RUNNING.add(self.task)
@@ -56,7 +56,6 @@ class Visitor:
         async with gate.slot(holder, terms, Waits(), self.id, None, asking, self._on_place) as slot:
             slot.progressed(FOREVER)
             self.slot = slot
-            self.admitted.set()
             await self._leave.wait()
 
     async def _on_place(self, place: Place) -> None:
@@ -78,7 +77,7 @@ class Visitor:
         return self
 
     async def watching(self, seconds: float = PATIENCE) -> "Visitor":
-        await self.until(lambda visitor: visitor.admitted.is_set(), seconds)
+        await self.until(lambda visitor: visitor.slot is not None, seconds)
         return self
 
     def leave(self) -> None:
