@@ -6,14 +6,22 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+import pytest
+
+from tests.retries import report_retry
 from tests.servers import ROOT
 
 # In two processes, because tests wait a lot.
 COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadfile")
 
 
-def passes_once_more(arguments: Sequence[str], more_than: int, **environment: str) -> tuple[str, str]:
-    """Asserts that more than `more_than` tests pass, and none fails. Returns how many in which time, and the output."""
+def passes_once_more(
+    request: pytest.FixtureRequest, server: str, arguments: Sequence[str], more_than: int, **environment: str
+) -> str:
+    """Asserts that more than `more_than` tests pass on `server`, and none fails. Returns the output.
+
+    The summary of the test of `request` says how many in which time. Retries are shown and counted as if they were its own.
+    """
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [*COMMAND, *arguments],
@@ -26,4 +34,7 @@ def passes_once_more(arguments: Sequence[str], more_than: int, **environment: st
     assert done.returncode == 0, done.stdout
     outcome = re.search(r"(\d+) passed.* in [\d.]+s", done.stdout.splitlines()[-1])
     assert outcome and int(outcome[1]) > more_than, done.stdout
-    return outcome[0], done.stdout
+    request.node.user_properties.append(("summary", f"Once more on {server}: {outcome[0]}"))
+    for failure in re.findall(r"^=+ RETRIED: .*?(?=^=+ )", done.stdout, re.MULTILINE | re.DOTALL):
+        report_retry(request.node, failure)
+    return done.stdout

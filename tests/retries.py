@@ -49,6 +49,12 @@ def merged(reports: list[pytest.TestReport]) -> pytest.TestReport:
     return first
 
 
+def report_retry(item: pytest.Item, failure: str) -> None:
+    """Reports a retry that another pytest made for this test, with what that printed of the first failure."""
+    report = pytest.TestReport(item.nodeid, item.location, {}, RETRIED, failure, "call")  # type: ignore[arg-type]
+    item.ihook.pytest_runtest_logreport(report=report)
+
+
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
     return (RETRIED, "R", "RETRIED") if report.outcome == RETRIED else None
 

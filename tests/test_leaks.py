@@ -28,6 +28,10 @@ def test_one(tmp_path):
         {leak}
     assert len(runs) == 2, "the first failure"
 """
+ONCE_MORE = """
+from tests.once_more import passes_once_more
+def test_one(request): passes_once_more(request, "a server", [{inner!r}], 0)
+"""
 LEAKS = {"a file": "(tmp_path / 'log').write_text(WORD)", "output": "print(WORD)"}
 
 
@@ -87,6 +91,16 @@ def test_a_password_is_found_whether_the_first_run_or_the_retry_writes_it(
 def test_a_test_of_timing_runs_once_more_and_its_first_failure_is_shown_and_counted(check: Check) -> None:
     status, said = check(FIRST_RUN_FAILS.format(leaking=0, leak="pass"))
     assert status == 0, said
+    assert "AssertionError: the first failure" in said
+    assert "1 passed, 1 retried in " in said.splitlines()[-2]
+
+
+def test_a_retry_in_a_second_pytest_is_shown_and_counted_as_well(check: Check, tmp_path: Path) -> None:
+    inner = tmp_path / "of_the_second.py"
+    inner.write_text(FIRST_RUN_FAILS.format(leaking=0, leak="pass"))
+    status, said = check(ONCE_MORE.format(inner=str(inner)))
+    assert status == 0, said
+    assert "RETRIED: of_the_second.py::test_one" in said
     assert "AssertionError: the first failure" in said
     assert "1 passed, 1 retried in " in said.splitlines()[-2]
 

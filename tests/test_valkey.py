@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,7 @@ def program() -> Path:
 
 
 @pytest.mark.timeout(300)
-def test_the_gate_s_tests_pass_on_valkey_as_well(record_property: Callable[[str, object], None]) -> None:
+def test_the_gate_s_tests_pass_on_valkey_as_well(request: pytest.FixtureRequest) -> None:
     server = program()
     version = subprocess.run([server, "--version"], check=True, capture_output=True, text=True).stdout.partition(" sha")
-    outcome, _ = passes_once_more(FILES, 30, NVR_TEST_REDIS=str(server))
-    record_property("summary", f"Once more on {version[0]}: {outcome}")
+    passes_once_more(request, version[0], FILES, 30, NVR_TEST_REDIS=str(server))
