@@ -108,9 +108,10 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Sets `request.user` to the user whom a trusted proxy names, also if the browser is logged in as another user.
-    The request's user is anonymous if the site has no active user of that name and creates none
-    (`ProxySettings.create`).
+    """Sets `request.user` to the user that a trusted proxy names.
+
+    It does so although the browser may be logged in as another user. The request's user is anonymous if the site has no
+    active user of that name and creates none (`ProxySettings.create`).
 
     No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of
     its own.

@@ -20,7 +20,7 @@ def passes_once_more(
 ) -> str:
     """Asserts that more than `more_than` tests pass on `server`, and none fails. Returns the output.
 
-    The summary of the test of `request` says how many in which time. Retries are shown and counted as if they were its own.
+    The summary says how many passed in which time. Retries are shown and counted as those of the test of `request`.
     """
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(

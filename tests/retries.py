@@ -50,7 +50,7 @@ def merged(reports: list[pytest.TestReport]) -> pytest.TestReport:
 
 
 def report_retry(item: pytest.Item, failure: str) -> None:
-    """Reports a retry that another pytest made for this test, with what that printed of the first failure."""
+    """Reports a retry in another pytest as one of this test. `failure` is what the other pytest printed of it."""
     report = pytest.TestReport(item.nodeid, item.location, {}, RETRIED, failure, "call")  # type: ignore[arg-type]
     item.ihook.pytest_runtest_logreport(report=report)
 
