@@ -11,6 +11,7 @@ test("the sample with the shortest round trip is used", (t) => {
   clock.sample(9_000, 9_020, 69_010); // 60 s ahead
   clock.sample(9_500, 9_900, 69_600);
   assert.equal(clock.now(), 70_000);
+  assert.equal(clock.latest(), 70_010, "if the pong took all of the 20 ms");
 });
 
 test("a change of either clock takes effect at once", (t) => {

@@ -114,6 +114,19 @@ test("pictures that are taken later are live, whatever the browser says of its n
   assert.equal(viewer.status.state, State.LIVE);
 });
 
+test("a picture that was on its way is known as such, also while the server's clock is known by a slow pong only", async () => {
+  await goLive();
+  mock.timers.tick(600);
+  browser.socket.say({ type: "pong", time: Date.now() - 600, server_time: Date.now() - 600 }); // 600 ms on its way back
+  browser.goOnline(false);
+  browser.socket.sendFrame({ seq: 2, readAt: Date.now() - 40 });
+  await settle();
+  assert.equal(viewer.status.state, State.STALE);
+  browser.socket.sendFrame({ seq: 3, readAt: Date.now() + 40 });
+  await settle();
+  assert.equal(viewer.status.state, State.LIVE);
+});
+
 test("a socket that cannot be opened is told at the first attempt", () => {
   open();
   browser.socket.end(1006);

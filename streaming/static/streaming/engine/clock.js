@@ -23,4 +23,9 @@ export class ServerClock {
   now() {
     return Date.now() + (this.#best?.offset ?? 0);
   }
+
+  /** @returns {number} the latest that the server's time can be, Unix milliseconds: as if the pong took all of the round trip */
+  latest() {
+    return this.now() + (this.#best?.trip ?? 0) / 2;
+  }
 }

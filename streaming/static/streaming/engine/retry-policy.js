@@ -63,7 +63,7 @@ export class RetryPolicy {
 
   /** @param {boolean} offline whether the browser says that it has no network */
   onNetwork(offline) {
-    this.#offlineSince = offline ? this.#clock.now() : -Infinity;
+    this.#offlineSince = offline ? this.#clock.latest() : -Infinity;
   }
 
   /**
@@ -85,7 +85,7 @@ export class RetryPolicy {
 
   /** The camera is unavailable from now on: its next still tells that it is back. */
   awaitCamera() {
-    this.#lostAt = this.#clock.now();
+    this.#lostAt = this.#clock.latest();
   }
 
   /**
