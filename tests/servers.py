@@ -280,7 +280,9 @@ def make_template(folder: Path) -> Path:
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
     database = folder / "nvr.sqlite3"
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")  # one file, so that it can be copied
+        # One file, so that it can be copied, and in the journal mode of an installation: two threads of a new worker that
+        # change it at once are told "database is locked" without a wait.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return database
 
 
