@@ -17,6 +17,12 @@ async function loseCamera() {
   assert.equal(viewer.status.state, State.UNAVAILABLE);
 }
 
+/** All that is known of the server's clock is a pong that took 600 ms on its way back. */
+function answerSlowly() {
+  mock.timers.tick(600);
+  browser.socket.say({ type: "pong", time: Date.now() - 600, server_time: Date.now() - 600 });
+}
+
 /** Time passes in steps between which requests are answered. @param {number} milliseconds */
 async function pass(milliseconds) {
   for (let passed = 0; passed < milliseconds; passed += 500) {
@@ -31,6 +37,18 @@ test("while a camera is away nothing is opened, and stills from before its loss 
   browser.snapshot = Date.now() - 31_000;
   await pass(60_000);
   assert.equal(browser.sockets.length, 1);
+});
+
+test("a still from before the loss is known as such, also after a slow pong only", async () => {
+  await goLive();
+  answerSlowly();
+  browser.socket.end(4503, LOST);
+  browser.snapshot = Date.now() - 40;
+  await pass(60_000);
+  assert.equal(browser.sockets.length, 1);
+  browser.snapshot = Date.now();
+  await pass(8_000);
+  assert.equal(browser.sockets.length, 2);
 });
 
 test("a still that is newer than the loss opens the stream again, once, and not at once", async () => {
@@ -114,10 +132,9 @@ test("pictures that are taken later are live, whatever the browser says of its n
   assert.equal(viewer.status.state, State.LIVE);
 });
 
-test("a picture that was on its way is known as such, also while the server's clock is known by a slow pong only", async () => {
+test("a picture that was on its way is known as such, also after a slow pong only", async () => {
   await goLive();
-  mock.timers.tick(600);
-  browser.socket.say({ type: "pong", time: Date.now() - 600, server_time: Date.now() - 600 }); // 600 ms on its way back
+  answerSlowly();
   browser.goOnline(false);
   browser.socket.sendFrame({ seq: 2, readAt: Date.now() - 40 });
   await settle();
