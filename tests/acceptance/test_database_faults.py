@@ -29,8 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]
     """A server whose database is migrated and has the users of `Site`."""
     with PostgresServer() as running:
         environment = environment_of(tmp_path_factory.mktemp("migrating"), DATABASE_URL=running.url)
-        for arguments in (["migrate", "-v0"], ["shell", "-v0", "-c", SEED]):
-            subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
+        subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", SEED], cwd=ROOT, env=environment, check=True)
         yield running
 
 

@@ -93,6 +93,7 @@ async def test_a_script_that_redis_refuses_is_logged_once(store: Store, caplog: 
     assert caplog.text.count("WRONGTYPE") == 1
 
 
+@pytest.mark.timing("500 calls are answered within the deadline of a call")
 async def test_many_waiting_calls_share_one_connection_attempt(
     store: Store, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
