@@ -95,6 +95,7 @@ class Link(TcpProxy):
                 end.shutdown(socket.SHUT_RDWR)
 
     def _slow_down(self, size: int) -> None:
-        if self.rate:
-            with self._line:
-                time.sleep(size / self.rate)
+        with self._line:
+            rate = self.rate  # a test may change it meanwhile
+            if rate:
+                time.sleep(size / rate)

@@ -1,5 +1,6 @@
 """Auto on a link that gets too slow for the camera's own video, and fast again."""
 
+import socket
 import time
 
 import psutil
@@ -46,3 +47,19 @@ def test_auto_steps_down_on_a_slow_link_and_up_again(
     assert_fresh(page)
     assert gate.in_use == 2
     link.leave(page)
+
+
+def test_what_waits_for_a_slow_link_arrives_when_it_is_fast_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, Link(server.getsockname()[1]) as link:
+        link.rate = 8_000
+        ends = []
+        for _ in range(2):
+            near = socket.create_connection(("127.0.0.1", link.port), timeout=5)
+            far, _ = server.accept()
+            far.sendall(bytes(4_000))  # the first takes half a second, and the second waits for that
+            ends.append((near, far))
+        time.sleep(0.2)
+        link.rate = 0
+        for near, far in ends:
+            with near, far:
+                assert near.recv(4_000, socket.MSG_WAITALL) == bytes(4_000)
