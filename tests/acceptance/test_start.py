@@ -1,6 +1,7 @@
 """Starting and ending: wrong settings, the embedded Redis, runserver."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -129,7 +130,7 @@ def redis_servers(folder: Path) -> list[int]:
             command = path.read_bytes().decode(errors="replace")
         except OSError:
             continue
-        if "redis-server" in command and str(folder) in command:
+        if re.match(r"\S*redis-server\b", command) and str(folder) in command:
             found.append(int(path.parent.name))
     return found
 

@@ -64,9 +64,14 @@ def processes(folder: Path) -> list[str]:
             command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(folder) in command and ("redis-server" in command or "streaming.store.embedded " in command):
+        if str(folder) in command and (is_server(command) or "streaming.store.embedded " in command):
             found.append(command)
     return found
+
+
+def is_server(command: str) -> bool:
+    """Whether it is a Redis server's command line, and not that of a keeper, which names the server's program too."""
+    return command.split()[0].endswith("redis-server")
 
 
 def waits_for_a_lock(user: User) -> bool:
@@ -83,7 +88,7 @@ def is_ending(folder: Path) -> bool:
 
 
 def servers(folder: Path) -> int:
-    return sum("redis-server" in command for command in processes(folder))
+    return sum(is_server(command) for command in processes(folder))
 
 
 def until_gone(folder: Path) -> None:
@@ -208,7 +213,7 @@ def test_a_folder_for_the_socket_that_is_not_this_user_s_alone_is_refused_by_all
     with User(deep) as user:
         assert user.is_first() == []
     deep.mkdir(parents=True, exist_ok=True)
-    server = [sys.executable, "-m", "streaming.store.embedded", str(deep)]
+    server = [sys.executable, "-m", "streaming.store.embedded", str(deep), server_program()]
     with open(
         deep / "users.lock", "wb"
     ) as users:  # held, or the keeper may find no user and end before it needs the folder
