@@ -8,15 +8,28 @@ from pathlib import Path
 import pytest
 
 from tests.oidc import Browser, provider
-from tests.servers import PASSWORD, Site, Worker
+from tests.servers import PASSWORD, Site, Worker, migrated
 
-pytestmark = pytest.mark.timeout(240)  # each test starts a provider, a migration and a worker, one after the other
+pytestmark = pytest.mark.timeout(240)  # each test starts a provider and a worker, one after the other
 USERS: list[dict[str, object]] = [
     {"sub": "1", "preferred_username": "ada", "groups": ["nvr-users", "staff"]},
     {"sub": "2", "preferred_username": "viewer", "groups": []},
     {"sub": "3", "preferred_username": "ada lovelace", "groups": ["nvr-users"]},
     {"sub": "4", "preferred_username": "admin", "groups": ["nvr-users"]},
 ]
+
+SETTINGS = {
+    "OIDC_CLIENT_ID": "nvr",
+    "OIDC_CLIENT_SECRET": "$ecret",
+    "OIDC_NAME": "Example Inc.",
+    "OIDC_GROUPS_CLAIM": "groups",
+    "OIDC_GROUPS": "nvr-users=Viewers",
+}
+
+
+@pytest.fixture(scope="module")
+def template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated(template, tmp_path_factory.mktemp("template"), OIDC_URL="http://127.0.0.1:1", **SETTINGS)
 
 
 @pytest.fixture
@@ -31,17 +44,7 @@ def test_a_provider_that_cannot_start_is_reported_at_once_with_its_reason(tmp_pa
 
 
 def start(installation: Site, address: str, **settings: str) -> Worker:
-    oidc = {
-        "OIDC_URL": address,
-        "OIDC_CLIENT_ID": "nvr",
-        "OIDC_CLIENT_SECRET": "$ecret",
-        "OIDC_NAME": "Example Inc.",
-        "OIDC_GROUPS_CLAIM": "groups",
-        "OIDC_GROUPS": "nvr-users=Viewers",
-        **settings,
-    }
-    installation.manage("migrate", "-v0", **oidc)
-    return installation.start_worker(**oidc)  # type: ignore[arg-type]
+    return installation.start_worker(OIDC_URL=address, **SETTINGS, **settings)  # type: ignore[arg-type]
 
 
 def groups_of(installation: Site, name: str) -> list[str]:

@@ -7,11 +7,12 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.oidc import Browser
-from tests.servers import PASSWORD, Site, Worker, wait_until
+from tests.servers import PASSWORD, Site, Worker, migrated, wait_until
 
 SETTINGS = {"SECOND_FACTOR": "true"}
 AUTHENTICATE = "/accounts/2fa/authenticate/"
@@ -29,9 +30,13 @@ def now_step() -> int:
     return int(time.time() // 30)
 
 
+@pytest.fixture(scope="module")
+def template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated(template, tmp_path_factory.mktemp("template"), **SETTINGS)
+
+
 @pytest.fixture
 def worker(installation: Site) -> Iterator[Worker]:
-    installation.manage("migrate", "-v0", **SETTINGS)
     yield installation.start_worker(**SETTINGS)  # type: ignore[arg-type]
 
 

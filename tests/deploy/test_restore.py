@@ -33,8 +33,11 @@ def locked_camera(simulator: Simulator) -> SimulatedCamera:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
+    return release_in(tmp_path / "release")
+
+
+def release_in(folder: Path) -> Path:
     """A release in a folder of its own, where a test can write `.env`."""
-    folder = tmp_path / "release"
     (folder / "deploy").mkdir(parents=True)
     shutil.copy(ROOT / "deploy/restore.py", folder / "deploy")
     shutil.copytree(ROOT / "nvr", folder / "nvr")
@@ -92,14 +95,20 @@ async def test_a_worker_streams_from_what_was_restored_in_a_new_place(
             assert stream.pictures[-1].image.shape == (360, 640, 3)
 
 
-@pytest.fixture
-def archive(tmp_path: Path, installation: Site, release: Path) -> Path:
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    folder = tmp_path_factory.mktemp("backed-up")
+    release = release_in(folder / "release")
     (release / ".env").write_text("STREAM_MAX_CONCURRENT=3\n")
-    path = tmp_path / "nvr.tar.gz"
-    done = backup(release, installation, path)
+    with site(folder, template) as installation:
+        done = backup(release, installation, folder / "nvr.tar.gz")
     assert done.returncode == 0, done.stderr
-    (release / ".env").unlink()
-    return path
+    return folder / "nvr.tar.gz"
+
+
+@pytest.fixture
+def archive(tmp_path: Path, backed_up: Path) -> Path:
+    return Path(shutil.copy(backed_up, tmp_path))
 
 
 @pytest.mark.parametrize("name", ["nvr.sqlite3", "nvr.sqlite3-wal", "camera.key", ".env"])
