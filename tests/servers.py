@@ -278,8 +278,8 @@ User.objects.create_user("staff", password={PASSWORD!r}, is_staff=True)
 
 def make_template(folder: Path) -> Path:
     """Creates a migrated database with the users of `Site`. Returns its file, which each `Site` copies."""
-    subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", SEED], cwd=ROOT, env=environment_of(folder), check=True)
-    database = folder / "nvr.sqlite3"
+    command, database = [sys.executable, "manage.py", "shell", "-v0", "-c", SEED], folder / "nvr.sqlite3"
+    subprocess.run(command, cwd=ROOT, env=environment_of(folder), check=True)
     with contextlib.closing(sqlite3.connect(database)) as connection:
         # One file, so that it can be copied, and in the journal mode of an installation: two threads of a new worker that
         # change it at once are told "database is locked" without a wait.

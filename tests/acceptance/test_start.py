@@ -130,7 +130,7 @@ def redis_servers(folder: Path) -> list[int]:
             command = path.read_bytes().decode(errors="replace")
         except OSError:
             continue
-        if re.match(r"\S*redis-server\b", command) and str(folder) in command:
+        if re.match(r"[^\s\0]*redis-server\b", command) and str(folder) in command:  # its keeper names it, too
             found.append(int(path.parent.name))
     return found
 
