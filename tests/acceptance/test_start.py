@@ -1,7 +1,6 @@
 """Starting and ending: wrong settings, the embedded Redis, runserver."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -127,10 +126,10 @@ def redis_servers(folder: Path) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            command = path.read_bytes().decode(errors="replace")
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if re.match(r"[^\s\0]*redis-server\b", command) and str(folder) in command:  # its keeper names it, too
+        if str(folder) in command and command.split()[0].endswith("redis-server"):  # its keeper names the program, too
             found.append(int(path.parent.name))
     return found
 
