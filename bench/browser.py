@@ -34,7 +34,8 @@ from streaming.ingest.pictures import Decoder
 from streaming.ingest.reader import Allowance, Reader
 from tests.browser.chromium import FLAGS, chromium, enter
 from tests.client import Session, Stream
-from tests.servers import Site, make_template, site
+from tests.databases import make_template
+from tests.servers import Site, site
 
 SPAWN = multiprocessing.get_context("spawn")
 SETTLE = 5.0  # seconds after all have a picture

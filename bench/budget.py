@@ -16,7 +16,8 @@ from pathlib import Path
 from bench.cameras import Cameras, camera
 from bench.results import Results, arguments
 from tests.client import Session, Stream
-from tests.servers import Site, make_template, site
+from tests.databases import make_template
+from tests.servers import Site, site
 
 WINDOW = 5.0  # seconds over which a rate is measured, as on the page
 QUALITIES = ("low", "medium", "original", "medium")

@@ -16,7 +16,8 @@ from bench.results import Results, arguments
 from bench.wall import SETTINGS, Wall
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.browser.chromium import FLAGS, chromium
-from tests.servers import make_template, site
+from tests.databases import make_template
+from tests.servers import site
 
 TILES, TRIES = 16, 5
 MOST = 1.0  # seconds

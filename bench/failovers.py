@@ -24,8 +24,9 @@ from websockets.exceptions import WebSocketException
 
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream
+from tests.databases import make_template
 from tests.sentinels import SentinelSet
-from tests.servers import Site, make_template, site
+from tests.servers import Site, site
 
 LIMIT, STEADY, VISITORS, WORKERS = 10, 6, 12, 2
 WAYS = ("killed", "requested", "paused")

@@ -21,7 +21,8 @@ from pathlib import Path
 from bench.cameras import SMALL, start_cameras
 from tests.client import Session, Stream
 from tests.cluster import Cluster
-from tests.servers import ROOT, make_template, site
+from tests.databases import make_template
+from tests.servers import ROOT, site
 
 CLIENTS = 30
 STREAMS = 4

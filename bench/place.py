@@ -12,7 +12,8 @@ from bench.clients import Watch
 from bench.meter import Meter
 from cameras.simulator import SimulatedCamera
 from tests.client import Session
-from tests.servers import Process, Site, Worker, free_port, make_template, site
+from tests.databases import make_template
+from tests.servers import Process, Site, Worker, free_port, site
 
 MANY = "100000"
 MODULE = "nvr.asgi:application"

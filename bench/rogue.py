@@ -25,7 +25,8 @@ from bench.meter import Meter
 from bench.rogue_camera import RogueCamera, modes
 from bench.rogue_findings import Findings, of_workers, plain, promises, table
 from tests.client import Session
-from tests.servers import RedisServer, Site, Worker, make_template, site
+from tests.databases import make_template
+from tests.servers import RedisServer, Site, Worker, site
 
 HEALTHY = 4  # cameras
 QUALITIES = ("original", "medium")

@@ -15,7 +15,8 @@ from pathlib import Path
 from bench.meter import Meter
 from cameras.simulator import SimulatedCamera, Simulator
 from tests.client import Session, Stream
-from tests.servers import RedisServer, Worker, make_template, site
+from tests.databases import make_template
+from tests.servers import RedisServer, Worker, site
 
 ORIGINAL = "?quality=original&formats=jpeg,h264"
 

@@ -31,7 +31,8 @@ from bench.results import Results, Row, arguments, percentile
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.browser.chromium import FLAGS, chromium
 from tests.client import Session
-from tests.servers import Site, make_template, site, wait_until
+from tests.databases import make_template
+from tests.servers import Site, site, wait_until
 
 OPENED, SMOOTH = 36, 16  # tiles
 PER_SECOND, GATE_MS = 4, 20.0  # openings of one wall; p95 of an acquire

@@ -20,7 +20,8 @@ from tests.browser.chromium import FLAGS, SECURE, chromium, enter
 from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.client import Session
-from tests.servers import Site, make_template, site
+from tests.databases import make_template
+from tests.servers import Site, site
 
 IMAGES = Path(__file__).resolve().parent / "images"
 DESKTOP: Any = {"viewport": {"width": 1280, "height": 800}}

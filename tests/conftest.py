@@ -9,12 +9,14 @@ Daphne processes with an installation of their own, and viewers that speak the p
 A test replaces a real part only if it cannot produce a fault otherwise, and then at the socket. A test waits for events and
 not for time. It waits for `PATIENCE`, which costs nothing if the test passes, unless it tests how long something takes.
 Settings shorten timeouts. Each server uses a free port of loopback and is ended by its process id. A test
-fails if a process still uses its folder.
+fails if a process still uses its folder. Workers and commands are forked from a process with their libraries
+(`tests/preloaded.py`).
 
 `make test` runs the tests with `tests/leaks.py`, which searches all that they wrote for a camera's password. Only tests with
 the mark `timing` run a second time after a failure (`tests/retries.py`).
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,10 +26,26 @@ import pytest
 from django.db import connection
 
 from cameras.simulator import SimulatedCamera, Simulator, substream_of
+from tests import preloaded
+from tests.databases import make_template
 from tests.promtool import Promtool
-from tests.servers import RedisServer, Site, make_template, site
+from tests.servers import RedisServer, Site, site
 
 pytest_plugins = ("tests.leaks", "tests.retries", "tests.side_by_side")
+
+
+def pytest_configure() -> None:
+    preloaded.enable()
+    gc.disable()  # a third of the time of collecting the tests was the search for garbage, which it does not make
+
+
+def pytest_unconfigure() -> None:
+    preloaded.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> str:

@@ -14,15 +14,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from streaming.store.embedded import server_program
+from tests import preloaded
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long test password"
 START_SECONDS = 60.0
 # Seconds for what comes at once, on a machine with other load. Less than the lease that frees a lost slot.
 PATIENCE = 10.0
+Start = Callable[[list[str], dict[str, str], IO[bytes], IO[bytes]], preloaded.Started]
 
 
 def free_port() -> int:
@@ -50,20 +52,20 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> floa
     while not condition():
         if time.monotonic() - started > seconds:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)  # a condition often asks a worker, which takes milliseconds of both processes
     return time.monotonic() - started
 
 
 class Process:
     """A program whose output goes to the file `log`."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], log: Path, start: Start = preloaded.launch
+    ) -> None:
         self.log = log
         self._is_asked = False
         with log.open("ab") as output:
-            self.popen = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+            self.popen = start(command, environment, output, output)
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
@@ -136,7 +138,7 @@ class Worker:
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "nvr.asgi:application"]
-        self.process = Process(command, environment, log)
+        self.process = Process(command, environment, log, preloaded.start)
 
     def wait_until_ready(self) -> None:
         wait_until(lambda: self.status("/readyz") == 200, START_SECONDS, f"a worker is ready; see {self.process.log}")
@@ -210,9 +212,7 @@ class Site:
             connection.execute(statement, values)
 
     def manage(self, *arguments: str, **settings: str) -> str:
-        command, environment = [sys.executable, "manage.py", *arguments], {**self.environment, **settings}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-        return done.stdout
+        return preloaded.run([sys.executable, "manage.py", *arguments], {**self.environment, **settings})
 
     def logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
@@ -260,38 +260,6 @@ def environment_of(folder: Path, **settings: str) -> dict[str, str]:
         "STREAM_CHECK_MINUTES": "0",  # else each test's cameras are opened once more
         **settings,
     }
-
-
-# Migrates the database and adds the users of `Site`, in one process: each that starts Django takes more than a second.
-SEED = f"""
-from django.contrib.auth.models import Group, User
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-viewers = Group.objects.get(name="Viewers")
-User.objects.create_superuser("admin", password={PASSWORD!r})
-for name in ("viewer", "viewer2"):
-    User.objects.create_user(name, password={PASSWORD!r}).groups.add(viewers)
-User.objects.create_user("nobody", password={PASSWORD!r})
-User.objects.create_user("staff", password={PASSWORD!r}, is_staff=True)
-"""
-
-
-def make_template(folder: Path) -> Path:
-    """Creates a migrated database with the users of `Site`. Returns its file, which each `Site` copies."""
-    command, database = [sys.executable, "manage.py", "shell", "-v0", "-c", SEED], folder / "nvr.sqlite3"
-    subprocess.run(command, cwd=ROOT, env=environment_of(folder), check=True)
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        # One file, so that it can be copied, and in the journal mode of an installation: two threads of a new worker that
-        # change it at once are told "database is locked" without a wait.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return database
-
-
-def migrated(template: Path, folder: Path, **settings: str) -> Path:
-    """Returns a copy of the template with the tables that these settings need, too."""
-    installation = Site(folder, template)
-    installation.manage("migrate", "-v0", **settings)
-    return installation.database
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from bench.meter import Meter
 from bench.ports import listens
 from streaming.store.keys import SERVER_SET
 from tests.client import Session
-from tests.servers import Process, RedisServer, Worker, free_port, make_template, site, wait_until
+from tests.databases import make_template
+from tests.servers import Process, RedisServer, Worker, free_port, site, wait_until
 
 NGINX = """
 {user}daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log; worker_processes 1;

@@ -21,7 +21,8 @@ from bench.soak.verdict import broken, print_table
 from bench.soak.visitors import VIEWERS
 from bench.turns import check_turns
 from cameras.simulator import SimulatedCamera, Simulator
-from tests.servers import RedisServer, make_template, site
+from tests.databases import make_template
+from tests.servers import RedisServer, site
 
 CAMERAS = 3
 

@@ -5,8 +5,6 @@ import contextlib
 import http.client
 import json
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,9 +15,10 @@ import pytest
 
 from cameras.simulator import SimulatedCamera
 from tests.client import Session, Stream, eventually
+from tests.databases import seed
 from tests.figures import record
 from tests.postgresql import USER, PostgresServer
-from tests.servers import PASSWORD, PATIENCE, ROOT, SEED, Site, environment_of, wait_until
+from tests.servers import PASSWORD, PATIENCE, Site, environment_of, wait_until
 
 IN_TIME = 5.0  # seconds
 
@@ -29,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]
     """A server whose database is migrated and has the users of `Site`."""
     with PostgresServer() as running:
         environment = environment_of(tmp_path_factory.mktemp("migrating"), DATABASE_URL=running.url)
-        subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", SEED], cwd=ROOT, env=environment, check=True)
+        seed(environment)
         yield running
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import migrated
 from tests.oidc import Browser, provider
-from tests.servers import PASSWORD, Site, Worker, migrated
+from tests.servers import PASSWORD, Site, Worker
 
 pytestmark = pytest.mark.timeout(240)  # each test starts a provider and a worker, one after the other
 USERS: list[dict[str, object]] = [

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import migrated
 from tests.oidc import Browser
-from tests.servers import PASSWORD, Site, Worker, migrated, wait_until
+from tests.servers import PASSWORD, Site, Worker, wait_until
 
 SETTINGS = {"SECOND_FACTOR": "true"}
 AUTHENTICATE = "/accounts/2fa/authenticate/"
