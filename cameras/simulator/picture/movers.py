@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ class Path:
 
 class Mover:
     """Draws a scene's moving object over a part of the background. `path`: the object and the way that it moves along.
-    It draws each pose (step of the movement) only once.
+    Each pose (step of the movement) is drawn only once.
 
     The positions are even pixels, as 4:2:0 chroma requires.
     """
@@ -46,7 +47,7 @@ class Mover:
         self._size = (width, height)
         self._top = max(0, round(path.feet * rows) // 2 * 2 - height)
         self._background = background
-        self._poses = [self._pose(pose) for pose in range(POSES)]
+        self._poses = [_pose(path, self._size, pose) for pose in range(POSES)]
 
     def draw(self, now_ms: int) -> tuple[Bgr, int, int]:
         """Returns the part of the scene with the object at `now_ms`, Unix milliseconds, and its left and top pixel."""
@@ -64,19 +65,21 @@ class Mover:
         patch = colors + (behind * (256 - coverage) >> 8)
         return patch.astype(np.uint8), left, self._top
 
-    def _pose(self, pose: int) -> tuple[Sprite, Sprite]:
-        """Draw the object in one pose. Returns its colors, multiplied by its coverage, and the coverage of each pixel.
 
-        Coverage is 0 where the background shows, up to 255 where the object hides it.
-        """
-        width, height = self._size
-        large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
-        self._path.draw(Brush(large), pose)
-        solid = np.repeat(large.any(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) * 255
-        return self._shrink(large), self._shrink(solid)
+@lru_cache(maxsize=64)
+def _pose(path: Path, size: tuple[int, int], pose: int) -> tuple[Sprite, Sprite]:
+    """Draws the object in one pose, `size`: width and height. Returns its colors, multiplied by its coverage, and the
+    coverage of each pixel: 0 where the background shows, up to 255 where the object hides it.
+    """
+    width, height = size
+    large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)
+    path.draw(Brush(large), pose)
+    solid = np.repeat(large.any(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) * 255
+    return _shrink(large, size), _shrink(solid, size)
 
-    def _shrink(self, large: Bgr) -> Sprite:
-        return cv2.resize(large, self._size, interpolation=cv2.INTER_AREA).astype(np.uint16)
+
+def _shrink(large: Bgr, size: tuple[int, int]) -> Sprite:
+    return cv2.resize(large, size, interpolation=cv2.INTER_AREA).astype(np.uint16)
 
 
 def _swing(pose: int) -> float:

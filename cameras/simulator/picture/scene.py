@@ -4,12 +4,13 @@ Black and white blocks along the top, the clock strip, tell programs when it was
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
 from ..camera import SimulatedCamera
 from ..stream import Yuv
-from .canvas import paste, stamp, to_yuv
+from .canvas import Bgr, paste, stamp, to_yuv
 from .caption import Caption
 from .movers import MOVERS, Mover
 from .scenes import SCENES
@@ -18,14 +19,14 @@ from .scenes import SCENES
 class ScenePicture:
     """The pictures of a camera that shows a drawn scene, `width` x `height` pixels.
 
-    It draws the still background once. `draw` copies it into an array, adds the parts that change, and returns the array,
+    The still background is drawn once. `draw` copies it into an array, adds the parts that change, and returns the array,
     which is the same for each call.
     """
 
     def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:
         names = sorted(SCENES)
         scene = camera.scene or names[zlib.crc32(camera.path.encode()) % len(names)]
-        background = SCENES[scene](width, height)
+        background = _background(scene, width, height).copy()
         self._caption = Caption(camera.name, width, height)
         self._caption.draw_bar(background)
         self._mover = Mover(MOVERS[scene], background)
@@ -39,3 +40,8 @@ class ScenePicture:
         self._caption.draw_clock(self._picture, now_ms)
         stamp(self._picture, now_ms)
         return self._picture
+
+
+@lru_cache(maxsize=16)
+def _background(scene: str, width: int, height: int) -> Bgr:
+    return SCENES[scene](width, height)
