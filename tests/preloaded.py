@@ -34,6 +34,7 @@ LIBRARIES = (  # without those that read settings or install an event loop, and 
     "django.middleware.csrf",
     "django.test",  # django-ninja imports it
     "environ",
+    "numpy",
     "prometheus_client",
     "psutil",
     "pydantic.main",

@@ -61,7 +61,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def yard(simulator: Simulator) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=25))
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=15))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ COMMON, ANY = r"(hev1|hvc1)\.1\.6\.L93\.B0", r"(hev1|hvc1)\."  # the camera's ow
 
 @pytest.fixture
 def yard(simulator: Simulator) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=25, codec="h265"))
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=10, codec="h265"))
 
 
 @pytest.fixture(autouse=True)
