@@ -60,8 +60,14 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def yard(simulator: Simulator) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=15))
+def rate() -> int:
+    """Pictures a second of `yard`."""
+    return 15
+
+
+@pytest.fixture
+def yard(simulator: Simulator, rate: int) -> SimulatedCamera:
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=rate))
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_original_to_low_and_back_in_one_viewing(cards: Page, gate: Gate) -> Non
 
 
 @pytest.mark.timing("measures the age of pictures")
+@pytest.mark.parametrize("rate", [25])
 def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     becomes(cards, "format", "h264")
