@@ -3,8 +3,8 @@ start no worker, the others run the rest, and then each helps the others.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
 in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests with
-workers keep a core busy, and those without wait most of their time: so both run all the time, in three processes more
-than cores.
+workers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
+cores.
 """
 
 import os
@@ -58,7 +58,7 @@ def _takes_minutes(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 3
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
