@@ -19,7 +19,7 @@ the mark `timing` run a second time after a failure (`tests/retries.py`).
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,16 +36,20 @@ pytest_plugins = ("tests.leaks", "tests.retries", "tests.side_by_side")
 
 def pytest_configure() -> None:
     preloaded.enable()
-    gc.disable()  # a third of the time of collecting the tests was the search for garbage, which it does not make
 
 
 def pytest_unconfigure() -> None:
     preloaded.disable()
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # a third of the time of collecting the tests was the search for garbage, which it does not make
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_report_header() -> str:

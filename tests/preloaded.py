@@ -128,7 +128,7 @@ def launch(command: list[str], environment: dict[str, str], output: IO[bytes], e
 
 
 def start(command: list[str], environment: dict[str, str], output: IO[bytes], errors: IO[bytes]) -> Started:
-    """As `launch`, for a command of this Python: `python -m MODULE ...` or `python FILE ...`."""
+    """As `launch`, for a command of this Python: `python -m MODULE ...`, or `python FILE ...` with a file of the project."""
     global _server
     if not _is_enabled:
         return launch(command, environment, output, errors)
