@@ -108,7 +108,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def camera(simulator: Simulator) -> SimulatedCamera:
     """A camera with a small picture, which is quick to encode."""
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=25))
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=15, bit_rate=500_000))
 
 
 @pytest.fixture

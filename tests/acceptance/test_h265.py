@@ -13,7 +13,7 @@ from tests.streaming.ingest.h265 import decode
 ORIGINAL = "?quality=original&formats=jpeg,h264,h265"
 JPEG, H265 = 1, 3
 KEY, DISCONTINUITY, BACKLOG = 1, 2, 4
-FPS = 25
+FPS = 10
 ALL = 1_000_000  # pictures kept
 CODEC = "hev1.1.6.L63.90"  # Main, level 2.1: 640x360
 

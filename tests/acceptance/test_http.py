@@ -229,7 +229,7 @@ def test_connection_test_shows_a_picture_and_its_facts(admin: Session, camera: S
 
     answer = json.loads(body)
     assert (answer["ok"], answer["width"], answer["height"], answer["codec"]) == (True, 640, 360, "h264")
-    assert answer["frames_per_second"] == 25
+    assert answer["frames_per_second"] == camera.fps
     assert answer["picture"].startswith("data:image/jpeg;base64,")
 
 

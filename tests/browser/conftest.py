@@ -24,6 +24,8 @@ from tests.servers import PASSWORD, PATIENCE, Site, site, wait_until
 
 both_origins = pytest.mark.parametrize("origin", [SECURE, PLAIN], ids=["secure", "plain"])
 
+LARGE = {"width": 1280, "height": 720, "fps": 15}
+
 VIEWER = "dialog.live-modal camera-viewer"
 AT_ONCE = 4.0  # seconds until a slot that was given back is free: less than a lost one is kept for
 
@@ -60,14 +62,14 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def rate() -> int:
-    """Pictures a second of `yard`."""
-    return 15
+def video() -> dict[str, Any]:
+    """Settings of `yard`. Tests that look at large pictures or at rates have their own."""
+    return {"width": 640, "height": 360, "fps": 15, "bit_rate": 500_000}
 
 
 @pytest.fixture
-def yard(simulator: Simulator, rate: int) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=1280, height=720, fps=rate))
+def yard(simulator: Simulator, video: dict[str, Any]) -> SimulatedCamera:
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", **video))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_camera_is_tried_and_added_and_its_password_never_shown_again(
     page.get_by_label("User name").fill("operator")
     page.get_by_label("Password:", exact=True).fill("dont-show-me")
     page.get_by_role("button", name="Test connection").click()
-    expect(page.get_by_text("1280 \u00d7 720")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("640 \u00d7 360")).to_be_visible(timeout=15_000)
     expect(page.locator("img[src^='data:image/jpeg']")).to_be_visible()
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
@@ -54,12 +54,12 @@ def test_both_streams_of_a_camera_are_tried(page: Page, base: str, yard: Simulat
     page.goto(f"{base}/admin/cameras/camera/add/")
     page.get_by_label("Stream address").fill(yard.url)
     page.get_by_role("button", name="Test connection").click()
-    expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Stream connected: 640 \u00d7 360")).to_be_visible(timeout=15_000)
     expect(page.locator("[data-stream=sub]")).to_be_hidden()
     page.get_by_label("Substream").fill(f"{yard.url}-typo")
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("Substream: No stream at this path.")).to_be_visible(timeout=15_000)
-    expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Stream connected: 640 \u00d7 360")).to_be_visible(timeout=15_000)
 
 
 def test_the_connection_can_be_tested_only_once_its_script_has_loaded(page: Page, base: str, gate: Gate) -> None:

@@ -28,7 +28,7 @@ def test_a_picture_is_saved_under_the_camera_s_name_and_the_time(cards: Page, ga
     download.value.save_as(file)
     picture = cv2.imread(str(file))
     assert picture is not None
-    assert picture.shape == (720, 1280, 3)
+    assert picture.shape == (360, 640, 3)
     assert picture.std() > 10, "not an empty canvas"
     expect(cards.locator("dialog.live-modal")).to_be_visible()
 
@@ -125,7 +125,7 @@ def test_a_picture_that_stands_still_is_dimmed_in_picture_in_picture_too(
     open_modal(cards)
     becomes(cards, "picture", "live")
     cards.get_by_role("button", name="Picture in picture").click()
-    wait_until(lambda: bool(cards.evaluate("window.small?.videoWidth === 1280")), PATIENCE, "the small window opens")
+    wait_until(lambda: bool(cards.evaluate("window.small?.videoWidth === 640")), PATIENCE, "the small window opens")
     for _ in range(10):  # until the camera was not late at that moment: a late one is dimmed
         becomes(cards, "state", "live")
         cards.wait_for_timeout(500)

@@ -30,6 +30,6 @@ def test_a_camera_is_found_by_its_address_and_added(page: Page, base: str, yard:
     page.get_by_role("link", name=name).click()
     expect(page.get_by_label("User name")).to_have_value(USER)
     page.get_by_role("button", name="Test connection").click()
-    expect(page.get_by_text("Stream connected: 1280 \u00d7 720")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Stream connected: 640 \u00d7 360")).to_be_visible(timeout=15_000)
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Yes").click()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from cameras.simulator import SimulatedCamera
-from tests.browser.conftest import AT_ONCE, VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
+from tests.browser.conftest import AT_ONCE, LARGE, VIEWER, Gate, assert_fresh, canvas_width, log_in, open_modal
 from tests.browser.others import Others
 from tests.browser.system.page import PAGE
 from tests.client import Session
@@ -156,6 +156,7 @@ def test_a_card_tells_the_limit_of_its_camera_or_user(
         admin.post(f"{PAGE}limits/", {limit: ""})
 
 
+@pytest.mark.parametrize("video", [LARGE])
 def test_quality_switches_without_a_new_slot(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     gate.becomes(1)

@@ -2,15 +2,31 @@
 
 import socket
 import time
+from typing import Any
 
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Gate, ages_of, assert_fresh, becomes, both_origins, canvas_width, log_in, open_modal
+from tests.browser.conftest import (
+    LARGE,
+    Gate,
+    ages_of,
+    assert_fresh,
+    becomes,
+    both_origins,
+    canvas_width,
+    log_in,
+    open_modal,
+)
 from tests.browser.link import MEGABIT, Link
 from tests.browser.others import Others
 from tests.servers import Site, wait_until
+
+
+@pytest.fixture
+def video() -> dict[str, Any]:
+    return LARGE
 
 
 def memory(house: Site) -> int:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from cameras.simulator import Fault, SimulatedCamera, Simulator
 from tests.browser.chromium import enter
 from tests.browser.conftest import (
+    LARGE,
     VIEWER,
     Gate,
     assert_fresh,
@@ -28,6 +29,11 @@ from tests.browser.conftest import (
     open_modal,
 )
 from tests.servers import PATIENCE, Site, wait_until
+
+
+@pytest.fixture
+def video() -> dict[str, Any]:
+    return LARGE
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +66,7 @@ def test_original_to_low_and_back_in_one_viewing(cards: Page, gate: Gate) -> Non
 
 
 @pytest.mark.timing("measures the age of pictures")
-@pytest.mark.parametrize("rate", [25])
+@pytest.mark.parametrize("video", [LARGE | {"fps": 25}])
 def test_the_figures_tell_format_rate_and_age(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     becomes(cards, "format", "h264")
@@ -190,7 +196,7 @@ def shape(request: pytest.FixtureRequest) -> tuple[dict[str, Any], str]:
 
 @pytest.fixture
 def odd_camera(house: Site, simulator: Simulator, shape: tuple[dict[str, Any], str]) -> Iterator[str]:
-    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=1280, height=720, fps=25, **shape[0]))
+    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=1280, height=720, fps=15, **shape[0]))
     id = house.add_camera("Odd", camera.url)
     yield id
     house.remove_camera(id)
@@ -222,7 +228,7 @@ def record_formats(page: Page) -> None:
 def test_video_that_the_decoder_gives_up_on_is_replaced_by_jpeg(
     page: Page, base: str, gate: Gate, house: Site, simulator: Simulator
 ) -> None:
-    torn = simulator.add(SimulatedCamera(name="Torn", path="torn", width=1280, height=720, fps=25, truncate_every=10))
+    torn = simulator.add(SimulatedCamera(name="Torn", path="torn", width=1280, height=720, fps=15, truncate_every=10))
     id = house.add_camera("Torn", torn.url)
     try:
         log_in(page, base)

@@ -24,7 +24,7 @@ def test_a_failure_has_its_kind_and_one_text_for_viewers_and_one_for_administrat
 def test_the_facts_of_the_video_are_known_while_the_camera_is_open(camera: SimulatedCamera) -> None:
     with watching(camera.url) as watched:
         watched.until_frame()
-        assert watched.capture.facts == VideoFacts("h264", 640, 360, 25)
+        assert watched.capture.facts == VideoFacts("h264", 640, 360, camera.fps)
         assert watched.conditions[0].problem is None
         watched.stop(PATIENCE)
         assert watched.capture.facts is None
