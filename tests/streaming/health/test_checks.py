@@ -81,7 +81,7 @@ async def test_a_camera_that_sends_pictures_is_reachable(worker: Worker, camera:
 async def test_the_frame_rate_of_a_reachable_camera_is_recorded(worker: Worker, camera: SimulatedCamera) -> None:
     stored = await add(camera.url)
     await worker.checks.look()
-    assert (await health(worker, stored)).frames_per_second == pytest.approx(25, abs=5)
+    assert (await health(worker, stored)).frames_per_second == pytest.approx(camera.fps, abs=3)
 
 
 @pytest.mark.parametrize(
