@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-bui
 JS := tests/js
 MODULES := $(JS)/node_modules/.package-lock.json
 # Tests wait a lot, so several run at a time. A file stays in one process, which starts its servers once; see tests/side_by_side.py.
-SIDE_BY_SIDE := --numprocesses logical --maxprocesses 5 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 QUICK := tests/cameras tests/nvr tests/streaming/gate tests/streaming/limits
 

@@ -1,10 +1,10 @@
-"""Spreads the tests over processes, file by file: of five, the first two run the browser's tests, the last one those that
+"""Spreads the tests over processes, file by file: the first process runs the browser's tests, the last one those that
 start no worker, the others run the rest, and then each helps the others.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
-in a process that runs others, too. Those of the first two start at once: with more browsers at a time, a page's pictures
-come late. Tests with workers keep a core busy, and those without wait most of their time: so both run all the time, in
-three processes more than cores.
+in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests with
+workers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
+cores.
 """
 
 import os
@@ -30,11 +30,11 @@ def without_workers(files: Iterable[str]) -> list[str]:
 class ByKind(LoadFileScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
         # `nodes` has the order in which the processes were ready.
-        nodes = sorted(self.nodes, key=lambda each: each.gateway.id)
+        first, *others = sorted(self.nodes, key=lambda each: each.gateway.id)
         files: list[str] = []
-        if node in nodes[: len(nodes) // 2]:
+        if others and node is first:
             files = of_browser(self.workqueue)
-        elif len(nodes) > 2 and node is nodes[-1]:
+        elif len(others) > 1 and node is others[-1]:
             files = without_workers(self.workqueue)
         if files:
             self.workqueue.move_to_end(files[0], last=False)
@@ -58,7 +58,7 @@ def _takes_minutes(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 3
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)

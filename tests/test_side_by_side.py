@@ -1,4 +1,4 @@
-"""The browser's tests have processes of their own and come last in the others; those without workers have one, too."""
+"""The browser's tests have a process of their own and come last in the others; those without workers have one, too."""
 
 import os
 import subprocess
@@ -43,11 +43,6 @@ def test_the_first_process_begins_with_the_browser_the_last_without_workers_and_
     assert set(parts) == {"gw0", "gw1", "gw2"} and set(parts["gw0"]) == {"browser"}
     assert all(part == sorted(part, key="browser".__eq__) for part in parts.values())
     assert (parts["gw1"][0], parts["gw2"][0]) == ("acceptance", "others")
-
-
-def test_of_five_processes_two_begin_with_the_browser(tmp_path: Path) -> None:
-    first = dict(reversed(run(tmp_path, 5)))
-    assert {process for process, part in first.items() if part == "browser"} == {"gw0", "gw1"}
 
 
 def test_one_process_runs_all_tests(tmp_path: Path) -> None:
