@@ -11,8 +11,7 @@ import pytest
 from tests.retries import report_retry
 from tests.servers import ROOT
 
-# In two processes, because tests wait a lot.
-COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadfile")
+COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 
 
 def passes_once_more(

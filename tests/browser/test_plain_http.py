@@ -131,7 +131,7 @@ def test_a_browser_that_can_do_neither_plays_jpeg_and_says_what_https_would_brin
 
 @pytest.fixture
 def odd_camera(house: Site, simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[str]:
-    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=1280, height=720, fps=15, **request.param))
+    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=640, height=360, fps=15, **request.param))
     id = house.add_camera("Odd", camera.url)
     yield id
     house.remove_camera(id)

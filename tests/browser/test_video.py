@@ -31,11 +31,6 @@ from tests.browser.conftest import (
 from tests.servers import PATIENCE, Site, wait_until
 
 
-@pytest.fixture
-def video() -> dict[str, Any]:
-    return LARGE
-
-
 @pytest.fixture(autouse=True)
 def needs_h264(page: Page, house: Site) -> None:
     page.goto(f"{house.workers[0].base}/healthz")
@@ -54,6 +49,7 @@ def test_auto_plays_the_camera_s_own_video(cards: Page, gate: Gate) -> None:
 
 
 @pytest.mark.timing("measures the age of pictures")
+@pytest.mark.parametrize("video", [LARGE])
 def test_original_to_low_and_back_in_one_viewing(cards: Page, gate: Gate) -> None:
     open_modal(cards)
     for choice, format, width in (("original", "h264", 1280), ("low", "jpeg", 640), ("original", "h264", 1280)):
@@ -196,7 +192,7 @@ def shape(request: pytest.FixtureRequest) -> tuple[dict[str, Any], str]:
 
 @pytest.fixture
 def odd_camera(house: Site, simulator: Simulator, shape: tuple[dict[str, Any], str]) -> Iterator[str]:
-    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=1280, height=720, fps=15, **shape[0]))
+    camera = simulator.add(SimulatedCamera(name="Odd", path="odd", width=640, height=360, fps=15, **shape[0]))
     id = house.add_camera("Odd", camera.url)
     yield id
     house.remove_camera(id)
