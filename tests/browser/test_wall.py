@@ -32,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
 @pytest.fixture
 def cameras(house: Site, simulator: Simulator) -> Iterator[list[str]]:
     """Four cameras."""
-    with watched_cameras(house, simulator, NAMES, (640, 360), 10) as ids:
+    with watched_cameras(house, simulator, NAMES, (1280, 720), 10) as ids:
         yield ids
 
 
