@@ -21,6 +21,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -106,9 +107,14 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def camera(simulator: Simulator) -> SimulatedCamera:
-    """A camera with a small picture, which is quick to encode."""
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", width=640, height=360, fps=15, bit_rate=500_000))
+def video() -> dict[str, Any]:
+    """Settings of `camera`: a small picture, which is quick to encode. Tests that look at size or rates have their own."""
+    return {"width": 640, "height": 360, "fps": 15, "bit_rate": 500_000}
+
+
+@pytest.fixture
+def camera(simulator: Simulator, video: dict[str, Any]) -> SimulatedCamera:
+    return simulator.add(SimulatedCamera(name="Yard", path="yard", **video))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from cameras.simulator import SimulatedCamera, Simulator
+from cameras.simulator import SimulatedCamera
 from cameras.simulator.picture.clock import age_ms
 from streaming.reports.cached import FRESH
 from tests.browser.chromium import FLAGS, PLAIN, SECURE, enter, headless
@@ -62,14 +62,8 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def video() -> dict[str, Any]:
-    """Settings of `yard`. Tests that look at large pictures or at rates have their own."""
-    return {"width": 640, "height": 360, "fps": 15, "bit_rate": 500_000}
-
-
-@pytest.fixture
-def yard(simulator: Simulator, video: dict[str, Any]) -> SimulatedCamera:
-    return simulator.add(SimulatedCamera(name="Yard", path="yard", **video))
+def yard(camera: SimulatedCamera) -> SimulatedCamera:
+    return camera
 
 
 @pytest.fixture

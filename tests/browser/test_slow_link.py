@@ -2,7 +2,6 @@
 
 import socket
 import time
-from typing import Any
 
 import psutil
 import pytest
@@ -24,17 +23,13 @@ from tests.browser.others import Others
 from tests.servers import Site, wait_until
 
 
-@pytest.fixture
-def video() -> dict[str, Any]:
-    return LARGE
-
-
 def memory(house: Site) -> int:
     """Bytes of the worker."""
     return int(psutil.Process(house.workers[0].process.popen.pid).memory_info().rss)
 
 
 @both_origins
+@pytest.mark.parametrize("video", [LARGE])
 @pytest.mark.timeout(240)
 @pytest.mark.timing("measures the age and the rate of pictures")
 def test_auto_steps_down_on_a_slow_link_and_up_again(
