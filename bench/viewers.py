@@ -74,8 +74,9 @@ def figures(records: Sequence[Record], window: Window, drawn: dict[float, float]
 
 
 def cost(window: Window, delivered: int, viewers: int) -> Row:
-    """Returns the CPU per delivered frame and per viewer, and the load of the machine. `delivered`: frames to all
-    viewers.
+    """Returns the CPU time of the measured programs, in ms per delivered frame (None if there was none) and per second
+    of one viewer, and in percent of one core. `busy` is the load of the whole machine in percent, and `full`
+    tells whether it is above `FULL`. `delivered`: frames to all viewers.
     """
     return {
         "delivered": delivered,

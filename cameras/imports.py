@@ -99,7 +99,9 @@ def import_file(
 
 
 def _is_csv(data: bytes, filename: str) -> bool:
-    """Returns whether a file is CSV: by the suffix of its name, or else by a first line that has a column `name`."""
+    """Returns whether a file is CSV and not YAML. If its name ends in neither `.csv` nor `.yml` or `.yaml`, it is CSV if
+    its first line has a column `name`.
+    """
     suffix = filename.rpartition(".")[2].lower()
     if suffix in ("csv", "yml", "yaml"):
         return suffix == "csv"

@@ -19,9 +19,9 @@ RETRY_AFTER = 5  # seconds
 
 
 class LogInHandler(AxesDatabaseHandler):  # type: ignore[misc]
-    """Counts failed log-ins for django-axes: per user name and address, and per address alone with a limit
-    `ADDRESS_FACTOR` (10) times as high. At a limit, django-axes refuses log-ins of the pair or the address for
-    `AXES_COOLOFF_TIME`.
+    """Counts failed log-ins for django-axes. The limit of a user name at an address is `AXES_FAILURE_LIMIT`; that of an
+    address alone is `ADDRESS_FACTOR` (10) times as high. At a limit, django-axes refuses log-ins of the pair or the
+    address for `AXES_COOLOFF_TIME`. Blanks the form of each attempt, which django-axes stores.
 
     So a stranger at another address cannot lock out a user, and many users behind one address can mistype.
     """

@@ -1,5 +1,5 @@
-"""The errors of streaming that viewers and API clients are told. `viewing/protocol.py` maps each class to its WebSocket
-close code.
+"""The errors of streaming that viewers and API clients are told. `viewing/protocol.py` maps each class, or the nearest
+class that it is derived from, to a WebSocket close code.
 
 The docstring of a class is its message: viewers and API clients read it, so it is a contract, as `reason` is. `facts`
 are sent to them as well.
@@ -174,7 +174,8 @@ class GateUnavailableError(UnavailableError):
         self.complaint = complaint
 
 
-# Other reasons why no slot can be given. They share the reason of GateUnavailableError, and have a message of their own.
+# Other causes than Redis: the database for a log-in or the limits, and the load of this worker. They share the reason
+# of GateUnavailableError, and have a message of their own.
 
 
 class LoginUncheckedError(GateUnavailableError):

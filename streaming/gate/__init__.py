@@ -9,6 +9,7 @@ refused viewer. Whatever needs no Gate is apart: `readings.py` has queries of st
 reads the waiting line and changes it for administrators, and `eviction.py` warns of a Redis that may evict leases. An
 administrator stops streams with `stop_orders.py`, and sees and lifts blocks of users with `blocks.py`.
 
-The scripts in `lua/` decide, by Redis's clock, so all workers see one order. This package must never count streams
-outside Redis, and never opens a camera.
+The scripts in `lua/` decide, by Redis's clock, so all workers see one order: `acquire.lua` grants a slot or refuses it,
+and `line.lua` grants freed slots to who waits. `room.lua: find_full_set` tells both which limit is reached. This
+package must never count streams outside Redis, and never opens a camera.
 """

@@ -108,7 +108,7 @@ class Feed:
 
 
 class ActiveCamera:
-    """One open stream of a camera, with its capture (the thread that reads it) and the feeds of its viewers.
+    """One stream of a camera, open from `start` on, with its capture (the thread that reads it) and its viewers' feeds.
 
     All methods run on the event loop, except `on_...`, which the capture's thread calls.
     """
@@ -122,7 +122,7 @@ class ActiveCamera:
         open_relay: RelayFactory,
         known: KnownStreams | None = None,
     ) -> None:
-        """`id`: of the stream (see `camera_of`). `allowance`: limits for reading it. `open_relay`: opens the connection
+        """`id`: of the stream (see `streams.py`). `allowance`: limits for reading it. `open_relay`: opens the connection
         to the other workers that read or watch this camera. `known`: is told the codec and the size of the video.
         """
         self.id, self.source, self._events, self._known = id, source, events, known or KnownStreams()

@@ -1,7 +1,8 @@
 """The streams of a camera: the main one, and a smaller substream if it has an address. Which of them serves a quality?
 
-A quality is what viewers choose, such as "low". Each stream is read under an id of its own. Within a stream, the
-quality `original` is that stream's own video: as the camera sends it, or as JPEG if that cannot be passed on.
+A quality is what viewers choose, such as "low". Each stream is read under an id of its own: the main one under the
+camera's id, the substream under `<camera's id>/sub`. Within a stream, the quality `original` is that stream's own
+video: as the camera sends it, or as JPEG if that cannot be passed on.
 """
 
 import time

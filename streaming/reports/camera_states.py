@@ -1,4 +1,4 @@
-"""The state of all cameras that any worker has open, for pages and API.
+"""The state of all cameras that any worker streams or has open, for pages and API.
 
 One worker combines the reports of all workers and puts the result into Redis. The other workers read it there.
 """
@@ -25,10 +25,8 @@ class CameraStates:
         self._version, self._states = "", dict[str, Row]()
 
     async def read(self) -> dict[str, Row]:
-        """Returns camera id -> state ("connecting", "reconnecting" or "live"), viewers (how many) and
-        frames_per_second.
-
-        The figures cover all workers and are about a second old, up to 5 s with thousands of cameras. Raises
+        """Returns camera id -> state, viewers and frames_per_second, as `read_states` describes them. The result serves
+        for a second, with thousands of cameras for up to 5 s, and the reports in it are up to a second older. Raises
         GateUnavailableError if Redis fails.
         """
         version, mine = await self._run()
@@ -53,8 +51,8 @@ async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row
     open.
 
     `workers`: worker id -> its last report. state: the best that a worker reports: "live", else "reconnecting", else
-    "connecting". viewers: how many viewers stream the camera, at all workers. frames_per_second: the highest that a
-    worker reports. Raises GateUnavailableError if Redis fails.
+    "connecting". viewers: how many viewers stream the camera, at all workers. frames_per_second: with how many a
+    worker reads the camera, of these the highest; 0.0 if unknown. Raises GateUnavailableError if Redis fails.
     """
     states: dict[str, Row] = {}
     rank = ("connecting", "reconnecting", "live")

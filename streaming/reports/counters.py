@@ -20,7 +20,7 @@ from streaming.errors import StreamError
 from streaming.gate.leases import Holder
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds, of a histogram's buckets
-WAITED = "waited"  # the histogram of the time in line, from joining to the slot
+WAITED = "waited"  # the histogram of the time in line
 WAIT_BOUNDS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1_800, 3_600)
 STORE_INTERVAL = 1.0  # seconds between two stored refusals of a viewer; `lua/report.lua` applies it to all workers
 EXACT_ARRIVALS = 200
@@ -69,8 +69,9 @@ class Counters:
         self._counts[name] += amount
 
     def observe(self, name: str, seconds: float) -> None:
-        """Count a duration in the histogram `name`: "first_picture" (from the request to the first frame sent),
-        "waited" (from the request to the slot, of viewers in line), or "admission" (the same of all other viewers).
+        """Count a duration in the histogram `name`: "first_picture" (from the request for a slot to the first frame
+        sent), "waited" (from the request for a slot to the slot, of viewers who stood in line), or "admission" (the
+        same of all other viewers). The request for a slot comes after the checks of log-in and access.
         """
         bounds = bounds_of(name)
         bucket = bisect_left(bounds, seconds)

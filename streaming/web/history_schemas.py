@@ -20,8 +20,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def _moment(value: object) -> object:
-    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime, naive if it has no time zone, and a value that is no
-    text as it is. Raises ValueError for another text or None.
+    """Returns a text such as "2026-11-22T12:00:00Z" as a datetime, naive if it has no time zone. Returns a value that is
+    neither text nor None as it is. Raises ValueError for another text and for None.
 
     pydantic alone would take a text such as "1700000000" as well.
     """

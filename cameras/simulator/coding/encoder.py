@@ -28,9 +28,8 @@ def open_encoder(stream: StreamFormat) -> Encoder:
 
 
 def parameter_sets(stream: StreamFormat) -> tuple[bytes, ...]:
-    """Returns the parameter sets of this format, as NAL units without start codes; none for MJPEG.
-
-    They are SPS and PPS, of H.265 VPS before them, taken from one encoded picture.
+    """Returns the parameter sets of this format, as NAL units without start codes: SPS and PPS for H.264; VPS, SPS and
+    PPS for H.265; none for MJPEG. Encodes one picture to get them.
     """
     black = np.full((stream.height * 3 // 2, stream.width), NEUTRAL_CHROMA, np.uint8)
     black[: stream.height] = BLACK_LUMA
