@@ -125,8 +125,9 @@ def add(writes: list[float], looks: list[float], of_redis: list[float], purging:
 
 
 async def report(server: RedisServer, seconds: int, results: Results) -> None:
-    """Measure a worker's report to Redis, once for each second: rates of all viewings, counts, and the minute's maxima.
-    Adds a row to `results`. Raises AssertionError above `AIM`.
+    """Measure `seconds` reports of a worker to Redis, sent without a pause; in production there is one a second. A report
+    has the rates of all viewings, counts, and the minute's maxima. Adds a row to `results`. Raises AssertionError if a
+    report takes more of the worker's second than `AIM` percent.
     """
     from streaming.gate.leases import Holder, Limit, Rate, Slot, Terms
     from streaming.limits.policy import Policy

@@ -41,8 +41,8 @@ def fill(row: Token) -> str:
 
 
 def user_of(token: str) -> AbstractBaseUser | None:
-    """Returns the user of an API token, and stores when it was used. None: the token is unknown or has expired, or the
-    user is inactive.
+    """Returns the user of an API token, and stores that it is used now. None, and nothing stored: the token is unknown
+    or has expired, or the user is inactive.
     """
     row = ApiToken.objects.select_related("user").filter(digest=digest(token)).first()
     if row is None or row.has_expired or not row.user.is_active:

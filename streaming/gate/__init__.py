@@ -10,6 +10,6 @@ reads the waiting line and changes it for administrators, and `eviction.py` warn
 administrator stops streams with `stop_orders.py`, and sees and lifts blocks of users with `blocks.py`.
 
 The scripts in `lua/` decide, by Redis's clock, so all workers see one order: `acquire.lua` grants a slot or refuses it,
-and `line.lua` grants freed slots to who waits. `room.lua: find_full_set` tells both which limit is reached. This
-package must never count streams outside Redis, and never opens a camera.
+and `line.lua` grants freed slots to those who wait. `room.lua` tells both which limit is reached. This package must
+never count streams outside Redis, and never opens a camera.
 """

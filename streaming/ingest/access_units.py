@@ -194,7 +194,7 @@ class H264:
 class H265(H264):
     """Converts a camera's reads to whole access units of H.265. Its keyframes are IDR, BLA and CRA pictures.
 
-    Adds missing parameter sets to keyframes, and joins pictures that come in two reads.
+    Adds missing parameter sets to keyframes, and joins pictures that come in two reads, as H264 does.
     """
 
     syntax = nal_syntax.H265

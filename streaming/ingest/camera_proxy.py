@@ -179,7 +179,7 @@ class CameraProxy:
             known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward RTSP up to the request PLAY: FFmpeg then follows no redirect. Returns bytes beyond the last reply."""
+        """Forward RTSP until PLAY is sent: in its reply, FFmpeg follows no redirect. Returns bytes not forwarded yet."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -194,7 +194,7 @@ class CameraProxy:
                 self._ends = PictureEnds(video_types(reply), trusted=self._source.url in known_cameras)
 
     def _fetch(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward one HTTP request. Returns its reply's header lines, and the bytes of the body that came with them."""
+        """Forward one HTTP request. Returns the head of its reply and what came with it of the body, not yet forwarded."""
         netloc, name = self._parts.netloc, self._parts.hostname or ""
         host = netloc if netloc.isascii() else name.encode("idna").decode()
         request = re.sub(rb"(?i)(\r\nHost: )[^\r]*", rb"\g<1>" + host.encode(), Messages(client).next(), count=1)

@@ -25,8 +25,8 @@ from streaming import errors
 class ReadOnlySession(dict[str, Any]):
     """A copy of the data of a Django session. Nothing that Django does with it changes the stored session.
 
-    Django's `get_user` would give a session that was made with an older SECRET_KEY a new key. A WebSocket cannot send
-    that key to the browser.
+    Django's `get_user` would give a session that was made with an older SECRET_KEY a new session key. A WebSocket cannot
+    send that to the browser.
     """
 
     def cycle_key(self) -> None:

@@ -103,7 +103,7 @@ def status_message(state: State, reason: str | None = None, **facts: object) -> 
 
 
 def pong_message(sent: float, camera_delay: float | None = None, **facts: object) -> dict[str, object]:
-    """Returns the answer to a viewer's ping. `sent`: the time in the ping, which the answer repeats. `camera_delay`:
+    """Returns the answer to a viewer's ping. `sent`: the time in the ping, which the answer repeats. `camera_delay`: average
     milliseconds from the camera's capture of a picture to its arrival at this server, None if unknown. `facts`: further
     fields.
     """

@@ -76,7 +76,7 @@ class Rechecks:
                 due = self._next()
 
     def _next(self) -> float:
-        """Returns when the access of all streams is due to be checked again, in the loop's time."""
+        """Returns when to check all streams again, in the loop's time: `conf.RECHECK` from now, or up to 20 % less."""
         jitter = random.uniform(0.8, 1.0)  # noqa: S311 - spreads the workers' queries
         return asyncio.get_running_loop().time() + conf.RECHECK * jitter
 

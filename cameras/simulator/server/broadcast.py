@@ -16,9 +16,11 @@ from .sdp import describe
 
 
 class Viewer(Protocol):
-    """A client's connection, as its camera uses it. The camera calls these on the simulator's event-loop thread.
+    """A client's connection, as its camera uses it. The camera calls the methods on the simulator's event-loop thread.
 
-    `deliver` sends a picture if the client plays. `cut` closes the connection at once.
+    `is_set_up`: the client has asked for the stream; other threads read this as well. `is_playing`: it wants pictures
+    now. `deliver` sends a picture if the client plays. `apply_fault` is told of a new fault. `cut` closes the
+    connection at once.
     """
 
     @property
