@@ -2,11 +2,12 @@
 
     .venv/bin/python -m bench.line --waiters 1000
 
-Measured are the release of a slot, the arrival of a viewer, and the renewal of the places in line. All calls are those
-of the product, in turn, from this process to its own Redis over a Unix socket. The figures of Redis are the time of one
-script, by its own count; the median says most, because a busy machine interrupts some of them. A quarter of the waiters
-wait for each of: their own limit, one of 50 full cameras, the bandwidth budget (with streams that are larger than what
-is free), and the limit of all streams. The figures of a worker are this process's processor time.
+Measured are the release of a slot, the arrival and the refusal of a viewer, and the renewal of the places in line. All
+calls are those of the product, in turn, from this process to its own Redis over a Unix socket. The figures of Redis are
+the time of one script, by its own count; the median says most, because a busy machine interrupts some of them. A
+quarter of the waiters wait for each of: their own limit, one of 50 full cameras, the bandwidth budget (with streams
+that are larger than what is free), and the limit of all streams. The figures of a worker are this process's processor
+time.
 """
 
 import asyncio
@@ -138,8 +139,8 @@ class Crowd:
 
 
 async def measure_calls(server: RedisServer, options: Any, results: Results) -> None:
-    """Measure the calls of a release, an arrival and a refusal, first with nobody in line, then with `options.waiters`.
-    Adds rows to `results`.
+    """Measure a release, an arrival and a refusal, first with nobody in line (the arriving viewer gets a slot), then
+    with `options.waiters` (the viewer joins the line) and the renewal of their places. Adds rows to `results`.
     """
     for waiters in (0, options.waiters):
         crowd = Crowd(server)

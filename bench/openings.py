@@ -39,8 +39,8 @@ MOST_READS = 8
 
 @contextmanager
 def cameras(folder: Path) -> Iterator[dict[str, str]]:
-    """Run cameras that answer, refuse, have another path, drop the connection or stay silent. Yields kind and scheme,
-    such as "dropped rtsps" -> address.
+    """Run cameras that answer, refuse, do not have the path of the address, drop the connection or stay silent. Yields
+    kind and scheme, such as "dropped rtsps" -> address. `folder`: for a TLS certificate.
     """
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     secure.load_cert_chain(*make_certificate(folder))

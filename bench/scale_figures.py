@@ -46,7 +46,9 @@ async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncI
 
 
 async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -> None:
-    """Measure the CPU of Redis (`meter`) for the workers' reports, renewals and readings. Adds rows to `results`."""
+    """Measure the CPU of Redis (`meter`) for the workers' reports, renewals of leases, and readings of the slots in use
+    and of the cameras' states. Adds rows to `results`.
+    """
 
     async def report(worker: Worker) -> None:
         for _ in range(round(worker.pace.stretch(INTERVAL))):
@@ -106,7 +108,9 @@ async def measure_acquire(crew: Sequence[Worker], rounds: int) -> float:
 
 
 async def measure_acquires(url: str, options: Any, results: Results) -> None:
-    """Compare the time of an admission with ten leases in Redis to that with all. Adds rows to `results`."""
+    """Time an admission with ten leases in Redis, and with `options.viewers` for each of `options.workers`; both without
+    and with a bandwidth budget. Adds rows to `results`.
+    """
     for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):
         few = 0.0
         for workers, viewers in ((1, 10), (options.workers, options.viewers)):

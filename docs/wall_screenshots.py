@@ -60,8 +60,8 @@ def arrange(page: Page, suffix: str) -> None:
 
 
 def display(browser: Browser, installation: Site, cameras: list[str]) -> None:
-    """Shoot a display, which shows a wall (a grid of live cameras) without a log-in: first with the last of `cameras`
-    (ids) removed, then after the display's expiry.
+    """Shoot a display, which shows a wall (a grid of live cameras) without a log-in: first after the last of the wall's
+    `cameras` (ids) was deleted, then after the display's expiry.
     """
     add_wall(installation, "entrances", cameras)
     link = f"{installation.workers[0].base}/display/#{add_display(installation, 'entrances')}"

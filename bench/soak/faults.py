@@ -63,7 +63,7 @@ def plan_faults(chance: random.Random, seconds: float, workers: int, cameras: in
 
 class FaultInjector:
     """Carries out planned faults and records them. No worker has two faults at once, and of several workers at least
-    one has none.
+    one has none: a fault that would break this begins later.
     """
 
     def __init__(self, installation: Site, store: RedisServer, cameras: list[SimulatedCamera], recorder: Recorder):

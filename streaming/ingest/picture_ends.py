@@ -68,7 +68,7 @@ def payload_of(data: bytearray, at: int, end: int, flags: int) -> tuple[int, int
     """Returns start and end of an RTP packet's payload, as indexes of `data`: without header, extension and padding.
 
     `data[at:end]`: the packet, from RTSP's `$`, channel and size on. `flags`: the first byte of the RTP header.
-    If a broken packet ends before its payload begins, so does the result.
+    In a broken packet, the end may be less than the start, or the start inside an extension that is cut off.
     """
     start = at + PACKET.size + 4 * (flags & 0x0F)
     if flags & 0x10 and start + 4 <= end:  # an extension

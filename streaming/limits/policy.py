@@ -1,8 +1,8 @@
 """The limits in force: the defaults of the environment, and above them the limits that an administrator stored.
 
 Each row of LimitChange holds all limits in LABELS, and the newest row is in force. Rows with `trial` are of dry runs,
-which test limits and refuse nobody. Limits of single users and groups are in tables of their own. `load` and `newest`
-query the database.
+which test limits and refuse nobody. Limits of single users and groups are in tables of their own; `load` reads them
+as well. `load` and `newest` query the database.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ RESERVATION = ("reserved_slots", "reserved_group")
 
 @dataclass(frozen=True)
 class Policy:
-    """All limits of streams: in total, their bandwidth, per camera, per user, per address, and the slots that are
-    reserved for a group. 0 means unlimited for bandwidth, per camera and per user. `max_concurrent` and
-    `max_per_address` are at least 1.
+    """All limits of streams: in total, their bandwidth, per camera, per user, per address, those of single users and
+    groups, and the slots that are reserved for a group. 0 means unlimited for bandwidth, per camera and per user.
+    `max_concurrent` and `max_per_address` are at least 1.
     """
 
     max_concurrent: int

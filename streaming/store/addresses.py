@@ -114,7 +114,7 @@ def layer_host(url: str, **options: Any) -> dict[str, Any]:
 
 def blocking_client(url: str, **options: Any) -> "redis.Redis":
     """Returns redis-py's blocking client for an address of a server or of Sentinels, not connected yet. `options`:
-    redis-py's. Raises ValueError if the address is malformed.
+    redis-py's; the address of a server may override them. Raises ValueError if the address is malformed.
     """
     service = service_of(url)
     if service is None:

@@ -126,7 +126,10 @@ class LimitsOut(Schema):
 
 
 class PreviewOut(Schema):
-    """How many viewers a limit of `max_concurrent` streams would have refused in the past days: an upper estimate.
+    """An estimate of how many viewers a limit of `max_concurrent` streams would have refused in the past days.
+
+    Each viewer is compared with the streams of that time. With a lower limit some of these would not have run, so
+    `would_be_refused` is an upper bound; with a higher one more would have run, so `would_be_admitted` is.
 
     `newcomers`: `granted` (got a stream) plus `refused`. `would_be_refused`: of the newcomers. `would_be_admitted`:
     those of `refused` whom this limit would have admitted, because the limit at that time was lower.

@@ -54,7 +54,7 @@ class RemoveIn(Strict):
     message: Annotated[str, AfterValidator(check_text)] = Field(
         default="",
         max_length=stop_orders.MESSAGE,
-        description="The message that the viewer reads.",
+        description="The message that the viewer reads; empty: a standard text.",
         json_schema_extra={"pattern": f"^[^{INVISIBLE}]*$"},
     )
 

@@ -73,7 +73,9 @@ class Command(BaseCommand):
         return {name: self._ensure_user(name, password) for name, password in logins.items()}
 
     def _ensure_user(self, name: str, password: str) -> str:
-        """Create the user with `password` unless they exist. Returns the password, or "" if the user has another one."""
+        """Create the user with `password` unless they exist: "admin" as a superuser, any other in the group `VIEWERS`.
+        Returns the password, or "" if the user has another one.
+        """
         users = get_user_model().objects
         user = users.filter(username=name).first()
         if user:
