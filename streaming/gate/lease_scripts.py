@@ -172,9 +172,9 @@ class LeaseScripts:
 
 
 def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
-    """Returns the keys and arguments of release.lua, the script that removes leases, and those who still wait from the
-    line. `slots`: 500 at most. `resume`: seconds in which their viewers may come back: to the front of the waiting line,
-    or to their position in it if they still waited; 0: they may not. `latest_ms`: see `_latest_ms`; 0: unknown."""
+    """Returns the keys and arguments of release.lua, the script that removes leases, and tickets from the waiting line.
+    `slots`: 500 at most. `resume`: seconds in which their viewers may come back: to the front of the line, or to their
+    position in it if they were still waiting; 0: they may not. `latest_ms`: see `_latest_ms`; 0: unknown."""
     return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
 
 
