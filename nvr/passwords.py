@@ -1,8 +1,9 @@
-"""Hashes passwords one at a time in a thread, on Linux with low priority, so that many log-ins do not slow down
-streams.
+"""Hashes passwords of a worker's requests one at a time in a thread, on Linux with low priority, so that many log-ins do
+not slow down streams.
 
 Each log-in needs one hash, which takes a third of a second by design. Few log-ins may wait; others are told to try
-again.
+again. A command such as `manage.py createsuperuser` hashes at once, in the main thread: no streams run there, and it
+could not try again.
 """
 
 import os
@@ -31,13 +32,16 @@ _pool = ThreadPoolExecutor(1, "password", initializer=_lower_priority)
 
 
 class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
-    """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other.
+    """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other. Without a queue in the main thread,
+    which is that of commands: a worker runs its event loop there, and requests in other threads.
 
     Raises `TooManyLogIns` if `PLACES` hashes of this worker are running or waiting, or if the hash is not ready in
     `TIMEOUT` seconds, its wait in the queue included.
     """
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        if threading.current_thread() is threading.main_thread():
+            return super().encode(password, salt, iterations)
         if not _places.acquire(blocking=False):
             raise TooManyLogIns
         future = _pool.submit(super().encode, password, salt, iterations)
