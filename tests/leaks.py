@@ -2,8 +2,9 @@
 
     python -m tests.leaks [arguments of pytest]
 
-It searches logs, databases and all other files of the tests, what pytest printed, and the output that pytest captured.
-Returns pytest's exit code, or 1 if a password was found. The folder stays if anything failed.
+It searches logs, databases and all other files of the tests, what pytest printed, and the output that pytest captured;
+also files that were written in the working directory meanwhile, except bytecode (this module has the password) and
+folders of libraries. Returns pytest's exit code, or 1 if a password was found. The folder stays if anything failed.
 """
 
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pytest
 
 from tests.folders import FOLDER
 
+FOREIGN = {".git", ".venv", "node_modules", "__pycache__"}
 CAMERA_PASSWORD = "Xq7-never-said-aloud-Zw3"
 
 
@@ -50,16 +53,28 @@ def files_in(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def leaks_in(folder: Path) -> list[Path]:
-    """The files that contain a camera's password."""
-    return [path for path in files_in(folder) if CAMERA_PASSWORD.encode() in path.read_bytes()]
+def written_since(began: float) -> Iterator[Path]:
+    """The files of the working directory that were written after `began` (Unix seconds)."""
+    for folder, folders, names in os.walk("."):
+        folders[:] = [name for name in folders if name not in FOREIGN]
+        for path in (Path(folder, name) for name in names):
+            if path.is_file() and not path.is_symlink() and path.lstat().st_mtime >= began:
+                yield path
+
+
+def has_password(path: Path) -> bool:
+    try:
+        return CAMERA_PASSWORD.encode() in path.read_bytes()
+    except FileNotFoundError:  # of another program, such as a server that runs in the working directory
+        return False
 
 
 def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="nvr-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user
+    began = time.time()
     status = run_pytest(folder, arguments)
-    leaks = leaks_in(folder)
+    leaks = [path for path in (*files_in(folder), *written_since(began)) if has_password(path)]
     for path in leaks:
         sys.stdout.write(f"LEAKED: a camera's password is in {path}\n")
     if leaks or status:

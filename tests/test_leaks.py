@@ -1,5 +1,6 @@
 """The check for leaked passwords finds one wherever a test writes it, and only tests marked `timing` run again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from tests.servers import ROOT
 PASSWORD = "a-password-of-these-tests-alone"  # not CAMERA_PASSWORD, which the real check would find here
 IN_ONE_PROCESS: list[str] = []
 IN_TWO = ["--numprocesses=2", "--dist=loadfile"]
+IN_CHECKOUT = "leaked-by-a-test.tmp"
 PLAIN = "def test_one(): pass"
 PLACES = {
     "a file": "def test_one(tmp_path): (tmp_path / 'log').write_text(WORD)",
     "a temporary file": "import tempfile\ndef test_one(): open(tempfile.mkstemp()[0], 'w').write(WORD)",
+    "the working directory": f"def test_one(): open('{IN_CHECKOUT}', 'w').write(WORD)",
     "standard output": "def test_one(): print(WORD)",
     "the log": "import logging\ndef test_one(): logging.getLogger().warning(WORD)",
     "a fixture's end": "import pytest\n@pytest.fixture\ndef end():\n    yield\n    print(WORD)\ndef test_one(end): pass",
@@ -53,13 +56,14 @@ class Check:
 @pytest.fixture(params=[IN_ONE_PROCESS, IN_TWO], ids=["one process", "two processes"])
 def check(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Check:
+) -> Iterator[Check]:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(leaks, "CAMERA_PASSWORD", PASSWORD)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)
-    return Check(tmp_path, capfd, request.param)
+    yield Check(tmp_path, capfd, request.param)
+    (ROOT / IN_CHECKOUT).unlink(missing_ok=True)
 
 
 def test_tests_that_write_no_password_pass(check: Check) -> None:
