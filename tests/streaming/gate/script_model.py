@@ -119,12 +119,13 @@ class ScriptModel(RuleBasedStateMachine):
             assert 0 < answer[2] <= LEASE_MS
 
     def expected(self, lease: Lease, *, reentry: bool) -> str:
-        if self.is_there(lease):
+        if lease.id in self.held:
             return "granted"
-        if reentry and self.generation == "open":
-            return "lost"
-        if not reentry and self.generation != "open":
-            return "recovering"
+        if not self.is_there(lease):
+            if reentry and self.generation == "open":
+                return "lost"
+            if not reentry and self.generation != "open":
+                return "recovering"
         full = any(self.count(key) >= self.limits.now[key] for key in lease.sets)
         return "full" if full else "granted"
 
