@@ -175,7 +175,7 @@ def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tu
     """Returns the keys and arguments of release.lua, the script that removes leases, and tickets from the waiting line.
     `slots`: 500 at most. `resume`: seconds in which their viewers may come back: to the front of the line, or to their
     position in it if they were still waiting; 0: they may not. `latest_ms`: see `_latest_ms`; 0: unknown."""
-    return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, *(slot.id for slot in slots)]
+    return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, json.dumps([slot.id for slot in slots])]
 
 
 def in_chunks(slots: Sequence[Slot], size: int = CHUNK) -> Iterator[Sequence[Slot]]:

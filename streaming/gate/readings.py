@@ -128,7 +128,7 @@ async def revoke(store: Store, lease: str) -> None:
     """Take a stream's slot away: remove its lease, with the id `lease`, from the set of all leases. The worker ends the
     stream, with SlotLostError, when it next renews the lease. The server's limit has room at once, the stream's other
     limits when it has ended. Raises GateUnavailableError if Redis fails."""
-    await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, lease])
+    await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, json.dumps([lease])])
 
 
 async def _read_fields(store: Store, key: str, fields: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,11 @@
 -- Includes gate/enter
--- Admit one lease to every limited set, or to none. Who may wait gets a place in the line instead of a limit's refusal.
+-- Admit one lease to every limited set, or to none. A viewer who may wait gets a place in the line
+-- where a limit would refuse them.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
 --       6 '1' for a re-entry: the caller held this lease before Redis lost its data,
---       7 the limit of each set, 0: unlimited (JSON), 8 missing, or what the caller asks for besides (JSON), each if needed:
+--       7 the limit of each set, 0: unlimited (JSON), 8 further wishes of the caller, if it has any (JSON):
 --         trials        the limits of the dry run
 --         budget, trial_budget, field, estimate   if bandwidth is limited or the viewer may wait: kbit/s (0: unlimited), those of
 --                       the dry run, the field of the measured rate, and kbit/s if none was measured
@@ -22,10 +23,10 @@
 --         {'waits', generation, order, place in the line (from 1), and one of the two answers above without generation}
 --         {'line_full', generation, waiting}
 --         {'blocked', generation, ms, message}
---         {'recovering', generation, ms until new viewers are admitted, now in Unix ms}  who may wait has a place in the line, too
+--         {'recovering', generation, ms until new viewers are admitted, now in Unix ms}  a viewer who may wait has a place in the line, too
 --         {'lost', generation}  the re-entry came after the grace
--- Cost: O(sets * log leases), and what `promote` gives to those who wait; with a budget that no report of the last seconds has
---       recounted also O(leases of the server)
+-- Cost: O(sets * log leases), what `promote` gives to those who wait, and an INFO each 100 ms; with a budget that no report of
+--       the last seconds has recounted also O(leases of the server)
 local generation_key, details, rates, measured, totals, line, block = unpack(KEYS, 1, 7)
 local sets, server_set = {unpack(KEYS, 8)}, KEYS[8]
 local id, lease, grace, latest, description = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]

@@ -6,7 +6,7 @@
 --       show now (0: unknown), 4 the ids (JSON)
 -- Returns {waiting, {{id, order, place in the line (from 1), queue, leases in that set}...}}; an id is missing if it has no
 --          ticket: it was granted a slot, or Redis has lost its data or a part of the line
--- Cost: O(ids * log tickets); for one call in the time between also as `promote` for all queues
+-- Cost: O(ids * log tickets). One call in each such time also has the cost of `promote` for all queues
 local store, line, ids = store_of(KEYS[7]), KEYS[6], cjson.decode(ARGV[4])
 local life, pause, latest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()

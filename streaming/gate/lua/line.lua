@@ -1,8 +1,8 @@
--- Stands before the scripts that make room or take it: whoever waits goes first.
+-- Stands before the scripts that make room or take it: those who wait go first.
 -- The line is a sorted set of tickets: member = id of the lease that the viewer will have, score = order (class, then number).
 -- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:<kbit/s>:<rate field>'.
 -- A queue is open if its limit has room, and closed otherwise. The first ticket of all open queues is the next one; nobody is
--- looked at twice, and whoever a limit of their own refuses hides nobody behind. While the server's set is full, the tickets of
+-- looked at twice, and a viewer whom a limit of their own refuses does not hold up those behind. While the server's set is full, the tickets of
 -- an open queue stay there and wait for the server's limit. Keys that begin with that of the line:
 --   :tickets        hash: id -> ticket (JSON): sets, queue, class, order, since, worker, field and estimate of its rate,
 --                   details of the lease
@@ -110,7 +110,7 @@ local function limits_of(line)
   end})
 end
 
--- Forgets the limits of sets that no ticket needs: each newcomer tells some. Cost: O(1), rarely O(tickets + limits)
+-- Forgets the limits of sets that no ticket needs: each new viewer tells some. Cost: O(1), rarely O(tickets + limits)
 local function trim_limits(line)
   if redis.call('HLEN', line .. ':limits') <= 100 + 10 * redis.call('ZCARD', line) then return end
   local is_needed = {budget = true}

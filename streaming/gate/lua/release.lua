@@ -1,12 +1,12 @@
 -- Includes gate/leases
--- Remove leases from their sets, and tickets from the line. Unknown ids change nothing. Who waits gets the slots.
+-- Remove leases from their sets, and tickets from the line. Unknown ids change nothing. Those who wait get the slots.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7.. the sets, the server's first
 -- ARGV  1 ms for which the viewers may come back to the front of the line, or to their place in it (0: not),
---       2 latest time that Redis's clock may show now (0: unknown), 3.. the ids, 500 at most
+--       2 latest time that Redis's clock may show now (0: unknown), 3 the ids, 500 at most (JSON)
 -- Returns how many had details
 -- Cost: O(sets * ids * log leases), and what `promote` gives to those who wait
 local generation_key, details, rates, line = KEYS[1], KEYS[2], KEYS[3], KEYS[6]
-local sets, ids, resume_ms = {unpack(KEYS, 7)}, {unpack(ARGV, 3)}, tonumber(ARGV[1])
+local sets, resume_ms, latest, ids = {unpack(KEYS, 7)}, tonumber(ARGV[1]), tonumber(ARGV[2]), cjson.decode(ARGV[3])
 local shrunk = {}  -- a set that Redis has evicted is not among them: the generation must still know that it is missing
 for _, set in ipairs(sets) do
   if redis.call('ZREM', set, unpack(ids)) > 0 then shrunk[#shrunk + 1] = set end
@@ -32,5 +32,5 @@ for _, id in ipairs(ids) do
   local ticket = remove_ticket(line, id)
   if ticket then may_come_back(id, string.format('%.0f', ticket.order)) end
 end
-promote_after(store_of(sets[1]), shrunk, tonumber(ARGV[2]), now_ms())
+promote_after(store_of(sets[1]), shrunk, latest, now_ms())
 return removed

@@ -4,8 +4,9 @@
 -- Returns {1}
 -- Cost  O(log(workers))
 local workers, reports, sent, stills, rates = unpack(KEYS)
-redis.call('ZREM', workers, ARGV[1])
-local kbps = redis.call('HGET', stills, ARGV[1])
+local worker = ARGV[1]
+redis.call('ZREM', workers, worker)
+local kbps = redis.call('HGET', stills, worker)
 if kbps then redis.call('HINCRBY', rates, 'stills', -kbps) end
-for _, hash in ipairs({reports, sent, stills}) do redis.call('HDEL', hash, ARGV[1]) end
+for _, hash in ipairs({reports, sent, stills}) do redis.call('HDEL', hash, worker) end
 return {1}

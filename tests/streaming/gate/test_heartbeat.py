@@ -1,6 +1,7 @@
 """Renewals on a real Redis: held slots go on, all others are free within the lease."""
 
 import asyncio
+import json
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -69,7 +70,7 @@ async def test_slots_of_a_dead_worker_are_free_within_the_lease(store: Store) ->
 async def test_release_and_renewal_of_unknown_leases_change_nothing(gate: Gate, store: Store) -> None:
     async with AsyncExitStack() as stack:
         await held(stack, gate, 2)
-        await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, "nobody:1", "nobody:2"])
+        await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, json.dumps(["nobody:1", "nobody:2"])])
         stranger = Slot("nobody:3", holder(), limits(2))
         _, gone = await LeaseScripts(store, store, Timing(LEASE), "nobody").renew([stranger])
         assert gone == ["nobody:3"]

@@ -118,7 +118,7 @@ async def test_whoever_waits_for_redis_to_recover_holds_nobody_up(still: Still) 
     visitor.task.cancel()
 
 
-async def test_limits_that_newcomers_have_told_are_forgotten(still: Still) -> None:
+async def test_limits_that_new_viewers_have_told_are_forgotten(still: Still) -> None:
     watching, waiting = await still.watching(), await still.waiting()
     limits = f"{LINE}:limits"
     await still.store.call("HSET", limits, *(text for number in range(500) for text in (f"set:{number}", "1")))

@@ -91,7 +91,7 @@ class Waiting(LineModel):
         before, looked = self.line(), set()
         for key in SETS:
             looked |= {key} if set(ids) & set(self.observed.ends[key]) else set()
-        self.run("gate/release", [*STORE_KEYS, *SETS], [back, 0, *ids, "nobody"])
+        self.run("gate/release", [*STORE_KEYS, *SETS], [back, 0, json.dumps([*ids, "nobody"])])
         for id in ids:
             self.leases[id].owner = None
             self.former.discard(id)

@@ -94,7 +94,7 @@ class Scripts(ScriptModel):
         """Includes leases that are gone, an unknown id, and a repeated call."""
         ids = [lease.id for lease in self.some(data, self.owned, 3)]
         for _ in range(times):
-            self.run("gate/release", [*STORE_KEYS, *SETS], [0, 0, *ids, "nobody"])
+            self.run("gate/release", [*STORE_KEYS, *SETS], [0, 0, json.dumps([*ids, "nobody"])])
         assert not any(id in self.observed.ends[key] for id in ids for key in SETS)
         for id in ids:
             self.drop(id)

@@ -172,7 +172,7 @@ async def test_many_slots_are_released_without_looking_for_each_in_the_sets_of_a
 
     async def counted(script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
         if script == "gate/release":
-            lookups.append(len(keys) * (len(arguments) - 2))  # without the times
+            lookups.append(len(keys) * len(json.loads(str(arguments[-1]))))
         return await run(script, keys, arguments)
 
     monkeypatch.setattr(store, "run", counted)

@@ -22,21 +22,21 @@ from tests.streaming.gate.visitors import ADA, WAIT, Visitor, gate_timing, terms
 __all__ = ["long_lease"]  # a fixture
 
 
-async def test_the_first_in_line_gets_the_slot_at_any_worker_and_newcomers_do_not_overtake(
+async def test_the_first_in_line_gets_the_slot_at_any_worker_and_new_viewers_do_not_overtake(
     gate: Gate, second: Gate
 ) -> None:
     watching = await Visitor(gate, terms(1)).watching()
     line = [await Visitor(one, terms(1)).in_line() for one in (second, gate, second)]
     assert [visitor.places[0].position for visitor in line] == [1, 2, 3]
     watching.leave()
-    newcomers = [Visitor(gate, terms(1)) for _ in range(5)]
+    new_viewers = [Visitor(gate, terms(1)) for _ in range(5)]
     for visitor in line:
         await visitor.watching()
-        assert not any(other.slot for other in line[line.index(visitor) + 1 :] + newcomers)
+        assert not any(other.slot for other in line[line.index(visitor) + 1 :] + new_viewers)
         visitor.leave()
-    for newcomer in newcomers:
-        newcomer.leave()
-    await asyncio.gather(*(visitor.task for visitor in [watching, *line, *newcomers]))
+    for new_viewer in new_viewers:
+        new_viewer.leave()
+    await asyncio.gather(*(visitor.task for visitor in [watching, *line, *new_viewers]))
 
 
 async def test_places_are_told_at_each_change(gate: Gate) -> None:

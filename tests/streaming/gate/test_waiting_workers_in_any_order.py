@@ -53,14 +53,15 @@ class WaitingWorkers(WorkersModel):
     def come(self, number: int, kind: Kind, fault: str, after: int = 0, former: str = "") -> None:
         gate, limit = self.gates[number], self.limits.now[SERVER_SET]
         asking = Asking(True, kind, 100, FOREVER, replace=former)
-        context = gate.slot(ADA, Terms((Limit(SERVER_SET, limit),)), no_wait, id=gate.new_id(), asking=asking)
+        id = gate.new_id()
+        context = gate.slot(ADA, Terms((Limit(SERVER_SET, limit),)), no_wait, id=id, asking=asking)
 
         async def enter() -> None:
             slot = await context.__aenter__()
             slot.progressed(FOREVER)
             self.visits.append(Visit(slot, gate, context, self.limits.step))
 
-        self.waiting[context._slot.id] = gate, self.loop.create_task(enter())
+        self.waiting[id] = gate, self.loop.create_task(enter())
         self.settle(fault, after)
 
     @precondition(lambda self: self.visits)

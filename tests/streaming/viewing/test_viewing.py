@@ -1,6 +1,7 @@
 """One viewing: its messages and frames, its window, and every way in which it ends."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -60,7 +61,7 @@ async def test_a_lost_slot_ends_the_viewing(bench: Bench) -> None:
     viewing, viewer = bench.viewing()
     task = asyncio.create_task(viewing.run(LIMITS))
     await until(lambda: viewer.sequences)
-    await bench.store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, viewing.id])
+    await bench.store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, json.dumps([viewing.id])])
     with pytest.raises(SlotLostError):
         await asyncio.wait_for(task, PATIENCE)
 
