@@ -71,8 +71,7 @@ class Hub:
         Raises CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`."""
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
-            pending.noticed = feed.noticed
-            if await _until_frame(pending, is_wanted, seconds):
+            if await _until_frame(pending, feed.noticed, is_wanted, seconds):
                 feed.take_over(pending)
                 on_arrival()
         self._let_linger(before)
@@ -220,11 +219,11 @@ def _condition(streams: list[ActiveCamera]) -> dict[str, object]:
     }
 
 
-async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float) -> bool:
+async def _until_frame(feed: Feed, noticed: asyncio.Event, is_wanted: Callable[[], bool], seconds: float) -> bool:
     """Wait until the feed has a frame, and return True. Return False as soon as `is_wanted` does.
 
-    `is_wanted` is called now and at each change of the feed. Raises CameraUnreachableError if no frame comes within
-    `seconds`, or the camera cannot be opened.
+    `is_wanted` is called now, at each change of the feed, and whenever `noticed` is set. Raises CameraUnreachableError
+    if no frame comes within `seconds`, or the camera cannot be opened.
     """
     arrival = asyncio.ensure_future(feed.mailbox.arrival())
     try:
@@ -234,10 +233,13 @@ async def _until_frame(feed: Feed, is_wanted: Callable[[], bool], seconds: float
                     return False
                 if feed.condition.failures >= FAILED_OPENINGS:
                     raise CameraUnreachableError(feed.condition.cause)
-                feed.noticed.clear()
-                noticed = asyncio.ensure_future(feed.noticed.wait())
-                await asyncio.wait([arrival, noticed], return_when=asyncio.FIRST_COMPLETED)
-                noticed.cancel()
+                changes = []
+                for event in (feed.noticed, noticed):
+                    event.clear()
+                    changes.append(asyncio.ensure_future(event.wait()))
+                await asyncio.wait([arrival, *changes], return_when=asyncio.FIRST_COMPLETED)
+                for change in changes:
+                    change.cancel()
         return True
     except TimeoutError as error:
         raise CameraUnreachableError from error
