@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from cameras.simulator import Fault, SimulatedCamera
-from docs.screenshots import DESKTOP, PATIENCE, PHONE, house, shoot, start_browser
+from docs.shooting import DESKTOP, PATIENCE, PHONE, four_cameras, shoot, start_browser
 from tests.browser.chromium import enter
 from tests.client import Session
 from tests.servers import Site, free_port, wait_until
@@ -61,7 +61,7 @@ def shoot_cards(page: Page, name: str) -> None:
 
 def main() -> None:
     with ExitStack() as stack:
-        installation, cameras, _ = stack.enter_context(house())
+        installation, cameras, _ = stack.enter_context(four_cameras())
         add_problems(installation, cameras)
         worker = installation.start_worker(STREAM_CHECK_MINUTES="15", STREAM_READ_TIMEOUT_SECONDS="1")
         admin = Session(worker.base, "admin")

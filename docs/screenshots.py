@@ -4,39 +4,21 @@ Needs the development requirements and Chromium. Runs an installation of its own
 state of the player about by a real fault: of a camera, of the network, or of the limit.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from cameras.simulator import Fault, SimulatedCamera, Simulator, default_cameras
-from tests.browser.chromium import FLAGS, SECURE, chromium, enter
+from cameras.simulator import Fault, SimulatedCamera
+from docs.shooting import PATIENCE, SIZES, four_cameras, shoot, start_browser
+from tests.browser.chromium import SECURE, enter
 from tests.browser.link import Link
 from tests.browser.others import Others
 from tests.client import Session
-from tests.databases import make_template
-from tests.servers import Site, site
+from tests.servers import Site
 
-IMAGES = Path(__file__).resolve().parent / "images"
-DESKTOP: Any = {"viewport": {"width": 1280, "height": 800}}
-PHONE: Any = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
-SIZES = {"": DESKTOP, "-phone": PHONE}
-SETTINGS = {
-    "STREAM_MAX_CONCURRENT": "10",
-    "STREAM_FIRST_FRAME_SECONDS": "4",
-    "STREAM_READ_TIMEOUT_SECONDS": "1",
-    "STREAM_RECONNECT_SECONDS": "30",
-    "STREAM_IDLE_MINUTES": "0.5",
-}
 VIEWER = "dialog.live-modal camera-viewer"
-PATIENCE = 30_000  # ms for a state to come
-LOSSY = 80  # of WebP; a picture of a camera is one already
 
 
 @dataclass
@@ -72,11 +54,6 @@ class Scene:
 
     def close(self) -> None:
         self.page.get_by_role("button", name="Close").click()
-
-
-def shoot(page: Page, name: str) -> None:
-    picture: Any = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    cv2.imwrite(str(IMAGES / f"{name}.webp"), picture, [cv2.IMWRITE_WEBP_QUALITY, LOSSY])
 
 
 # The states of the player.
@@ -258,31 +235,9 @@ def states(browser: Browser, cookie: str, camera: SimulatedCamera, link: Link, o
         context.close()
 
 
-@contextmanager
-def house() -> Iterator[tuple[Site, dict[str, SimulatedCamera], dict[str, str]]]:
-    """Run one worker and four cameras. Yields the installation; name -> camera; camera's name -> id."""
-    with tempfile.TemporaryDirectory(prefix="nvr-screenshots-") as name, ExitStack() as stack:
-        (folder := Path(name, "site")).mkdir()
-        (template := Path(name, "template")).mkdir()
-        simulator = stack.enter_context(Simulator(port=0))
-        cameras = {camera.name: simulator.add(camera) for camera in default_cameras(4)}
-        installation = stack.enter_context(site(folder, make_template(template)))
-        ids = {camera.name: installation.add_camera(camera.name, camera.url) for camera in cameras.values()}
-        installation.start_worker(**SETTINGS)  # type: ignore[arg-type]
-        yield installation, cameras, ids
-
-
-def start_browser(stack: ExitStack) -> Browser:
-    """Returns a new Chromium, which closes when `stack` ends."""
-    playwright = stack.enter_context(sync_playwright())
-    browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-    stack.callback(browser.close)
-    return browser
-
-
 def main() -> None:
     with ExitStack() as stack:
-        installation, cameras, ids = stack.enter_context(house())
+        installation, cameras, ids = stack.enter_context(four_cameras())
         browser = start_browser(stack)
         base = installation.workers[0].base
         viewer = Session(base)

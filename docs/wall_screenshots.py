@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from playwright.sync_api import Browser, Page, expect
 
-from docs.screenshots import PATIENCE, SIZES, house, shoot, start_browser
+from docs.shooting import PATIENCE, SIZES, four_cameras, shoot, start_browser
 from tests.browser.chromium import enter
 from tests.browser.others import Others
 from tests.client import Session
@@ -20,7 +20,7 @@ OTHERS = 7
 
 def main() -> None:
     with ExitStack() as stack:
-        installation, _, ids = stack.enter_context(house())
+        installation, _, ids = stack.enter_context(four_cameras())
         browser = start_browser(stack)
         base = installation.workers[0].base
         others = Others(Session(base, "viewer2"), ids["Car park"])

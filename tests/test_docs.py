@@ -22,7 +22,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_link_leads_somewhere(page: Path) -> None:
     broken = []
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+    for link in re.findall(r"""(?:\]\(|(?:src|href)=")([^)"\s]+)[)"]""", page.read_text()):
         path, _, fragment = link.partition("#")
         if re.match(r"[a-z]+:", path):
             continue

@@ -1,11 +1,11 @@
-"""The sizes of modules, classes and functions, in the product, the benchmarks and the tests."""
+"""The sizes of modules, classes and functions, in the product, bench/, tests/, and the scripts of docs/ and deploy/."""
 
 import ast
 import statistics
 
 from tests.sources import FILES, ROOT, functions, trees
 
-ALL = {**FILES, **trees("bench", "tests")}
+ALL = {**FILES, **trees("bench", "deploy", "docs", "tests")}
 MODULE, CLASS, FUNCTION, MEDIAN = 300, 180, 40, 10  # lines at most; MEDIAN: of the product's functions
 
 
