@@ -150,18 +150,18 @@ async def measure_calls(server: RedisServer, options: Any, results: Results) -> 
         released, joined, refused = list[float](), list[float](), list[float]()
         for number in range(options.rounds):
             released.append(await crowd.release())
-            newcomer, other = (
+            new_viewer, other = (
                 crowd.slot(ANYTHING, 10_000 + number, 1_000 + number, most=most)
                 for most in (100_000 if waiters else 0, 0)
             )
-            joined.append(await crowd.cost(crowd.ask(newcomer)))
+            joined.append(await crowd.cost(crowd.ask(new_viewer)))
             refused.append(await crowd.cost(crowd.ask(other)))
             assert len(crowd.held) == HOUSE and len(crowd.waiters) == waiters
-        newcomer_does = "joins the line" if waiters else "is admitted"
+        new_viewer_does = "joins the line" if waiters else "is admitted"
         for what, took in (
             ("a release that promotes" if waiters else "a release", released),
-            (f"a newcomer who {newcomer_does}", joined),
-            ("a newcomer who is refused", refused),
+            (f"a new viewer who {new_viewer_does}", joined),
+            ("a new viewer who is refused", refused),
         ):
             results.add(what=what, waiting=waiters, rounds=len(took), **p50_p95("redis_ms", took))
         with results.attempt("a release"):

@@ -30,7 +30,7 @@ SETTLE = 10  # seconds of reports until the highest rate of each camera is known
 REPORTS, ROUNDS = 10, 3  # rounds of all workers; each sends one of ten reports whole
 MOST = 0.6  # of a Redis core, for reports, renewals and readings
 SLOWER = 1.5  # times the acquire at ten leases
-NEWCOMERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
+NEW_VIEWERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
 
 # What Redis spends on a second.
 
@@ -98,7 +98,7 @@ async def measure_acquire(crew: Sequence[Worker], rounds: int) -> float:
     took = []
     for number in range(rounds):
         worker = crew[number % len(crew)]
-        slot = worker.newcomer(1_000_000 + number, worker.policy)
+        slot = worker.new_viewer(1_000_000 + number, worker.policy)
         before = time.perf_counter()
         answer = await worker.scripts.acquire(slot, reentry=False)
         took.append(time.perf_counter() - before)
@@ -123,7 +123,7 @@ async def measure_acquires(url: str, options: Any, results: Results) -> None:
 
 
 async def measure_rush(url: str, options: Any, results: Results) -> None:
-    """Time the admission of `NEWCOMERS` new viewers, who come within one second, while all workers go on with reports
+    """Time the admission of `NEW_VIEWERS` new viewers, who come within one second, while all workers go on with reports
     and renewals. Adds rows to `results`.
     """
     workers = max(1, 10_000 // options.viewers)
@@ -131,13 +131,13 @@ async def measure_rush(url: str, options: Any, results: Results) -> None:
         async with AsyncExitStack() as stack:
             crew = await stack.enter_async_context(site(url, workers, options.viewers, options.cameras, policy))
             others = asyncio.create_task(_go_on(crew))
-            took = await asyncio.gather(*(_admitted(crew[n % workers], n) for n in range(NEWCOMERS)))
+            took = await asyncio.gather(*(_admitted(crew[n % workers], n) for n in range(NEW_VIEWERS)))
             others.cancel()
         admitted = [seconds for seconds in took if seconds is not None]
-        facts = {"leases": workers * options.viewers, "newcomers": NEWCOMERS, "admitted": len(admitted)}
+        facts = {"leases": workers * options.viewers, "new_viewers": NEW_VIEWERS, "admitted": len(admitted)}
         results.add(what=f"a rush {what}", **facts, **slowest(admitted))
         with results.attempt(f"a rush {what}"):
-            assert len(admitted) == NEWCOMERS
+            assert len(admitted) == NEW_VIEWERS
             assert (percentile(admitted, 99) or 0) < IN_TIME
 
 
@@ -151,10 +151,10 @@ async def _go_on(crew: Sequence[Worker]) -> None:
 
 
 async def _admitted(worker: Worker, number: int) -> float | None:
-    await asyncio.sleep(number / NEWCOMERS)
+    await asyncio.sleep(number / NEW_VIEWERS)
     before = time.perf_counter()
     try:
-        answer = await worker.scripts.acquire(worker.newcomer(2_000_000 + number, worker.policy), reentry=False)
+        answer = await worker.scripts.acquire(worker.new_viewer(2_000_000 + number, worker.policy), reentry=False)
     except GateUnavailableError:
         return None
     return time.perf_counter() - before if answer[0] == "granted" else None

@@ -63,7 +63,7 @@ class Worker:
         self.cameras = CameraStates(store)
         self._seconds = 0.0
 
-    def newcomer(self, number: int, policy: Policy) -> Slot:
+    def new_viewer(self, number: int, policy: Policy) -> Slot:
         """Returns the request of a new viewer, with a number of their own, for a slot (the right to stream)."""
         camera = self._cameras[number % len(self._cameras)]
         of_worker = f"{self.name}:{number:016}"
@@ -76,7 +76,7 @@ class Worker:
         measured.
         """
         for number in range(viewers):
-            slot = self.newcomer(number, replace(self.policy, max_mbps=0))
+            slot = self.new_viewer(number, replace(self.policy, max_mbps=0))
             assert (await self.scripts.acquire(slot, reentry=False))[0] == "granted"
             self.viewings.append(Viewing(slot, Traffic(lambda: self._seconds)))
 

@@ -13,7 +13,7 @@ from nvr.environment import env, read_flag, read_list, read_token
 
 UNIX = "unix"  # in PROXY_USER_FROM: everybody who can open the worker's Unix socket
 HEADER = "PROXY_USER_HEADER"
-# What a proxy or a browser sends anyway. Such a header would name somebody in each request.
+# Headers that a proxy or a browser sends anyway: such a header would name somebody in each request.
 COMMON_HEADERS = {"authorization", "cookie", "host", "origin", "referer", "user-agent"}
 
 # As in cameras/sign_in.py, which the settings cannot import because it needs the models.

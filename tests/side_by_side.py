@@ -3,7 +3,7 @@ start no worker, the others run the rest, and then each helps the others.
 
 After Playwright's synchronous interface has run, no other event loop starts in a process. So the browser's tests come last
 in a process that runs others, too. Those of the first process start at once, so that few browsers run at a time. Tests with
-workers keep a core busy, and those without wait most of their time: so both run all the time, in two processes more than
+workers keep a core busy, and those without wait most of their time: so both run all the time, with more processes than
 cores.
 """
 

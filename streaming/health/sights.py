@@ -78,7 +78,7 @@ class Sights:
     async def run(self) -> None:
         """Write new results to the database every five seconds, until cancelled.
 
-        What cannot be written waits for the next time. A failure is logged, but not again while the same kind lasts.
+        Results that cannot be written wait for the next time. A failure is logged, but not again while its kind lasts.
         """
         failure: type[Exception] | None = None
         while True:

@@ -1,4 +1,4 @@
-"""Reads each camera once for all its viewers.
+"""How is a camera read, once, for all who watch it?
 
 `hub.py` has one `ActiveCamera` for each open stream of a camera (main stream or substream). Its `Capture` is a thread
 that reads the stream, and reconnects when the camera is lost. Each of its `Feed`s serves one viewer, or takes a still.

@@ -1,4 +1,4 @@
-"""The names of all keys in Redis, and the addresses of its servers."""
+"""The names of the keys in Redis, but for those of shared pictures (`ingest/`), and the addresses of its servers."""
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac

@@ -60,7 +60,7 @@ async def test_viewers_of_a_camera_that_stays_away_get_4503_and_their_slots_are_
         faulty = time.monotonic()
         assert await stream.ended(10) == 4503
         record(
-            f"camera {fault.value} (limit 4 s, read time-out 1 s): viewers told to go after", time.monotonic() - faulty
+            f"camera {fault.value} (limit 4 s, read timeout 1 s): viewers told to go after", time.monotonic() - faulty
         )
         assert stream.last("error")["reason"] == "camera_lost"
     await eventually(lambda: in_use(session) == 0)

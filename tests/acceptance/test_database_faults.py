@@ -122,14 +122,14 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         await running.live()
         database.pause()
         started = time.monotonic()
-        newcomers = [Stream(session, id) for _ in range(10)]
-        for newcomer in newcomers:
-            await newcomer.__aenter__()
+        new_viewers = [Stream(session, id) for _ in range(10)]
+        for new_viewer in new_viewers:
+            await new_viewer.__aenter__()
         assert time.monotonic() - started < 2, "accepted at once"
-        for newcomer in newcomers:
-            assert await newcomer.ended() == 4503
-            assert newcomer.last("error")["message"] == "Your log-in cannot be checked right now."
-            assert newcomer.closed - newcomer.opened < IN_TIME
+        for new_viewer in new_viewers:
+            assert await new_viewer.ended() == 4503
+            assert new_viewer.last("error")["message"] == "Your log-in cannot be checked right now."
+            assert new_viewer.closed - new_viewer.opened < IN_TIME
         longest = 0.0
         while time.monotonic() - started < 25:  # two checks of session and camera, and some pages
             count, before = running.count, time.monotonic()
@@ -142,8 +142,8 @@ async def test_handshakes_are_told_in_time_and_running_streams_go_on(
         assert running.close_code is None
         database.resume()
         await eventually(lambda: timed(session, "/readyz")[1] == 200)
-        async with Stream(session, id) as newcomer:
-            await newcomer.live()
+        async with Stream(session, id) as new_viewer:
+            await new_viewer.live()
 
 
 async def test_viewers_share_one_connection_and_pages_leave_none_open(hanging: Site, camera: SimulatedCamera) -> None:

@@ -26,7 +26,7 @@ def is_ready(base: str) -> bool:
 
 @contextmanager
 def running(folder: Path, cameras: int) -> Iterator[str]:
-    """Runs it. Yields the server's URL, without a path. What it prints goes to `printed.txt` in `folder`."""
+    """Runs it. Yields the server's URL, without a path. Its output goes to `printed.txt` in `folder`."""
     port = free_port()
     command = [sys.executable, "manage.py", "demo", "--cameras", str(cameras), "--port", str(port)]
     process = Process(command, environment_of(folder), folder / "printed.txt")

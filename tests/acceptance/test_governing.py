@@ -106,8 +106,8 @@ async def test_a_lowered_limit_is_in_force_on_every_worker_and_cuts_nobody(
             await stream.until(partial(_has_more, count + 5))
         changed = await asyncio.to_thread(change, installation, max_concurrent=None)
         await eventually(lambda: gate_of(admin)["limit"] == 10, 5 - (time.monotonic() - changed))
-        async with Stream(sessions[1], id) as newcomer:
-            await newcomer.live()
+        async with Stream(sessions[1], id) as new_viewer:
+            await new_viewer.live()
 
 
 async def test_a_slot_that_is_reserved_is_available_to_its_group_alone(

@@ -1,4 +1,4 @@
-"""Grants: a hidden camera comes out nowhere, and streams end with the grant."""
+"""Grants: a hidden camera is named nowhere, and streams end with the grant."""
 
 import asyncio
 import json

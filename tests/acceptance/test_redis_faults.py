@@ -190,7 +190,7 @@ async def test_a_log_in_does_not_hang_on_a_silent_redis(watched: Watched) -> Non
     watched.redis.process.signal(signal.SIGCONT)
 
 
-async def test_after_a_flushall_holders_re_enter_before_any_newcomer(watched: Watched) -> None:
+async def test_after_a_flushall_holders_re_enter_before_any_new_viewer(watched: Watched) -> None:
     with redis.Redis(unix_socket_path=str(watched.redis.socket)) as client:
         client.flushall()
     await watched.still_full()

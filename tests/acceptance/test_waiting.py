@@ -59,7 +59,7 @@ def camera_id(installation: Site, camera: SimulatedCamera) -> str:
 
 
 @pytest.mark.timing("measures a slot that is handed on within a second")
-async def test_the_next_in_line_has_a_picture_within_a_second_and_newcomers_do_not_overtake(
+async def test_the_next_in_line_has_a_picture_within_a_second_and_new_viewers_do_not_overtake(
     workers: list[Worker], camera_id: str
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -71,12 +71,12 @@ async def test_the_next_in_line_has_a_picture_within_a_second_and_newcomers_do_n
         assert [place(stream) for stream in line] == [(1, 1), (2, 2), (3, 3)]
         await line[0].until(lambda stream: place(stream) == (1, 3))
         for stream, next in zip(watching, line, strict=False):
-            newcomers = asyncio.gather(*(house.wait(number) for number in range(10)))
+            new_viewers = asyncio.gather(*(house.wait(number) for number in range(10)))
             left = time.monotonic()
             await stream.close()
             await next.live(1)
             assert time.monotonic() - left < 1
-            assert not any(one.count for one in [*line[line.index(next) + 1 :], *await newcomers])
+            assert not any(one.count for one in [*line[line.index(next) + 1 :], *await new_viewers])
 
 
 @pytest.mark.timing("measures when a lease ends")

@@ -14,7 +14,7 @@ def line(viewer: str, joined: float, admitted: float, kind: str = "ordinary", wo
     ]
 
 
-def newcomer(viewer: str, asked: float, admitted: float) -> list[Event]:
+def new_viewer(viewer: str, asked: float, admitted: float) -> list[Event]:
     return [Event("asks", asked, viewer, "1", reason="ordinary"), Event("live", admitted, viewer, "1")]
 
 
@@ -25,7 +25,7 @@ def test_a_line_in_order_is_accepted_with_its_figures() -> None:
     assert (turns.joined, turns.admitted, turns.longest, turns.excused) == (3, 2, 17, 0)
 
 
-@pytest.mark.parametrize("later", [line("b", 3, 10), newcomer("b", 3, 10)])
+@pytest.mark.parametrize("later", [line("b", 3, 10), new_viewer("b", 3, 10)])
 def test_whoever_came_later_and_was_admitted_before_is_found(later: list[Event]) -> None:
     turns = check_turns([*line("a", 1, 20), *later])
     assert turns.violations == [

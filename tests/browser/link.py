@@ -15,7 +15,7 @@ BUFFER = 8192  # bytes that each end of the link holds
 
 
 class Link(TcpProxy):
-    """Forwards to a port of loopback. `rate` limits all connections together, in bytes/s towards the browser."""
+    """Forwards to a port of loopback. `rate` limits all connections together, in bytes/s toward the browser."""
 
     def __init__(self, target: int) -> None:
         self.rate = 0.0  # 0: unlimited

@@ -85,7 +85,7 @@ def test_four_cameras_move_within_seconds_and_hold_four_slots(wall: Page, gate: 
         expect(tile).to_contain_text("Live")
 
 
-def test_two_slots_show_two_streams_and_two_labelled_stills_that_become_live_by_themselves(
+def test_two_slots_show_two_streams_and_two_labeled_stills_that_become_live_by_themselves(
     two_slots: Session, wall: Page, gate: Gate
 ) -> None:
     are_live(wall, 2)

@@ -51,7 +51,7 @@ test("without Redis nothing is known, and that is the alarm", () => {
   assert.match(alarmWords(gate({ in_use: null, mbps: 0, state: "unavailable", cause })), /^Redis is full \(OOM\): /);
 });
 
-test("the alarm goes by what newcomers are admitted by", () => {
+test("the alarm goes by what new viewers are admitted by", () => {
   assert.equal(alarmWords(gate({ mbps: 8, counted_mbps: 18, max_mbps: 20 })), "Above 90 % of the bandwidth");
   assert.equal(countedWords(gate({ counted_mbps: 18, max_mbps: 20 })), "18.0 Mbit/s reserved for current viewers");
   assert.equal(countedWords(gate({ counted_mbps: 18 })), "");

@@ -1,4 +1,4 @@
-"""The end of a worker by a signal. What a worker does then is tested in tests/acceptance."""
+"""The end of a worker by a signal. tests/acceptance tests what a worker does then."""
 
 import signal
 from collections.abc import Iterator

@@ -160,8 +160,8 @@ async def test_a_change_of_the_codec_is_followed_and_no_old_gop_is_preloaded(hub
         camera.change_codec("h265")
         frame = await of_format(feed, Format.JPEG, 10)
         assert frame.epoch == 1
-        async with hub.feed("1", source, "original", BOTH) as newcomer:
-            assert (await take(newcomer, 1))[0].format is Format.JPEG
+        async with hub.feed("1", source, "original", BOTH) as new_viewer:
+            assert (await take(new_viewer, 1))[0].format is Format.JPEG
         camera.change_codec("h264", 160, 96)
         frame = await of_format(feed, Format.H264, 10)
         assert (frame.epoch, bool(frame.flags & Flag.KEY)) == (2, True)

@@ -24,7 +24,7 @@ const PROFILE_BYTES = 12;
 const MOST_PICTURES = 16; // in a set of reference pictures
 
 /**
- * Reads the set before the first slice. What is missing or cannot be read counts as unspecified.
+ * Reads the set before the first slice. A value that is missing or cannot be read counts as unspecified.
  * @param {Uint8Array} keyframe in Annex B
  * @returns {Description}
  */

@@ -18,7 +18,7 @@ export const HD_LINES = 720;
  */
 
 /**
- * Reads the sequence parameter set before the first slice. What is missing or cannot be read counts as unspecified.
+ * Reads the sequence parameter set before the first slice. A value that is missing or cannot be read counts as unspecified.
  * @param {Uint8Array} keyframe in Annex B
  * @returns {Description}
  */

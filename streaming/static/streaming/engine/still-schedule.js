@@ -3,7 +3,7 @@ import { State } from "./states.js";
 /** @import { Stills } from "./stills.js" */
 
 const UNAVAILABLE_INTERVAL = 2_000; // ms
-const WAITING_INTERVAL = 5_000; // ms: in a full house the bandwidth belongs to the streams
+const WAITING_INTERVAL = 5_000; // ms: while all slots are in use, the bandwidth belongs to the streams
 
 /** Fetches stills while there is no live picture, as often as the state of the viewing needs. */
 export class StillSchedule {

@@ -15,13 +15,13 @@ import { Zoom } from "./zoom.js";
 /** @import { Openings } from "../engine/openings.js" */
 /** @import { Camera, Gate } from "../shared/protocol.js" */
 /** @import { Choice } from "./quality-choice.js" */
-/** @import { House } from "./status-panel.js" */
+/** @import { ServerUse } from "./status-panel.js" */
 /** @import { Viewing } from "./viewing.js" */
 
 /** @type {Record<string, Choice>} */
 const QUALITY_KEYS = { 1: "low", 2: "medium", 3: "high", 4: "original", 5: "sub", a: AUTO };
 
-/** @type {House} */
+/** @type {ServerUse} */
 const UNKNOWN = Object.freeze({ slotFree: false, waiting: null });
 
 /** Connects a viewing with the parts of its element: picture, words and controls. */
@@ -40,8 +40,8 @@ export class Player {
   #showing;
   /** @type {Gate | null} */
   #gate = null;
-  /** @type {House} */
-  #house = UNKNOWN;
+  /** @type {ServerUse} */
+  #serverUse = UNKNOWN;
 
   /** @param {HTMLElement} element with the markup of templates/streaming/_viewer.html */
   constructor(element) {
@@ -134,10 +134,10 @@ export class Player {
     this.#gate = gate;
     this.#status.noteBlock(blocked);
     const free = gate?.state === "open" && (gate.available ?? 0) > 0;
-    const before = this.#house;
-    this.#house = { slotFree: free, waiting: gate?.waiting ?? null };
+    const before = this.#serverUse;
+    this.#serverUse = { slotFree: free, waiting: gate?.waiting ?? null };
     if (this.#viewing && free !== before.slotFree) this.#render(this.#viewing);
-    else if (this.#viewing && this.#house.waiting !== before.waiting) this.#status.show(this.#viewing.viewer, this.#house);
+    else if (this.#viewing && this.#serverUse.waiting !== before.waiting) this.#status.show(this.#viewing.viewer, this.#serverUse);
   }
 
   /** @param {string} key @returns {boolean} whether the key has a meaning here */
@@ -171,7 +171,7 @@ export class Player {
   /** @param {Viewing} viewing */
   #refresh(viewing) {
     this.#menu.showLabels(viewing);
-    this.#status.tick(viewing.viewer, this.#house);
+    this.#status.tick(viewing.viewer, this.#serverUse);
     this.#figures.render();
     if (viewing.viewer.status.state !== State.LIVE) this.#drawInPicture();
   }
@@ -186,8 +186,8 @@ export class Player {
     if (quality && quality !== dataset.quality) dataset.quality = quality;
     this.#menu.showQuality(quality);
     if (entered && status.state !== State.LIVE && status.state !== State.STALE) viewing.restart();
-    if (refused) this.#house = UNKNOWN; // the refusal is newer
-    this.#status.show(viewing.viewer, this.#house);
+    if (refused) this.#serverUse = UNKNOWN; // the refusal is newer
+    this.#status.show(viewing.viewer, this.#serverUse);
     this.#status.showAge(viewing.viewer);
     this.#drawInPicture();
     this.#status.announce();

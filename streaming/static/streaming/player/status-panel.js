@@ -10,7 +10,7 @@ import { FREE, notice, pictureAge, stateWords } from "./texts.js";
 
 /**
  * How full the server is, for a refused viewer.
- * @typedef {object} House
+ * @typedef {object} ServerUse
  * @property {boolean} slotFree whether they are offered a free slot
  * @property {number | null} waiting viewers in line; null: not known since the refusal
  */
@@ -65,12 +65,12 @@ export class StatusPanel {
     this.#noticeRetry.addEventListener("click", onRetry);
   }
 
-  /** @param {Viewer} viewer @param {House} house what a refused viewer is told */
-  show(viewer, house) {
+  /** @param {Viewer} viewer @param {ServerUse} serverUse what a refused viewer is told */
+  show(viewer, serverUse) {
     const status = this.#block.correct(viewer.status);
     const question = questionNotice(status.state, viewer.line.answerBy);
     const preempted = preemptionNotice(status.state, viewer.line.endsAt);
-    const shown = question ?? preempted ?? notice(status, house.slotFree, house.waiting);
+    const shown = question ?? preempted ?? notice(status, serverUse.slotFree, serverUse.waiting);
     const focused = this.#focused;
     this.#words = shown ? (shown.spoken ?? `${shown.title}. ${shown.text}`.trim()) : stateWords(status);
     this.#isPlace = status.state === State.WAITING;
@@ -109,12 +109,12 @@ export class StatusPanel {
    * Shows what changes with time: the age of the picture, how long a block lasts, for how long a viewer has been waiting,
    * and for how long they may answer.
    * @param {Viewer} viewer
-   * @param {House} house
+   * @param {ServerUse} serverUse
    */
-  tick(viewer, house) {
+  tick(viewer, serverUse) {
     const { state, until } = this.#block.correct(viewer.status);
     const blocked = state === State.CLOSED && until !== null;
-    if (this.#isPlace || viewer.line.answerBy || viewer.line.endsAt || blocked) this.show(viewer, house);
+    if (this.#isPlace || viewer.line.answerBy || viewer.line.endsAt || blocked) this.show(viewer, serverUse);
     if (this.#isPlace || (blocked && until <= Date.now())) this.announce();
     this.showAge(viewer);
   }

@@ -1,4 +1,4 @@
-/** The page of a wall on a display, where nobody is. */
+/** The page of a wall on a display, which nobody operates. */
 
 import { askForHead } from "../shared/http.js";
 import { Cycle } from "./cycle.js";
@@ -9,7 +9,7 @@ const TOUCHED = 60_000; // ms after which an enlarged tile becomes small again
 const POINTER = 3_000; // ms for which the pointer is seen
 const TOUCHES = ["keydown", "pointerdown", "pointermove"];
 
-/** Keeps the page right for days: reloads it when the wall or the display's access changes, and opens what has ended. */
+/** Keeps the page up to date for days: reloads it when the wall or the display's access changes, and opens what has ended. */
 class Kiosk {
   #wall;
   #version;
