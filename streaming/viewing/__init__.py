@@ -10,5 +10,5 @@ camera is lost, and ends the viewing if it stays lost. `stream_switch.py` change
 counts frames and bandwidth. `protocol.py` has the messages, close codes and the frame header.
 
 While others wait for a slot, `looks.py` runs what makes room: `idle.py`, `wall_yields.py` and `preemption.py`. With
-`resume_tokens.py`, a viewer takes back their slot after a lost connection. This package never counts slots itself.
+`resume_tokens.py`, a viewer takes back their slot after a lost connection. Only the package `gate` counts slots.
 """
