@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,24 +50,19 @@ def run_pytest(folder: Path, arguments: list[str]) -> int:
     return run.returncode
 
 
-def files_in(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def files_in(folder: Path, skipped: Collection[str] = ()) -> Iterator[Path]:
+    """The files in a folder, without those in the folders with a name in `skipped`."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = set(folders).difference(skipped)
+        yield from (path for name in names if (path := Path(parent, name)).is_file() and not path.is_symlink())
 
 
-def written_since(began: float) -> Iterator[Path]:
-    """The files of the working directory that were written after `began` (Unix seconds)."""
-    for folder, folders, names in os.walk("."):
-        folders[:] = [name for name in folders if name not in FOREIGN]
-        for path in (Path(folder, name) for name in names):
-            if path.is_file() and not path.is_symlink() and path.lstat().st_mtime >= began:
+def leaks_in(files: Iterable[Path], began: float) -> Iterator[Path]:
+    """The files that contain a camera's password, and were written after `began` (Unix seconds)."""
+    for path in files:
+        with suppress(FileNotFoundError):  # of another program, such as a server that runs in the working directory
+            if path.stat().st_mtime >= began and CAMERA_PASSWORD.encode() in path.read_bytes():
                 yield path
-
-
-def has_password(path: Path) -> bool:
-    try:
-        return CAMERA_PASSWORD.encode() in path.read_bytes()
-    except FileNotFoundError:  # of another program, such as a server that runs in the working directory
-        return False
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +70,7 @@ def main(arguments: list[str]) -> int:
     folder.chmod(0o711)  # PostgreSQL runs as another user
     began = time.time()
     status = run_pytest(folder, arguments)
-    leaks = [path for path in (*files_in(folder), *written_since(began)) if has_password(path)]
+    leaks = [*leaks_in(files_in(folder), 0), *leaks_in(files_in(Path.cwd(), FOREIGN), began)]
     for path in leaks:
         sys.stdout.write(f"LEAKED: a camera's password is in {path}\n")
     if leaks or status:
