@@ -43,7 +43,8 @@ def gray(picture: Any) -> Any:
 
 def ages(records: Iterable[Record], window: Window, drawn: dict[float, float]) -> list[float]:
     """Returns the milliseconds from the camera's drawing to the viewer's socket of each picture that arrived in
-    `window`. `records`: of all viewers of one camera and quality. `drawn`: what `drawn_at` returned for one of them.
+    `window` and is in `drawn`. `records`: of all viewers of one camera and quality. `drawn`: what `drawn_at` returned
+    for one of them.
     """
     return [
         arrival.at * 1000 - drawn[arrival.read_at] for arrival in _within(records, window) if arrival.read_at in drawn

@@ -1,4 +1,4 @@
-"""What all scripts for screenshots share: an installation with simulated cameras, Chromium, and how a page is shot."""
+"""For all scripts that make screenshots: an installation with simulated cameras, Chromium, and the file of a page."""
 
 import tempfile
 from collections.abc import Iterator

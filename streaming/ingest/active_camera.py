@@ -51,7 +51,7 @@ class Feed:
         self.mailbox = Mailbox()
         self.condition = camera.condition
         self._changed = asyncio.Event()
-        self.noticed = asyncio.Event()  # the stream's condition or shape has changed; whoever waits clears it
+        self.noticed = asyncio.Event()  # set when the stream's condition or shape changes; its waiter clears it
 
     @property
     def format(self) -> Format:

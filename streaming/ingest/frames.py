@@ -65,8 +65,8 @@ class Mailbox:
         self._deliver = delivery
 
     def put(self, frame: Frame) -> None:
-        """Deliver a new frame by the callback of `deliver_to` if a task waits and no frame before it was dropped. Else,
-        or if the callback returns False, queue it. Drop it if frames that it needs are missing."""
+        """Deliver a new frame by the callback of `deliver_to` if a task waits and no frame was dropped since the last
+        `pop`. Else, or if the callback returns False, queue it. Drop it if frames that it needs are missing."""
         if self._frames and (frame.format is Format.JPEG or len(self._frames) >= self._most + self._backlog):
             self.clear()
         if self._needs_key and not frame.flags & Flag.KEY:

@@ -51,8 +51,8 @@ async def read_states(store: Store, workers: Mapping[str, Row]) -> dict[str, Row
     open.
 
     `workers`: worker id -> its last report. state: the best that a worker reports: "live", else "reconnecting", else
-    "connecting". viewers: how many viewers stream the camera, at all workers. frames_per_second: with how many a
-    worker reads the camera, of these the highest; 0.0 if unknown. Raises GateUnavailableError if Redis fails.
+    "connecting". viewers: how many viewers stream the camera, at all workers. frames_per_second: the rate at which
+    a worker reads the camera, the highest of all; 0.0 if unknown. Raises GateUnavailableError if Redis fails.
     """
     states: dict[str, Row] = {}
     rank = ("connecting", "reconnecting", "live")

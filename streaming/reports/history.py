@@ -150,9 +150,10 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
     streams at once. granted: admitted viewers. refused: those refused at the limit of streams. newcomers: granted +
     refused. refused_otherwise: refused for reasons that do not depend on `max_concurrent`; not among newcomers.
 
-    would_be_refused: of the newcomers. would_be_admitted: those of refused whom a limit below `max_concurrent` refused.
-    Each newcomer is compared with the streams of that time. A lower limit would have refused some of these, so
-    would_be_refused is an upper bound; with a higher one more would have run, so would_be_admitted is.
+    would_be_refused: how many of the newcomers the limit would have refused. would_be_admitted: how many of the refused
+    it would have admitted, because the limit at that time was lower. Each newcomer is compared with the streams of
+    that time. A lower limit would have refused some of these, so would_be_refused is an upper bound; with a higher one
+    more would have run, so would_be_admitted is.
     """
     recorded = _last(days)
     facts = recorded.aggregate(

@@ -1,6 +1,6 @@
 -- Includes gate/enter
--- Admit one lease to every limited set, or to none. A viewer who may wait gets a place in the line
--- where a limit would refuse them.
+-- Admit one lease to every limited set, or to none. A viewer who may wait gets a place in the line where a limit would refuse
+-- them.
 -- KEYS  1 generation, 2 details, 3 rates, 4 rates measured last, 5 totals, 6 the line, 7 the user's block,
 --       8.. the limited sets, the server's first
 -- ARGV  1 lease id, 2 lease in ms, 3 grace in ms, 4 latest time that Redis's clock may show now (0: unknown), 5 details (JSON),
@@ -23,7 +23,8 @@
 --         {'waits', generation, order, place in the line (from 1), and one of the two answers above without generation}
 --         {'line_full', generation, waiting}
 --         {'blocked', generation, ms, message}
---         {'recovering', generation, ms until new viewers are admitted, now in Unix ms}  a viewer who may wait has a place in the line, too
+--         {'recovering', generation, ms until new viewers are admitted, now in Unix ms}  a viewer who may wait has a place
+--                  in the line, too
 --         {'lost', generation}  the re-entry came after the grace
 -- Cost: O(sets * log leases), what `promote` gives to those who wait, and an INFO each 100 ms; with a budget that no report of
 --       the last seconds has recounted also O(leases of the server)
