@@ -1,9 +1,10 @@
 """The whole benchmark: runs each part in a program of its own, then fills docs/performance.md from the results.
 
-    .venv/bin/python -m bench            # 20 minutes at most, on a machine that does nothing else
-    .venv/bin/python -m bench --quick    # four minutes, into var/bench-quick: does everything run?
+    .venv/bin/python -m bench            # about 20 minutes, on a machine that does nothing else
+    .venv/bin/python -m bench --quick    # four minutes, only into var/bench-quick: does everything run?
 
-A part that fails or takes too long is reported and left out; the exit code is 1 then.
+A part is interrupted after `LIMIT` seconds. If a part fails or is interrupted, its rows so far stay in the results,
+and the exit code is 1.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""The cost of the gate, which admits streams: an admission against a bare INCR of Redis, and a viewer's wait for it.
+"""The cost of the gate, which admits streams: an admission beside a bare INCR of Redis, and a viewer's wait for it.
 
     .venv/bin/python -m bench.admission --rounds 2000
 
-All calls go from one process to its own Redis over a Unix socket, in turn, so that other load on the machine affects
-them equally. Compared are INCR through redis-py's client (as one would build a counter), INCR and an empty script on
-the gate's own connection, and the gate's acquire, which admits a stream. This process and Redis run on a core each, and
-then on the same core, because the time to wake up the other process differs more than anything else.
+The first part compares INCR through redis-py's client (as one would build a counter), INCR and an empty script on
+the gate's own connection, and the gate's acquire, which admits a stream. This process makes these calls in turn to
+its Redis over a Unix socket, so other load affects them equally. Both run on a core each, then on the same core,
+because the time to wake up the other process affects the figures most. The second part times viewers at a worker.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ RATE = Rate("bench:medium", 7_000)
 
 
 async def compare(url: str, rounds: int, cores: int, results: Results) -> None:
-    """Time an admission, INCR and an empty script in turn, `rounds` times. Adds rows to `results`. `cores`: on how many
-    this process and Redis run.
+    """Time an admission, INCR and an empty script in turn, `rounds` times. Adds rows (microseconds) to `results`,
+    without the first `HELD` rounds. The caller pins this process and Redis to `cores` cores; the rows just note it.
     """
     open_generation(url, 0)
     async with gate(url) as (store, ours):
@@ -124,8 +124,8 @@ async def _no_wait(seconds: float) -> None:
 
 
 async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> None:
-    """Time from a viewer's opening to their admission: TCP, handshake, session, permission, the query for the camera
-    and the gate. Each of `rounds` viewers leaves at once. Adds a row to `results`.
+    """Measure the time from a viewer's opening to their admission: TCP, handshake, session, permission, the query
+    for the camera and the gate. Each of `rounds` viewers leaves after a picture. Adds a row to `results`.
     """
     running = await (await StreamClient(serving.watch("low")).open()).picture()
     waits = []
@@ -139,7 +139,7 @@ async def seen_by_a_viewer(serving: Serving, rounds: int, results: Results) -> N
 
 @contextmanager
 def pinned(redis: int, cores: int) -> Iterator[None]:
-    """Pin this process and Redis (a process id) to one core, or to a core each, for the block. `cores`: 1 or 2."""
+    """Pin this process (for the block) and Redis (a process id; for good) to `cores` cores: 1, or 2, one each."""
     os.sched_setaffinity(0, CORES[:1])
     os.sched_setaffinity(redis, CORES[cores - 1 : cores])
     yield

@@ -1,7 +1,8 @@
 """A minimal ASGI application: it sends each WebSocket messages of equal size at a steady rate, and reads.
 
-The query has both: `bytes` of a message, and `rate`, messages/s. The cost of a message here is the cost of the server.
-The rest of the cost under the product is the product's.
+The query string has `bytes`, the size of a message, and `rate`, messages/s. The CPU time of a message is the cost
+of the ASGI server alone. If the product needs more for an equal message under the same server, the difference is
+the cost of the product's code.
 """
 
 import asyncio

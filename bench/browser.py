@@ -115,8 +115,8 @@ def read(url: str, parent: Connection) -> None:
 
 @contextmanager
 def beside(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
-    """Run `work` in a process of its own, with `arguments` and a pipe. The block begins when `work` sends that it is
-    live, and ends the process. Yields the other end of the pipe.
+    """Run `work` in a process of its own until the block ends, with `arguments` and one end of a pipe. Yields the
+    other end. The block begins with the first message from `work`. Raises AssertionError if none comes within 60 s.
     """
     here, there = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(*arguments, there), daemon=True)
@@ -185,8 +185,8 @@ def row(what: str, ages: list[float], **facts: object) -> Row:
 
 
 def measure_memory(browser: Browser, base: str, camera: str, quality: str, minutes: float) -> Iterator[Row]:
-    """Show `camera` (an id) for so many minutes. Yields a row for each of `KINDS` of memory: at the beginning, at the
-    end, growth.
+    """Show `camera` (an id) for so many minutes. Yields a row for each of `KINDS` of memory: the means of the first
+    and of the last minute (MB), and the growth (MB a minute, by linear regression).
     """
     with page_at(browser, base, Session(base).cookie, camera, quality) as page:
         time.sleep(SETTLE)

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.budget --viewers 30 --mbps 20
 
-Two workers, one camera, and viewers of every quality at both workers. The viewers come one after the other, stay, and
-ask for a better quality. Prints the largest rate that the page *System* shows, and the largest rate at the viewers over
-five seconds.
+Two workers, one camera, and viewers at `low`, `medium` and `original` at both workers. The viewers come one after
+the other and stay. Then all of them ask for `high`. Prints the largest rate that the page *System* shows, and the
+largest rate at the viewers over five seconds, Mbit/s.
 """
 
 import asyncio

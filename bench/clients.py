@@ -168,7 +168,7 @@ def take_frame(buffer: bytearray, *, whole: bool) -> tuple[int, bytes, int] | No
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """Returns a client's frame of 125 bytes at most. The protocol demands a mask; one of zeros changes nothing."""
+    """Returns a client's frame. `payload`: 125 bytes at most. The protocol demands a mask; zeros change nothing."""
     return bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload
 
 

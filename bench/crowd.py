@@ -59,8 +59,8 @@ class Crowd:
 
 
 def _run(pipe: Connection, watches: list[Watch]) -> None:
-    """Run viewers in this process, which is one of a Crowd. Sends through `pipe` "", or an error, when each has a
-    picture, and their records when the pipe gets a message.
+    """Run viewers in this process, which is one of a Crowd. Sends "" through `pipe` when each has a picture, and
+    their records when the pipe gets a message. If a viewer gets no picture, sends the error instead, and returns.
     """
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # the parent has died, or ends this process
         asyncio.run(_watch(pipe, watches))

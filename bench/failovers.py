@@ -95,8 +95,8 @@ def _ending(stream: Stream) -> str:
 
 
 def fail_over(sentinels: SentinelSet, how: str) -> float:
-    """Let Sentinel replace the Redis master that is killed, paused, or replaced on request (`how`: one of `WAYS`).
-    Returns the seconds until another server was the master. A server that was killed or paused runs again then.
+    """Kill or pause the Redis master, or ask Sentinel to replace it (`how`: one of `WAYS`). Returns the seconds
+    until another server was master. On return, a killed or paused server runs again, after `AWAY` s or more.
     """
     started, before = time.monotonic(), sentinels.master()
     if how == "requested":

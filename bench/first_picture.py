@@ -2,17 +2,18 @@
 
     .venv/bin/python -m bench.first_picture --repetitions 12
 
-A wait starts when the viewer opens its connection. It contains TCP, handshake, log-in, admission and the opening of a
-cold camera. It ends with the first picture that the player shows: not with one of the backlog (the GOP so far), which
-it only decodes. Each wait at the qualities `original` and `medium`:
+A wait starts when the viewer opens its connection. It contains TCP, handshake, the check of the session, admission
+and the opening of a cold camera (one without viewers). It ends when the first picture arrives that the player would
+show: not one of the backlog (the GOP so far), which the player only decodes. Each of these waits is measured at the
+qualities `original` and `medium`:
 
 - warm: another viewer watches the camera at the same quality;
 - warm, other quality: another viewer watches the camera at the other quality;
 - cold, key at once: the camera has no viewer and begins with a keyframe;
 - cold, key each second: the camera has no viewer at this worker, and sends keyframes once a second.
 
-The same run also measures how long a late viewer would wait for the next keyframe if it were not sent the current GOP,
-and how long OpenCV alone takes to open the cold cameras and to read once.
+The same run also measures how long a late viewer would wait for the next keyframe if it were not sent the current
+GOP, and how long OpenCV alone takes to open the cold cameras and to read once.
 """
 
 import asyncio

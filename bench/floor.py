@@ -1,10 +1,11 @@
-"""The lowest age that pictures can have: programs that only read the same camera beside the worker, and its bytes.
+"""The lowest age that pictures can have, at programs that only read the worker's camera; and the camera's bytes.
 
     .venv/bin/python -m bench.floor --viewers 20
 
-One run has viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read, ffmpeg's own, and a reader that
-ends pictures at RTP's marker bit. An age goes from the camera's drawing to the moment when the reader, or the viewer's
-socket, has the picture. The bytes that the camera sends are compared with those of a viewer.
+One run has viewers at `original`, OpenCV's raw read of the camera, OpenCV's usual read, ffmpeg's own, and a reader
+that ends pictures at RTP's marker bit. An age goes from the camera's drawing to the moment when the reader, or the
+viewer's socket, has the picture. The bytes that the camera sends to the worker are compared with those that a
+viewer gets.
 """
 
 import shutil

@@ -2,9 +2,9 @@
 
     GO2RTC=/path/to/go2rtc .venv/bin/python -m bench.freshness
 
-That reader ends each picture at RTP's marker bit. Without go2rtc's program its rows are left out. All figures are of
-the quality `original`. One run has for each rate of frames the reader, this product and go2rtc side by side, then the
-same camera with more and more viewers, then many small cameras at once.
+That reader ends each picture at RTP's marker bit. Without go2rtc's program its rows are left out. All figures are
+of the quality `original`. A run measures in turn: the ages side by side, for a camera of each of `RATES`; the first
+pictures of these cameras; the cost of the first camera with more and more viewers; the cost of many small cameras.
 """
 
 import asyncio
@@ -36,8 +36,9 @@ Programs = dict[str, Callable[[], Any]]  # name -> a context manager of a meter 
 
 
 def programs(installation: Place, cameras: Sequence[int], path: str) -> Programs:
-    """Returns the name of this product and of go2rtc -> a function that runs it for the cameras with these indexes: a
-    context manager of its meter and the request of a viewer for each camera. `path`: go2rtc's program.
+    """Returns `OURS` (this product) and `THEIRS` (go2rtc) -> a function that returns a context manager. It runs the
+    program for `cameras` (indexes), and yields its meter and the request of a viewer for each camera. `path`:
+    go2rtc's program. Without it, go2rtc's context manager raises NotInstalledError.
     """
 
     @contextmanager
@@ -91,8 +92,8 @@ async def cold(watch: Watch, repetitions: int) -> list[float]:
 
 
 def first_pictures(opened: Callable[[], Any], repetitions: int) -> Row:
-    """Returns a row with the milliseconds to the first picture of a camera without viewers: of the first opening, and
-    of later ones. `opened` runs the program.
+    """Returns a row with the milliseconds to the first picture of a camera without viewers: of the first opening,
+    and of later ones (median, 95th percentile). `opened`: a function of `programs` for one camera.
     """
     with opened() as (_, (watch,)):
         first, *others = asyncio.run(cold(watch, repetitions))

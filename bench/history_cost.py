@@ -2,9 +2,10 @@
 
     .venv/bin/python -m bench.history_cost --minutes 300
 
-A minute of history is one batch of 100 viewers (12 reasons and arrivals, 20 refusals) from Redis to SQLite on a disk,
-five polls that find nothing, and a sixtieth of an hour's purge. One worker does all of it, though workers share the
-writing in production. The cost for Redis is a figure of its own.
+A minute of history costs a write from Redis to SQLite on a disk (the counters of a minute with 100 viewers, and 20
+refusals), five polls that find nothing, and the purge of one minute. One worker does all of it, though workers
+share the writing in production. A report is what a worker sends to Redis each second. The cost for Redis is a
+figure of its own.
 """
 
 import asyncio

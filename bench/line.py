@@ -57,9 +57,9 @@ class Crowd:
         self._number, self._kept_at = 0, 0.0
 
     def slot(self, kind: int, user: int, camera: int, house: int = HOUSE, most: int = 100_000) -> Slot:
-        """Returns the request of a new viewer for a slot. `kind`: the limit that they will wait for, from OWN_USER to
-        ANYTHING; with BANDWIDTH the stream is larger. `user`, `camera`: numbers; `house`: the limit of all streams;
-        `most`: how many may be in line, 0: the viewer does not wait.
+        """Returns the request of a new viewer for a slot. With `kind` BANDWIDTH the stream is larger; all other
+        kinds are alike. `user`, `camera`: numbers; the viewer waits for their limits if all their slots are in use.
+        `house`: the limit of all streams; `most`: how many may be in line, 0: the viewer does not wait.
         """
         self._number += 1
         id = f"{self.names[self._number % WORKERS]}:{self._number:016}"

@@ -126,7 +126,8 @@ def install_relay(modules: Path) -> None:
 
 @contextmanager
 def program(command: list[str], log: Path, port: int, environment: dict[str, str] | None = None) -> Iterator[Meter]:
-    """Run a server while the block lasts, which begins when it listens on `port`. Yields the meter of its process."""
+    """Run a server while the block lasts, with `environment` added to this process's. Yields the meter of its
+    process. The block begins when the server listens on `port`. Raises AssertionError if that takes over 15 s."""
     process = Process(command, {**os.environ, **(environment or {})}, log)
     try:
         wait_until(lambda: listens(port), 15, f"{command[0]} listens; see {log}")

@@ -33,9 +33,10 @@ class Place:
 
     @contextmanager
     def worker(self, server: str = "daphne", application: str = MODULE) -> Iterator["Serving"]:
-        """Run one worker during the block. Its embedded Redis, if the settings name no other, has no other user and
-        ends with it. `server`: a key of FLAGS. `application`: the ASGI application, "module:name". The product is ready
-        when the block begins. Another application may not be, and gets no log-in.
+        """Run one worker during the block. Unless the settings name a Redis, it has an embedded one of its own,
+        which ends with it. `server`: a key of FLAGS. `application`: the ASGI application, "module:name". With the
+        product, the block begins when the worker is ready. With another application, it begins at once, without a
+        log-in.
         """
         worker = AnyWorker(server, application, self.site)
         try:

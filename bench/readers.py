@@ -1,8 +1,9 @@
-"""Programs that only read a camera, beside the worker. No worker can have pictures of a lower age than theirs.
+"""Programs that only read a camera, beside the worker. Only `marker` has each picture as early as is possible.
 
     .venv/bin/python -m bench.readers opencv rtsp://127.0.0.1:8554/camera
 
-Prints a line for each picture until SIGTERM: the times of its arrival and of its drawing, Unix milliseconds.
+Prints a line for each picture until SIGTERM: the times of its arrival and of its drawing, Unix milliseconds. The
+functions yield the arrival in Unix seconds, and the picture as an array, or None if it cannot be decoded.
 """
 
 import argparse

@@ -35,9 +35,9 @@ class NotInstalledError(Exception):
 
 
 class Results:
-    """The rows of one part (program of the benchmark), with the machine and the versions that they were measured on.
-    `folder` gets them as JSON, in `<part>.json`. At the end of the block the program exits with 1 if an attempt has
-    failed. That a program to measure is not installed is no failure.
+    """The rows of one part (program of the benchmark), with the machine and the versions that they were measured
+    on. They replace `<part>.json` in `folder`. At the end of the block the program exits with 1 if an attempt has
+    failed. An attempt whose program is not installed counts as left out, not as failed.
     """
 
     def __init__(self, part: str, folder: Path) -> None:
@@ -141,7 +141,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 
 def p50_p95(name: str, values: Sequence[float]) -> Row:
-    """Returns median and 95th percentile of `values` as entries `<name>_p50` and `<name>_p95`; None if there are no
-    values.
+    """Returns median and 95th percentile of `values` as entries `<name>_p50` and `<name>_p95`. Without values, both
+    entries are None.
     """
     return {f"{name}_p50": statistics.median(values) if values else None, f"{name}_p95": percentile(values, 95)}

@@ -1,10 +1,11 @@
-"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other addresses or disturb viewers?
+"""Rogue cameras beside healthy ones: do they crash a worker, fill its memory, reach other hosts or disturb viewers?
 
     .venv/bin/python -m bench.rogue --minutes 30
 
-Viewers and requests for stills repeat all modes (ways to misbehave) of `bench/rogue_camera.py`. Meanwhile others watch
-healthy cameras, and a probe opens a stream each second. Exit code 1 if one of these things happens. `--once` runs each
-mode a single time, `--modes` chooses some. With `--at-once 1` the memory of each mode is its own.
+Viewers and requests for stills repeat all modes (ways to misbehave) of `bench/rogue_camera.py`. Meanwhile others
+watch healthy cameras, and a probe opens a stream each second. Exit code 1 if a promise of `bench/rogue_findings.py`
+does not hold. `--once` runs each mode a single time, `--modes` chooses some. `--at-once 1` runs one mode at a time
+and requests no stills. Only then does the memory printed for a mode exclude that of other modes.
 """
 
 import argparse

@@ -29,7 +29,7 @@ def modes() -> list[str]:
 
 class RogueCamera:
     """A misbehaving camera, which runs in a process of its own while the block lasts. It sends at most about `most`
-    bytes on a connection, and `rate` bytes/s on all of them.
+    bytes on a connection, and `rate` bytes/s on all of them. RTSP pictures at their frame rate are not limited.
     """
 
     def __init__(self, most: int, rate: float) -> None:

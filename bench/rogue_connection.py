@@ -1,5 +1,5 @@
-"""A rogue (misbehaving) camera's side of a connection. The bytes of a connection, and the bytes a second of all, are
-bounded.
+"""A rogue (misbehaving) camera's side of a connection. `send_all` limits the bytes of each connection, and the
+bytes/s of all connections together. `send` limits nothing.
 """
 
 import socket
@@ -25,8 +25,8 @@ class Throttle:
 
 
 class RogueConnection:
-    """A rogue (misbehaving) camera's side of a connection. `send_all` sends `most` bytes and then stays silent. The
-    methods raise OSError after the other side has hung up.
+    """A rogue (misbehaving) camera's side of a connection. After about `most` bytes on it, `send_all` stays silent.
+    The methods raise OSError after the other side has hung up. Only `request` returns b"" after an orderly close.
     """
 
     def __init__(self, connection: socket.socket, throttle: Throttle, most: int) -> None:
@@ -34,8 +34,9 @@ class RogueConnection:
         self.sent = 0
 
     def request(self) -> bytes:
-        """Returns the lines of the next request, or b"" if the other side has ended the connection. Interleaved RTP and
-        RTCP packets before it are dropped.
+        """Returns the lines of the next request, or b"" if the other side has ended the connection. Interleaved RTP
+        and RTCP packets before the request are dropped up to the last "$": the rest of a packet may precede the
+        lines.
         """
         data = b""
         while b"\r\n\r\n" not in data:

@@ -1,4 +1,4 @@
-"""The RTSP of a rogue camera, which misbehaves on purpose: correct, except for the answer that its mode changes."""
+"""The RTSP of a rogue (misbehaving) camera: correct, except for the answer or pictures that its mode changes."""
 
 import base64
 import re

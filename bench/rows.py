@@ -25,7 +25,7 @@ def row(parts: Parts, part: str, **wanted: object) -> Row:
 
 
 def with_busy(found: Row) -> Row:
-    """Returns a row of the part `browser` with the load of the machine under the names of the other parts: `busy`,
-    percent of all cores, and `full`, whether that is too much.
+    """Returns `found`, a row of the part `browser`, with the machine's load in the two entries that rows of other
+    parts have: `busy`, percent of all cores, and `full`, whether that is at least FULL.
     """
     return {**found, "busy": found["machine_busy"], "full": found["machine_busy"] >= FULL}

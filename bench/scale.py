@@ -2,12 +2,13 @@
 
     .venv/bin/python -m bench.scale --workers 1000 --viewers 100
 
-The workers' calls go through the product's own classes, one worker after the other: reports of their streams, renewals
-of the viewers' leases, and readings of the streams in use. Redis's scripts read a clock that this program sets, so a
-round of all workers is one second for them, however long it takes. The figure is the processor time of Redis (user and
-system, by the kernel's accounting). Each worker watches 32 of the cameras, each viewing sends at another rate each
-second, and a page at each worker asks for the usage as often as the worker reads it. Admissions are timed one by one,
-with and without a bandwidth budget.
+The workers' calls go through the product's own classes, one worker after the other: reports of their streams,
+renewals of the viewers' leases, and readings of the slots in use and of the cameras' states. Meanwhile Redis's
+scripts read a clock that this program sets. So for them a round of all workers lasts the usual interval between two
+such calls. The figure is the processor time of Redis (user and system, by the kernel's accounting). Each worker
+watches 32 of the cameras, and each viewing sends at another rate each second. The readings are as frequent as a
+worker's cache allows, as if a page always asked. Then admissions are timed, one by one and in a rush of new
+viewers, each with and without a bandwidth budget.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ MOST = 0.6  # of a Redis core, for reports, renewals and readings
 SLOWER = 1.5  # times the acquire at ten leases
 NEW_VIEWERS, IN_TIME = 500, 0.25  # of one second; seconds, 99 %
 
-# What Redis spends on a second.
+# The CPU time of Redis for each second.
 
 
 async def rounds(crew: Sequence[Worker], number: int, interval: float) -> AsyncIterator[Worker]:
@@ -86,7 +86,7 @@ async def measure_load(crew: Sequence[Worker], meter: Meter, results: Results) -
 
 
 def slowest(took: Sequence[float]) -> dict[str, float | None]:
-    """Returns median and 99th percentile in milliseconds, of times in seconds."""
+    """Returns median and 99th percentile of `took`, seconds, as `ms_p50` and `ms_p99`, milliseconds; 0 if empty."""
     return {"ms_p50": (percentile(took, 50) or 0) * 1000, "ms_p99": (percentile(took, 99) or 0) * 1000}
 
 

@@ -85,8 +85,9 @@ def stopping(server: str, times: int, results: Results) -> None:
 
 
 async def _stop(serving: Serving) -> tuple[str, float]:
-    """Send SIGTERM to the worker while a viewer watches. Returns the reason that the viewer gets, and the seconds until
-    the process ends. Raises TimeoutError if the viewer, TimeoutExpired if the process does not end in time.
+    """Send SIGTERM to the worker while a viewer watches. Returns the reason that the viewer gets, and the seconds
+    until the process ends. Raises TimeoutError if the viewer's connection does not end in time, and TimeoutExpired
+    if the process does not.
     """
     viewer = await (await StreamClient(serving.watch("original")).open()).picture()
     process, started = serving.worker.process, time.monotonic()

@@ -64,7 +64,7 @@ class Worker:
         self._seconds = 0.0
 
     def new_viewer(self, number: int, policy: Policy) -> Slot:
-        """Returns the request of a new viewer, with a number of their own, for a slot (the right to stream)."""
+        """Returns a new viewer's slot (right to stream), not granted yet. `number`: unique at this worker."""
         camera = self._cameras[number % len(self._cameras)]
         of_worker = f"{self.name}:{number:016}"
         holder = Holder(of_worker, f"Camera {camera[-4:]}", camera, "medium", of_worker, time.time() * 1000, of_worker)

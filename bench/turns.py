@@ -7,10 +7,10 @@ Besides the events of `bench.history`:
     quits     the viewer left the line without a slot: by their own will, or because the connection ended
     mended    the fault of this worker is over
 
-Whoever asked after another viewer of the class had joined must not be admitted while that one waits. This holds for
-viewers who do not wait, too. All times are seen from outside. So if two admissions are at most TOLERANCE
-apart, either may have been the first. A viewer whose worker was paused or killed may be overtaken: the worker does not
-renew their place then, and does not take a slot for them.
+A viewer overtakes another of the same class who joined the line before the viewer asked, and still waits when the
+viewer is admitted. Viewers who do not wait count as "ordinary". All times are seen from outside. So if two
+admissions are at most TOLERANCE apart, either may have been the first. A viewer whose worker was paused, killed or
+ended may be overtaken: the worker does not renew their place then, and does not take a slot for them.
 """
 
 from collections import defaultdict

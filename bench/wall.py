@@ -132,7 +132,7 @@ def wall_of(browser: Browser, count: int, width: int, height: int, fps: int, bit
 
 
 def measure_openings(wall: Wall, results: Results) -> list[str]:
-    """Measure how fast the page opens cameras, and admissions. Returns a complaint for each target that is missed."""
+    """Open the page, time admissions and count openings per second. Returns a complaint for each missed target."""
     seen: list[float] = []
     wall.open()
 
@@ -165,7 +165,7 @@ def measure_openings(wall: Wall, results: Results) -> list[str]:
 
 
 def most_at_once(times: Sequence[float]) -> int:
-    """Returns the most openings in any second less `JITTER`. `times`: of the openings, seconds."""
+    """Returns the most openings within `1 - JITTER` seconds. `times`: of the openings, seconds, at least one."""
     return max(sum(start <= other < start + 1 - JITTER for other in times) for start in times)
 
 
@@ -223,13 +223,13 @@ def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str
 
 
 def machine() -> Row:
-    """Returns the load of the machine since psutil was last asked for it."""
+    """Returns the load since psutil was last asked: `busy`, percent of all cores; `full`, whether it is >= FULL."""
     busy = psutil.cpu_percent()
     return {"busy": busy, "full": busy >= FULL}
 
 
 def too_slow(rates: dict[str, float], when: str) -> list[str]:
-    """Returns a complaint if tiles have less than `FPS` frames/s, else []. `when`: words at its end."""
+    """Returns a complaint if tiles are below `FPS` frames/s, else []. `when`: words in it, with a leading space."""
     slow = [rate for rate in rates.values() if rate < FPS]
     return [f"{len(slow)} tiles have less than {FPS:g} frames/s{when}, the slowest {min(slow):.1f}"] if slow else []
 

@@ -24,8 +24,8 @@ def in_own_order(user: User | AnonymousUser, cameras: Iterable[Camera]) -> list[
 
 
 def groups_of(cameras: Iterable[Camera]) -> list[dict[str, Any]]:
-    """Returns the camera groups that have any of `cameras`, by name, each with `id`, `name` and `cameras`: the ids of
-    its members among the given ones.
+    """Returns the camera groups that have any of `cameras`, sorted by name. Each is a dict with `id`, `name` and
+    `cameras`: the ids (UUID) of those of the given cameras that are in the group.
     """
     members: dict[int, list[UUID]] = {}
     shown = {camera.pk for camera in cameras}

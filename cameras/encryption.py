@@ -1,7 +1,7 @@
-"""Encrypts what is stored secretly with keys derived from the setting `CAMERA_KEY`: camera passwords, secrets of
-second factors, and a file between the two steps of an import.
+"""Encrypts secrets with keys derived from the setting `CAMERA_KEY`: camera passwords, secrets of second factors,
+and the file that a browser keeps between the two steps of an import.
 
-`CAMERA_KEY` holds one key or several, newest first, separated by commas. The first key encrypts; all keys decrypt.
+`CAMERA_KEY` holds one or more keys, newest first, separated by commas. The first encrypts; all of them decrypt.
 """
 
 import base64

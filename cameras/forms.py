@@ -1,4 +1,5 @@
-"""The forms for a camera, of the API and the import, and of the administration, where addresses may have a password."""
+"""`CameraForm` validates a camera for the API and the import. `PastedCameraForm` does so for the Django admin, and
+takes addresses with user name and password, too."""
 
 import contextlib
 import copy

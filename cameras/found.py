@@ -125,8 +125,8 @@ def _named(answer: Answer, told: list[Channel]) -> list[tuple[str, Channel]]:
 
 
 def _likeness(name: str, channel: Channel, stored: list[Camera]) -> str:
-    """Returns why a found channel (video source) is not added: one of the `stored` cameras has its address or its name.
-    "": none has. So a device that calls itself by a camera's name does not change that camera.
+    """Returns why not to add a found channel (video source): one of the `stored` cameras has its address, or has
+    `name`. Returns "" if none has. Without this check, an import would change the stored camera of that name.
     """
     for camera in stored:
         if camera.stream_url == channel.stream_url:

@@ -160,8 +160,8 @@ class GroupCameras(Group):
 
 
 class CameraGroup(models.Model):
-    """Cameras that belong together, such as those of a building. The pages of cameras and of walls can show one group
-    only. A group gives nobody access.
+    """Cameras that belong together, such as those of a building. People can filter the page of cameras, and walls,
+    by group. A group gives nobody access.
     """
 
     name = models.CharField(max_length=100, unique=True)

@@ -1,8 +1,8 @@
 """Asks an ONVIF device for the addresses of its streams. The only module that uses the library onvif-zeep-async.
 
-The device is not trusted. Requests go only to the scheme, host and port of the address that the caller gives: redirects
-and a media service at another place are refused. Each response is limited in size, and a device in the time of all its
-responses.
+The device is not trusted. Requests go only to the scheme, host and port of the address that the caller gives:
+redirects and a media service at another place are refused. The size of each response is limited, and so is the time
+of all requests to a device together.
 """
 
 import asyncio
@@ -81,9 +81,10 @@ class Channel:
 
 
 async def channels(url: str, username: str, password: str, seconds: float = SECONDS) -> list[Channel]:
-    """Returns the video sources, at most MAX_CHANNELS, of the device whose ONVIF address is `url`. An empty `username`:
-    asks without a login. A source without a usable address has a `problem`. Raises DeviceError if the device refuses
-    the login, cannot be reached or read, has no video, or takes longer than `seconds`.
+    """Returns the video sources, at most MAX_CHANNELS, of the device whose ONVIF address is `url`. An empty
+    `username`: asks without a login. A source without a usable address has a `problem`. Raises DeviceError if the
+    device refuses the login or answers a necessary request with a SOAP fault, even for one source only. Also raises
+    it if the device cannot be reached or read, has no video, or takes longer than `seconds`.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=False),  # as everywhere, certificates of cameras are not checked

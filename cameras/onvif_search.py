@@ -42,9 +42,9 @@ OTHER_ADDRESS = "It says that it is at another address than the one it answers f
 
 @dataclass(frozen=True)
 class Answer:
-    """A device that answered the search. `host`: its IP address, or a host name that cannot be resolved. `url`: ONVIF
-    address of the device, which is at `host`, or "" if there is a `problem`: why the device cannot be asked. `name`:
-    what the device calls itself, or "".
+    """A device to ask: it answered the search, or its address was entered (`found.at`). `host`: its IP address, or
+    an entered host name that cannot be resolved. `problem`: why the device cannot be asked, or "". `url`: its ONVIF
+    address, which is at `host`, or "" if there is a `problem`. `name`: what the device calls itself, or "".
     """
 
     host: str

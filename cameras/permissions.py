@@ -1,9 +1,10 @@
-"""Tells what a user may do with cameras. `may_watch` decides who may watch a camera. `Camera.objects.visible_to` has
-the rule of grants: once any exists, a camera is hidden from users without a grant for it.
+"""Tells what a user may do with cameras. `may_watch` decides who may watch a camera. `Camera.objects.visible_to`
+has the rule of grants: once any exists, a camera is hidden from users without a grant for it.
 
-`streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an address.
-`streaming/web/handshake.py` (database) and `streaming/gate/lua/acquire.lua` (Redis) refuse a blocked user.
-An administrator has excluded that user from watching for a time. `streaming/viewing/rechecks.py` ends their streams.
+`streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an
+address. An administrator can block a user from watching for a time. `streaming/web/handshake.py` (database) and
+`streaming/gate/lua/acquire.lua` (Redis) refuse blocked users. `streaming/viewing/rechecks.py` ends the running
+streams of users who are blocked or may no longer watch.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
-"""Errors of the JSON API: `{"error": {"reason", "message"}}`. The HTTP paths of a stream, which are not part of this
-API, have the same shape.
+"""Errors of the JSON API: `{"error": {"reason", "message"}}`. Errors of a stream's HTTP paths, which are not
+part of this API, have the same shape.
 
-`reason` is for programs and does not change. `message` is for people and may change. Errors in the request's data name
-the field, and for a file the row.
+`reason` is for programs and does not change. `message` is for people and may change. An error in the request's data
+names the field. An error in a file names the row.
 """
 
 from typing import Any
@@ -26,9 +26,9 @@ REASONS = {
 
 
 class Problem(Exception):
-    """An error response of the JSON API, with this HTTP status; operations raise it. `reason`: for programs, by default
-    that of the status in REASONS; any other status needs one. `details`: added to `error` in the body, beside reason
-    and message.
+    """An operation of the JSON API raises this to answer with an error. `status` is the HTTP status. `reason`: for
+    programs, by default that of `status` in REASONS. Without one, a `status` outside REASONS raises KeyError.
+    `details`: added to `error` in the body, beside reason and message.
     """
 
     def __init__(self, status: int, message: str, reason: str = "", **details: Any) -> None:

@@ -67,9 +67,10 @@ def create_user(name: str) -> User | None:
 
 
 def set_groups(user: User, named: Iterable[str], mapping: GroupMapping) -> None:
-    """Put `user` into the Django groups that `mapping` has for `named`, their groups at the service that signed them
-    in. Take them out of the other groups of the mapping. Groups that are not in the mapping stay as they are.
-    A missing Django group that `user` should be in is named in the log.
+    """Put `user` into the Django groups that `mapping` gives for `named`, their groups at the proxy or provider.
+    Remove the user from the other Django groups of `mapping`. Groups outside `mapping` stay as they are.
+    `mapping`: pairs (group of the service, Django group). The service's group "*" stands for every user.
+    Logs a warning if a Django group that the user should be in does not exist.
     """
     named = {ANYBODY, *named}
     mapped, wanted = {ours for _, ours in mapping}, {ours for theirs, ours in mapping if theirs in named}

@@ -47,7 +47,8 @@ class RowError:
 
 
 class FileError(Exception):
-    """A CSV file cannot be imported. `rows`: all its errors. The message has the first three."""
+    """A CSV file cannot be imported. `rows`: a RowError for each error of the rows. There is only one if the file
+    cannot be read, or if the cameras change during the import. The message has the first three."""
 
     def __init__(self, rows: list[RowError]) -> None:
         super().__init__(" ".join(f"Row {error.row}: {error.message}" for error in rows[:3]))
@@ -82,9 +83,10 @@ def export(cameras: Iterable[Camera]) -> str:
 def import_cameras(
     data: bytes, cameras: Cameras, *, dry_run: bool = False, user: AbstractBaseUser | None = None
 ) -> Outcome:
-    """Change those of `cameras` whose names are in a CSV file, and create a camera for each other name, even if a
-    camera outside `cameras` has it. Returns which; with `dry_run`, nothing is stored. Raises FileError if `read_rows`
-    cannot read the file, a row is not valid, or `cameras` change during each of the ATTEMPTS; then nothing is changed.
+    """Change those of `cameras` whose names are in a CSV file. Create a camera for each other name, even if a
+    camera outside `cameras` has it. Returns the created, changed and unchanged ones. With `dry_run`, nothing is
+    stored. Raises FileError if `read_rows` cannot read the file, a row is not valid, or `cameras` change during
+    each of the ATTEMPTS; then nothing is changed.
 
     `user`: who imports; they get a grant for each new camera that would be hidden from them otherwise.
     """

@@ -35,9 +35,10 @@ def camera_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def card_order(request: HttpRequest) -> HttpResponse:
-    """Save the user's own order of the camera cards, from the form field `cameras`: ids with commas between them;
-    empty or missing: by name. Ids of cameras that the user may not see are left out. Answers 400 with the reason if the
-    field is invalid: then nothing has changed. 403: the user may not watch cameras. Otherwise answers 200 with {}.
+    """Save the user's own order of the camera cards, from the form field `cameras`: ids with commas between them.
+    An empty or missing field restores the order by name. Ids of cameras that the user may not see are left out.
+    Answers 200 with {}. 400, with the reason: the field is invalid, and nothing has changed. 403: the user may not
+    watch cameras. A request without a log-in is redirected to the log-in.
     """
     if not may_watch(request.user):
         raise PermissionDenied

@@ -33,8 +33,9 @@ class WallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(DisplayToken)
 class DisplayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Displays are screens that show a wall (a grid of cameras) without a log-in. A display shows only cameras that its
-    issuer, the user who made it or took it over last, may watch. Otherwise an issuer could see more by making one.
+    """The admin page of displays, which are screens that show a wall (a grid of cameras) without a log-in. It shows
+    the secret link of a new display once, after saving. A display shows only cameras that its issuer, the user who
+    made it or took it over last, may watch. Otherwise an issuer could see more by making a display.
     """
 
     list_display = ("name", "wall", "state", "last_seen", "expires", "issuer")

@@ -53,8 +53,9 @@ def read_wall(request: HttpRequest, slug: str) -> Wall:
 
 @router.put("/{slug:slug}", auth=requires(), response={**answers({200: WallOut}, 404, 413), **BAD}, openapi_extra=BODY)
 def change_wall(request: HttpRequest, slug: str) -> Wall:
-    """Replace a wall by the one in the body. Users can change their own walls; staff, also the shared ones. Other users
-    get 403 for a shared wall. The slug stays.
+    """Replace a wall by the one in the body. Users can change their own walls; staff, also the shared ones. Other
+    users get 403 for a shared wall. 404: there is no such wall, or it is somebody else's and not shared. The slug
+    stays.
 
     400 `invalid_layout`: `fields` of the error tell what is wrong, and the stored wall stays as it is.
     """
@@ -67,8 +68,9 @@ def change_wall(request: HttpRequest, slug: str) -> Wall:
 
 @router.delete("/{slug:slug}", auth=requires(), response=answers({204: None}, 404))
 def delete_wall(request: HttpRequest, slug: str) -> Status[None]:
-    """Delete a wall, and the displays (screens without a log-in) that show it. Users can delete their own walls; staff,
-    also the shared ones. Other users get 403 for a shared wall.
+    """Delete a wall, and the displays (screens without a log-in) that show it. Users can delete their own walls;
+    staff, also the shared ones. Other users get 403 for a shared wall. 404: there is no such wall, or it is
+    somebody else's and not shared.
     """
     wall = _find_to_change(request, slug)
     log_by_api(request, DELETION, [wall])

@@ -52,9 +52,9 @@ def read(archive: Path) -> dict[str, bytes]:
 
 
 def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
-    """Write all files of a backup (name -> content), or none: `env` to the `.env` of this release, the others to
-    `folder`. Returns their paths. Raises RestoreError if one of them or of `REMAINS` exists, or one or `folder` cannot be
-    written.
+    """Write all files of a backup (name -> content), or none: `env`, with NVR_VAR_DIR added, to the `.env` of this
+    release, the others to `folder`. Returns their paths. Raises RestoreError if one of these files exists, or a
+    file of SQLite (`REMAINS`) in `folder`. Also raises it if a file or `folder` cannot be written.
     """
     paths = {name: RELEASE / ".env" if name == "env" else folder / name for name in contents}
     there = [path for path in (*paths.values(), *(folder / name for name in REMAINS)) if os.path.lexists(path)]
@@ -78,8 +78,8 @@ def write(contents: dict[str, bytes], folder: Path) -> list[Path]:
 
 
 def _create(path: Path, data: bytes, owner: os.stat_result, mode: int) -> None:
-    """Create the file whole, or not at all. As root, give it to the user and group of `owner`, the stat of its folder.
-    Raises OSError, also if the file exists.
+    """Create the file whole, or not at all. As root, give it to the user and group in `owner`: the stat of the
+    folder that becomes NVR_VAR_DIR, also for the `.env` elsewhere. Raises OSError, also if the file exists.
     """
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     try:

@@ -1,6 +1,6 @@
 """Make the screenshots of docs/cameras.md: .venv/bin/python -m docs.camera_screenshots
 
-Needs what docs/screenshots.py needs. Two of its cameras do not work, and a third refuses the password.
+Needs what docs/screenshots.py needs. Of this script's six cameras, two do not work, and one refuses the password.
 """
 
 from contextlib import ExitStack

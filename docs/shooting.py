@@ -1,4 +1,4 @@
-"""For all scripts that make screenshots: an installation with simulated cameras, Chromium, and the file of a page."""
+"""Helps the screenshot scripts: starts simulated cameras, a worker and Chromium, and saves pages as WebP."""
 
 import tempfile
 from collections.abc import Iterator

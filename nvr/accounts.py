@@ -137,8 +137,9 @@ def _provider_settings() -> OidcSettings:
 
 
 def _groups_of(claim: object) -> list[str]:
-    """Returns the names of the groups in `claim`, as the provider sent it: a list, or a text with commas. `claim` is
-    None if it sent none. An empty list gives [], an empty text or None [""]: both mean no groups.
+    """Returns the names of the groups in `claim`, as the provider sent it: a list, or a text with commas. `claim`
+    is None if it sent none. The result is [] for an empty list, and [""] for an empty text or None: both mean no
+    groups.
     """
     entries = claim if isinstance(claim, list) else str(claim or "").split(",")
     return [str(entry).strip() for entry in entries]

@@ -40,7 +40,8 @@ def read_address(name: str, schemes: tuple[str, ...]) -> str:
 
 
 def _wrong_address(name: str, text: str, why: str) -> ImproperlyConfigured:
-    """Returns the error without the whole value `text`, which may contain a password."""
+    """Returns the error that `text` is no valid value of the setting `name`. `why`: the reason. Shows `text` only
+    up to its first colon, after which there may be a password."""
     return ImproperlyConfigured(f"{name}={text.split(':', 1)[0]}:... is not valid: {why}.")
 
 

@@ -48,8 +48,8 @@ def _failures_of_address(request: Any) -> int:
 
 
 class BusyMiddleware(MiddlewareMixin):
-    """Answers a request with 429 if its password cannot be hashed now, because too many others wait for that
-    (`TooManyLogIns`): a log-in, or a change of the password.
+    """Answers a log-in or a change of the password with 429 if the password cannot be hashed now, because too many
+    others wait for that (`TooManyLogIns`). `Retry-After` is `RETRY_AFTER` seconds.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -32,8 +32,9 @@ _pool = ThreadPoolExecutor(1, "password", initializer=_lower_priority)
 
 
 class QueuedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
-    """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other. Without a queue in the main thread,
-    which is that of commands: a worker runs its event loop there, and requests in other threads.
+    """Django's PBKDF2 hasher with a queue: a thread computes one hash after the other. The main thread hashes at
+    once, without the queue. Only commands hash there: a worker runs its event loop in it, and requests in other
+    threads.
 
     Raises `TooManyLogIns` if `PLACES` hashes of this worker are running or waiting, or if the hash is not ready in
     `TIMEOUT` seconds, its wait in the queue included.

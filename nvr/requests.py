@@ -15,8 +15,8 @@ TIMEOUT = 30  # seconds from the first byte of a request to its last, and until 
 
 class BoundedChannel(HTTPChannel):
     """An HTTP connection of Twisted, which closes if the body of a request exceeds `MAX_BODY` (with status 413). It
-    also closes, without an answer, `TIMEOUT` seconds after it opened or after the last answer if no request has begun,
-    and `TIMEOUT` seconds after a request's first byte if the request is not complete.
+    also closes, without an answer, if a request is not complete `TIMEOUT` seconds after its first byte. An idle
+    connection closes `TIMEOUT` seconds after it opened, or after the response to the previous request.
     """
 
     transport: Any  # Twisted's types have only the interface

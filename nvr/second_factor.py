@@ -30,8 +30,8 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
         return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Returns the clear text. Raises ImmediateHttpResponse (503, a page) if no key decrypts it: anybody could
-        calculate the codes of an empty secret.
+        """Returns the clear text. Raises ImmediateHttpResponse (503, a page) if no key in CAMERA_KEY decrypts it.
+        An empty text instead would be unsafe: anybody could calculate the codes of an empty secret.
         """
         text = encryption.decrypt(encrypted_text)
         if isinstance(text, encryption.Undecryptable):

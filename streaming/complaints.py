@@ -61,8 +61,9 @@ WORDLESS = {
 
 
 def complaint_of(text: str, otherwise: Complaint = SILENCE) -> Complaint:
-    """Returns the explanation of `text`, the text of an error reply of Redis or of a failed connection. If there is no
-    known error code in it, the explanation has the code and meaning of `otherwise`.
+    """Returns the explanation of `text`, the text of an error reply of Redis or of a failed connection. If it has
+    no known error, the explanation has the code and meaning of `otherwise`. Redis's general code ERR does not count
+    as known.
     """
     for words, code in WORDLESS.items():
         if words in text:

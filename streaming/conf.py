@@ -127,14 +127,15 @@ ALL: tuple[Number | Choice, ...] = (
 
 @dataclass(frozen=True)
 class Timing:
-    """The timings of a lease, with which a viewer holds a slot (the right to stream), in seconds: the interval of its
-    renewal (`heartbeat`), and the time without a renewal until the stream ends (`fence`) and until the lease expires
-    (`lease`).
+    """The timings of a lease, with which a viewer holds a slot (the right to stream), in seconds. The worker renews
+    it at least every `heartbeat` seconds. Without a renewal, the stream ends after `fence`, and the lease expires
+    after `lease`. So a holder gives up before another viewer can take the slot.
 
-    A holder gives up at the fence, before another viewer can take the slot at the end of the lease. For `grace`
-    seconds, as long as the fence, a Redis that may have lost leases admits only viewers who held a slot before: by
-    then, each of them is admitted again or has ended. `resume`: how long a viewer may take back their slot, or place in
-    the waiting line, after a lost connection.
+    A Redis that may have lost leases admits only viewers who held a slot before, for `grace` seconds. The grace has
+    the length of the fence: at its end, each of these viewers is admitted again, or their stream has ended.
+
+    `resume`: how long after a lost or closed connection a viewer may take back their slot, or get a place in the
+    waiting line again.
     """
 
     lease: float

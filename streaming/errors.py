@@ -168,7 +168,7 @@ class GateUnavailableError(UnavailableError):
 
     def __init__(self, message: str = "", complaint: Complaint = SILENCE, **facts: object) -> None:
         """`message`: for the viewer; empty: the docstring of the class. `complaint`: why Redis did not answer or
-        refused, for administrators only. `facts`: further fields that the viewer is sent.
+        refused; viewers are not told. `facts`: further fields that the viewer is sent.
         """
         super().__init__(message, **facts)
         self.complaint = complaint

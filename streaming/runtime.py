@@ -83,7 +83,7 @@ def prepare() -> None:
 
 
 class Runtime:
-    """What all viewers' streams of one worker process share. Created once, on the event loop that serves them."""
+    """The parts that all viewers' streams of one worker process share. Created once, on the event loop that serves them."""
 
     def __init__(self, url: str, pictures: str = "") -> None:
         """`url`: Redis of the stream limits. `pictures`: Redis of the frames that workers share; empty: the same."""

@@ -88,7 +88,7 @@ class SentinelSet:
         return Process(command, environment_of(self._folder), self._folder / f"{name}.log")
 
     def state(self) -> dict[str, Any]:
-        """What the first Sentinel that answers knows of the master."""
+        """The state of the master, as the first Sentinel that answers knows it."""
         for port in self._sentinels:
             with contextlib.suppress(redis.RedisError), self._sentinel(port) as sentinel:
                 return dict(sentinel.sentinel_master(SERVICE))

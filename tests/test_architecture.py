@@ -1,4 +1,4 @@
-"""Who imports whom: applications, packages, files and scripts, and which files may import an outside library."""
+"""The rule of imports: applications, packages, files and scripts, and which files may import an outside library."""
 
 import graphlib
 import re

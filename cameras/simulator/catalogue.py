@@ -12,11 +12,11 @@ SUBSTREAM_SIZE, SUBSTREAM_RATE = (640, 360), 400_000  # bits per second
 
 
 def substream_of(camera: SimulatedCamera) -> SimulatedCamera:
-    """Create the substream of a camera: a second, smaller stream, served as another camera with "-sub" after its path.
+    """Create the substream of a camera: another SimulatedCamera, with a smaller stream and "-sub" after its path.
 
-    It has 640x360 pixels, 400 kbit/s (not with MJPEG) and the frame rate of its clip, or of a drawn scene 15 frames/s
-    at most. Its other settings are the camera's, but its `fault` is NONE. It may show another scene if the camera's
-    `scene` and `file` are not set.
+    The caller adds it to a Simulator. The substream has 640x360 pixels and 400 kbit/s (not with MJPEG). A clip
+    keeps its frame rate; a drawn scene has the camera's, but at most 15 frames/s. Other settings are the camera's,
+    but `fault` is NONE. The substream may show another scene if the camera's `scene` and `file` are not set.
     """
     width, height = SUBSTREAM_SIZE
     return replace(

@@ -27,7 +27,8 @@ class Block:
 
 
 def error_of(user_id: str) -> StoppedByAdministratorError | None:
-    """Returns the error that refuses a user with a block in the database, to which `save` copies it, otherwise None."""
+    """Returns the error that refuses a blocked user, or None. Reads only the database, to which `save` copies
+    blocks."""
     row = UserBlock.objects.filter(pk=user_id, until__gt=timezone.now()).first()
     return StoppedByAdministratorError(row.message, retry_after=_seconds_left(row)) if row else None
 

@@ -91,9 +91,10 @@ class Keeper:
             await self._released.wait()
 
     async def release(self) -> None:
-        """Try once to release the leases of all slots in `returning`, and forget those that have expired. A slot whose
-        request got no answer stays in `returning`, and is released again by `run`. Raises GateUnavailableError if Redis
-        fails; what was released until then has left `returning`.
+        """Try once to release the leases of all slots in `returning`, and forget those that have expired. If the
+        acquire of a slot got no answer, the slot stays in `returning`, because the acquire may still arrive: `run`
+        releases it again. Raises GateUnavailableError if Redis fails; what was released until then has left
+        `returning`.
         """
         now = time.monotonic()
         self._returning = {id: (slot, until) for id, (slot, until) in self._returning.items() if until > now}

@@ -115,11 +115,12 @@ class LeaseScripts:
 
     async def keep_waiting(self, ids: Sequence[str]) -> tuple[int, list[Any]]:
         """Renew the entries of this worker's viewers, with these `ids`, in the line of those who wait for a slot.
+        Call it again within 5 s, or Redis removes the entries.
 
-        Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order (sort
-        key, as text), position (from 1), key of the limit that refuses the viewer, and the leases that count against
-        this limit (0 for a bandwidth limit). A viewer without a row must call `acquire` again: they were granted a
-        slot, or their entry is gone.
+        Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order
+        (sort key, as text), position (from 1), key of the limit that refuses the viewer, and the leases that count
+        against this limit (0 for a bandwidth limit). A viewer without a row must call `acquire` again: they were
+        granted a slot, or their entry is gone.
         """
         waiting, tickets = await self._store.run(
             "gate/keep_waiting", [*STORE_KEYS, SERVER_SET], [TICKET_LIFE, LOOK, self._latest_ms(), json.dumps(ids)]
@@ -172,8 +173,8 @@ class LeaseScripts:
 
 
 def release_call(slots: Sequence[Slot], resume: float, latest_ms: int = 0) -> tuple[list[str], list[Argument]]:
-    """Returns the keys and arguments of release.lua, the script that removes leases, and tickets from the waiting line.
-    `slots`: 500 at most. `resume`: seconds in which their viewers may come back: to the front of the line, or to their
+    """Returns the keys and arguments of release.lua. It removes leases, and entries from the waiting line. `slots`:
+    500 at most. `resume`: seconds in which their viewers may come back: to the front of the line, or to their
     position in it if they were still waiting; 0: they may not. `latest_ms`: see `_latest_ms`; 0: unknown."""
     return [*STORE_KEYS, *_set_keys(slots)], [round(resume * 1000), latest_ms, json.dumps([slot.id for slot in slots])]
 

@@ -18,8 +18,8 @@ _quote = json.encoder.encode_basestring_ascii  # json's own function: json.dumps
 
 
 def lease_clock() -> float:
-    """Returns the time in seconds on the clock of `Slot.fence_at`. If the system has such a clock, it runs even while
-    the machine is suspended."""
+    """Returns the time in seconds on the clock of `Slot.fence_at`. On a system with CLOCK_BOOTTIME, the clock also
+    runs while the machine is suspended."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -58,8 +58,9 @@ class Terms:
 class Kind(IntEnum):
     """The classes of viewers who wait for a slot; lower ones go first.
 
-    FRONT, which only Redis gives: came back to a stream after a lost connection, or was moved there by an
-    administrator. OPERATOR: may use reserved slots. BACKGROUND: asks for a stream that nobody watches closely.
+    FRONT, which only Redis gives: the viewer came back soon after their stream had ended, such as by a reload, or
+    an administrator moved them there. OPERATOR: may use reserved slots. BACKGROUND: asks for a stream that nobody
+    watches closely.
     """
 
     FRONT = 0
@@ -83,7 +84,7 @@ class Asking:
 
     @property
     def may_wait(self) -> bool:
-        """Whether the viewer may have to wait: in line for a slot, or until the stream that this one replaces ends."""
+        """Whether the viewer may have to wait: in line, or until a stream that they resume or replace has ended."""
         return self.wait or bool(self.resume or self.replace)
 
 

@@ -67,15 +67,16 @@ async def remove(store: Store, id: str, message: str = "") -> bool:
 
 
 async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
-    """Returns the ids of the `count` streams whose viewers asked last (`Holder.since`), the latest first, of users
-    who may not use the reserved slots. Raises GateUnavailableError if Redis fails."""
+    """Returns the ids of the youngest streams of users who may not use the reserved slots, `count` at most. The
+    stream whose viewer asked for it last (`Holder.since`) comes first. Raises GateUnavailableError if Redis
+    fails."""
     holders = await read_holders(store, await read_leases(store, ORDINARY_SET))
     return sorted(holders, key=lambda id: (-float(holders[id]["since"]), id))[:count]
 
 
 async def forbid_return(store: Store, id: str) -> None:
-    """Let no viewer take over the slot of a stream that is about to end, or use it to get to the front of the waiting
-    line. `id`: of the stream. Holds for a minute. Raises GateUnavailableError if Redis fails."""
+    """Let no viewer take over the slot of a stream that is about to end, or get to the front of the waiting line
+    with its resume token. `id`: of the stream. Holds for a minute. Raises GateUnavailableError if Redis fails."""
     await store.call("SET", f"{LINE}:heir:{id}", "", "PX", ORDER_EXPIRY)
 
 

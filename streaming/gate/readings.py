@@ -29,11 +29,11 @@ CHUNK = 200  # fields in one call: some 50 kB of details, or a megabyte of repor
 
 
 def open_generation(url: str, grace: float) -> bool:
-    """Prepare Redis before the first viewer comes. If its data is new, or may have lost leases, `grace` seconds begin,
-    or the longest grace of any worker, in which it admits only streams that already had a lease.
+    """Prepare Redis before the first viewer comes. If Redis is new, or may have lost leases, it then admits only
+    streams that already had a lease. This lasts for `grace` seconds, or the longest grace of any worker if longer.
 
-    Blocks for a second at most, with Sentinels longer. Returns whether Redis accepted the call. Raises RuntimeError if
-    the Redis user of `url` may not call INFO.
+    Blocks for a second at most, with Sentinels longer. Returns whether Redis accepted the call. Raises RuntimeError
+    if the Redis user of `url` may not call INFO.
     """
     complaint = run_now(url, *opening(grace)())
     if complaint is not None and complaint.code == "NOPERM" and "INFO" in complaint.text:

@@ -45,9 +45,10 @@ def refusal(terms: Terms, outcome: str, facts: Sequence[Any]) -> StreamError:
 
 
 def limit_reached(terms: Terms, outcome: str, facts: Sequence[Any]) -> LimitReachedError:
-    """Returns the error for a limit at which acquire.lua, the script that admits streams, stopped. `outcome`, `facts`:
+    """Returns the error of the limit that refuses a stream or lets its viewer wait in line. `outcome` and `facts`,
+    from acquire.lua, the script that admits streams:
 
-    "full": viewers in line, position in `terms.limits` (from 1), streams in use, limit, ms until one of them may end
+    "full": viewers in line, position in `terms.limits` (from 1), streams in use, limit, ms until one may end
     "budget": viewers in line, kbit/s in use, budget, kbit/s expected of the new stream
     """
     waiting, *rest = facts

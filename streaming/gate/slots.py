@@ -1,16 +1,16 @@
 """The gate: how many streams may be watched at once, exact over every worker and host.
 
-A *slot*, the right to one stream, is a lease: a member of one or more sets of limited size in Redis, scored by its end
-by Redis's clock. No counter of streams exists that could drift. The promises, each with its test in
-tests/streaming/gate:
+A *slot*, the right to one stream, is a lease: a member of one or more sets of limited size in Redis. The member's
+score is the time at which the lease ends, by Redis's clock. No counter of streams exists that could drift. The
+promises, each with its test in tests/streaming/gate:
 
 - One Lua script admits a viewer to all these sets, or to none and says why.
 - The id of a lease is made before the call, so a repeated acquire counts once.
 - Each acquire is followed by a release of its id, in a task that no viewer can cancel.
-- A worker renews only the leases of streams that make progress. If it cannot renew a lease, it ends the stream at the
-  *fence*, a time before the lease ends and another viewer may enter.
-- A Redis that lost leases admits former holders only, as long as any of them may still be streaming: after a restart,
-  with the data of a replica, after an eviction, or when its clock has stepped forward.
+- A worker renews only the leases of streams that make progress. If it cannot renew a lease, it ends the stream at
+  the *fence*, a time before the lease ends and another viewer may enter.
+- A Redis that lost leases admits former holders only, as long as any of them may still be streaming: after a
+  restart, with the data of a replica, after an eviction, or when its clock has stepped forward.
 
 While Redis is away or refuses, new viewers are refused and running streams go on until their fence.
 """
@@ -109,29 +109,30 @@ class Gate:
         asking: Asking = PLAIN,
         on_place: OnPlace = tell_nobody,
     ) -> "SlotContext":
-        """Returns the context manager that acquires a slot (the right to one stream) on entry, and releases it on exit.
+        """Returns a context manager for a slot (the right to one stream): acquired on entry, released on exit.
 
-        `id`: of the stream; empty: a new one. `on_wait` is awaited before each wait for a Redis that has lost data, and
-        `on_place` at each change of the viewer's place in the line for slots. `read_terms`, which may raise, is called
-        after each wait, for Redis or in line; without it `terms` stay. `asking`: whether to wait in line, or take over
-        a former stream's slot.
+        `id`: of the stream; empty: a new one. `on_wait` is awaited, with the seconds to wait, before each wait for
+        a Redis that has lost data. `on_place` is awaited at each change of the viewer's place in the line for
+        slots. `read_terms`, which may raise, is called after each wait, for Redis or in line; without it `terms`
+        stay. `asking`: whether to wait in line, or take over a former stream's slot.
 
-        Entering returns the Slot. The caller must call its `progressed` again and again, or the lease expires, and watch
-        its `lost`: a loss does not end the context.
+        Entering returns the Slot. The caller must call its `progressed` again and again, or the lease expires, and
+        watch its `lost`: a loss does not end the context.
 
-        Entering raises the LimitReachedError of the first limit that is reached (facts: retry_after in s, waiting, and
-        in_use and limit, or mbps, max_mbps and expected_mbps), StoppedByAdministratorError while the user is blocked,
-        or GateUnavailableError. If `asking.may_wait`, it waits up to `asking.seconds` before it raises that limit's
-        error. With `asking.wait`, it raises WaitExpiredError instead of that, or LineFullError at once.
+        Entering raises the LimitReachedError of the first limit that is reached (facts: retry_after in s, waiting,
+        and in_use and limit, or mbps, max_mbps and expected_mbps), StoppedByAdministratorError while the user is
+        blocked, or GateUnavailableError if Redis fails. If `asking.may_wait`, it may wait in line, for
+        `asking.seconds` at most. After that time it raises WaitExpiredError if `asking.wait`, otherwise the error
+        of the limit. With `asking.wait`, it raises LineFullError at once if the line is full.
         """
         slot = Slot(id or self.new_id(), holder, terms, asking=asking)
         return SlotContext(self, slot, on_wait, read_terms, on_place)
 
     async def reserve(self, slot: Slot, rate: Rate, budget: int) -> None:
-        """Count a running stream with another bandwidth. The caller then puts `rate` into `slot.terms`. `budget`:
-        kbit/s for all streams, 0: unlimited. Raises BandwidthReachedError if a higher rate exceeds the budget, or
-        GateUnavailableError if Redis fails. After an error the old rate counts, at the latest from the worker's next
-        report on."""
+        """Count a running stream with another bandwidth. The caller then puts `rate` into `slot.terms`.
+        `budget`: kbit/s for all streams, 0: unlimited. Raises BandwidthReachedError if a higher rate exceeds the
+        budget, or GateUnavailableError if Redis fails. After an error the rate in `slot.terms` counts, at the
+        latest from the worker's next report on."""
         slot.rate_changes = number = slot.rate_changes + 1
         try:
             outcome, *facts = await self._scripts.change_rate(slot, rate, budget, number)

@@ -15,11 +15,12 @@ ORDER_EXPIRY = 60_000  # ms for which an order waits for its worker
 
 
 async def stop(store: Store, viewing_id: str, message: str = "", block_seconds: int = 0, by: str = "") -> bool:
-    """Let the worker of the stream with the id `viewing_id` end it, within a second, and send `message` to its viewer:
-    the first 200 characters; empty: the text of StoppedByAdministratorError. `block_seconds`, unless 0, also blocks the
-    user for that time, cut to a day, and ends the user's other streams. `by`: name of the administrator, which the list
-    of blocks shows. Returns whether the stream holds a slot. Raises GateUnavailableError if Redis fails: the stream may
-    end or not. With a block, raises django.db.Error if the database fails: the streams end even so."""
+    """Let the worker of the stream with the id `viewing_id` end it, within a second, and send `message` to its
+    viewer: the first 200 characters; empty: the text of StoppedByAdministratorError. `block_seconds`, unless 0,
+    also blocks the user for that time, cut to a day, and ends the user's other streams. `by`: name of the
+    administrator, which the list of blocks shows. Returns False if the stream holds no slot: then nothing ends,
+    and nobody is blocked. Raises GateUnavailableError if Redis fails: the stream may end or not. With a block,
+    raises django.db.Error if the database fails: the streams end even so."""
     return bool(await _order(store, viewing_id, "", message, block_seconds, by))
 
 

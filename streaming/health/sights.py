@@ -1,6 +1,7 @@
 """Collects for each camera that this worker reads, or tries to, whether it sends pictures or why not (a `Sight`).
 
-Every five seconds, writes the newest one of each camera to the database, but one without news only once a minute.
+Every five seconds, writes the newest `Sight` of each camera to the database. A `Sight` that tells the same as the
+last written one is written only once a minute.
 """
 
 import asyncio

@@ -113,8 +113,9 @@ class H264:
         return self._drop_undecodable(done if self._held else [*done, unit])
 
     def release_if(self, is_whole: Callable[[bytes], bool]) -> list[AccessUnit]:
-        """Returns the first keyframe if it waits for a second half but is whole; then no later one waits. Else returns
-        an empty list, as always for H.265. `is_whole` tells whether a keyframe is whole.
+        """Returns a list with the first keyframe if it is delayed but whole. Otherwise, and always for H.265, it is
+        empty. Once that keyframe is returned, later ones are not delayed until one comes in two reads. `is_whole`
+        gets the data of a keyframe, and returns whether no part is missing.
         """
         if self._proven or self._held is None or not is_whole(self._held.data):
             return []

@@ -221,9 +221,9 @@ class ActiveCamera:
                 feed.mailbox.preload(group)
 
     def _set_own_format(self, format: Format) -> None:
-        """Set the format in which the camera's own video is sent; JPEG: it is not sent unchanged. If it is new, drop
-        the GOP and the waiting frames of the feeds of `original`. Those whose viewers play it get it from now on.
-        """
+        """Set the format in which the camera's own video is sent; JPEG: it is not sent unchanged. If the format is
+        new, drop the GOP, and the waiting frames of the feeds of `original`. From now on, these feeds get the new
+        format if their viewers play it, otherwise JPEG."""
         if format is not self.own_format:
             self.own_format, self._group = format, []
             for feed in self.feeds:

@@ -16,7 +16,8 @@ def ticks(earlier: int, later: int) -> int:
 
 
 class CameraClock:
-    """The average `delay` in ms from a picture's capture to its arrival, by the clock in RTCP sender reports."""
+    """The average `delay` in ms from a picture's capture to its arrival, by the clock in RTCP sender reports.
+    None: not known yet, or the camera's clock seems wrong, as the newest delay is below 0 or above 10 s."""
 
     def __init__(self) -> None:
         self.delay: float | None = None  # milliseconds, on average; None: not known, or the clock is wrong

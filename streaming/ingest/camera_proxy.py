@@ -59,8 +59,8 @@ known_cameras: set[str] = set()  # addresses of cameras whose marker bits were r
 class CameraProxy:
     """Connects to a camera, and forwards data between it and FFmpeg until `close`. Any thread may call its methods.
 
-    `largest_picture`: bytes. `networks`: where cameras may be; empty: all except cameras.networks.REFUSED_NETWORKS.
-    The constructor connects, see `connect` for its ConnectError. `timeout`: seconds for that, then for each reply."""
+    `timeout`: seconds to connect, then for each reply. `largest_picture`: bytes. `networks`: where cameras may be; empty:
+    all but cameras.networks.REFUSED_NETWORKS. `reason`: why the camera cannot be read, or "". Raises as `connect` does."""
 
     def __init__(
         self, source: CameraSource, timeout: float, largest_picture: int, networks: tuple[Network, ...] = ()
@@ -133,7 +133,7 @@ class CameraProxy:
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
-        """If the block raises, correct `reason` before FFmpeg is disconnected: `Reader` reads it then. Re-raises."""
+        """If the block raises, update `reason`, which `Reader` reads once FFmpeg is disconnected, and re-raise."""
         try:
             yield
         except (ProxyError, ConnectError) as error:
@@ -179,7 +179,7 @@ class CameraProxy:
             known_cameras.add(self._source.url)
 
     def _set_up(self, client: socket.socket, camera: Connection) -> bytes:
-        """Forward RTSP until PLAY is sent: in its reply, FFmpeg follows no redirect. Returns bytes not forwarded yet."""
+        """Forward RTSP until PLAY is sent; FFmpeg ignores a redirect in its reply. Returns bytes not forwarded yet."""
         requests, replies = Messages(client), Messages(camera)
         while True:
             request = requests.next()
@@ -269,7 +269,7 @@ class Messages:
         return head + self._take(length)
 
     def next_head(self) -> bytes:
-        """Returns the head of the next message: first line, headers and empty line. Its body stays in `rest`."""
+        """Returns the head of the next message: first line, headers and empty line. `rest` keeps what follows it."""
         while (end := re.search(rb"\r?\n\r?\n", self.rest)) is None:
             if len(self.rest) > MAX_HEAD_BYTES:
                 raise ProxyError("The camera's answer is too large.")

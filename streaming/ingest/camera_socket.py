@@ -80,8 +80,9 @@ def _problem(error: OSError) -> str:
 class TlsSocket:
     """TLS on a connected socket. One thread may read while another one writes. Certificates are not checked.
 
-    OpenSSL allows one thread at a time, so no thread waits for the network while it holds the lock. `host`: the name
-    for SNI. If the handshake fails, the constructor closes the socket and raises the error, usually an OSError.
+    OpenSSL allows one thread at a time, so a lock guards reads and writes. No thread holds this lock while it waits
+    for the network. `host`: the name for SNI. If the handshake fails, the constructor closes the socket and raises
+    the error, usually an OSError.
     """
 
     def __init__(self, connection: socket.socket, host: str) -> None:

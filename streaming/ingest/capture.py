@@ -32,11 +32,11 @@ class CaptureListener(VideoListener, Protocol):
 
 
 class Capture:
-    """One camera, read or followed. `run` is the main function of its thread. Any thread may call the other methods.
+    """One camera, which this worker reads or follows. Its thread runs `run`. Any thread may call the other methods.
 
-    Followed: another worker process reads the camera, and its pictures come through Redis. `open_relay` makes the
-    connection to the other workers, which tells whether this one reads; by default it does. `allowance`: limits for
-    reading.
+    To follow is to take, through Redis, the pictures of the worker process that reads the camera. `open_relay`
+    makes the connection to the other workers, which tells whether this worker reads; by default, it always reads.
+    `allowance`: limits for reading.
     """
 
     def __init__(

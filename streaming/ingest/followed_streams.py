@@ -1,6 +1,7 @@
-"""Gets the pictures of all cameras that this worker follows: other workers read these and publish them in Redis.
+"""Gets the pictures of all cameras that this worker follows.
 
-One thread reads for the threads of all captures, with one call of Redis that waits for all cameras at once.
+Other workers read these cameras and publish the pictures in Redis. After a stream's first entries, one thread reads
+for the threads of all captures, with one call of Redis that waits for all cameras at once.
 """
 
 import logging

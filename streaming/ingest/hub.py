@@ -66,9 +66,9 @@ class Hub:
     async def move(
         self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
     ) -> None:
-        """Move `feed` to the stream `target` when that has a frame; until then it stays. Call `on_arrival` before the
-        frame can be taken. Give up if `is_wanted`, called now and whenever `feed.noticed` is set, returns False.
-        Raises CameraUnreachableError if `target` cannot be opened, or has no frame within `seconds`."""
+        """Move `feed` to the stream and quality of `target` when that stream has a frame. Call `on_arrival` before the
+        frame can be taken. Return without a move if `is_wanted` returns False, now or at a later change. Raises
+        CameraUnreachableError, without a move, if `target` cannot be opened or has no frame within `seconds`."""
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
             if await _until_frame(pending, feed.noticed, is_wanted, seconds):
@@ -77,7 +77,8 @@ class Hub:
         self._let_linger(before)
 
     async def release(self, stream: str) -> None:
-        """Close a stream, given by its id, unless viewers or other workers get it here. Wait for its release."""
+        """Close the stream with this id, and wait until its thread has released the camera. Do nothing while viewers
+        here have a feed of it, or other workers take its pictures from here."""
         active = self._cameras.get(stream)
         if active is not None and not active.feeds and not active.capture.is_followed:
             self._stop(active)
@@ -166,12 +167,12 @@ class Hub:
         return list(self._cameras.values())
 
     def own_formats(self, stream: str) -> frozenset[Format]:
-        """Formats in which a stream, given by its id, may be sent unchanged: H.264 and H.265 if not known."""
+        """The formats, H.264 or H.265, in which the stream with this id may be sent unchanged; both if not known."""
         active = self._cameras.get(stream)
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 
     def conditions(self) -> dict[str, dict[str, object]]:
-        """Camera id -> state (the best) and frames_per_second (the highest) of its streams open here."""
+        """Camera id -> best state of its streams here (live, reconnecting, connecting), and highest frames_per_second."""
         streams = itertools.groupby(sorted(self._cameras.values(), key=_camera), _camera)
         return {camera: _condition(list(actives)) for camera, actives in streams}
 

@@ -43,9 +43,10 @@ class Delimited(NamedTuple):
 
 
 def without_delimiters(data: bytes) -> Delimited:
-    """Returns what one read from FFmpeg, `data`, is without the access unit delimiters that `PictureEnds` inserted at its
-    front, and what these tell: how many microseconds to add to FFmpeg's time of the picture, and whether pictures in
-    front of it are missing.
+    """Returns `data`, one read from FFmpeg, without the delimiters of `PictureEnds` at its front, and their facts.
+
+    These are the microseconds to add to FFmpeg's time of the picture, and whether pictures in front of it are
+    missing. Without delimiters: 0.0 and False.
     """
     found = DELIMITERS.match(data)
     if found is None:
@@ -158,8 +159,8 @@ class PictureEnds:
             self._end(end)
 
     def _take_prefix(self, at: int, payload: int, end: int) -> None:
-        """Handle the packet `self._stream.held[at:end]`, parameter sets or SEI from `payload` on. After a slice, FFmpeg
-        would split there: drop a repeat of one before the slices, else raise _UnpredictableError if undamaged."""
+        """Handle the packet `self._stream.held[at:end]`: parameter sets or SEI, from `payload` on. If it follows a slice,
+        drop it if it is a repeat, otherwise raise _UnpredictableError unless the picture is damaged."""
         content = bytes(self._stream.held[payload:end])
         if not self._has_slice:
             self._prefixes.add(content)
@@ -172,8 +173,8 @@ class PictureEnds:
                 raise _UnpredictableError
 
     def _begin(self, at: int, *, is_gap: bool) -> None:
-        """Begin a picture at `self._stream.held[at]`. `is_gap`: packets before it are missing. Count the last picture
-        if whole, drop it if damaged. Raises _UnpredictableError if it has no end though no packet is missing."""
+        """Begin a picture at `self._stream.held[at]`. `is_gap`: packets before it are missing. Count the previous
+        picture if it is whole, or drop it. Raises _UnpredictableError if its end is missing but no packet is."""
         if self._ended and not (is_gap or self._damaged):
             self._confirm(at)
         elif self._has_slice and not self._ended:
@@ -188,7 +189,7 @@ class PictureEnds:
         self._after_gap, self._prefixes = is_gap, set()
 
     def _note(self, unit: Begins) -> None:
-        """Record that a NAL unit of this kind begins in the picture. Raises _UnpredictableError if out of order."""
+        """Record that a NAL unit of this kind begins here. Raises _UnpredictableError: out of order without a loss."""
         if unit is Begins.PREFIX and self._has_slice and not self._damaged:
             raise _UnpredictableError
         if unit is not Begins.PREFIX and unit is not Begins.OTHER:
@@ -200,7 +201,7 @@ class PictureEnds:
             self._is_key |= unit is Begins.KEY
 
     def _confirm(self, at: int) -> None:
-        """Count the picture before `self._stream.held[at]`: its marker bit was right. From enough on, trust them."""
+        """Count the picture before `self._stream.held[at]`, whose marker bit was right. With enough of them, trust all."""
         self.whole += 1
         self._faults = 0
         self._has_key |= self._is_key
@@ -226,7 +227,7 @@ class PictureEnds:
 
     @property
     def _is_first_key(self) -> bool:
-        """Whether the current picture is the first, and a keyframe that `Capture` can check: its end is told too."""
+        """Whether the picture is the first and an H.264 keyframe: its end is marked before marker bits are trusted."""
         is_first = not (self.trusted or self.whole) and self._delimited_at is None
         return is_first and self._is_key and self._track is not None and self._types[self._track[1]].can_be_checked
 
@@ -236,7 +237,7 @@ class PictureEnds:
         self._delimit(END, sequence, self._delimited_at)
 
     def _delimit_beginning(self, sequence: int) -> None:
-        """Insert delimiters before a picture after a loss, or of a wrong time. `sequence`: that of its first RTP packet."""
+        """Insert delimiters before a picture that follows a loss or would get a wrong time. `sequence`: RTP's number."""
         later = ticks(self._timestamp if self._delimited_at is None else self._delimited_at, self._timestamp)
         if self._lost or abs(later) > TOLERANCE:
             for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):

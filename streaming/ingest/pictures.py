@@ -154,11 +154,11 @@ def _planes_by_swscale(picture: Any, width: int, height: int, colors: int) -> "l
 
 
 def _converted(luma: Any, blue: Any, red: Any, values: Values, *, is_709: bool) -> "list[np.ndarray[Any, Any]]":
-    """Returns Y, Cb and Cr in full range and the color matrix of BT.601, from `luma`, `blue` (Cb) and `red` (Cr), which
-    stay as they are: 2-D arrays of bytes, the latter two usually of half the size.
+    """Returns the planes Y, Cb and Cr in full range and the color matrix of BT.601, clipped to 0..255.
 
-    `values`: the range of these planes, LIMITED or FULL. `is_709`: their color matrix is BT.709; otherwise it is
-    BT.601. Results are clipped to 0..255.
+    `luma`, `blue` (Cb) and `red` (Cr): 2-D arrays of bytes, which are not changed. Cb and Cr usually have half the
+    width and half the height. `values`: the range of these planes, LIMITED or FULL. `is_709`: their color matrix is
+    BT.709; otherwise it is BT.601.
     """
 
     def mixed(*parts: float) -> Any:

@@ -151,7 +151,8 @@ class Reader:
 
 
 def _error(cause: str, reason: str) -> CaptureError:
-    """Returns the error with `cause` for viewers and `reason` for administrators. If TOO_LARGE, replaces `cause`."""
+    """Returns the error with `cause` for viewers and `reason` for administrators. If `reason` is TOO_LARGE, viewers
+    get the cause of UNREADABLE instead."""
     return CaptureError(UNREADABLE.cause if reason == TOO_LARGE else cause, reason)
 
 

@@ -95,7 +95,7 @@ def no_sharing(source: CameraSource) -> AbstractContextManager[Relay]:
 
 @dataclass(frozen=True)
 class RelayContext:
-    """What the relays of one worker (server process) have in common. A relay shares one camera's pictures with others.
+    """The parts that all relays of a worker (server process) share. A relay shares a camera's pictures between workers.
 
     `worker`: the id of this worker.
     """

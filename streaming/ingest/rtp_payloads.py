@@ -10,7 +10,7 @@ class PackingError(ValueError):
 
 
 class Begins(Enum):
-    """What a NAL unit that begins in an RTP packet is: a picture's first slice, a further slice, or something else."""
+    """The kinds of NAL units that begin in RTP packets: a picture's first slice, a further slice, and others."""
 
     PICTURE = auto()  # the first slice of a picture
     KEY = auto()  # the first slice of a keyframe

@@ -71,7 +71,7 @@ class Target:
 
 
 class KnownStreams:
-    """What a worker has learned of cameras' streams: codec, picture size and rates, and which could not be opened.
+    """A worker's knowledge of cameras' streams: codec, picture size and rates, and which could not be opened.
 
     The facts of a stream are valid only while its source is the same.
     """
@@ -125,10 +125,11 @@ class KnownStreams:
         return streams.sub is not None and not (failed == streams.sub and time.monotonic() < until)
 
     def target(self, streams: Streams, quality: str) -> Target:
-        """Returns the stream that serves `quality`. Except for "original", it is the substream if `_is_large_enough`.
+        """Returns the stream that serves `quality`, a key of QUALITIES or "sub". For "original", the main stream.
 
-        `quality`: a key of QUALITIES, or "sub". Without a usable substream, `sub` becomes `low` of the main stream,
-        and the target's `name` is "low" too.
+        "sub" is served by the substream, every other quality by the substream if `_is_large_enough`. If
+        `has_substream` is False, the main stream serves all qualities. "sub" then becomes "low", also as the
+        target's `name`.
         """
         main = Target(streams.camera, streams.main, quality, quality)
         if streams.sub is None or not self.has_substream(streams):
@@ -141,11 +142,11 @@ class KnownStreams:
         return main
 
     def _is_large_enough(self, streams: Streams, quality: str) -> bool:
-        """Whether a JPEG of `quality` (a key of QUALITIES, which limits its size) from the substream is as large as one
-        from the main stream, and has the same aspect ratio.
+        """Whether a JPEG of `quality` (a key of QUALITIES, which limits the JPEG's size) from the substream is as
+        large as one from the main stream, and has the same aspect ratio. Allows differences of 3%.
 
-        The substreams of many cameras are squeezed to another ratio. A main stream that was not seen yet counts as
-        16:9, such a substream as 640 x 360.
+        The substreams of many cameras are squeezed to another ratio. While its size is not known, the main stream
+        counts as 16:9, and the substream as 640 x 360.
         """
         sub = self.shape(substream_id(streams.camera), streams.sub) or ASSUMED
         box = QUALITIES[quality]

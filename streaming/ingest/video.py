@@ -48,10 +48,10 @@ class VideoListener(Protocol):
         """Replace the GOP that is kept for new viewers by `group`. Empty: a new connection has none yet."""
 
     def on_own_format(self, format: Format) -> None:
-        """Called, perhaps repeatedly, with the format in which viewers may get the video as the camera sends it.
+        """Called, perhaps repeatedly, with the format in which viewers may get frames of the quality "original".
 
-        JPEG: not at all, because its codec is neither H.264 nor H.265; or not before the next keyframe that fits into a
-        message, because a picture does not fit, or the GOP is too long or not complete in memory.
+        JPEG if the camera's codec is neither H.264 nor H.265. Also JPEG until the next keyframe that fits into a
+        message, if a picture did not fit, or if the GOP is too long or not complete in memory.
         """
 
     def on_shape(self, shape: Shape) -> None:
@@ -104,7 +104,8 @@ class Video:
         self.show(unit)
 
     def show(self, unit: AccessUnit) -> None:
-        """Deliver `unit`, the picture that was passed to `collect` last, in each format that is wanted."""
+        """Deliver `unit`, the picture that was passed to `collect` last: unchanged if it can be passed on, and as
+        JPEG in the wanted qualities."""
         if self._format is not Format.JPEG:
             self._pass_on(unit)
         if self._unshaped is not None:  # not before: the first picture is not delayed

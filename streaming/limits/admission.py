@@ -24,9 +24,10 @@ def rate_of(camera_id: str, kind: str) -> Rate:
 
 
 def terms_of(policy: Policy, user_limits: UserLimits, holder: Holder, rate: Rate) -> Terms:
-    """Returns the limits under which a new stream is admitted: the Redis sets of streams that it enters, that of all
-    streams first, each with its limit, and the bandwidth budget. With each limit and the budget comes that of a dry
-    run, which refuses nobody; 0 if none runs. `holder`: the stream's user, camera and address. `rate`: its bandwidth.
+    """Returns the terms for the admission of a new stream: the Redis sets that it enters, each with its limit, and
+    the bandwidth budget in kbit/s. The set of all streams is the first. Each limit, and the budget, has beside it
+    the value that a dry run tests without refusing anybody; 0: no dry run, or unlimited. `holder`: the stream's
+    user, camera and address. `rate`: its expected bandwidth.
     """
     maxima = _maxima(policy, user_limits)
     trial = policy.trial and user_limits.trial and _maxima(policy.trial, user_limits.trial)

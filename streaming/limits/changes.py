@@ -1,8 +1,8 @@
 """Checks and stores changed limits, and tells the workers.
 
-The database holds the limits. A version in Redis tells each worker within a second that they have changed. Without
-Redis a change is stored too, and the workers find it when they next read the limits. Blocks on the database and on
-Redis.
+The database holds the limits. A version in Redis tells each worker that they have changed, at the latest with the
+answer to its next report. Without Redis a change is stored too, and the workers find it when they next read the
+limits. Blocks on the database and on Redis.
 """
 
 import math
@@ -36,9 +36,9 @@ def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: b
     nobody. The other limits stay. A number may be given as text, and the group as a Group or its key.
 
     None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them, not None;
-    the caller checks their permission. Returns the stored change, or None if nothing changes; `anew` stores even that,
-    so that the dry run begins again. Tells the workers after the commit. Raises ValidationError, which lists the
-    messages by limit.
+    the caller checks their permission. Returns the stored change, or None if nothing changes; `anew` stores even
+    that, so that the dry run begins again. Tells the workers after the commit. Raises ValidationError, with
+    messages by limit, for an unknown name or group, a number out of range, conflicting limits, and 0 in a dry run.
     """
     with transaction.atomic():
         # Concurrent changes wait here for each other, so each reads the result of the one before.

@@ -141,8 +141,9 @@ def values_of(change: LimitChange | None) -> dict[str, Any]:
 def describe(policy: Policy) -> dict[str, dict[str, Any]]:
     """Returns facts about each limit, by name (all keys of LABELS), for pages and API:
 
-    label, value, default, source ("environment", "database", or "deleted" if the group with reserved slots was
-    deleted), minimum and maximum (None for that group), and trial (the value that a dry run tests, or None).
+    label, value, default, source ("environment" or "database"; "deleted" for `reserved_slots` and `reserved_group`
+    if the group was deleted), minimum and maximum (None for `reserved_group`), and trial (the value that a dry run
+    tests, or None).
     """
     default = defaults()
     return {

@@ -33,12 +33,13 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
     None if nothing is recorded: no worker ran, the minutes have not ended yet, or they were deleted after 30 days.
 
     step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
-    Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of each peak. mbps: average. seconds_at_full: for
-    how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the same, of
-    viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line. wait_median,
-    wait_high: seconds that 50% and 95% of these waited at most; None if nobody waited. gave_up: viewers who left the
-    line without a stream. waits: these four over the whole time. limits, budgets: [(begin, end, limit)], Unix seconds:
-    when each limit of streams, and of Mbit/s, was in force.
+    Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of each peak. mbps: average. seconds_at_full:
+    for how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the
+    same, of viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line.
+    wait_median, wait_high: seconds that 50% and 95% of these waited at most; None if nobody waited. gave_up:
+    viewers who left the line without a stream. No columns: waits, a dict with waited, wait_median, wait_high and
+    gave_up of the whole time; limits and budgets, lists of (begin, end, limit) in Unix seconds: when each limit of
+    streams, and of Mbit/s, was in force.
     """
     first, end = _minute(since), math.ceil(until.timestamp() / 60)
     step = max(1, step_minutes, math.ceil((end - first) / (MAX_POINTS - 1)))
@@ -68,10 +69,11 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
 
 def _by_step(rows: Iterable[tuple[Any, ...]], step: int) -> Iterable[tuple[Any, ...]]:
-    """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) for each recorded step.
+    """Yield (step's number, peak, limit, mbps, mbps_peak, max_mbps, seconds_at_full, gave_up) per recorded step.
 
     `rows`: recorded minutes in order, with the columns `FIGURES`. `step`: its length in minutes. The steps are
-    numbered from the Unix epoch. limit: of the minute with the step's peak. max_mbps: of that with its mbps_peak.
+    numbered from the Unix epoch. limit: that of the minute with the highest peak. max_mbps: that of the minute with
+    the highest mbps_peak. mbps: average of the recorded minutes.
     """
     for number, group in groupby(rows, lambda row: int(row[0]) // step):
         minutes = list(group)
@@ -143,17 +145,17 @@ def hour_of_day(days: int) -> list[dict[str, Any]]:
 
 
 def preview(max_concurrent: int, days: int) -> dict[str, Any]:
-    """Estimate what a limit of `max_concurrent` streams (1 or more) would have changed for the new viewers of the last
-    `days` days.
+    """Estimate what a limit of `max_concurrent` streams (1 or more) would have changed for the new viewers of the
+    last `days` days.
 
     minutes: recorded ones. minutes_above: those with more streams at once than the new limit. highest_peak: most
     streams at once. granted: admitted viewers. refused: those refused at the limit of streams. newcomers: granted +
     refused. refused_otherwise: refused for reasons that do not depend on `max_concurrent`; not among newcomers.
 
-    would_be_refused: how many of the newcomers the limit would have refused. would_be_admitted: how many of the refused
-    it would have admitted, because the limit at that time was lower. Each newcomer is compared with the streams of
-    that time. A lower limit would have refused some of these, so would_be_refused is an upper bound; with a higher one
-    more would have run, so would_be_admitted is.
+    would_be_refused: how many of the newcomers the limit would have refused. would_be_admitted: how many of the
+    refused it would have admitted, because the limit at that time was lower. Both are upper bounds: each newcomer
+    is compared with the streams that really ran. Under a lower limit fewer streams would have run, so it would have
+    refused fewer newcomers. Under a higher limit more would have run, so it would have admitted fewer.
     """
     recorded = _last(days)
     facts = recorded.aggregate(

@@ -13,9 +13,10 @@ CountedStream = tuple[str, int, int, int]
 
 
 class Part(NamedTuple):
-    """What a worker sends of its report: only what Redis does not have yet. `report`: its state as JSON, "" if
-    unchanged. `streams`: id of a stream's lease -> the figures by which it is counted. `fields`: each camera and
-    quality, as `rate_of` joins them, that the worker streams; Redis answers with the bandwidth measured for each.
+    """A worker's report without what Redis has already. `report`: its state as JSON, "" if unchanged. `streams`: id
+    of a stream's lease -> its figures for the bandwidth limit, only if Redis has to count it anew. `fields`: each
+    camera and quality that the worker streams, also unchanged ones, as `rate_of` of `limits/admission.py` joins
+    them. Redis answers with the kbit/s measured for each.
     """
 
     report: str
@@ -51,9 +52,9 @@ class Unsent:
     def confirm(self, rates: Sequence[int]) -> None:
         """Remember that Redis has the part that `select` returned last.
 
-        `rates`: the kbit/s that Redis has measured for each entry of the part's `fields` (camera and quality), 0: none.
-        If a field's rate has risen by over 3% or fallen by over 10%, the next part repeats those of its streams that
-        were not in this part: Redis still counts them at the old rate.
+        `rates`: the kbit/s that Redis has measured for each entry of the part's `fields` (camera and quality); 0:
+        none. Redis counts a field's streams at an older rate until they are sent again. If the new rate is over 3%
+        above or 10% below the older one, the next part repeats the field's streams that were not in this part.
         """
         self._report, self._streams, part = self._selected
         before, self._counted = self._counted, {}

@@ -29,7 +29,8 @@ Row = dict[str, Any]
 class UsageReport:
     """The usage of slots (rights to stream), cameras and bandwidth over all workers, as dictionaries for JSON.
 
-    It is at most half a second old, the states of cameras a few seconds. With over 250 workers, it may be older.
+    Counts of slots are at most half a second old; the Mbit/s that are sent and the states of cameras, a few seconds.
+    With over 250 workers, all may be older.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class UsageReport:
     # For everybody.
 
     async def summary(self, *, operator: bool) -> Row:
-        """Returns in_use and limit (of all streams, at least 1), available (how many more that limit leaves to this
-        viewer now; 0 unless open), waiting (viewers in line) and state: "open"; "recovering": new viewers wait because
-        Redis is new or has lost its data; or "unavailable": Redis fails, and in_use and waiting are None. `operator`:
-        whether the viewer may use the slots that are reserved for a group."""
+        """Returns in_use, limit (of all streams, 1 or more), available, waiting (viewers in line) and state.
+
+        state: "open"; "recovering": new viewers wait because Redis is new or has lost its data; or "unavailable":
+        Redis fails, and in_use and waiting are None. available: how many more streams the limit leaves to this
+        viewer; 0 unless the state is "open". `operator`: whether they may use the slots reserved for a group."""
         gate = self._gate(*await self._now(), {})
         available = gate["available" if operator else "available_ordinary"]
         return {**{name: gate[name] for name in ("in_use", "limit", "state", "waiting")}, "available": available}
@@ -126,10 +128,11 @@ class UsageReport:
     # For administrators.
 
     async def system(self, offset: int = 0, limit: int = VIEWERS) -> dict[str, object]:
-        """Returns the usage for administrators and Prometheus: time (Unix ms), gate (as `gate` returns it), lists of
-        workers, cameras that have viewers, and viewers, viewers_count (of all pages) and viewers_limit (`limit`).
-        `offset`, `limit`: the page of viewers, those who have streamed longest first; limit 0: none are read, and
-        viewers_count is 0. If Redis fails, the lists are empty and gate["state"] is "unavailable"."""
+        """Returns the usage for administrators and Prometheus: time (Unix ms), gate (as `gate` returns it), cameras
+        (`_camera_rows`), viewers (`Viewers.rows`), viewers_count (of all pages), viewers_limit (`limit`), workers
+        (each with id, host, pid, started and seen in Unix ms, number of cameras, number of viewers, mbps).
+        `offset`, `limit`: the page of viewers, in the order in which they asked for a stream; limit 0: none are
+        read, and viewers_count is 0. If Redis fails, the lists are empty and gate["state"] is "unavailable"."""
         summary, complaint, workers = await self._read_all()
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:
@@ -154,8 +157,8 @@ class UsageReport:
         return self._gate(*await self._read_all())
 
     async def viewers(self, offset: int, limit: int) -> Viewers:
-        """Returns `limit` of the viewers who stream now after the first `offset`, those who have streamed longest
-        first. Raises GateUnavailableError if Redis fails."""
+        """Returns how many viewers stream now, and at most `limit` of them after the first `offset`, sorted by when they
+        asked for the stream, earliest first. Raises GateUnavailableError if Redis fails."""
         summary, _ = await self._now()
         if summary is None:
             raise GateUnavailableError

@@ -16,8 +16,8 @@ class Viewers(NamedTuple):
 class ViewerList:
     """Reads the viewers who stream now from Redis, page by page.
 
-    It remembers when each stream began, so that a call of `page` asks only for the details of new streams and of one
-    page.
+    It remembers when each viewer asked for their stream, so that a call of `page` asks only for the details of new
+    streams and of one page.
     """
 
     def __init__(self, store: Store) -> None:
@@ -25,7 +25,8 @@ class ViewerList:
         self._since: dict[str, float] = {}  # lease -> Unix ms
 
     async def page(self, offset: int, limit: int) -> Viewers:
-        """Returns `limit` viewers after the first `offset`, those who have streamed longest first.
+        """Returns at most `limit` viewers, after the first `offset`, and how many viewers stream in all. They are
+        sorted by when they asked for the stream, earliest first.
 
         Raises GateUnavailableError if Redis fails.
         """

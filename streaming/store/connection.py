@@ -1,7 +1,7 @@
 """Connections to Redis: a pipelined one for the event loop, and a blocking one for threads.
 
-A client with a pool takes a connection, sends, waits and gives it back. That was half the cost of admitting a stream.
-Here all calls of an event loop share one connection: each is written at once, and the replies come in the order of the
+A client with a pool takes a connection, sends, waits and gives it back. That is half the cost of an admission. Here
+all calls of a `Store` share one connection: each is written at once, and the replies come in the order of the
 calls. A written call is complete even if its task is cancelled, and a later call (a release) never overtakes it.
 redis-py connects (address, password, TLS). hiredis, redis-py's own parser, reads the replies.
 """

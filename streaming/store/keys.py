@@ -1,4 +1,5 @@
-"""The names of the keys in Redis, but for those of shared pictures (`ingest/`), and the addresses of its servers."""
+"""The names of the keys in Redis, and the addresses of its servers. Of the keys of a camera's shared pictures, only
+the prefix is here (`name_of`). `ingest/` appends the rest."""
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -45,8 +46,9 @@ def store_url() -> str:
 
 
 def name_of(camera: str, source: CameraSource) -> str:
-    """Returns the prefix of a camera's keys in Redis. `camera`: its id. The prefix depends on the camera's address and
-    login, too: a worker that knows the new address of a camera must not get pictures of the old one."""
+    """Returns the prefix of the Redis keys of a camera's shared pictures. `camera`: its id, plus "/sub" for its
+    substream. The prefix depends on the camera's address and login, too: a worker that knows the new address of a
+    camera must not get pictures of the old one."""
     secret = "\n".join((source.url, source.username, source.password))
     return f"{PREFIX}camera:{camera}:{salted_hmac('streaming.sharing', secret).hexdigest()[:16]}"
 

@@ -282,7 +282,7 @@ def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argu
 
 
 def refuse_cluster(url: str) -> None:
-    """Raise RuntimeError if the server, behind Sentinels the master, answers as a Redis Cluster or as a Sentinel."""
+    """Raise RuntimeError if the server at `url`, or its Sentinels' master, is a Redis Cluster or a Sentinel."""
     client = _client(url)
     try:
         about: Any = client.execute_command("HELLO")  # type: ignore[no-untyped-call] # every user may call it

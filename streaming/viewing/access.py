@@ -38,9 +38,10 @@ class ReadOnlySession(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Login:
-    """What the request that opens a viewer's WebSocket contains to show who they are. `session`: key of the Django
-    session, None: none. `display`: token of a display, a screen that shows a page of cameras without a log-in; "":
-    none. `proxy_user`: the user named by a trusted proxy, in place of the session's; None: no proxy names one.
+    """The credentials in the request that opens a viewer's WebSocket. `session`: key of the Django session; None:
+    none. `display`: token of a display, a screen that shows a page of cameras without a log-in; "": none.
+    `proxy_user`: the user that a trusted proxy names; None: it names none. With a `proxy_user`, the session is
+    ignored.
     """
 
     session: str | None = None  # key

@@ -80,9 +80,9 @@ class Account:
         """Count the stream in the bandwidth budget of all streams at the bitrate of `quality`. `slot`: the viewer's
         right to stream, whose terms get this rate.
 
-        Raises BandwidthReachedError if a higher bitrate exceeds the budget, or GateUnavailableError if Redis fails: the
-        stream keeps its rate, though Redis, if only its answer was lost, counts the new one until the worker's next
-        report. Without a budget it raises neither, and the change holds even if Redis does not answer.
+        Raises BandwidthReachedError if a higher bitrate exceeds the budget, or GateUnavailableError if Redis fails.
+        After both errors the stream keeps its old rate. If only Redis's answer was lost, Redis counts the new rate
+        until the worker's next report. Without a budget it raises neither: the new rate holds even if Redis fails.
         """
         rate, budget = self.rate(quality), self._budget()
         try:

@@ -19,10 +19,11 @@ async def follow_camera(
     """Send the viewer each state of the camera's connection, until cancelled. `slot`: their right to stream. While
     the camera is not live, lets the worker renew the slot's lease until shortly after the timeout.
 
-    Raises after the timeout for the first frame or for a reconnection. Raises earlier if the camera had no picture yet,
-    failed to open `FAILED_OPENINGS` times in a row, and `switch` has no other stream of it to try. The error is
-    CameraLostError if the camera is being reconnected, else CameraUnreachableError. `sees_reasons`: whether messages
-    and error give the full reason, which only administrators may read.
+    Raises if the camera is not live within `timeouts.first_frame` of the call, or `timeouts.reconnect` of a loss.
+    Raises earlier if it was never live since the call, has failed `FAILED_OPENINGS` (2) times in a row (a loss
+    counts too), and `switch` has no other stream of it to try. The error is CameraLostError if the camera is being
+    reconnected, else CameraUnreachableError. `sees_reasons`: whether messages and error give the full reason, which
+    only administrators may read.
     """
     told: dict[str, object] = {}
     condition, was_live = feed.condition, False

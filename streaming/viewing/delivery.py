@@ -62,8 +62,8 @@ class Delivery:
         self._slot.progressed(self._stall + LEASE_MARGIN)
 
     async def switch(self, quality: str, within: str) -> None:
-        """Tell the viewer, and send frames of `quality` from now on. `within`: its name inside the camera's stream,
-        where a substream's own video (`sub` for viewers) is called `original`.
+        """Tell the viewer, and send frames of another quality of the present camera stream from now on. `quality`:
+        its name for viewers. `within`: its name inside that stream, where `sub` is called `original`.
         """
         self._counted = None  # no frame takes the fast path until the viewer was told
         self._feed.switch(within)

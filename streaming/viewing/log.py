@@ -1,9 +1,9 @@
-"""The log of viewings: each is one viewer's stream of one camera. All of its lines have its id, which its viewer is
-told too.
+"""The log of viewings. A viewing is one viewer's stream of one camera. Each of its log lines has the viewing's id,
+which the viewer is told too.
 
-`begin(id)` marks every line that the current task logs from then on, by any logger. Tasks and database threads that the
-task starts inherit the id. Start a task that outlives the viewing in a `contextvars.Context` of its own. `log_event`
-logs the events of a viewing; docs/metrics.md lists them with their fields.
+`begin(id)` marks every line that the current task logs from then on, by any logger. Tasks and database threads that
+the task starts inherit the id. Start a task that outlives the viewing in a `contextvars.Context` of its own.
+`log_event` logs the events of a viewing; docs/metrics.md lists them with their fields.
 """
 
 import json
@@ -26,8 +26,8 @@ _began: ContextVar[float] = ContextVar("began", default=0.0)  # time.monotonic()
 
 
 def begin(id: str) -> None:
-    """Give all lines that this task logs from now on the id of a viewing, that is one viewer's stream. Also starts the
-    clock of `elapsed`.
+    """Mark all lines that this task logs from now on with the id of a viewing, that is one viewer's stream. Also
+    starts the clock of `elapsed`.
     """
     _viewing.set(id)
     _began.set(time.monotonic())

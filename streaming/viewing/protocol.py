@@ -182,7 +182,8 @@ def parse_ack(text: str) -> int | None:
 
 
 def parse(text: str | None) -> ViewerMessage:
-    """Parse a viewer's message; None stands for a binary one. Raises ProtocolError if the message is not valid."""
+    """Returns the message in `text`, which a viewer sent. Raises ProtocolError if it is not valid. None stands for
+    a binary message, which is never valid."""
     if text is None:
         raise errors.ProtocolError("Viewers send text messages only.")
     if (seq := parse_ack(text)) is not None:  # nearly all messages, at a quarter of the cost of parsing JSON

@@ -38,7 +38,7 @@ Checked = tuple[Camera, CameraSource, bool] | StreamError  # camera, its source,
 
 
 class Rechecks:
-    """Checks again whether the viewers of one worker's running streams have access."""
+    """Checks again whether one worker's viewers have access, both those who stream and those who wait in line."""
 
     def __init__(self, streams: Callable[[], Iterable[Stream]], hub: Hub, policy: Callable[[], Policy]) -> None:
         """`streams`: returns the worker's open WebSockets. `hub`: reads the cameras, and gets their new addresses.
@@ -119,9 +119,10 @@ class Rechecks:
                 viewing.slot.terms = without_ordinary_set(viewing.slot.terms)
 
     def _read(self, login: Login, cameras: list[str]) -> list[Checked]:
-        """Returns for each camera id, in their order, what a check finds: the camera, its address and credentials, and
-        whether the user may use reserved slots (rights to stream). For a user who has no access, or is blocked, it is
-        the StreamError. Queries the database.
+        """Returns one entry for each camera id, in their order: the camera, its address and credentials, and
+        whether the user may use reserved slots (rights to stream). The entry is a StreamError instead if the user
+        has no access or is blocked, or if the camera is deleted, disabled or without a usable address. Queries the
+        database.
         """
         user = user_of(login)
         limits: UserLimits | None = None

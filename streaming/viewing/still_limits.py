@@ -24,8 +24,9 @@ class StillLimits:
         self.traffic = Traffic()
 
     def count_request(self, user: str) -> None:
-        """Count a request for a still picture by the user with this id. Raises StillLimitReachedError, without counting
-        it, if the user exceeds the rate limit. After a pause, they may request stills for two seconds at once.
+        """Count a request for a still picture by the user with this id. Raises StillLimitReachedError, without
+        counting it, if the user exceeds the rate limit. After a pause, they may request two seconds' worth of
+        stills at once.
         """
         now = time.monotonic()
         if len(self._used_until) > USERS:

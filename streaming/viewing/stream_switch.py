@@ -70,17 +70,18 @@ class StreamSwitch:
         self._feed.noticed.set()  # `run` moves to another stream, or no longer does
 
     def change_streams(self, streams: Streams) -> None:
-        """Use these addresses for moves between the camera's streams from now on; they may be the same as before. The
-        present stream stays: `Hub.change_sources` changes its address.
+        """Use these addresses for moves between the camera's streams from now on; they may be the same as before.
+        If the substream has come or gone, `run` moves the viewer where necessary. A changed address of the present
+        stream takes effect by `Hub.change_sources`.
         """
         if streams.sub != self._streams.sub:
             self._feed.noticed.set()
         self._streams = streams
 
     async def run(self) -> None:
-        """Keep the feed, until cancelled, at the stream of the camera that serves the wanted quality. Another may serve
-        it when more is known of the streams. Raises CameraUnreachableError if the substream has shown no picture, and
-        the main stream has none in time either.
+        """Keep the feed, until cancelled, at the stream of the camera that serves the wanted quality. Move it when
+        the other stream comes to serve that quality, for example once the sizes of both are known. Raises
+        CameraUnreachableError if the substream has shown no picture, and the main stream has none in time either.
         """
         while True:
             self._feed.noticed.clear()
@@ -123,19 +124,19 @@ class StreamSwitch:
             self._hub.known.fail(self._target.id, self._target.source)
 
     async def _change(self, target: Target) -> None:
-        """Deliver another quality of the present camera stream. If the bandwidth budget refuses it, only tell a viewer
-        who asked for it.
+        """Deliver another quality of the present camera stream. If the bandwidth budget refuses the change, keep
+        the present quality and tell the viewer. The budget can refuse only a change that the viewer asked for.
         """
         if await self._is_admitted(target):
             self._settle(target)
             await self._delivery.switch(target.name, target.quality)
 
     async def _move(self, target: Target) -> None:
-        """Continue with the camera's other stream. If the bandwidth budget refuses it, or it has no frame in time, only
-        tell a viewer who asked for it.
+        """Continue with the camera's other stream. Stay with the present one if the bandwidth budget refuses the
+        move, or the other stream has no frame in time. Then tell the viewer, if they asked for the change.
 
-        Raises CameraUnreachableError if it has no frame in time, and the present stream is the substream and has shown
-        no picture.
+        Raises CameraUnreachableError if the other stream cannot be opened or has no frame in time, while the
+        present one is the substream and has shown no picture.
         """
         if not await self._is_admitted(target):
             return
@@ -160,8 +161,9 @@ class StreamSwitch:
         """Count the stream in the bandwidth budget at the bitrate of `target`. Returns whether the change may take
         place.
 
-        Only a change that the viewer asked for can be refused; then they are told, and the former bitrate counts on.
-        But while the server asks whether they play a codec, a wish for another quality means no, and is not refused.
+        Only a change that the viewer asked for can be refused. Then they are told, and the former bitrate still
+        counts. A viewer who was asked whether they play a codec, and wants another quality instead, is never
+        refused.
         """
         if self.wanted == self._settled:  # not the viewer's wish: nobody is disconnected
             await self._account.correct_rate(self._slot, target.name)

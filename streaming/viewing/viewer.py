@@ -31,12 +31,13 @@ class Viewer(Protocol):
 @dataclass(frozen=True)
 class ViewRequest:
     """One viewer's request for one camera. `source`: address and credentials of its main stream; `sub`: of its
-    substream, None if it has none. `holder`: who asks and for what, as administrators see it once the viewer has a slot
-    (the right to stream). `formats`: those that the viewer plays. `id`: of the stream; empty: it gets a new one.
-    `asking`: such as whether to wait in line for a slot. `wanted`: the requested quality; empty: that of `holder`.
+    substream, None if it has none. `holder`: who asks and for what, as administrators see it once the viewer has a
+    slot (the right to stream). `formats`: those that the viewer plays. `id`: of the stream; empty: it gets a new
+    one. `asking`: such as whether to wait in line for a slot. `wanted`: the requested quality, if `holder` has
+    another, such as "low" for "sub" without a usable substream; empty: that of `holder`.
 
-    `comes_back`: the client knows how to take back the slot after a lost connection. `unattended`: the viewer is never
-    asked whether they are still watching. `keeps_slot`: `WallYields` does not end this stream if it is a
+    `comes_back`: the client knows how to take back the slot after a lost connection. `unattended`: the viewer is
+    never asked whether they are still watching. `keeps_slot`: `WallYields` does not end this stream if it is a
     background one, of a page with many cameras. `sees_reasons`: the viewer is told why a camera cannot be read.
     """
 

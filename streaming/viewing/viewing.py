@@ -47,8 +47,8 @@ class Viewing:
 
     @property
     def holder(self) -> Holder:
-        """Who asks for the slot (the right to stream) or holds it, and for what. Its quality is that of the admission,
-        whatever the viewer gets now.
+        """The user, camera and address for which the slot (the right to stream) is asked for or held. Its quality is
+        that of the admission, whatever the viewer gets now.
         """
         return self._request.holder
 
@@ -133,11 +133,12 @@ class Viewing:
 
     async def change_quality(self, quality: str) -> None:
         """Change to `quality` without a new admission. The caller has checked that `protocol.QUALITIES` has it. The
-        viewer is told the quality that they get, maybe after this has returned. While they wait for a slot, the wish is
-        kept.
+        viewer is told the quality that they get, maybe after this has returned. While they wait for a slot, the
+        wish is kept.
 
-        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is. It also
-        stays if `quality` needs the camera's other stream, and that has no frame in time.
+        If the bandwidth budget has no room for `quality`, or cannot be checked, the quality stays as it is, except
+        while the server asks whether the viewer plays a codec. It also stays if `quality` needs the camera's other
+        stream, and that has no frame in time.
         """
         self._quality = quality
         if self._switch is not None:
@@ -145,8 +146,8 @@ class Viewing:
         # else `_hold` switches to it as soon as there is a feed
 
     def change_streams(self, streams: Streams) -> None:
-        """Use these addresses, which may be the same as before, for what is opened from now on. If a substream has come
-        or gone, moves to the stream that serves the quality now. `Hub.change_sources` tells those that are open."""
+        """Use these addresses, which may be the same as before, for streams opened from now on; `Hub.change_sources` is
+        for open ones. If a substream has come or gone, `run` moves the viewer to the stream that serves the quality."""
         self._streams = streams
         if self._switch is not None:
             self._switch.change_streams(streams)

@@ -1,5 +1,5 @@
-"""Ends background streams, those of walls (pages with many cameras), one by one, the youngest first, while a viewer
-waits for a stream of another kind because all slots (rights to stream) are in use.
+"""Ends background streams, those of walls (pages with many cameras), one by one, while a viewer waits for a stream
+of another kind because all slots (rights to stream) are in use. Each time, a worker ends the youngest of its own.
 """
 
 from collections.abc import Callable, Iterable

@@ -80,8 +80,8 @@ async def stop_stream(request: HttpRequest, viewing_id: ViewingId, body: stream_
     response=answers({200: stream_schemas.StoppedOut}, 400, 404, 413, 422, 503),
 )
 async def stop_camera(request: HttpRequest, camera_id: uuid.UUID, body: stream_schemas.StopIn) -> dict[str, int]:
-    """End all streams of a camera. `block_seconds` above 0 blocks their users, except you, and ends all streams of
-    these users."""
+    """End all streams of a camera, yours included. `block_seconds` above 0 blocks their users, except you, and ends
+    all streams of these users. `stopped`: how many streams end, those of other cameras included."""
     camera = await sync_to_async(find)(request, camera_id)
     store, user = runtime.current().store, request.auth  # type: ignore[attr-defined]
     stopped = await stop_orders.stop_camera(
@@ -217,7 +217,7 @@ def read_trial(request: HttpRequest) -> dict[str, Any]:
 @router.patch("/limits/trial", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def change_trial(request: HttpRequest, body: limit_schemas.LimitChanges) -> dict[str, Any]:
     """Change some limits of the trial, or start one. A trial only counts whom its limits would refuse. Limits that it
-    does not set are those in force; null: no longer set. 409 for 0, which would refuse nobody."""
+    does not set are those in force; null removes one. 409: contradictory limits, or 0, which would refuse nobody."""
     return await _change(request, body.given(), trial=True)
 
 

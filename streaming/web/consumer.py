@@ -172,8 +172,8 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # Messages from the viewer.
 
     async def _take(self, event: dict[str, Any]) -> None:
-        """Handle an event of the connection: a message of the viewer, or a WebSocket ping (already answered) or pong.
-        More than 60 of them in a second end the stream. Acknowledgements of frames are not counted.
+        """Handle an event of the connection: a message of the viewer, or a WebSocket ping (already answered) or
+        pong. More than 60 of them in a second end the stream. Acknowledgements of new frames are not counted.
         """
         try:
             message = protocol.parse(event.get("text")) if event["type"] == "websocket.receive" else None

@@ -24,11 +24,12 @@ View = Callable[[HttpRequest], HttpResponse]
 def endpoint(
     *, get: Answer | None = None, post: Answer | None = None, permission: str = "", closed: bool = False
 ) -> View:
-    """Returns a view that answers GET with the JSON of `get`, and POST with that of `post`; None: not allowed (405).
+    """Returns a view that answers GET with the JSON of `get` and POST with that of `post`; None: not allowed (405).
 
-    The user must be allowed to see *Settings > System*. POST needs `permission` as well, and so does GET if `closed`:
-    give one then. The view raises PermissionDenied for others; the caller checks that the user is staff. If `get` or
-    `post` raises ValidationError, the status is 400; Http404: 404; GateUnavailableError: 503.
+    The user must be allowed to see *Settings > System*. POST, and GET if `closed`, need `permission` as well, which
+    must not be "" then. The view raises PermissionDenied for other users. The caller checks that the user is staff.
+    If `get` or `post` raises ValidationError (with messages by field), the status is 400; Http404: 404;
+    GateUnavailableError: 503.
     """
     answers = {method: answer for method, answer in (("GET", get), ("POST", post)) if answer is not None}
 

@@ -27,9 +27,10 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Readiness: 200 if Redis takes writes, the database answers and the worker does not shut down (drain), else 503.
+    """Readiness: 200 if Redis takes writes, the database answers and the worker is not shutting down, else 503.
 
-    Both are asked at the same time, so that their timeouts do not add up if neither answers.
+    The JSON body tells which of these fails. Redis and the database are asked at the same time, so that their
+    timeouts do not add up.
     """
     worker = runtime.current()
     complaint, database = await asyncio.gather(_complaint(worker.check_gate()), _succeeds(_check_database()))

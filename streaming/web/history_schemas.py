@@ -38,7 +38,8 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 class Cursor:
     """The start of a page of refused viewers, the newest first.
 
-    `after` None: those before `time`. If it is the id of a refusal at `time`: first the others at `time` after it.
+    `after`: id of a refusal at `time`. The page begins with the refusals at `time` that have a greater id, and goes
+    on with those before `time`. None: it has only those before `time`.
     """
 
     time: datetime

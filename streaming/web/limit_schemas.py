@@ -89,8 +89,8 @@ class TrialOut(Schema):
 class GateOut(Schema):
     """How far the limits of all streams are used. `in_use` and `waiting` are null while Redis does not answer or
     accepts no writes. `limit`: at least 1. `available` is 0 unless the state is `open`. `max_mbps` 0: unlimited.
-    `recovering`: new viewers wait because Redis has lost its data. `reserved`: slots that are set aside for a group, in
-    use or not."""
+    State `recovering`: new viewers wait because Redis is new or may have lost slots, for example after a restart.
+    `reserved`: slots that are set aside for a group, in use or not."""
 
     in_use: int | None
     limit: int
@@ -129,7 +129,8 @@ class PreviewOut(Schema):
     """An estimate of how many viewers a limit of `max_concurrent` streams would have refused in the past days.
 
     Each viewer is compared with the streams of that time. With a lower limit some of these would not have run, so
-    `would_be_refused` is an upper bound; with a higher one more would have run, so `would_be_admitted` is.
+    `would_be_refused` is an upper bound. With a higher limit more streams would have run, so `would_be_admitted` is
+    an upper bound too.
 
     `newcomers`: `granted` (got a stream) plus `refused`. `would_be_refused`: of the newcomers. `would_be_admitted`:
     those of `refused` whom this limit would have admitted, because the limit at that time was lower.

@@ -40,10 +40,10 @@ class UsageForm(forms.Form):
 
 
 def system_usage(request: HttpRequest) -> dict[str, Any]:
-    """Returns the usage of all workers (`UsageReport.system`), with a page of 100 viewers who stream, those who began
-    first at the top.
+    """Returns the usage of all workers (`UsageReport.system`) without the cameras that the user may not see
+    (`visible_usage`), and a page of 100 viewers who stream, in the order in which they asked.
 
-    The parameter `viewers_from` of the query: how many viewers to skip.
+    `viewers_from` in the query: how many viewers to skip. Raises ValidationError if it is invalid.
     """
     asked = cleaned(UsageForm(request.GET))
     return visible_usage(request.user, async_to_sync(_system_usage)(asked["viewers_from"] or 0))
@@ -57,10 +57,11 @@ async def _system_usage(viewers_from: int) -> dict[str, Any]:
 
 
 def limits(request: HttpRequest) -> dict[str, Any]:
-    """Returns each limit with its value, source and who set it, and all user groups, the latest changes, and warnings
-    about these limits.
+    """Returns the limits, the user groups, the latest changes of limits, and warnings, for the page.
 
-    trial, or ended_trial if none runs: the dry run of limits, which counts whom they would refuse.
+    limits: a dict for each, with name, the facts of `policy.describe`, set_by (user name or "") and set_at (Unix ms
+    or None). groups: id and name of each. log: the 10 latest changes, from `change_log.log`. warnings: texts.
+    trial: what `_trial` returns. ended_trial: what `_ended_trial` returns; None while a trial runs.
     """
     rows = change_log.rows()
     setters = change_log.setters(rows)
@@ -83,10 +84,11 @@ def _set_by(limit: dict[str, Any], setter: LimitChange | None) -> dict[str, Any]
 
 
 def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
-    """Returns since when (Unix ms) the trial has had its present limits, who set them (user name), and how many viewers
-    they would have refused, as far as *Refusals* lists them: a viewer counts once a second, for 30 days.
+    """Returns facts about the running trial, a dry run of limits that refuses nobody. None if no trial runs.
 
-    A trial itself refuses nobody. The number is about two seconds old. None if no trial runs.
+    since: when its present limits were set, Unix ms. by: name of the user who set them. would_refuse: how many
+    refusals they would have caused since then, at most one per viewer and second. Those of the last two seconds or
+    so may be missing, and those older than 30 days are deleted.
     """
     if trial is None or trial.changed_at is None:
         return None
@@ -95,11 +97,11 @@ def _trial(trial: policy.Policy | None) -> dict[str, Any] | None:
 
 
 def _ended_trial(rows: list[LimitChange]) -> dict[str, Any] | None:
-    """Returns the newest trial (a dry run of limits) if it has ended: its last limits, when they were set and when it
-    ended (Unix ms), and how many viewers they would have refused in between.
+    """Returns facts about the newest trial (a dry run of limits) if it has ended.
 
-    None if there was none, if it runs, or if these limits were set more than 30 days ago. `rows`: the changes of
-    limits, newest first.
+    limits: the last limits that it tested, as text. since, until: when they were set and when it ended, Unix ms.
+    would_refuse: as in `_trial`, between these times. None if there was no trial, if the newest one is running, or
+    if its last limits were set more than 30 days ago. `rows`: the changes of limits, newest first.
     """
     start, end = change_log.ended_trial(rows) or (None, None)
     if start is None or end is None or start.time < timezone.now() - KEEP:
@@ -194,9 +196,10 @@ class RefusalsForm(forms.Form):
 
 
 def refusals(request: HttpRequest) -> dict[str, Any]:
-    """Returns as `refusals` 25 refused viewers, newest first, and as `more` whether there are others.
+    """Returns as `refusals` up to 25 refused viewers, newest first, and as `more` whether there are older ones.
 
-    The query may have `before` (Unix ms): then only those who were refused earlier.
+    The rows are those of `history.describe_refusals`, also of a dry run, without the names of hidden cameras.
+    `before` in the query (Unix ms): only those refused earlier. Raises ValidationError if it is invalid.
     """
     asked = cleaned(RefusalsForm(request.GET))
     before = None if asked["before"] is None else datetime.fromtimestamp(asked["before"] / 1000, UTC)

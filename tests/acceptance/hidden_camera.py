@@ -15,7 +15,7 @@ from tests.servers import PASSWORD
 
 NAME, PATH = "Vault 7341", "vault-9c1e"  # of the hidden camera
 
-# Who walks -> whether they are staff, and which permissions they have.
+# The user who walks -> whether they are staff, and which permissions they have.
 PEOPLE = {
     "stranger": (False, ()),
     "granted": (False, ("watch_camera",)),
@@ -167,7 +167,7 @@ def walked() -> Iterator[str]:
 
 
 def requests_of(path: str) -> Iterator[tuple[str, str]]:
-    """Yields the methods to try at an address, and their bodies. What would end the streams is left out."""
+    """Yields the methods to try at an address, and their bodies. Requests that would end the streams are left out."""
     yield "GET", ""
     if "{viewing}" in path or "{waiting}" in path:
         return

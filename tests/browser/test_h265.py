@@ -38,7 +38,7 @@ def needs_a_browser_without_h265(page: Page, yard: SimulatedCamera) -> None:
 
 
 class Wire:
-    """What the page's sockets asked for, sent and received."""
+    """The addresses of the page's sockets, and their messages."""
 
     def __init__(self, page: Page) -> None:
         self.addresses: list[str] = []

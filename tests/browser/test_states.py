@@ -56,7 +56,7 @@ def record_announcements(page: Page) -> None:
 
 
 def announced(page: Page) -> list[str]:
-    """What a screen reader was given to say, in order."""
+    """All texts that a screen reader was given to say, in order."""
     texts: list[str] = page.evaluate("window.announced")
     return texts
 

@@ -1,4 +1,4 @@
-"""What is taken from the configuration files of other programs. The examples are from these programs' documentation."""
+"""The cameras that are taken from the configuration files of other programs. The examples are from their documentation."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -98,7 +98,7 @@ def test_a_wrong_link_is_refused(made: tuple[DisplayToken, str], wrong: str) -> 
     assert displays.COOKIE not in answer.cookies
 
 
-# What it opens.
+# The pages that a display opens.
 
 
 def everything(patterns: Any, prefix: str = "") -> Iterator[str]:

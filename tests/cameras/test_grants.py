@@ -1,4 +1,4 @@
-"""Who may see which camera."""
+"""Which cameras a user may see."""
 
 import time
 from typing import Any

@@ -115,9 +115,10 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def render(folder: Path, programs: dict[str, str], workers: int, port: int) -> None:
-    """Write all configuration files to `folder`. `workers` is their number, `port` is nginx's.
+    """Write all configuration files to `folder`. `workers`: number of workers (server processes). `port`: of nginx.
 
-    `programs` maps "nginx" and "redis-server" to their paths. Raises CommandError if a text to adapt is not in deploy/.
+    `programs` maps "nginx" and "redis-server" to their paths. Raises CommandError if a file of deploy/ does not
+    contain a text that has to be adapted.
     """
     user = pwd.getpwuid(os.getuid()).pw_name
     (folder / "site.conf").write_text(render_site((DEPLOY / "nginx.conf").read_text(), folder, workers, port))

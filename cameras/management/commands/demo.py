@@ -41,7 +41,8 @@ class Command(BaseCommand):
 
     @contextmanager
     def _cameras(self, count: int) -> Iterator[Logins]:
-        """Prepare the database, and run `count` simulated cameras until the `with` block ends. Yields the log-ins."""
+        """Migrate the database, create the users, and run `count` cameras (0: none) until the `with` block ends.
+        Yields passwords by user name. Raises CommandError: `count` is negative, or the cameras did not start."""
         if count < 0:
             raise CommandError(f"--cameras must be 0 or more, not {count}.")
         call_command("migrate", verbosity=0)

@@ -1,7 +1,8 @@
-"""manage.py rotate_camera_key: encrypt all stored camera passwords and secrets of second factors again, with the newest
-key.
+"""manage.py rotate_camera_key: encrypt all stored camera passwords and secrets of second factors again, with the
+newest key.
 
-The newest key is the first in the setting `CAMERA_KEY`. The other keys can be removed afterwards.
+The newest key is the first in the setting `CAMERA_KEY`. The other keys can be removed afterwards. While
+SECOND_FACTOR is false, second factors are left out: stored ones still need their old key.
 """
 
 from typing import Any
@@ -46,7 +47,7 @@ class Command(BaseCommand):
 
 
 def _authenticators() -> list[Any]:
-    """Returns the second factors, locked. None are known while SECOND_FACTOR is false."""
+    """Returns all second factors, their rows locked until the transaction ends. Empty if SECOND_FACTOR is false."""
     if not apps.is_installed("allauth.mfa"):
         return []
     authenticator: Any = apps.get_app_config("mfa").get_model("Authenticator")

@@ -68,8 +68,9 @@ class Mover:
 
 @lru_cache(maxsize=64)
 def _pose(path: Path, size: tuple[int, int], pose: int) -> tuple[Sprite, Sprite]:
-    """Draws the object in one pose, `size`: width and height. Returns its colors, multiplied by its coverage, and the
-    coverage of each pixel: 0 where the background shows, up to 255 where the object hides it.
+    """Draws the object in one pose, 0 to 3. `size`: its width and height in pixels. Returns its colors, multiplied
+    by its coverage, and the coverage of each pixel. Coverage is 0 where the background shows, up to 255 where the
+    object hides it.
     """
     width, height = size
     large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), np.uint8)

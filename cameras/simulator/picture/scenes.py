@@ -183,9 +183,9 @@ def _pallets(brush: Brush, left: float, bottom: float) -> None:
 
 
 def _foliage(brush: Brush, color: Color, foot: Foot, size: float, count: int, seed: int) -> None:
-    """Draw `count` leaves at random above `foot`, the lower edge of the plant. `seed` determines them.
+    """Draw `count` leaves. `foot` is the line with the lowest leaf centers. `seed` determines their random places.
 
-    `size` is about a leaf's height, as a fraction of the image's height. The plant is a little higher.
+    `size` is about a leaf's height, as a fraction of the image's height. The plant is almost twice as high.
     """
     random = np.random.default_rng(seed)
     left, right, base = foot

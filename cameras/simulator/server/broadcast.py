@@ -16,11 +16,11 @@ from .sdp import describe
 
 
 class Viewer(Protocol):
-    """A client's connection, as its camera uses it. The camera calls the methods on the simulator's event-loop thread.
+    """A client's connection, as its camera uses it. The camera calls the methods on the simulator's loop thread.
 
-    `is_set_up`: the client has asked for the stream; other threads read this as well. `is_playing`: it wants pictures
-    now. `deliver` sends a picture if the client plays. `apply_fault` is told of a new fault. `cut` closes the
-    connection at once.
+    `is_set_up`: the client has asked for the stream; other threads read this as well. `is_playing`: it wants
+    pictures now. `deliver` sends a picture if the client plays. `apply_fault` makes the connection imitate a new
+    fault; Fault.NONE ends the imitation. `cut` closes the connection at once.
     """
 
     @property
@@ -68,8 +68,8 @@ class Broadcast:
     def play(self) -> None:
         """Start or continue to draw and encode, for a client connection that needs a keyframe.
 
-        With the camera's `idr_on_play` the next frame is a keyframe, except in streams without IDR (intra refresh, open
-        GOP).
+        The next frame is a keyframe if the encoder was paused, or if the camera has `idr_on_play` and neither
+        `intra_refresh` nor `open_gop`. Otherwise the client waits for the next regular keyframe.
         """
         camera = self.camera
         self._feed.play(key=camera.idr_on_play and not (camera.intra_refresh or camera.open_gop))

@@ -1,4 +1,4 @@
-"""Requests of RTSP (RFC 2326) and HTTP and their parser, and responses and their encoding."""
+"""Parses the requests of RTSP (RFC 2326) and HTTP, and encodes the responses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

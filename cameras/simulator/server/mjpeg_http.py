@@ -6,7 +6,7 @@ from .playback import Playback
 
 
 class HttpDialogue:
-    """Answers the HTTP request of one connection. The caller closes the connection after an error: it has one request."""
+    """Answers the only HTTP request of a connection. After an error response, the caller closes the connection."""
 
     def answer(self, request: Request, playback: Playback | None) -> bytes:
         """Start to play if the request is accepted. Returns the head of the endless response, or an error response.

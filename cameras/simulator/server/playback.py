@@ -65,13 +65,13 @@ class Playback:
             self.sender.send(unit, self.fault)
 
     def apply_fault(self) -> None:
-        """Restart sending, and plan the end if Fault.DROP is set. Call this when the camera's fault has changed."""
+        """Call this when the fault has changed. A play restarts at a keyframe; Fault.DROP disconnects in 2 s."""
         if self.sender:
             self.sender.restart()
         self._plan_drop()
 
     def _plan_drop(self) -> None:
-        """Schedule the connection's end, in two seconds, if it plays and the camera has Fault.DROP, else cancel it."""
+        """Cancel a planned close. If the client plays and the fault is DROP, plan to close in two seconds."""
         if self._drop_timer:
             self._drop_timer.cancel()
             self._drop_timer = None

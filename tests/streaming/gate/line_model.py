@@ -163,7 +163,7 @@ class FairModel(ScriptModel):
                     refused = self.refusing(waiter, (stays | earlier) - {id}, rates)
                     assert unnoticed or refused, f"{id} overtakes {other}"
 
-    # What must hold.
+    # The invariants.
 
     @invariant()
     def a_waiter_holds_no_slot(self) -> None:

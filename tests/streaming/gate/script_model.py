@@ -145,7 +145,7 @@ class ScriptModel(RuleBasedStateMachine):
         self.client.hset(GENERATION, "ready_at", 1)
         self.generation = "open"
 
-    # What must hold.
+    # The invariants.
 
     @invariant()
     def usage(self) -> None:

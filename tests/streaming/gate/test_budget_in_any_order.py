@@ -1,7 +1,7 @@
 """The bandwidth budget on a real Redis, in any order of admissions, changes of quality, reports and losses.
 
-What all streams take never exceeds the budget, the kept sum is the sum of the rates, and each admission is decided as if
-all rates were summed up anew. A stream that is alone may exceed the budget.
+The rates of all streams together never exceed the budget, the kept sum is the sum of the rates, and each admission is
+decided as if all rates were summed up anew. A stream that is alone may exceed the budget.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Crossing(Lossy):
 
 
 class Viewing:
-    """What a report reads of a viewing, and the context of its slot."""
+    """The part of a viewing that a report reads, and the context of its slot."""
 
     def __init__(self, gate: Gate, quality: str) -> None:
         terms = Terms((Limit(SERVER_SET, 100),), rate(quality), BUDGET)

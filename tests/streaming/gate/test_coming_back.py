@@ -1,4 +1,4 @@
-"""Who comes back: a slot that is handed over or taken again, and a place in the line, on a real Redis."""
+"""Viewers that come back: a slot that is handed over or taken again, and a place in the line, on a real Redis."""
 
 import asyncio
 from dataclasses import replace

@@ -21,7 +21,7 @@ SETTLE = 0.15  # seconds in which a viewing that is left alone reaches its first
 
 
 class Injected(Exception):
-    """What no code can expect."""
+    """An error that no code expects."""
 
 
 class Injector:

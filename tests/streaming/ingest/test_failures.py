@@ -1,4 +1,4 @@
-"""What a worker knows of a failure: its kind, and the reason for administrators. A worker that follows gets the reason."""
+"""A worker's knowledge of a failure: its kind, and the reason for administrators. A worker that follows gets the reason."""
 
 from functools import partial
 

@@ -83,7 +83,7 @@ def test_followers_go_on_after_their_connections_were_cut(ann: Sharing, bob: Sha
         client.client_kill_filter(_type="normal", skipme=True)
         for (first, _), follower in zip(pairs, followers, strict=True):
             first.publish(KEY, [KEY])
-            # What was on its way is published again with the next picture.
+            # A message that was on its way is published again with the next picture.
             until(
                 lambda first=first, follower=follower: follower.units or first.publish(OTHER, [KEY, OTHER]), "arrives"
             )

@@ -100,7 +100,7 @@ async def test_a_worker_that_leaves_is_removed_and_its_counts_stay(store: Store)
     assert (await read_totals(store))["lost"] == 1
 
 
-# What has not changed is not sent.
+# Unchanged parts of a report are not sent.
 
 
 class Watched(Store):

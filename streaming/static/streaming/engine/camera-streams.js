@@ -1,6 +1,6 @@
 /** @import { InfoMessage, PongMessage, Quality, StreamFacts } from "../shared/protocol.js" */
 
-/** What is known of a camera's own video: its main stream is the quality `original`, its substream `sub`. */
+/** The known facts of a camera's own video: its main stream is the quality `original`, its substream `sub`. */
 export class CameraStreams {
   #hasSubstream;
   /** @type {Partial<Record<Quality, StreamFacts>>} */

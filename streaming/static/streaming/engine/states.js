@@ -21,7 +21,7 @@ export const LocalReason = Object.freeze({
 });
 
 /**
- * What is known beside the state.
+ * The facts that are known beside the state.
  * @typedef {object} Facts
  * @property {Reason | LocalReason | null} reason
  * @property {string | null} message from the server

@@ -1,4 +1,4 @@
-/** What differs between H.264 and H.265 in a byte stream and in MP4 (ISO/IEC 14496-15, 5.3.3 and 8.3.3). */
+/** The differences between H.264 and H.265 in a byte stream and in MP4 (ISO/IEC 14496-15, 5.3.3 and 8.3.3). */
 
 import { Unit, UnitOfH265, typeOf, typeOfH265 } from "./annex-b.js";
 import { box, u16 } from "./boxes.js";

@@ -9,7 +9,7 @@ import { TurnSignal } from "./turn-signal.js";
 /** @type {Set<State>} the states in which a slot is held */
 const ADMITTED = new Set([State.CONNECTING, State.LIVE, State.STALE]);
 
-/** What a viewer can do when all slots are taken: wait, leave the line, or end another viewing of their own. */
+/** The choices of a viewer when all slots are in use: wait in line, leave the line, or end another viewing of their own. */
 export class LinePanel {
   #wait;
   #leave;

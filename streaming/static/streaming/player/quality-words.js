@@ -5,7 +5,7 @@ import { QUALITY_WORDS } from "../shared/format.js";
 /** @import { Quality } from "../shared/protocol.js" */
 
 /**
- * What a quality shows and takes.
+ * The picture of a quality, and the bandwidth that it takes.
  * @typedef {object} QualityFacts
  * @property {boolean} isJpeg its rate is estimated, not measured
  * @property {number} width pixels; 0 or Infinity: not known

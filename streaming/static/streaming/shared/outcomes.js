@@ -1,4 +1,4 @@
-/** What a viewer does after its connection has ended. */
+/** Decides how a viewer goes on after its connection has ended. */
 
 import { CloseCode, Reason } from "./protocol.js";
 

@@ -5,7 +5,7 @@ import { isOff, say, turnOff } from "./dom.js";
 /** @typedef {{stop: string, "stop-camera": string, "line-remove": string}} StopUrls */
 
 /**
- * What the dialog asks for.
+ * The words of the dialog, and the request that it sends.
  * @typedef {object} Question
  * @property {string} title
  * @property {string} text

@@ -35,7 +35,7 @@ let limits = null;
 /** @type {ViewerPages | null} */
 let pages = null;
 
-/** What each page shows besides the gauges. @type {Record<string, () => void>} */
+/** Shows each page's own part, besides the gauges. @type {Record<string, () => void>} */
 const PAGES = {
   now() {
     pages = new ViewerPages(refreshUsage);

@@ -39,7 +39,7 @@ export class Arranging {
     this.#add.addEventListener("change", () => this.#addChosen());
   }
 
-  /** What is stored of the wall. */
+  /** The wall as the server stores it. */
   get #tiles() {
     return this.#wall.elements.map((element) => ({ camera: element.dataset.camera, size: sizeOf(element) }));
   }
