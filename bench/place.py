@@ -89,7 +89,7 @@ FLAGS = {  # the last flag takes the port
 @contextmanager
 def place(*cameras: SimulatedCamera, **settings: str) -> Iterator[Place]:
     """Run `cameras`, and install the product for them, practically without limits on streams, until the block ends.
-    `settings`: environment variables of the product.
+    It runs no worker yet: `Place.worker` does. `settings`: environment variables of the product, except those limits.
     """
     with tempfile.TemporaryDirectory(prefix="nvr-bench-") as name:
         (folder := Path(name, "site")).mkdir()

@@ -194,7 +194,8 @@ def gate_p95(metrics: str) -> float:
 
 
 def measure_smoothness(wall: Wall, minutes: float, results: Results) -> list[str]:
-    """Watch frame rates, CPU and memory for so many minutes. Returns a complaint for each target that is missed."""
+    """Open the wall. Once all tiles are live, watch frame rates, CPU and memory for so many minutes. Adds rows to
+    `results`. Returns a complaint for each target that is missed. The page stays open for `measure_death`."""
     wall.open()
     wall.becomes_live(60)
     time.sleep(SETTLE)

@@ -1,8 +1,11 @@
 """Which cameras exist, and who may watch them?
 
 `permissions.py: may_watch` decides who may watch. `models.py` has the tables, and in `Camera.objects.visible_to` the
-rule of grants, which let users and groups see cameras; `grants.py` changes grants. `sources.py` handles a camera's
-address and credentials, `encryption.py` encrypts these, and `networks.py` tells where cameras may be.
+rule of grants, which let users and groups see cameras; `grants.py` changes grants. `displays.py` lets screens without a
+log-in show a wall. `streaming/gate/blocks.py` blocks users from watching for a time.
+
+`sources.py` handles a camera's address and credentials, `encryption.py` encrypts these, and `networks.py` tells where
+cameras may be.
 
 `views.py` has the page of cards, `wall_views.py` those of walls, `api.py` the JSON API, and `admin.py` Django's
 administration. `imports.py` reads cameras from files, `onvif_search.py` finds devices in the local networks, and

@@ -138,7 +138,7 @@ def visible(request: HttpRequest) -> "QuerySet[Camera]":
 
 def find(request: HttpRequest, camera_id: uuid.UUID, *, lock: bool = False) -> Camera:
     """Returns the camera with this id. Raises a 404 Problem if there is none, or if access grants hide it from the
-    request's user. `lock`: lock its database row until the transaction ends.
+    request's user. `lock`: lock its database row until the end of the transaction, in which the caller changes it.
     """
     cameras = visible(request)
     camera = (cameras.select_for_update() if lock else cameras).filter(pk=camera_id).first()

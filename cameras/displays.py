@@ -21,8 +21,8 @@ USER_ID = "display-"  # and the id of the token: in the place of a user's id
 
 @dataclass(frozen=True)
 class Display:
-    """A screen that shows one wall without a log-in. It takes the place of a Django user: it has the attributes that
-    streams need of a user, but no `has_perm`.
+    """A screen that shows one wall without a log-in. `watcher_of` returns it in the place of a Django user: it has the
+    attributes that streams need of a user, but no `has_perm`. `cameras/permissions.py` decides by its issuer's rights.
     """
 
     token: DisplayToken

@@ -1,4 +1,4 @@
-"""The programs under load: workers, simulated cameras, Redis and nginx, each in a process of its own."""
+"""The programs under load: workers, Redis and nginx, each in a process of its own, and one of all simulated cameras."""
 
 import os
 import shutil

@@ -38,7 +38,8 @@ class Keeper:
 
     @property
     def kept(self) -> list[Slot]:
-        """Slots of ended streams whose viewers have lost their connection and may still come back for them."""
+        """Slots of ended streams whose viewers have lost their connection and may still come back for them. Nobody
+        renews their leases: each expires in Redis after that time."""
         return list(self._kept.values())
 
     def give_back(self, slot: Slot) -> None:

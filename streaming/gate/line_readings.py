@@ -75,8 +75,9 @@ async def read_youngest_ordinary(store: Store, count: int) -> list[str]:
 
 
 async def forbid_return(store: Store, id: str) -> None:
-    """Let no viewer take over the slot of a stream that is about to end, or get to the front of the waiting line
-    with its resume token. `id`: of the stream. Holds for a minute. Raises GateUnavailableError if Redis fails."""
+    """Let no viewer take over the slot of a stream that is about to end, by its resume token or as a replacement, or
+    use the token to get to the front of the waiting line. `id`: of the stream. Holds for a minute. Raises
+    GateUnavailableError if Redis fails."""
     await store.call("SET", f"{LINE}:heir:{id}", "", "PX", ORDER_EXPIRY)
 
 

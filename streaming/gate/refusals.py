@@ -1,4 +1,5 @@
-"""Makes the errors for viewers whom `gate/lua/acquire.lua`, the script that admits streams, has refused."""
+"""Makes errors from the answers of the scripts `gate/lua/acquire.lua` (admits streams) and `change_rate.lua` (counts
+another bandwidth): for viewers who are refused or wait in line, and for a dry run, which refuses nobody."""
 
 import math
 from collections.abc import Sequence

@@ -80,8 +80,8 @@ class WaitingLine:
 
     def enter(self, slot: Slot, on_place: OnPlace) -> Waiter:
         """Let `keep` renew the entry of a viewer who waits for `slot`, and `listen` wake them, until `leave`. Returns
-        the object on which they wait. `on_place`: is awaited with each new place in the line, the first of which the
-        caller gives to `Waiter.move`.
+        the object on which they wait. `on_place`: `Waiter.wait` awaits it with each new place in the line. The caller
+        gives the first one to `Waiter.move`, `keep` the others.
         """
         waiter = self._waiters[slot.id] = Waiter(slot, on_place)
         self._somebody.set()
@@ -101,8 +101,8 @@ class WaitingLine:
             waiter.call()
 
     async def keep(self) -> None:
-        """Renew the entries of this worker's viewers in the line once a second, until cancelled. While Redis fails,
-        tries again every 0.5 s.
+        """Renew the entries of this worker's viewers in the line once a second, until cancelled, and tell them new
+        places. Wake those whose entry is gone. While Redis fails, tries again every 0.5 s.
         """
         while True:
             await self._somebody.wait()

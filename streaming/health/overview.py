@@ -1,4 +1,5 @@
-"""The health of cameras for metrics: whether each could be read at the last attempt. Blocks on the database."""
+"""Counts cameras by the result of the last attempt to read them, and lists those with a problem, for metrics. Blocks
+on the database."""
 
 from typing import Any, NamedTuple
 

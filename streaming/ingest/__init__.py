@@ -5,8 +5,8 @@ that reads the stream, and reconnects when the camera is lost. Each of its `Feed
 `condition.py` has the states of a camera's connection.
 
 The route of a frame: `camera_proxy.py` (bytes from the camera) -> `reader.py` (reads them with OpenCV, in the thread
-of `capture.py`) -> `access_units.py` (coded pictures) -> `video.py` (H.264 and H.265 unchanged, or JPEG by
-`pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (each viewer's queue).
+of `capture.py`; raises if the camera is lost) -> `access_units.py` (coded pictures) -> `video.py` (H.264 and H.265
+unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (each viewer's queue).
 
 `sharing.py` elects one worker process to read a camera. That worker publishes the pictures in Redis for the others, by
 `relay.py`. `stills.py` takes single pictures (stills). `probe.py` is the button *Test connection*.

@@ -63,7 +63,8 @@ class Capture:
 
     @property
     def camera_delay(self) -> float | None:
-        """Average ms from a picture's capture to its arrival at the worker that reads the camera. None: not known."""
+        """Average ms from a picture's capture, by the camera's clock in RTCP, to its arrival at the worker that reads the
+        camera. None: not known, or that clock is wrong (`CameraClock`)."""
         return self._relay.camera_delay
 
     @property

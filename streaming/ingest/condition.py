@@ -15,9 +15,10 @@ class State(StrEnum):
 
 
 class Problem(StrEnum):
-    """The kinds of failures to open or read a camera, as administrators see them.
+    """The kinds of failures to open or read a camera, as the list of cameras and the metrics show them.
 
-    WRONG_PASSWORD: the camera refuses the user name or the password, or wants them and has none stored.
+    The values are also those of `CameraHealth.State` in the database. WRONG_PASSWORD: the camera refuses the user name
+    or the password, or wants them and has none stored.
     """
 
     UNREACHABLE = "unreachable"  # no connection or no answer, or the address is not allowed

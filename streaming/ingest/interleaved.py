@@ -11,7 +11,8 @@ LENGTH = re.compile(rb"(?i)\r?\ncontent-length:[ \t]*([0-9]{1,7})\r?\n")
 
 
 class UnknownDataError(Exception):
-    """The camera sent neither an interleaved packet nor an RTSP message, or a message whose head is too long."""
+    """The camera sent neither an interleaved packet nor an RTSP message, or a message whose head is too long. The caller
+    forwards the rest of the connection to FFmpeg as it comes."""
 
 
 class Interleaved:

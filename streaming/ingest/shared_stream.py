@@ -88,7 +88,8 @@ def fields_of(
 
 
 def delay_of(fields: Fields) -> float | None:
-    """Returns the `camera_delay` of a picture's entry: milliseconds from capture to arrival. None: not known."""
+    """Returns the `camera_delay` in a picture's entry: the average ms from a picture's capture to its arrival, as the
+    worker that reads the camera knew it then. None: not known."""
     return float(fields[b"camera_delay"]) if b"camera_delay" in fields else None
 
 

@@ -32,9 +32,10 @@ _users: dict[Path, IO[bytes]] = {}  # servers that this process uses; the open f
 
 
 def socket_path(directory: Path) -> Path:
-    """Returns the path of the Unix socket of the embedded Redis in `directory`. Such paths have 107 bytes at most, so a
-    long one is replaced by one in a folder of this user, under the folder for temporary files. Raises RuntimeError if
-    that folder exists and another user has access to it, or if something else has its name."""
+    """Returns the path of the Unix socket of the embedded Redis in `directory`. Creates nothing. Such paths have 107
+    bytes at most, so one of 100 or more is replaced by one in a folder of this user, under the folder for temporary
+    files. Raises RuntimeError if that folder exists and another user has access to it, or something else has its name.
+    """
     path = directory / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path

@@ -1,4 +1,4 @@
-"""Runs commands and Lua scripts on Redis with short timeouts. Its stores raise GateUnavailableError if Redis fails."""
+"""Runs commands and Lua scripts on Redis with short timeouts: `Store` on an event loop, `ThreadStore` in threads."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""Repetition of parameter sets (SPS, PPS; of H.265 also VPS) inside the stream."""
+"""How a simulated camera repeats its parameter sets (SPS, PPS; of H.265 also VPS) in a stream: the choices, and
+`InBandSets`, which adds the sets to the keyframes that one RTSP session sends."""
 
 from collections.abc import Iterator
 from enum import StrEnum

@@ -123,9 +123,10 @@ class Sender:
 
 
 class Trickle:
-    """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds.
+    """Writes the packets of one encoded picture to a connection, one byte every 0.25 seconds. Never blocks.
 
-    It begins when it is constructed and never blocks. Its owner must end it, by `stop` or `finish`.
+    It begins when it is constructed. Its owner must end it: by `finish` if the connection goes on, which completes the
+    packet that is partly written, or by `stop` if the connection is closed.
     """
 
     def __init__(self, transport: asyncio.Transport, frames: Iterator[bytes]) -> None:
