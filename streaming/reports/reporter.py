@@ -127,18 +127,20 @@ class Reporter:
         Also reports after each call of `soon`. While Redis fails, the counts are kept for a later report.
         """
         seconds = 0  # since the last report at the usual interval
+        sample_at = _next_sample()
         while True:
             due = False
             try:
-                async with asyncio.timeout(INTERVAL * random.uniform(0.9, 1.0)):  # noqa: S311 - jitter
+                async with asyncio.timeout_at(sample_at):  # also while `soon` is called again and again
                     await self._soon.wait()
-                await asyncio.sleep(COALESCE)
+                    await asyncio.sleep(COALESCE)
             except TimeoutError:
                 self.sample()
-                seconds += 1
-                if seconds < min(self._pace.stretch(INTERVAL), self._lease_ms / 3000):
+                seconds, sample_at = seconds + 1, _next_sample()
+                due = seconds >= min(self._pace.stretch(INTERVAL), self._lease_ms / 3000)
+                if not due and not self._soon.is_set():
                     continue
-                due, seconds = True, 0
+                seconds = 0 if due else seconds
             self._soon.clear()
             try:
                 await self.send(rates=due)
@@ -222,6 +224,11 @@ class Reporter:
             "done": self._done,
         }
         return [self._worker, part.report, _json(details)]
+
+
+def _next_sample() -> float:
+    """Returns when the rates are measured next, by the event loop's clock: in a second at most, with jitter."""
+    return asyncio.get_running_loop().time() + INTERVAL * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
 
 
 def _json(value: object) -> str:

@@ -12,12 +12,15 @@ import pytest
 from streaming.errors import GateUnavailableError, LimitReachedError
 from streaming.gate.readings import read_totals, read_usage, read_workers
 from streaming.gate.stop_orders import stop
-from streaming.reports.reporter import Order
+from streaming.limits import policy
+from streaming.reports.counters import Counters
+from streaming.reports.reporter import Order, Reporter, ReportSource
+from streaming.reports.traffic import Traffic
 from streaming.store.keys import DETAILS, EXPECTED, LOOKED, ORDERS, POLICY, RATES, REPORTS, SERVER_SET
 from streaming.store.scripts import Argument, Store
 from tests.servers import RedisServer
 from tests.streaming.gate.test_readings import commands_of
-from tests.streaming.reports.reporters import ADA, LosingReplies, Watching, minute, reporter
+from tests.streaming.reports.reporters import ADA, LosingReplies, Watching, ignore, minute, reporter
 
 
 async def test_a_minute_has_the_peak_between_two_reports(store: Store) -> None:
@@ -98,6 +101,25 @@ async def test_a_worker_that_leaves_is_removed_and_its_counts_stay(store: Store)
     await reports.leave()
     assert not (await read_usage(store)).workers
     assert (await read_totals(store))["lost"] == 1
+
+
+async def test_rates_are_measured_and_reported_however_often_cameras_change(store: Store) -> None:
+    class Regular(Reporter):
+        sent = 0
+
+        async def send(self, *, rates: bool = True) -> None:
+            self.sent += rates
+
+    stills = Traffic()
+    reports = Regular(store, "w", Counters(), ReportSource(list, dict, policy.defaults), ignore, 15, stills)
+    task = asyncio.create_task(reports.run())
+    async with asyncio.timeout(10):
+        while reports.sent < 3:
+            stills.sent(1000)
+            reports.soon()
+            await asyncio.sleep(0.1)
+    task.cancel()
+    assert stills.kbps > 0
 
 
 # Unchanged parts of a report are not sent.
