@@ -25,8 +25,9 @@ class Arrivals:
 
     @property
     def rate(self) -> float:
-        """Frames/s lately; 0 if no picture came for 2 seconds. Too low in the first second."""
-        times = [at for at, _ in self._newest]
+        """Frames/s of the newest 2 seconds of pictures; 0 if none came for 2 seconds, or only one so far. Too low while
+        these pictures span less than a second."""
+        times = [at for at, _ in list(self._newest)]  # a list, because another thread adds
         if len(times) < 2 or time.monotonic() - times[-1] > SILENT:
             return 0.0
         times = [at for at in times if at >= times[-1] - NEWEST]
