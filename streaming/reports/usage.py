@@ -101,9 +101,9 @@ class UsageReport:
 
     async def metrics(self, user_id: str, limits: UserLimits) -> dict[str, Any]:
         """Returns a user's view of the usage over all workers, without personal data of others: gate (slots in_use,
-        limit, available, waiting, state), cameras (id -> state, viewers, frames_per_second; empty if Redis fails),
-        max_per_camera (limit of viewers, 0: unlimited), yours (the user's streams in_use, None if Redis fails, and
-        their limit, 0: unlimited), time (Unix ms).
+        limit, available, waiting, state), cameras that a worker streams or has open (id -> state, viewers,
+        frames_per_second; empty if Redis fails), max_per_camera (limit of viewers, 0: unlimited), yours (the user's
+        streams in_use, None if Redis fails, and their limit, 0: unlimited), time (Unix ms).
 
         The caller must leave out cameras that are hidden from the user, in a copy: all calls share `cameras`.
         """
@@ -140,7 +140,7 @@ class UsageReport:
                 viewers = await self._viewers.page(offset, limit) if limit else viewers
                 cameras = _camera_rows(await read_states(self._store, workers), workers)
             except GateUnavailableError as error:
-                summary, complaint, workers = None, error.complaint, {}
+                summary, complaint, workers, viewers = None, error.complaint, {}, Viewers([], 0)
         return {
             "time": summary.time if summary else time.time() * 1000,
             "gate": self._gate(summary, complaint, workers),

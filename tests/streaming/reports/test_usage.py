@@ -1,6 +1,6 @@
 """The usage for the pages, from a real Redis: slots in use, free slots, and the level of warning."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streaming.conf import Timing
+from streaming.errors import GateUnavailableError
 from streaming.gate.leases import Holder, Rate
 from streaming.gate.slots import Gate
 from streaming.limits.admission import terms_of
@@ -15,7 +16,8 @@ from streaming.limits.policy import Policy
 from streaming.limits.user_limits import UserLimits
 from streaming.reports.usage import UsageReport
 from streaming.store.keys import DETAILS, EXPECTED, LINE, REPORTS
-from streaming.store.scripts import Store
+from streaming.store.scripts import Argument, Store
+from tests.servers import RedisServer
 from tests.streaming.limits.test_admission import no_wait
 from tests.streaming.reports.reporters import Watching, reporter
 
@@ -142,3 +144,22 @@ async def test_a_worker_s_pages_and_those_of_all_others_share_one_reading_of_the
     for _ in range(2):
         other = UsageReport(site.store, lambda: BUDGET)
         assert (await other.metrics("1", VIEWER))["cameras"] == expected
+
+
+class FailsAfterTheViewers(Store):
+    """Fails when the viewers of cameras are counted, which comes last."""
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+        if script == "gate/count_leases":
+            raise GateUnavailableError
+        return await super().run(script, keys, arguments)
+
+
+async def test_the_lists_are_empty_if_redis_fails_while_they_are_read(site: Site, redis_server: RedisServer) -> None:
+    await site.enter(BUDGET, 2)
+    await reporter(site.store, Watching("w:1", 800))[0].send()
+    store = FailsAfterTheViewers(redis_server.url)
+    found: Any = await UsageReport(store, lambda: BUDGET).system()
+    await store.close()
+    assert found["gate"]["state"] == "unavailable"
+    assert (found["viewers"], found["viewers_count"], found["cameras"], found["workers"]) == ([], 0, [], [])
