@@ -110,7 +110,7 @@ class TimedStore(Store):
 
 @asynccontextmanager
 async def gate(url: str) -> AsyncIterator[tuple[TimedStore, Gate]]:
-    """Yields a gate (what admits a worker's streams) and its connection to Redis."""
+    """Yields a connection to Redis, and a running gate (what admits a worker's streams) that uses it."""
     store = TimedStore(url)
     ours = Gate(store, TIMING, "bench")
     ours.start()

@@ -12,8 +12,9 @@ Verdict = tuple[Any, ...]  # the figures as text, whether the aim is kept, and t
 
 
 def aims(parts: Parts) -> Iterator[str]:
-    """Yields a Markdown table of the targets: the measured figures of each, and whether it is kept. Targets without
-    figures are left out. `parts`: all results.
+    """Yields the lines of a Markdown table of the targets: the measured figures of each, and whether it is kept.
+    Leaves out, and prints, a target whose part or only row is missing. A target over several rows needs at least
+    one of them. `parts`: all results.
     """
     yield from table("Aim", "Measured", "")
     for aim, measure in AIMS.items():

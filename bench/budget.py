@@ -36,8 +36,8 @@ class Arrivals(Stream):
 
 
 class Rates:
-    """The rates that the page *System* shows and those at the viewers, Mbit/s, sampled by `sample` until that is
-    cancelled.
+    """The rates of all streams together, Mbit/s: `shown` by the page *System*, `arrived` at the viewers in
+    `streams`. `sample` adds to both until it is cancelled.
     """
 
     def __init__(self, admin: Session) -> None:

@@ -56,8 +56,8 @@ class Record:
 
 
 class Client(asyncio.Protocol):
-    """A viewer: an HTTP request with an endless response. `seen` is set at the first picture or the end, `gone` at the
-    end.
+    """A viewer: an HTTP request with an endless response. `seen` is set at the first picture that is not backlog
+    (the GOP so far) or the end, `gone` at the end.
     """
 
     version, upgrade = "1.1", ""
@@ -76,7 +76,7 @@ class Client(asyncio.Protocol):
         return self
 
     async def picture(self) -> Self:
-        """Wait for the first picture. Raises TimeoutError after `FIRST` s, ConnectionError if the stream ends first."""
+        """Wait for `seen`. Raises TimeoutError after `FIRST` s, ConnectionError if the stream ends first."""
         async with asyncio.timeout(FIRST):
             await self.seen.wait()
         if not self.record.first:

@@ -38,8 +38,8 @@ DOWN_AFTER_MS = 4000
 
 
 class Audience:
-    """Viewers of one camera. Some stay until `over` is set, others come and go. Counts their admissions, refusals and
-    endings, and the most at once. `sessions`: one at each worker; `camera`: its id.
+    """Viewers of one camera. Some stay until `over` is set, others come and go. Counts their admissions, refusals,
+    the streams that ended by themselves, and the most at once. `sessions`: one at each worker; `camera`: its id.
     """
 
     def __init__(self, sessions: list[Session], camera: str) -> None:

@@ -106,7 +106,8 @@ async def cold(serving: Serving, repetitions: int, results: Results) -> None:
 
 
 def opencv_alone(url: str) -> float:
-    """Returns the seconds that OpenCV takes to open the camera at `url` and to read once, without a worker."""
+    """Returns the seconds to open the camera at `url` and to read once with the product's Reader (OpenCV behind
+    a proxy), without a worker."""
     started = time.monotonic()
     reader = Reader(CameraSource(url), Allowance(5, 5))
     try:

@@ -4,7 +4,7 @@ A line is one event as JSON. Times are `time.monotonic()`; all programs run on o
 
     wants     a viewer tries to enter, until `live` or `rests`
     live      the viewer has a slot (the right to stream); the time is the worker's, from its message `info`
-    frame     the viewer received a frame; the time is when the worker read the frame
+    frame     a frame that the viewer received: one about each second, and the last; the time is the worker's read
     left      the viewing is over, with a close code or without
     refused   an opening was answered with a close code, or not at all (code 0)
     rests     the viewer stops trying
@@ -87,8 +87,8 @@ class Report:
 
 
 def check(history: Iterable[Event], limit: int) -> Report:
-    """Returns the figures of a history, and its violations of `limit`: each new maximum above it, of viewings at once
-    and of unexpired leases. A second admission and a frame without a slot are violations, too.
+    """Returns the figures of a history, and its violations of `limit`: each new maximum above it, of viewings at
+    once and of unexpired leases. A viewing admitted twice and a frame without a slot are violations, too.
     """
     events = sorted(history, key=lambda event: event.at)
     report = Report()

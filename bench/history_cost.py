@@ -96,7 +96,8 @@ async def measure(server: RedisServer, minutes: int, results: Results) -> None:
 
 
 async def purge(minutes: int) -> float:
-    """Purge the written history from the database. Returns the seconds of CPU for one minute with its refusals."""
+    """Purge the written history, and all refusals, from the database. `minutes`: how many were written, without
+    the first. Returns the seconds of CPU for one minute with its refusals."""
     from channels.db import database_sync_to_async
 
     from streaming.models import Refusal

@@ -83,8 +83,8 @@ class Crowd:
         return str(outcome)
 
     async def fill(self, waiters: int) -> None:
-        """Fill all slots, then the line with `waiters` viewers. Those who wait for another limit than that of all
-        streams join while the limit of all streams has room for one more.
+        """Fill all slots, then the line with `waiters` viewers, a quarter for each limit. While those who wait for
+        another limit join, their limit of all streams is one higher: otherwise they would wait for that one.
         """
         await self.store.call("HSET", RATES, "sum", 0)
         await self.second()
@@ -139,8 +139,9 @@ class Crowd:
 
 
 async def measure_calls(server: RedisServer, options: Any, results: Results) -> None:
-    """Measure a release, an arrival and a refusal, first with nobody in line (the arriving viewer gets a slot), then
-    with `options.waiters` (the viewer joins the line) and the renewal of their places. Adds rows to `results`.
+    """Measure a release, an arrival and a refusal, first with nobody in line (the arriving viewer gets a slot),
+    then with `options.waiters` (the viewer joins the line) and the renewal of their places. Adds rows to `results`;
+    a median release of `RELEASE_MS` or more counts as failed. Empties the Redis of `server`.
     """
     for waiters in (0, options.waiters):
         crowd = Crowd(server)
@@ -173,8 +174,8 @@ async def measure_calls(server: RedisServer, options: Any, results: Results) -> 
 
 
 async def measure_keeping(crowd: Crowd, results: Results, seconds: int = 20) -> None:
-    """Measure the renewal of all waiters' places in line, which each worker makes once a second. Adds a row to
-    `results`.
+    """Measure the renewal of places in line, which each worker makes once a second for its own viewers. Adds a row
+    to `results`: the time of one worker's renewal, and the share of a Redis core for all workers.
     """
     took = list[float]()
     for _ in range(seconds):

@@ -38,7 +38,7 @@ class Meter:
         return Window(started, time.time(), self.cpu() - before, psutil.cpu_percent())
 
     def cpu(self) -> float:
-        """Returns the seconds of CPU so far, user and system."""
+        """Returns the seconds of CPU so far, user and system. Excludes those of descendants that have ended."""
         return sum(time.clock_gettime(_clock_of(process.pid)) for process in self._tree())
 
     def memory(self) -> float:

@@ -92,8 +92,8 @@ def motion(place: Place, viewers: int, seconds: float) -> Row:
 
 
 def relay(place: Place, viewers: int, seconds: float, modules: Path) -> Row:
-    """Measure rtsp-relay, installed by npm into `modules`, with viewers of one camera. Returns the row of figures.
-    Raises NotInstalledError.
+    """Install rtsp-relay by npm into `modules`, and measure it with viewers of one camera. Returns the row of
+    figures. Raises NotInstalledError if npm fails, or if node, npm or ffmpeg is missing.
     """
     install_relay(modules)
     port = free_port()

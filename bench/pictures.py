@@ -1,4 +1,4 @@
-"""Reads the clock that the simulated camera draws into each picture, after the measurement, and computes the ages."""
+"""After a measurement, reads the clock that the simulated camera draws into each picture. Computes their ages."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -41,8 +41,8 @@ Row = dict[str, Any]
 
 @contextmanager
 def figure(file: Path, columns: int, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """Draw plots side by side, `columns` of them, `height` inches high. Yields the figure and its plots, and then saves
-    it as SVG in `file`.
+    """Make a figure, `height` inches high, with `columns` empty plots side by side. Yields the figure and its
+    plots, for the block to draw in. Then saves the figure as SVG in `file`.
     """
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(9, height), layout="constrained")

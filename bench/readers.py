@@ -2,8 +2,9 @@
 
     .venv/bin/python -m bench.readers opencv rtsp://127.0.0.1:8554/camera
 
-Prints a line for each picture until SIGTERM: the times of its arrival and of its drawing, Unix milliseconds. The
-functions yield the arrival in Unix seconds, and the picture as an array, or None if it cannot be decoded.
+Until SIGTERM, prints a line for each picture whose clock can be read: the times of its arrival and of its drawing,
+Unix milliseconds. The functions yield the arrival in Unix seconds, and the picture as an array, or None if it
+cannot be decoded.
 """
 
 import argparse
@@ -50,8 +51,8 @@ def marker(url: str) -> Iterator[Seen]:
 
 
 def opencv_decoded(url: str) -> Iterator[Seen]:
-    """Read with OpenCV as most programs use it, but with one thread: each further thread adds the time of a picture.
-    Yields arrival and picture.
+    """Read with OpenCV as most programs use it, but with one thread: each further thread delays pictures by a frame
+    interval. Yields arrival (the time after the decoding) and picture, until a read fails.
     """
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     while capture.isOpened():

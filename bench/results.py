@@ -31,7 +31,7 @@ Row = dict[str, object]
 
 
 class NotInstalledError(Exception):
-    """A program that is to be measured is missing. The message says which, and how to install it."""
+    """A program that a measurement needs is missing. The message says which, and usually how to install it."""
 
 
 class Results:

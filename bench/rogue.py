@@ -151,7 +151,7 @@ class Trial:
             self.findings.failed_probes.append(viewer.record.ended)
 
     async def _sample(self) -> None:
-        """Record the memory of all processes twice a second, and workers that have crashed."""
+        """Record the peak memory of each process, read twice a second, and the first worker that has crashed."""
         while not self._over.is_set():
             for number, worker in enumerate(self.site.workers):
                 code = worker.process.popen.poll()

@@ -1,7 +1,7 @@
-"""A camera that misbehaves over RTSP and HTTP. Its path names the way. Beside it run canaries, servers that must get no
-request.
+"""A camera that misbehaves over RTSP and HTTP. The path of its address names the way to do so. Beside it run
+canaries, servers that must get no request.
 
-All run in a process of their own, on loopback, the camera for example at `rtsp://127.0.0.1:port/endless-unit`.
+All run together in one child process, on loopback. An address of the camera: `rtsp://127.0.0.1:port/endless-unit`.
 Playlists, redirects and descriptions name the canaries' addresses. The canaries report each connection.
 """
 

@@ -1,4 +1,4 @@
-"""The pictures of a rogue (misbehaving) camera: correct and damaged H.264 in RTP. The buffers are made once."""
+"""The pictures of a rogue (misbehaving) camera: correct and damaged H.264 in RTP. `units` caches its video."""
 
 import random
 import struct

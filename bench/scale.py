@@ -8,7 +8,8 @@ scripts read a clock that this program sets. So for them a round of all workers 
 such calls. The figure is the processor time of Redis (user and system, by the kernel's accounting). Each worker
 watches 32 of the cameras, and each viewing sends at another rate each second. The readings are as frequent as a
 worker's cache allows, as if a page always asked. Then admissions are timed, one by one and in a rush of new
-viewers, each with and without a bandwidth budget.
+viewers. Everything is measured without and with a bandwidth budget. Exit code 1 if a figure exceeds its bound in
+`bench.scale_figures` (`MOST`, `SLOWER`, `IN_TIME`), or a viewer of the rush is not admitted.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
-"""Measures Redis for `bench.scale`: the CPU time for the calls of simulated workers, and the time of admissions. Import
-it after `django.setup()`.
+"""Measures Redis for `bench.scale`: the CPU time for the calls of simulated workers, and the time of admissions.
+A missed target counts as a failed attempt of `Results`, so the program exits with 1. Import it after
+`django.setup()`.
 """
 
 import asyncio
@@ -123,8 +124,9 @@ async def measure_acquires(url: str, options: Any, results: Results) -> None:
 
 
 async def measure_rush(url: str, options: Any, results: Results) -> None:
-    """Time the admission of `NEW_VIEWERS` new viewers, who come within one second, while all workers go on with reports
-    and renewals. Adds rows to `results`.
+    """Time the admission of `NEW_VIEWERS` new viewers, who come within one second; both without and with a budget.
+    Meanwhile, workers with 10,000 viewers together (`options.viewers` each) go on with reports and renewals. Adds
+    rows to `results`.
     """
     workers = max(1, 10_000 // options.viewers)
     for what, policy in (("without a budget", OPEN), ("with a budget", BUDGET)):

@@ -152,9 +152,10 @@ async def set_time(store: Store, seconds: float) -> None:
 
 @asynccontextmanager
 async def site(url: str, workers: int, viewers: int, cameras: int, policy: Policy) -> AsyncIterator[list[Worker]]:
-    """Empty the Redis at `url` and fill it with the leases of so many workers, with so many viewers each. Yields the
-    workers, each after its first report. `cameras`: how many all workers have together; `policy`: the stream limits,
-    whose bandwidth budget does not count here. AssertionError: another limit is reached.
+    """Empty the Redis at `url` and fill it with the leases of so many workers, with so many viewers each. Yields
+    the workers, each after its first report. `cameras`: how many all workers have together. `policy`: the stream
+    limits. Filling ignores its bandwidth budget, but later admissions do not. AssertionError: another limit is
+    reached.
     """
     store = Store(url)
     await store.call("FLUSHALL", "ASYNC")

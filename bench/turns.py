@@ -25,8 +25,8 @@ CLAIM = 3.0  # seconds after which a slot that nobody claims goes on; a worker k
 
 @dataclass
 class Wait:
-    """The time of one viewer in the line for a slot. `kind`: the class of viewers, each of which has an order of its
-    own.
+    """The time of one viewer in the line for a slot, by `time.monotonic()`. `kind`: the viewer's class. Each class
+    has an order of its own.
     """
 
     viewer: str
@@ -61,8 +61,8 @@ class Turns:
 
 
 def check_turns(history: Iterable[Event]) -> Turns:
-    """Returns the figures of a history's waiting line: how many waited, were admitted, or were overtaken by a later
-    viewer.
+    """Returns the figures of a history's waiting line and the violations of its order. A viewer counts as overtaken
+    once for each later viewer who overtook them: as excused if their worker had a fault, else as a violation.
     """
     events = sorted(history, key=lambda event: event.at)
     waits, admissions = _read(events)

@@ -47,7 +47,8 @@ def measure(place: Place, quality: str, counts: Sequence[int], seconds: float, r
 
 def watched(watches: Sequence[Watch], meter: Meter, seconds: float) -> tuple[Window, list[Record]]:
     """Run viewers with the requests `watches`, and measure the program of `meter` for `seconds`. Returns its use of
-    CPU, and the record of each viewer.
+    CPU, and the records of the viewers in the order of `watches`. Raises ConnectionError if a viewer gets no
+    picture or their stream ends early.
     """
     with Crowd(watches, -(-len(watches) // PER_PROCESS)) as crowd:
         time.sleep(SETTLE)

@@ -92,15 +92,15 @@ class Wall:
         return Meter(next(process["id"] for process in processes if process["type"] == "browser"))
 
     def renderers_mb(self) -> float:
-        """Returns the private memory of Chromium's renderer processes, in megabytes."""
+        """Returns the private megabytes of all Chromium renderers together, after a garbage collection."""
         return memory(self._inside, self._outside)[1]
 
     def watch(
         self, seconds: float, look: Callable[[], None] = lambda: None
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Watch the page for `seconds`, and call `look` each `EVERY` seconds. Returns the frames/s, and the longest
-        time without a frame in milliseconds, of each tile, by name.
-        """
+        """Watch the page for `seconds`, and call `look` each `EVERY` seconds and at the end. Returns, for each tile
+        by name, the frames/s, and the longest time between two frames in milliseconds. The time after a tile's last
+        frame does not count."""
         started = time.monotonic()
         self.page.evaluate("window.restart()")
         while (left := started + seconds - time.monotonic()) > 0:
@@ -170,7 +170,7 @@ def most_at_once(times: Sequence[float]) -> int:
 
 
 def too_many(times: Sequence[float]) -> bool:
-    """Whether there were more openings than `PER_SECOND`: in any second, or on average over all of them."""
+    """Whether over `PER_SECOND` openings came in `1 - JITTER` s, or per second on average. `times`: ascending."""
     passed = times[-1] - times[0] + JITTER
     return most_at_once(times) > PER_SECOND or len(times) - 1 > PER_SECOND * passed
 
@@ -244,7 +244,7 @@ def judge_memory(what: str, sizes: Sequence[float], minutes: float, results: Res
 
 
 def measure_death(wall: Wall, results: Results) -> list[str]:
-    """Let one camera fail and return, and watch the others. Returns a complaint for each target that is missed."""
+    """Let one camera fail and return. Returns a complaint per missed target; AssertionError: not live in time."""
     dying = wall.cameras[len(wall.cameras) // 2]
     others = wall.page.locator(f".tile:not([data-name='{dying.name}']) [data-state=live]")
     lost: list[int] = []

@@ -70,12 +70,13 @@ def export_cameras(request: HttpRequest) -> HttpResponse:
     openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": FILE}}}},
 )
 def import_cameras(request: HttpRequest, dry_run: bool = False) -> dict[str, Any]:
-    """Create and change cameras from the CSV file in the body: all of its rows, or none. Returns how many were created,
-    changed and left unchanged.
+    """Create and change cameras from the CSV file in the body: all of its rows, or none. Returns how many were
+    created, changed and left unchanged.
 
-    A row changes the camera that has its name, or creates a camera. It is wrong if several cameras have its name. An
-    empty password keeps the stored one. The file is UTF-8 with commas or semicolons. With `dry_run` the file is only
-    checked. 422: `rows` of the error tell what is wrong in which row.
+    A row changes the camera that has its name, or creates a camera. It is wrong if several cameras, or an earlier
+    row, have its name. A missing column and an empty password keep what is stored. An empty `enabled` means true.
+    The file is UTF-8 with commas or semicolons. With `dry_run` the file is only checked. 422: `rows` of the error
+    tell what is wrong in which row.
 
     A camera that is hidden from the user is not changed: a row with its name creates another one.
     """

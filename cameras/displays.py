@@ -21,8 +21,9 @@ USER_ID = "display-"  # and the id of the token: in the place of a user's id
 
 @dataclass(frozen=True)
 class Display:
-    """A screen that shows one wall without a log-in. `watcher_of` returns it in the place of a Django user: it has the
-    attributes that streams need of a user, but no `has_perm`. `cameras/permissions.py` decides by its issuer's rights.
+    """A screen that shows one wall without a log-in. `watcher_of` returns it in the place of a Django user: it has
+    the attributes that streams need of a user, but no `has_perm`. It may watch those cameras of its wall that its
+    issuer may watch. `cameras/permissions.py` has this rule, and what else a display may do.
     """
 
     token: DisplayToken

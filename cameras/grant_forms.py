@@ -25,8 +25,8 @@ class TwoLists(FilteredSelectMultiple):
 
 
 class Choice(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """A field to choose any number of rows of `queryset`, none too: two lists, with a filter, that rows are moved
-    between.
+    """A field to choose any number of rows of `queryset`, or none. It shows two lists with filters, of available
+    and of chosen rows, and people move rows between them.
     """
 
     def __init__(self, label: str, queryset: "QuerySet[Any]", help_text: str = "") -> None:

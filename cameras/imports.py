@@ -29,7 +29,7 @@ class ImportFileError(Exception):
 
 @dataclass(frozen=True)
 class Refused:
-    """An entry of a file that is not imported."""
+    """An entry of a file, or a camera or device that a search found, that is left out. `reason` tells users why."""
 
     name: str
     reason: str
@@ -37,9 +37,10 @@ class Refused:
 
 @dataclass
 class Plan(Outcome):
-    """The result of an import, or of its dry run. The base class has the cameras: `created`, `changed` and `unchanged`.
-    `refused`: entries that are left out. `notes`: what the administrator has to do, by the camera's name. `changes`:
-    labels of the fields that change, by the camera's name.
+    """The result of an import, or of its dry run. The base class has the cameras: `created`, `changed` and
+    `unchanged`. `refused`: entries that are left out. `notes`: what the administrator has to do or know, by the
+    camera's name, also for refused ones. `changes`: labels of the fields that change, by the name of each of the
+    `changed` cameras.
     """
 
     refused: list[Refused] = field(default_factory=list)

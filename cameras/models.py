@@ -133,8 +133,8 @@ class CameraGrant(models.Model):
         )
 
     def __str__(self) -> str:
-        """Returns the name of the user or group. The name of the camera may be hidden from staff who see this text on
-        pages about users.
+        """Returns the name of the user or group, without the camera's name. Staff see this text on pages about
+        users, and the camera may be hidden from them.
         """
         return str(self.user or self.group)
 
@@ -255,8 +255,9 @@ class ApiToken(Token):
 
 
 class DisplayToken(Token):
-    """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer may
-    watch. The issuer made the token or took it over last. The token ends if they are deleted (null) or inactive.
+    """Lets a screen show one wall (a saved grid of cameras) without a log-in: those of its cameras that the issuer
+    may watch. The issuer made the token or took it over last. The token does not work while it is expired or
+    revoked, or while the issuer is deleted (null) or inactive.
     """
 
     name = models.CharField(max_length=100, help_text="Where the screen is.")

@@ -82,9 +82,10 @@ class Channel:
 
 async def channels(url: str, username: str, password: str, seconds: float = SECONDS) -> list[Channel]:
     """Returns the video sources, at most MAX_CHANNELS, of the device whose ONVIF address is `url`. An empty
-    `username`: asks without a login. A source without a usable address has a `problem`. Raises DeviceError if the
-    device refuses the login or answers a necessary request with a SOAP fault, even for one source only. Also raises
-    it if the device cannot be reached or read, has no video, or takes longer than `seconds`.
+    `username`: asks without a login. A source has a `problem` if its address is not usable, or if the request for
+    it gets status 401, a redirect or a too long response. Raises DeviceError if a request before that gets one of
+    these, or a necessary request gets a SOAP fault, even for one source only. Also raises it if the device cannot
+    be reached or read, has no video, or takes longer than `seconds`.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=False),  # as everywhere, certificates of cameras are not checked

@@ -1,5 +1,6 @@
 """Tells what a user may do with cameras. `may_watch` decides who may watch a camera. `Camera.objects.visible_to`
-has the rule of grants: once any exists, a camera is hidden from users without a grant for it.
+has the rule of grants: once any exists, a camera is hidden from users without a grant for it. Users who may see all
+cameras or change grants are exempt.
 
 `streaming/viewing/access.py` checks the log-in, `may_watch`, and that the camera exists, is enabled and has an
 address. An administrator can block a user from watching for a time. `streaming/web/handshake.py` (database) and
@@ -54,9 +55,9 @@ def may_grant(user: User) -> bool:
 
 
 def sees_all(user: User) -> bool:
-    """Returns whether no camera is hidden from `user`: by their permissions, or because there are no grants. False for
-    a display (a screen without a log-in), which sees only the cameras of its wall. Does not check whether `user` is
-    logged in or may watch.
+    """Returns whether no camera is hidden from `user`, because their permissions let them see all, or there are no
+    grants. False for a display (a screen without a log-in), which sees only the cameras of its wall. Does not check
+    whether `user` is logged in or may watch.
     """
     if isinstance(user, Display):
         return False
@@ -64,9 +65,9 @@ def sees_all(user: User) -> bool:
 
 
 def visible_among(user: User, ids: Iterable[str]) -> set[str]:
-    """Returns those of the camera `ids` that are not hidden from `user`: by camera grants, or from a display because
-    they are not on its wall. A deleted camera, or the id "", counts as hidden, unless `user` sees all. Does not check
-    whether `user` may watch.
+    """Returns those of the camera `ids` that camera grants do not hide from `user`. For a display, the grants of
+    its issuer count, and cameras outside its wall are hidden too. A deleted camera, or the id "", counts as hidden,
+    unless `user` sees all. Does not check whether `user` may watch.
     """
     known = set(ids)
     if not known or sees_all(user):
@@ -75,16 +76,16 @@ def visible_among(user: User, ids: Iterable[str]) -> set[str]:
 
 
 def may_watch_unattended(user: User) -> bool:
-    """Returns whether `user` is never asked whether they are still watching. Others are asked while viewers wait
-    because the limit of streams is reached. True for a display, a screen without a log-in.
+    """Returns whether `user` is never asked whether they are still watching. While viewers wait for a slot, others
+    are asked if they gave no sign for STREAM_IDLE_MINUTES. True for a display, a screen without a log-in.
     """
     return isinstance(user, Display) or _has_permission(user, UNATTENDED)
 
 
 def may_keep_slots(user: User) -> bool:
-    """Returns whether a wall (grid of cameras) of `user` keeps all its streams while other viewers wait because the
-    limit of streams is reached. Other walls end some streams then. For a display (a screen without a log-in), its
-    token's `keeps_slots` decides.
+    """Returns whether a wall (grid of cameras) of `user` is exempt from STREAM_WALL_YIELDS, by which walls end some
+    streams while other viewers wait because all slots are in use. STREAM_PREEMPT can still end its streams. For a
+    display (a screen without a log-in), its token's `keeps_slots` decides.
     """
     return user.keeps_slots if isinstance(user, Display) else _has_permission(user, KEEP_SLOTS)
 

@@ -1,8 +1,8 @@
 """Errors of the JSON API: `{"error": {"reason", "message"}}`. Errors of a stream's HTTP paths, which are not
 part of this API, have the same shape.
 
-`reason` is for programs and does not change. `message` is for people and may change. An error in the request's data
-names the field. An error in a file names the row.
+`reason` is for programs and does not change. `message` is for people and may change. Each error 422 also has
+`fields`, the messages by field name. For an imported file it also has `rows`: each has row, field and message.
 """
 
 from typing import Any

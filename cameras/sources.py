@@ -80,8 +80,8 @@ class CameraSource:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Returns scheme, host and port (None if `url` has none): where the credentials are sent. Raises AddressError
-        if `url` is invalid.
+        """Returns where the credentials are sent: scheme and host in lower case, and the port, which is None if
+        `url` names none. Raises AddressError if `url` is invalid.
         """
         check_address(self.url)
         parts = urlsplit(self.url)

@@ -1,7 +1,8 @@
 """Export and import of cameras as CSV, for spreadsheets and for moving an installation.
 
 A row changes the camera that has its name, or creates a camera. `CameraForm` validates each row. `import_cameras`
-stores all rows, or none. Passwords are imported and never exported; an empty one keeps the stored one.
+stores all rows, or none. Passwords are imported and never exported. A missing column keeps the stored values, and
+so does an empty password. Other empty cells replace the stored value: an empty `enabled` means true.
 
 Validation takes seconds, so it runs before the transaction, which would block other writers. The transaction then
 checks whether somebody has changed the cameras since. If so, all is done again.
@@ -148,10 +149,11 @@ def _store(outcome: Outcome, cameras: Cameras, known: set[tuple[object, ...]], u
 
 
 def read_rows(data: bytes) -> Iterator[tuple[int, Row]]:
-    """Yields the number of each row below the header that is not empty, and its cells by column. The file's first row,
-    even an empty one, is 1. The apostrophes that `export` puts before formulas are removed, except from passwords. A
-    column without a cell is left out. Raises FileError if the file is not CSV in UTF-8, its header is wrong, a row has
-    more cells than the header, or there are more than MAX_ROWS. The rows before the error may have been yielded.
+    """Yields the number of each row below the header that is not empty, and its cells by column. The file's first
+    row, even an empty one, is 1. The apostrophes that `export` puts before formulas are removed, except from
+    passwords. A column without a cell is left out. Raises FileError if the file is not CSV in UTF-8, a row has more
+    cells than the header, or there are more than MAX_ROWS. Raises it too if the header lacks `name`, has a column
+    twice, or has one that is not in COLUMNS. The rows before the error may have been yielded.
     """
     records = _records(data)
     _, header = next(records, (1, []))

@@ -60,9 +60,9 @@ def note_use(row: Token, column: str) -> None:
 
 
 class EndWithPassword:
-    """A password validator that expires a user's API tokens when the password changes: Django reports a change only to
-    validators. It refuses no password. A new hash of the same password, which Django may create at log-in, is no
-    change.
+    """A password validator that expires a user's API tokens when the password changes: Django reports a change
+    only to validators. It is in use only with `API_TOKENS_END_WITH_PASSWORD=true`, and refuses no password. A new
+    hash of the same password, which Django may create at log-in, is no change.
     """
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:

@@ -54,8 +54,8 @@ def read_wall(request: HttpRequest, slug: str) -> Wall:
 @router.put("/{slug:slug}", auth=requires(), response={**answers({200: WallOut}, 404, 413), **BAD}, openapi_extra=BODY)
 def change_wall(request: HttpRequest, slug: str) -> Wall:
     """Replace a wall by the one in the body. Users can change their own walls; staff, also the shared ones. Other
-    users get 403 for a shared wall. 404: there is no such wall, or it is somebody else's and not shared. The slug
-    stays.
+    users get 403 for a shared wall. Users who are not staff also get 403 if they begin to share a wall. 404: there
+    is no such wall, or it is somebody else's and not shared. The slug stays.
 
     400 `invalid_layout`: `fields` of the error tell what is wrong, and the stored wall stays as it is.
     """
@@ -104,8 +104,9 @@ def _find_to_change(request: HttpRequest, slug: str) -> Wall:
 
 
 def _fill(request: HttpRequest, wall: Wall, layout: WallIn) -> None:
-    """Set the fields of `wall` to those of `layout`, without saving. Raises a 400 Problem if a camera is twice on the
-    wall, or is new on it and the user may not watch it; a 403 Problem if a user who is not staff begins to share it.
+    """Set the fields of `wall` to those of `layout`, without saving. Raises a 400 Problem if a camera is twice on
+    the wall, or a new one does not exist or is hidden from the user. Raises a 403 Problem if a user who is not
+    staff begins to share it.
     """
     user, ids = request.auth, [str(tile.camera) for tile in layout.tiles]  # type: ignore[attr-defined]
     if layout.shared and not (wall.shared or user.is_staff):

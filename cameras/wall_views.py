@@ -37,11 +37,12 @@ def wall(request: HttpRequest) -> HttpResponse:
 @never_cache
 def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a saved wall (a grid of live cameras) to users, and to its displays, which are screens without a log-in.
-    Displays, and users with `?kiosk=1`, see nothing but the pictures. With `?group=<id>`, other users see only tiles of
-    that camera group.
+    Displays, and users with `?kiosk=1`, see nothing but the pictures. With `?group=<id>`, other users see only
+    tiles of that camera group.
 
-    404: there is no such wall or group, or the user or display may not open the wall. 403: the display's token is
-    unknown or has ended. A request without a log-in and without a display's token is redirected to the log-in.
+    404: there is no such wall, or the user or display may not open it. 404 also: the group has none of its cameras
+    that the user may watch. 403: the display's token is unknown or has ended. With a log-in, the token is ignored.
+    A request without both is redirected to the log-in.
     """
     display = None
     if not request.user.is_authenticated:

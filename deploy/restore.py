@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Restores a backup into a new place: `deploy/restore.py ARCHIVE FOLDER`, as root or as the user of the workers.
 
-ARCHIVE was made by `manage.py backup`. FOLDER becomes NVR_VAR_DIR: database and keys are written there, and the
-settings to the `.env` of this release. Nothing that exists is overwritten. Needs only Python: Django's settings
-would make new keys first. Afterwards run `manage.py migrate`.
+ARCHIVE was made by `manage.py backup`. The keys and a SQLite database are written to FOLDER, the settings to the
+`.env` of this release, with NVR_VAR_DIR=FOLDER. If ARCHIVE has no settings, set NVR_VAR_DIR yourself. As root, the
+files get the owner of FOLDER. Nothing that exists is overwritten. Needs only Python: Django's settings would make
+new keys first. Afterwards run `manage.py migrate`.
 """
 
 import hashlib

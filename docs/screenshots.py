@@ -1,7 +1,7 @@
-"""Make the screenshots of README and docs: .venv/bin/python -m docs.screenshots
+"""Make the screenshots of README and docs/player.md: .venv/bin/python -m docs.screenshots
 
-Needs the development requirements and Chromium. Runs an installation of its own with simulated cameras, and brings each
-state of the player about by a real fault: of a camera, of the network, or of the limit.
+Needs the development requirements and Chromium. Runs an installation of its own with simulated cameras. A real
+fault of a camera or the network, or a full limit, causes each state of the player except live.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """Make the screenshots of docs/wall.md: .venv/bin/python -m docs.wall_screenshots
 
-Needs what docs/screenshots.py needs. A wall is a page that shows all cameras live in a grid. Other viewers take so many
-slots that three are left for its four cameras.
+Needs what docs/screenshots.py needs. A wall is a page that shows all cameras live in a grid. For its first
+screenshots, other viewers take so many slots that three are left for its four cameras.
 """
 
 from contextlib import ExitStack
@@ -60,8 +60,8 @@ def arrange(page: Page, suffix: str) -> None:
 
 
 def display(browser: Browser, installation: Site, cameras: list[str]) -> None:
-    """Shoot a display, which shows a wall (a grid of live cameras) without a log-in: first after the last of the wall's
-    `cameras` (ids) was deleted, then after the display's expiry.
+    """Create a wall (a grid of live cameras) of `cameras` (ids), and a display that shows it without a log-in.
+    Delete `cameras[-1]` and shoot the display with the other three live. Let it expire and shoot its message.
     """
     add_wall(installation, "entrances", cameras)
     link = f"{installation.workers[0].base}/display/#{add_display(installation, 'entrances')}"

@@ -1,6 +1,6 @@
-"""The paths of OpenID Connect and the second factor, below /accounts/, and the log-in of the administration.
+"""The paths of log-in, OpenID Connect and the second factor below /accounts/, and of the administration's log-in.
 
-They come before those of nvr/urls.py, so a path that is in both is served from here.
+nvr/urls.py includes them only with `OIDC_URL` or `SECOND_FACTOR`, before its own: a path in both is served here.
 """
 
 from allauth.account import views as account

@@ -100,8 +100,8 @@ def _stream_error(request: HttpRequest, error: StreamError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Answer an error that django-ninja itself has raised with a JSON error like the API's others. Such errors are no
-    log-in, a body that is not JSON, and a missing CSRF token.
+    """Answer an error that django-ninja itself has raised with a JSON error like the API's others. It raises them
+    if the log-in is missing, the body is not JSON, or the CSRF token is missing or wrong.
     """
     message = "Please log in, or send a token." if error.status_code == 401 else f"{error.message.rstrip('.')}."
     return Problem(error.status_code, message).response()

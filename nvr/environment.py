@@ -1,5 +1,5 @@
-"""Reads the environment and `.env` for `nvr/settings.py`. Its functions raise ImproperlyConfigured for a wrong
-value. An empty variable counts as not set.
+"""Reads the environment and `.env` for `nvr/settings.py`. The environment wins, even if its variable is empty.
+An empty variable counts as not set. The functions raise ImproperlyConfigured for a wrong value.
 """
 
 import io

@@ -108,13 +108,14 @@ def _warn_of(reason: str) -> None:
 
 
 class ProxyUserMiddleware(MiddlewareMixin):
-    """Sets `request.user` to the user that a trusted proxy names.
+    """Sets `request.user` to the user that a trusted proxy names, even if the browser is logged in as another user.
 
-    It does so although the browser may be logged in as another user. The request's user is anonymous if the site has no
-    active user of that name and creates none (`ProxySettings.create`).
+    The first use of `request.user` creates a missing user if `ProxySettings.create` is set. With a
+    `groups_header`, it also sets the user's groups. The user is anonymous if the site has no active user of that
+    name and creates none.
 
-    No session is made: the next request has a user only if the proxy names one in it, or the browser has a session of
-    its own.
+    No session is made: the next request has a user only if the proxy names one in it, or the browser has a session
+    of its own.
     """
 
     def process_request(self, request: HttpRequest) -> None:

@@ -1,4 +1,5 @@
-"""Django's settings. README.md documents each variable."""
+"""Django's settings, from the environment variables in README.md. Importing this module creates the keys that are
+neither set nor stored yet, and raises ImproperlyConfigured for a wrong value."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Reads the settings of sign-in by other services. A function that reads one raises ImproperlyConfigured for a wrong
-value.
+"""Reads the settings of sign-in by a reverse proxy, and the groups for that by OpenID Connect, whose other settings
+`nvr/accounts_settings.py` reads. A function that reads one raises ImproperlyConfigured for a wrong value.
 """
 
 import re

@@ -162,8 +162,9 @@ class Batch(models.Model):
 
 
 class Refusal(models.Model):
-    """One viewer who was refused, by a limit or for another `reason` of `errors.py`. With `dry_run`, they were
-    admitted, and only the trial limits of a dry run would have refused them.
+    """A refusal of one viewer, by a limit or for another `reason` of `errors.py`. At most one per viewer and
+    second is stored. With `dry_run`, the viewer was admitted, and only the trial limits of a dry run would have
+    refused them.
 
     Holds names instead of foreign keys, so that the row outlives user and camera.
     """

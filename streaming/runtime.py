@@ -188,7 +188,8 @@ class Runtime:
         return [stream.viewing for stream in self.streams if stream.viewing is not None]
 
     def _describe(self) -> dict[str, Any]:
-        """Returns what this worker's reports say of it: host, process, start (Unix ms), viewers (slots), and cameras."""
+        """Returns what this worker's reports say of it: host, pid, started (Unix ms), viewers (how many have a
+        slot), and cameras (as `Hub.conditions` returns them)."""
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -199,7 +200,7 @@ class Runtime:
 
     def _hear(self, version: str, orders: list[Order]) -> None:
         """Handle Redis's answer to a report of this worker: read the limits again if `version` is new, and end the
-        viewers' streams that `orders` name.
+        viewers' streams and waits in line that `orders` name.
         """
         self._policies.hear(version)
         for order in orders:

@@ -1,7 +1,8 @@
 """Ends a worker process on a signal: drains it first, which tells its viewers and gives back their slots (rights to
 stream), then lets the server stop.
 
-On SIGTERM, the server Daphne itself cancels its applications without a time limit and notifies no WebSocket consumer.
+On SIGTERM, the server Daphne itself notifies no WebSocket consumer. It cancels its applications, and waits for
+their end without a time limit.
 """
 
 import asyncio

@@ -72,8 +72,8 @@ def many_changed(cameras: Iterable[Camera], **_: Any) -> None:
 @receiver([post_save, post_delete], sender=CameraGrant)
 @receiver(grants_added, sender=CameraGrant)
 def grants_changed(**_: Any) -> None:
-    """Recheck all streams after a change of a grant, which lets a user or group see a camera: the first grant hides all
-    other cameras from everybody.
+    """Recheck all streams after a change of a grant, which lets a user or group see a camera. Once any grant
+    exists, most users see only cameras for which they have one.
     """
     _note("grants", ["changed"])
 

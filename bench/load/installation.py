@@ -1,4 +1,4 @@
-"""The programs under load: workers, Redis and nginx, each in a process of its own, and one of all simulated cameras."""
+"""The programs under load. Workers, Redis and nginx have a process each; all simulated cameras share one."""
 
 import os
 import shutil

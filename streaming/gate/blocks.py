@@ -40,8 +40,9 @@ def check(user_id: str) -> None:
 
 
 async def blocks(store: Store) -> list[Block]:
-    """Returns the blocks of users that are in force, the one with the most time left first. Raises GateUnavailableError
-    if Redis fails, or django.db.Error if the database fails.
+    """Returns the blocks of users that are in force in Redis or the database, the one with the most time left
+    first. If both have a block of the same user, returns that of Redis. Raises GateUnavailableError if Redis fails,
+    or django.db.Error if the database fails.
     """
     stored = await sync_to_async(lambda: list(UserBlock.objects.filter(until__gt=timezone.now())))()
     found = {row.user_id: Block(row.user_id, row.user, row.message, _seconds_left(row), row.by) for row in stored}

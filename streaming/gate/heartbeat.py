@@ -20,8 +20,9 @@ class Heartbeat:
     """Renews in Redis the leases of the slots (rights to stream) that this worker holds."""
 
     def __init__(self, scripts: LeaseScripts, held: HeldSlots, keeper: Keeper, interval: float) -> None:
-        """`held`: the slots to renew. `keeper`: releases ended slots again if Redis has lost data, as older data has
-        their leases. `interval`: the longest time between two renewals, in seconds."""
+        """`held`: the slots to renew. `keeper`: releases ended slots again if Redis has lost data, because Redis
+        may now have older data that still has their leases. `interval`: the longest time between two renewals, in
+        seconds."""
         self._scripts, self._held, self._keeper, self._interval = scripts, held, keeper, interval
 
     async def run(self) -> None:

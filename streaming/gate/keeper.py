@@ -39,7 +39,7 @@ class Keeper:
     @property
     def kept(self) -> list[Slot]:
         """Slots of ended streams whose viewers have lost their connection and may still come back for them. Nobody
-        renews their leases: each expires in Redis after that time."""
+        renews their leases. After the `keep_seconds` that a slot had at `give_back`, it moves to `returning`."""
         return list(self._kept.values())
 
     def give_back(self, slot: Slot) -> None:

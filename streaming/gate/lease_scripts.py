@@ -115,7 +115,8 @@ class LeaseScripts:
 
     async def keep_waiting(self, ids: Sequence[str]) -> tuple[int, list[Any]]:
         """Renew the entries of this worker's viewers, with these `ids`, in the line of those who wait for a slot.
-        Call it again within 5 s, or Redis removes the entries.
+        Call it again within 5 s, or Redis removes the entries. At most every 0.5 s, over all workers, a call also
+        grants slots that became free unnoticed, such as by a raised limit.
 
         Returns how many viewers of all workers wait, and a row for each of `ids` that is still in line: id, order
         (sort key, as text), position (from 1), key of the limit that refuses the viewer, and the leases that count
@@ -155,12 +156,12 @@ class LeaseScripts:
         await self._store.run("gate/describe", [DETAILS], [slot.id, slot.holder.as_json(self._worker)])
 
     async def change_rate(self, slot: Slot, rate: Rate, budget: int, number: int) -> list[Any]:
-        """Count a stream with another bandwidth. `budget`: kbit/s for all streams, 0: unlimited. Returns ["granted"],
-        or ["budget", kbit/s in use, budget, kbit/s expected of this stream] if the budget has no room and nothing has
-        changed.
+        """Count a stream with another bandwidth. `budget`: kbit/s for all streams, 0: unlimited. Returns
+        ["granted"]. If a higher rate does not fit into the budget, changes nothing and returns ["budget", kbit/s in
+        use, budget, kbit/s expected of this stream].
 
-        `number` counts the changes of this slot's rate. Redis ignores a change that arrives after a newer one, or when
-        the lease is gone, but the answer is ["granted"], too.
+        `number` counts the changes of this slot's rate. Redis ignores a change that arrives after a newer one, or
+        when the lease is gone, but the answer is ["granted"], too.
         """
         keys = [GENERATION, RATES, EXPECTED, SERVER_SET, DETAILS, TOTALS, RATE_CHANGES + slot.id]
         arguments: list[Argument] = [slot.id, budget, rate.field, rate.kbps, number, LATE_REPORT]

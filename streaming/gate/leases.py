@@ -35,8 +35,8 @@ class Limit:
 
 @dataclass(frozen=True)
 class Rate:
-    """The expected bandwidth of a stream: the rate measured last for its camera and quality (`field`), or `kbps`, an
-    estimate in kbit/s, if none was measured.
+    """The expected bandwidth of a stream: the highest rate measured lately for its camera and quality (`field`),
+    plus a tenth. Redis keeps it. If none was measured: `kbps`, an estimate in kbit/s.
     """
 
     field: str = ""  # camera id and quality, as limits/admission.py: rate_of joins them
@@ -137,7 +137,8 @@ class Summary:
 
 @dataclass(frozen=True)
 class Usage:
-    """All streams that hold slots, and the reports of all workers, at one moment."""
+    """All streams that hold slots, and the reports of all running workers. They are read one after another, from
+    `time` on, so the figures may differ slightly."""
 
     time: float  # Unix milliseconds, Redis's clock
     recovering: bool  # new viewers wait: Redis is new or has lost its data

@@ -53,9 +53,10 @@ async def check_writes(store: Store) -> None:
 
 
 async def read_summary(store: Store, worker: str = "", *, rates: bool) -> Summary:
-    """Returns how many slots are in use, one for each stream, and how many viewers wait. `worker`: id of the worker
-    whose bandwidth of still pictures is included; empty: none. `rates`: whether to include the bandwidth that all
-    streams are counted with. Raises GateUnavailableError if Redis fails."""
+    """Returns how many slots are in use, one for each stream, and how many viewers wait. `worker`: id of the
+    worker whose bandwidth of stills is `stills` in the result; empty: `stills` is 0. `rates`: whether to read
+    `counted`, the bandwidth that all streams and the stills of all workers are counted with; otherwise it is 0.
+    Raises GateUnavailableError if Redis fails."""
     keys = [GENERATION, SERVER_SET, ORDINARY_SET, RATES, STILLS, LINE]
     now, ready_at, *figures = await store.run("gate/summary", keys, [worker, int(rates)])
     return Summary(now, now < ready_at, *figures)

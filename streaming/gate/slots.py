@@ -51,9 +51,9 @@ class Gate:
     Redis, and starts the tasks that renew and release them."""
 
     def __init__(self, store: Store, timing: Timing, worker: str, renewals: Store | None = None) -> None:
-        """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers; None:
-        they use `store`. The `on_connect` of both must be from `opening` of gate/readings.py, which checks for
-        lost data. `worker`: an id."""
+        """`renewals`: a connection of its own for renewals, so that they never wait behind a rush of new viewers;
+        None: they use `store`. The `on_connect` of both must be from `opening` of gate/readings.py, which checks
+        for lost data. `worker`: this worker's id, unique among all workers."""
         self._store, self.worker, self._resume = store, worker, timing.resume
         scripts = LeaseScripts(store, renewals or store, timing, worker)
         self.held = HeldSlots(scripts, timing.fence)

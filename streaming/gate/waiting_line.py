@@ -47,7 +47,7 @@ class Waiter:
 
     def call(self) -> None:
         """Let the viewer ask for a slot again: it may be granted now, their entry in the line may be gone, or the
-        limits have changed. Ends `wait`.
+        limits have changed. Ends `wait`; if none runs, the next one ends at once.
         """
         self._called = True
         self._news.set()

@@ -1,9 +1,10 @@
-"""Checks in the background whether cameras work: opens those that nobody has read for a while, one after another.
+"""Checks in the background whether cameras work: opens those whose main stream nobody has read for a while, one
+after another.
 
-One worker at a time does so. It joins the camera's feed (the frames of the one connection that all viewers share) as a
-viewer does, but does not count against the limit of streams. So a camera has one connection at any time: a viewer who
-comes during a check uses its connection, also at another worker (unless each worker reads the camera itself, because
-workers share no cameras or the Redis for pictures fails).
+One worker at a time does so. It subscribes to the main stream as a viewer does, but does not count against the
+limit of streams. So that stream has one connection at any time: a viewer who comes during a check uses its
+connection, also at another worker (unless each worker reads the camera itself, because workers share no cameras or
+the Redis for pictures fails).
 """
 
 import asyncio
@@ -48,11 +49,11 @@ class CameraChecks:
         self._hub, self._store, self._sights, self._is_draining = hub, store, sights, is_draining
 
     async def look(self) -> None:
-        """Check each camera that nobody has read for `STREAM_CHECK_MINUTES` (0: none), one after another, if it is this
-        worker's turn among all workers.
+        """Check each camera whose main stream nobody has read for `STREAM_CHECK_MINUTES` (0: none), one after
+        another, if it is this worker's turn among all workers.
 
-        Opens no further one after two minutes or 100 cameras, when the worker shuts down, or when its hub has no place
-        to spare. Returns if the database does not answer. Raises GateUnavailableError if Redis fails.
+        Opens no further one after two minutes or 100 cameras, when the worker shuts down, or when its hub has fewer
+        than two free places. Returns if the database does not answer. Raises GateUnavailableError if Redis fails.
         """
         minutes, ends_at = conf.CHECK.value, time.monotonic() + TURN
         if not minutes or not await self._is_my_turn():

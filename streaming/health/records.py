@@ -93,8 +93,8 @@ def reconnections_in_a_day(row: CameraHealth) -> int:
 
 
 def due(minutes: float, most: int) -> list[Camera]:
-    """Returns at most `most` enabled cameras with an address that no worker has read, or tried to, in the last
-    `minutes`.
+    """Returns at most `most` enabled cameras that have an address. No worker has read the main stream of any of
+    them, or tried to, in the last `minutes`.
 
     Those that were never tried, or not since their settings changed, are always due, and come first.
     """

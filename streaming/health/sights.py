@@ -100,8 +100,8 @@ class Sights:
     async def write(self) -> None:
         """Write new results, and how often cameras were lost, to the database.
 
-        A result that equals the last written one is written only after a minute. Raises django.db.Error if the database
-        fails; nothing is lost then.
+        Discards a result without news (`Sight.news`) if the last one was written less than a minute ago. Raises
+        django.db.Error if the database fails; the results with news and the counts then wait for the next call.
         """
         oldest = time.monotonic() - UNCHANGED
         self._written = {camera: told for camera, told in self._written.items() if told[0] > oldest}

@@ -55,7 +55,8 @@ class Feed:
 
     @property
     def format(self) -> Format:
-        """Format of the frames: JPEG, unless the quality is `original` and the viewer plays the camera's own video."""
+        """Format of the frames: JPEG, unless the quality is `original` and the viewer plays the camera's own video.
+        Also JPEG until the format of that video is known."""
         own = self.camera.own_format
         return own if own is not None and self.quality == ORIGINAL and own in self.formats else Format.JPEG
 
@@ -89,7 +90,8 @@ class Feed:
 
     @property
     def camera_delay(self) -> float | None:
-        """Average milliseconds from a picture's capture to its arrival, by the camera's clock. None: not known."""
+        """Average milliseconds from a picture's capture, by the camera's clock, to its arrival at the worker that
+        reads the camera. None: not known."""
         return self.camera.capture.camera_delay
 
     @property

@@ -59,8 +59,8 @@ known_cameras: set[str] = set()  # addresses of cameras whose marker bits were r
 class CameraProxy:
     """Connects to a camera, and forwards data between it and FFmpeg until `close`. Any thread may call its methods.
 
-    `timeout`: seconds to connect, then for each reply. `largest_picture`: bytes. `networks`: where cameras may be; empty:
-    all but cameras.networks.REFUSED_NETWORKS. `reason`: why the camera cannot be read, or "". Raises as `connect` does."""
+    `timeout`: seconds to connect, then for each reply. `largest_picture`: bytes; the proxy allows IN_SOCKETS more.
+    `networks`, and errors of the constructor: see `connect`. `reason`: why the camera cannot be read, or ""."""
 
     def __init__(
         self, source: CameraSource, timeout: float, largest_picture: int, networks: tuple[Network, ...] = ()
@@ -125,7 +125,7 @@ class CameraProxy:
                 self._camera.close()
 
     def _accept(self) -> None:
-        """Serve one connection of FFmpeg to its end. Raises OSError (closed, timeout), ProxyError or ConnectError."""
+        """Serve a connection of FFmpeg to its end. Raises ProxyError, ConnectError, OSError (`close`, timeout)."""
         client, _ = self._listener.accept()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         with contextlib.suppress(ConnectionError), client, self._noted(), self._connection() as camera:

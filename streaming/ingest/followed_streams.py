@@ -1,7 +1,7 @@
 """Gets the pictures of all cameras that this worker follows.
 
-Other workers read these cameras and publish the pictures in Redis. After a stream's first entries, one thread reads
-for the threads of all captures, with one call of Redis that waits for all cameras at once.
+Other workers read these cameras and publish the pictures in Redis. Each capture's thread reads the first entries of
+its stream. One more thread reads all further entries, with one call of Redis that waits for all cameras at once.
 """
 
 import logging

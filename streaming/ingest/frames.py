@@ -42,9 +42,10 @@ class Frame(NamedTuple):
 class Mailbox:
     """The queue of frames for one viewer. A slow viewer misses frames and delays nobody else.
 
-    Of JPEG, it keeps the newest frame. Of H.264 and H.265, it keeps all in order until `most` wait. Then it drops them,
-    and the following ones up to the next keyframe. Only one task may wait for frames. `deliver_to` sets a callback that
-    may bypass the queue, because waking that task costs more than sending a frame.
+    Of JPEG, it keeps the newest frame. Of H.264 and H.265, it keeps all in order until `most` wait, besides the
+    BACKLOG frames of `preload`. Then it drops them, and the following ones up to the next keyframe. Only one task
+    may wait for frames. `deliver_to` sets a callback that may bypass the queue, because waking that task costs more
+    than sending a frame.
     """
 
     def __init__(self, most: int = 25) -> None:

@@ -27,9 +27,9 @@ UNHEARD = CameraEvents()
 
 
 class Hub:
-    """Opens at most `most` camera streams for viewers. A live one stays open for `linger` seconds without viewers.
-    `allowance`: limits of time and size. `sharing`: one connection per stream for all workers; None: one per worker.
-    `events`: callbacks.
+    """Opens at most `most` camera streams. A live one without viewers stays open for `linger` seconds, then while
+    other workers take its pictures. If `most` are open, a new one may replace it. `allowance`: limits for reading.
+    `sharing`: one connection per stream for all workers; None: one per worker. `events`: callbacks.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Hub:
     async def feed(
         self, stream: str, source: CameraSource, quality: str, formats: frozenset[Format] = JPEG_ONLY
     ) -> AsyncIterator[Feed]:
-        """Yields a new feed of a stream while the block lasts. `stream`: id of the camera, plus "/sub" for a
-        substream. `quality`: a key of QUALITIES. `formats`: those that the viewer plays. Raises CameraUnreachableError
-        if too many streams are open here. If the camera does not answer, only the feed's condition tells that."""
+        """Yields a new feed of a stream while the block lasts. `stream`: id of the camera (substream: plus "/sub").
+        `source`: an open stream changes to it. `quality`: a key of QUALITIES. `formats`: those the viewer plays.
+        Raises CameraUnreachableError if too many are open. Only the feed's condition tells of a silent camera."""
         active = await self._activate(stream, source)
         feed = Feed(active, quality, formats)
         try:
@@ -66,9 +66,9 @@ class Hub:
     async def move(
         self, feed: Feed, target: Target, is_wanted: Callable[[], bool], on_arrival: Callable[[], None], seconds: float
     ) -> None:
-        """Move `feed` to the stream and quality of `target` when that stream has a frame. Call `on_arrival` before the
-        frame can be taken. Return without a move if `is_wanted` returns False, now or at a later change. Raises
-        CameraUnreachableError, without a move, if `target` cannot be opened or has no frame within `seconds`."""
+        """Move `feed` to the stream and quality of `target` when that has a frame. Call `on_arrival` before the
+        frame can be taken. Return without a move if `is_wanted` returns False, now or when `feed.noticed` is set.
+        Raises CameraUnreachableError, without a move, if `target` cannot be opened or has no frame in `seconds`."""
         before = feed.camera
         async with self.feed(target.id, target.source, target.quality, feed.formats) as pending:
             if await _until_frame(pending, feed.noticed, is_wanted, seconds):
@@ -167,7 +167,7 @@ class Hub:
         return list(self._cameras.values())
 
     def own_formats(self, stream: str) -> frozenset[Format]:
-        """The formats, H.264 or H.265, in which the stream with this id may be sent unchanged; both if not known."""
+        """The video format in which the stream with this id may be sent unchanged. Empty: none; both: not known."""
         active = self._cameras.get(stream)
         return VIDEO if active is None or active.own_format is None else VIDEO & {active.own_format}
 

@@ -237,7 +237,7 @@ class PictureEnds:
         self._delimit(END, sequence, self._delimited_at)
 
     def _delimit_beginning(self, sequence: int) -> None:
-        """Insert delimiters before a picture that follows a loss or would get a wrong time. `sequence`: RTP's number."""
+        """Insert delimiters before a picture after a loss or of a wrong time. `sequence`: that of its first packet."""
         later = ticks(self._timestamp if self._delimited_at is None else self._delimited_at, self._timestamp)
         if self._lost or abs(later) > TOLERANCE:
             for number in range(sequence - (LOSS_TOLD if self._lost else 1), sequence):

@@ -103,10 +103,11 @@ def size_of(codec: str, extradata: bytes, keyframe: bytes) -> tuple[int, int]:
 
 
 def encode(picture: Any, name: str) -> tuple[bytes, int, int]:
-    """Encode an av.VideoFrame as JPEG, scaled down to a quality's size. Returns the JPEG, width and height in pixels.
+    """Encode an av.VideoFrame as JPEG, scaled down to fit a quality's size. Returns the JPEG, its width and height.
 
     `name`: of the quality, a key of QUALITIES. To stay within MAX_FRAME_BYTES, the JPEG becomes coarser, and
-    then smaller. Width and height are even: libjpeg-turbo reads beyond the end of odd planes.
+    then smaller. The aspect ratio is kept, but width and height (pixels) are rounded to even numbers: libjpeg-turbo
+    reads beyond the end of odd planes.
     """
     quality = QUALITIES[name]
     scale = min(quality.width / picture.width, quality.height / picture.height, 1.0)

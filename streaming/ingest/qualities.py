@@ -1,4 +1,4 @@
-"""The picture qualities that viewers can choose (and "sub", see streams.py), and the largest frame sent to them."""
+"""The picture qualities that viewers can choose, except "sub" (streams.py), and the largest frame sent to them."""
 
 from dataclasses import dataclass
 

@@ -58,7 +58,8 @@ class Relay:
     def publish(self, unit: AccessUnit, group: list[AccessUnit]) -> None:
         """Called by the worker that reads the camera: share a picture with the other workers. Returns at once.
 
-        Drops pictures while too many wait for Redis. Does nothing while no other worker follows the camera.
+        Drops pictures while too many wait for Redis, and then up to the next keyframe unless `group` is empty. Does
+        nothing while no other worker follows the camera.
 
         `group`: the GOP up to and including the picture, for new followers; empty if it is too long to be kept in
         memory, or before the first keyframe.
@@ -110,8 +111,9 @@ class RelayContext:
 class SharedRelay(Relay):
     """Shares one camera's pictures between workers by Redis. One worker is elected to read it, the others follow.
 
-    To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election, but
-    while Redis does not answer, this worker reads. `camera`: the camera's id, plus "/sub" for its substream.
+    To follow a camera is to take its pictures from Redis. `reads`, `followed`: the results of the last election.
+    If Redis has not answered for REDIS_TIMEOUT seconds, this worker reads, only for itself. When it resigns,
+    `reads` becomes False at once. `camera`: the camera's id, plus "/sub" for its substream.
     """
 
     def __init__(self, context: RelayContext, camera: str, source: CameraSource) -> None:

@@ -42,10 +42,10 @@ class Loss:
 def drop_undecodable(entries: list[Fields], number: int) -> tuple[list[Fields], int, bool]:
     """Selects from `entries` the new pictures, without those whose reference frames are missing.
 
-    `entries`: of one connection to the camera, in order. `number`: of the newest picture that came before; 0: none.
-    While the GOP is too long to be kept (an entry's field `group` is 0), the next keyframe may be far: then nothing is
-    dropped after a gap. Returns the remaining entries, the number of the newest picture now, and whether one of them
-    that is no keyframe follows missing pictures.
+    `entries`: of one connection to the camera, in order. `number`: of the last picture selected before; 0: none.
+    While the GOP is too long to be kept (an entry's field `group` is 0), the next keyframe may be far: then nothing
+    is dropped after a gap. Returns the selected entries, the number of the last one (or `number` if there is none),
+    and whether one of them that is no keyframe follows missing pictures.
     """
     kept, gap = [], False
     for fields in entries:

@@ -125,11 +125,11 @@ class KnownStreams:
         return streams.sub is not None and not (failed == streams.sub and time.monotonic() < until)
 
     def target(self, streams: Streams, quality: str) -> Target:
-        """Returns the stream that serves `quality`, a key of QUALITIES or "sub". For "original", the main stream.
+        """Returns the stream that serves `quality`, a key of QUALITIES or "sub".
 
-        "sub" is served by the substream, every other quality by the substream if `_is_large_enough`. If
-        `has_substream` is False, the main stream serves all qualities. "sub" then becomes "low", also as the
-        target's `name`.
+        The main stream serves "original", the substream "sub". The substream serves each other quality for which it
+        `_is_large_enough`, else the main stream does. If `has_substream` is False, the main stream serves all
+        qualities. "sub" then becomes "low", also as the target's `name`.
         """
         main = Target(streams.camera, streams.main, quality, quality)
         if streams.sub is None or not self.has_substream(streams):
@@ -145,8 +145,8 @@ class KnownStreams:
         """Whether a JPEG of `quality` (a key of QUALITIES, which limits the JPEG's size) from the substream is as
         large as one from the main stream, and has the same aspect ratio. Allows differences of 3%.
 
-        The substreams of many cameras are squeezed to another ratio. While its size is not known, the main stream
-        counts as 16:9, and the substream as 640 x 360.
+        The substreams of many cameras are squeezed to another ratio. A main stream of unknown size counts as
+        the full size of `quality`, which is 16:9. A substream of unknown size counts as 640 x 360.
         """
         sub = self.shape(substream_id(streams.camera), streams.sub) or ASSUMED
         box = QUALITIES[quality]

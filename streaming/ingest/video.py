@@ -45,7 +45,8 @@ class VideoListener(Protocol):
     def on_frame(self, frame: Frame) -> None: ...
 
     def on_group(self, group: list[Frame]) -> None:
-        """Replace the GOP that is kept for new viewers by `group`. Empty: a new connection has none yet."""
+        """Replace the GOP that is kept for new viewers by `group`, and deliver it to the present viewers of the
+        camera's own video. Empty: a new connection has none yet."""
 
     def on_own_format(self, format: Format) -> None:
         """Called, perhaps repeatedly, with the format in which viewers may get frames of the quality "original".
@@ -55,7 +56,8 @@ class VideoListener(Protocol):
         """
 
     def on_shape(self, shape: Shape) -> None:
-        """Called when the codec and the size of the camera's own video are known, and when they change."""
+        """Called with codec and size of the camera's own video at its first keyframe, and at new parameter sets.
+        MJPEG has none: later changes are not noticed. Never called for codecs other than H.264, H.265 and MJPEG."""
 
 
 class Video:
@@ -183,7 +185,8 @@ class Video:
 
     def _decode(self, unit: AccessUnit) -> None:
         """Deliver a picture as JPEG in each wanted quality whose frame rate allows one now. If none does, the
-        picture may wait, to be decoded together with the next picture."""
+        picture may wait, to be decoded together with the next picture. MJPEG that fits into a message is
+        delivered unchanged as "original", at any rate."""
         wanted = self._wanted()
         if not wanted:
             self._decoder = None

@@ -33,7 +33,8 @@ class StoredChange:
 
 def change(user: Any, values: Mapping[str, Any], trial: bool = False, *, anew: bool = False) -> StoredChange | None:
     """Set the limits in `values` (by name, a key of LABELS), or with `trial` test them in a dry run, which refuses
-    nobody. The other limits stay. A number may be given as text, and the group as a Group or its key.
+    nobody. The other limits stay, but `reserved_slots` is reset if no group remains for them. A number may be given
+    as text, and the group as a Group or its key.
 
     None or "" resets a limit to the environment's default, or ends its test. `user`: who changes them, not None;
     the caller checks their permission. Returns the stored change, or None if nothing changes; `anew` stores even
@@ -126,8 +127,9 @@ def _clean_group(given: Any) -> int:
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any], base: Policy) -> dict[str, Any]:
-    """Returns all limits, by name, with the values in `given` instead of those in `before`. A None in the result
-    stands for the value of `base`. Raises ValidationError if a limit in `given` conflicts with another.
+    """Returns all limits, by name, with the values in `given` instead of those in `before`. `reserved_slots` is
+    None if there is no group. A None in the result stands for the value of `base`. Raises ValidationError if a
+    limit in `given` conflicts with another.
     """
     merged = {**before, **given}
 

@@ -22,8 +22,9 @@ class UserLimits:
 
 
 def user_limits_of(policy: Policy, user: Any) -> UserLimits:
-    """Returns the limits of a user under `policy`, which has all limits: the user's own, else the highest of the
-    user's groups, else the one for everybody. Queries the groups in the database, once, if a limit depends on them.
+    """Returns the limits of a user under `policy`. `streams` is the user's own limit, else the highest of their
+    groups, else the limit for everybody. `operator`: whether the user is in `reserved_group`. Queries the user's
+    groups in the database, once, if a limit depends on them.
     """
     groups: Groups = functools.cache(lambda: set(user.groups.values_list("pk", flat=True)))
     limits = _limits_under(policy, user, groups)

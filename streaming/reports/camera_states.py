@@ -25,9 +25,10 @@ class CameraStates:
         self._version, self._states = "", dict[str, Row]()
 
     async def read(self) -> dict[str, Row]:
-        """Returns camera id -> state, viewers and frames_per_second, as `read_states` describes them. The result serves
-        for a second, with thousands of cameras for up to 5 s, and the reports in it are up to a second older. Raises
-        GateUnavailableError if Redis fails.
+        """Returns camera id -> state, viewers and frames_per_second, as `read_states` describes them. The caller
+        must not change the result. It serves for a second, with thousands of cameras for up to 5 s. The reports in
+        it are up to a second older, and up to 5 s with more than 250 workers. Raises GateUnavailableError if Redis
+        fails.
         """
         version, mine = await self._run()
         if mine:

@@ -153,9 +153,9 @@ def preview(max_concurrent: int, days: int) -> dict[str, Any]:
     refused. refused_otherwise: refused for reasons that do not depend on `max_concurrent`; not among newcomers.
 
     would_be_refused: how many of the newcomers the limit would have refused. would_be_admitted: how many of the
-    refused it would have admitted, because the limit at that time was lower. Both are upper bounds: each newcomer
-    is compared with the streams that really ran. Under a lower limit fewer streams would have run, so it would have
-    refused fewer newcomers. Under a higher limit more would have run, so it would have admitted fewer.
+    refused it would have admitted, because the limit at that time was lower. Each newcomer is compared with the
+    streams that really ran. Under a lower limit fewer would have run, so would_be_refused is an upper bound. Under
+    a higher limit more would have run: would_be_admitted is an upper bound, and would_be_refused may be too low.
     """
     recorded = _last(days)
     facts = recorded.aggregate(

@@ -42,8 +42,8 @@ Fields = Mapping[str, str]  # of a minute in Redis
 async def run(store: Store, tries: Callable[[], bool] = lambda: False) -> None:
     """Write the history from Redis to the database, and delete old history, until the task is cancelled.
 
-    Survives failures of Redis and of the database, and logs each kind once. `tries`: returns whether a dry run of
-    limits is in force; then it writes every half second instead of every 10 seconds.
+    Survives failures of Redis and of the database. Logs a failure, but not again while its kind lasts. `tries`:
+    returns whether a dry run of limits is in force; then it writes every half second instead of every 10 seconds.
     """
     pace = Pace(tries)
     failure: type[Exception] | None = None

@@ -20,7 +20,7 @@ PURGE_CHUNKS = 1_000
 
 
 async def purge_in_turn(store: Store) -> None:
-    """Delete old rows of the database (`purge`), unless a worker did so within the last hour.
+    """Delete old rows of the database (`purge`), unless a worker has tried that within the last hour.
 
     Raises GateUnavailableError if Redis fails, and django.db.Error if the database does.
     """

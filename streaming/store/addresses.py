@@ -102,8 +102,8 @@ def _sentinels(hosts: str) -> tuple[tuple[str, int], ...]:
 
 
 def layer_host(url: str, **options: Any) -> dict[str, Any]:
-    """Returns a Redis address in the form of an entry of channels_redis's `hosts`, with `options` for its connections.
-    Raises ValueError if an address of Sentinels is malformed.
+    """Returns a Redis address as an entry of channels_redis's `hosts`, with `options` for its connections; the
+    address of a server may override them. Raises ValueError if an address of Sentinels is malformed.
     """
     service = service_of(url)
     if service is None:

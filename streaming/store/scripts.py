@@ -70,9 +70,9 @@ def _digest(name: str) -> str:
 
 
 class Store:
-    """Runs commands and Lua scripts on Redis for one event loop, over one connection. If this is lost before a reply,
-    the call is sent once more, so each must be safe to repeat. A cancelled call may still take effect in Redis, so a
-    slot whose acquire was cancelled must be released."""
+    """Runs commands and Lua scripts on Redis for one event loop, over one connection. If this is lost before a
+    reply, the call is sent once more, so each must be safe to repeat. A cancelled call may still take effect in
+    Redis, so a slot whose acquire was cancelled must be released. Texts in replies are str."""
 
     def __init__(self, url: str, on_connect: OnConnect | None = None) -> None:
         """`on_connect` returns a script, its keys and arguments; each new connection runs it before any other call."""
@@ -282,7 +282,7 @@ def run_now(url: str, script: str, keys: Sequence[str], arguments: Sequence[Argu
 
 
 def refuse_cluster(url: str) -> None:
-    """Raise RuntimeError if the server at `url`, or its Sentinels' master, is a Redis Cluster or a Sentinel."""
+    """Raise RuntimeError if the server at `url`, or its Sentinels' master, answers as a Cluster or Sentinel."""
     client = _client(url)
     try:
         about: Any = client.execute_command("HELLO")  # type: ignore[no-untyped-call] # every user may call it

@@ -51,8 +51,8 @@ class Login:
 
 def user_of(login: Login) -> User:
     """Returns the user of a log-in as the database has it now. If there is none (the session expired, or the
-    proxy's user is missing or inactive): returns the `Display` of the log-in's display token (a screen that shows
-    cameras without a log-in), or else AnonymousUser.
+    proxy's user is missing or inactive), returns the `Display` of the log-in's display token (a screen that shows
+    cameras without a log-in), and stores when it was last seen. Without such a display, returns AnonymousUser.
     """
     user: User
     if login.proxy_user is not None:

@@ -26,8 +26,8 @@ class Delivery:
 
     def __init__(self, viewer: Viewer, slot: Slot, feed: Feed, account: Account, stall: float, quality: str) -> None:
         """`account`: counts sent frames, and the stream's bitrate. `stall`: seconds without an acknowledgement or
-        another required answer, after which the viewer is unresponsive. `quality`: of the first frames, by its name in
-        the viewer's messages, such as "sub".
+        another required answer, after which the viewer is unresponsive. `quality`: the one that the viewer was told
+        already, by its name in messages, such as "sub". If the first frames have another, call `begin`.
         """
         self._viewer, self._slot, self._feed, self._account, self._stall = viewer, slot, feed, account, stall
         self._quality = quality
@@ -45,7 +45,7 @@ class Delivery:
 
     @property
     def camera_delay(self) -> float | None:
-        """Average milliseconds from a picture's capture to its arrival here, by the camera's clock. None: unknown."""
+        """Mean ms from capture (camera's clock) to arrival at the worker that reads the camera. None: unknown."""
         return self._feed.camera_delay
 
     def acknowledge(self, seq: int) -> bool:
@@ -71,9 +71,9 @@ class Delivery:
         await self.tell_format()
 
     def begin(self, quality: str, *, is_other_stream: bool = False) -> None:
-        """Note that all frames which the feed gives from now on are of `quality`. The viewer is told before the first
-        one. `is_other_stream`: they come from another stream of the camera, so the viewer has to restart the decoder.
-        """
+        """Note that all frames which the feed gives from now on are of `quality`. The viewer is told before the
+        first one. Ends an open question about a codec. `is_other_stream`: they come from another stream of the
+        camera, so the viewer has to restart the decoder."""
         self._counted = None
         self._quality, self._told, self._is_told = quality, (self._feed.format, ""), False
         if self.awaits_codec:  # this is the answer: they do not play it. The next frame may come in another codec

@@ -103,9 +103,9 @@ def status_message(state: State, reason: str | None = None, **facts: object) -> 
 
 
 def pong_message(sent: float, camera_delay: float | None = None, **facts: object) -> dict[str, object]:
-    """Returns the answer to a viewer's ping. `sent`: the time in the ping, which the answer repeats. `camera_delay`: average
-    milliseconds from the camera's capture of a picture to its arrival at this server, None if unknown. `facts`: further
-    fields.
+    """Returns the answer to a viewer's ping. `sent`: the time in the ping, which the answer repeats.
+    `camera_delay`: average milliseconds from the camera's capture of a picture to its arrival at the worker that
+    reads the camera, None if unknown. `facts`: further fields.
     """
     delay = None if camera_delay is None else round(camera_delay, 1)
     return {"type": "pong", "time": sent, "server_time": time.time() * 1000, "camera_delay": delay, **facts}
@@ -151,7 +151,8 @@ class QualityChange:
 
 @dataclass(frozen=True)
 class Ping:
-    """A viewer's message that asks for an answer. The answer repeats `time`, which may be any finite number."""
+    """A viewer's message that asks for an answer. The answer repeats `time`, which may be any finite number.
+    A missing or invalid time counts as 0."""
 
     time: float
 

@@ -56,9 +56,9 @@ class StreamSwitch:
         return self._target.is_sub and not self._was_live
 
     async def want(self, quality: str) -> None:
-        """Change to `quality`, which the viewer wants, one of `protocol.QUALITIES`. They are told the quality that they
-        get, at once or when the camera's other stream has a frame. It is the present one if the bandwidth budget
-        refuses the change, or the other stream has no frame in time.
+        """Change to `quality`, which the viewer wants, one of `protocol.QUALITIES`. They are told the quality that
+        they get, at once or when the camera's other stream has a frame. It is the present one if the bandwidth
+        budget refuses the change or Redis cannot check it, or if the other stream has no frame in time.
         """
         if quality == self.wanted:
             await self._delivery.tell_format()
@@ -159,7 +159,7 @@ class StreamSwitch:
 
     async def _is_admitted(self, target: Target) -> bool:
         """Count the stream in the bandwidth budget at the bitrate of `target`. Returns whether the change may take
-        place.
+        place. It may not if the budget has no room, or if Redis cannot check it.
 
         Only a change that the viewer asked for can be refused. Then they are told, and the former bitrate still
         counts. A viewer who was asked whether they play a codec, and wants another quality instead, is never

@@ -31,10 +31,10 @@ class Viewer(Protocol):
 @dataclass(frozen=True)
 class ViewRequest:
     """One viewer's request for one camera. `source`: address and credentials of its main stream; `sub`: of its
-    substream, None if it has none. `holder`: who asks and for what, as administrators see it once the viewer has a
-    slot (the right to stream). `formats`: those that the viewer plays. `id`: of the stream; empty: it gets a new
-    one. `asking`: such as whether to wait in line for a slot. `wanted`: the requested quality, if `holder` has
-    another, such as "low" for "sub" without a usable substream; empty: that of `holder`.
+    substream, None if it has none. `holder`: who asks and for what, as administrators see it, also while the viewer
+    waits. `formats`: those that the viewer plays. `id`: of the stream; empty: it gets a new one. `asking`: such as
+    whether to wait in line for a slot (the right to stream). `wanted`: the requested quality; empty: that of
+    `holder`, which has the served one, such as "low" if "sub" is wanted without a usable substream.
 
     `comes_back`: the client knows how to take back the slot after a lost connection. `unattended`: the viewer is
     never asked whether they are still watching. `keeps_slot`: `WallYields` does not end this stream if it is a

@@ -193,7 +193,7 @@ class Viewing:
         await self._viewer.send_message(protocol.status_message(State.LIVE, reason, **facts))
 
     async def ask_whether_watched(self, seconds: float) -> None:
-        """Send the question whether the viewer still watches. `seconds`: the time that they have for the answer."""
+        """Ask whether the viewer still watches. `seconds`: their time to answer, which the caller enforces."""
         await self._viewer.send_message(
             protocol.status_message(State.LIVE, "still_watching", answer_within=round(seconds))
         )

@@ -47,7 +47,7 @@ UserId = Annotated[str, Path(max_length=40)]
 
 @router.get("/streams", auth=SEE, tags=["streams"], response=answers({200: stream_schemas.StreamPage}, 422, 503))
 async def list_streams(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """A page of the running streams of all workers, those that began first come first."""
+    """A page of the running streams of all workers, in the order in which their viewers asked for them."""
     viewers = await runtime.current().usage.viewers(window.offset, window.limit)
     rows = await sync_to_async(without_hidden_names)(request.auth, viewers.rows)  # type: ignore[attr-defined]
     return {"items": [{**row, "since": moment(row["since"])} for row in rows], "count": viewers.total}
@@ -203,8 +203,8 @@ async def change_limits(request: HttpRequest, body: limit_schemas.LimitChanges) 
 
 @router.put("/limits", auth=CHANGE, tags=["limits"], response=CHANGED)
 async def replace_limits(request: HttpRequest, body: limit_schemas.LimitsIn) -> dict[str, Any]:
-    """Set all limits at once; each is required, null: the environment's default. They are in force on every worker
-    within two seconds, or 30 if Redis fails."""
+    """Set all limits at once; each is required, null: the environment's default. In force on every worker within
+    two seconds, or 30 if Redis fails. 409: limits contradict each other, or there is no such group."""
     return await _change(request, body.model_dump(), trial=False)
 
 
@@ -293,7 +293,7 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
 
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
-    """A page of refused viewers with the reasons, newest first."""
+    """A page of refused viewers, newest first, also those whom only a trial would have refused (`dry_run`)."""
     found = history.refusal_rows(query.limit, *((query.before.time, query.before.after) if query.before else ()))
     following = history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None
     shown = without_hidden_names(request.auth, map(vars, found))  # type: ignore[attr-defined]

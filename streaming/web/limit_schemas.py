@@ -88,7 +88,8 @@ class TrialOut(Schema):
 
 class GateOut(Schema):
     """How far the limits of all streams are used. `in_use` and `waiting` are null while Redis does not answer or
-    accepts no writes. `limit`: at least 1. `available` is 0 unless the state is `open`. `max_mbps` 0: unlimited.
+    accepts no writes. `mbps`, `counted_mbps` and `over` are then 0, and `level` is `ok`, as nothing is known.
+    `limit`: at least 1. `available` is 0 unless the state is `open`. `max_mbps` 0: unlimited.
     State `recovering`: new viewers wait because Redis is new or may have lost slots, for example after a restart.
     `reserved`: slots that are set aside for a group, in use or not."""
 

@@ -17,7 +17,8 @@ WaitingId = Annotated[str, Path(max_length=200)]
 
 @router.get("/line", auth=SEE, response=answers({200: stream_schemas.LinePage}, 422, 503))
 async def list_line(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
-    """The viewers who wait in line for a stream, at all workers, 1,000 at most. The first is next."""
+    """A page of the viewers who wait in line for a stream, at all workers, the next one first. All pages together
+    have the first 1,000 of the line at most, and `count` is at most 1,000."""
     rows = await line_orders.read(request.auth)  # type: ignore[attr-defined]
     return {"items": [{**row, "since": moment(row["since"])} for row in window.of(rows)], "count": len(rows)}
 

@@ -71,11 +71,12 @@ def _answers_errors(view: AsyncView) -> AsyncView:
 @never_cache
 @_answers_errors
 async def info(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
-    """Returns what a page needs before it opens a stream: WebSocket path, qualities, viewers, streams in use and limit.
+    """Returns what a page needs before it opens a stream, such as WebSocket path and qualities. `viewers`: of this
+    camera. `in_use`, `limit`: of all streams. If Redis fails, `in_use` is null and `viewers` is 0.
 
-    `is_available` is a hint: only the attempt to open the stream decides. For logged-in users who may watch the camera.
-    Others get 401, 403 or 404 (`HTTP_STATUS`). 409: the camera has no address. 503: its password cannot be decrypted.
-    If Redis fails, `in_use` is null.
+    `is_available` is a hint: only the attempt to open the stream decides. For logged-in users who may watch the
+    camera. Others get 401, 403 or 404 (`HTTP_STATUS`). 409: the camera has no address. 503: its password cannot be
+    decrypted.
     """
     user, found, source = await sync_to_async(check_access)(await request.auser(), camera)
     streams = Streams(str(found.id), source, found.substream)
@@ -136,11 +137,11 @@ async def snapshot(request: HttpRequest, camera: uuid.UUID) -> HttpResponse:
 @never_cache
 @_answers_errors
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Returns how many streams are in use, the states of the cameras that the user may see, how many streams the user
-    has, and for how many seconds more the user is blocked (0: not).
+    """Returns how many streams are in use, and the states of the cameras in use that the user may see. For the user
+    also: how many streams they have, and for how many seconds more they are blocked (0: not).
 
-    401 without a log-in, 403 for a user who may watch no camera. If Redis fails, `gate.state` is `unavailable`, there
-    are no cameras, and numbers of streams are null.
+    401 without a log-in, 403 without the permission to watch cameras. If Redis fails, `gate.state` is
+    `unavailable`, there are no cameras, each `in_use` and `waiting` is null, and `available` is 0.
     """
     user = await request.auser()
     if not user.is_authenticated:
@@ -164,9 +165,10 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 async def prometheus(request: HttpRequest) -> HttpResponse:
-    """Returns the metrics for Prometheus: to a scraper with METRICS_TOKEN, or staff who may see *Settings > System*.
+    """Returns metrics for Prometheus, to a scraper with METRICS_TOKEN or staff who may see *Settings > System*.
 
-    Others get 401 or 403. Without Redis, the answer has only the metrics that tell so, such as `gate_up 0`.
+    Others get 401 or 403. Staff do not get the names and states of cameras that are hidden from them. Without
+    Redis, the answer has only the metrics that tell so, such as `gate_up 0`.
     """
     user, status = await _scraper(request)
     if status != 200:

@@ -1,8 +1,9 @@
 """manage.py rotate_camera_key: encrypt all stored camera passwords and secrets of second factors again, with the
 newest key.
 
-The newest key is the first in the setting `CAMERA_KEY`. The other keys can be removed afterwards. While
-SECOND_FACTOR is false, second factors are left out: stored ones still need their old key.
+The newest key is the first in the setting `CAMERA_KEY`. The other keys can be removed afterwards. If no key
+decrypts one of the secrets, the command fails and changes nothing. While SECOND_FACTOR is false, second factors are
+left out: stored ones still need their old key.
 """
 
 from typing import Any

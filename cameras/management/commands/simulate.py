@@ -1,6 +1,7 @@
 """manage.py simulate: serve simulated cameras, by RTSP or HTTP, until Ctrl-C or SIGTERM.
 
-With --until-closed it also ends when its standard input is closed.
+For each camera, prints `NAME: ADDRESS`, with --substreams also the substream's address; other programs read these
+lines. With --until-closed it also ends when its standard input is closed.
 """
 
 import errno

@@ -35,7 +35,8 @@ class InBandSets:
         self._sent = ()
 
     def nals(self, unit: AccessUnit) -> tuple[bytes, ...]:
-        """Returns the NAL units to send for an encoded picture, with its parameter sets if they are repeated here."""
+        """Returns the NAL units to send for an encoded picture, with its parameter sets if they are repeated here.
+        Remembers these as sent: call it once for each picture to send, in order."""
         if not unit.key:
             return unit.parts
         match self._repetition:

@@ -33,8 +33,8 @@ class Path:
 
 
 class Mover:
-    """Draws a scene's moving object over a part of the background. `path`: the object and the way that it moves along.
-    Each pose (step of the movement) is drawn only once.
+    """Draws a scene's moving object over a copy of a part of `background`, which stays unchanged. `path`: the
+    object and the way that it moves along. Each pose (step of the movement) is drawn only once.
 
     The positions are even pixels, as 4:2:0 chroma requires.
     """

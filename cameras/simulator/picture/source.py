@@ -12,7 +12,8 @@ from .scene import ScenePicture
 
 class Picture(Protocol):
     def draw(self, now_ms: int) -> Yuv:
-        """Returns the picture to show at `now_ms`, Unix milliseconds. The next call may overwrite the array."""
+        """Returns the next picture: a drawn scene at `now_ms`, Unix milliseconds, or a clip's next frame, whatever
+        the time. The clock strip shows `now_ms`. The next call may overwrite the array."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ TRACK = "track1"
 def describe(name: str, stream: StreamFormat, sets: tuple[bytes, ...]) -> bytes:
     """Returns the SDP description of a stream. `name` is its title.
 
-    `sets` are its parameter sets, as NAL units: SPS and PPS, of H.265 VPS before them, and none of MJPEG.
+    `sets` are its parameter sets, as NAL units without start codes: SPS and PPS for H.264; VPS, SPS and PPS for
+    H.265; none for MJPEG.
     """
     lines = (
         "v=0",
