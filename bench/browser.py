@@ -176,7 +176,8 @@ def measure_ages(browser: Browser, base: str, camera: str, url: str, options: ar
 
 
 def row(what: str, ages: list[float], **facts: object) -> Row:
-    """Returns a row with median and 95th percentile of `ages` (ms) and the given facts."""
+    """Returns a row with the number (`pictures`), median and 95th percentile of `ages` (ms), and the given facts. `ages`:
+    at least one."""
     late = sorted(ages)[int(len(ages) * 0.95)]
     return {"what": what, **facts, "pictures": len(ages), "age_ms_p50": statistics.median(ages), "age_ms_p95": late}
 

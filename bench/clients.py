@@ -44,11 +44,13 @@ class Arrival(NamedTuple):
 class Record:
     """The record of one viewer's stream. Times are Unix seconds, 0 for an event that did not happen."""
 
-    opened: float = 0.0
+    opened: float = 0.0  # before the viewer connects
     informed: float = 0.0  # the gate has admitted the viewer
     first: float = 0.0  # the first picture that is not backlog
     arrivals: list[Arrival] = field(default_factory=list)
-    kept: list[bytes] = field(default_factory=list)  # the messages of `arrivals`, with `Watch.keeps`
+    kept: list[bytes] = field(
+        default_factory=list
+    )  # with `Watch.keeps`: the messages of `arrivals`; of go2rtc also the head of the MP4
     ended: str = ""  # the reason of the end; empty while the connection is open
 
     def between(self, started: float, ended: float) -> list[Arrival]:
@@ -93,7 +95,8 @@ class Client(asyncio.Protocol):
         """Announce to the server that this side closes the connection."""
 
     def take(self) -> bool:
-        """Take one message off the buffer. Returns False if no whole message is there."""
+        """Take one whole message off `_buffer`, and call `arrived` if it is a picture. Each kind of client implements it.
+        Returns False, without a change, if no whole message is there."""
         raise NotImplementedError
 
     def arrived(self, size: int, data: bytes, read_at: float = 0.0, flags: int = 0) -> None:

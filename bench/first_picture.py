@@ -5,7 +5,7 @@
 A wait starts when the viewer opens its connection. It contains TCP, handshake, the check of the session, admission
 and the opening of a cold camera (one without viewers). It ends when the first picture arrives that the player would
 show: not one of the backlog (the GOP so far), which the player only decodes. Each of these waits is measured at the
-qualities `original` and `medium`:
+qualities `original` and `medium`, the warm ones twice as often as the others:
 
 - warm: another viewer watches the camera at the same quality;
 - warm, other quality: another viewer watches the camera at the other quality;

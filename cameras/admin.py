@@ -1,5 +1,7 @@
-"""The Django admin pages of cameras, camera groups and API tokens. *Test connection*, a button on the page of a camera,
-is served by the app `streaming`.
+"""The Django admin pages of cameras, camera groups and API tokens.
+
+The app `streaming` replaces `CameraAdmin` by a subclass with columns for health (`health/admin.py`), and serves *Test
+connection*, a button on the page of a camera.
 """
 
 from typing import Any, ClassVar

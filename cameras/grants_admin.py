@@ -73,8 +73,8 @@ class PeopleGroupAdmin(GrantedAdmin, GroupAdmin):
 
 
 class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Base of the pages that show users or groups with the cameras that are granted to them. Only these grants are
-    changed here.
+    """Base of the pages *Users' cameras* and *Groups' cameras*: a form with the cameras that are granted to one user or
+    group. Nothing else of these is changed here.
     """
 
     form = HolderForm

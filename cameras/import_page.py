@@ -116,8 +116,9 @@ def shown(plan: imports.Plan, name: str, data: bytes) -> dict[str, Any]:
 
 
 def _described(camera: Camera, plan: imports.Plan) -> dict[str, Any]:
-    """Returns what the page shows of a camera. It has neither the password nor the query of an address, which may
-    contain one.
+    """Returns the row of a camera on the page: name, address, substream ("" without one), username, has_password,
+    enabled, and from `plan` changes (labels of fields) and note. It has neither the password nor the query of an
+    address, which may contain one.
     """
     substream = camera.substream_url
     return {

@@ -27,7 +27,7 @@ BAD = {400: InvalidOut}
 @router.get("", auth=requires(), response=answers({200: WallPage}, 422))
 def list_walls(request: HttpRequest, window: Query[Window]) -> dict[str, Any]:
     """List the user's own walls and the shared ones, by name: `items` are those that `limit` and `offset` select,
-    `count` is the number of all.
+    `count` is the number of all. 403: the user may not watch cameras.
     """
     found = walls.open_to(_watcher(request)).select_related("owner")
     return {"items": window.of(found), "count": found.count()}

@@ -11,5 +11,6 @@ controls), `cards/` (the page of cameras), `wall/`, `system/` (*Settings > Syste
 stream ends, `shared/outcomes.js` tells from the close code whether it was a refusal, and `engine/retry-policy.js` if
 and when the page tries again. The viewer reads a notice: `player/texts.js` has its words, and `player/status-panel.js`
 shows it, with the choice to wait in line (`player/line-panel.js`). If the server's limit is reached, `live-modal.js`
-also shows the message of `errors.py`, as a toast. A tile of a wall waits and tries again: `engine/openings.js`.
+also shows the message of `errors.py`, as a toast. A tile of a wall waits and tries again: `engine/openings.js`. If the
+camera is lost, `engine/still-schedule.js` asks for stills, and `engine/reconnection.js` opens the stream again.
 """

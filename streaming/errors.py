@@ -50,7 +50,7 @@ class PermissionDeniedError(StreamError):
 class ViewerUnresponsiveError(StreamError):
     """The viewer stopped acknowledging pictures."""
 
-    reason = "viewer_unresponsive"
+    reason = "viewer_unresponsive"  # also without an answer whether the viewer plays a codec
 
 
 class SlotLostError(StreamError):

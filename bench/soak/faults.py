@@ -43,8 +43,8 @@ FAULTS = {  # name -> weight, shortest, longest in seconds
 
 
 def plan_faults(chance: random.Random, seconds: float, workers: int, cameras: int) -> list[PlannedFault]:
-    """Returns random faults for a run of `seconds`, in their order. `workers`, `cameras`: how many there are to choose
-    from.
+    """Returns random faults that begin within `seconds`, in their order. `workers`, `cameras`: how many there are to
+    choose from. `chance`: the same gives the same faults.
     """
     faults: list[PlannedFault] = []
     at, lost_at = chance.uniform(*BETWEEN), 0.0

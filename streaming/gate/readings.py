@@ -79,8 +79,8 @@ async def read_leases(store: Store, limited_set: str = SERVER_SET) -> list[str]:
 
 
 async def read_holders(store: Store, leases: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Returns who holds each lease: lease id -> fields of Holder, and `worker`. Leaves out leases without details.
-    Raises GateUnavailableError if Redis fails."""
+    """Returns who holds each lease, the right to one stream: lease id -> fields of Holder, and `worker` (its id). Leaves
+    out leases without details, such as of ended streams. Raises GateUnavailableError if Redis fails."""
     return await _read_fields(store, DETAILS, leases)
 
 
@@ -126,9 +126,10 @@ async def read_totals(store: Store) -> dict[str, float]:
 
 
 async def revoke(store: Store, lease: str) -> None:
-    """Take a stream's slot away: remove its lease, with the id `lease`, from the set of all leases. The worker ends the
-    stream, with SlotLostError, when it next renews the lease. The server's limit has room at once, the stream's other
-    limits when it has ended. Raises GateUnavailableError if Redis fails."""
+    """Take a stream's slot away, without its worker: remove its lease, with the id `lease`, from the set of all leases.
+    For `manage.py slots --free`, if the worker does not carry out a stop order. It ends the stream, with SlotLostError,
+    when it next renews the lease. The server's limit has room at once, the stream's other limits when it has ended.
+    Raises GateUnavailableError if Redis fails."""
     await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, json.dumps([lease])])
 
 

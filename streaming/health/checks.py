@@ -70,8 +70,8 @@ class CameraChecks:
             await asyncio.sleep(GAP)
 
     async def _is_my_turn(self) -> bool:
-        """Claim the turn to check cameras. Returns whether this worker has it now. Raises GateUnavailableError if Redis
-        fails.
+        """Claim a turn to check cameras. Returns True once for each turn: until its end, all further calls return
+        False, also at this worker. Raises GateUnavailableError if Redis fails.
 
         A turn outlasts its last check, so that two workers do not check at the same time.
         """

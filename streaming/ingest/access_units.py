@@ -74,7 +74,8 @@ class H264:
       WebCodecs shows such halves as corruption, without an error. From the first such picture on, pictures of its type
       (keyframes, or others) are delayed by one read. Half of that first picture has been returned already, so all
       pictures are dropped up to the next keyframe.
-    - `hold_first` delays the first keyframe too. `largest`: a joined picture of more bytes is dropped.
+    - `hold_first` delays the first keyframe too. `largest`: a joined picture of more bytes is dropped, and all pictures up
+      to the next keyframe.
     - Recovery points that are not IDR pictures do not count as keyframes: browsers cannot start from them.
     """
 

@@ -29,11 +29,15 @@ FRESH = 1.0  # seconds for which a frame may serve as a new viewer's first one, 
 
 @dataclass(frozen=True)
 class CameraEvents:
-    """Callbacks by which a hub tells its owner what happens to cameras. They run on the event loop."""
+    """Callbacks by which a hub tells its owner what happens to cameras. They run on the event loop.
 
-    on_change: Callable[[], None] = lambda: None  # a camera's state has changed, or its capture has ended
-    on_reopen: Callable[[str], None] = lambda camera: None  # the camera with this id is lost: it is opened again
-    # Stream id, each condition of its connection, and the facts of its video if this worker is connected to the camera.
+    `on_change`: a camera's state has changed, or its capture has ended. `on_reopen`: the camera with this id is lost, and
+    will be opened again. `on_condition`: the stream with this id has a new condition; the facts of its video are None if
+    this worker is not connected to the camera.
+    """
+
+    on_change: Callable[[], None] = lambda: None
+    on_reopen: Callable[[str], None] = lambda camera: None
     on_condition: Callable[[str, Condition, VideoFacts | None], None] = lambda stream, condition, facts: None
 
 

@@ -145,7 +145,7 @@ class Hub:
         self._ending[active.id] = active.done
 
     def _ended(self, active: ActiveCamera, done: "asyncio.Future[None]") -> None:
-        """Forget a stream whose capture thread has ended. If it failed, log that and tell the viewers."""
+        """Forget a stream whose capture thread has ended. If it failed, log that and tell the viewers (RECONNECTING)."""
         if self._ending.get(active.id) is done:
             del self._ending[active.id]
         if self._cameras.get(active.id) is active:

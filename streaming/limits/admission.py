@@ -1,4 +1,7 @@
-"""Builds the limits under which one stream is admitted, from the limits for everybody and those of its user."""
+"""Builds the terms under which the gate admits one stream: the limits for everybody, those of its user, and its bandwidth.
+
+They are built again after each wait for a slot. A running stream keeps its terms, but for `without_ordinary_set`.
+"""
 
 from dataclasses import replace
 

@@ -40,9 +40,8 @@ def arrival_group(in_use: int) -> int:
 
 
 def bounds_of(histogram: str) -> tuple[float, ...]:
-    """Returns the upper bounds in seconds of the buckets of a histogram, given by its name.
-
-    Longer times are in a last bucket "inf", which is not among them.
+    """Returns the upper bounds in seconds of the buckets of a histogram: up to an hour for "waited", up to 10 s for any
+    other name. Longer times are in a last bucket "inf", which is not among them.
     """
     return WAIT_BOUNDS if histogram == WAITED else BOUNDS
 

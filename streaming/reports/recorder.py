@@ -70,7 +70,8 @@ async def run(store: Store, tries: Callable[[], bool] = lambda: False) -> None:
 
 
 class Pace:
-    """Waits between two writes of the history to the database: about 10 s, or 0.5 s during a dry run of limits.
+    """Waits between two writes of the history to the database: about 10 s, or 0.5 s during a dry run of limits and for
+    5 s after it.
 
     Somebody may be looking at the result of the dry run: the number of viewers whom the limits would have refused.
     """

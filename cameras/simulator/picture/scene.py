@@ -19,8 +19,8 @@ from .scenes import SCENES
 class ScenePicture:
     """The pictures of a camera that shows a drawn scene, `width` x `height` pixels.
 
-    The still background is drawn once. `draw` copies it into an array, adds the parts that change, and returns the array,
-    which is the same for each call.
+    The still background, with the camera's name, is drawn once. `draw` copies it into an array, adds the moving object,
+    the time and the clock strip, and returns the array, which is the same for each call.
     """
 
     def __init__(self, camera: SimulatedCamera, width: int, height: int) -> None:
