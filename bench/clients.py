@@ -48,9 +48,7 @@ class Record:
     informed: float = 0.0  # the gate has admitted the viewer
     first: float = 0.0  # the first picture that is not backlog
     arrivals: list[Arrival] = field(default_factory=list)
-    kept: list[bytes] = field(
-        default_factory=list
-    )  # with `Watch.keeps`: the messages of `arrivals`; of go2rtc also the head of the MP4
+    kept: list[bytes] = field(default_factory=list)  # with `Watch.keeps`: the messages (go2rtc: and the MP4's head)
     ended: str = ""  # the reason of the end; empty while the connection is open
 
     def between(self, started: float, ended: float) -> list[Arrival]:
