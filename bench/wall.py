@@ -176,8 +176,8 @@ def too_many(times: Sequence[float]) -> bool:
 
 
 def gate_p95(metrics: str) -> float:
-    """Returns the 95th percentile of the time of an admission, in milliseconds, as Prometheus computes it; infinity
-    above the last bucket. `metrics`: the text of /metrics, with the buckets of `streams_admission_seconds`.
+    """Returns the 95th percentile of the time of an admission at all workers, ms, as Prometheus computes it; infinity
+    above the last bucket. `metrics`: the text of /metrics, with at least one admission in `streams_admission_seconds`.
     """
     found = re.findall(r'^streams_admission_seconds_bucket\{.*le="([\d.]+)".*\} (\d+)', metrics, re.M)
     buckets = [(float(edge), int(count)) for edge, count in found]

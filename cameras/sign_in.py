@@ -37,8 +37,8 @@ def find_user(proxy_user: ProxyUser) -> User | None:
 
 
 def user_of(proxy_user: ProxyUser, *, create: bool, groups: GroupMapping) -> User | None:
-    """Returns the active Django user with the name that the proxy gives. `create`: create a missing user. Returns None,
-    and logs a warning, if the user is inactive, or missing without `create`, or if the name is not valid.
+    """Returns the active Django user with the name that a reverse proxy gives. `create`: create a missing user. Returns
+    None, and logs a warning, if the user is inactive, or missing without `create`, or if the name is not valid.
 
     If `proxy_user.groups` is not None, changes the user's Django groups as `groups` maps them: see `set_groups`.
     """

@@ -70,7 +70,7 @@ def saved_wall(request: HttpRequest, slug: str) -> HttpResponse:
 def display(request: HttpRequest) -> HttpResponse:
     """Open the link of a display, a screen that shows a wall without a log-in. The secret token is behind the `#` of
     the link, so that no log has it. The page sends the token by POST; the answer stores it in a cookie and redirects to
-    the wall, also if the token has ended: then the wall's page says so. 403: the token is unknown.
+    the wall, also if the token has ended: then the wall's page says so. 403: the token is unknown, or was deleted.
     """
     if request.method != "POST":
         return render(request, "cameras/display.html")

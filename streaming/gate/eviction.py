@@ -1,5 +1,5 @@
-"""Warns if Redis may evict keys when it is full: they may be leases of running streams. The gate, which limits the
-streams, notices a loss, but then makes new viewers wait, again and again.
+"""Warns if Redis has a limit of memory and may evict keys when it is full: they may be leases of running streams. The
+gate, which limits the streams, notices a loss, but then makes new viewers wait, again and again.
 """
 
 import asyncio

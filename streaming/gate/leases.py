@@ -130,7 +130,7 @@ class Summary:
     recovering: bool  # new viewers wait: Redis is new or has lost its data
     in_use: int
     ordinary: int  # holders that may not use reserved slots
-    counted: int  # kbit/s that all streams together are counted with; 0 unless asked for
+    counted: int  # kbit/s that all streams and stills are counted with; 0 unless asked for
     stills: int  # kbit/s of the still pictures of the worker that asks, as it reported them
     waiting: int  # viewers in line for a slot
 

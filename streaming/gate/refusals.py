@@ -1,5 +1,5 @@
 """Makes errors from the answers of the scripts `gate/lua/acquire.lua` (admits streams) and `change_rate.lua` (counts
-another bandwidth): for viewers who are refused or wait in line, and for a dry run, which refuses nobody."""
+another bandwidth): for viewers who are refused or wait in line. `would_refuse` is for a dry run, which refuses nobody."""
 
 import math
 from collections.abc import Sequence

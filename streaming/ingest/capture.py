@@ -58,7 +58,7 @@ class Capture:
 
     @property
     def rate(self) -> float:
-        """Frames/s that came from the camera lately; 0 if it is silent."""
+        """Frames/s that came from the camera lately; 0 if it is silent, or just opened (`Arrivals.rate`)."""
         return self.arrivals.rate
 
     @property

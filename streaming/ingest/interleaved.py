@@ -70,7 +70,7 @@ class Interleaved:
             self._passed = end
 
     def drop(self, end: int) -> None:
-        """Drop the bytes before the position `end` in `held` that were not passed on."""
+        """Leave out the bytes up to the position `end` in `held` that were not passed on. They stay in `held` until `flush`."""
         self._passed = end
 
     def remove(self, at: int) -> None:

@@ -73,7 +73,7 @@ class Target:
 class KnownStreams:
     """A worker's knowledge of cameras' streams: codec, picture size and rates, and which could not be opened.
 
-    The facts of a stream are valid only while its source is the same.
+    The facts of a stream are valid only while its source is the same, and a failure for 60 s at most.
     """
 
     def __init__(self) -> None:
