@@ -70,7 +70,7 @@ class Interleaved:
             self._passed = end
 
     def drop(self, end: int) -> None:
-        """Leave out the bytes up to the position `end` in `held` that were not passed on. They stay in `held` until `flush`."""
+        """Leave out the bytes before `end` in `held` that were not passed on. They stay in `held` until `flush`."""
         self._passed = end
 
     def remove(self, at: int) -> None:
