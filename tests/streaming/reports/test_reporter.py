@@ -113,7 +113,7 @@ async def test_rates_are_measured_and_reported_however_often_cameras_change(stor
     stills = Traffic()
     reports = Regular(store, "w", Counters(), ReportSource(list, dict, policy.defaults), ignore, 15, stills)
     task = asyncio.create_task(reports.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while reports.sent < 3:
             stills.sent(1000)
             reports.soon()
