@@ -2,7 +2,8 @@
 
 `permissions.py: may_watch` decides who may watch. `models.py` has the tables, and in `Camera.objects.visible_to` the
 rule of grants, which let users and groups see cameras; `grants.py` changes grants. `displays.py` lets screens without a
-log-in show a wall. `streaming/gate/blocks.py` blocks users from watching for a time.
+log-in show a wall. `streaming/gate/blocks.py` blocks users from watching for a time: `web/handshake.py` and
+`gate/lua/acquire.lua` refuse them.
 
 `sources.py` handles a camera's address and credentials, `encryption.py` encrypts these, and `networks.py` tells where
 cameras may be.
