@@ -12,7 +12,8 @@ controls), `cards/` (the page of cameras), `wall/`, `system/` (*Settings > Syste
 the reason how it goes on (such as refused or unavailable), and `engine/retry-policy.js` if and when it tries again.
 
 A refused viewer reads a notice: `player/texts.js` has its words, and `player/status-panel.js` shows it. `line-panel.js`
-and `line-texts.js` offer to wait in line. If the server's limit is reached, `live-modal.js` also shows the message of
-`errors.py`, as a toast. A tile of a wall waits and tries again: `engine/openings.js`. If a camera is lost for good,
-`engine/still-schedule.js` asks for stills, and `engine/reconnection.js` opens the stream again.
+and `line-texts.js` offer to wait in line, and `player.js` offers a stream that has become free. If the server's limit
+is reached, `live-modal.js` also shows the message of `errors.py`, as a toast. A tile of a wall waits and tries again:
+`engine/openings.js`. If a camera is lost for good, `engine/still-schedule.js` asks for stills, and
+`engine/reconnection.js` opens the stream again.
 """

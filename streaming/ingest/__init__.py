@@ -9,7 +9,8 @@ of `capture.py`; raises if the camera is lost) -> `access_units.py` (coded pictu
 unchanged, or JPEG by `pictures.py`) -> `active_camera.py` (fan-out) -> `frames.py` (each viewer's queue).
 
 `sharing.py` elects one worker process to read a camera. That worker publishes the pictures in Redis for the others, by
-`relay.py`. `stills.py` takes single pictures (stills). `probe.py` is the button *Test connection*.
+`relay.py`; if it loses the camera again and again, another worker tries. `stills.py` takes single pictures (stills).
+`probe.py` is the button *Test connection*.
 
 A camera is opened, read and released by one thread: a release in another thread during a read crashes the process. This
 package must never ask the gate for a slot (the right to stream). Its callers do where one is needed.
