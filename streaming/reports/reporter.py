@@ -138,9 +138,10 @@ class Reporter:
                 self.sample()
                 seconds, sample_at = seconds + 1, _next_sample()
                 due = seconds >= min(self._pace.stretch(INTERVAL), self._lease_ms / 3000)
-                if not due and not self._soon.is_set():
+                if due:
+                    seconds = 0
+                elif not self._soon.is_set():
                     continue
-                seconds = 0 if due else seconds
             self._soon.clear()
             try:
                 await self.send(rates=due)

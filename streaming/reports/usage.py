@@ -137,10 +137,10 @@ class UsageReport:
         viewers, cameras = Viewers([], 0), list[Row]()
         if summary:
             try:
-                viewers = await self._viewers.page(offset, limit) if limit else viewers
-                cameras = _camera_rows(await read_states(self._store, workers), workers)
+                page = await self._viewers.page(offset, limit) if limit else viewers
+                viewers, cameras = page, _camera_rows(await read_states(self._store, workers), workers)
             except GateUnavailableError as error:
-                summary, complaint, workers, viewers = None, error.complaint, {}, Viewers([], 0)
+                summary, complaint, workers = None, error.complaint, {}
         return {
             "time": summary.time if summary else time.time() * 1000,
             "gate": self._gate(summary, complaint, workers),

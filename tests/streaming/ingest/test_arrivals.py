@@ -43,7 +43,7 @@ def test_another_thread_reads_the_rates_while_pictures_arrive() -> None:
     thread.start()
     try:
         for _ in range(2000):
-            assert (measured.rate >= 0, measured.kbps >= 0) == (True, True)
+            assert min(measured.rate, measured.kbps) >= 0
     finally:
         ended.set()
         thread.join()
