@@ -194,8 +194,8 @@ async def measure_keeping(crowd: Crowd, results: Results, seconds: int = 20) -> 
 async def measure_worker(server: RedisServer, seconds: float, results: Results) -> None:
     """Measure the CPU time of this process as a worker, percent of one core. Empties the Redis of `server`.
 
-    There are three measurements of `seconds` each: nobody in line; 200 viewers in line; and 200 of whom the first gets
-    a slot each second, so that the others are told new places. Adds a row for each to `results`; 2% or more fails.
+    Measures three times, for `seconds` each: with nobody in line, with 200 viewers in line, and while the first of 200
+    gets a slot each second. Then the others are told new places. Adds a row for each to `results`; 2% or more fails.
     """
     for what, waiting, leaves in (
         ("a worker without waiters", 0, False),

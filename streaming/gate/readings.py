@@ -126,10 +126,10 @@ async def read_totals(store: Store) -> dict[str, float]:
 
 
 async def revoke(store: Store, lease: str) -> None:
-    """Take a stream's slot away, without its worker: remove its lease, with the id `lease`, from the set of all leases.
-    For `manage.py slots --free`, if the worker does not carry out a stop order. It ends the stream, with SlotLostError,
-    when it next renews the lease. The server's limit has room at once, the stream's other limits when it has ended.
-    Raises GateUnavailableError if Redis fails."""
+    """Take a stream's slot away, without its worker: remove its lease, with the id `lease`, from the set of all
+    leases. For `manage.py slots --free`, if the worker does not carry out a stop order. The worker ends the stream,
+    with SlotLostError, when it next renews the lease. The server's limit has room at once, the stream's other limits
+    when it has ended. Raises GateUnavailableError if Redis fails."""
     await store.run("gate/release", [*STORE_KEYS, SERVER_SET], [0, 0, json.dumps([lease])])
 
 

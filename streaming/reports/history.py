@@ -34,8 +34,8 @@ def chart(since: datetime, until: datetime, step_minutes: int) -> dict[str, Any]
 
     step: minutes. time: start of the step, Unix seconds. peak, mbps_peak: the most streams at once, and the highest
     Mbit/s. limit, max_mbps (0: unlimited): the limits in the minute of each peak. mbps: average. seconds_at_full:
-    for how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse: the
-    same, of viewers whom a dry run of limits would have refused. waited: viewers admitted after waiting in line.
+    for how long the limit of streams was reached. refusals: reason -> column of refused viewers. would_refuse:
+    the same for viewers that a dry run of limits would have refused. waited: viewers admitted after a wait in line.
     wait_median, wait_high: seconds that 50% and 95% of these waited at most; None if nobody waited. gave_up:
     viewers who left the line without a stream. No columns: waits, a dict with waited, wait_median, wait_high and
     gave_up of the whole time; limits and budgets, lists of (begin, end, limit) in Unix seconds: when each limit of

@@ -293,7 +293,7 @@ def read_history(request: HttpRequest, query: Query[history_schemas.HistoryQuery
 
 @router.get("/refusals", auth=SEE, tags=["history"], response=answers({200: history_schemas.RefusalPage}, 422))
 def list_refusals(request: HttpRequest, query: Query[history_schemas.RefusalQuery]) -> dict[str, Any]:
-    """A page of refused viewers, newest first, also those whom only a trial would have refused (`dry_run`)."""
+    """A page of refused viewers, newest first. Those with `dry_run` were admitted; a trial would refuse them."""
     found = history.refusal_rows(query.limit, *((query.before.time, query.before.after) if query.before else ()))
     following = history_schemas.cursor_after(found[-1]) if len(found) == query.limit else None
     shown = without_hidden_names(request.auth, map(vars, found))  # type: ignore[attr-defined]

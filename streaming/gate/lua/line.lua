@@ -2,7 +2,7 @@
 -- The line is a sorted set of tickets: member = id of the lease that the viewer will have, score = order (class, then number).
 -- Each ticket is also in one queue, that of the limit which refuses it: the name of a set, or 'budget:<kbit/s>:<rate field>'.
 -- A queue is open if its limit has room, and closed otherwise. The first ticket of all open queues is the next one; nobody is
--- looked at twice. A viewer whom a limit of their own refuses delays nobody behind them. While the server's set is full, the
+-- looked at twice. A viewer who waits for a limit of their own delays nobody behind them. While the server's set is full, the
 -- tickets of an open queue stay there and wait for the server's limit. Keys that begin with that of the line:
 --   :tickets        hash: id -> ticket (JSON): sets, queue, class, order, since, worker, field and estimate of its rate,
 --                   details of the lease
